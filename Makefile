@@ -1,0 +1,179 @@
+# make            the module for the installed nginx: $(MODULE)
+# make demo       the whole way of an image, once, with everything it needs
+# make run        the same servers in the foreground, until Ctrl-C
+# make test       all tests; one suite: make test TESTS=t/NAME.t
+# make asan       an nginx and the module under sanitizers
+# make asan-test  all tests under them
+# make fuzz       each fuzz target for FUZZ_SECONDS
+# make bench      the table of figures of the README
+# make install    the module and the files that users include (DESTDIR)
+# make deps       Debian's packages for the above; the others call it too
+
+SHELL = /bin/bash
+
+BUILD = build
+MODULE = $(BUILD)/ngx_http_dfpreheat_module.so
+
+NGINX = $(BUILD)/nginx
+ASAN = $(BUILD)/asan
+ASAN_NGINX = $(ASAN)/nginx
+ASAN_MODULE = $(ASAN)/ngx_http_dfpreheat_module.so
+
+DEPS = gcc libc6-dev make nginx nginx-dev libhiredis-dev libjansson-dev \
+       libssl-dev redis-server redis-tools docker-registry skopeo curl jq \
+       openssl procps libtest-base-perl
+FUZZ_DEPS = clang libclang-rt-14-dev
+BENCH_DEPS = wrk
+
+WARN = -W -Wall -Wpointer-arith -Wno-unused-parameter -Wshadow -Werror
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all \
+           -fno-omit-frame-pointer
+
+PURE = $(wildcard src/dfp_*.c)
+HEADERS = $(wildcard src/*.h)
+UNITS = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/*.c))
+FUZZERS = $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/*.c))
+
+TESTS = $(wildcard t/*.t) $(UNITS)
+FUZZ_SECONDS = 20
+
+all: module
+
+.PHONY: all module deps demo run test asan asan-test fuzz bench install clean
+.PHONY: FORCE
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+deps:
+	@tools/deps.sh $(DEPS)
+
+
+# The module. nginx's own Makefile knows what has to be compiled again, so it
+# is always asked; configure runs when the list of files or nginx-dev changes.
+
+module: $(MODULE)
+
+$(BUILD)/inputs: FORCE | deps
+	@mkdir -p $(BUILD)
+	@{ ls *.c src/*.[ch] && dpkg-query -W nginx-dev; } > $@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+$(NGINX)/objs/Makefile: config src/lua/embed.sh $(BUILD)/inputs
+	rm -rf $(NGINX)
+	cp -r /usr/share/nginx/src $(NGINX)
+	cd $(NGINX) && . ./conf_flags && ./configure "$${NGX_CONF_FLAGS[@]}" \
+	    --with-cc-opt="-O2 -g -fstack-protector-strong -Wshadow \
+	                   -D_FORTIFY_SOURCE=2" \
+	    --with-ld-opt="-Wl,-z,relro -Wl,-z,now" \
+	    --add-dynamic-module=$(CURDIR) > configure.log \
+	    || { tail -20 configure.log; exit 1; }
+
+$(MODULE): FORCE $(NGINX)/objs/Makefile
+	@src/lua/embed.sh src/lua $(NGINX)/objs/dfpreheat/ngx_http_dfpreheat_lua.h
+	@$(MAKE) --no-print-directory -s -C $(NGINX) -f objs/Makefile modules
+	@cmp -s $(NGINX)/objs/$(@F) $@ || cp $(NGINX)/objs/$(@F) $@
+
+
+# The same from nginx's complete sources, with every pool block a malloc block
+# of its own, so that the address sanitizer sees each. nginx itself hands null
+# pointers with a length of 0 to memcpy() and the like, and adds 0 to them: of
+# these two checks its own files are spared, the module's are not.
+
+NGINX_UB = -fno-sanitize=nonnull-attribute,pointer-overflow
+
+asan: $(ASAN_MODULE)
+
+$(ASAN_NGINX)/configure: tools/nginx-source.sh
+	tools/nginx-source.sh $(ASAN_NGINX)
+	touch $@
+
+$(ASAN_NGINX)/objs/Makefile: $(ASAN_NGINX)/configure config \
+                             src/lua/embed.sh $(BUILD)/inputs
+	cd $(ASAN_NGINX) && ./configure --prefix=$(CURDIR)/$(ASAN) \
+	    --with-compat --with-debug --with-threads --with-http_ssl_module \
+	    --with-http_v2_module --with-http_slice_module \
+	    --with-http_auth_request_module --with-http_gunzip_module \
+	    --with-http_stub_status_module --with-http_realip_module \
+	    --with-cc-opt="-O1 -g -Wshadow -DNGX_DEBUG_PALLOC=1 $(SANITIZE)" \
+	    --with-ld-opt="$(SANITIZE)" \
+	    --add-dynamic-module=$(CURDIR) > configure.log \
+	    || { tail -20 configure.log; exit 1; }
+
+$(ASAN_MODULE): FORCE $(ASAN_NGINX)/objs/Makefile
+	@src/lua/embed.sh src/lua \
+	    $(ASAN_NGINX)/objs/dfpreheat/ngx_http_dfpreheat_lua.h
+	@cd $(ASAN_NGINX) && $(MAKE) --no-print-directory -s -j2 \
+	    -f objs/Makefile binary \
+	    CFLAGS="$$(sed -n 's/^CFLAGS = //p' objs/Makefile) $(NGINX_UB)"
+	@$(MAKE) --no-print-directory -s -j2 -C $(ASAN_NGINX) \
+	    -f objs/Makefile modules
+	@cmp -s $(ASAN_NGINX)/objs/$(@F) $@ || cp $(ASAN_NGINX)/objs/$(@F) $@
+
+
+# Tests. The in-tree runner stands in where perl has no Test::Nginx::Socket.
+
+PROVE = TEST_NGINX_RANDOMIZE=1 prove -j2 -It/lib \
+        $$(perl -MTest::Nginx::Socket -e 1 2>/dev/null || echo -It/runner)
+
+test: module $(UNITS)
+	TEST_NGINX_LOAD_MODULES=$(CURDIR)/$(MODULE) $(PROVE) $(TESTS)
+
+asan-test: asan module $(UNITS)
+	@rm -rf $(ASAN)/reports && mkdir -p $(ASAN)/reports
+	TEST_NGINX_BINARY=$(CURDIR)/$(ASAN_NGINX)/objs/nginx \
+	TEST_NGINX_LOAD_MODULES=$(CURDIR)/$(ASAN_MODULE) \
+	ASAN_OPTIONS=log_path=$(CURDIR)/$(ASAN)/reports/asan \
+	UBSAN_OPTIONS=print_stacktrace=1:log_path=$(CURDIR)/$(ASAN)/reports/ubsan \
+	    $(PROVE) $(TESTS)
+	@if ls $(ASAN)/reports/* >/dev/null 2>&1; then \
+	    cat $(ASAN)/reports/*; \
+	    echo "asan-test: the sanitizers have found something"; exit 1; \
+	fi
+
+$(BUILD)/obj/%.o: src/%.c $(HEADERS) | deps
+	@mkdir -p $(@D)
+	$(CC) $(WARN) -O1 -g $(SANITIZE) -Isrc -c -o $@ $<
+
+$(BUILD)/unit/%: t/unit/%.c t/unit/dfp_test.h \
+                 $(patsubst src/%.c,$(BUILD)/obj/%.o,$(PURE))
+	@mkdir -p $(@D)
+	$(CC) $(WARN) -O1 -g $(SANITIZE) -Isrc -It/unit -o $@ \
+	    $(filter %.c %.o,$^) -ljansson -lcrypto
+
+
+# A target's own finds go to build/fuzz/NAME.found, what broke it lies beside.
+
+fuzz: $(FUZZERS)
+	@for f in $(^F); do \
+	    mkdir -p $(BUILD)/fuzz/$$f.found; \
+	    echo "fuzz $$f, $(FUZZ_SECONDS) s"; \
+	    $(BUILD)/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
+	        -print_final_stats=1 -verbosity=0 \
+	        -artifact_prefix=$(BUILD)/fuzz/$$f- \
+	        $(BUILD)/fuzz/$$f.found t/fuzz/corpus/$$f || exit 1; \
+	done
+
+$(BUILD)/fuzz/%: t/fuzz/%.c $(PURE) $(HEADERS) | deps
+	@tools/deps.sh $(FUZZ_DEPS)
+	@mkdir -p $(@D)
+	clang $(WARN) -O1 -g $(SANITIZE) -fsanitize=fuzzer -Isrc -o $@ \
+	    $< $(PURE) -ljansson -lcrypto
+
+
+demo: module
+	@demo/demo.sh
+
+run: module
+	@exec demo/run.sh
+
+bench: module
+	@tools/deps.sh $(BENCH_DEPS)
+	@bench/run
+
+install: module
+	install -D -m 644 $(MODULE) \
+	    $(DESTDIR)/usr/lib/nginx/modules/$(notdir $(MODULE))
+	install -D -m 644 -t $(DESTDIR)/etc/nginx conf/*.conf
+
+clean:
+	rm -rf $(BUILD) t/servroot*

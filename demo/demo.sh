@@ -1,0 +1,127 @@
+#!/bin/bash
+#
+# demo.sh [DIR]: the whole way of an image through dfpreheat, from a push to a
+# pull that costs the registry nothing. Files are in DIR, build/demo if not
+# given. Ends with a status other than 0 where anything did not go as it says.
+
+set -euo pipefail
+
+. "$(dirname "$0")/lib.sh"
+
+step() {
+    printf '\n== %s\n\n' "$*"
+}
+
+# posts the job as Dragonfly's documentation does; sets job, its id
+job_create() {
+    local answer
+
+    say "curl --location --request POST '$url/oapi/v1/jobs' \\"
+    say "  --header 'Content-Type: application/json' \\"
+    say "  --header 'Authorization: Bearer ${token:0:6}...' \\"
+    say "  --data-raw '$1'"
+    say
+
+    answer=$(curl --silent --show-error --fail-with-body \
+        --location --request POST "$url/oapi/v1/jobs" \
+        --header 'Content-Type: application/json' \
+        --header "Authorization: Bearer $token" \
+        --data-raw "$1") || die "the job was refused: $answer"
+
+    jq '{id, type, state, args: (.args | {type, url, scope, platform})}' \
+        <<< "$answer"
+    job=$(jq -er .id <<< "$answer") || die "no id is in the answer"
+}
+
+# polls until the job has ended
+job_wait() {
+    local answer state end=$((SECONDS + JOB_SECONDS))
+
+    while :; do
+        answer=$(curl --silent --show-error --fail-with-body \
+            --request GET "$url/oapi/v1/jobs/$job" \
+            --header "Authorization: Bearer $token") \
+            || die "the job cannot be read: $answer"
+        state=$(jq -r .state <<< "$answer")
+
+        [ "$state" = PENDING ] || break
+        [ "$SECONDS" -lt "$end" ] || die "the job has not ended: $answer"
+
+        sleep 0.1
+    done
+
+    jq '{id, state, result: (.result.job_states
+         | map({state, error,
+                preheated: [(.results // [])[].success_tasks[]?.url],
+                failed: [(.results // [])[].failure_tasks[]?]}))}' \
+        <<< "$answer"
+
+    [ "$state" = SUCCESS ] || die "the job ended as $state"
+}
+
+# how many manifests and blobs the registry has handed out so far
+registry_count() {
+    grep -Ec '"GET /v2/[^ ]+/(manifests|blobs)/' "$dir/registry.out" || true
+}
+
+# pulls through nginx, and looks at what nginx and the registry saw of it
+image_pull() {
+    local before after hits others
+
+    before=$(registry_count)
+    : > "$dir/front.log"
+
+    say "skopeo copy docker://${url#http://}/library/demo:1.0 dir:pulled"
+    say
+
+    skopeo --insecure-policy --override-os linux --override-arch amd64 \
+        copy --quiet --src-tls-verify=false \
+        "docker://${url#http://}/library/demo:1.0" "dir:$dir/pulled" \
+        || die "the pull failed"
+
+    after=$(registry_count)
+
+    grep -E '/(manifests|blobs)/' "$dir/front.log" > "$dir/pull.log" || true
+    cut -c 1-110 "$dir/pull.log"
+    say
+
+    hits=$(grep -c '^HIT ' "$dir/pull.log" || true)
+    others=$(grep -vc '^HIT ' "$dir/pull.log" || true)
+
+    say "from nginx's cache: $hits, from the registry: $((after - before))"
+
+    [ "$others" -eq 0 ] || die "$others requests were not answered by the cache"
+    [ "$hits" -ge "$PULL_REQUESTS" ] || die "$PULL_REQUESTS hits were expected"
+    [ "$after" -eq "$before" ] || die "the registry was asked again"
+}
+
+PULL_REQUESTS=6     # manifest by tag, manifest by digest, config, three layers
+
+umask 077
+
+step "Starting Redis, a registry and nginx, each on a port of its own"
+servers_start "${1:-$top/build/demo}"
+say "redis     127.0.0.1:$redis_port"
+say "registry  $registry"
+say "nginx     $url"
+
+step "Pushing an image of two platforms into the registry"
+image_push
+say "$image"
+
+step "Creating an access token with the admin key"
+token_create
+say "${token:0:6}... (shown once; Redis keeps its hash)"
+
+step "Posting a preheat job"
+job_create "{\"type\": \"preheat\", \"args\": {\"type\": \"image\",\
+ \"url\": \"$image\", \"filteredQueryParams\": \"Expires&Signature\",\
+ \"scope\": \"single_seed_peer\"}}"
+
+step "Polling it"
+job_wait
+
+step "Pulling the image through nginx"
+image_pull
+
+step "Done: every manifest and blob came from the cache"

@@ -1,0 +1,365 @@
+#include "ngx_http_dfpreheat_api.h"
+#include "ngx_http_dfpreheat_conf.h"
+
+
+static void *ngx_http_dfpreheat_create_main_conf(ngx_conf_t *cf);
+static char *ngx_http_dfpreheat_init_main_conf(ngx_conf_t *cf, void *conf);
+static void *ngx_http_dfpreheat_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_http_dfpreheat_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+static ngx_int_t ngx_http_dfpreheat_preconfiguration(ngx_conf_t *cf);
+static ngx_int_t ngx_http_dfpreheat_postconfiguration(ngx_conf_t *cf);
+static ngx_int_t ngx_http_dfpreheat_init_process(ngx_cycle_t *cycle);
+static void ngx_http_dfpreheat_exit_process(ngx_cycle_t *cycle);
+
+
+static ngx_conf_num_bounds_t  ngx_http_dfpreheat_at_least_one = {
+    ngx_conf_check_num_bounds, 1, -1
+};
+
+
+static ngx_command_t  ngx_http_dfpreheat_commands[] = {
+
+    { ngx_string("dfpreheat"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_dfpreheat_loc_conf_t, enable),
+      NULL },
+
+    { ngx_string("dfpreheat_origin"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_dfpreheat_conf_origin,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("dfpreheat_redis"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_http_dfpreheat_conf_redis,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("dfpreheat_redis_timeout"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_dfpreheat_main_conf_t, redis.timeout),
+      NULL },
+
+    { ngx_string("dfpreheat_cluster"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_2MORE,
+      ngx_http_dfpreheat_conf_cluster,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("dfpreheat_instance"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      ngx_http_dfpreheat_conf_instance,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("dfpreheat_key"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_dfpreheat_conf_key,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("dfpreheat_admin_key"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_dfpreheat_conf_admin_key,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("dfpreheat_platform"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_dfpreheat_conf_platform,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("dfpreheat_max_timeout"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_dfpreheat_main_conf_t, max_timeout),
+      NULL },
+
+    { ngx_string("dfpreheat_max_body_size"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_dfpreheat_main_conf_t, max_body_size),
+      NULL },
+
+    { ngx_string("dfpreheat_queue_limit"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_dfpreheat_main_conf_t, queue_limit),
+      &ngx_http_dfpreheat_at_least_one },
+
+    { ngx_string("dfpreheat_lease"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_dfpreheat_main_conf_t, lease),
+      NULL },
+
+    { ngx_string("dfpreheat_max_attempts"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_dfpreheat_main_conf_t, max_attempts),
+      &ngx_http_dfpreheat_at_least_one },
+
+    { ngx_string("dfpreheat_worker_calls"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_dfpreheat_main_conf_t, worker_calls),
+      &ngx_http_dfpreheat_at_least_one },
+
+    { ngx_string("dfpreheat_job_retention"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_dfpreheat_main_conf_t, retention),
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_http_dfpreheat_module_ctx = {
+    ngx_http_dfpreheat_preconfiguration,   /* preconfiguration */
+    ngx_http_dfpreheat_postconfiguration,  /* postconfiguration */
+
+    ngx_http_dfpreheat_create_main_conf,   /* create main configuration */
+    ngx_http_dfpreheat_init_main_conf,     /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    ngx_http_dfpreheat_create_loc_conf,    /* create location configuration */
+    ngx_http_dfpreheat_merge_loc_conf      /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_http_dfpreheat_module = {
+    NGX_MODULE_V1,
+    &ngx_http_dfpreheat_module_ctx,        /* module context */
+    ngx_http_dfpreheat_commands,           /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    ngx_http_dfpreheat_init_process,       /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    ngx_http_dfpreheat_exit_process,       /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static void *
+ngx_http_dfpreheat_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_http_dfpreheat_main_conf_t  *mcf;
+
+    mcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_dfpreheat_main_conf_t));
+    if (mcf == NULL) {
+        return NULL;
+    }
+
+    if (ngx_array_init(&mcf->redis.addrs, cf->pool, 2,
+                       sizeof(ngx_http_dfpreheat_redis_addr_t))
+        != NGX_OK
+        || ngx_array_init(&mcf->clusters, cf->pool, 2,
+                          sizeof(ngx_http_dfpreheat_cluster_t))
+           != NGX_OK
+        || ngx_array_init(&mcf->origins, cf->pool, 2,
+                          sizeof(ngx_http_dfpreheat_origin_t))
+           != NGX_OK)
+    {
+        return NULL;
+    }
+
+    ngx_str_set(&mcf->redis.prefix, "dfpreheat:");
+
+    mcf->redis.timeout = NGX_CONF_UNSET_MSEC;
+    mcf->max_timeout = NGX_CONF_UNSET_MSEC;
+    mcf->max_body_size = NGX_CONF_UNSET_SIZE;
+    mcf->queue_limit = NGX_CONF_UNSET_UINT;
+    mcf->lease = NGX_CONF_UNSET_MSEC;
+    mcf->max_attempts = NGX_CONF_UNSET_UINT;
+    mcf->worker_calls = NGX_CONF_UNSET_UINT;
+    mcf->retention = NGX_CONF_UNSET;
+
+    return mcf;
+}
+
+
+static char *
+ngx_http_dfpreheat_init_main_conf(ngx_conf_t *cf, void *conf)
+{
+    ngx_http_dfpreheat_main_conf_t *mcf = conf;
+
+    ngx_conf_init_msec_value(mcf->redis.timeout, 5000);
+    ngx_conf_init_msec_value(mcf->max_timeout, 24 * 60 * 60 * 1000);
+    ngx_conf_init_size_value(mcf->max_body_size, 1024 * 1024);
+    ngx_conf_init_uint_value(mcf->queue_limit, 100000);
+    ngx_conf_init_msec_value(mcf->lease, 15000);
+    ngx_conf_init_uint_value(mcf->max_attempts, 3);
+    ngx_conf_init_value(mcf->retention, 30 * 24 * 60 * 60);
+
+    if (mcf->lease < NGX_HTTP_DFPREHEAT_LEASE_MIN) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "dfpreheat_lease must be at least %d ms",
+                           NGX_HTTP_DFPREHEAT_LEASE_MIN);
+        return NGX_CONF_ERROR;
+    }
+
+    if (mcf->max_timeout < DFP_JOB_TIMEOUT_MIN / 1000000) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "dfpreheat_max_timeout must be at least 1s");
+        return NGX_CONF_ERROR;
+    }
+
+    if (mcf->platform.len == 0) {
+        ngx_str_set(&mcf->platform, "linux/amd64");
+        mcf->platforms.n = 1;
+        mcf->platforms.list[0].os = DFP_STR("linux");
+        mcf->platforms.list[0].arch = DFP_STR("amd64");
+        mcf->platforms.list[0].variant = DFP_STR("");
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static void *
+ngx_http_dfpreheat_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_http_dfpreheat_loc_conf_t  *dlcf;
+
+    dlcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_dfpreheat_loc_conf_t));
+    if (dlcf == NULL) {
+        return NULL;
+    }
+
+    dlcf->enable = NGX_CONF_UNSET;
+
+    return dlcf;
+}
+
+
+/* An origin is not inherited: each location says for itself what it serves. */
+
+static char *
+ngx_http_dfpreheat_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_dfpreheat_loc_conf_t *prev = parent;
+    ngx_http_dfpreheat_loc_conf_t *conf = child;
+
+    ngx_http_core_loc_conf_t        *clcf;
+    ngx_http_dfpreheat_main_conf_t  *mcf;
+
+    ngx_conf_merge_value(conf->enable, prev->enable, 0);
+
+    if (!conf->enable) {
+        return NGX_CONF_OK;
+    }
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_dfpreheat_module);
+    mcf->used = 1;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    clcf->handler = ngx_http_dfpreheat_api_handler;
+
+    /* dfpreheat_max_body_size stands in its place, and answers in JSON */
+    clcf->client_max_body_size = 0;
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_preconfiguration(ngx_conf_t *cf)
+{
+    if (ngx_http_dfpreheat_call_variables(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_dfpreheat_cache_variables(cf);
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_postconfiguration(ngx_conf_t *cf)
+{
+    ngx_http_dfpreheat_main_conf_t  *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_dfpreheat_module);
+
+    if (mcf->used && mcf->redis.addrs.nelts == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"dfpreheat on\" needs dfpreheat_redis, as in "
+                           "\"dfpreheat_redis 127.0.0.1:6379;\"");
+        return NGX_ERROR;
+    }
+
+    if (mcf->used && mcf->clusters.nelts == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"dfpreheat on\" needs a dfpreheat_cluster, as in "
+                           "\"dfpreheat_cluster 1 name=cluster-1 "
+                           "engine=cache;\"");
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_dfpreheat_conf_default_instance(cf, mcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_dfpreheat_call_init(cf);
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_init_process(ngx_cycle_t *cycle)
+{
+    ngx_http_dfpreheat_main_conf_t  *mcf;
+
+    mcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_dfpreheat_module);
+
+    /* the cache manager and loader come by here, too */
+
+    if (mcf == NULL || mcf->redis.addrs.nelts == 0
+        || (ngx_process != NGX_PROCESS_WORKER
+            && ngx_process != NGX_PROCESS_SINGLE))
+    {
+        return NGX_OK;
+    }
+
+    if (mcf->worker_calls == NGX_CONF_UNSET_UINT) {
+        mcf->worker_calls = ngx_max(cycle->connection_n / 8, 1);
+    }
+
+    if (ngx_http_dfpreheat_auth_init(cycle) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_dfpreheat_runner_init(mcf, cycle);
+}
+
+
+static void
+ngx_http_dfpreheat_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_http_dfpreheat_runner_done();
+}

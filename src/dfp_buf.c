@@ -1,0 +1,290 @@
+/*
+ * A growing byte buffer, and JSON printed into it.
+ */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "dfp_buf.h"
+
+
+#define DFP_BUF_MIN_SIZE  64
+
+/* 9999-12-31T23:59:59.999Z: RFC 3339 has no years of five digits */
+#define DFP_BUF_TIME_MAX  INT64_C(253402300799999)
+
+#define DFP_UTF8_REPLACEMENT  "\xef\xbf\xbd"    /* U+FFFD */
+
+
+static int dfp_buf_reserve(dfp_buf_t *b, size_t len);
+static size_t dfp_utf8_len(const unsigned char *p, size_t len);
+static void dfp_buf_json_escape(dfp_buf_t *b, unsigned char ch);
+
+
+void
+dfp_buf_init(dfp_buf_t *b, dfp_mem_t *mem, size_t size, size_t max)
+{
+    memset(b, 0, sizeof(dfp_buf_t));
+
+    b->mem = mem;
+    b->max = max;
+
+    if (max && size > max) {
+        size = max;
+    }
+
+    if (size) {
+        (void) dfp_buf_reserve(b, size);
+    }
+}
+
+
+/* Makes room for LEN more bytes. What was outgrown stays with the memory's
+ * owner, so the size doubles: the waste is at most what is in use. */
+
+static int
+dfp_buf_reserve(dfp_buf_t *b, size_t len)
+{
+    char    *data;
+    size_t   size, limit;
+
+    if (b->failed) {
+        return DFP_ERROR;
+    }
+
+    if (len <= b->size - b->len) {
+        return DFP_OK;
+    }
+
+    limit = b->max ? b->max : SIZE_MAX / 2;
+
+    if (len > limit - b->len) {
+        b->failed = 1;
+        return DFP_ERROR;
+    }
+
+    size = b->size ? b->size : DFP_BUF_MIN_SIZE;
+
+    while (size < b->len + len) {
+        size *= 2;
+    }
+
+    if (size > limit) {
+        size = limit;
+    }
+
+    data = b->mem->alloc(b->mem->ctx, size);
+    if (data == NULL) {
+        b->failed = 1;
+        return DFP_ERROR;
+    }
+
+    if (b->len) {
+        memcpy(data, b->data, b->len);
+    }
+
+    b->data = data;
+    b->size = size;
+
+    return DFP_OK;
+}
+
+
+void
+dfp_buf_append(dfp_buf_t *b, const char *data, size_t len)
+{
+    if (len == 0 || dfp_buf_reserve(b, len) != DFP_OK) {
+        return;
+    }
+
+    memcpy(b->data + b->len, data, len);
+    b->len += len;
+}
+
+
+void
+dfp_buf_str(dfp_buf_t *b, dfp_str_t s)
+{
+    dfp_buf_append(b, s.data, s.len);
+}
+
+
+void
+dfp_buf_cstr(dfp_buf_t *b, const char *s)
+{
+    dfp_buf_append(b, s, strlen(s));
+}
+
+
+void
+dfp_buf_int(dfp_buf_t *b, int64_t n)
+{
+    int   len;
+    char  text[sizeof("-9223372036854775808")];
+
+    len = snprintf(text, sizeof(text), "%" PRId64, n);
+    dfp_buf_append(b, text, len);
+}
+
+
+/*
+ * The length of the well-formed UTF-8 sequence that P begins with (Unicode,
+ * table 3-7: nothing overlong, no surrogates, nothing over U+10FFFF), or 0.
+ */
+
+static size_t
+dfp_utf8_len(const unsigned char *p, size_t len)
+{
+    size_t         i, n;
+    unsigned char  low, high;
+
+    low = 0x80;
+    high = 0xbf;
+
+    if (p[0] < 0x80) {
+        return 1;
+
+    } else if (p[0] >= 0xc2 && p[0] <= 0xdf) {
+        n = 2;
+
+    } else if (p[0] >= 0xe0 && p[0] <= 0xef) {
+        n = 3;
+        low = (p[0] == 0xe0) ? 0xa0 : 0x80;
+        high = (p[0] == 0xed) ? 0x9f : 0xbf;
+
+    } else if (p[0] >= 0xf0 && p[0] <= 0xf4) {
+        n = 4;
+        low = (p[0] == 0xf0) ? 0x90 : 0x80;
+        high = (p[0] == 0xf4) ? 0x8f : 0xbf;
+
+    } else {
+        return 0;
+    }
+
+    /* only the second byte has a narrower range */
+
+    if (len < n || p[1] < low || p[1] > high) {
+        return 0;
+    }
+
+    for (i = 2; i < n; i++) {
+        if ((p[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+
+    return n;
+}
+
+
+static void
+dfp_buf_json_escape(dfp_buf_t *b, unsigned char ch)
+{
+    char  text[sizeof("\\u0000")];
+
+    switch (ch) {
+
+    case '"':
+        dfp_buf_cstr(b, "\\\"");
+        break;
+
+    case '\\':
+        dfp_buf_cstr(b, "\\\\");
+        break;
+
+    case '\n':
+        dfp_buf_cstr(b, "\\n");
+        break;
+
+    case '\r':
+        dfp_buf_cstr(b, "\\r");
+        break;
+
+    case '\t':
+        dfp_buf_cstr(b, "\\t");
+        break;
+
+    default:
+        (void) snprintf(text, sizeof(text), "\\u%04x", ch);
+        dfp_buf_cstr(b, text);
+    }
+}
+
+
+void
+dfp_buf_json(dfp_buf_t *b, dfp_str_t s)
+{
+    size_t                n;
+    const unsigned char  *p, *last, *plain;
+
+    p = (const unsigned char *) s.data;
+    last = s.len ? p + s.len : p;
+    plain = p;
+
+    dfp_buf_append(b, "\"", 1);
+
+    /* what needs no change is copied in runs, from PLAIN up to P */
+
+    while (p < last) {
+
+        n = dfp_utf8_len(p, last - p);
+
+        if (n && *p >= 0x20 && *p != '"' && *p != '\\') {
+            p += n;
+            continue;
+        }
+
+        dfp_buf_append(b, (const char *) plain, p - plain);
+
+        if (n) {
+            dfp_buf_json_escape(b, *p);
+
+        } else {
+            dfp_buf_cstr(b, DFP_UTF8_REPLACEMENT);
+        }
+
+        p++;
+        plain = p;
+    }
+
+    if (p > plain) {
+        dfp_buf_append(b, (const char *) plain, p - plain);
+    }
+
+    dfp_buf_append(b, "\"", 1);
+}
+
+
+void
+dfp_buf_time(dfp_buf_t *b, int64_t ms)
+{
+    int        len;
+    char       text[sizeof("1970-01-01T00:00:00.000Z")];
+    time_t     sec;
+    struct tm  tm;
+
+    if (ms < 0) {
+        ms = 0;
+    }
+
+    if (ms > DFP_BUF_TIME_MAX) {
+        ms = DFP_BUF_TIME_MAX;
+    }
+
+    sec = ms / 1000;
+    (void) gmtime_r(&sec, &tm);
+
+    len = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+    dfp_buf_append(b, text, len);
+
+    (void) snprintf(text, sizeof(text), ".%03dZ", (int) (ms % 1000));
+    dfp_buf_cstr(b, text);
+}
+
+
+dfp_str_t
+dfp_buf_value(dfp_buf_t *b)
+{
+    return (dfp_str_t) { b->len, b->data };
+}

@@ -1,0 +1,587 @@
+/*
+ * The body of POST /oapi/v1/jobs: what is in it, and what is wrong with it.
+ */
+
+#include <arpa/inet.h>
+#include <stdio.h>
+
+#include "dfp_job_parser.h"
+
+
+static int dfp_job_parse_body(dfp_json_t *in, int64_t max_timeout,
+    dfp_job_t *job);
+static int dfp_job_parse_clusters(dfp_json_t *in, dfp_job_t *job);
+static int dfp_job_add_cluster(dfp_json_t *in, const json_t *value, size_t i,
+    dfp_job_t *job);
+static int dfp_job_parse_fields(dfp_json_t *in, int64_t max_timeout,
+    dfp_job_t *job);
+static int dfp_job_parse_type(dfp_json_t *in, dfp_job_t *job);
+static int dfp_job_parse_url(dfp_json_t *in, dfp_job_t *job);
+static int dfp_job_parse_urls(dfp_json_t *in, dfp_job_t *job);
+static int dfp_job_parse_texts(dfp_json_t *in, dfp_job_t *job);
+static int dfp_job_parse_credentials(dfp_json_t *in, dfp_job_t *job);
+static int dfp_job_parse_ips(dfp_json_t *in, dfp_job_t *job);
+static int dfp_job_parse_counts(dfp_json_t *in, dfp_job_t *job);
+static int dfp_job_parse_sizes(dfp_json_t *in, int64_t max_timeout,
+    dfp_job_t *job);
+static int dfp_job_parse_int(dfp_json_t *in, const char *key,
+    const dfp_json_range_t *range, int *n);
+static int dfp_job_parse_strings(dfp_json_t *in, const char *key,
+    size_t max, size_t max_len, dfp_str_t **list, size_t *n);
+
+
+const char  dfp_job_default_filter[] =
+    "X-Amz-Algorithm&X-Amz-Credential&X-Amz-Date&X-Amz-Expires"
+    "&X-Amz-SignedHeaders&X-Amz-Signature&X-Amz-Security-Token"
+    "&X-Amz-User-Agent&X-Goog-Algorithm&X-Goog-Credential&X-Goog-Date"
+    "&X-Goog-Expires&X-Goog-SignedHeaders&X-Goog-Signature&OSSAccessKeyId"
+    "&Expires&Signature&SecurityToken&AccessKeyId&Signature&Expires"
+    "&X-Obs-Date&X-Obs-Security-Token&q-sign-algorithm&q-ak&q-sign-time"
+    "&q-key-time&q-header-list&q-url-param-list&q-signature"
+    "&x-cos-security-token&ns";
+
+
+static const dfp_json_name_t  dfp_job_kinds[] = {
+    { "preheat", 1 },
+    { NULL, 0 }
+};
+
+static const dfp_json_name_t  dfp_job_types[] = {
+    { "image", DFP_JOB_IMAGE },
+    { "file", DFP_JOB_FILE },
+    { NULL, 0 }
+};
+
+static const dfp_json_name_t  dfp_job_scopes[] = {
+    { "single_seed_peer", DFP_SCOPE_SINGLE_SEED_PEER },
+    { "all_seed_peers", DFP_SCOPE_ALL_SEED_PEERS },
+    { "all_peers", DFP_SCOPE_ALL_PEERS },
+    { "single_peer", DFP_SCOPE_ALL_PEERS },
+    { NULL, 0 }
+};
+
+
+int
+dfp_job_parse(dfp_mem_t *mem, dfp_str_t body, int64_t max_timeout,
+    dfp_job_t *job, dfp_err_t *err)
+{
+    int          rc;
+    json_t      *root;
+    dfp_json_t   in;
+
+    memset(job, 0, sizeof(dfp_job_t));
+
+    rc = dfp_json_load(body, "the body", &root, err);
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    in.mem = mem;
+    in.err = err;
+    in.object = root;
+    in.prefix = "";
+
+    rc = dfp_job_parse_body(&in, max_timeout, job);
+
+    json_decref(root);
+
+    return rc;
+}
+
+
+int
+dfp_job_parse_args(dfp_mem_t *mem, dfp_str_t args, dfp_job_t *job,
+    dfp_err_t *err)
+{
+    int          rc;
+    json_t      *root;
+    dfp_json_t   in;
+
+    memset(job, 0, sizeof(dfp_job_t));
+
+    rc = dfp_json_load(args, "args", &root, err);
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    in.mem = mem;
+    in.err = err;
+    in.object = root;
+    in.prefix = "args.";
+
+    /* the limit was applied when the job came in, and may have changed */
+
+    rc = dfp_job_parse_fields(&in, INT64_MAX, job);
+
+    json_decref(root);
+
+    return rc;
+}
+
+
+static int
+dfp_job_parse_body(dfp_json_t *in, int64_t max_timeout, dfp_job_t *job)
+{
+    int            rc, kind;
+    dfp_json_t     sub;
+    const json_t  *args;
+
+    static const dfp_json_range_t  user_ids = { 0, INT64_MAX, 0, "" };
+
+    kind = 0;
+
+    rc = dfp_json_choice(in, "type", dfp_job_kinds, &kind);
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    if (kind == 0) {
+        return dfp_invalid(in->err, "type is required, and must be preheat");
+    }
+
+    rc = dfp_json_text(in, "bio", DFP_JOB_MAX_TEXT, &job->bio);
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    rc = dfp_json_int(in, "user_id", &user_ids, &job->user_id);
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    rc = dfp_job_parse_clusters(in, job);
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    args = NULL;
+
+    rc = dfp_json_object(in, "args", &args);
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    if (args == NULL) {
+        return dfp_invalid(in->err, "args is required");
+    }
+
+    sub = *in;
+    sub.object = args;
+    sub.prefix = "args.";
+
+    return dfp_job_parse_fields(&sub, max_timeout, job);
+}
+
+
+static int
+dfp_job_parse_clusters(dfp_json_t *in, dfp_job_t *job)
+{
+    int            rc;
+    size_t         i, n;
+    const json_t  *array;
+
+    array = NULL;
+
+    rc = dfp_json_array(in, "scheduler_cluster_ids", DFP_JOB_MAX_CLUSTERS,
+                        &array);
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    n = json_array_size(array);
+    if (n == 0) {
+        return DFP_OK;
+    }
+
+    job->clusters = in->mem->alloc(in->mem->ctx, n * sizeof(int64_t));
+    if (job->clusters == NULL) {
+        return DFP_ERROR;
+    }
+
+    for (i = 0; i < n; i++) {
+        rc = dfp_job_add_cluster(in, json_array_get(array, i), i, job);
+        if (rc != DFP_OK) {
+            return rc;
+        }
+    }
+
+    return DFP_OK;
+}
+
+
+static int
+dfp_job_add_cluster(dfp_json_t *in, const json_t *value, size_t i,
+    dfp_job_t *job)
+{
+    size_t   k;
+    int64_t  id;
+
+    id = json_integer_value(value);
+
+    if (!json_is_integer(value) || id < 1) {
+        return dfp_invalid(in->err, "scheduler_cluster_ids[%zu] must be an "
+                           "integer of at least 1", i);
+    }
+
+    for (k = 0; k < job->nclusters; k++) {
+        if (job->clusters[k] == id) {
+            return DFP_OK;
+        }
+    }
+
+    job->clusters[job->nclusters++] = id;
+
+    return DFP_OK;
+}
+
+
+static int
+dfp_job_parse_fields(dfp_json_t *in, int64_t max_timeout, dfp_job_t *job)
+{
+    int     rc;
+    size_t  i;
+
+    /* the type first: what is required depends on it */
+
+    static int  (*const parsers[])(dfp_json_t *, dfp_job_t *) = {
+        dfp_job_parse_type,
+        dfp_job_parse_url,
+        dfp_job_parse_urls,
+        dfp_job_parse_texts,
+        dfp_job_parse_credentials,
+        dfp_job_parse_headers,
+        dfp_job_parse_ips,
+        dfp_job_parse_counts
+    };
+
+    for (i = 0; i < sizeof(parsers) / sizeof(parsers[0]); i++) {
+        rc = parsers[i](in, job);
+        if (rc != DFP_OK) {
+            return rc;
+        }
+    }
+
+    return dfp_job_parse_sizes(in, max_timeout, job);
+}
+
+
+static int
+dfp_job_parse_type(dfp_json_t *in, dfp_job_t *job)
+{
+    int  rc, value;
+
+    value = 0;
+
+    rc = dfp_json_choice(in, "type", dfp_job_types, &value);
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    if (value == 0) {
+        return dfp_invalid(in->err, "args.type is required, and must be image "
+                           "or file");
+    }
+
+    job->type = value;
+
+    value = DFP_SCOPE_SINGLE_SEED_PEER;
+
+    rc = dfp_json_choice(in, "scope", dfp_job_scopes, &value);
+
+    job->scope = value;
+
+    return rc;
+}
+
+
+static int
+dfp_job_parse_url(dfp_json_t *in, dfp_job_t *job)
+{
+    int            rc;
+    dfp_url_t      url;
+    dfp_oci_ref_t  ref;
+
+    rc = dfp_json_line(in, "url", DFP_URL_MAX_LEN, &job->url);
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    if (job->url.len == 0) {
+
+        if (job->type == DFP_JOB_IMAGE) {
+            return dfp_invalid(in->err, "args.url is required for type image");
+        }
+
+        return DFP_OK;
+    }
+
+    if (job->type == DFP_JOB_IMAGE) {
+        return dfp_oci_parse_ref(in->mem, job->url, "args.url", &ref, in->err);
+    }
+
+    return dfp_url_parse(in->mem, job->url, "args.url", &url, in->err);
+}
+
+
+static int
+dfp_job_parse_urls(dfp_json_t *in, dfp_job_t *job)
+{
+    int        rc;
+    char       what[DFP_JSON_WHAT_LEN];
+    size_t     i;
+    dfp_url_t  url;
+
+    rc = dfp_job_parse_strings(in, "urls", DFP_JOB_MAX_URLS, DFP_URL_MAX_LEN,
+                               &job->urls, &job->nurls);
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    if (job->type == DFP_JOB_IMAGE && job->nurls) {
+        return dfp_invalid(in->err, "args.urls must be empty for type image, "
+                           "which takes one image in args.url");
+    }
+
+    if (job->url.len == 0 && job->nurls == 0) {
+        return dfp_invalid(in->err, "args.url or args.urls is required for "
+                           "type file");
+    }
+
+    for (i = 0; i < job->nurls; i++) {
+        (void) snprintf(what, sizeof(what), "args.urls[%zu]", i);
+
+        rc = dfp_url_parse(in->mem, job->urls[i], what, &url, in->err);
+        if (rc != DFP_OK) {
+            return rc;
+        }
+    }
+
+    return DFP_OK;
+}
+
+
+static int
+dfp_job_parse_texts(dfp_json_t *in, dfp_job_t *job)
+{
+    int  rc;
+
+    rc = dfp_json_line(in, "tag", DFP_JOB_MAX_TEXT, &job->tag);
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    rc = dfp_json_line(in, "application", DFP_JOB_MAX_TEXT,
+                       &job->application);
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    rc = dfp_json_line(in, "filtered_query_params", DFP_JOB_MAX_FILTER,
+                       &job->filter);
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    if (job->filter.len == 0) {
+        job->filter.data = dfp_job_default_filter;
+        job->filter.len = sizeof(dfp_job_default_filter) - 1;
+    }
+
+    rc = dfp_json_line(in, "platform", DFP_JOB_MAX_TEXT, &job->platform);
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    return dfp_oci_parse_platforms(in->mem, job->platform, "args.platform",
+                                   &job->platforms, in->err);
+}
+
+
+static int
+dfp_job_parse_credentials(dfp_json_t *in, dfp_job_t *job)
+{
+    int  rc;
+
+    rc = dfp_json_line(in, "username", DFP_JOB_MAX_TEXT, &job->username);
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    /* Basic authentication joins the two by a ":", and the first one counts */
+
+    if (memchr(job->username.data, ':', job->username.len)) {
+        return dfp_invalid(in->err, "args.username must not contain \":\"");
+    }
+
+    return dfp_json_line(in, "password", DFP_JOB_MAX_TEXT, &job->password);
+}
+
+
+static int
+dfp_job_parse_ips(dfp_json_t *in, dfp_job_t *job)
+{
+    int              rc;
+    size_t           i;
+    const char      *ip;
+    const json_t    *array;
+    struct in6_addr  addr;
+
+    array = NULL;
+
+    rc = dfp_json_array(in, "ips", DFP_JOB_MAX_IPS, &array);
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    /* an empty list could mean no peer at all as well as every peer */
+
+    if (array && json_array_size(array) == 0) {
+        return dfp_invalid(in->err, "args.ips must have 1 to %d elements",
+                           DFP_JOB_MAX_IPS);
+    }
+
+    rc = dfp_job_parse_strings(in, "ips", DFP_JOB_MAX_IPS, INET6_ADDRSTRLEN,
+                               &job->ips, &job->nips);
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    for (i = 0; i < job->nips; i++) {
+        ip = job->ips[i].data;
+
+        if (inet_pton(AF_INET, ip, &addr) != 1
+            && inet_pton(AF_INET6, ip, &addr) != 1)
+        {
+            return dfp_invalid(in->err, "args.ips[%zu] must be an IPv4 or "
+                               "IPv6 address", i);
+        }
+    }
+
+    return DFP_OK;
+}
+
+
+static int
+dfp_job_parse_counts(dfp_json_t *in, dfp_job_t *job)
+{
+    int  rc;
+
+    static const dfp_json_range_t  counts = { 1, DFP_JOB_MAX_COUNT, 0, "" };
+    static const dfp_json_range_t  percentages = { 1, 100, 0, "" };
+    static const dfp_json_range_t  tasks = { 1, DFP_JOB_TASKS_MAX, 1, "" };
+    static const dfp_json_range_t  peers = { 1, DFP_JOB_PEERS_MAX, 1, "" };
+
+    rc = dfp_job_parse_int(in, "count", &counts, &job->count);
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    rc = dfp_job_parse_int(in, "percentage", &percentages, &job->percentage);
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    job->concurrent_task_count = DFP_JOB_TASKS_DEFAULT;
+
+    rc = dfp_job_parse_int(in, "concurrent_task_count", &tasks,
+                           &job->concurrent_task_count);
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    job->concurrent_peer_count = DFP_JOB_PEERS_DEFAULT;
+
+    return dfp_job_parse_int(in, "concurrent_peer_count", &peers,
+                             &job->concurrent_peer_count);
+}
+
+
+static int
+dfp_job_parse_sizes(dfp_json_t *in, int64_t max_timeout, dfp_job_t *job)
+{
+    int               rc;
+    dfp_json_range_t  timeouts;
+
+    static const dfp_json_range_t  pieces = {
+        DFP_JOB_PIECE_MIN, DFP_JOB_PIECE_MAX, 0, " bytes"
+    };
+
+    rc = dfp_json_int(in, "piece_length", &pieces, &job->piece_length);
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    timeouts.min = DFP_JOB_TIMEOUT_MIN;
+    timeouts.max = max_timeout;
+    timeouts.zero = 1;
+    timeouts.unit = " nanoseconds";
+
+    job->timeout = DFP_JOB_TIMEOUT_DEFAULT;
+
+    if (job->timeout > max_timeout) {
+        job->timeout = max_timeout;
+    }
+
+    return dfp_json_int(in, "timeout", &timeouts, &job->timeout);
+}
+
+
+static int
+dfp_job_parse_int(dfp_json_t *in, const char *key,
+    const dfp_json_range_t *range, int *n)
+{
+    int      rc;
+    int64_t  value;
+
+    value = *n;
+
+    rc = dfp_json_int(in, key, range, &value);
+
+    *n = (int) value;
+
+    return rc;
+}
+
+
+/* A list of strings, each of at most MAX_LEN bytes. */
+
+static int
+dfp_job_parse_strings(dfp_json_t *in, const char *key, size_t max,
+    size_t max_len, dfp_str_t **list, size_t *n)
+{
+    int            rc;
+    char           what[DFP_JSON_WHAT_LEN];
+    size_t         i, size;
+    const json_t  *array;
+
+    array = NULL;
+
+    rc = dfp_json_array(in, key, max, &array);
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    size = json_array_size(array);
+    if (size == 0) {
+        return DFP_OK;
+    }
+
+    *list = in->mem->alloc(in->mem->ctx, size * sizeof(dfp_str_t));
+    if (*list == NULL) {
+        return DFP_ERROR;
+    }
+
+    for (i = 0; i < size; i++) {
+        (void) snprintf(what, sizeof(what), "args.%s[%zu]", key, i);
+
+        rc = dfp_json_value_line(in, json_array_get(array, i), what, max_len,
+                                 &(*list)[i]);
+        if (rc != DFP_OK) {
+            return rc;
+        }
+    }
+
+    *n = size;
+
+    return DFP_OK;
+}

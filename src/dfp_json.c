@@ -1,0 +1,414 @@
+/*
+ * Reading what a client posted as JSON.
+ */
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "dfp_json.h"
+
+
+static int dfp_json_bounded(dfp_str_t text, const char *what, dfp_err_t *err);
+static int dfp_json_broken(const json_error_t *error, const char *what,
+    dfp_err_t *err);
+static const json_t *dfp_json_get(dfp_json_t *in, const char *key,
+    char *what);
+static int dfp_json_value_text(dfp_json_t *in, const json_t *value,
+    const char *what, size_t max, dfp_str_t *s);
+static void dfp_json_join(const dfp_json_name_t *names, char *list,
+    size_t size);
+
+
+int
+dfp_json_load(dfp_str_t text, const char *what, json_t **root, dfp_err_t *err)
+{
+    int           rc;
+    json_error_t  error;
+
+    rc = dfp_json_bounded(text, what, err);
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    /* NUL is let in, so that the field that has it can be named */
+
+    *root = json_loadb(text.len ? text.data : "", text.len,
+                       JSON_DECODE_ANY|JSON_ALLOW_NUL, &error);
+
+    if (*root == NULL) {
+        return dfp_json_broken(&error, what, err);
+    }
+
+    if (!json_is_object(*root)) {
+        json_decref(*root);
+        *root = NULL;
+
+        return dfp_invalid(err, "%s must be a JSON object", what);
+    }
+
+    return DFP_OK;
+}
+
+
+/*
+ * An empty array takes three bytes of a body and a hundred of memory, and each
+ * level of nesting a part of the stack. So both are counted before anything is
+ * parsed; whether the text is JSON at all does not matter here.
+ */
+
+static int
+dfp_json_bounded(dfp_str_t text, const char *what, dfp_err_t *err)
+{
+    int     quoted;
+    size_t  i, depth, n;
+
+    quoted = 0;
+    depth = 0;
+    n = 0;
+
+    for (i = 0; i < text.len; i++) {
+
+        if (quoted) {
+            if (text.data[i] == '\\') {
+                i++;
+
+            } else if (text.data[i] == '"') {
+                quoted = 0;
+            }
+
+            continue;
+        }
+
+        switch (text.data[i]) {
+
+        case '"':
+            quoted = 1;
+            break;
+
+        case '[':
+        case '{':
+            depth++;
+            n++;
+            break;
+
+        case ']':
+        case '}':
+            depth -= (depth != 0);
+            break;
+
+        case ',':
+            n++;
+            break;
+        }
+
+        if (depth > DFP_JSON_MAX_DEPTH) {
+            return dfp_invalid(err, "%s must not be nested deeper than %d "
+                               "levels", what, DFP_JSON_MAX_DEPTH);
+        }
+
+        if (n > DFP_JSON_MAX_VALUES) {
+            return dfp_invalid(err, "%s must not have more than %d values",
+                               what, DFP_JSON_MAX_VALUES);
+        }
+    }
+
+    return DFP_OK;
+}
+
+
+/* jansson's own words show a piece of the text, so they are not used. */
+
+static int
+dfp_json_broken(const json_error_t *error, const char *what, dfp_err_t *err)
+{
+    const char  *reason;
+
+    /* where it had no memory for a value it says nothing */
+
+    if (error->text[0] == '\0') {
+        return DFP_ERROR;
+    }
+
+    switch (json_error_code(error)) {
+
+    case json_error_out_of_memory:
+        return DFP_ERROR;
+
+    case json_error_premature_end_of_input:
+        reason = "it ends too early";
+        break;
+
+    case json_error_end_of_input_expected:
+        reason = "there is something after its end";
+        break;
+
+    case json_error_invalid_utf8:
+        reason = "invalid UTF-8";
+        break;
+
+    case json_error_numeric_overflow:
+        reason = "a number is too large";
+        break;
+
+    case json_error_null_byte_in_key:
+        reason = "a name has a NUL in it";
+        break;
+
+    default:
+        reason = "syntax error";
+    }
+
+    return dfp_invalid(err, "%s is not valid JSON: line %d, column %d: %s",
+                       what, error->line, error->column, reason);
+}
+
+
+/* WHAT has DFP_JSON_WHAT_LEN bytes, and gets the name for errors. */
+
+static const json_t *
+dfp_json_get(dfp_json_t *in, const char *key, char *what)
+{
+    const json_t  *value;
+
+    (void) snprintf(what, DFP_JSON_WHAT_LEN, "%s%s", in->prefix, key);
+
+    value = json_object_get(in->object, key);
+
+    return json_is_null(value) ? NULL : value;
+}
+
+
+int
+dfp_json_text(dfp_json_t *in, const char *key, size_t max, dfp_str_t *s)
+{
+    char           what[DFP_JSON_WHAT_LEN];
+    const json_t  *value;
+
+    *s = DFP_STR("");
+
+    value = dfp_json_get(in, key, what);
+    if (value == NULL) {
+        return DFP_OK;
+    }
+
+    return dfp_json_value_text(in, value, what, max, s);
+}
+
+
+int
+dfp_json_line(dfp_json_t *in, const char *key, size_t max, dfp_str_t *s)
+{
+    char           what[DFP_JSON_WHAT_LEN];
+    const json_t  *value;
+
+    *s = DFP_STR("");
+
+    value = dfp_json_get(in, key, what);
+    if (value == NULL) {
+        return DFP_OK;
+    }
+
+    return dfp_json_value_line(in, value, what, max, s);
+}
+
+
+int
+dfp_json_value_line(dfp_json_t *in, const json_t *value, const char *what,
+    size_t max, dfp_str_t *s)
+{
+    int  rc;
+
+    rc = dfp_json_value_text(in, value, what, max, s);
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    if (memchr(s->data, '\r', s->len) || memchr(s->data, '\n', s->len)) {
+        return dfp_invalid(in->err, "%s must not contain CR or LF", what);
+    }
+
+    return DFP_OK;
+}
+
+
+static int
+dfp_json_value_text(dfp_json_t *in, const json_t *value, const char *what,
+    size_t max, dfp_str_t *s)
+{
+    size_t       len;
+    const char  *data;
+
+    if (!json_is_string(value)) {
+        return dfp_invalid(in->err, "%s must be a string", what);
+    }
+
+    data = json_string_value(value);
+    len = json_string_length(value);
+
+    if (len > max) {
+        return dfp_invalid(in->err, "%s must not be longer than %zu bytes",
+                           what, max);
+    }
+
+    if (memchr(data, '\0', len)) {
+        return dfp_invalid(in->err, "%s must not contain NUL", what);
+    }
+
+    s->data = dfp_strdup(in->mem, data, len);
+    if (s->data == NULL) {
+        return DFP_ERROR;
+    }
+
+    s->len = len;
+
+    return DFP_OK;
+}
+
+
+int
+dfp_json_int(dfp_json_t *in, const char *key, const dfp_json_range_t *range,
+    int64_t *n)
+{
+    char           what[DFP_JSON_WHAT_LEN];
+    int64_t        found;
+    const json_t  *value;
+
+    value = dfp_json_get(in, key, what);
+    if (value == NULL) {
+        return DFP_OK;
+    }
+
+    found = json_integer_value(value);
+
+    if (json_is_integer(value) && found == 0 && range->zero) {
+        return DFP_OK;
+    }
+
+    if (!json_is_integer(value) || found < range->min || found > range->max) {
+        return dfp_invalid(in->err, "%s must be an integer between %" PRId64
+                           " and %" PRId64 "%s", what, range->min, range->max,
+                           range->unit);
+    }
+
+    *n = found;
+
+    return DFP_OK;
+}
+
+
+int
+dfp_json_choice(dfp_json_t *in, const char *key,
+    const dfp_json_name_t *names, int *value)
+{
+    char           what[DFP_JSON_WHAT_LEN];
+    const json_t  *found;
+
+    found = dfp_json_get(in, key, what);
+
+    if (found == NULL
+        || (json_is_string(found) && json_string_length(found) == 0))
+    {
+        return DFP_OK;
+    }
+
+    return dfp_json_value_choice(in, found, what, names, value);
+}
+
+
+int
+dfp_json_value_choice(dfp_json_t *in, const json_t *value, const char *what,
+    const dfp_json_name_t *names, int *choice)
+{
+    char                    list[DFP_JSON_WHAT_LEN];
+    dfp_str_t               s;
+    const dfp_json_name_t  *p;
+
+    if (json_is_string(value)) {
+        s.data = json_string_value(value);
+        s.len = json_string_length(value);
+
+        for (p = names; p->name; p++) {
+            if (dfp_str_eq(s, (dfp_str_t) { strlen(p->name), p->name })) {
+                *choice = p->value;
+                return DFP_OK;
+            }
+        }
+    }
+
+    dfp_json_join(names, list, sizeof(list));
+
+    return dfp_invalid(in->err, "%s must be %s", what, list);
+}
+
+
+/* "a, b or c", cut at SIZE. */
+
+static void
+dfp_json_join(const dfp_json_name_t *names, char *list, size_t size)
+{
+    int                     n;
+    const dfp_json_name_t  *p;
+
+    list[0] = '\0';
+
+    for (p = names; p->name; p++) {
+
+        n = snprintf(list, size, "%s%s",
+                     (p == names) ? "" : p[1].name ? ", " : " or ", p->name);
+
+        if (n < 0 || (size_t) n >= size) {
+            return;
+        }
+
+        list += n;
+        size -= n;
+    }
+}
+
+
+int
+dfp_json_object(dfp_json_t *in, const char *key, const json_t **object)
+{
+    char           what[DFP_JSON_WHAT_LEN];
+    const json_t  *value;
+
+    value = dfp_json_get(in, key, what);
+    if (value == NULL) {
+        return DFP_OK;
+    }
+
+    if (!json_is_object(value)) {
+        return dfp_invalid(in->err, "%s must be an object", what);
+    }
+
+    *object = value;
+
+    return DFP_OK;
+}
+
+
+int
+dfp_json_array(dfp_json_t *in, const char *key, size_t max,
+    const json_t **array)
+{
+    char           what[DFP_JSON_WHAT_LEN];
+    const json_t  *value;
+
+    value = dfp_json_get(in, key, what);
+    if (value == NULL) {
+        return DFP_OK;
+    }
+
+    if (!json_is_array(value)) {
+        return dfp_invalid(in->err, "%s must be a list", what);
+    }
+
+    if (json_array_size(value) > max) {
+        return dfp_invalid(in->err, "%s must not have more than %zu elements",
+                           what, max);
+    }
+
+    *array = value;
+
+    return DFP_OK;
+}

@@ -1,0 +1,60 @@
+/*
+ * Copies of strings, hexadecimal digits, and errors in words.
+ */
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "dfp_mem.h"
+
+
+char *
+dfp_strdup(dfp_mem_t *mem, const char *data, size_t len)
+{
+    char  *copy;
+
+    copy = mem->alloc(mem->ctx, len + 1);
+    if (copy == NULL) {
+        return NULL;
+    }
+
+    /* an empty string may have no data at all */
+
+    if (len) {
+        memcpy(copy, data, len);
+    }
+
+    copy[len] = '\0';
+
+    return copy;
+}
+
+
+int
+dfp_hex(char ch)
+{
+    if (ch >= '0' && ch <= '9') {
+        return ch - '0';
+    }
+
+    ch |= 0x20;
+
+    if (ch >= 'a' && ch <= 'f') {
+        return ch - 'a' + 10;
+    }
+
+    return -1;
+}
+
+
+int
+dfp_invalid(dfp_err_t *err, const char *fmt, ...)
+{
+    va_list  args;
+
+    va_start(args, fmt);
+    (void) vsnprintf(err->text, sizeof(err->text), fmt, args);
+    va_end(args);
+
+    return DFP_INVALID;
+}

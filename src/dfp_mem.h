@@ -1,0 +1,71 @@
+/*
+ * What all of dfp_* share: strings that are not NUL-terminated, memory that
+ * the caller provides, and an error in words.
+ *
+ * Nothing here is freed piece by piece: a dfp_* function allocates from the
+ * caller's dfp_mem_t (an nginx pool, or the arena of a test), and everything
+ * lives as long as that.
+ */
+
+#ifndef DFP_MEM_H
+#define DFP_MEM_H
+
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+
+#define DFP_OK        0
+#define DFP_ERROR    -1    /* out of memory, or a library that failed */
+#define DFP_INVALID  -2    /* the input is wrong; dfp_err_t says how */
+#define DFP_DECLINED -3    /* not there, or not applicable */
+
+#define DFP_ERR_LEN   512
+
+
+typedef struct {
+    size_t       len;
+    const char  *data;
+} dfp_str_t;
+
+
+typedef struct {
+    /* returns NULL when there is no memory; the result is aligned for any
+     * type and is not zeroed */
+    void       *(*alloc)(void *ctx, size_t size);
+    void        *ctx;
+} dfp_mem_t;
+
+
+/* A sentence for a person, NUL-terminated; for input errors it names the
+ * field and the limit ("args.count must be between 1 and 200"). */
+typedef struct {
+    char         text[DFP_ERR_LEN];
+} dfp_err_t;
+
+
+#define DFP_STR(literal)   (dfp_str_t) { sizeof(literal) - 1, literal }
+#define DFP_STR_NULL       (dfp_str_t) { 0, NULL }
+
+
+static inline int
+dfp_str_eq(dfp_str_t a, dfp_str_t b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+
+/* A NUL-terminated copy of LEN bytes; NULL when there is no memory. */
+char *dfp_strdup(dfp_mem_t *mem, const char *data, size_t len);
+
+/* The value of a hexadecimal digit; -1 for any other byte. */
+int dfp_hex(char ch);
+
+/* Formats into err->text, cut at its size. Returns DFP_INVALID, so that a
+ * parser may end with `return dfp_invalid(err, ...)`. */
+int dfp_invalid(dfp_err_t *err, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+
+#endif /* DFP_MEM_H */

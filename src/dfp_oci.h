@@ -1,0 +1,161 @@
+/*
+ * What a registry speaks: manifest URLs, manifests and indexes, platforms,
+ * digests. Sources: the OCI distribution and image specifications (1.1), and
+ * Docker's image manifest v2, schema 2.
+ */
+
+#ifndef DFP_OCI_H
+#define DFP_OCI_H
+
+
+#include "dfp_url.h"
+
+
+#define DFP_OCI_MAX_NAME       255    /* repository name, bytes */
+#define DFP_OCI_MAX_TAG        128
+#define DFP_OCI_MAX_DIGEST     136    /* sha512: and 128 hex digits */
+#define DFP_OCI_MAX_ENTRIES    1024   /* manifests of one index */
+#define DFP_OCI_MAX_LAYERS     1024   /* layers of one image manifest */
+#define DFP_OCI_MAX_PLATFORMS  16     /* platforms asked for in one job */
+#define DFP_OCI_MAX_PART       64     /* os, architecture or variant, bytes */
+#define DFP_OCI_MAX_TYPE       255    /* media type, bytes */
+#define DFP_OCI_MAX_VALUES     65536  /* JSON values of one manifest, about */
+
+/* One blob; the sizes of all layers of all entries of an index sum up to less
+ * than an int64_t holds. */
+#define DFP_OCI_MAX_SIZE       (INT64_C(1) << 42)
+
+/* All the types that are asked for, always (a registry answers by it). */
+#define DFP_OCI_ACCEPT                                                        \
+    "application/vnd.oci.image.index.v1+json, "                               \
+    "application/vnd.docker.distribution.manifest.list.v2+json, "             \
+    "application/vnd.oci.image.manifest.v1+json, "                            \
+    "application/vnd.docker.distribution.manifest.v2+json"
+
+
+/* https://registry.lan/prefix/v2/library/alpine/manifests/3.19 */
+typedef struct {
+    dfp_url_t    url;
+    dfp_str_t    base;          /* path up to and including "/v2/" */
+    dfp_str_t    name;          /* library/alpine */
+    dfp_str_t    reference;     /* 3.19, or sha256:... */
+    unsigned     by_digest:1;
+} dfp_oci_ref_t;
+
+
+typedef struct {
+    dfp_str_t    os;            /* lower case; "" where not given */
+    dfp_str_t    arch;          /* normalised: amd64, arm64, arm, 386 ... */
+    dfp_str_t    variant;       /* normalised: "" for amd64/v1, arm64/v8 and
+                                   arm/v7, which are what no variant means */
+} dfp_oci_platform_t;
+
+
+typedef struct {
+    dfp_oci_platform_t  list[DFP_OCI_MAX_PLATFORMS];
+    size_t              n;      /* 0 with all == 0: nothing was asked for */
+    unsigned            all:1;
+} dfp_oci_platforms_t;
+
+
+typedef struct {
+    dfp_str_t           media_type;    /* "" where not given */
+    dfp_str_t           digest;        /* checked: algorithm and hex length */
+    int64_t             size;          /* bytes, 0 to DFP_OCI_MAX_SIZE */
+    dfp_oci_platform_t  platform;      /* entries of an index only */
+    unsigned            has_platform:1;
+    unsigned            attestation:1; /* unknown/unknown, or its annotation */
+    unsigned            foreign:1;     /* a layer with urls: not in the
+                                          registry */
+} dfp_oci_desc_t;
+
+
+typedef enum {
+    DFP_OCI_MANIFEST = 1,       /* config and layers */
+    DFP_OCI_INDEX,              /* entries */
+    DFP_OCI_SCHEMA1             /* a media type only: never parsed */
+} dfp_oci_kind_t;
+
+
+typedef struct {
+    dfp_oci_kind_t   kind;
+    dfp_str_t        media_type;
+    dfp_oci_desc_t   config;    /* MANIFEST */
+    dfp_oci_desc_t  *descs;     /* MANIFEST: layers; INDEX: entries */
+    size_t           n;
+} dfp_oci_manifest_t;
+
+
+/* A manifest URL, apart; errors begin with WHAT. The name and the reference
+ * are checked by the grammar of the distribution specification. A query
+ * string is refused. */
+int dfp_oci_parse_ref(dfp_mem_t *mem, dfp_str_t text, const char *what,
+    dfp_oci_ref_t *ref, dfp_err_t *err);
+
+/* Whether S is a digest that can be checked: sha256 or sha512, lower-case hex
+ * of the right length. */
+int dfp_oci_digest_valid(dfp_str_t s);
+
+/* Whether BODY has this digest (DFP_OK), has another (DFP_DECLINED), or the
+ * digest is not one that can be checked (DFP_INVALID). */
+int dfp_oci_digest_check(dfp_str_t digest, dfp_str_t body);
+
+/* "sha256:" and the 64 hex digits of BODY. */
+int dfp_oci_digest_of(dfp_mem_t *mem, dfp_str_t body, dfp_str_t *digest);
+
+/* The kind that a media type stands for, its parameters ignored; 0 where it is
+ * neither a manifest's nor an index's. */
+dfp_oci_kind_t dfp_oci_type_kind(dfp_str_t type);
+
+/*
+ * Parses a manifest or an index. CONTENT_TYPE may be empty, or not a
+ * manifest's, as application/json (the mediaType in the body, and then its
+ * shape, decide; where both are given and differ the body is refused, since
+ * they would be read as two things: an OCI attack, CVE-2021-41190). Schema 1
+ * is refused by name. More than DFP_OCI_MAX_ENTRIES entries or
+ * DFP_OCI_MAX_LAYERS layers, a bad digest, a negative size, a wrong JSON type,
+ * or what belongs to the other kind (layers in an index, manifests in a
+ * manifest): DFP_INVALID and a sentence. Nothing in the result points into
+ * BODY. OCI artifacts (any config type) and zstd layers are fine.
+ */
+int dfp_oci_parse_manifest(dfp_mem_t *mem, dfp_str_t body,
+    dfp_str_t content_type, dfp_oci_manifest_t *m, dfp_err_t *err);
+
+/* Checks the parts of a platform and normalises them. DFP_INVALID: one is
+ * longer than DFP_OCI_MAX_PART, or has other bytes than letters, digits, ".",
+ * "_" and "-". */
+int dfp_oci_platform_set(dfp_mem_t *mem, dfp_str_t os, dfp_str_t arch,
+    dfp_str_t variant, dfp_oci_platform_t *platform);
+
+static inline int
+dfp_oci_platform_eq(const dfp_oci_platform_t *a, const dfp_oci_platform_t *b)
+{
+    return dfp_str_eq(a->os, b->os) && dfp_str_eq(a->arch, b->arch)
+           && dfp_str_eq(a->variant, b->variant);
+}
+
+/*
+ * "linux/arm64/v8, linux/amd64", "all", or "" (nothing asked for). One entry
+ * is os/arch[/variant] or arch alone with os linux is NOT accepted: os/arch is
+ * required. Errors begin with WHAT.
+ */
+int dfp_oci_parse_platforms(dfp_mem_t *mem, dfp_str_t text, const char *what,
+    dfp_oci_platforms_t *platforms, dfp_err_t *err);
+
+/*
+ * Picks the entries of an index that are wanted: PICKED gets m->n places for
+ * indices, *N says how many are used, in the order of the index. Attestations
+ * are never picked. Entries that are themselves indexes without a platform are
+ * always picked. With nothing asked for: a single platform is taken as it is;
+ * otherwise FALLBACK is asked for. A platform without a variant means the
+ * entries without one, and where there are none, those with any. Where one
+ * platform that was asked for is not there (and cannot be in an index that was
+ * picked), or nothing is left to pick: DFP_INVALID and a sentence that lists
+ * what there is.
+ */
+int dfp_oci_pick(dfp_mem_t *mem, const dfp_oci_manifest_t *m,
+    const dfp_oci_platforms_t *wanted, const dfp_oci_platforms_t *fallback,
+    size_t *picked, size_t *n, dfp_err_t *err);
+
+
+#endif /* DFP_OCI_H */

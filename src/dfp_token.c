@@ -1,0 +1,351 @@
+/*
+ * Personal access tokens: the request for one, the secret, its hash.
+ */
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+#include <stdio.h>
+
+#include "dfp_json.h"
+#include "dfp_token.h"
+
+
+#define DFP_TOKEN_BYTES       32
+#define DFP_TOKEN_MAX_SCOPES  16     /* in a request: doubles are harmless */
+#define DFP_TOKEN_MAX_TIME    64     /* bytes: fractions may be long */
+#define DFP_SHA256_LEN        32
+
+/* of base64, with its padding and a NUL */
+#define DFP_TOKEN_ENCODED     ((DFP_TOKEN_BYTES + 2) / 3 * 4 + 1)
+
+
+static int dfp_token_parse_fields(dfp_json_t *in, int64_t now,
+    dfp_token_t *token);
+static int dfp_token_parse_scopes(dfp_json_t *in, dfp_token_t *token);
+static int dfp_token_parse_expiry(dfp_json_t *in, int64_t now,
+    dfp_token_t *token);
+static int dfp_token_random(unsigned char *data, size_t len);
+static void dfp_token_hex(const unsigned char *data, size_t len, char *out);
+
+
+/* in the order in which they are printed */
+
+static const dfp_json_name_t  dfp_token_scopes[] = {
+    { "job", DFP_SCOPE_JOB },
+    { "cluster", DFP_SCOPE_CLUSTER },
+    { "origin-credentials", DFP_SCOPE_ORIGIN_CREDENTIALS },
+    { NULL, 0 }
+};
+
+
+int
+dfp_token_parse(dfp_mem_t *mem, dfp_str_t body, int64_t now,
+    dfp_token_t *token, dfp_err_t *err)
+{
+    int          rc;
+    json_t      *root;
+    dfp_json_t   in;
+
+    memset(token, 0, sizeof(dfp_token_t));
+
+    rc = dfp_json_load(body, "the body", &root, err);
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    in.mem = mem;
+    in.err = err;
+    in.object = root;
+    in.prefix = "";
+
+    rc = dfp_token_parse_fields(&in, now, token);
+
+    json_decref(root);
+
+    return rc;
+}
+
+
+static int
+dfp_token_parse_fields(dfp_json_t *in, int64_t now, dfp_token_t *token)
+{
+    int  rc;
+
+    static const dfp_json_range_t  user_ids = { 0, INT64_MAX, 0, "" };
+
+    rc = dfp_json_line(in, "name", DFP_TOKEN_MAX_NAME, &token->name);
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    if (token->name.len == 0) {
+        return dfp_invalid(in->err, "name is required");
+    }
+
+    rc = dfp_json_text(in, "bio", DFP_TOKEN_MAX_BIO, &token->bio);
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    rc = dfp_token_parse_scopes(in, token);
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    rc = dfp_json_int(in, "user_id", &user_ids, &token->user_id);
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    return dfp_token_parse_expiry(in, now, token);
+}
+
+
+static int
+dfp_token_parse_scopes(dfp_json_t *in, dfp_token_t *token)
+{
+    int            rc, scope;
+    char           what[DFP_JSON_WHAT_LEN];
+    size_t         i;
+    const json_t  *array;
+
+    array = NULL;
+
+    rc = dfp_json_array(in, "scopes", DFP_TOKEN_MAX_SCOPES, &array);
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    for (i = 0; i < json_array_size(array); i++) {
+        (void) snprintf(what, sizeof(what), "scopes[%zu]", i);
+
+        rc = dfp_json_value_choice(in, json_array_get(array, i), what,
+                                   dfp_token_scopes, &scope);
+        if (rc != DFP_OK) {
+            return rc;
+        }
+
+        token->scopes |= scope;
+    }
+
+    if (token->scopes == 0) {
+        token->scopes = DFP_SCOPE_JOB|DFP_SCOPE_CLUSTER;
+    }
+
+    return DFP_OK;
+}
+
+
+static int
+dfp_token_parse_expiry(dfp_json_t *in, int64_t now, dfp_token_t *token)
+{
+    int        rc;
+    dfp_str_t  text;
+
+    rc = dfp_json_line(in, "expired_at", DFP_TOKEN_MAX_TIME, &text);
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    if (text.len == 0) {
+        return dfp_invalid(in->err, "expired_at is required");
+    }
+
+    if (dfp_time_parse(text, &token->expired_at) != DFP_OK) {
+        return dfp_invalid(in->err, "expired_at must be a time of RFC 3339, "
+                           "as 2030-01-31T00:00:00Z");
+    }
+
+    if (token->expired_at <= now) {
+        return dfp_invalid(in->err, "expired_at must be in the future");
+    }
+
+    return DFP_OK;
+}
+
+
+int
+dfp_token_generate(char *out)
+{
+    size_t         i;
+    unsigned char  secret[DFP_TOKEN_BYTES], text[DFP_TOKEN_ENCODED];
+
+    if (dfp_token_random(secret, sizeof(secret)) != DFP_OK) {
+        return DFP_ERROR;
+    }
+
+    (void) EVP_EncodeBlock(text, secret, sizeof(secret));
+
+    /* the alphabet of RFC 4648, section 5, which URLs and shells let through;
+     * the padding stays behind */
+
+    for (i = 0; i < DFP_TOKEN_LEN; i++) {
+        out[i] = (text[i] == '+') ? '-' : (text[i] == '/') ? '_' : text[i];
+    }
+
+    out[DFP_TOKEN_LEN] = '\0';
+
+    OPENSSL_cleanse(secret, sizeof(secret));
+    OPENSSL_cleanse(text, sizeof(text));
+
+    return DFP_OK;
+}
+
+
+int
+dfp_token_hash(dfp_str_t secret, char *out)
+{
+    unsigned char  hash[DFP_SHA256_LEN];
+
+    if (EVP_Digest(secret.len ? secret.data : "", secret.len, hash, NULL,
+                   EVP_sha256(), NULL) != 1)
+    {
+        ERR_clear_error();
+        return DFP_ERROR;
+    }
+
+    dfp_token_hex(hash, sizeof(hash), out);
+    out[DFP_TOKEN_HASH_LEN] = '\0';
+
+    return DFP_OK;
+}
+
+
+void
+dfp_token_scopes_print(unsigned scopes, char *out, size_t size)
+{
+    int                     n;
+    const char             *comma;
+    const dfp_json_name_t  *p;
+
+    comma = "";
+
+    if (size) {
+        out[0] = '\0';
+    }
+
+    for (p = dfp_token_scopes; p->name; p++) {
+
+        if ((scopes & p->value) == 0) {
+            continue;
+        }
+
+        n = snprintf(out, size, "%s%s", comma, p->name);
+
+        /* half a name could be another scope's */
+
+        if (n < 0 || (size_t) n >= size) {
+            if (size) {
+                out[0] = '\0';
+            }
+
+            return;
+        }
+
+        out += n;
+        size -= n;
+        comma = ",";
+    }
+}
+
+
+unsigned
+dfp_token_scopes_parse(dfp_str_t text)
+{
+    unsigned                scopes;
+    dfp_str_t               name;
+    const char             *comma, *last;
+    const dfp_json_name_t  *p;
+
+    if (text.len == 0) {
+        return 0;
+    }
+
+    scopes = 0;
+    last = text.data + text.len;
+    name.data = text.data;
+
+    for ( ;; ) {
+        comma = memchr(name.data, ',', last - name.data);
+        name.len = (comma ? comma : last) - name.data;
+
+        for (p = dfp_token_scopes; p->name; p++) {
+            if (dfp_str_eq(name, (dfp_str_t) { strlen(p->name), p->name })) {
+                scopes |= p->value;
+            }
+        }
+
+        if (comma == NULL) {
+            return scopes;
+        }
+
+        name.data = comma + 1;
+    }
+}
+
+
+int
+dfp_uuid(char *out)
+{
+    size_t         i;
+    unsigned char  bytes[16], *p;
+
+    static const size_t  groups[] = { 4, 2, 2, 2, 6 };
+
+    if (dfp_token_random(bytes, sizeof(bytes)) != DFP_OK) {
+        return DFP_ERROR;
+    }
+
+    /* the version and the variant */
+
+    bytes[6] = (bytes[6] & 0x0f) | 0x40;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+
+    p = bytes;
+
+    for (i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+
+        if (i) {
+            *out++ = '-';
+        }
+
+        dfp_token_hex(p, groups[i], out);
+        p += groups[i];
+        out += groups[i] * 2;
+    }
+
+    *out = '\0';
+
+    return DFP_OK;
+}
+
+
+/* What OpenSSL leaves in its queue of errors would be reported as an alert by
+ * the next TLS connection of the process. */
+
+static int
+dfp_token_random(unsigned char *data, size_t len)
+{
+    if (RAND_bytes(data, (int) len) != 1) {
+        ERR_clear_error();
+        return DFP_ERROR;
+    }
+
+    return DFP_OK;
+}
+
+
+static void
+dfp_token_hex(const unsigned char *data, size_t len, char *out)
+{
+    size_t  i;
+
+    static const char  digits[] = "0123456789abcdef";
+
+    for (i = 0; i < len; i++) {
+        *out++ = digits[data[i] >> 4];
+        *out++ = digits[data[i] & 0x0f];
+    }
+}

@@ -1,0 +1,57 @@
+/*
+ * Personal access tokens: the request that makes one, the secret, its hash.
+ */
+
+#ifndef DFP_TOKEN_H
+#define DFP_TOKEN_H
+
+
+#include "dfp_mem.h"
+
+
+#define DFP_TOKEN_LEN        43     /* 256 random bits, base64url, no padding */
+#define DFP_TOKEN_HASH_LEN   64     /* SHA-256, lower-case hex */
+#define DFP_TOKEN_MAX_NAME   128
+#define DFP_TOKEN_MAX_BIO    1024
+
+#define DFP_SCOPE_JOB                 0x01
+#define DFP_SCOPE_CLUSTER             0x02
+#define DFP_SCOPE_ORIGIN_CREDENTIALS  0x04
+
+
+typedef struct {
+    dfp_str_t    name;
+    dfp_str_t    bio;
+    unsigned     scopes;        /* bits; default job and cluster */
+    int64_t      expired_at;    /* milliseconds since 1970 */
+    int64_t      user_id;
+} dfp_token_t;
+
+
+/* Parses the body of POST /api/v1/personal-access-tokens: name and expired_at
+ * (RFC 3339) are required; scopes [] or missing are job and cluster, unknown
+ * ones are refused. NOW, in milliseconds: an expired_at that is past is
+ * refused. Errors name the field. */
+int dfp_token_parse(dfp_mem_t *mem, dfp_str_t body, int64_t now,
+    dfp_token_t *token, dfp_err_t *err);
+
+/* A new secret; OUT has room for DFP_TOKEN_LEN + 1 bytes. DFP_ERROR when
+ * OpenSSL has no randomness. */
+int dfp_token_generate(char *out);
+
+/* OUT has room for DFP_TOKEN_HASH_LEN + 1 bytes. */
+int dfp_token_hash(dfp_str_t secret, char *out);
+
+/* "job,cluster" from bits, and back; unknown names are passed over. */
+void dfp_token_scopes_print(unsigned scopes, char *out, size_t size);
+unsigned dfp_token_scopes_parse(dfp_str_t text);
+
+/* A random UUID (RFC 9562, version 4) in text; OUT has room for 37 bytes. */
+int dfp_uuid(char *out);
+
+/* RFC 3339 to milliseconds since 1970; DFP_INVALID where it is none, or is
+ * outside the years 1970 to 9999. */
+int dfp_time_parse(dfp_str_t text, int64_t *ms);
+
+
+#endif /* DFP_TOKEN_H */

@@ -1,0 +1,564 @@
+/*
+ * The URL parser. What it accepts it also writes anew, in one canonical form,
+ * so that equal origins are equal strings.
+ */
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <strings.h>
+
+#include "dfp_url.h"
+
+
+#define DFP_LABEL_MAX_LEN   63
+#define DFP_PORT_MAX        65535
+#define DFP_PORT_MAX_LEN    (sizeof("65535") - 1)
+#define DFP_HTTP_PORT       80
+#define DFP_HTTPS_PORT      443
+
+/* with its brackets, as inet_ntop() writes it */
+#define DFP_HOST_BUF_LEN    (DFP_HOST_MAX_LEN + 1)
+
+
+/* The text taken apart; all but the host, which is written to HOST in its
+ * canonical form, points into the text. */
+typedef struct {
+    unsigned     tls;
+    unsigned     port;
+    dfp_str_t    authority;
+    dfp_str_t    path;
+    dfp_str_t    query;
+    size_t       host_len;
+    char         host[DFP_HOST_BUF_LEN];
+} dfp_url_parts_t;
+
+
+static int dfp_url_check_text(dfp_str_t text, const char *what,
+    dfp_err_t *err);
+static int dfp_url_split(dfp_str_t text, const char *what,
+    dfp_url_parts_t *parts, dfp_err_t *err);
+static int dfp_url_parse_authority(dfp_url_parts_t *parts, const char *what,
+    dfp_err_t *err);
+static int dfp_url_parse_ipv6(dfp_url_parts_t *parts, dfp_str_t host,
+    const char *what, dfp_err_t *err);
+static int dfp_url_parse_name(dfp_url_parts_t *parts, dfp_str_t host,
+    const char *what, dfp_err_t *err);
+static int dfp_url_label_valid(const char *p, size_t len);
+static int dfp_url_label_numeric(const char *p, size_t len);
+static int dfp_url_parse_port(dfp_url_parts_t *parts, dfp_str_t port,
+    const char *what, dfp_err_t *err);
+static int dfp_url_check_path(dfp_str_t path, const char *what,
+    dfp_err_t *err);
+static int dfp_url_is_dots(const char *p, size_t len);
+static int dfp_url_compose(dfp_mem_t *mem, const dfp_url_parts_t *parts,
+    const char *what, dfp_url_t *url, dfp_err_t *err);
+static int dfp_url_escape(const char *p);
+
+
+int
+dfp_url_parse(dfp_mem_t *mem, dfp_str_t text, const char *what,
+    dfp_url_t *url, dfp_err_t *err)
+{
+    dfp_url_parts_t  parts;
+
+    memset(url, 0, sizeof(dfp_url_t));
+
+    if (dfp_url_check_text(text, what, err) != DFP_OK
+        || dfp_url_split(text, what, &parts, err) != DFP_OK
+        || dfp_url_parse_authority(&parts, what, err) != DFP_OK
+        || dfp_url_check_path(parts.path, what, err) != DFP_OK)
+    {
+        return DFP_INVALID;
+    }
+
+    return dfp_url_compose(mem, &parts, what, url, err);
+}
+
+
+/* The byte that the checked escape at P stands for. */
+
+static int
+dfp_url_escape(const char *p)
+{
+    return dfp_hex(p[1]) * 16 + dfp_hex(p[2]);
+}
+
+
+/* What holds for every part of a URL. */
+
+static int
+dfp_url_check_text(dfp_str_t text, const char *what, dfp_err_t *err)
+{
+    int     ch;
+    size_t  i;
+
+    if (text.len == 0) {
+        return dfp_invalid(err, "%s must be an http or https URL", what);
+    }
+
+    if (text.len > DFP_URL_MAX_LEN) {
+        return dfp_invalid(err, "%s must not be longer than %d bytes", what,
+                           DFP_URL_MAX_LEN);
+    }
+
+    for (i = 0; i < text.len; i++) {
+
+        if (text.data[i] <= 0x20 || text.data[i] >= 0x7f) {
+            return dfp_invalid(err, "%s must consist of printable ASCII "
+                               "characters; escape others with %%", what);
+        }
+
+        if (text.data[i] != '%') {
+            continue;
+        }
+
+        if (text.len - i < 3 || dfp_hex(text.data[i + 1]) < 0
+            || dfp_hex(text.data[i + 2]) < 0)
+        {
+            return dfp_invalid(err, "%s has a %% that two hexadecimal digits "
+                               "do not follow", what);
+        }
+
+        ch = dfp_url_escape(&text.data[i]);
+
+        if (ch == '\0' || ch == '\n' || ch == '\r') {
+            return dfp_invalid(err, "%s must not contain %%%02X", what, ch);
+        }
+    }
+
+    return DFP_OK;
+}
+
+
+static int
+dfp_url_split(dfp_str_t text, const char *what, dfp_url_parts_t *parts,
+    dfp_err_t *err)
+{
+    size_t       i;
+    const char  *p, *last, *end;
+
+    static const dfp_str_t  schemes[] = {
+        { sizeof("http://") - 1, "http://" },
+        { sizeof("https://") - 1, "https://" }
+    };
+
+    for (i = 0; i < 2; i++) {
+        if (text.len >= schemes[i].len
+            && strncasecmp(text.data, schemes[i].data, schemes[i].len) == 0)
+        {
+            break;
+        }
+    }
+
+    if (i == 2) {
+        return dfp_invalid(err, "%s must be an http or https URL", what);
+    }
+
+    parts->tls = i;
+
+    p = text.data + schemes[i].len;
+    last = text.data + text.len;
+
+    end = memchr(p, '#', last - p);
+    if (end) {
+        last = end;
+    }
+
+    parts->authority.data = p;
+
+    while (p < last && *p != '/' && *p != '?') {
+        p++;
+    }
+
+    parts->authority.len = p - parts->authority.data;
+    parts->path.data = p;
+
+    while (p < last && *p != '?') {
+        p++;
+    }
+
+    parts->path.len = p - parts->path.data;
+
+    if (parts->path.len == 0) {
+        parts->path = DFP_STR("/");
+    }
+
+    parts->query = (p < last) ? (dfp_str_t) { last - p - 1, p + 1 }
+                              : DFP_STR_NULL;
+
+    return DFP_OK;
+}
+
+
+static int
+dfp_url_parse_authority(dfp_url_parts_t *parts, const char *what,
+    dfp_err_t *err)
+{
+    int          rc;
+    dfp_str_t    host, port;
+    const char  *p, *last, *end;
+
+    p = parts->authority.data;
+    last = p + parts->authority.len;
+
+    if (memchr(p, '@', last - p)) {
+        return dfp_invalid(err, "%s must not have a user name or a password "
+                           "in it", what);
+    }
+
+    if (p < last && *p == '[') {
+        end = memchr(p, ']', last - p);
+        if (end == NULL) {
+            return dfp_invalid(err, "%s has a [ without a ]", what);
+        }
+
+        end++;
+        host = (dfp_str_t) { end - p, p };
+        rc = dfp_url_parse_ipv6(parts, host, what, err);
+
+    } else {
+        end = memchr(p, ':', last - p);
+        if (end == NULL) {
+            end = last;
+        }
+
+        host = (dfp_str_t) { end - p, p };
+        rc = dfp_url_parse_name(parts, host, what, err);
+    }
+
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    if (end == last) {
+        parts->port = parts->tls ? DFP_HTTPS_PORT : DFP_HTTP_PORT;
+        return DFP_OK;
+    }
+
+    if (*end != ':') {
+        return dfp_invalid(err, "%s has something other than a port after "
+                           "its address", what);
+    }
+
+    port = (dfp_str_t) { last - end - 1, end + 1 };
+
+    return dfp_url_parse_port(parts, port, what, err);
+}
+
+
+/* An address has many spellings: inet_ntop() leaves one of them. */
+
+static int
+dfp_url_parse_ipv6(dfp_url_parts_t *parts, dfp_str_t host, const char *what,
+    dfp_err_t *err)
+{
+    char             text[INET6_ADDRSTRLEN];
+    size_t           len;
+    struct in6_addr  addr;
+
+    len = host.len - 2;
+
+    if (len < sizeof(text)) {
+        memcpy(text, host.data + 1, len);
+        text[len] = '\0';
+
+        if (inet_pton(AF_INET6, text, &addr) == 1
+            && inet_ntop(AF_INET6, &addr, text, sizeof(text)))
+        {
+            parts->host_len = snprintf(parts->host, sizeof(parts->host),
+                                       "[%s]", text);
+            return DFP_OK;
+        }
+    }
+
+    return dfp_invalid(err, "%s has no valid IPv6 address between [ and ]",
+                       what);
+}
+
+
+static int
+dfp_url_parse_name(dfp_url_parts_t *parts, dfp_str_t host, const char *what,
+    dfp_err_t *err)
+{
+    size_t          i, start;
+    struct in_addr  addr;
+
+    if (host.len == 0) {
+        return dfp_invalid(err, "%s has no host", what);
+    }
+
+    if (host.len > DFP_HOST_MAX_LEN) {
+        return dfp_invalid(err, "%s must not have a host longer than %d bytes",
+                           what, DFP_HOST_MAX_LEN);
+    }
+
+    start = 0;
+
+    for (i = 0; i <= host.len; i++) {
+
+        if (i < host.len && host.data[i] != '.') {
+            parts->host[i] = host.data[i];
+
+            if (host.data[i] >= 'A' && host.data[i] <= 'Z') {
+                parts->host[i] |= 0x20;
+            }
+
+            continue;
+        }
+
+        if (!dfp_url_label_valid(parts->host + start, i - start)) {
+            return dfp_invalid(err, "%s has a host that is neither a DNS name "
+                               "nor an IP address", what);
+        }
+
+        if (i < host.len) {
+            parts->host[i] = '.';
+            start = i + 1;
+        }
+    }
+
+    parts->host[host.len] = '\0';
+    parts->host_len = host.len;
+
+    /* 127.1, 2130706433 and 0x7f.0.0.1 are addresses to some resolvers, and
+     * 010.0.0.1 is not the same one to all: what ends in a number must be
+     * four plain ones */
+
+    if (dfp_url_label_numeric(parts->host + start, host.len - start)
+        && inet_pton(AF_INET, parts->host, &addr) != 1)
+    {
+        return dfp_invalid(err, "%s has a host that ends in a number and is "
+                           "no IPv4 address of the form 192.0.2.1", what);
+    }
+
+    return DFP_OK;
+}
+
+
+/* A lower-cased label. The underscore is for service names of container
+ * networks, which resolvers and registries take. */
+
+static int
+dfp_url_label_valid(const char *p, size_t len)
+{
+    size_t  i;
+
+    if (len == 0 || len > DFP_LABEL_MAX_LEN) {
+        return 0;
+    }
+
+    for (i = 0; i < len; i++) {
+        if (!((p[i] >= 'a' && p[i] <= 'z') || (p[i] >= '0' && p[i] <= '9')
+              || p[i] == '-' || p[i] == '_'))
+        {
+            return 0;
+        }
+    }
+
+    return p[0] != '-' && p[len - 1] != '-';
+}
+
+
+static int
+dfp_url_label_numeric(const char *p, size_t len)
+{
+    int     hex;
+    size_t  i;
+
+    hex = (len >= 2 && p[0] == '0' && p[1] == 'x');
+
+    for (i = hex ? 2 : 0; i < len; i++) {
+        if (!((p[i] >= '0' && p[i] <= '9')
+              || (hex && p[i] >= 'a' && p[i] <= 'f')))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static int
+dfp_url_parse_port(dfp_url_parts_t *parts, dfp_str_t port, const char *what,
+    dfp_err_t *err)
+{
+    size_t    i;
+    unsigned  n;
+
+    if (port.len == 0 || port.len > DFP_PORT_MAX_LEN || port.data[0] == '0') {
+        goto invalid;
+    }
+
+    n = 0;
+
+    for (i = 0; i < port.len; i++) {
+        if (port.data[i] < '0' || port.data[i] > '9') {
+            goto invalid;
+        }
+
+        n = n * 10 + (port.data[i] - '0');
+    }
+
+    if (n > DFP_PORT_MAX) {
+        goto invalid;
+    }
+
+    parts->port = n;
+
+    return DFP_OK;
+
+invalid:
+
+    return dfp_invalid(err, "%s must have a port between 1 and %d, or none",
+                       what, DFP_PORT_MAX);
+}
+
+
+/*
+ * Refuses what a proxy, a cache and an origin may resolve to different paths.
+ * With %25 refused nothing can be escaped twice.
+ */
+
+static int
+dfp_url_check_path(dfp_str_t path, const char *what, dfp_err_t *err)
+{
+    int          ch;
+    const char  *p, *last, *segment;
+
+    p = path.data;
+    last = p + path.len;
+
+    for (segment = ++p; p <= last; p++) {
+
+        /* what follows a ";" is cut from a segment by some servers */
+
+        if (p == last || *p == '/' || *p == ';') {
+
+            if (dfp_url_is_dots(segment, p - segment)) {
+                return dfp_invalid(err, "%s must not have \".\" or \"..\" as "
+                                   "a part of its path", what);
+            }
+
+            if (p < last && *p == '/') {
+                segment = p + 1;
+            }
+
+            continue;
+        }
+
+        if (*p == '\\') {
+            return dfp_invalid(err, "%s must not have \"\\\" in its path",
+                               what);
+        }
+
+        if (*p == '%') {
+            ch = dfp_url_escape(p);
+
+            if (ch == '/' || ch == '\\' || ch == '%') {
+                return dfp_invalid(err, "%s must not have an escaped \"%c\" "
+                                   "(%%%02X) in its path", what, ch, ch);
+            }
+        }
+    }
+
+    return DFP_OK;
+}
+
+
+/* Whether a segment is "." or "..", each dot plain or escaped. */
+
+static int
+dfp_url_is_dots(const char *p, size_t len)
+{
+    size_t  i, dots;
+
+    dots = 0;
+
+    for (i = 0; i < len; dots++) {
+
+        if (p[i] == '.') {
+            i++;
+
+        } else if (p[i] == '%' && dfp_url_escape(p + i) == '.') {
+            i += 3;
+
+        } else {
+            return 0;
+        }
+    }
+
+    return dots == 1 || dots == 2;
+}
+
+
+/* All strings of a URL are parts of one: href. */
+
+static int
+dfp_url_compose(dfp_mem_t *mem, const dfp_url_parts_t *parts,
+    const char *what, dfp_url_t *url, dfp_err_t *err)
+{
+    char    *p, *start;
+    char     port[sizeof(":65535")];
+    size_t   len, scheme_len, port_len;
+
+    url->tls = parts->tls;
+    url->port = parts->port;
+    url->default_port =
+               (parts->port == (parts->tls ? DFP_HTTPS_PORT : DFP_HTTP_PORT));
+
+    scheme_len = parts->tls ? sizeof("https://") - 1 : sizeof("http://") - 1;
+
+    port_len = url->default_port
+               ? 0 : (size_t) snprintf(port, sizeof(port), ":%u",
+                                       (unsigned) url->port);
+
+    len = scheme_len + parts->host_len + port_len + parts->path.len;
+
+    if (parts->query.data) {
+        len += 1 + parts->query.len;
+    }
+
+    /* the canonical form may be longer, by "/" or an IPv6 address */
+
+    if (len > DFP_URL_MAX_LEN) {
+        return dfp_invalid(err, "%s must not be longer than %d bytes", what,
+                           DFP_URL_MAX_LEN);
+    }
+
+    start = mem->alloc(mem->ctx, len + 1);
+    if (start == NULL) {
+        return DFP_ERROR;
+    }
+
+    p = start;
+
+    memcpy(p, parts->tls ? "https://" : "http://", scheme_len);
+    p += scheme_len;
+
+    memcpy(p, parts->host, parts->host_len);
+    url->host = (dfp_str_t) { parts->host_len, p };
+    p += parts->host_len;
+
+    memcpy(p, port, port_len);
+    p += port_len;
+
+    url->origin = (dfp_str_t) { p - start, start };
+    url->authority = (dfp_str_t) { p - url->host.data, url->host.data };
+
+    memcpy(p, parts->path.data, parts->path.len);
+    url->path = (dfp_str_t) { parts->path.len, p };
+    p += parts->path.len;
+
+    if (parts->query.data) {
+        *p++ = '?';
+        memcpy(p, parts->query.data, parts->query.len);
+        url->query = (dfp_str_t) { parts->query.len, p };
+        p += parts->query.len;
+    }
+
+    *p = '\0';
+    url->href = (dfp_str_t) { len, start };
+
+    return DFP_OK;
+}

@@ -1,0 +1,58 @@
+/*
+ * http and https URLs (RFC 3986), strictly: whatever could be read in two
+ * ways by two programs is refused.
+ */
+
+#ifndef DFP_URL_H
+#define DFP_URL_H
+
+
+#include "dfp_mem.h"
+
+
+#define DFP_URL_MAX_LEN   4096
+#define DFP_HOST_MAX_LEN  253
+
+
+typedef struct {
+    unsigned     tls:1;         /* https */
+    unsigned     default_port:1;
+    dfp_str_t    host;          /* lower case; IPv6 keeps its brackets, and is
+                                   spelled as RFC 5952 recommends */
+    uint16_t     port;          /* 80 or 443 where the URL has none */
+    dfp_str_t    path;          /* as given, escapes kept; "/" when empty */
+    dfp_str_t    query;         /* without "?"; data is NULL when absent */
+    dfp_str_t    origin;        /* "https://registry.lan:8443": scheme, host
+                                   and, where not the scheme's own, port */
+    dfp_str_t    authority;     /* host[:port] as in origin: the Host header */
+    dfp_str_t    href;          /* origin + path + ["?" query] */
+} dfp_url_t;
+
+
+/*
+ * Parses an absolute http or https URL. Refused with a sentence in err that
+ * begins with WHAT ("args.url ..."): over DFP_URL_MAX_LEN bytes, other
+ * schemes, userinfo, a host that is not a DNS name, an IPv4 or a bracketed
+ * IPv6 address, a host over DFP_HOST_MAX_LEN, a port outside 1..65535, bytes
+ * outside printable ASCII, a broken % escape, %00 %0a %0d anywhere, and in the
+ * path: "\", "." or ".." segments, plain or escaped (%2e), once or twice
+ * (%252e), also before a ";", and an escaped "/" or "\" or "%" (%2f, %5c,
+ * %25). A fragment is cut off. Strings are allocated from MEM. Returns DFP_OK,
+ * DFP_INVALID, DFP_ERROR.
+ */
+int dfp_url_parse(dfp_mem_t *mem, dfp_str_t text, const char *what,
+    dfp_url_t *url, dfp_err_t *err);
+
+/*
+ * The URL as it may be shown and logged: the values of query parameters that
+ * carry signatures or credentials (X-Amz-Signature, Signature, token, ...; the
+ * names of Dragonfly's default filter list, and a few more; any letter case),
+ * and a user name and password, become "***". TEXT need not be a valid URL.
+ * *CHANGED is set when something was hidden, and then only; otherwise *OUT is
+ * TEXT itself.
+ */
+int dfp_url_redact(dfp_mem_t *mem, dfp_str_t text, dfp_str_t *out,
+    int *changed);
+
+
+#endif /* DFP_URL_H */

@@ -1,0 +1,248 @@
+/*
+ * URLs as they may be shown: without what opens doors.
+ */
+
+#include "dfp_buf.h"
+#include "dfp_url.h"
+
+
+#define DFP_URL_HIDDEN  "***"
+
+
+/* Query parameters whose values are hidden: by how their names begin, what
+ * their names contain, and by whole names. All in lower case. */
+
+/* the signatures of object stores: S3, GCS, OSS, OBS, TOS, COS */
+static const char *const  dfp_url_secret_prefixes[] = {
+    "x-amz-", "x-goog-", "x-oss-", "x-obs-", "x-tos-", "x-cos-", "q-", NULL
+};
+
+static const char *const  dfp_url_secret_words[] = {
+    "token", "secret", "signature", "password", "passwd", "credential",
+    "authorization", "session", "apikey", "api_key", "api-key", "accesskey",
+    "access_key", "access-key", NULL
+};
+
+/* among them Azure's sig, CloudFront's Policy, Akamai's hdnts */
+static const char *const  dfp_url_secret_names[] = {
+    "expires", "ns", "sig", "sign", "key", "pass", "pwd", "jwt", "auth",
+    "authkey", "auth_key", "policy", "key-pair-id", "hdnts", "hdnea", NULL
+};
+
+
+static size_t dfp_url_userinfo(dfp_str_t text, size_t *end);
+static size_t dfp_url_secret_value(dfp_str_t text, size_t pos, char *name);
+static int dfp_url_secret_name(dfp_str_t name);
+static int dfp_url_contains(dfp_str_t s, const char *word);
+
+
+int
+dfp_url_redact(dfp_mem_t *mem, dfp_str_t text, dfp_str_t *out, int *changed)
+{
+    char        *name;
+    size_t       pos, start, value;
+    dfp_buf_t    b;
+    const char  *end;
+
+    *out = text;
+    *changed = 0;
+
+    if (text.len == 0) {
+        return DFP_OK;
+    }
+
+    /* room for the longest name there can be */
+
+    name = mem->alloc(mem->ctx, text.len);
+    if (name == NULL) {
+        return DFP_ERROR;
+    }
+
+    dfp_buf_init(&b, mem, text.len + sizeof(DFP_URL_HIDDEN), 0);
+
+    start = 0;
+    value = dfp_url_userinfo(text, &pos);
+
+    if (value) {
+        dfp_buf_append(&b, text.data, value);
+        dfp_buf_cstr(&b, DFP_URL_HIDDEN);
+        start = pos;
+    }
+
+    while (pos < text.len) {
+
+        if (memchr("?&;#", text.data[pos++], 4) == NULL) {
+            continue;
+        }
+
+        value = dfp_url_secret_value(text, pos, name);
+        if (value == 0) {
+            continue;
+        }
+
+        dfp_buf_append(&b, text.data + start, value - start);
+        dfp_buf_cstr(&b, DFP_URL_HIDDEN);
+
+        /* some servers end a value at ";", others do not: hide it all */
+
+        end = memchr(text.data + value, '&', text.len - value);
+        pos = end ? (size_t) (end - text.data) : text.len;
+        start = pos;
+    }
+
+    dfp_buf_append(&b, text.data + start, text.len - start);
+
+    if (b.failed) {
+        return DFP_ERROR;
+    }
+
+    if (!dfp_str_eq(dfp_buf_value(&b), text)) {
+        *out = dfp_buf_value(&b);
+        *changed = 1;
+    }
+
+    return DFP_OK;
+}
+
+
+/*
+ * Where the user name and password of a URL begin, and at *END the "@" after
+ * them; 0, and *END 0, where there are none. No URL with them is accepted, but
+ * a refused one may be shown.
+ */
+
+static size_t
+dfp_url_userinfo(dfp_str_t text, size_t *end)
+{
+    size_t  i, at, start;
+
+    at = 0;
+    start = 0;
+
+    for (i = 0; i < text.len; i++) {
+
+        if (text.data[i] == '@' && start) {
+            at = i;
+        }
+
+        if (memchr("/?#", text.data[i], 3) == NULL) {
+            continue;
+        }
+
+        if (start || text.data[i] != '/') {
+            break;
+        }
+
+        if (i + 1 < text.len && text.data[i + 1] == '/') {
+            start = i + 2;
+            i++;
+        }
+    }
+
+    if (at <= start) {
+        *end = 0;
+        return 0;
+    }
+
+    *end = at;
+
+    return start;
+}
+
+
+/* Where the value begins of the parameter at POS, if that is to be hidden;
+ * otherwise 0. */
+
+static size_t
+dfp_url_secret_value(dfp_str_t text, size_t pos, char *name)
+{
+    int        high, low;
+    char       ch;
+    dfp_str_t  decoded;
+
+    decoded.data = name;
+    decoded.len = 0;
+
+    while (pos < text.len && text.data[pos] != '=') {
+        ch = text.data[pos++];
+
+        if (memchr("?&;#", ch, 4)) {
+            return 0;
+        }
+
+        /* X%2DAmz-Signature is the same parameter to the origin */
+
+        if (ch == '%' && text.len - pos >= 2) {
+            high = dfp_hex(text.data[pos]);
+            low = dfp_hex(text.data[pos + 1]);
+
+            if (high >= 0 && low >= 0) {
+                ch = (char) (high * 16 + low);
+                pos += 2;
+            }
+        }
+
+        if (ch >= 'A' && ch <= 'Z') {
+            ch |= 0x20;
+        }
+
+        name[decoded.len++] = ch;
+    }
+
+    /* the "=" and one byte after it, at least */
+
+    if (text.len - pos < 2 || text.data[pos + 1] == '&'
+        || !dfp_url_secret_name(decoded))
+    {
+        return 0;
+    }
+
+    return pos + 1;
+}
+
+
+static int
+dfp_url_secret_name(dfp_str_t name)
+{
+    size_t              len;
+    const char *const  *p;
+
+    for (p = dfp_url_secret_prefixes; *p; p++) {
+        len = strlen(*p);
+
+        if (name.len >= len && memcmp(name.data, *p, len) == 0) {
+            return 1;
+        }
+    }
+
+    for (p = dfp_url_secret_words; *p; p++) {
+        if (dfp_url_contains(name, *p)) {
+            return 1;
+        }
+    }
+
+    for (p = dfp_url_secret_names; *p; p++) {
+        if (dfp_str_eq(name, (dfp_str_t) { strlen(*p), *p })) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static int
+dfp_url_contains(dfp_str_t s, const char *word)
+{
+    size_t  i, len;
+
+    len = strlen(word);
+
+    for (i = 0; i + len <= s.len; i++) {
+        if (memcmp(s.data + i, word, len) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
+}

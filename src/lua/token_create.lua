@@ -1,0 +1,24 @@
+-- hash, name, bio, scopes, expired_at, user_id
+-- -> {id, created}; or {} when the name is taken
+local owner = redis.call('HGET', P .. 'token:names', ARGV[3])
+
+if owner then
+  local token = redis.call('HMGET', P .. 'token:' .. owner, 'hash', 'created')
+
+  -- the same request once more, after a lost reply
+  if token[1] == ARGV[2] then
+    return {owner, token[2]}
+  end
+
+  return {}
+end
+
+local id = redis.call('INCR', P .. 'token:next')
+
+redis.call('HSET', P .. 'token:names', ARGV[3], id)
+redis.call('SET', P .. 'token:hash:' .. ARGV[2], id)
+redis.call('HSET', P .. 'token:' .. id, 'hash', ARGV[2], 'name', ARGV[3],
+           'bio', ARGV[4], 'scopes', ARGV[5], 'expired_at', ARGV[6],
+           'user_id', ARGV[7], 'state', 'active', 'created', now)
+
+return {id, now}

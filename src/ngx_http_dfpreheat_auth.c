@@ -1,0 +1,246 @@
+#include "ngx_http_dfpreheat_auth.h"
+
+#include <openssl/crypto.h>
+
+
+#define NGX_HTTP_DFPREHEAT_BEARER_MAX  512     /* bytes of a token */
+
+
+/* What a worker knows of a token. Each hash has one place. */
+typedef struct {
+    u_char                       hash[DFP_TOKEN_HASH_LEN];
+    ngx_msec_t                   known;
+    ngx_http_dfpreheat_token_t   token;
+    unsigned                     used:1;
+} ngx_http_dfpreheat_known_t;
+
+
+static ngx_int_t ngx_http_dfpreheat_auth_bearer(ngx_http_request_t *r,
+    ngx_str_t *bearer);
+static ngx_http_dfpreheat_known_t *ngx_http_dfpreheat_auth_place(
+    u_char *hash);
+static void ngx_http_dfpreheat_auth_found(void *data, ngx_int_t rc);
+static void ngx_http_dfpreheat_auth_judge(ngx_http_dfpreheat_auth_t *auth);
+static void ngx_http_dfpreheat_auth_refuse(ngx_http_dfpreheat_auth_t *auth,
+    ngx_uint_t status, const char *text);
+
+
+static ngx_http_dfpreheat_known_t  *ngx_http_dfpreheat_known;
+
+
+ngx_int_t
+ngx_http_dfpreheat_auth_init(ngx_cycle_t *cycle)
+{
+    ngx_http_dfpreheat_known = ngx_pcalloc(cycle->pool,
+                                   NGX_HTTP_DFPREHEAT_TOKEN_CACHE_SIZE
+                                   * sizeof(ngx_http_dfpreheat_known_t));
+
+    return ngx_http_dfpreheat_known ? NGX_OK : NGX_ERROR;
+}
+
+
+void
+ngx_http_dfpreheat_auth_token(ngx_http_request_t *r,
+    ngx_http_dfpreheat_store_t *store, ngx_http_dfpreheat_auth_t *auth,
+    ngx_uint_t scope)
+{
+    ngx_str_t                    bearer, hash;
+    ngx_http_dfpreheat_known_t  *known;
+
+    auth->scope = scope;
+    auth->log = r->connection->log;
+
+    if (ngx_http_dfpreheat_auth_bearer(r, &bearer) != NGX_OK) {
+        ngx_http_dfpreheat_auth_refuse(auth, NGX_HTTP_UNAUTHORIZED,
+                                       "Unauthorized");
+        return;
+    }
+
+    if (dfp_token_hash(ngx_http_dfpreheat_dfp(bearer), (char *) auth->hash)
+        != DFP_OK)
+    {
+        auth->handler(auth->data, NGX_HTTP_INTERNAL_SERVER_ERROR, "no memory");
+        return;
+    }
+
+    known = ngx_http_dfpreheat_auth_place(auth->hash);
+
+    if (known->used
+        && ngx_memcmp(known->hash, auth->hash, DFP_TOKEN_HASH_LEN) == 0
+        && ngx_current_msec - known->known < NGX_HTTP_DFPREHEAT_TOKEN_CACHE)
+    {
+        auth->token = known->token;
+        ngx_http_dfpreheat_auth_judge(auth);
+        return;
+    }
+
+    auth->op.handler = ngx_http_dfpreheat_auth_found;
+    auth->op.data = auth;
+    auth->op.log = auth->log;
+    auth->op.pool = r->pool;
+
+    hash.data = auth->hash;
+    hash.len = DFP_TOKEN_HASH_LEN;
+
+    if (ngx_http_dfpreheat_store_token_find(store, &auth->op, &hash,
+                                            &auth->token)
+        != NGX_OK)
+    {
+        ngx_http_dfpreheat_auth_found(auth, NGX_ABORT);
+    }
+}
+
+
+static void
+ngx_http_dfpreheat_auth_found(void *data, ngx_int_t rc)
+{
+    ngx_http_dfpreheat_auth_t *auth = data;
+
+    ngx_http_dfpreheat_known_t  *known;
+
+    switch (rc) {
+
+    case NGX_OK:
+        known = ngx_http_dfpreheat_auth_place(auth->hash);
+        known->token = auth->token;
+        known->known = ngx_current_msec;
+        known->used = 1;
+        ngx_memcpy(known->hash, auth->hash, DFP_TOKEN_HASH_LEN);
+
+        ngx_http_dfpreheat_auth_judge(auth);
+        return;
+
+    case NGX_DECLINED:
+        ngx_http_dfpreheat_auth_refuse(auth, NGX_HTTP_UNAUTHORIZED,
+                                       "Unauthorized");
+        return;
+
+    case NGX_ABORT:
+        auth->handler(auth->data, NGX_HTTP_SERVICE_UNAVAILABLE,
+                      "Redis is away");
+        return;
+
+    default:
+        auth->handler(auth->data, NGX_HTTP_INTERNAL_SERVER_ERROR,
+                      "the token could not be checked");
+    }
+}
+
+
+static void
+ngx_http_dfpreheat_auth_judge(ngx_http_dfpreheat_auth_t *auth)
+{
+    int64_t      now;
+    ngx_time_t  *tp;
+
+    tp = ngx_timeofday();
+    now = (int64_t) tp->sec * 1000 + tp->msec;
+
+    if (!auth->token.active) {
+        ngx_http_dfpreheat_auth_refuse(auth, NGX_HTTP_FORBIDDEN,
+                                       "Token is inactive");
+        return;
+    }
+
+    if (auth->token.expired_at <= now) {
+        ngx_http_dfpreheat_auth_refuse(auth, NGX_HTTP_FORBIDDEN,
+                                       "Token has expired");
+        return;
+    }
+
+    if (!(auth->token.scopes & auth->scope)) {
+        ngx_http_dfpreheat_auth_refuse(auth, NGX_HTTP_FORBIDDEN,
+            "Token doesn't have permission to access this resource. "
+            "Required permission: job");
+        return;
+    }
+
+    auth->handler(auth->data, NGX_HTTP_OK, NULL);
+}
+
+
+static void
+ngx_http_dfpreheat_auth_refuse(ngx_http_dfpreheat_auth_t *auth,
+    ngx_uint_t status, const char *text)
+{
+    ngx_log_error(NGX_LOG_WARN, auth->log, 0, "dfpreheat: refused: %s", text);
+
+    auth->handler(auth->data, status, text);
+}
+
+
+ngx_uint_t
+ngx_http_dfpreheat_auth_admin(ngx_http_request_t *r,
+    ngx_http_dfpreheat_main_conf_t *conf, const char **text)
+{
+    char       theirs[DFP_TOKEN_HASH_LEN + 1], ours[DFP_TOKEN_HASH_LEN + 1];
+    ngx_str_t  bearer;
+
+    if (conf->admin_key.len == 0) {
+        *text = "this server has no dfpreheat_admin_key";
+        return NGX_HTTP_FORBIDDEN;
+    }
+
+    /* hashes, so that not even the length can be measured */
+
+    if (ngx_http_dfpreheat_auth_bearer(r, &bearer) == NGX_OK
+        && dfp_token_hash(ngx_http_dfpreheat_dfp(bearer), theirs) == DFP_OK
+        && dfp_token_hash(ngx_http_dfpreheat_dfp(conf->admin_key), ours)
+           == DFP_OK
+        && CRYPTO_memcmp(theirs, ours, DFP_TOKEN_HASH_LEN) == 0)
+    {
+        return NGX_HTTP_OK;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                  "dfpreheat: refused: not the admin key");
+
+    *text = "Unauthorized";
+    return NGX_HTTP_UNAUTHORIZED;
+}
+
+
+/* RFC 6750, 2.1; the scheme in any letter case, as RFC 9110 has it. */
+
+static ngx_int_t
+ngx_http_dfpreheat_auth_bearer(ngx_http_request_t *r, ngx_str_t *bearer)
+{
+    u_char           *p, *last;
+    ngx_table_elt_t  *h;
+
+    h = r->headers_in.authorization;
+
+    if (h == NULL || h->value.len < sizeof("Bearer ")
+        || ngx_strncasecmp(h->value.data, (u_char *) "Bearer ",
+                           sizeof("Bearer ") - 1)
+           != 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    p = h->value.data + sizeof("Bearer ") - 1;
+    last = h->value.data + h->value.len;
+
+    while (p < last && *p == ' ') {
+        p++;
+    }
+
+    bearer->data = p;
+    bearer->len = last - p;
+
+    if (bearer->len == 0 || bearer->len > NGX_HTTP_DFPREHEAT_BEARER_MAX
+        || ngx_strlchr(p, last, ' '))
+    {
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_http_dfpreheat_known_t *
+ngx_http_dfpreheat_auth_place(u_char *hash)
+{
+    return &ngx_http_dfpreheat_known[ngx_hextoi(hash, 4)
+                                     % NGX_HTTP_DFPREHEAT_TOKEN_CACHE_SIZE];
+}

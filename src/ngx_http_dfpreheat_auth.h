@@ -1,0 +1,47 @@
+/*
+ * Who asks: bearer tokens, their scopes, the admin key.
+ */
+
+#ifndef NGX_HTTP_DFPREHEAT_AUTH_H
+#define NGX_HTTP_DFPREHEAT_AUTH_H
+
+
+#include "ngx_http_dfpreheat_store.h"
+
+
+typedef struct ngx_http_dfpreheat_auth_s  ngx_http_dfpreheat_auth_t;
+
+/* STATUS: 200, or 401, 403, 503, 500 with TEXT for the client. */
+typedef void (*ngx_http_dfpreheat_auth_pt)(void *data, ngx_uint_t status,
+    const char *text);
+
+struct ngx_http_dfpreheat_auth_s {
+    ngx_http_dfpreheat_op_t          op;
+    ngx_http_dfpreheat_auth_pt       handler;
+    void                            *data;
+    ngx_uint_t                       scope;
+    ngx_log_t                       *log;
+    u_char                           hash[DFP_TOKEN_HASH_LEN + 1];
+    ngx_http_dfpreheat_token_t       token;     /* when STATUS is 200 */
+};
+
+
+/* For a worker. */
+ngx_int_t ngx_http_dfpreheat_auth_init(ngx_cycle_t *cycle);
+
+/*
+ * Checks the request's bearer token for SCOPE (a DFP_SCOPE_ bit), by what this
+ * worker has known for at most NGX_HTTP_DFPREHEAT_TOKEN_CACHE ms, or by Redis.
+ * AUTH's handler and data are set; the handler may be called at once. AUTH has
+ * to be cancelled (its op) when its memory goes.
+ */
+void ngx_http_dfpreheat_auth_token(ngx_http_request_t *r,
+    ngx_http_dfpreheat_store_t *store, ngx_http_dfpreheat_auth_t *auth,
+    ngx_uint_t scope);
+
+/* 200, 401, or 403 where the server has no admin key; *TEXT for the client. */
+ngx_uint_t ngx_http_dfpreheat_auth_admin(ngx_http_request_t *r,
+    ngx_http_dfpreheat_main_conf_t *conf, const char **text);
+
+
+#endif /* NGX_HTTP_DFPREHEAT_AUTH_H */

@@ -1,0 +1,265 @@
+#include "ngx_http_dfpreheat_cache.h"
+
+
+static ngx_int_t ngx_http_dfpreheat_cache_complete(ngx_http_request_t *sr,
+    const char **reason);
+static ngx_uint_t ngx_http_dfpreheat_cache_node(
+    ngx_http_dfpreheat_entry_t *entry);
+static ngx_http_file_cache_node_t *ngx_http_dfpreheat_cache_lookup(
+    ngx_http_file_cache_t *cache, u_char *key);
+static ngx_int_t ngx_http_dfpreheat_cache_key(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+
+
+ngx_int_t
+ngx_http_dfpreheat_cache_stored(ngx_http_request_t *sr, ngx_int_t rc,
+    ngx_http_dfpreheat_entry_t *entry, const char **reason)
+{
+    ngx_int_t             status;
+    ngx_http_cache_t     *c;
+    ngx_http_upstream_t  *u;
+
+    c = sr->cache;
+    u = sr->upstream;
+
+    if (c == NULL || u == NULL || c->file_cache == NULL) {
+        *reason = "the location has no proxy_cache for it";
+        return NGX_DECLINED;
+    }
+
+    if (rc != NGX_OK) {
+        *reason = "the answer was not complete";
+        return NGX_AGAIN;
+    }
+
+    status = ngx_http_dfpreheat_cache_complete(sr, reason);
+    if (status != NGX_OK) {
+        return status;
+    }
+
+    entry->cache = c->file_cache;
+    entry->valid = c->valid_sec;
+    ngx_memcpy(entry->key, c->key, NGX_HTTP_CACHE_KEY_LEN);
+
+    if (sr->cached) {
+        entry->size = c->length - (off_t) c->body_start;
+
+    } else {
+        entry->size = u->pipe->temp_file->offset - (off_t) c->body_start;
+    }
+
+    /* ngx_http_file_cache_update() does not tell when its rename failed */
+
+    if (!ngx_http_dfpreheat_cache_node(entry)) {
+        *reason = "the cache file could not be put into place";
+        return NGX_AGAIN;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_cache_complete(ngx_http_request_t *sr, const char **reason)
+{
+    ngx_event_pipe_t     *p;
+    ngx_http_upstream_t  *u;
+
+    u = sr->upstream;
+
+    if (u->cache_status == NGX_HTTP_CACHE_STALE
+        || u->cache_status == NGX_HTTP_CACHE_UPDATING)
+    {
+        *reason = "the cache answered with a stale copy";
+        return NGX_AGAIN;
+    }
+
+    if (sr->cached) {
+        return NGX_OK;
+    }
+
+    if (!u->buffering) {
+        *reason = "the location does not cache: proxy_buffering is off, or "
+                  "the answer switched it off";
+        return NGX_DECLINED;
+    }
+
+    if (!u->cacheable) {
+        *reason = "the answer was not stored: another request was filling the "
+                  "same entry, or the location's settings do not let it be "
+                  "cached (proxy_cache_valid, proxy_no_cache, "
+                  "proxy_cache_min_uses, headers of the answer)";
+        return NGX_AGAIN;
+    }
+
+    p = u->pipe;
+
+    if (p == NULL || p->temp_file == NULL
+        || !(p->upstream_done || (p->upstream_eof && p->length == -1)))
+    {
+        *reason = "the answer was not complete";
+        return NGX_AGAIN;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_dfpreheat_cache_holds(ngx_http_dfpreheat_entry_t *entry,
+    ngx_log_t *log)
+{
+    u_char           *p, *name;
+    size_t            len;
+    ngx_path_t       *path;
+    ngx_uint_t        found;
+    ngx_file_info_t   fi;
+
+    if (entry->cache == NULL || entry->valid < ngx_time()
+        || !ngx_http_dfpreheat_cache_node(entry))
+    {
+        return 0;
+    }
+
+    path = entry->cache->path;
+    len = path->name.len + 1 + path->len + 2 * NGX_HTTP_CACHE_KEY_LEN;
+
+    name = ngx_alloc(len + 1, log);
+    if (name == NULL) {
+        return 0;
+    }
+
+    ngx_memcpy(name, path->name.data, path->name.len);
+    p = name + path->name.len + 1 + path->len;
+    p = ngx_hex_dump(p, entry->key, NGX_HTTP_CACHE_KEY_LEN);
+    *p = '\0';
+
+    ngx_create_hashed_filename(path, name, len);
+
+    found = (ngx_file_info(name, &fi) != NGX_FILE_ERROR
+             && ngx_file_size(&fi) >= entry->size);
+
+    ngx_free(name);
+
+    return found;
+}
+
+
+static ngx_uint_t
+ngx_http_dfpreheat_cache_node(ngx_http_dfpreheat_entry_t *entry)
+{
+    ngx_uint_t                   exists;
+    ngx_http_file_cache_t       *cache;
+    ngx_http_file_cache_node_t  *fcn;
+
+    cache = entry->cache;
+
+    ngx_shmtx_lock(&cache->shpool->mutex);
+
+    fcn = ngx_http_dfpreheat_cache_lookup(cache, entry->key);
+    exists = (fcn != NULL && fcn->exists);
+
+    ngx_shmtx_unlock(&cache->shpool->mutex);
+
+    return exists;
+}
+
+
+/* The order of the tree is ngx_http_file_cache_rbtree_insert_value()'s. */
+
+static ngx_http_file_cache_node_t *
+ngx_http_dfpreheat_cache_lookup(ngx_http_file_cache_t *cache, u_char *key)
+{
+    ngx_int_t                    rc;
+    ngx_rbtree_key_t             first;
+    ngx_rbtree_node_t           *node, *sentinel;
+    ngx_http_file_cache_node_t  *fcn;
+
+    ngx_memcpy(&first, key, sizeof(ngx_rbtree_key_t));
+
+    node = cache->sh->rbtree.root;
+    sentinel = cache->sh->rbtree.sentinel;
+
+    while (node != sentinel) {
+
+        if (first != node->key) {
+            node = (first < node->key) ? node->left : node->right;
+            continue;
+        }
+
+        fcn = (ngx_http_file_cache_node_t *) node;
+
+        rc = ngx_memcmp(&key[sizeof(ngx_rbtree_key_t)], fcn->key,
+                        NGX_HTTP_CACHE_KEY_LEN - sizeof(ngx_rbtree_key_t));
+        if (rc == 0) {
+            return fcn;
+        }
+
+        node = (rc < 0) ? node->left : node->right;
+    }
+
+    return NULL;
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_cache_key(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    u_char                         *p, *arg, *next, *last, separator;
+    ngx_http_dfpreheat_loc_conf_t  *dlcf;
+
+    dlcf = ngx_http_get_module_loc_conf(r, ngx_http_dfpreheat_module);
+
+    p = ngx_pnalloc(r->pool, dlcf->origin.len + r->uri.len + 1 + r->args.len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    v->data = p;
+
+    p = ngx_cpymem(p, dlcf->origin.data, dlcf->origin.len);
+    p = ngx_cpymem(p, r->uri.data, r->uri.len);
+
+    arg = r->args.data;
+    last = arg + r->args.len;
+    separator = '?';
+
+    while (arg < last) {
+        next = ngx_strlchr(arg, last, '&');
+        next = next ? next : last;
+
+        if (next - arg < 3 || ngx_strncmp(arg, "ns=", 3) != 0) {
+            *p++ = separator;
+            p = ngx_cpymem(p, arg, next - arg);
+            separator = '&';
+        }
+
+        arg = next + 1;
+    }
+
+    v->len = p - v->data;
+    v->valid = 1;
+    v->no_cacheable = 1;
+    v->not_found = 0;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_dfpreheat_cache_variables(ngx_conf_t *cf)
+{
+    ngx_http_variable_t  *var;
+
+    static ngx_str_t  name = ngx_string("dfpreheat_cache_key");
+
+    var = ngx_http_add_variable(cf, &name, NGX_HTTP_VAR_NOCACHEABLE);
+    if (var == NULL) {
+        return NGX_ERROR;
+    }
+
+    var->get_handler = ngx_http_dfpreheat_cache_key;
+
+    return NGX_OK;
+}

@@ -1,0 +1,41 @@
+/*
+ * Is it in nginx's proxy cache?  What a call left there, and whether it is
+ * still there later.
+ */
+
+#ifndef NGX_HTTP_DFPREHEAT_CACHE_H
+#define NGX_HTTP_DFPREHEAT_CACHE_H
+
+
+#include "ngx_http_dfpreheat_types.h"
+
+
+/* One entry of a cache: enough to find it again. */
+typedef struct {
+    ngx_http_file_cache_t  *cache;      /* NULL: the location has no cache */
+    u_char                  key[NGX_HTTP_CACHE_KEY_LEN];
+    time_t                  valid;      /* until when it counts as fresh */
+    off_t                   size;       /* of the body, bytes */
+} ngx_http_dfpreheat_entry_t;
+
+
+/*
+ * Looks at a subrequest that has ended with RC: whether all of the answer is
+ * in the cache now. If not, REASON says why, in words; NGX_AGAIN: another try
+ * may go better, NGX_DECLINED: it will not.
+ */
+ngx_int_t ngx_http_dfpreheat_cache_stored(ngx_http_request_t *sr, ngx_int_t rc,
+    ngx_http_dfpreheat_entry_t *entry, const char **reason);
+
+/* Whether the entry is in the cache, on disk and fresh. Looks the file up with
+ * one stat(). */
+ngx_uint_t ngx_http_dfpreheat_cache_holds(ngx_http_dfpreheat_entry_t *entry,
+    ngx_log_t *log);
+
+/* $dfpreheat_cache_key, for proxy_cache_key: the origin of the location, the
+ * URI, and the query without containerd's "ns" parameter; so that what was
+ * warmed and what is pulled meet in one place. */
+ngx_int_t ngx_http_dfpreheat_cache_variables(ngx_conf_t *cf);
+
+
+#endif /* NGX_HTTP_DFPREHEAT_CACHE_H */

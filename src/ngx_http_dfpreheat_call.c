@@ -1,0 +1,413 @@
+#include "ngx_http_dfpreheat_call.h"
+
+
+static void ngx_http_dfpreheat_call_begin(ngx_event_t *ev);
+static ngx_int_t ngx_http_dfpreheat_call_subrequest(
+    ngx_http_dfpreheat_call_t *call);
+static ngx_int_t ngx_http_dfpreheat_call_headers(
+    ngx_http_dfpreheat_call_t *call, ngx_http_request_t *sr);
+static ngx_table_elt_t *ngx_http_dfpreheat_call_header(ngx_http_request_t *sr,
+    ngx_str_t name, ngx_str_t value);
+static void ngx_http_dfpreheat_call_end(ngx_http_request_t *r);
+static void ngx_http_dfpreheat_call_closed(void *data);
+static void ngx_http_dfpreheat_call_over(ngx_event_t *ev);
+static void ngx_http_dfpreheat_call_timeout(ngx_event_t *ev);
+static ngx_int_t ngx_http_dfpreheat_call_preaccess(ngx_http_request_t *r);
+static ngx_int_t ngx_http_dfpreheat_call_refresh(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+
+
+ngx_int_t
+ngx_http_dfpreheat_call_start(ngx_http_dfpreheat_call_t *call)
+{
+    ngx_http_dfpreheat_request_t  *request;
+
+    request = ngx_http_dfpreheat_request_create(call->origin->ctx, call->log,
+                                                call->job, &call->shown);
+    if (request == NULL) {
+        return NGX_AGAIN;
+    }
+
+    call->request = request;
+
+    call->timer.handler = ngx_http_dfpreheat_call_timeout;
+    call->timer.data = call;
+    call->timer.log = call->log;
+
+    call->over.handler = ngx_http_dfpreheat_call_over;
+    call->over.data = call;
+    call->over.log = call->log;
+
+    request->data = call;
+    request->closed = ngx_http_dfpreheat_call_closed;
+    request->begin.handler = ngx_http_dfpreheat_call_begin;
+    request->ps.handler = ngx_http_dfpreheat_call_done;
+    request->ps.data = request;
+
+    ngx_add_timer(&call->timer, call->timeout);
+
+    /* by an event: a chain of instant failures must not recurse */
+    ngx_post_event(&request->begin, &ngx_posted_events);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_dfpreheat_call_begin(ngx_event_t *ev)
+{
+    ngx_http_dfpreheat_request_t *request = ev->data;
+
+    ngx_connection_t           *c;
+    ngx_http_dfpreheat_call_t  *call;
+
+    call = request->data;
+    c = request->r->connection;
+
+    if (ngx_http_dfpreheat_request_parse(request->r, &call->uri) != NGX_OK) {
+        ngx_http_dfpreheat_call_fail(call, NGX_HTTP_DFPREHEAT_CALL_FAILED,
+                                     "nginx does not accept its path");
+        ngx_http_dfpreheat_request_abort(request);
+
+    } else if (ngx_http_dfpreheat_call_subrequest(call) != NGX_OK) {
+        ngx_http_dfpreheat_call_fail(call, NGX_HTTP_DFPREHEAT_CALL_AGAIN,
+                                     "no memory for the request");
+        ngx_http_dfpreheat_request_abort(request);
+    }
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_call_subrequest(ngx_http_dfpreheat_call_t *call)
+{
+    ngx_http_request_t         *r, *sr;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    r = call->request->r;
+    r->headers_in.server = call->host;
+
+    if (ngx_http_subrequest(r, &r->uri, &r->args, &sr, &call->request->ps, 0)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    /* what the subrequest would share with the main request */
+
+    cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
+
+    sr->variables = ngx_pcalloc(r->pool, cmcf->variables.nelts
+                                         * sizeof(ngx_http_variable_value_t));
+    if (sr->variables == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_dfpreheat_call_headers(call, sr) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    sr->valid_unparsed_uri = 1;
+    sr->header_only = (call->limit == 0);
+    sr->filter_need_in_memory = (call->limit != 0);
+
+    r->write_event_handler = ngx_http_dfpreheat_call_end;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_call_headers(ngx_http_dfpreheat_call_t *call,
+    ngx_http_request_t *sr)
+{
+    ngx_str_t         name;
+    ngx_uint_t        i;
+    ngx_table_elt_t  *h;
+
+    ngx_memzero(&sr->headers_in, sizeof(ngx_http_headers_in_t));
+
+    sr->headers_in.content_length_n = -1;
+    sr->headers_in.keep_alive_n = -1;
+    sr->headers_in.server = call->host;
+
+    if (ngx_list_init(&sr->headers_in.headers, sr->pool, 8,
+                      sizeof(ngx_table_elt_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&name, "Host");
+
+    sr->headers_in.host = ngx_http_dfpreheat_call_header(sr, name, call->host);
+    if (sr->headers_in.host == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < call->nheaders; i++) {
+        h = ngx_http_dfpreheat_call_header(sr,
+                ngx_http_dfpreheat_str(call->headers[i].name),
+                ngx_http_dfpreheat_str(call->headers[i].value));
+
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        if (h->key.len == sizeof("authorization") - 1
+            && ngx_strcmp(h->lowcase_key, "authorization") == 0)
+        {
+            sr->headers_in.authorization = h;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_table_elt_t *
+ngx_http_dfpreheat_call_header(ngx_http_request_t *sr, ngx_str_t name,
+    ngx_str_t value)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&sr->headers_in.headers);
+    if (h == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+
+    h->key = name;
+    h->value = value;
+
+    h->lowcase_key = ngx_pnalloc(sr->pool, name.len + 1);
+    if (h->lowcase_key == NULL) {
+        return NULL;
+    }
+
+    h->hash = ngx_hash_strlow(h->lowcase_key, name.data, name.len);
+    h->lowcase_key[name.len] = '\0';
+
+    return h;
+}
+
+
+/* The main request is woken when its subrequest has ended. */
+
+static void
+ngx_http_dfpreheat_call_end(ngx_http_request_t *r)
+{
+    if (r == r->connection->data && r->postponed == NULL) {
+        ngx_http_dfpreheat_request_finish(
+            ngx_http_get_module_ctx(r, ngx_http_dfpreheat_module));
+    }
+}
+
+
+static void
+ngx_http_dfpreheat_call_closed(void *data)
+{
+    ngx_http_dfpreheat_call_t *call = data;
+
+    call->request = NULL;
+    ngx_post_event(&call->over, &ngx_posted_events);
+}
+
+
+static void
+ngx_http_dfpreheat_call_over(ngx_event_t *ev)
+{
+    ngx_http_dfpreheat_call_t *call = ev->data;
+
+    if (call->timer.timer_set) {
+        ngx_del_timer(&call->timer);
+    }
+
+    if (!call->collected && call->reason[0] == '\0') {
+        ngx_http_dfpreheat_call_fail(call, NGX_HTTP_DFPREHEAT_CALL_AGAIN,
+                                     call->timedout ? "it took too long"
+                                                    : "it was cut off");
+    }
+
+    call->handler(call);
+}
+
+
+static void
+ngx_http_dfpreheat_call_timeout(ngx_event_t *ev)
+{
+    ngx_http_dfpreheat_call_t *call = ev->data;
+
+    ngx_connection_t  *c;
+
+    /* it is being closed already */
+
+    if (call->request == NULL) {
+        return;
+    }
+
+    call->timedout = 1;
+    c = call->request->r->connection;
+
+    ngx_http_dfpreheat_request_abort(call->request);
+    ngx_http_run_posted_requests(c);
+}
+
+
+void
+ngx_http_dfpreheat_call_cancel(ngx_http_dfpreheat_call_t *call)
+{
+    ngx_connection_t              *c;
+    ngx_http_dfpreheat_request_t  *request;
+
+    if (call->timer.timer_set) {
+        ngx_del_timer(&call->timer);
+    }
+
+    if (call->over.posted) {
+        ngx_delete_posted_event(&call->over);
+    }
+
+    request = call->request;
+
+    if (request) {
+        request->data = NULL;
+        call->request = NULL;
+
+        c = request->r->connection;
+
+        ngx_http_dfpreheat_request_abort(request);
+        ngx_http_run_posted_requests(c);
+    }
+}
+
+
+void
+ngx_http_dfpreheat_call_fail(ngx_http_dfpreheat_call_t *call,
+    ngx_http_dfpreheat_call_result_e result, const char *reason)
+{
+    call->result = result;
+    ngx_cpystrn((u_char *) call->reason, (u_char *) reason,
+                sizeof(call->reason));
+}
+
+
+ngx_http_dfpreheat_request_t *
+ngx_http_dfpreheat_call_request(ngx_http_request_t *sr)
+{
+    if (sr->post_subrequest
+        && sr->post_subrequest->handler == ngx_http_dfpreheat_call_done)
+    {
+        return sr->post_subrequest->data;
+    }
+
+    return NULL;
+}
+
+
+/*
+ * The phases of access do not run for a subrequest: the location that was found
+ * by the path must itself say that it serves this origin. After an internal
+ * redirect the phases run again, and so does this.
+ */
+
+static ngx_int_t
+ngx_http_dfpreheat_call_preaccess(ngx_http_request_t *r)
+{
+    ngx_http_dfpreheat_call_t      *call;
+    ngx_http_dfpreheat_request_t   *request;
+    ngx_http_dfpreheat_loc_conf_t  *dlcf;
+
+    request = ngx_http_dfpreheat_call_request(r);
+
+    if (request == NULL || request->data == NULL) {
+        return NGX_DECLINED;
+    }
+
+    call = request->data;
+    call->entered = 1;
+
+    dlcf = ngx_http_get_module_loc_conf(r, ngx_http_dfpreheat_module);
+
+    if (dlcf->origin.len == call->origin->origin.len
+        && ngx_strncmp(dlcf->origin.data, call->origin->origin.data,
+                       dlcf->origin.len)
+           == 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    call->strayed = 1;
+
+    return NGX_HTTP_FORBIDDEN;
+}
+
+
+/* $dfpreheat_refresh: "1" in a call that must not be answered from the cache,
+ * for proxy_cache_bypass. */
+
+static ngx_int_t
+ngx_http_dfpreheat_call_refresh(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_http_dfpreheat_call_t     *call;
+    ngx_http_dfpreheat_request_t  *request;
+
+    request = ngx_http_dfpreheat_call_request(r);
+
+    call = request ? request->data : NULL;
+
+    if (call == NULL || !call->refresh) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    v->len = 1;
+    v->data = (u_char *) "1";
+    v->valid = 1;
+    v->no_cacheable = 1;
+    v->not_found = 0;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_dfpreheat_call_variables(ngx_conf_t *cf)
+{
+    ngx_http_variable_t  *var;
+
+    static ngx_str_t  name = ngx_string("dfpreheat_refresh");
+
+    var = ngx_http_add_variable(cf, &name, NGX_HTTP_VAR_NOCACHEABLE);
+    if (var == NULL) {
+        return NGX_ERROR;
+    }
+
+    var->get_handler = ngx_http_dfpreheat_call_refresh;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_dfpreheat_call_init(ngx_conf_t *cf)
+{
+    ngx_http_handler_pt        *h;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_dfpreheat_call_preaccess;
+
+    ngx_http_dfpreheat_answer_init();
+
+    return NGX_OK;
+}

@@ -1,0 +1,101 @@
+/*
+ * One outgoing call: a synthetic main request without a client, and one
+ * subrequest of it into the location that its origin is bound to, so that the
+ * answer comes as a client would get it, by nginx's own upstreams and cache.
+ */
+
+#ifndef NGX_HTTP_DFPREHEAT_CALL_H
+#define NGX_HTTP_DFPREHEAT_CALL_H
+
+
+#include "ngx_http_dfpreheat_cache.h"
+#include "ngx_http_dfpreheat_request.h"
+
+
+typedef struct ngx_http_dfpreheat_call_s  ngx_http_dfpreheat_call_t;
+
+typedef void (*ngx_http_dfpreheat_call_pt)(ngx_http_dfpreheat_call_t *call);
+
+
+/* What the call came to, apart from the answer. */
+typedef enum {
+    NGX_HTTP_DFPREHEAT_CALL_OK = 0,     /* an answer, complete: see status */
+    NGX_HTTP_DFPREHEAT_CALL_AGAIN,      /* failed, another try may succeed */
+    NGX_HTTP_DFPREHEAT_CALL_FAILED      /* failed for good */
+} ngx_http_dfpreheat_call_result_e;
+
+
+struct ngx_http_dfpreheat_call_s {
+
+    /* set by the caller, the rest zeroed */
+
+    ngx_http_dfpreheat_call_pt        handler;  /* never called by start */
+    void                             *data;
+    ngx_pool_t                       *pool;     /* for the answer */
+    ngx_log_t                        *log;
+    int64_t                           job;      /* for the log */
+    ngx_http_dfpreheat_origin_t      *origin;
+    ngx_str_t                         uri;      /* path ["?" query], escaped */
+    ngx_str_t                         host;
+    ngx_str_t                         shown;    /* URL as it may be logged */
+    dfp_job_header_t                 *headers;
+    ngx_uint_t                        nheaders;
+    size_t                            limit;    /* of the body to keep; 0:
+                                                   none, the cache is warmed */
+    ngx_msec_t                        timeout;
+    unsigned                          refresh:1;  /* past the cache */
+    unsigned                          store:1;    /* it has to be cached */
+
+    /* the answer; valid in the handler */
+
+    ngx_http_dfpreheat_call_result_e  result;
+    ngx_uint_t                        status;   /* 0: there was none */
+    ngx_str_t                         body;
+    ngx_str_t                         content_type;
+    ngx_msec_t                        retry_after;  /* 0: not said */
+    ngx_http_dfpreheat_entry_t        entry;    /* where it is cached */
+    char                              reason[NGX_HTTP_DFPREHEAT_REASON_MAX];
+
+    /* private */
+
+    ngx_http_dfpreheat_request_t     *request;  /* NULL: it is over */
+    ngx_event_t                       timer;
+    ngx_event_t                       over;
+    size_t                            size;     /* of body's memory */
+    unsigned                          entered:1;
+    unsigned                          strayed:1;
+    unsigned                          complete:1;
+    unsigned                          too_big:1;
+    unsigned                          timedout:1;
+    unsigned                          collected:1;
+};
+
+
+/* NGX_OK; NGX_AGAIN: no connection is free, or no memory. */
+ngx_int_t ngx_http_dfpreheat_call_start(ngx_http_dfpreheat_call_t *call);
+
+/* Ends the call now; its handler is not called. Safe when it is over. CALL may
+ * be freed after it. */
+void ngx_http_dfpreheat_call_cancel(ngx_http_dfpreheat_call_t *call);
+
+/* Between the two files of a call: call.c sends, answer.c collects. */
+
+/* The request of a call, when SR is its subrequest, or NULL. */
+ngx_http_dfpreheat_request_t *ngx_http_dfpreheat_call_request(
+    ngx_http_request_t *sr);
+
+/* The subrequest has ended; nginx may say so twice. */
+ngx_int_t ngx_http_dfpreheat_call_done(ngx_http_request_t *sr, void *data,
+    ngx_int_t rc);
+
+void ngx_http_dfpreheat_call_fail(ngx_http_dfpreheat_call_t *call,
+    ngx_http_dfpreheat_call_result_e result, const char *reason);
+
+void ngx_http_dfpreheat_answer_init(void);
+
+/* Installs the filter, the phase handler and $dfpreheat_refresh. */
+ngx_int_t ngx_http_dfpreheat_call_variables(ngx_conf_t *cf);
+ngx_int_t ngx_http_dfpreheat_call_init(ngx_conf_t *cf);
+
+
+#endif /* NGX_HTTP_DFPREHEAT_CALL_H */

@@ -1,0 +1,566 @@
+#include "ngx_http_dfpreheat_conn.h"
+
+
+#define NGX_HTTP_DFPREHEAT_REDIS_VERSION_MIN  5   /* scripts call TIME */
+
+
+static void ngx_http_dfpreheat_conn_connect(ngx_event_t *ev);
+static ngx_int_t ngx_http_dfpreheat_conn_attach(
+    ngx_http_dfpreheat_conn_t *conn, redisAsyncContext *ac);
+static void ngx_http_dfpreheat_conn_connected(const redisAsyncContext *ac,
+    int status);
+static void ngx_http_dfpreheat_conn_setup(redisAsyncContext *ac, void *reply,
+    void *data);
+static void ngx_http_dfpreheat_conn_info(redisAsyncContext *ac, void *reply,
+    void *data);
+static ngx_int_t ngx_http_dfpreheat_conn_usable(
+    ngx_http_dfpreheat_conn_t *conn, redisReply *reply);
+static void ngx_http_dfpreheat_conn_warn(ngx_http_dfpreheat_conn_t *conn,
+    const char *info);
+static void ngx_http_dfpreheat_conn_again(ngx_http_dfpreheat_conn_t *conn);
+static void ngx_http_dfpreheat_conn_timeout(ngx_event_t *ev);
+static void ngx_http_dfpreheat_conn_flush(ngx_event_t *ev);
+static void ngx_http_dfpreheat_conn_read_handler(ngx_event_t *ev);
+static void ngx_http_dfpreheat_conn_write_handler(ngx_event_t *ev);
+static void ngx_http_dfpreheat_conn_add_read(void *data);
+static void ngx_http_dfpreheat_conn_del_read(void *data);
+static void ngx_http_dfpreheat_conn_add_write(void *data);
+static void ngx_http_dfpreheat_conn_del_write(void *data);
+static void ngx_http_dfpreheat_conn_cleanup(void *data);
+
+
+void
+ngx_http_dfpreheat_conn_open(ngx_http_dfpreheat_conn_t *conn)
+{
+    conn->backoff = NGX_HTTP_DFPREHEAT_REDIS_BACKOFF;
+
+    conn->reconnect.handler = ngx_http_dfpreheat_conn_connect;
+    conn->reconnect.data = conn;
+    conn->reconnect.log = conn->log;
+    conn->reconnect.cancelable = 1;
+
+    conn->timer.handler = ngx_http_dfpreheat_conn_timeout;
+    conn->timer.data = conn;
+    conn->timer.log = conn->log;
+    conn->timer.cancelable = 1;
+
+    conn->flush.handler = ngx_http_dfpreheat_conn_flush;
+    conn->flush.data = conn;
+    conn->flush.log = conn->log;
+
+    ngx_http_dfpreheat_conn_connect(&conn->reconnect);
+}
+
+
+static void
+ngx_http_dfpreheat_conn_connect(ngx_event_t *ev)
+{
+    ngx_http_dfpreheat_conn_t *conn = ev->data;
+
+    int                               port;
+    u_char                            text[NGX_SOCKADDR_STRLEN + 1];
+    size_t                            len;
+    redisAsyncContext                *ac;
+    struct sockaddr                  *sa;
+    ngx_http_dfpreheat_redis_addr_t  *addr;
+
+    addr = conn->conf->addrs.elts;
+    sa = addr[conn->server].sockaddr;
+
+    if (sa->sa_family == AF_UNIX) {
+        ac = redisAsyncConnectUnix(((struct sockaddr_un *) sa)->sun_path);
+
+    } else {
+        len = ngx_sock_ntop(sa, addr[conn->server].socklen, text,
+                            NGX_SOCKADDR_STRLEN, 0);
+        text[len] = '\0';
+        port = ngx_inet_get_port(sa);
+
+        /* ngx_sock_ntop() puts IPv6 into brackets, hiredis wants none */
+
+        if (text[0] == '[') {
+            text[len - 1] = '\0';
+            ac = redisAsyncConnect((char *) text + 1, port);
+
+        } else {
+            ac = redisAsyncConnect((char *) text, port);
+        }
+    }
+
+    if (ac == NULL) {
+        ngx_log_error(NGX_LOG_ERR, conn->log, 0,
+                      "dfpreheat: no memory to connect to redis");
+        ngx_http_dfpreheat_conn_again(conn);
+        return;
+    }
+
+    if (ac->err) {
+        ngx_log_error(NGX_LOG_ERR, conn->log, 0,
+                      "dfpreheat: connect to redis %V failed: %s",
+                      &addr[conn->server].name, ac->errstr);
+        redisAsyncFree(ac);
+        ngx_http_dfpreheat_conn_again(conn);
+        return;
+    }
+
+    if (ngx_http_dfpreheat_conn_attach(conn, ac) != NGX_OK) {
+        redisAsyncFree(ac);
+        ngx_http_dfpreheat_conn_again(conn);
+        return;
+    }
+
+    ngx_add_timer(&conn->timer, conn->conf->timeout);
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_conn_attach(ngx_http_dfpreheat_conn_t *conn,
+    redisAsyncContext *ac)
+{
+    ngx_connection_t  *c;
+
+    c = ngx_get_connection(ac->c.fd, conn->log);
+    if (c == NULL) {
+        return NGX_ERROR;
+    }
+
+    c->number = ngx_atomic_fetch_add(ngx_connection_counter, 1);
+    c->data = conn;
+    c->log = conn->log;
+    c->read->log = conn->log;
+    c->write->log = conn->log;
+    c->read->handler = ngx_http_dfpreheat_conn_read_handler;
+    c->write->handler = ngx_http_dfpreheat_conn_write_handler;
+
+    /* nginx tells idle connections, and nobody else, that it quits */
+    c->idle = (conn->on_quit != NULL);
+
+    conn->ac = ac;
+    conn->c = c;
+
+    ac->data = conn;
+    ac->ev.data = conn;
+    ac->ev.addRead = ngx_http_dfpreheat_conn_add_read;
+    ac->ev.delRead = ngx_http_dfpreheat_conn_del_read;
+    ac->ev.addWrite = ngx_http_dfpreheat_conn_add_write;
+    ac->ev.delWrite = ngx_http_dfpreheat_conn_del_write;
+    ac->ev.cleanup = ngx_http_dfpreheat_conn_cleanup;
+
+    redisAsyncSetConnectCallback(ac, ngx_http_dfpreheat_conn_connected);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_dfpreheat_conn_connected(const redisAsyncContext *ac, int status)
+{
+    int                               rc;
+    redisAsyncContext                *actx;
+    ngx_http_dfpreheat_conn_t        *conn;
+    ngx_http_dfpreheat_redis_addr_t  *addr;
+    ngx_http_dfpreheat_redis_conf_t  *conf;
+
+    conn = ac->data;
+    conf = conn->conf;
+    addr = conf->addrs.elts;
+
+    if (status != REDIS_OK) {
+        ngx_log_error(NGX_LOG_ERR, conn->log, 0,
+                      "dfpreheat: connect to redis %V failed: %s",
+                      &addr[conn->server].name, ac->errstr);
+        return;
+    }
+
+    conn->connected = 1;
+    actx = conn->ac;
+    rc = REDIS_OK;
+
+    if (conf->password.len && conf->user.len) {
+        rc = redisAsyncCommand(actx, ngx_http_dfpreheat_conn_setup, "AUTH",
+                               "AUTH %b %b", conf->user.data, conf->user.len,
+                               conf->password.data, conf->password.len);
+
+    } else if (conf->password.len) {
+        rc = redisAsyncCommand(actx, ngx_http_dfpreheat_conn_setup, "AUTH",
+                               "AUTH %b", conf->password.data,
+                               conf->password.len);
+    }
+
+    if (rc == REDIS_OK && conf->db) {
+        rc = redisAsyncCommand(actx, ngx_http_dfpreheat_conn_setup, "SELECT",
+                               "SELECT %d", (int) conf->db);
+    }
+
+    if (rc == REDIS_OK) {
+        rc = redisAsyncCommand(actx, ngx_http_dfpreheat_conn_info, NULL,
+                               "INFO");
+    }
+
+    if (rc != REDIS_OK) {
+        /* it can't be freed here; the timer drops it */
+        ngx_log_error(NGX_LOG_ERR, conn->log, 0,
+                      "dfpreheat: no memory to set up redis %V",
+                      &addr[conn->server].name);
+    }
+}
+
+
+static void
+ngx_http_dfpreheat_conn_setup(redisAsyncContext *ac, void *reply, void *data)
+{
+    ngx_http_dfpreheat_conn_t *conn = ac->data;
+
+    const char  *what = data;
+    redisReply  *r = reply;
+
+    if (r == NULL || r->type != REDIS_REPLY_ERROR) {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_ERR, conn->log, 0,
+                  "dfpreheat: redis refused %s: %s", what, r->str);
+
+    ngx_http_dfpreheat_conn_drop(conn, NULL);
+}
+
+
+static void
+ngx_http_dfpreheat_conn_info(redisAsyncContext *ac, void *reply, void *data)
+{
+    ngx_http_dfpreheat_conn_t *conn = ac->data;
+
+    redisReply                       *r = reply;
+    ngx_http_dfpreheat_redis_addr_t  *addr;
+
+    if (r == NULL || (ac->c.flags & REDIS_FREEING)) {
+        return;
+    }
+
+    if (ngx_http_dfpreheat_conn_usable(conn, r) != NGX_OK) {
+        return;
+    }
+
+    ngx_del_timer(&conn->timer);
+
+    addr = conn->conf->addrs.elts;
+    ngx_log_error(NGX_LOG_INFO, conn->log, 0, "dfpreheat: redis %V is ready",
+                  &addr[conn->server].name);
+
+    conn->ready = 1;
+    conn->backoff = NGX_HTTP_DFPREHEAT_REDIS_BACKOFF;
+    conn->on_ready(conn);
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_conn_usable(ngx_http_dfpreheat_conn_t *conn,
+    redisReply *reply)
+{
+    if (reply->type == REDIS_REPLY_ERROR) {
+        ngx_http_dfpreheat_conn_drop(conn, reply->str);
+        return NGX_DECLINED;
+    }
+
+    if (reply->type != REDIS_REPLY_STRING) {
+        ngx_http_dfpreheat_conn_drop(conn, "INFO did not answer in text");
+        return NGX_DECLINED;
+    }
+
+    if (strstr(reply->str, "\nloading:1")) {
+        ngx_http_dfpreheat_conn_drop(conn, "it is loading its data");
+        return NGX_DECLINED;
+    }
+
+    if (strstr(reply->str, "\nrole:slave")) {
+        ngx_http_dfpreheat_conn_drop(conn, "it is a replica");
+        return NGX_DECLINED;
+    }
+
+    ngx_http_dfpreheat_conn_warn(conn, reply->str);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_dfpreheat_conn_warn(ngx_http_dfpreheat_conn_t *conn,
+    const char *info)
+{
+    const char  *p;
+
+    if (conn->reported) {
+        return;
+    }
+
+    conn->reported = 1;
+
+    p = strstr(info, "redis_version:");
+
+    if (p && atoi(p + sizeof("redis_version:") - 1)
+             < NGX_HTTP_DFPREHEAT_REDIS_VERSION_MIN)
+    {
+        ngx_log_error(NGX_LOG_WARN, conn->log, 0,
+                      "dfpreheat: redis is older than version %d, "
+                      "scripts will fail",
+                      NGX_HTTP_DFPREHEAT_REDIS_VERSION_MIN);
+    }
+
+    p = strstr(info, "maxmemory_policy:");
+
+    if (p && ngx_strncmp(p, "maxmemory_policy:noeviction",
+                         sizeof("maxmemory_policy:noeviction") - 1)
+             != 0)
+    {
+        ngx_log_error(NGX_LOG_WARN, conn->log, 0,
+                      "dfpreheat: redis may evict jobs: set maxmemory-policy "
+                      "to noeviction");
+    }
+}
+
+
+void
+ngx_http_dfpreheat_conn_drop(ngx_http_dfpreheat_conn_t *conn, const char *why)
+{
+    ngx_http_dfpreheat_redis_addr_t  *addr;
+
+    if (conn->ac == NULL || (conn->ac->c.flags & REDIS_FREEING)) {
+        return;
+    }
+
+    if (why) {
+        addr = conn->conf->addrs.elts;
+        ngx_log_error(NGX_LOG_WARN, conn->log, 0,
+                      "dfpreheat: redis %V is away: %s",
+                      &addr[conn->server].name, why);
+    }
+
+    conn->ready = 0;
+
+    redisAsyncFree(conn->ac);
+}
+
+
+void
+ngx_http_dfpreheat_conn_close(ngx_http_dfpreheat_conn_t *conn)
+{
+    conn->closed = 1;
+
+    if (conn->reconnect.timer_set) {
+        ngx_del_timer(&conn->reconnect);
+    }
+
+    ngx_http_dfpreheat_conn_drop(conn, NULL);
+}
+
+
+ngx_uint_t
+ngx_http_dfpreheat_conn_away(redisReply *reply)
+{
+    size_t              len;
+    ngx_uint_t          i;
+    char                within[32];
+
+    static const char  *codes[] = {
+        "LOADING ", "READONLY ", "MASTERDOWN ", "BUSY ", "MISCONF ", NULL
+    };
+
+    if (reply->type != REDIS_REPLY_ERROR) {
+        return 0;
+    }
+
+    for (i = 0; codes[i]; i++) {
+        len = ngx_strlen(codes[i]);
+
+        if (ngx_strncmp(reply->str, codes[i], len) == 0) {
+            return 1;
+        }
+
+        /* redis 6 and older quotes it: ERR Error running script ... -BUSY */
+
+        within[0] = '-';
+        ngx_memcpy(within + 1, codes[i], len + 1);
+
+        if (strstr(reply->str, within)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* The next address, after a pause that grows, and not in step with others. */
+
+static void
+ngx_http_dfpreheat_conn_again(ngx_http_dfpreheat_conn_t *conn)
+{
+    ngx_msec_t  pause;
+
+    if (conn->closed) {
+        return;
+    }
+
+    conn->server = (conn->server + 1) % conn->conf->addrs.nelts;
+
+    pause = conn->backoff / 2 + (ngx_msec_t) ngx_random() % conn->backoff;
+    conn->backoff = ngx_min(conn->backoff * 2,
+                            NGX_HTTP_DFPREHEAT_REDIS_BACKOFF_MAX);
+
+    ngx_add_timer(&conn->reconnect, pause);
+}
+
+
+static void
+ngx_http_dfpreheat_conn_timeout(ngx_event_t *ev)
+{
+    ngx_http_dfpreheat_conn_t *conn = ev->data;
+
+    ngx_http_dfpreheat_conn_drop(conn, "it did not answer in time");
+}
+
+
+static void
+ngx_http_dfpreheat_conn_flush(ngx_event_t *ev)
+{
+    ngx_http_dfpreheat_conn_t *conn = ev->data;
+
+    conn->flushing = 1;
+    redisAsyncHandleWrite(conn->ac);
+    conn->flushing = 0;
+}
+
+
+static void
+ngx_http_dfpreheat_conn_read_handler(ngx_event_t *ev)
+{
+    ngx_connection_t *c = ev->data;
+
+    ngx_http_dfpreheat_conn_t *conn = c->data;
+
+    if (c->close) {
+        c->close = 0;
+        conn->on_quit(conn);
+        return;
+    }
+
+    redisAsyncHandleRead(conn->ac);
+}
+
+
+static void
+ngx_http_dfpreheat_conn_write_handler(ngx_event_t *ev)
+{
+    ngx_connection_t *c = ev->data;
+
+    ngx_http_dfpreheat_conn_t *conn = c->data;
+
+    /* flushing: what can't be written now waits for the next event */
+    conn->flushing = 1;
+    redisAsyncHandleWrite(conn->ac);
+    conn->flushing = 0;
+}
+
+
+/*
+ * Level-triggered: hiredis reads once per event.  See nginx's epoll module:
+ * flags 0 leave EPOLLET off.
+ */
+
+static void
+ngx_http_dfpreheat_conn_add_read(void *data)
+{
+    ngx_http_dfpreheat_conn_t *conn = data;
+
+    if (!conn->c->read->active) {
+        (void) ngx_add_event(conn->c->read, NGX_READ_EVENT, NGX_LEVEL_EVENT);
+    }
+}
+
+
+static void
+ngx_http_dfpreheat_conn_del_read(void *data)
+{
+    ngx_http_dfpreheat_conn_t *conn = data;
+
+    if (conn->c->read->active) {
+        (void) ngx_del_event(conn->c->read, NGX_READ_EVENT, 0);
+    }
+}
+
+
+/*
+ * All commands of one turn of the event loop go out in one write, at its end;
+ * the write event is only for a socket that takes no more.
+ */
+
+static void
+ngx_http_dfpreheat_conn_add_write(void *data)
+{
+    ngx_http_dfpreheat_conn_t *conn = data;
+
+    if (conn->connected && !conn->flushing) {
+        if (!conn->flush.posted) {
+            ngx_post_event(&conn->flush, &ngx_posted_events);
+        }
+
+        return;
+    }
+
+    if (!conn->c->write->active) {
+        (void) ngx_add_event(conn->c->write, NGX_WRITE_EVENT, NGX_LEVEL_EVENT);
+    }
+}
+
+
+static void
+ngx_http_dfpreheat_conn_del_write(void *data)
+{
+    ngx_http_dfpreheat_conn_t *conn = data;
+
+    if (conn->c->write->active) {
+        (void) ngx_del_event(conn->c->write, NGX_WRITE_EVENT, 0);
+    }
+}
+
+
+/* hiredis calls this once for each context, whatever ended it. */
+
+static void
+ngx_http_dfpreheat_conn_cleanup(void *data)
+{
+    ngx_http_dfpreheat_conn_t *conn = data;
+
+    ngx_connection_t                 *c;
+    ngx_http_dfpreheat_redis_addr_t  *addr;
+
+    if (conn->connected && conn->ac->err) {
+        addr = conn->conf->addrs.elts;
+        ngx_log_error(NGX_LOG_WARN, conn->log, 0,
+                      "dfpreheat: connection to redis %V is lost: %s",
+                      &addr[conn->server].name, conn->ac->errstr);
+    }
+
+    c = conn->c;
+
+    if (conn->timer.timer_set) {
+        ngx_del_timer(&conn->timer);
+    }
+
+    if (conn->flush.posted) {
+        ngx_delete_posted_event(&conn->flush);
+    }
+
+    ngx_http_dfpreheat_conn_del_read(conn);
+    ngx_http_dfpreheat_conn_del_write(conn);
+
+    ngx_free_connection(c);
+    c->fd = (ngx_socket_t) -1;
+
+    conn->ac = NULL;
+    conn->c = NULL;
+    conn->ready = 0;
+    conn->connected = 0;
+
+    ngx_http_dfpreheat_conn_again(conn);
+}

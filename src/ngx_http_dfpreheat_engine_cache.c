@@ -1,0 +1,180 @@
+#include "ngx_http_dfpreheat_engine.h"
+
+
+static char *ngx_http_dfpreheat_cache_configure(ngx_conf_t *cf,
+    ngx_http_dfpreheat_cluster_t *cluster, ngx_str_t *value, ngx_uint_t n);
+static ngx_int_t ngx_http_dfpreheat_cache_parts(
+    ngx_http_dfpreheat_main_conf_t *conf,
+    ngx_http_dfpreheat_cluster_t *cluster, dfp_job_t *job,
+    ngx_array_t *parts);
+static void ngx_http_dfpreheat_cache_start(ngx_http_dfpreheat_run_t *run);
+static ngx_int_t ngx_http_dfpreheat_cache_next(ngx_http_dfpreheat_run_t *run);
+static void ngx_http_dfpreheat_cache_warmed(ngx_http_dfpreheat_task_t *task,
+    ngx_http_dfpreheat_call_t *call);
+static ngx_int_t ngx_http_dfpreheat_cache_check(ngx_http_dfpreheat_run_t *run);
+static void ngx_http_dfpreheat_cache_results(ngx_http_dfpreheat_run_t *run,
+    dfp_buf_t *success, dfp_buf_t *failure);
+static void ngx_http_dfpreheat_cache_result(ngx_http_dfpreheat_task_t *task,
+    dfp_buf_t *b, ngx_str_t *description);
+
+
+ngx_http_dfpreheat_engine_t  ngx_http_dfpreheat_engine_cache = {
+    ngx_string("cache"),
+    1,                                      /* caches */
+    ngx_http_dfpreheat_cache_configure,
+    ngx_http_dfpreheat_cache_parts,
+    ngx_http_dfpreheat_cache_start,
+    ngx_http_dfpreheat_cache_check,
+    ngx_http_dfpreheat_cache_results
+};
+
+
+static char *
+ngx_http_dfpreheat_cache_configure(ngx_conf_t *cf,
+    ngx_http_dfpreheat_cluster_t *cluster, ngx_str_t *value, ngx_uint_t n)
+{
+    if (n) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "engine=cache takes no parameter \"%V\"", value);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* One part for each instance: this one. */
+
+static ngx_int_t
+ngx_http_dfpreheat_cache_parts(ngx_http_dfpreheat_main_conf_t *conf,
+    ngx_http_dfpreheat_cluster_t *cluster, dfp_job_t *job, ngx_array_t *parts)
+{
+    ngx_http_dfpreheat_part_t  *part;
+
+    part = ngx_array_push(parts);
+    if (part == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(part, sizeof(ngx_http_dfpreheat_part_t));
+
+    part->cluster = cluster->id;
+    part->queue = conf->instance.queue;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_dfpreheat_cache_start(ngx_http_dfpreheat_run_t *run)
+{
+    run->next = ngx_http_dfpreheat_cache_next;
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_cache_next(ngx_http_dfpreheat_run_t *run)
+{
+    return ngx_http_dfpreheat_task_call(run, 0,
+                                        ngx_http_dfpreheat_cache_warmed);
+}
+
+
+static void
+ngx_http_dfpreheat_cache_warmed(ngx_http_dfpreheat_task_t *task,
+    ngx_http_dfpreheat_call_t *call)
+{
+    if (ngx_http_dfpreheat_task_trouble(task, call) == NGX_OK) {
+        return;
+    }
+
+    if (task->size != -1 && call->entry.size != task->size) {
+        ngx_http_dfpreheat_task_failed(task, "it has %O bytes, but the "
+                                       "manifest says %O",
+                                       call->entry.size, task->size);
+        return;
+    }
+
+    task->entry = call->entry;
+    task->size = call->entry.size;
+
+    ngx_http_dfpreheat_task_done(task);
+}
+
+
+/*
+ * A cache may have dropped the first layers while the last ones came in
+ * (max_size); those are fetched once more, and given up when they go again.
+ */
+
+static ngx_int_t
+ngx_http_dfpreheat_cache_check(ngx_http_dfpreheat_run_t *run)
+{
+    ngx_uint_t                   i;
+    ngx_http_dfpreheat_task_t  **task;
+
+    task = run->tasks.elts;
+
+    for (i = 0; i < run->tasks.nelts; i++) {
+
+        if (!task[i]->done
+            || ngx_http_dfpreheat_cache_holds(&task[i]->entry, &run->log))
+        {
+            continue;
+        }
+
+        ngx_http_dfpreheat_task_lost(task[i], "it was in the cache, and is "
+                                     "not any more: is its max_size too "
+                                     "small, or its time of validity?");
+    }
+
+    return run->left ? NGX_AGAIN : NGX_OK;
+}
+
+
+static void
+ngx_http_dfpreheat_cache_results(ngx_http_dfpreheat_run_t *run,
+    dfp_buf_t *success, dfp_buf_t *failure)
+{
+    ngx_uint_t                   i;
+    ngx_http_dfpreheat_task_t  **task;
+
+    task = run->tasks.elts;
+
+    for (i = 0; i < run->tasks.nelts; i++) {
+
+        if (task[i]->done) {
+            ngx_http_dfpreheat_cache_result(task[i], success, NULL);
+
+        } else {
+            ngx_http_dfpreheat_cache_result(task[i], failure,
+                                            &task[i]->reason);
+        }
+    }
+}
+
+
+static void
+ngx_http_dfpreheat_cache_result(ngx_http_dfpreheat_task_t *task, dfp_buf_t *b,
+    ngx_str_t *description)
+{
+    ngx_http_dfpreheat_instance_t  *instance;
+
+    instance = &task->run->conf->instance;
+
+    dfp_buf_cstr(b, b->len ? ",{" : "{");
+
+    if (description) {
+        dfp_buf_cstr(b, "\"description\":");
+        dfp_buf_json(b, ngx_http_dfpreheat_dfp(*description));
+        dfp_buf_cstr(b, ",");
+    }
+
+    dfp_buf_cstr(b, "\"hostname\":");
+    dfp_buf_json(b, ngx_http_dfpreheat_dfp(instance->name));
+    dfp_buf_cstr(b, ",\"ip\":");
+    dfp_buf_json(b, ngx_http_dfpreheat_dfp(instance->address));
+    dfp_buf_cstr(b, ",\"url\":");
+    dfp_buf_json(b, ngx_http_dfpreheat_dfp(task->shown));
+    dfp_buf_cstr(b, "}");
+}

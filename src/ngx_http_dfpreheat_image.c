@@ -1,0 +1,282 @@
+#include "ngx_http_dfpreheat_image.h"
+
+
+static ngx_int_t ngx_http_dfpreheat_image_next(ngx_http_dfpreheat_run_t *run);
+static void ngx_http_dfpreheat_image_fetched(ngx_http_dfpreheat_task_t *task,
+    ngx_http_dfpreheat_call_t *call);
+static ngx_int_t ngx_http_dfpreheat_image_digest(
+    ngx_http_dfpreheat_task_t *task, ngx_str_t *body);
+static ngx_int_t ngx_http_dfpreheat_image_index(
+    ngx_http_dfpreheat_task_t *task, dfp_oci_manifest_t *m, dfp_err_t *err);
+static ngx_int_t ngx_http_dfpreheat_image_layers(
+    ngx_http_dfpreheat_run_t *run, dfp_oci_manifest_t *m);
+static ngx_http_dfpreheat_task_t *ngx_http_dfpreheat_image_add(
+    ngx_http_dfpreheat_run_t *run, dfp_oci_desc_t *desc, ngx_uint_t kind);
+
+
+ngx_int_t
+ngx_http_dfpreheat_image_start(ngx_http_dfpreheat_run_t *run,
+    ngx_http_dfpreheat_run_pt then)
+{
+    dfp_mem_t                   mem;
+    dfp_err_t                   err;
+    ngx_http_dfpreheat_task_t  *task;
+
+    mem = ngx_http_dfpreheat_mem(run->pool);
+
+    /* it was checked when the job was posted */
+
+    if (dfp_oci_parse_ref(&mem, run->job.url, "args.url", &run->ref, &err)
+        != DFP_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    task = ngx_http_dfpreheat_task_add(run, &run->ref.url, 1);
+    if (task == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (run->ref.by_digest) {
+        task->digest = ngx_http_dfpreheat_str(run->ref.reference);
+    }
+
+    run->next = ngx_http_dfpreheat_image_next;
+    run->pending = &run->manifests;
+    run->then = then;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_image_next(ngx_http_dfpreheat_run_t *run)
+{
+    ngx_queue_t                *q;
+    ngx_http_dfpreheat_task_t  *task;
+
+    if (ngx_queue_empty(&run->ready)) {
+        return NGX_DECLINED;
+    }
+
+    /* blobs that are known already come after all manifests */
+
+    q = ngx_queue_head(&run->ready);
+    task = ngx_queue_data(q, ngx_http_dfpreheat_task_t, queue);
+
+    if (!task->manifest) {
+        return NGX_DECLINED;
+    }
+
+    return ngx_http_dfpreheat_task_call(run, NGX_HTTP_DFPREHEAT_MANIFEST_MAX,
+                                        ngx_http_dfpreheat_image_fetched);
+}
+
+
+static void
+ngx_http_dfpreheat_image_fetched(ngx_http_dfpreheat_task_t *task,
+    ngx_http_dfpreheat_call_t *call)
+{
+    int                  rc;
+    dfp_mem_t            mem;
+    dfp_err_t            err;
+    dfp_oci_manifest_t   m;
+
+    if (ngx_http_dfpreheat_task_trouble(task, call) == NGX_OK) {
+        return;
+    }
+
+    if (ngx_http_dfpreheat_image_digest(task, &call->body) != NGX_OK) {
+        return;
+    }
+
+    /* what is made of it is in the run's pool, the rest goes with the call */
+
+    mem = ngx_http_dfpreheat_mem(task->run->pool);
+
+    rc = dfp_oci_parse_manifest(&mem, ngx_http_dfpreheat_dfp(call->body),
+                                ngx_http_dfpreheat_dfp(call->content_type), &m,
+                                &err);
+    if (rc == DFP_INVALID) {
+        ngx_http_dfpreheat_task_failed(task, "%s", err.text);
+        return;
+    }
+
+    if (rc == DFP_OK) {
+        rc = (m.kind == DFP_OCI_INDEX)
+             ? ngx_http_dfpreheat_image_index(task, &m, &err)
+             : ngx_http_dfpreheat_image_layers(task->run, &m);
+    }
+
+    if (rc == NGX_DECLINED) {
+        ngx_http_dfpreheat_task_failed(task, "%s", err.text);
+        return;
+    }
+
+    if (rc != NGX_OK) {
+        ngx_http_dfpreheat_task_failed(task, "no memory");
+        return;
+    }
+
+    task->entry = call->entry;
+    task->size = call->body.len;
+
+    ngx_http_dfpreheat_task_done(task);
+}
+
+
+/*
+ * A manifest by its digest has that digest. One by a tag gets its digest here,
+ * and pullers ask for that next: it is a task of its own, with its own place in
+ * the cache.
+ */
+
+static ngx_int_t
+ngx_http_dfpreheat_image_digest(ngx_http_dfpreheat_task_t *task,
+    ngx_str_t *body)
+{
+    dfp_mem_t                   mem;
+    dfp_oci_desc_t              desc;
+
+    if (task->digest.len) {
+        if (dfp_oci_digest_check(ngx_http_dfpreheat_dfp(task->digest),
+                                 ngx_http_dfpreheat_dfp(*body))
+            == DFP_OK)
+        {
+            return NGX_OK;
+        }
+
+        ngx_http_dfpreheat_task_failed(task, "the manifest does not have "
+                                       "this digest, or the digest cannot be "
+                                       "checked");
+        return NGX_DECLINED;
+    }
+
+    ngx_memzero(&desc, sizeof(dfp_oci_desc_t));
+    desc.size = body->len;
+
+    mem = ngx_http_dfpreheat_mem(task->run->pool);
+
+    if (dfp_oci_digest_of(&mem, ngx_http_dfpreheat_dfp(*body), &desc.digest)
+        == DFP_OK
+        && ngx_http_dfpreheat_image_add(task->run, &desc, 2))
+    {
+        return NGX_OK;
+    }
+
+    ngx_http_dfpreheat_task_failed(task, "no memory");
+
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_image_index(ngx_http_dfpreheat_task_t *task,
+    dfp_oci_manifest_t *m, dfp_err_t *err)
+{
+    int                         rc;
+    size_t                      i, n, *picked;
+    dfp_mem_t                   mem;
+    ngx_http_dfpreheat_run_t   *run;
+    ngx_http_dfpreheat_task_t  *child;
+
+    run = task->run;
+
+    if (task->depth == NGX_HTTP_DFPREHEAT_INDEX_DEPTH) {
+        (void) dfp_invalid(err, "indexes are nested more than %d deep",
+                           NGX_HTTP_DFPREHEAT_INDEX_DEPTH);
+        return NGX_DECLINED;
+    }
+
+    picked = ngx_palloc(run->pool, (m->n + 1) * sizeof(size_t));
+    if (picked == NULL) {
+        return NGX_ERROR;
+    }
+
+    mem = ngx_http_dfpreheat_mem(run->pool);
+
+    rc = dfp_oci_pick(&mem, m, &run->job.platforms, &run->conf->platforms,
+                      picked, &n, err);
+
+    if (rc != DFP_OK) {
+        return rc == DFP_INVALID ? NGX_DECLINED : NGX_ERROR;
+    }
+
+    for (i = 0; i < n; i++) {
+        child = ngx_http_dfpreheat_image_add(run, &m->descs[picked[i]], 1);
+        if (child == NULL) {
+            return NGX_ERROR;
+        }
+
+        child->depth = ngx_max(child->depth, task->depth + 1);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_image_layers(ngx_http_dfpreheat_run_t *run,
+    dfp_oci_manifest_t *m)
+{
+    size_t  i;
+
+    if (ngx_http_dfpreheat_image_add(run, &m->config, 0) == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < m->n; i++) {
+
+        if (m->descs[i].foreign) {
+            ngx_log_error(NGX_LOG_INFO, &run->log, 0,
+                          "dfpreheat: layer %*s is not in the registry",
+                          m->descs[i].digest.len, m->descs[i].digest.data);
+            continue;
+        }
+
+        if (ngx_http_dfpreheat_image_add(run, &m->descs[i], 0) == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* KIND: 0 a blob, 1 a manifest to be read, 2 one that was read by its tag. */
+
+static ngx_http_dfpreheat_task_t *
+ngx_http_dfpreheat_image_add(ngx_http_dfpreheat_run_t *run,
+    dfp_oci_desc_t *desc, ngx_uint_t kind)
+{
+    dfp_buf_t                   b;
+    dfp_mem_t                   mem;
+    dfp_err_t                   err;
+    dfp_url_t                   url;
+    ngx_http_dfpreheat_task_t  *task;
+
+    mem = ngx_http_dfpreheat_mem(run->pool);
+
+    dfp_buf_init(&b, &mem, run->ref.url.href.len + desc->digest.len, 0);
+    dfp_buf_str(&b, run->ref.url.origin);
+    dfp_buf_str(&b, run->ref.base);
+    dfp_buf_str(&b, run->ref.name);
+    dfp_buf_cstr(&b, kind ? "/manifests/" : "/blobs/");
+    dfp_buf_str(&b, desc->digest);
+
+    if (b.failed
+        || dfp_url_parse(&mem, dfp_buf_value(&b), "the image", &url, &err)
+           != DFP_OK)
+    {
+        return NULL;
+    }
+
+    task = ngx_http_dfpreheat_task_add(run, &url, kind == 1);
+
+    if (task) {
+        task->digest = ngx_http_dfpreheat_str(desc->digest);
+        task->size = desc->size;
+    }
+
+    return task;
+}

@@ -1,0 +1,367 @@
+#include "ngx_http_dfpreheat_api.h"
+
+
+#define NGX_HTTP_DFPREHEAT_UUID_LEN  36
+
+
+static void ngx_http_dfpreheat_jobs_parse(ngx_http_dfpreheat_api_t *api);
+static ngx_int_t ngx_http_dfpreheat_jobs_parts(ngx_http_dfpreheat_api_t *api,
+    dfp_err_t *err);
+static ngx_int_t ngx_http_dfpreheat_jobs_cluster(
+    ngx_http_dfpreheat_api_t *api, ngx_http_dfpreheat_cluster_t *cluster,
+    ngx_array_t *parts);
+static ngx_int_t ngx_http_dfpreheat_jobs_unknown(
+    ngx_http_dfpreheat_api_t *api, int64_t id, dfp_err_t *err);
+static ngx_int_t ngx_http_dfpreheat_jobs_seal(ngx_http_dfpreheat_api_t *api,
+    dfp_err_t *err);
+static ngx_int_t ngx_http_dfpreheat_jobs_uuid(ngx_http_dfpreheat_api_t *api,
+    ngx_str_t *uuid);
+static void ngx_http_dfpreheat_jobs_created(void *data, ngx_int_t rc);
+static void ngx_http_dfpreheat_jobs_got(void *data, ngx_int_t rc);
+static void ngx_http_dfpreheat_jobs_settled(void *data, ngx_int_t rc);
+static void ngx_http_dfpreheat_jobs_show(ngx_http_dfpreheat_api_t *api,
+    ngx_uint_t result);
+
+
+/* POST /oapi/v1/jobs */
+
+void
+ngx_http_dfpreheat_jobs_create(ngx_http_dfpreheat_api_t *api)
+{
+    ngx_http_dfpreheat_body_read(api, ngx_http_dfpreheat_jobs_parse);
+}
+
+
+static void
+ngx_http_dfpreheat_jobs_parse(ngx_http_dfpreheat_api_t *api)
+{
+    int        rc;
+    dfp_err_t  err;
+
+    rc = dfp_job_parse(&api->mem, ngx_http_dfpreheat_dfp(api->body),
+                       (int64_t) api->conf->max_timeout * 1000000,
+                       &api->request, &err);
+
+    if (rc == DFP_OK) {
+        rc = ngx_http_dfpreheat_jobs_parts(api, &err);
+    }
+
+    if (rc == DFP_OK) {
+        rc = ngx_http_dfpreheat_jobs_seal(api, &err);
+    }
+
+    if (rc == DFP_INVALID) {
+        ngx_http_dfpreheat_reply_error(api, NGX_HTTP_UNPROCESSABLE, err.text);
+        return;
+    }
+
+    if (rc != DFP_OK) {
+        ngx_http_dfpreheat_reply_error(api, NGX_HTTP_INTERNAL_SERVER_ERROR,
+                                       "no memory");
+        return;
+    }
+
+    ngx_str_set(&api->job.type, "preheat");
+    ngx_str_set(&api->job.state, "PENDING");
+    api->job.bio = ngx_http_dfpreheat_str(api->request.bio);
+    api->job.user_id = api->request.user_id;
+    api->job.timeout = (api->request.timeout + 999999) / 1000000;
+
+    api->op.handler = ngx_http_dfpreheat_jobs_created;
+
+    if (ngx_http_dfpreheat_store_create(api->store, &api->op, &api->job)
+        != NGX_OK)
+    {
+        ngx_http_dfpreheat_reply_trouble(api, NGX_ABORT);
+    }
+}
+
+
+/* The clusters that were asked for, or all. */
+
+static ngx_int_t
+ngx_http_dfpreheat_jobs_parts(ngx_http_dfpreheat_api_t *api, dfp_err_t *err)
+{
+    size_t                         i, n;
+    ngx_uint_t                     k;
+    ngx_array_t                    parts;
+    ngx_http_dfpreheat_cluster_t  *cluster;
+
+    cluster = api->conf->clusters.elts;
+    n = api->request.nclusters;
+
+    if (ngx_array_init(&parts, api->r->pool, 4,
+                       sizeof(ngx_http_dfpreheat_part_t))
+        != NGX_OK)
+    {
+        return DFP_ERROR;
+    }
+
+    for (k = 0; n == 0 && k < api->conf->clusters.nelts; k++) {
+        if (ngx_http_dfpreheat_jobs_cluster(api, &cluster[k], &parts)
+            != NGX_OK)
+        {
+            return DFP_ERROR;
+        }
+    }
+
+    for (i = 0; i < n; i++) {
+
+        for (k = 0; k < api->conf->clusters.nelts; k++) {
+            if (cluster[k].id == api->request.clusters[i]) {
+                break;
+            }
+        }
+
+        if (k == api->conf->clusters.nelts) {
+            return ngx_http_dfpreheat_jobs_unknown(api,
+                                            api->request.clusters[i], err);
+        }
+
+        if (ngx_http_dfpreheat_jobs_cluster(api, &cluster[k], &parts)
+            != NGX_OK)
+        {
+            return DFP_ERROR;
+        }
+    }
+
+    api->job.parts = parts.elts;
+    api->job.nparts = parts.nelts;
+
+    return DFP_OK;
+}
+
+
+/* One job state for each cluster: its parts share a task_uuid. */
+
+static ngx_int_t
+ngx_http_dfpreheat_jobs_cluster(ngx_http_dfpreheat_api_t *api,
+    ngx_http_dfpreheat_cluster_t *cluster, ngx_array_t *parts)
+{
+    ngx_str_t                   uuid;
+    ngx_uint_t                  i;
+    ngx_http_dfpreheat_part_t  *part;
+
+    i = parts->nelts;
+
+    if (ngx_http_dfpreheat_jobs_uuid(api, &uuid) != NGX_OK
+        || cluster->engine->parts(api->conf, cluster, &api->request, parts)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    for (part = parts->elts; i < parts->nelts; i++) {
+        part[i].task_uuid = uuid;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_jobs_unknown(ngx_http_dfpreheat_api_t *api, int64_t id,
+    dfp_err_t *err)
+{
+    u_char                        *p, *last;
+    ngx_uint_t                     k;
+    u_char                         known[DFP_ERR_LEN / 2];
+    ngx_http_dfpreheat_cluster_t  *cluster;
+
+    cluster = api->conf->clusters.elts;
+    p = known;
+    last = known + sizeof(known) - 1;
+
+    for (k = 0; k < api->conf->clusters.nelts; k++) {
+        p = ngx_slprintf(p, last, k ? ", %L" : "%L", cluster[k].id);
+    }
+
+    *p = '\0';
+
+    return dfp_invalid(err, "scheduler_cluster_ids: there is no cluster %lld, "
+                       "there is: %s", (long long) id, known);
+}
+
+
+/* What is shown, and, where that hides something, what is run. */
+
+static ngx_int_t
+ngx_http_dfpreheat_jobs_seal(ngx_http_dfpreheat_api_t *api, dfp_err_t *err)
+{
+    int        secret, rc;
+    dfp_buf_t  shown, whole;
+    dfp_str_t  sealed;
+
+    if (ngx_http_dfpreheat_jobs_uuid(api, &api->job.uuid) != NGX_OK) {
+        return DFP_ERROR;
+    }
+
+    dfp_buf_init(&shown, &api->mem, 2048, 0);
+    secret = dfp_job_print_args(&shown, &api->request, 1);
+
+    if (shown.failed) {
+        return DFP_ERROR;
+    }
+
+    api->job.args = ngx_http_dfpreheat_str(dfp_buf_value(&shown));
+
+    if (!secret) {
+        return DFP_OK;
+    }
+
+    if (api->conf->keys.n == 0) {
+        return dfp_invalid(err, "args has credentials, and this server has no "
+                           "dfpreheat_key to seal them with");
+    }
+
+    dfp_buf_init(&whole, &api->mem, 2048, 0);
+    (void) dfp_job_print_args(&whole, &api->request, 0);
+
+    if (whole.failed) {
+        return DFP_ERROR;
+    }
+
+    rc = dfp_seal(&api->mem, &api->conf->keys,
+                  ngx_http_dfpreheat_dfp(api->job.uuid),
+                  dfp_buf_value(&whole), &sealed);
+
+    if (rc == DFP_OK) {
+        api->job.sealed = ngx_http_dfpreheat_str(sealed);
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_jobs_uuid(ngx_http_dfpreheat_api_t *api, ngx_str_t *uuid)
+{
+    uuid->len = NGX_HTTP_DFPREHEAT_UUID_LEN;
+    uuid->data = ngx_pnalloc(api->r->pool, uuid->len + 1);
+
+    if (uuid->data == NULL || dfp_uuid((char *) uuid->data) != DFP_OK) {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_dfpreheat_jobs_created(void *data, ngx_int_t rc)
+{
+    ngx_http_dfpreheat_api_t *api = data;
+
+    dfp_err_t          err;
+    ngx_connection_t  *c;
+
+    c = api->r->connection;
+
+    if (rc == NGX_OK) {
+        ngx_log_error(NGX_LOG_INFO, c->log, 0, "dfpreheat: job %L is accepted",
+                      api->job.id);
+        ngx_http_dfpreheat_jobs_show(api, 0);
+
+    } else if (rc == NGX_DECLINED) {
+        (void) dfp_invalid(&err, "the queue is full: %lu jobs have not ended, "
+                           "and dfpreheat_queue_limit is %lu",
+                           (unsigned long) api->job.full,
+                           (unsigned long) api->conf->queue_limit);
+        ngx_http_dfpreheat_reply_error(api, NGX_HTTP_TOO_MANY_REQUESTS,
+                                       err.text);
+
+    } else {
+        ngx_http_dfpreheat_reply_trouble(api, rc);
+    }
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+/* GET /oapi/v1/jobs/:id */
+
+void
+ngx_http_dfpreheat_jobs_get(ngx_http_dfpreheat_api_t *api)
+{
+    api->op.handler = ngx_http_dfpreheat_jobs_got;
+
+    if (ngx_http_dfpreheat_store_get(api->store, &api->op, &api->job)
+        != NGX_OK)
+    {
+        ngx_http_dfpreheat_reply_trouble(api, NGX_ABORT);
+    }
+}
+
+
+static void
+ngx_http_dfpreheat_jobs_got(void *data, ngx_int_t rc)
+{
+    ngx_http_dfpreheat_api_t *api = data;
+
+    int64_t            now;
+    ngx_time_t        *tp;
+    ngx_connection_t  *c;
+
+    c = api->r->connection;
+    tp = ngx_timeofday();
+    now = (int64_t) tp->sec * 1000 + tp->msec;
+
+    if (rc == NGX_DECLINED) {
+        ngx_http_dfpreheat_reply_error(api, NGX_HTTP_NOT_FOUND,
+                                       "record not found");
+
+    } else if (rc != NGX_OK) {
+        ngx_http_dfpreheat_reply_trouble(api, rc);
+
+    } else if (api->job.state.data[0] == 'P' && api->job.deadline <= now
+               && !api->settled)
+    {
+        /* nobody has settled it: all workers may have been away */
+
+        api->settled = 1;
+        api->op.handler = ngx_http_dfpreheat_jobs_settled;
+
+        if (ngx_http_dfpreheat_store_settle(api->store, &api->op, api->job.id)
+            != NGX_OK)
+        {
+            ngx_http_dfpreheat_reply_trouble(api, NGX_ABORT);
+        }
+
+    } else {
+        ngx_http_dfpreheat_jobs_show(api, 1);
+    }
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+static void
+ngx_http_dfpreheat_jobs_settled(void *data, ngx_int_t rc)
+{
+    ngx_http_dfpreheat_api_t *api = data;
+
+    ngx_connection_t  *c;
+
+    c = api->r->connection;
+
+    if (rc == NGX_OK || rc == NGX_DECLINED) {
+        ngx_http_dfpreheat_jobs_get(api);
+
+    } else {
+        ngx_http_dfpreheat_reply_trouble(api, rc);
+    }
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+static void
+ngx_http_dfpreheat_jobs_show(ngx_http_dfpreheat_api_t *api, ngx_uint_t result)
+{
+    dfp_buf_t  b;
+
+    dfp_buf_init(&b, &api->mem, 4096, 0);
+    ngx_http_dfpreheat_print_job(&b, api, result);
+
+    ngx_http_dfpreheat_reply(api, NGX_HTTP_OK, &b);
+}

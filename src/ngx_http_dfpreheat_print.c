@@ -1,0 +1,240 @@
+#include "ngx_http_dfpreheat_api.h"
+
+
+static void ngx_http_dfpreheat_print_result(dfp_buf_t *b,
+    ngx_http_dfpreheat_job_t *job);
+static ngx_uint_t ngx_http_dfpreheat_print_state(dfp_buf_t *b,
+    ngx_http_dfpreheat_job_t *job, ngx_uint_t first);
+static const char *ngx_http_dfpreheat_print_state_name(
+    ngx_http_dfpreheat_part_t *part, ngx_uint_t n);
+static void ngx_http_dfpreheat_print_errors(dfp_buf_t *b,
+    ngx_http_dfpreheat_part_t *part, ngx_uint_t n);
+static void ngx_http_dfpreheat_print_fragments(dfp_buf_t *b,
+    ngx_http_dfpreheat_part_t *part, ngx_uint_t n, size_t offset);
+static void ngx_http_dfpreheat_print_clusters(dfp_buf_t *b,
+    ngx_http_dfpreheat_api_t *api);
+static void ngx_http_dfpreheat_print_text(dfp_buf_t *b, const char *key,
+    ngx_str_t *value);
+
+
+void
+ngx_http_dfpreheat_print_job(dfp_buf_t *b, ngx_http_dfpreheat_api_t *api,
+    ngx_uint_t result)
+{
+    ngx_http_dfpreheat_job_t  *job;
+
+    job = &api->job;
+
+    dfp_buf_cstr(b, "{\"id\":");
+    dfp_buf_int(b, job->id);
+    ngx_http_dfpreheat_print_time(b, ",\"created_at\":", job->created);
+    ngx_http_dfpreheat_print_time(b, ",\"updated_at\":", job->updated);
+    dfp_buf_cstr(b, ",\"is_del\":0,\"task_id\":\"group_");
+    dfp_buf_str(b, ngx_http_dfpreheat_dfp(job->uuid));
+    dfp_buf_cstr(b, "\"");
+    ngx_http_dfpreheat_print_text(b, ",\"bio\":", &job->bio);
+    ngx_http_dfpreheat_print_text(b, ",\"type\":", &job->type);
+    ngx_http_dfpreheat_print_text(b, ",\"state\":", &job->state);
+    dfp_buf_cstr(b, ",\"args\":");
+    dfp_buf_str(b, ngx_http_dfpreheat_dfp(job->args));
+    dfp_buf_cstr(b, ",\"result\":");
+
+    if (result) {
+        ngx_http_dfpreheat_print_result(b, job);
+
+    } else {
+        dfp_buf_cstr(b, "null");
+    }
+
+    dfp_buf_cstr(b, ",\"user_id\":");
+    dfp_buf_int(b, job->user_id);
+    dfp_buf_cstr(b, ",\"user\":" NGX_HTTP_DFPREHEAT_NO_USER);
+    dfp_buf_cstr(b, result ? ",\"seed_peer_clusters\":[]"
+                           : ",\"seed_peer_clusters\":null");
+    dfp_buf_cstr(b, ",\"scheduler_clusters\":[");
+    ngx_http_dfpreheat_print_clusters(b, api);
+    dfp_buf_cstr(b, "]}");
+}
+
+
+static void
+ngx_http_dfpreheat_print_result(dfp_buf_t *b, ngx_http_dfpreheat_job_t *job)
+{
+    ngx_uint_t  i;
+
+    ngx_http_dfpreheat_print_time(b, "{\"created_at\":", job->created);
+    dfp_buf_cstr(b, ",\"group_uuid\":\"group_");
+    dfp_buf_str(b, ngx_http_dfpreheat_dfp(job->uuid));
+    dfp_buf_cstr(b, "\",\"job_states\":[");
+
+    for (i = 0; i < job->nparts; /* void */ ) {
+        dfp_buf_cstr(b, i ? "," : "");
+        i += ngx_http_dfpreheat_print_state(b, job, i);
+    }
+
+    dfp_buf_cstr(b, "]");
+    ngx_http_dfpreheat_print_text(b, ",\"state\":", &job->state);
+    ngx_http_dfpreheat_print_time(b, ",\"updated_at\":", job->updated);
+    dfp_buf_cstr(b, "}");
+}
+
+
+/* The job state of the cluster whose parts begin at FIRST; how many it has. */
+
+static ngx_uint_t
+ngx_http_dfpreheat_print_state(dfp_buf_t *b, ngx_http_dfpreheat_job_t *job,
+    ngx_uint_t first)
+{
+    ngx_uint_t                  i, n;
+    ngx_int_t                   deaths;
+    ngx_http_dfpreheat_part_t  *part;
+
+    part = &job->parts[first];
+    deaths = 0;
+
+    for (n = 1; first + n < job->nparts; n++) {
+        if (part[n].cluster != part->cluster) {
+            break;
+        }
+    }
+
+    for (i = 0; i < n; i++) {
+        deaths += part[i].deaths;
+    }
+
+    ngx_http_dfpreheat_print_time(b, "{\"created_at\":", job->created);
+    dfp_buf_cstr(b, ",\"error\":");
+    ngx_http_dfpreheat_print_errors(b, part, n);
+    dfp_buf_cstr(b, ",\"lost_attempts\":");
+    dfp_buf_int(b, deaths);
+    dfp_buf_cstr(b, ",\"progress\":");
+    ngx_http_dfpreheat_print_fragments(b, part, n,
+                          offsetof(ngx_http_dfpreheat_part_t, progress));
+    dfp_buf_cstr(b, ",\"results\":");
+    ngx_http_dfpreheat_print_fragments(b, part, n,
+                          offsetof(ngx_http_dfpreheat_part_t, results));
+    dfp_buf_cstr(b, ",\"state\":\"");
+    dfp_buf_cstr(b, ngx_http_dfpreheat_print_state_name(part, n));
+    dfp_buf_cstr(b, "\",\"task_name\":\"preheat\",\"task_uuid\":\"task_");
+    dfp_buf_str(b, ngx_http_dfpreheat_dfp(part->task_uuid));
+    dfp_buf_cstr(b, "\",\"ttl\":0}");
+
+    return n;
+}
+
+
+static const char *
+ngx_http_dfpreheat_print_state_name(ngx_http_dfpreheat_part_t *part,
+    ngx_uint_t n)
+{
+    ngx_uint_t   i;
+    const char  *name;
+
+    name = "SUCCESS";
+
+    for (i = 0; i < n; i++) {
+
+        if (part[i].state.len && part[i].state.data[0] == 'P') {
+            return "PENDING";
+        }
+
+        if (part[i].state.len && part[i].state.data[0] == 'F') {
+            name = "FAILURE";
+        }
+    }
+
+    return name;
+}
+
+
+static void
+ngx_http_dfpreheat_print_errors(dfp_buf_t *b, ngx_http_dfpreheat_part_t *part,
+    ngx_uint_t n)
+{
+    ngx_uint_t  i;
+    dfp_buf_t   text;
+
+    dfp_buf_init(&text, b->mem, 256, 0);
+
+    for (i = 0; i < n; i++) {
+        if (part[i].error.len) {
+            dfp_buf_cstr(&text, text.len ? "; " : "");
+            dfp_buf_str(&text, ngx_http_dfpreheat_dfp(part[i].error));
+        }
+    }
+
+    dfp_buf_json(b, dfp_buf_value(&text));
+    b->failed |= text.failed;
+}
+
+
+/* Fragments are JSON already; of parts that have none, nothing. */
+
+static void
+ngx_http_dfpreheat_print_fragments(dfp_buf_t *b,
+    ngx_http_dfpreheat_part_t *part, ngx_uint_t n, size_t offset)
+{
+    ngx_str_t   *fragment;
+    ngx_uint_t   i, some;
+
+    some = 0;
+
+    for (i = 0; i < n; i++) {
+        fragment = (ngx_str_t *) ((u_char *) &part[i] + offset);
+
+        if (fragment->len) {
+            dfp_buf_cstr(b, some ? "," : "[");
+            dfp_buf_str(b, ngx_http_dfpreheat_dfp(*fragment));
+            some = 1;
+        }
+    }
+
+    dfp_buf_cstr(b, some ? "]" : "null");
+}
+
+
+static void
+ngx_http_dfpreheat_print_clusters(dfp_buf_t *b, ngx_http_dfpreheat_api_t *api)
+{
+    ngx_uint_t                     i, k, some;
+    ngx_http_dfpreheat_part_t     *part;
+    ngx_http_dfpreheat_cluster_t  *cluster;
+
+    part = api->job.parts;
+    cluster = api->conf->clusters.elts;
+    some = 0;
+
+    for (i = 0; i < api->job.nparts; i++) {
+
+        if (i && part[i].cluster == part[i - 1].cluster) {
+            continue;
+        }
+
+        for (k = 0; k < api->conf->clusters.nelts; k++) {
+            if (cluster[k].id == part[i].cluster) {
+                dfp_buf_cstr(b, some ? "," : "");
+                dfp_buf_str(b, ngx_http_dfpreheat_dfp(cluster[k].json));
+                some = 1;
+                break;
+            }
+        }
+    }
+}
+
+
+static void
+ngx_http_dfpreheat_print_text(dfp_buf_t *b, const char *key, ngx_str_t *value)
+{
+    dfp_buf_cstr(b, key);
+    dfp_buf_json(b, ngx_http_dfpreheat_dfp(*value));
+}
+
+
+void
+ngx_http_dfpreheat_print_time(dfp_buf_t *b, const char *key, int64_t ms)
+{
+    dfp_buf_cstr(b, key);
+    dfp_buf_cstr(b, "\"");
+    dfp_buf_time(b, ms);
+    dfp_buf_cstr(b, "\"");
+}

@@ -1,0 +1,85 @@
+/*
+ * Commands to Redis: a queue that outlives the connection, a deadline for
+ * each command, scripts by their hash.
+ */
+
+#ifndef NGX_HTTP_DFPREHEAT_REDIS_H
+#define NGX_HTTP_DFPREHEAT_REDIS_H
+
+
+#include "ngx_http_dfpreheat_conn.h"
+
+
+typedef struct ngx_http_dfpreheat_redis_s      ngx_http_dfpreheat_redis_t;
+typedef struct ngx_http_dfpreheat_redis_cmd_s  ngx_http_dfpreheat_redis_cmd_t;
+
+
+/*
+ * Called once for each command, unless it was cancelled. REPLY is NULL when
+ * Redis was away for the whole of the command's time (or, for a command that
+ * must not be sent twice, when the connection was lost); it dies with the
+ * call. An error reply that means "away" is never seen here.
+ */
+typedef void (*ngx_http_dfpreheat_redis_pt)(void *data, redisReply *reply);
+
+
+typedef struct {
+    ngx_str_t                       text;
+    u_char                          sha1[40];
+} ngx_http_dfpreheat_script_t;
+
+
+struct ngx_http_dfpreheat_redis_cmd_s {
+    ngx_queue_t                     queue;     /* while it waits */
+    ngx_event_t                     timer;
+    ngx_http_dfpreheat_redis_t     *redis;
+    ngx_http_dfpreheat_redis_pt     handler;   /* NULL: cancelled */
+    void                           *data;
+    ngx_http_dfpreheat_script_t    *script;    /* NULL: a plain command */
+    ngx_uint_t                      argc;
+    u_char                         *args;      /* argc arguments as RESP */
+    size_t                          len;
+    unsigned                        once:1;
+    unsigned                        sent:1;
+    unsigned                        waits:1;
+};
+
+
+struct ngx_http_dfpreheat_redis_s {
+    ngx_http_dfpreheat_conn_t       conn;
+    ngx_queue_t                     waiting;
+    ngx_uint_t                      nwaiting;
+    ngx_uint_t                      nsent;
+    ngx_event_t                     stall;     /* no reply for too long */
+};
+
+
+/* A connection for commands. LOG must live as long as the worker. */
+void ngx_http_dfpreheat_redis_init(ngx_http_dfpreheat_redis_t *redis,
+    ngx_http_dfpreheat_redis_conf_t *conf, ngx_log_t *log);
+
+/* Closes it; commands that wait are answered NULL. */
+void ngx_http_dfpreheat_redis_done(ngx_http_dfpreheat_redis_t *redis);
+
+/* Computes the script's hash. TEXT must stay. */
+void ngx_http_dfpreheat_redis_script(ngx_http_dfpreheat_script_t *script,
+    ngx_str_t *text);
+
+/*
+ * Sends SCRIPT with ARGV (or, where SCRIPT is NULL, the plain command ARGV),
+ * now or as soon as Redis is there, and again after a lost connection, unless
+ * ONCE. Gives up after TIMEOUT milliseconds. The arguments are copied. NULL
+ * when there is no memory or too many commands wait; then HANDLER is not
+ * called. The result is valid until HANDLER is called.
+ */
+ngx_http_dfpreheat_redis_cmd_t *ngx_http_dfpreheat_redis_send(
+    ngx_http_dfpreheat_redis_t *redis, ngx_http_dfpreheat_script_t *script,
+    ngx_str_t *argv, ngx_uint_t argc, ngx_msec_t timeout, ngx_uint_t once,
+    ngx_http_dfpreheat_redis_pt handler, void *data);
+
+/* Nobody waits for the reply any more. A command that was not sent yet is
+ * not sent. */
+void ngx_http_dfpreheat_redis_cancel(ngx_http_dfpreheat_redis_cmd_t *cmd);
+
+
+#endif /* NGX_HTTP_DFPREHEAT_REDIS_H */

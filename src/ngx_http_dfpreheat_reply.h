@@ -1,0 +1,30 @@
+/*
+ * Replies of Redis, which may be anything, to what the store's operations
+ * fill in. Each is an op's parse: NGX_OK, NGX_DECLINED, or NGX_ERROR for a
+ * reply of another form than the script's.
+ */
+
+#ifndef NGX_HTTP_DFPREHEAT_REPLY_H
+#define NGX_HTTP_DFPREHEAT_REPLY_H
+
+
+#include "ngx_http_dfpreheat_store.h"
+
+
+/* 1: NGX_OK, 0: NGX_DECLINED. */
+ngx_int_t ngx_http_dfpreheat_parse_one(ngx_http_dfpreheat_op_t *op,
+    redisReply *reply);
+
+ngx_int_t ngx_http_dfpreheat_parse_created(ngx_http_dfpreheat_op_t *op,
+    redisReply *reply);
+ngx_int_t ngx_http_dfpreheat_parse_claim(ngx_http_dfpreheat_op_t *op,
+    redisReply *reply);
+ngx_int_t ngx_http_dfpreheat_parse_job(ngx_http_dfpreheat_op_t *op,
+    redisReply *reply);
+ngx_int_t ngx_http_dfpreheat_parse_token(ngx_http_dfpreheat_op_t *op,
+    redisReply *reply);
+ngx_int_t ngx_http_dfpreheat_parse_new_token(
+    ngx_http_dfpreheat_op_t *op, redisReply *reply);
+
+
+#endif /* NGX_HTTP_DFPREHEAT_REPLY_H */

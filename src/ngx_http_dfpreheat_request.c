@@ -1,0 +1,463 @@
+#include "ngx_http_dfpreheat_request.h"
+
+
+#define NGX_HTTP_DFPREHEAT_CALL_POOL    1024
+#define NGX_HTTP_DFPREHEAT_CALL_BUFFER  128     /* stands for header_in */
+#define NGX_HTTP_DFPREHEAT_BLOCKED_WAIT 50      /* ms */
+
+
+/* The log of a synthetic connection: nginx's own context comes first. */
+typedef struct {
+    ngx_http_log_ctx_t         http;
+    int64_t                    job;
+    ngx_str_t                  shown;
+} ngx_http_dfpreheat_log_ctx_t;
+
+
+static ngx_http_dfpreheat_request_t *ngx_http_dfpreheat_request_init(
+    ngx_connection_t *c, ngx_http_conf_ctx_t *ctx);
+static ngx_connection_t *ngx_http_dfpreheat_request_connect(ngx_log_t *log,
+    int64_t job, ngx_str_t *shown, ngx_socket_t *peer);
+static ngx_int_t ngx_http_dfpreheat_request_log(ngx_connection_t *c,
+    ngx_log_t *parent, int64_t job, ngx_str_t *shown);
+static u_char *ngx_http_dfpreheat_request_log_error(ngx_log_t *log,
+    u_char *buf, size_t len);
+static void ngx_http_dfpreheat_request_blocked(ngx_event_t *ev);
+static void ngx_http_dfpreheat_request_hang_up(
+    ngx_http_dfpreheat_request_t *request);
+static void ngx_http_dfpreheat_request_closed(void *data);
+static void ngx_http_dfpreheat_request_handler(ngx_event_t *ev);
+
+
+/* nobody is at the other end */
+static struct sockaddr_in  ngx_http_dfpreheat_nobody = {
+    .sin_family = AF_INET
+};
+
+
+ngx_http_dfpreheat_request_t *
+ngx_http_dfpreheat_request_create(ngx_http_conf_ctx_t *ctx, ngx_log_t *log,
+    int64_t job, ngx_str_t *shown)
+{
+    ngx_socket_t                   peer;
+    ngx_connection_t              *c;
+    ngx_http_dfpreheat_request_t  *request;
+
+    c = ngx_http_dfpreheat_request_connect(log, job, shown, &peer);
+    if (c == NULL) {
+        return NULL;
+    }
+
+    request = ngx_http_dfpreheat_request_init(c, ctx);
+
+    if (request == NULL) {
+        (void) ngx_close_socket(peer);
+        ngx_http_close_connection(c);
+        return NULL;
+    }
+
+    request->peer = peer;
+
+    return request;
+}
+
+
+static ngx_http_dfpreheat_request_t *
+ngx_http_dfpreheat_request_init(ngx_connection_t *c, ngx_http_conf_ctx_t *ctx)
+{
+    ngx_http_request_t            *r;
+    ngx_pool_cleanup_t            *cln;
+    ngx_http_connection_t         *hc;
+    ngx_http_dfpreheat_request_t  *request;
+
+    hc = ngx_pcalloc(c->pool, sizeof(ngx_http_connection_t));
+    if (hc == NULL) {
+        return NULL;
+    }
+
+    hc->conf_ctx = ctx;
+    c->data = hc;
+
+    r = ngx_http_create_request(c);
+    if (r == NULL) {
+        return NULL;
+    }
+
+    c->data = r;
+
+    r->method = NGX_HTTP_GET;
+    r->http_version = NGX_HTTP_VERSION_11;
+    ngx_str_set(&r->method_name, "GET");
+    ngx_str_set(&r->http_protocol, "HTTP/1.1");
+    r->internal = 1;
+    r->logged = 1;
+
+    /* the location's limits are for clients, and all calls have one address */
+    r->limit_req_status = 1;
+    r->limit_conn_status = 1;
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    /* added first, so run last: the request is gone by then */
+
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_dfpreheat_request_t));
+
+    if (cln == NULL
+        || ngx_list_init(&r->headers_in.headers, r->pool, 1,
+                         sizeof(ngx_table_elt_t))
+           != NGX_OK)
+    {
+        ngx_http_free_request(r, 0);
+        return NULL;
+    }
+
+    request = cln->data;
+    ngx_memzero(request, sizeof(ngx_http_dfpreheat_request_t));
+
+    cln->handler = ngx_http_dfpreheat_request_closed;
+
+    request->r = r;
+
+    request->begin.data = request;
+    request->begin.log = c->log;
+
+    request->blocked.handler = ngx_http_dfpreheat_request_blocked;
+    request->blocked.data = request;
+    request->blocked.log = c->log;
+
+    ngx_http_set_ctx(r, request, ngx_http_dfpreheat_module);
+
+    return request;
+}
+
+
+/*
+ * One end of a socket pair is the client's connection, so that nginx's ways of
+ * closing, aborting and shutting down work on it as they are.
+ */
+
+static ngx_connection_t *
+ngx_http_dfpreheat_request_connect(ngx_log_t *log, int64_t job,
+    ngx_str_t *shown, ngx_socket_t *peer)
+{
+    int                fd[2];
+    ngx_connection_t  *c;
+
+    if (socketpair(AF_UNIX, SOCK_STREAM|SOCK_NONBLOCK|SOCK_CLOEXEC, 0, fd)
+        == -1)
+    {
+        ngx_log_error(NGX_LOG_ERR, log, ngx_socket_errno,
+                      "dfpreheat: socketpair() failed");
+        return NULL;
+    }
+
+    *peer = fd[1];
+
+    c = ngx_get_connection(fd[0], log);
+
+    if (c == NULL) {
+        (void) ngx_close_socket(fd[0]);
+        (void) ngx_close_socket(fd[1]);
+        return NULL;
+    }
+
+    c->pool = ngx_create_pool(NGX_HTTP_DFPREHEAT_CALL_POOL, log);
+
+    if (c->pool == NULL
+        || ngx_http_dfpreheat_request_log(c, log, job, shown) != NGX_OK)
+    {
+        goto failed;
+    }
+
+    c->number = ngx_atomic_fetch_add(ngx_connection_counter, 1);
+    c->start_time = ngx_current_msec;
+    c->type = SOCK_STREAM;
+
+    c->sockaddr = (struct sockaddr *) &ngx_http_dfpreheat_nobody;
+    c->socklen = sizeof(ngx_http_dfpreheat_nobody);
+    c->local_sockaddr = c->sockaddr;
+    c->local_socklen = c->socklen;
+    ngx_str_set(&c->addr_text, "127.0.0.1");
+
+    c->recv = ngx_recv;
+    c->send = ngx_send;
+    c->recv_chain = ngx_recv_chain;
+    c->send_chain = ngx_send_chain;
+
+    c->tcp_nodelay = NGX_TCP_NODELAY_DISABLED;
+    c->tcp_nopush = NGX_TCP_NOPUSH_DISABLED;
+
+    c->read->handler = ngx_http_dfpreheat_request_handler;
+    c->write->handler = ngx_http_dfpreheat_request_handler;
+    c->write->ready = 1;
+
+    c->buffer = ngx_create_temp_buf(c->pool, NGX_HTTP_DFPREHEAT_CALL_BUFFER);
+
+    if (c->buffer == NULL
+        || (ngx_add_conn && ngx_add_conn(c) == NGX_ERROR))
+    {
+        goto failed;
+    }
+
+#if (NGX_STAT_STUB)
+    (void) ngx_atomic_fetch_add(ngx_stat_active, 1);
+#endif
+
+    return c;
+
+failed:
+
+    (void) ngx_close_socket(*peer);
+
+    if (c->pool) {
+        ngx_destroy_pool(c->pool);
+    }
+
+    /* its log may have been in that pool */
+    c->log = log;
+    ngx_close_connection(c);
+
+    return NULL;
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_request_log(ngx_connection_t *c, ngx_log_t *parent,
+    int64_t job, ngx_str_t *shown)
+{
+    ngx_log_t                     *log;
+    ngx_http_dfpreheat_log_ctx_t  *ctx;
+
+    log = ngx_palloc(c->pool, sizeof(ngx_log_t));
+    ctx = ngx_pcalloc(c->pool, sizeof(ngx_http_dfpreheat_log_ctx_t));
+
+    if (log == NULL || ctx == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->http.connection = c;
+    ctx->job = job;
+
+    /* whose call it is may be gone while its request is being closed */
+
+    ctx->shown.data = ngx_pstrdup(c->pool, shown);
+    if (ctx->shown.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->shown.len = shown->len;
+
+    *log = *parent;
+    log->connection = 0;
+    log->handler = ngx_http_dfpreheat_request_log_error;
+    log->data = ctx;
+    log->action = "preheating";
+
+    c->log = log;
+    c->pool->log = log;
+    c->read->log = log;
+    c->write->log = log;
+    c->log_error = NGX_ERROR_INFO;
+
+    return NGX_OK;
+}
+
+
+/*
+ * Not nginx's own handler: that one shows the query of the upstream's URL,
+ * where presigned URLs have their signatures.
+ */
+
+static u_char *
+ngx_http_dfpreheat_request_log_error(ngx_log_t *log, u_char *buf, size_t len)
+{
+    u_char                        *p;
+    ngx_http_request_t            *r;
+    ngx_http_upstream_t           *u;
+    ngx_http_dfpreheat_log_ctx_t  *ctx;
+
+    ctx = log->data;
+    p = buf;
+
+    if (log->action) {
+        p = ngx_snprintf(buf, len, " while %s", log->action);
+        len -= p - buf;
+        buf = p;
+    }
+
+    p = ngx_snprintf(buf, len, ", job: %L, url: \"%V\"", ctx->job, &ctx->shown);
+
+    r = ctx->http.current_request;
+    u = r ? r->upstream : NULL;
+
+    if (u && u->peer.name) {
+        len -= p - buf;
+        buf = p;
+        p = ngx_snprintf(buf, len, ", upstream: \"%V%V\"", &u->schema,
+                         u->peer.name);
+    }
+
+    return p;
+}
+
+
+ngx_int_t
+ngx_http_dfpreheat_request_parse(ngx_http_request_t *r, ngx_str_t *uri)
+{
+    size_t                     len;
+    ngx_buf_t                 *b;
+    ngx_http_core_srv_conf_t  *cscf;
+
+    len = sizeof("GET  HTTP/1.1" CRLF) - 1 + uri->len;
+
+    b = ngx_create_temp_buf(r->pool, len);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    b->last = ngx_sprintf(b->last, "GET %V HTTP/1.1" CRLF, uri);
+
+    if (ngx_http_parse_request_line(r, b) != NGX_OK || r->uri_start == NULL) {
+        return NGX_ERROR;
+    }
+
+    r->unparsed_uri.data = r->uri_start;
+    r->unparsed_uri.len = r->uri_end - r->uri_start;
+
+    r->uri.data = r->uri_start;
+    r->uri.len = r->unparsed_uri.len;
+
+    if (r->args_start) {
+        r->uri.len = r->args_start - 1 - r->uri_start;
+        r->args.data = r->args_start;
+        r->args.len = r->uri_end - r->args_start;
+    }
+
+    if (r->complex_uri || r->quoted_uri) {
+        cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
+
+        r->uri.data = ngx_pnalloc(r->pool, r->uri.len + 1);
+        if (r->uri.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        return ngx_http_parse_complex_uri(r, cscf->merge_slashes);
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_dfpreheat_request_finish(ngx_http_dfpreheat_request_t *request)
+{
+    ngx_http_request_t            *r;
+    ngx_http_dfpreheat_log_ctx_t  *ctx;
+
+    r = request->r;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    ctx = r->connection->log->data;
+    ctx->http.current_request = r;
+
+    /* hang up first: then nothing lingers */
+
+    ngx_http_dfpreheat_request_hang_up(request);
+
+    ngx_http_finalize_request(r, NGX_DONE);
+}
+
+
+void
+ngx_http_dfpreheat_request_abort(ngx_http_dfpreheat_request_t *request)
+{
+    if (request->begin.posted) {
+        ngx_delete_posted_event(&request->begin);
+    }
+
+    /* a thread is writing its file: closing that now would be an error */
+
+    if (request->r->blocked) {
+        ngx_add_timer(&request->blocked, NGX_HTTP_DFPREHEAT_BLOCKED_WAIT);
+        return;
+    }
+
+    ngx_http_dfpreheat_request_hang_up(request);
+
+    ngx_http_finalize_request(request->r, NGX_HTTP_CLIENT_CLOSED_REQUEST);
+}
+
+
+static void
+ngx_http_dfpreheat_request_blocked(ngx_event_t *ev)
+{
+    ngx_http_dfpreheat_request_t *request = ev->data;
+
+    ngx_connection_t  *c;
+
+    c = request->r->connection;
+
+    ngx_http_dfpreheat_request_abort(request);
+    ngx_http_run_posted_requests(c);
+}
+
+
+static void
+ngx_http_dfpreheat_request_hang_up(ngx_http_dfpreheat_request_t *request)
+{
+    if (request->peer != (ngx_socket_t) -1) {
+        (void) ngx_close_socket(request->peer);
+        request->peer = (ngx_socket_t) -1;
+    }
+}
+
+
+static void
+ngx_http_dfpreheat_request_closed(void *data)
+{
+    ngx_http_dfpreheat_request_t *request = data;
+
+    ngx_http_dfpreheat_request_hang_up(request);
+
+    if (request->begin.posted) {
+        ngx_delete_posted_event(&request->begin);
+    }
+
+    if (request->blocked.timer_set) {
+        ngx_del_timer(&request->blocked);
+    }
+
+    if (request->data) {
+        request->closed(request->data);
+    }
+}
+
+
+/* As nginx's own handler of requests. */
+
+static void
+ngx_http_dfpreheat_request_handler(ngx_event_t *ev)
+{
+    ngx_connection_t              *c;
+    ngx_http_request_t            *r;
+    ngx_http_dfpreheat_log_ctx_t  *ctx;
+
+    c = ev->data;
+    r = c->data;
+
+    ctx = c->log->data;
+    ctx->http.current_request = r;
+
+    if (c->close) {
+        ngx_http_finalize_request(r->main, NGX_HTTP_CLIENT_CLOSED_REQUEST);
+
+    } else if (ev->write) {
+        r->write_event_handler(r);
+
+    } else {
+        r->read_event_handler(r);
+    }
+
+    ngx_http_run_posted_requests(c);
+}

@@ -1,0 +1,50 @@
+/*
+ * A main request without a client: what a call needs to use nginx's upstreams,
+ * and nothing of what the call is about.
+ */
+
+#ifndef NGX_HTTP_DFPREHEAT_REQUEST_H
+#define NGX_HTTP_DFPREHEAT_REQUEST_H
+
+
+#include "ngx_http_dfpreheat_types.h"
+
+
+typedef struct ngx_http_dfpreheat_request_s  ngx_http_dfpreheat_request_t;
+
+/* Lives in the pool of its nginx request, which has it as the module's context
+ * and calls CLOSED at its very end. */
+struct ngx_http_dfpreheat_request_s {
+    ngx_http_request_t          *r;
+    void                        *data;      /* whose it is; NULL: nobody's */
+    void                       (*closed)(void *data);   /* not for nobody */
+    ngx_socket_t                 peer;      /* the client's end; -1: closed */
+    ngx_event_t                  begin;     /* the owner's */
+    ngx_event_t                  blocked;
+    ngx_http_post_subrequest_t   ps;        /* the owner's */
+};
+
+
+/*
+ * Makes the request in the server of CTX. Its log lines are like LOG's, with
+ * the job and SHOWN, the URL as it may be logged (copied). NULL: no connection
+ * is free, or no memory.
+ */
+ngx_http_dfpreheat_request_t *ngx_http_dfpreheat_request_create(
+    ngx_http_conf_ctx_t *ctx, ngx_log_t *log, int64_t job, ngx_str_t *shown);
+
+/* Sets uri, args and unparsed_uri from a path with its query, by nginx's own
+ * parser, so that the location and the cache key are those of a client's
+ * request. */
+ngx_int_t ngx_http_dfpreheat_request_parse(ngx_http_request_t *r,
+    ngx_str_t *uri);
+
+/* The end, when its subrequest has ended. */
+void ngx_http_dfpreheat_request_finish(ngx_http_dfpreheat_request_t *request);
+
+/* The end, now, whatever is under way. The caller runs the connection's posted
+ * requests then. */
+void ngx_http_dfpreheat_request_abort(ngx_http_dfpreheat_request_t *request);
+
+
+#endif /* NGX_HTTP_DFPREHEAT_REQUEST_H */

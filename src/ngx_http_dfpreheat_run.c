@@ -1,0 +1,548 @@
+#include "ngx_http_dfpreheat_run.h"
+
+
+static u_char *ngx_http_dfpreheat_run_log_error(ngx_log_t *log, u_char *buf,
+    size_t len);
+static ngx_int_t ngx_http_dfpreheat_run_prepare(ngx_http_dfpreheat_run_t *run);
+static ngx_int_t ngx_http_dfpreheat_run_resolve(ngx_http_dfpreheat_run_t *run);
+static ngx_int_t ngx_http_dfpreheat_run_files(ngx_http_dfpreheat_run_t *run);
+static void ngx_http_dfpreheat_run_warm(ngx_http_dfpreheat_run_t *run);
+static void ngx_http_dfpreheat_run_check(ngx_http_dfpreheat_run_t *run);
+static void ngx_http_dfpreheat_run_report(ngx_http_dfpreheat_run_t *run);
+static void ngx_http_dfpreheat_run_reported(void *data, ngx_int_t rc);
+static void ngx_http_dfpreheat_run_back(ngx_http_dfpreheat_run_t *run);
+static void ngx_http_dfpreheat_run_given_back(void *data, ngx_int_t rc);
+static void ngx_http_dfpreheat_run_over(ngx_http_dfpreheat_run_t *run);
+static void ngx_http_dfpreheat_run_tick(ngx_event_t *ev);
+static void ngx_http_dfpreheat_run_renewed(void *data, ngx_int_t rc);
+static void ngx_http_dfpreheat_run_deadline(ngx_event_t *ev);
+static void ngx_http_dfpreheat_run_fail(ngx_http_dfpreheat_run_t *run,
+    const char *fmt, ...);
+static void ngx_http_dfpreheat_run_error(ngx_http_dfpreheat_run_t *run);
+static ngx_str_t ngx_http_dfpreheat_run_progress(
+    ngx_http_dfpreheat_run_t *run, dfp_mem_t *mem);
+static ngx_str_t ngx_http_dfpreheat_run_results(ngx_http_dfpreheat_run_t *run);
+
+
+void
+ngx_http_dfpreheat_run_start(ngx_http_dfpreheat_run_t *run,
+    ngx_http_dfpreheat_store_t *store, ngx_http_dfpreheat_run_pt over)
+{
+    run->store = store;
+    run->over = over;
+    run->started = ngx_current_msec;
+    run->reported = ngx_current_msec;
+
+    run->log.handler = ngx_http_dfpreheat_run_log_error;
+    run->log.data = run;
+    run->log.action = NULL;
+
+    run->op.log = &run->log;
+    run->op.pool = run->pool;
+    run->op.data = run;
+
+    run->tick.handler = ngx_http_dfpreheat_run_tick;
+    run->tick.data = run;
+    run->tick.log = &run->log;
+
+    /* this timer also holds a worker that quits until the run has ended */
+
+    run->deadline.handler = ngx_http_dfpreheat_run_deadline;
+    run->deadline.data = run;
+    run->deadline.log = &run->log;
+
+    ngx_add_timer(&run->deadline, run->claim.left);
+    ngx_add_timer(&run->tick, ngx_min(NGX_HTTP_DFPREHEAT_PROGRESS_INTERVAL,
+                                      run->conf->lease / 3));
+
+    ngx_http_dfpreheat_tasks_init(run);
+
+    if (ngx_http_dfpreheat_run_prepare(run) != NGX_OK
+        || ngx_http_dfpreheat_run_resolve(run) != NGX_OK)
+    {
+        ngx_http_dfpreheat_run_fail(run, "no memory");
+    }
+
+    run->wake(run);
+}
+
+
+static u_char *
+ngx_http_dfpreheat_run_log_error(ngx_log_t *log, u_char *buf, size_t len)
+{
+    ngx_http_dfpreheat_run_t *run = log->data;
+
+    return ngx_snprintf(buf, len, ", job: %L, cluster: %L", run->claim.id,
+                        run->claim.cluster);
+}
+
+
+/* What was claimed becomes a job again. */
+
+static ngx_int_t
+ngx_http_dfpreheat_run_prepare(ngx_http_dfpreheat_run_t *run)
+{
+    int                            rc;
+    dfp_str_t                      args;
+    dfp_mem_t                      mem;
+    dfp_err_t                      err;
+    ngx_uint_t                     i;
+    ngx_http_dfpreheat_cluster_t  *cluster;
+
+    cluster = run->conf->clusters.elts;
+
+    for (i = 0; i < run->conf->clusters.nelts; i++) {
+        if (cluster[i].id == run->claim.cluster) {
+            run->cluster = &cluster[i];
+        }
+    }
+
+    if (run->cluster == NULL) {
+        ngx_http_dfpreheat_run_fail(run, "cluster %L is not configured any "
+                                    "more", run->claim.cluster);
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_INFO, &run->log, 0,
+                  "dfpreheat: run %V starts in cluster \"%V\"",
+                  &run->claim.run, &run->cluster->name);
+
+    if (ngx_array_init(&run->tasks, run->pool, 16,
+                       sizeof(ngx_http_dfpreheat_task_t *))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    mem = ngx_http_dfpreheat_mem(run->pool);
+    args = ngx_http_dfpreheat_dfp(run->claim.args);
+    rc = DFP_OK;
+
+    if (run->claim.sealed.len) {
+        rc = dfp_unseal(&mem, &run->conf->keys,
+                        ngx_http_dfpreheat_dfp(run->claim.uuid),
+                        ngx_http_dfpreheat_dfp(run->claim.sealed), &args,
+                        &err);
+    }
+
+    if (rc == DFP_OK) {
+        rc = dfp_job_parse_args(&mem, args, &run->job, &err);
+    }
+
+    if (rc == DFP_INVALID) {
+        ngx_http_dfpreheat_run_fail(run, "%s", err.text);
+        return NGX_OK;
+    }
+
+    return rc == DFP_OK ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_run_resolve(ngx_http_dfpreheat_run_t *run)
+{
+    if (run->error.len) {
+        return NGX_OK;
+    }
+
+    if (run->job.type == DFP_JOB_IMAGE) {
+        return ngx_http_dfpreheat_image_start(run,
+                                              ngx_http_dfpreheat_run_warm);
+    }
+
+    return ngx_http_dfpreheat_run_files(run);
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_run_files(ngx_http_dfpreheat_run_t *run)
+{
+    size_t      i, n;
+    dfp_mem_t   mem;
+    dfp_err_t   err;
+    dfp_str_t  *urls;
+    dfp_url_t   url;
+
+    mem = ngx_http_dfpreheat_mem(run->pool);
+
+    if (dfp_job_urls(&mem, &run->job, &urls, &n) != DFP_OK) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < n; i++) {
+        if (dfp_url_parse(&mem, urls[i], "args.url", &url, &err) != DFP_OK
+            || ngx_http_dfpreheat_task_add(run, &url, 0) == NULL)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    ngx_http_dfpreheat_run_warm(run);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_dfpreheat_run_warm(ngx_http_dfpreheat_run_t *run)
+{
+    run->pending = &run->left;
+    run->then = ngx_http_dfpreheat_run_check;
+
+    run->cluster->engine->start(run);
+}
+
+
+static void
+ngx_http_dfpreheat_run_check(ngx_http_dfpreheat_run_t *run)
+{
+    if (run->cluster->engine->check(run) == NGX_AGAIN) {
+        return;
+    }
+
+    if (run->nfailed) {
+        ngx_http_dfpreheat_run_error(run);
+    }
+
+    ngx_http_dfpreheat_run_report(run);
+}
+
+
+/* The end of a run, in Redis and in the log. */
+
+static void
+ngx_http_dfpreheat_run_report(ngx_http_dfpreheat_run_t *run)
+{
+    dfp_mem_t   mem;
+    ngx_str_t   results, progress;
+    ngx_msec_t  elapsed;
+
+    run->ending = 1;
+    run->next = NULL;
+
+    ngx_http_dfpreheat_store_cancel(&run->op);
+
+    mem = ngx_http_dfpreheat_mem(run->pool);
+    results = ngx_http_dfpreheat_run_results(run);
+    progress = ngx_http_dfpreheat_run_progress(run, &mem);
+
+    elapsed = ngx_current_msec - run->started;
+
+    ngx_log_error(NGX_LOG_INFO, &run->log, 0,
+                  "dfpreheat: run %V ends in cluster \"%V\": %s, %ui tasks, "
+                  "%ui failed, %O bytes, %M.%03M s%s%V",
+                  &run->claim.run,
+                  run->cluster ? &run->cluster->name : &run->claim.run,
+                  run->error.len ? "FAILURE" : "SUCCESS", run->tasks.nelts,
+                  run->nfailed, run->bytes, elapsed / 1000, elapsed % 1000,
+                  run->error.len ? ": " : "", &run->error);
+
+    run->op.handler = ngx_http_dfpreheat_run_reported;
+
+    if (ngx_http_dfpreheat_store_finish(run->store, &run->op, &run->claim,
+                                        run->error.len == 0, &run->error,
+                                        &results, &progress)
+        != NGX_OK)
+    {
+        ngx_http_dfpreheat_run_reported(run, NGX_ERROR);
+    }
+}
+
+
+static void
+ngx_http_dfpreheat_run_reported(void *data, ngx_int_t rc)
+{
+    ngx_http_dfpreheat_run_t *run = data;
+
+    if (rc == NGX_ABORT || rc == NGX_ERROR) {
+        ngx_log_error(NGX_LOG_ERR, &run->log, 0,
+                      "dfpreheat: the end of the run could not be stored, "
+                      "it will be run again");
+    }
+
+    ngx_http_dfpreheat_run_over(run);
+}
+
+
+/* On quit: others go on with it, and the attempt does not count. */
+
+static void
+ngx_http_dfpreheat_run_back(ngx_http_dfpreheat_run_t *run)
+{
+    run->ending = 1;
+
+    ngx_http_dfpreheat_store_cancel(&run->op);
+
+    ngx_log_error(NGX_LOG_INFO, &run->log, 0,
+                  "dfpreheat: run %V is handed back, the worker quits",
+                  &run->claim.run);
+
+    run->op.handler = ngx_http_dfpreheat_run_given_back;
+
+    if (ngx_http_dfpreheat_store_back(run->store, &run->op, &run->claim)
+        != NGX_OK)
+    {
+        ngx_http_dfpreheat_run_given_back(run, NGX_ERROR);
+    }
+}
+
+
+static void
+ngx_http_dfpreheat_run_given_back(void *data, ngx_int_t rc)
+{
+    ngx_http_dfpreheat_run_over(data);
+}
+
+
+static void
+ngx_http_dfpreheat_run_over(ngx_http_dfpreheat_run_t *run)
+{
+    ngx_http_dfpreheat_run_stop(run);
+    run->over(run);
+}
+
+
+void
+ngx_http_dfpreheat_run_advance(ngx_http_dfpreheat_run_t *run, ngx_uint_t quit)
+{
+    if (run->ending || run->calls) {
+        return;
+    }
+
+    if (run->error.len) {
+        ngx_http_dfpreheat_run_report(run);
+        return;
+    }
+
+    /* what is complete may as well be reported */
+
+    if (*run->pending == 0) {
+        run->then(run);
+    }
+
+    if (quit && !run->ending) {
+        ngx_http_dfpreheat_run_back(run);
+    }
+}
+
+
+void
+ngx_http_dfpreheat_run_stop(ngx_http_dfpreheat_run_t *run)
+{
+    run->ending = 1;
+    run->next = NULL;
+
+    if (run->tick.timer_set) {
+        ngx_del_timer(&run->tick);
+    }
+
+    if (run->deadline.timer_set) {
+        ngx_del_timer(&run->deadline);
+    }
+
+    ngx_http_dfpreheat_store_cancel(&run->op);
+    ngx_http_dfpreheat_tasks_stop(run);
+}
+
+
+/* Progress, when there is some, and the lease, before it runs out. */
+
+static void
+ngx_http_dfpreheat_run_tick(ngx_event_t *ev)
+{
+    ngx_http_dfpreheat_run_t *run = ev->data;
+
+    dfp_mem_t    mem;
+    ngx_str_t    progress;
+    ngx_pool_t  *pool;
+
+    ngx_add_timer(&run->tick, ngx_min(NGX_HTTP_DFPREHEAT_PROGRESS_INTERVAL,
+                                      run->conf->lease / 3));
+
+    if (run->ending || run->op.cmd
+        || (!run->changed
+            && ngx_current_msec - run->reported < run->conf->lease / 3))
+    {
+        return;
+    }
+
+    pool = ngx_create_pool(512, &run->log);
+    if (pool == NULL) {
+        return;
+    }
+
+    mem = ngx_http_dfpreheat_mem(pool);
+    progress = ngx_http_dfpreheat_run_progress(run, &mem);
+
+    run->op.handler = ngx_http_dfpreheat_run_renewed;
+
+    if (ngx_http_dfpreheat_store_report(run->store, &run->op, &run->claim,
+                                        &progress)
+        == NGX_OK)
+    {
+        run->changed = 0;
+        run->reported = ngx_current_msec;
+    }
+
+    ngx_destroy_pool(pool);
+}
+
+
+static void
+ngx_http_dfpreheat_run_renewed(void *data, ngx_int_t rc)
+{
+    ngx_http_dfpreheat_run_t *run = data;
+
+    if (rc != NGX_DECLINED) {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_INFO, &run->log, 0,
+                  "dfpreheat: run %V stops: its part has ended, or is another "
+                  "run's", &run->claim.run);
+
+    ngx_http_dfpreheat_run_over(run);
+}
+
+
+static void
+ngx_http_dfpreheat_run_deadline(ngx_event_t *ev)
+{
+    ngx_http_dfpreheat_run_t *run = ev->data;
+
+    ngx_uint_t                   i;
+    ngx_http_dfpreheat_task_t  **task;
+
+    if (run->ending) {
+        return;
+    }
+
+    ngx_http_dfpreheat_tasks_stop(run);
+
+    task = run->tasks.elts;
+
+    for (i = 0; i < run->tasks.nelts; i++) {
+        if (!task[i]->done && !task[i]->failed) {
+            ngx_http_dfpreheat_task_failed(task[i],
+                                           "the timeout of the job passed");
+        }
+    }
+
+    ngx_http_dfpreheat_run_fail(run, "the timeout of the job, %L s, has "
+                                "passed: %ui of %ui tasks were not done",
+                                run->job.timeout / 1000000000, run->nfailed,
+                                run->tasks.nelts);
+    run->wake(run);
+}
+
+
+static void
+ngx_http_dfpreheat_run_fail(ngx_http_dfpreheat_run_t *run, const char *fmt,
+    ...)
+{
+    u_char   *p;
+    va_list   args;
+
+    static u_char  none[] = "no memory";
+
+    p = ngx_pnalloc(run->pool, NGX_HTTP_DFPREHEAT_REASON_MAX);
+
+    if (p == NULL) {
+        run->error.data = none;
+        run->error.len = sizeof(none) - 1;
+        return;
+    }
+
+    run->error.data = p;
+
+    va_start(args, fmt);
+    p = ngx_vslprintf(p, p + NGX_HTTP_DFPREHEAT_REASON_MAX, fmt, args);
+    va_end(args);
+
+    run->error.len = p - run->error.data;
+}
+
+
+/* Clients show this one line: it has the first failure in it. */
+
+static void
+ngx_http_dfpreheat_run_error(ngx_http_dfpreheat_run_t *run)
+{
+    ngx_uint_t                   i;
+    ngx_http_dfpreheat_task_t  **task;
+
+    task = run->tasks.elts;
+
+    for (i = 0; !task[i]->failed; i++) { /* void */ }
+
+    ngx_http_dfpreheat_run_fail(run, "%ui of %ui tasks failed; %V: %V",
+                                run->nfailed, run->tasks.nelts,
+                                &task[i]->shown, &task[i]->reason);
+}
+
+
+static ngx_str_t
+ngx_http_dfpreheat_run_progress(ngx_http_dfpreheat_run_t *run, dfp_mem_t *mem)
+{
+    off_t                        total;
+    ngx_uint_t                   i;
+    dfp_buf_t                    b;
+    ngx_http_dfpreheat_task_t  **task;
+
+    task = run->tasks.elts;
+    total = 0;
+
+    for (i = 0; i < run->tasks.nelts; i++) {
+        total += ngx_max(task[i]->size, 0);
+    }
+
+    dfp_buf_init(&b, mem, 160, 0);
+    dfp_buf_cstr(&b, "{\"tasks_done\":");
+    dfp_buf_int(&b, run->tasks.nelts - run->left - run->nfailed);
+    dfp_buf_cstr(&b, ",\"tasks_failed\":");
+    dfp_buf_int(&b, run->nfailed);
+    dfp_buf_cstr(&b, ",\"tasks_total\":");
+    dfp_buf_int(&b, run->tasks.nelts);
+    dfp_buf_cstr(&b, ",\"bytes_done\":");
+    dfp_buf_int(&b, run->bytes);
+    dfp_buf_cstr(&b, ",\"bytes_total\":");
+    dfp_buf_int(&b, total);
+    dfp_buf_cstr(&b, "}");
+
+    return b.failed ? (ngx_str_t) ngx_null_string
+                    : ngx_http_dfpreheat_str(dfp_buf_value(&b));
+}
+
+
+static ngx_str_t
+ngx_http_dfpreheat_run_results(ngx_http_dfpreheat_run_t *run)
+{
+    dfp_buf_t  b, success, failure;
+    dfp_mem_t  mem;
+
+    if (run->cluster == NULL || run->tasks.nelts == 0) {
+        return (ngx_str_t) ngx_null_string;
+    }
+
+    mem = ngx_http_dfpreheat_mem(run->pool);
+
+    dfp_buf_init(&success, &mem, 1024, 0);
+    dfp_buf_init(&failure, &mem, 1024, 0);
+
+    run->cluster->engine->results(run, &success, &failure);
+
+    dfp_buf_init(&b, &mem, success.len + failure.len + 128, 0);
+    dfp_buf_cstr(&b, "{\"failure_tasks\":[");
+    dfp_buf_str(&b, dfp_buf_value(&failure));
+    dfp_buf_cstr(&b, "],\"scheduler_cluster_id\":");
+    dfp_buf_int(&b, run->cluster->id);
+    dfp_buf_cstr(&b, ",\"success_tasks\":[");
+    dfp_buf_str(&b, dfp_buf_value(&success));
+    dfp_buf_cstr(&b, "]}");
+
+    if (b.failed || success.failed || failure.failed) {
+        return (ngx_str_t) ngx_null_string;
+    }
+
+    return ngx_http_dfpreheat_str(dfp_buf_value(&b));
+}

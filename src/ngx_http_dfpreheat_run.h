@@ -1,0 +1,28 @@
+/*
+ * One run: an attempt of this worker at one part, from what was claimed to the
+ * report of its end.
+ */
+
+#ifndef NGX_HTTP_DFPREHEAT_RUN_H
+#define NGX_HTTP_DFPREHEAT_RUN_H
+
+
+#include "ngx_http_dfpreheat_engine.h"
+
+
+/* Begins the run that was claimed into RUN (claim, conf, pool, log set), with
+ * OVER called at its very end, after which it may be destroyed. */
+void ngx_http_dfpreheat_run_start(ngx_http_dfpreheat_run_t *run,
+    ngx_http_dfpreheat_store_t *store, ngx_http_dfpreheat_run_pt over);
+
+/* Goes on to the next stage when this one has ended; safe at any time. QUIT:
+ * the worker is to go, so the run is handed back as soon as its calls have
+ * ended. */
+void ngx_http_dfpreheat_run_advance(ngx_http_dfpreheat_run_t *run,
+    ngx_uint_t quit);
+
+/* Ends everything of the run that may call back. */
+void ngx_http_dfpreheat_run_stop(ngx_http_dfpreheat_run_t *run);
+
+
+#endif /* NGX_HTTP_DFPREHEAT_RUN_H */

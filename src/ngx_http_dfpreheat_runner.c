@@ -1,0 +1,508 @@
+#include "ngx_http_dfpreheat_runner.h"
+#include "ngx_http_dfpreheat_run.h"
+
+
+#define NGX_HTTP_DFPREHEAT_RUN_POOL     4096
+#define NGX_HTTP_DFPREHEAT_LATE         100    /* ms: after what is due */
+#define NGX_HTTP_DFPREHEAT_STARVED      100    /* ms: no connection was free */
+
+
+typedef struct {
+    ngx_http_dfpreheat_main_conf_t  *conf;
+    ngx_http_dfpreheat_store_t       store;
+    ngx_http_dfpreheat_conn_t        events;    /* the subscription */
+    ngx_log_t                       *log;
+
+    ngx_queue_t                      runs;
+    ngx_uint_t                       nruns;
+
+    ngx_event_t                      dispatch;
+    ngx_event_t                      starved;
+    ngx_event_t                      look;
+    ngx_http_dfpreheat_op_t          look_op;
+    ngx_http_dfpreheat_run_t        *claiming;  /* what a look fills in */
+    ngx_event_t                      beat;
+    ngx_http_dfpreheat_op_t          beat_op;
+
+    unsigned                         again:1;   /* look once more */
+    unsigned                         quit:1;
+} ngx_http_dfpreheat_worker_t;
+
+
+static void ngx_http_dfpreheat_worker_subscribe(
+    ngx_http_dfpreheat_conn_t *conn);
+static void ngx_http_dfpreheat_worker_event(redisAsyncContext *ac, void *reply,
+    void *data);
+static void ngx_http_dfpreheat_worker_quit(ngx_http_dfpreheat_conn_t *conn);
+static void ngx_http_dfpreheat_worker_look(
+    ngx_http_dfpreheat_worker_t *worker);
+static void ngx_http_dfpreheat_worker_looked(void *data, ngx_int_t rc);
+static void ngx_http_dfpreheat_worker_claimed(
+    ngx_http_dfpreheat_worker_t *worker, ngx_http_dfpreheat_run_t *run);
+static void ngx_http_dfpreheat_worker_look_timer(ngx_event_t *ev);
+static void ngx_http_dfpreheat_worker_wake(ngx_http_dfpreheat_run_t *run);
+static void ngx_http_dfpreheat_worker_over(ngx_http_dfpreheat_run_t *run);
+static void ngx_http_dfpreheat_worker_dispatch(ngx_event_t *ev);
+static void ngx_http_dfpreheat_worker_fill(
+    ngx_http_dfpreheat_worker_t *worker);
+static void ngx_http_dfpreheat_worker_starved(ngx_event_t *ev);
+static void ngx_http_dfpreheat_worker_beat(ngx_event_t *ev);
+static void ngx_http_dfpreheat_worker_alive(void *data, ngx_int_t rc);
+
+
+static ngx_http_dfpreheat_worker_t  *ngx_http_dfpreheat_worker;
+
+
+ngx_int_t
+ngx_http_dfpreheat_runner_init(ngx_http_dfpreheat_main_conf_t *conf,
+    ngx_cycle_t *cycle)
+{
+    ngx_http_dfpreheat_worker_t  *worker;
+
+    worker = ngx_pcalloc(cycle->pool, sizeof(ngx_http_dfpreheat_worker_t));
+    if (worker == NULL) {
+        return NGX_ERROR;
+    }
+
+    worker->conf = conf;
+    worker->log = cycle->log;
+    ngx_queue_init(&worker->runs);
+
+    worker->dispatch.handler = ngx_http_dfpreheat_worker_dispatch;
+    worker->dispatch.data = worker;
+    worker->dispatch.log = cycle->log;
+
+    worker->starved.handler = ngx_http_dfpreheat_worker_starved;
+    worker->starved.data = worker;
+    worker->starved.log = cycle->log;
+    worker->starved.cancelable = 1;
+
+    worker->look.handler = ngx_http_dfpreheat_worker_look_timer;
+    worker->look.data = worker;
+    worker->look.log = cycle->log;
+    worker->look.cancelable = 1;
+
+    worker->look_op.handler = ngx_http_dfpreheat_worker_looked;
+    worker->look_op.data = worker;
+    worker->look_op.log = cycle->log;
+
+    worker->beat.handler = ngx_http_dfpreheat_worker_beat;
+    worker->beat.data = worker;
+    worker->beat.log = cycle->log;
+    worker->beat.cancelable = 1;
+
+    worker->beat_op.handler = ngx_http_dfpreheat_worker_alive;
+    worker->beat_op.data = worker;
+    worker->beat_op.log = cycle->log;
+
+    if (ngx_http_dfpreheat_store_init(&worker->store, conf, cycle) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    worker->events.conf = &conf->redis;
+    worker->events.log = cycle->log;
+    worker->events.data = worker;
+    worker->events.on_ready = ngx_http_dfpreheat_worker_subscribe;
+    worker->events.on_quit = ngx_http_dfpreheat_worker_quit;
+    worker->events.reported = 1;
+
+    ngx_http_dfpreheat_conn_open(&worker->events);
+
+    ngx_http_dfpreheat_worker = worker;
+
+    ngx_http_dfpreheat_worker_look(worker);
+
+    if (ngx_worker == 0) {
+        ngx_http_dfpreheat_worker_beat(&worker->beat);
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_dfpreheat_runner_done(void)
+{
+    ngx_queue_t                  *q;
+    ngx_http_dfpreheat_run_t     *run;
+    ngx_http_dfpreheat_worker_t  *worker;
+
+    worker = ngx_http_dfpreheat_worker;
+
+    if (worker == NULL) {
+        return;
+    }
+
+    ngx_http_dfpreheat_worker = NULL;
+    worker->quit = 1;
+
+    while (!ngx_queue_empty(&worker->runs)) {
+        q = ngx_queue_head(&worker->runs);
+        run = ngx_queue_data(q, ngx_http_dfpreheat_run_t, queue);
+
+        ngx_http_dfpreheat_run_stop(run);
+        ngx_http_dfpreheat_worker_over(run);
+    }
+
+    ngx_http_dfpreheat_store_cancel(&worker->look_op);
+    ngx_http_dfpreheat_store_cancel(&worker->beat_op);
+
+    ngx_http_dfpreheat_conn_close(&worker->events);
+    ngx_http_dfpreheat_store_done(&worker->store);
+}
+
+
+ngx_http_dfpreheat_store_t *
+ngx_http_dfpreheat_runner_store(void)
+{
+    return ngx_http_dfpreheat_worker ? &ngx_http_dfpreheat_worker->store
+                                     : NULL;
+}
+
+
+static void
+ngx_http_dfpreheat_worker_subscribe(ngx_http_dfpreheat_conn_t *conn)
+{
+    ngx_http_dfpreheat_worker_t *worker = conn->data;
+
+    ngx_str_t  *prefix;
+
+    prefix = &worker->conf->redis.prefix;
+
+    (void) redisAsyncCommand(conn->ac, ngx_http_dfpreheat_worker_event, worker,
+                             "SUBSCRIBE %bwake", prefix->data, prefix->len);
+
+    /* what was said while nobody listened */
+    ngx_http_dfpreheat_worker_look(worker);
+}
+
+
+/* ["message", channel, queue]: a hint that a part waits there. */
+
+static void
+ngx_http_dfpreheat_worker_event(redisAsyncContext *ac, void *reply, void *data)
+{
+    ngx_http_dfpreheat_worker_t *worker = data;
+
+    ngx_str_t   *queue;
+    redisReply  *r = reply;
+
+    if (r == NULL || r->type != REDIS_REPLY_ARRAY || r->elements != 3
+        || r->element[2]->type != REDIS_REPLY_STRING)
+    {
+        return;
+    }
+
+    queue = &worker->conf->instance.queue;
+
+    if (r->element[2]->len == queue->len
+        && ngx_memcmp(r->element[2]->str, queue->data, queue->len) == 0)
+    {
+        ngx_http_dfpreheat_worker_look(worker);
+    }
+}
+
+
+/* Starts no call any more, and hands its parts back. */
+
+static void
+ngx_http_dfpreheat_worker_quit(ngx_http_dfpreheat_conn_t *conn)
+{
+    ngx_http_dfpreheat_worker_t *worker = conn->data;
+
+    worker->quit = 1;
+    ngx_http_dfpreheat_conn_close(conn);
+
+    if (!worker->dispatch.posted) {
+        ngx_post_event(&worker->dispatch, &ngx_posted_events);
+    }
+}
+
+
+/* Claim: one part at a time, as long as there is room for its run. */
+
+static void
+ngx_http_dfpreheat_worker_look(ngx_http_dfpreheat_worker_t *worker)
+{
+    ngx_pool_t                *pool;
+    ngx_uint_t                 want;
+    ngx_http_dfpreheat_run_t  *run;
+
+    if (worker->look_op.cmd) {
+        worker->again = 1;
+        return;
+    }
+
+    if (worker->quit || ngx_exiting || ngx_terminate) {
+        return;
+    }
+
+    worker->again = 0;
+
+    ngx_add_timer(&worker->look, worker->conf->lease / 3);
+
+    pool = ngx_create_pool(NGX_HTTP_DFPREHEAT_RUN_POOL, worker->log);
+    if (pool == NULL) {
+        return;
+    }
+
+    run = ngx_pcalloc(pool, sizeof(ngx_http_dfpreheat_run_t));
+    if (run == NULL) {
+        ngx_destroy_pool(pool);
+        return;
+    }
+
+    run->pool = pool;
+    worker->claiming = run;
+    worker->look_op.pool = pool;
+
+    want = (worker->nruns < worker->conf->worker_calls);
+
+    if (ngx_http_dfpreheat_store_look(&worker->store, &worker->look_op, want,
+                                      &run->claim)
+        != NGX_OK)
+    {
+        worker->claiming = NULL;
+        ngx_destroy_pool(pool);
+    }
+}
+
+
+static void
+ngx_http_dfpreheat_worker_looked(void *data, ngx_int_t rc)
+{
+    ngx_http_dfpreheat_worker_t *worker = data;
+
+    ngx_int_t                  next;
+    ngx_http_dfpreheat_run_t  *run;
+
+    run = worker->claiming;
+    worker->claiming = NULL;
+
+    if (rc == NGX_OK) {
+        ngx_http_dfpreheat_worker_claimed(worker, run);
+        ngx_http_dfpreheat_worker_look(worker);
+        return;
+    }
+
+    next = (rc == NGX_DECLINED) ? run->claim.next : -1;
+
+    ngx_destroy_pool(run->pool);
+
+    if (worker->again) {
+        ngx_http_dfpreheat_worker_look(worker);
+        return;
+    }
+
+    if (next != -1 && !worker->quit
+        && (ngx_msec_t) next + NGX_HTTP_DFPREHEAT_LATE
+           < worker->conf->lease / 3)
+    {
+        ngx_add_timer(&worker->look, next + NGX_HTTP_DFPREHEAT_LATE);
+    }
+}
+
+
+static void
+ngx_http_dfpreheat_worker_claimed(ngx_http_dfpreheat_worker_t *worker,
+    ngx_http_dfpreheat_run_t *run)
+{
+    run->conf = worker->conf;
+    run->log = *worker->log;
+    run->worker = worker;
+    run->wake = ngx_http_dfpreheat_worker_wake;
+
+    ngx_queue_insert_tail(&worker->runs, &run->queue);
+    worker->nruns++;
+
+    ngx_http_dfpreheat_run_start(run, &worker->store,
+                                 ngx_http_dfpreheat_worker_over);
+}
+
+
+static void
+ngx_http_dfpreheat_worker_look_timer(ngx_event_t *ev)
+{
+    ngx_http_dfpreheat_worker_look(ev->data);
+}
+
+
+static void
+ngx_http_dfpreheat_worker_wake(ngx_http_dfpreheat_run_t *run)
+{
+    ngx_http_dfpreheat_worker_t *worker = run->worker;
+
+    run->woken = 1;
+
+    if (!worker->dispatch.posted) {
+        ngx_post_event(&worker->dispatch, &ngx_posted_events);
+    }
+}
+
+
+static void
+ngx_http_dfpreheat_worker_over(ngx_http_dfpreheat_run_t *run)
+{
+    ngx_uint_t                    full;
+    ngx_http_dfpreheat_worker_t  *worker;
+
+    worker = run->worker;
+    full = (worker->nruns == worker->conf->worker_calls);
+
+    ngx_queue_remove(&run->queue);
+    worker->nruns--;
+
+    ngx_destroy_pool(run->pool);
+
+    if (full) {
+        ngx_http_dfpreheat_worker_look(worker);
+    }
+
+    if (!worker->quit && !worker->dispatch.posted) {
+        ngx_post_event(&worker->dispatch, &ngx_posted_events);
+    }
+}
+
+
+/* The one place where runs go on. */
+
+static void
+ngx_http_dfpreheat_worker_dispatch(ngx_event_t *ev)
+{
+    ngx_http_dfpreheat_worker_t *worker = ev->data;
+
+    ngx_queue_t               *q, *next;
+    ngx_http_dfpreheat_run_t  *run;
+
+    if (ngx_exiting) {
+        worker->quit = 1;
+    }
+
+    for (q = ngx_queue_head(&worker->runs);
+         q != ngx_queue_sentinel(&worker->runs);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        run = ngx_queue_data(q, ngx_http_dfpreheat_run_t, queue);
+
+        if (run->woken || worker->quit) {
+            run->woken = 0;
+            ngx_http_dfpreheat_run_advance(run, worker->quit);
+        }
+    }
+
+    if (!worker->quit) {
+        ngx_http_dfpreheat_worker_fill(worker);
+    }
+}
+
+
+/* Gives each run a call in turn, until the calls or the work are used up. */
+
+static void
+ngx_http_dfpreheat_worker_fill(ngx_http_dfpreheat_worker_t *worker)
+{
+    ngx_int_t                  rc;
+    ngx_uint_t                 calls, idle;
+    ngx_queue_t               *q;
+    ngx_http_dfpreheat_run_t  *run;
+
+    calls = 0;
+
+    for (q = ngx_queue_head(&worker->runs);
+         q != ngx_queue_sentinel(&worker->runs);
+         q = ngx_queue_next(q))
+    {
+        run = ngx_queue_data(q, ngx_http_dfpreheat_run_t, queue);
+        calls += run->calls;
+    }
+
+    idle = 0;
+
+    while (calls < worker->conf->worker_calls && idle < worker->nruns) {
+
+        q = ngx_queue_head(&worker->runs);
+        run = ngx_queue_data(q, ngx_http_dfpreheat_run_t, queue);
+
+        ngx_queue_remove(q);
+        ngx_queue_insert_tail(&worker->runs, q);
+
+        rc = NGX_DECLINED;
+
+        if (run->next
+            && run->calls < (ngx_uint_t) run->job.concurrent_task_count)
+        {
+            rc = run->next(run);
+        }
+
+        if (rc == NGX_AGAIN) {
+            ngx_add_timer(&worker->starved, NGX_HTTP_DFPREHEAT_STARVED);
+            return;
+        }
+
+        if (rc == NGX_OK) {
+            calls++;
+            idle = 0;
+
+        } else {
+            idle++;
+        }
+    }
+}
+
+
+static void
+ngx_http_dfpreheat_worker_starved(ngx_event_t *ev)
+{
+    ngx_http_dfpreheat_worker_t *worker = ev->data;
+
+    if (!worker->dispatch.posted) {
+        ngx_post_event(&worker->dispatch, &ngx_posted_events);
+    }
+}
+
+
+/* One worker says for all that the instance lives. */
+
+static void
+ngx_http_dfpreheat_worker_beat(ngx_event_t *ev)
+{
+    ngx_http_dfpreheat_worker_t *worker = ev->data;
+
+    u_char                         *p;
+    ngx_str_t                       list;
+    ngx_uint_t                      i;
+    u_char                          buf[NGX_HTTP_DFPREHEAT_CLUSTERS_MAX
+                                        * NGX_INT64_LEN];
+    ngx_http_dfpreheat_cluster_t   *cluster;
+
+    if (worker->quit || ngx_exiting) {
+        return;
+    }
+
+    ngx_add_timer(&worker->beat, worker->conf->lease / 2);
+
+    if (worker->beat_op.cmd) {
+        return;
+    }
+
+    cluster = worker->conf->clusters.elts;
+    p = buf;
+
+    for (i = 0; i < worker->conf->clusters.nelts; i++) {
+        p = ngx_sprintf(p, i ? ",%L" : "%L", cluster[i].id);
+    }
+
+    list.data = buf;
+    list.len = p - buf;
+
+    (void) ngx_http_dfpreheat_store_instance(&worker->store, &worker->beat_op,
+                                             &list);
+}
+
+
+static void
+ngx_http_dfpreheat_worker_alive(void *data, ngx_int_t rc)
+{
+    /* the next beat says it again, whatever came of this one */
+}

@@ -1,0 +1,421 @@
+#include "ngx_http_dfpreheat_store.h"
+#include "ngx_http_dfpreheat_reply.h"
+
+#include "ngx_http_dfpreheat_lua.h"
+
+
+#define NGX_HTTP_DFPREHEAT_ARGS_MAX  16     /* of a script, but for parts */
+
+
+typedef struct {
+    ngx_str_t   argv[NGX_HTTP_DFPREHEAT_ARGS_MAX];
+    u_char      numbers[NGX_HTTP_DFPREHEAT_ARGS_MAX][NGX_INT64_LEN];
+    ngx_uint_t  n;
+} ngx_http_dfpreheat_args_t;
+
+
+static ngx_int_t ngx_http_dfpreheat_store_start(
+    ngx_http_dfpreheat_store_t *store, ngx_http_dfpreheat_op_t *op,
+    ngx_http_dfpreheat_script_e script, ngx_str_t *argv, ngx_uint_t argc,
+    ngx_msec_t timeout, ngx_uint_t once);
+static void ngx_http_dfpreheat_store_reply(void *data, redisReply *reply);
+
+
+static const char  *ngx_http_dfpreheat_scripts[] = {
+    ngx_http_dfpreheat_lua_create,
+    ngx_http_dfpreheat_lua_look,
+    ngx_http_dfpreheat_lua_report,
+    ngx_http_dfpreheat_lua_finish,
+    ngx_http_dfpreheat_lua_back,
+    ngx_http_dfpreheat_lua_settle,
+    ngx_http_dfpreheat_lua_token_create,
+    ngx_http_dfpreheat_lua_token_find,
+    ngx_http_dfpreheat_lua_instance
+};
+
+
+ngx_int_t
+ngx_http_dfpreheat_store_init(ngx_http_dfpreheat_store_t *store,
+    ngx_http_dfpreheat_main_conf_t *conf, ngx_cycle_t *cycle)
+{
+    size_t       common, len;
+    ngx_str_t    text;
+    ngx_uint_t   i;
+
+    store->conf = conf;
+    common = sizeof(ngx_http_dfpreheat_lua_common) - 1;
+
+    for (i = 0; i < NGX_HTTP_DFPREHEAT_SCRIPTS; i++) {
+        len = ngx_strlen(ngx_http_dfpreheat_scripts[i]);
+
+        text.len = common + len;
+        text.data = ngx_pnalloc(cycle->pool, text.len);
+        if (text.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_memcpy(text.data, ngx_http_dfpreheat_lua_common, common);
+        ngx_memcpy(text.data + common, ngx_http_dfpreheat_scripts[i], len);
+
+        ngx_http_dfpreheat_redis_script(&store->scripts[i], &text);
+    }
+
+    ngx_http_dfpreheat_redis_init(&store->redis, &conf->redis, cycle->log);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_dfpreheat_store_done(ngx_http_dfpreheat_store_t *store)
+{
+    ngx_http_dfpreheat_redis_done(&store->redis);
+}
+
+
+void
+ngx_http_dfpreheat_store_cancel(ngx_http_dfpreheat_op_t *op)
+{
+    ngx_http_dfpreheat_redis_cmd_t  *cmd;
+
+    if (op->cmd) {
+        cmd = op->cmd;
+        op->cmd = NULL;
+        ngx_http_dfpreheat_redis_cancel(cmd);
+    }
+}
+
+
+static void
+ngx_http_dfpreheat_args_text(ngx_http_dfpreheat_args_t *args, ngx_str_t *text)
+{
+    args->argv[args->n++] = *text;
+}
+
+
+static void
+ngx_http_dfpreheat_args_number(ngx_http_dfpreheat_args_t *args, int64_t number)
+{
+    ngx_str_t  *arg;
+
+    arg = &args->argv[args->n];
+    arg->data = args->numbers[args->n++];
+    arg->len = ngx_sprintf(arg->data, "%L", number) - arg->data;
+}
+
+
+/* Every script begins with the prefix, those of a run with what it claimed. */
+
+static void
+ngx_http_dfpreheat_args_init(ngx_http_dfpreheat_args_t *args,
+    ngx_http_dfpreheat_store_t *store, ngx_http_dfpreheat_claim_t *claim)
+{
+    args->n = 0;
+    ngx_http_dfpreheat_args_text(args, &store->conf->redis.prefix);
+
+    if (claim) {
+        ngx_http_dfpreheat_args_number(args, claim->id);
+        ngx_http_dfpreheat_args_text(args, &claim->part);
+        ngx_http_dfpreheat_args_text(args, &claim->run);
+    }
+}
+
+
+ngx_int_t
+ngx_http_dfpreheat_store_create(ngx_http_dfpreheat_store_t *store,
+    ngx_http_dfpreheat_op_t *op, ngx_http_dfpreheat_job_t *job)
+{
+    ngx_str_t                  *argv, *arg;
+    ngx_uint_t                  i;
+    ngx_http_dfpreheat_args_t   args;
+
+    ngx_http_dfpreheat_args_init(&args, store, NULL);
+    ngx_http_dfpreheat_args_text(&args, &job->uuid);
+    ngx_http_dfpreheat_args_number(&args, job->timeout);
+    ngx_http_dfpreheat_args_number(&args,
+                                   (int64_t) store->conf->retention * 1000);
+    ngx_http_dfpreheat_args_number(&args, store->conf->queue_limit);
+    ngx_http_dfpreheat_args_text(&args, &job->type);
+    ngx_http_dfpreheat_args_text(&args, &job->bio);
+    ngx_http_dfpreheat_args_number(&args, job->user_id);
+    ngx_http_dfpreheat_args_text(&args, &job->args);
+    ngx_http_dfpreheat_args_text(&args, &job->sealed);
+    ngx_http_dfpreheat_args_number(&args, job->nparts);
+
+    argv = ngx_palloc(op->pool,
+                      (args.n + 3 * job->nparts) * sizeof(ngx_str_t)
+                      + job->nparts * NGX_INT64_LEN);
+    if (argv == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(argv, args.argv, args.n * sizeof(ngx_str_t));
+    arg = argv + args.n;
+
+    for (i = 0; i < job->nparts; i++) {
+        arg->data = (u_char *) (argv + args.n + 3 * job->nparts)
+                    + i * NGX_INT64_LEN;
+        arg->len = ngx_sprintf(arg->data, "%L", job->parts[i].cluster)
+                   - arg->data;
+        arg++;
+        *arg++ = job->parts[i].queue;
+        *arg++ = job->parts[i].task_uuid;
+    }
+
+    op->parse = ngx_http_dfpreheat_parse_created;
+    op->out = job;
+
+    return ngx_http_dfpreheat_store_start(store, op,
+                                          NGX_HTTP_DFPREHEAT_CREATE,
+                                          argv, arg - argv,
+                                          NGX_HTTP_DFPREHEAT_REDIS_WAIT, 0);
+}
+
+
+ngx_int_t
+ngx_http_dfpreheat_store_get(ngx_http_dfpreheat_store_t *store,
+    ngx_http_dfpreheat_op_t *op, ngx_http_dfpreheat_job_t *job)
+{
+    u_char     *p;
+    ngx_str_t   argv[2], *prefix;
+
+    prefix = &store->conf->redis.prefix;
+
+    p = ngx_pnalloc(op->pool, prefix->len + sizeof("job:") - 1 + NGX_INT64_LEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&argv[0], "HGETALL");
+    argv[1].data = p;
+    argv[1].len = ngx_sprintf(p, "%Vjob:%L", prefix, job->id) - p;
+
+    op->parse = ngx_http_dfpreheat_parse_job;
+    op->out = job;
+
+    return ngx_http_dfpreheat_store_start(store, op,
+                                          NGX_HTTP_DFPREHEAT_SCRIPTS, argv, 2,
+                                          NGX_HTTP_DFPREHEAT_REDIS_WAIT, 0);
+}
+
+
+ngx_int_t
+ngx_http_dfpreheat_store_settle(ngx_http_dfpreheat_store_t *store,
+    ngx_http_dfpreheat_op_t *op, int64_t id)
+{
+    ngx_http_dfpreheat_args_t  args;
+
+    ngx_http_dfpreheat_args_init(&args, store, NULL);
+    ngx_http_dfpreheat_args_number(&args, id);
+
+    op->parse = ngx_http_dfpreheat_parse_one;
+
+    return ngx_http_dfpreheat_store_start(store, op,
+                                          NGX_HTTP_DFPREHEAT_SETTLE,
+                                          args.argv, args.n,
+                                          NGX_HTTP_DFPREHEAT_REDIS_WAIT, 0);
+}
+
+
+ngx_int_t
+ngx_http_dfpreheat_store_look(ngx_http_dfpreheat_store_t *store,
+    ngx_http_dfpreheat_op_t *op, ngx_uint_t want,
+    ngx_http_dfpreheat_claim_t *claim)
+{
+    ngx_http_dfpreheat_args_t  args;
+
+    ngx_http_dfpreheat_args_init(&args, store, NULL);
+    ngx_http_dfpreheat_args_number(&args, store->conf->lease);
+    ngx_http_dfpreheat_args_number(&args, store->conf->max_attempts);
+    ngx_http_dfpreheat_args_number(&args, NGX_HTTP_DFPREHEAT_LOOK_MAX);
+    ngx_http_dfpreheat_args_number(&args, want);
+    ngx_http_dfpreheat_args_text(&args, &store->conf->instance.queue);
+
+    op->parse = ngx_http_dfpreheat_parse_claim;
+    op->out = claim;
+
+    return ngx_http_dfpreheat_store_start(store, op, NGX_HTTP_DFPREHEAT_LOOK,
+                                          args.argv, args.n,
+                                          NGX_HTTP_DFPREHEAT_REDIS_WAIT, 1);
+}
+
+
+ngx_int_t
+ngx_http_dfpreheat_store_report(ngx_http_dfpreheat_store_t *store,
+    ngx_http_dfpreheat_op_t *op, ngx_http_dfpreheat_claim_t *claim,
+    ngx_str_t *progress)
+{
+    ngx_http_dfpreheat_args_t  args;
+
+    ngx_http_dfpreheat_args_init(&args, store, claim);
+    ngx_http_dfpreheat_args_number(&args, store->conf->lease);
+    ngx_http_dfpreheat_args_text(&args, progress);
+
+    op->parse = ngx_http_dfpreheat_parse_one;
+
+    return ngx_http_dfpreheat_store_start(store, op, NGX_HTTP_DFPREHEAT_REPORT,
+                                          args.argv, args.n,
+                                          NGX_HTTP_DFPREHEAT_REDIS_WAIT, 0);
+}
+
+
+ngx_int_t
+ngx_http_dfpreheat_store_finish(ngx_http_dfpreheat_store_t *store,
+    ngx_http_dfpreheat_op_t *op, ngx_http_dfpreheat_claim_t *claim,
+    ngx_uint_t success, ngx_str_t *error, ngx_str_t *results,
+    ngx_str_t *progress)
+{
+    ngx_str_t                  state;
+    ngx_http_dfpreheat_args_t  args;
+
+    ngx_str_set(&state, "FAILURE");
+
+    if (success) {
+        ngx_str_set(&state, "SUCCESS");
+    }
+
+    ngx_http_dfpreheat_args_init(&args, store, claim);
+    ngx_http_dfpreheat_args_text(&args, &state);
+    ngx_http_dfpreheat_args_text(&args, error);
+    ngx_http_dfpreheat_args_text(&args, results);
+    ngx_http_dfpreheat_args_text(&args, progress);
+
+    op->parse = ngx_http_dfpreheat_parse_one;
+
+    return ngx_http_dfpreheat_store_start(store, op, NGX_HTTP_DFPREHEAT_FINISH,
+                                          args.argv, args.n,
+                                          NGX_HTTP_DFPREHEAT_FINISH_WAIT, 0);
+}
+
+
+ngx_int_t
+ngx_http_dfpreheat_store_back(ngx_http_dfpreheat_store_t *store,
+    ngx_http_dfpreheat_op_t *op, ngx_http_dfpreheat_claim_t *claim)
+{
+    ngx_http_dfpreheat_args_t  args;
+
+    ngx_http_dfpreheat_args_init(&args, store, claim);
+
+    op->parse = ngx_http_dfpreheat_parse_one;
+
+    return ngx_http_dfpreheat_store_start(store, op, NGX_HTTP_DFPREHEAT_BACK,
+                                          args.argv, args.n,
+                                          NGX_HTTP_DFPREHEAT_REDIS_WAIT, 0);
+}
+
+
+ngx_int_t
+ngx_http_dfpreheat_store_token_create(ngx_http_dfpreheat_store_t *store,
+    ngx_http_dfpreheat_op_t *op, ngx_str_t *hash, dfp_token_t *request,
+    ngx_http_dfpreheat_token_t *token)
+{
+    ngx_str_t                  name, bio;
+    ngx_http_dfpreheat_args_t  args;
+
+    name = ngx_http_dfpreheat_str(request->name);
+    bio = ngx_http_dfpreheat_str(request->bio);
+
+    ngx_http_dfpreheat_args_init(&args, store, NULL);
+    ngx_http_dfpreheat_args_text(&args, hash);
+    ngx_http_dfpreheat_args_text(&args, &name);
+    ngx_http_dfpreheat_args_text(&args, &bio);
+    ngx_http_dfpreheat_args_number(&args, request->scopes);
+    ngx_http_dfpreheat_args_number(&args, request->expired_at);
+    ngx_http_dfpreheat_args_number(&args, request->user_id);
+
+    op->parse = ngx_http_dfpreheat_parse_new_token;
+    op->out = token;
+
+    return ngx_http_dfpreheat_store_start(store, op,
+                                          NGX_HTTP_DFPREHEAT_TOKEN_CREATE,
+                                          args.argv, args.n,
+                                          NGX_HTTP_DFPREHEAT_REDIS_WAIT, 0);
+}
+
+
+ngx_int_t
+ngx_http_dfpreheat_store_token_find(ngx_http_dfpreheat_store_t *store,
+    ngx_http_dfpreheat_op_t *op, ngx_str_t *hash,
+    ngx_http_dfpreheat_token_t *token)
+{
+    ngx_http_dfpreheat_args_t  args;
+
+    ngx_http_dfpreheat_args_init(&args, store, NULL);
+    ngx_http_dfpreheat_args_text(&args, hash);
+
+    op->parse = ngx_http_dfpreheat_parse_token;
+    op->out = token;
+
+    return ngx_http_dfpreheat_store_start(store, op,
+                                          NGX_HTTP_DFPREHEAT_TOKEN_FIND,
+                                          args.argv, args.n,
+                                          NGX_HTTP_DFPREHEAT_REDIS_WAIT, 0);
+}
+
+
+ngx_int_t
+ngx_http_dfpreheat_store_instance(ngx_http_dfpreheat_store_t *store,
+    ngx_http_dfpreheat_op_t *op, ngx_str_t *clusters)
+{
+    ngx_http_dfpreheat_args_t  args;
+
+    ngx_http_dfpreheat_args_init(&args, store, NULL);
+    ngx_http_dfpreheat_args_text(&args, &store->conf->instance.id);
+    ngx_http_dfpreheat_args_text(&args, &store->conf->instance.name);
+    ngx_http_dfpreheat_args_text(&args, &store->conf->instance.address);
+    ngx_http_dfpreheat_args_text(&args, clusters);
+    ngx_http_dfpreheat_args_number(&args, 2 * (int64_t) store->conf->lease);
+
+    op->parse = ngx_http_dfpreheat_parse_one;
+
+    return ngx_http_dfpreheat_store_start(store, op,
+                                          NGX_HTTP_DFPREHEAT_INSTANCE,
+                                          args.argv, args.n,
+                                          store->conf->lease, 1);
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_store_start(ngx_http_dfpreheat_store_t *store,
+    ngx_http_dfpreheat_op_t *op, ngx_http_dfpreheat_script_e script,
+    ngx_str_t *argv, ngx_uint_t argc, ngx_msec_t timeout, ngx_uint_t once)
+{
+    op->cmd = ngx_http_dfpreheat_redis_send(&store->redis,
+                  script == NGX_HTTP_DFPREHEAT_SCRIPTS
+                      ? NULL : &store->scripts[script],
+                  argv, argc, timeout, once, ngx_http_dfpreheat_store_reply,
+                  op);
+
+    return op->cmd ? NGX_OK : NGX_ERROR;
+}
+
+
+static void
+ngx_http_dfpreheat_store_reply(void *data, redisReply *reply)
+{
+    ngx_http_dfpreheat_op_t *op = data;
+
+    ngx_int_t  rc;
+
+    op->cmd = NULL;
+
+    if (reply == NULL) {
+        rc = NGX_ABORT;
+
+    } else if (reply->type == REDIS_REPLY_ERROR) {
+        ngx_log_error(NGX_LOG_ERR, op->log, 0, "dfpreheat: redis said: %s",
+                      reply->str);
+        rc = NGX_ERROR;
+
+    } else {
+        rc = op->parse(op, reply);
+
+        if (rc == NGX_ERROR) {
+            ngx_log_error(NGX_LOG_ERR, op->log, 0,
+                          "dfpreheat: unexpected reply of redis, type %d",
+                          reply->type);
+        }
+    }
+
+    op->handler(op->data, rc);
+}

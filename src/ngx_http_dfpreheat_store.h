@@ -1,0 +1,172 @@
+/*
+ * What is in Redis, as typed operations.
+ *
+ * An operation lives in the caller's ngx_http_dfpreheat_op_t, one at a time;
+ * its handler is called once, unless it was cancelled before. RC:
+ *     NGX_OK        done
+ *     NGX_DECLINED  not there, not free, not this run's: as the operation says
+ *     NGX_ABORT     Redis was away for the whole time; nothing is known
+ *     NGX_ERROR     an answer that makes no sense, or no memory; it is logged
+ * Start functions return NGX_OK, or NGX_ERROR (no memory, or the queue is
+ * full), and then the handler is not called.
+ */
+
+#ifndef NGX_HTTP_DFPREHEAT_STORE_H
+#define NGX_HTTP_DFPREHEAT_STORE_H
+
+
+#include "ngx_http_dfpreheat_redis.h"
+
+
+typedef enum {
+    NGX_HTTP_DFPREHEAT_CREATE = 0,
+    NGX_HTTP_DFPREHEAT_LOOK,
+    NGX_HTTP_DFPREHEAT_REPORT,
+    NGX_HTTP_DFPREHEAT_FINISH,
+    NGX_HTTP_DFPREHEAT_BACK,
+    NGX_HTTP_DFPREHEAT_SETTLE,
+    NGX_HTTP_DFPREHEAT_TOKEN_CREATE,
+    NGX_HTTP_DFPREHEAT_TOKEN_FIND,
+    NGX_HTTP_DFPREHEAT_INSTANCE,
+    NGX_HTTP_DFPREHEAT_SCRIPTS
+} ngx_http_dfpreheat_script_e;
+
+
+typedef struct {
+    ngx_http_dfpreheat_redis_t        redis;
+    ngx_http_dfpreheat_main_conf_t   *conf;
+    ngx_http_dfpreheat_script_t       scripts[NGX_HTTP_DFPREHEAT_SCRIPTS];
+} ngx_http_dfpreheat_store_t;
+
+
+typedef struct ngx_http_dfpreheat_op_s  ngx_http_dfpreheat_op_t;
+
+typedef void (*ngx_http_dfpreheat_op_pt)(void *data, ngx_int_t rc);
+
+struct ngx_http_dfpreheat_op_s {
+    ngx_http_dfpreheat_redis_cmd_t   *cmd;      /* NULL: none under way */
+    ngx_http_dfpreheat_op_pt          handler;
+    void                             *data;
+    ngx_log_t                        *log;
+    ngx_pool_t                       *pool;     /* of what OUT points to */
+    ngx_int_t                       (*parse)(ngx_http_dfpreheat_op_t *op,
+                                             redisReply *reply);
+    void                             *out;
+};
+
+
+typedef struct {
+    int64_t                           cluster;
+    ngx_str_t                         queue;
+    ngx_str_t                         task_uuid;
+    ngx_str_t                         state;
+    ngx_str_t                         progress; /* JSON, or "" */
+    ngx_str_t                         results;  /* JSON, elements of results */
+    ngx_str_t                         error;
+    ngx_int_t                         deaths;   /* runs whose lease ran out */
+} ngx_http_dfpreheat_part_t;
+
+
+/* A job as it is stored. Times are milliseconds since 1970. */
+typedef struct {
+    int64_t                           id;
+    int64_t                           created;
+    int64_t                           updated;
+    int64_t                           deadline;
+    int64_t                           timeout;  /* ms */
+    int64_t                           user_id;
+    ngx_str_t                         uuid;
+    ngx_str_t                         state;
+    ngx_str_t                         type;
+    ngx_str_t                         bio;
+    ngx_str_t                         args;     /* JSON, redacted */
+    ngx_str_t                         sealed;
+    ngx_http_dfpreheat_part_t        *parts;
+    ngx_uint_t                        nparts;
+    ngx_uint_t                        full;     /* unfinished jobs, when
+                                                   create was declined */
+} ngx_http_dfpreheat_job_t;
+
+
+/* A part that was claimed. */
+typedef struct {
+    int64_t                           id;
+    ngx_str_t                         part;
+    ngx_str_t                         run;      /* attempt number: the fence */
+    int64_t                           cluster;
+    ngx_msec_t                        left;     /* until the deadline */
+    ngx_str_t                         uuid;
+    ngx_str_t                         args;
+    ngx_str_t                         sealed;
+    ngx_int_t                         next;     /* ms until something is due;
+                                                   -1: nothing */
+} ngx_http_dfpreheat_claim_t;
+
+
+typedef struct {
+    int64_t                           id;
+    int64_t                           created;
+    int64_t                           user_id;
+    int64_t                           expired_at;
+    int64_t                           now;
+    ngx_uint_t                        scopes;   /* DFP_SCOPE_ bits */
+    unsigned                          active:1;
+} ngx_http_dfpreheat_token_t;
+
+
+ngx_int_t ngx_http_dfpreheat_store_init(ngx_http_dfpreheat_store_t *store,
+    ngx_http_dfpreheat_main_conf_t *conf, ngx_cycle_t *cycle);
+void ngx_http_dfpreheat_store_done(ngx_http_dfpreheat_store_t *store);
+
+/* Its handler will not be called. Safe when nothing is under way. */
+void ngx_http_dfpreheat_store_cancel(ngx_http_dfpreheat_op_t *op);
+
+/* Stores JOB (uuid, type, bio, user_id, args, sealed, timeout, parts with
+ * cluster, queue and task_uuid) and fills in id, created and updated; the same
+ * uuid is stored once. NGX_DECLINED: too many unfinished jobs, JOB->full. */
+ngx_int_t ngx_http_dfpreheat_store_create(ngx_http_dfpreheat_store_t *store,
+    ngx_http_dfpreheat_op_t *op, ngx_http_dfpreheat_job_t *job);
+
+/* Reads the job JOB->id. NGX_DECLINED: there is none. */
+ngx_int_t ngx_http_dfpreheat_store_get(ngx_http_dfpreheat_store_t *store,
+    ngx_http_dfpreheat_op_t *op, ngx_http_dfpreheat_job_t *job);
+
+/* Ends the job if its time is over: NGX_OK; NGX_DECLINED: it is not. */
+ngx_int_t ngx_http_dfpreheat_store_settle(ngx_http_dfpreheat_store_t *store,
+    ngx_http_dfpreheat_op_t *op, int64_t id);
+
+/* Settles what is overdue, takes back what died and, with WANT, claims a part
+ * of this instance's queues. NGX_DECLINED: nothing was claimed (CLAIM->next is
+ * set all the same). It is sent once: a lost claim comes back by its lease. */
+ngx_int_t ngx_http_dfpreheat_store_look(ngx_http_dfpreheat_store_t *store,
+    ngx_http_dfpreheat_op_t *op, ngx_uint_t want,
+    ngx_http_dfpreheat_claim_t *claim);
+
+/* These three: NGX_DECLINED: the part is not this run's any more. */
+ngx_int_t ngx_http_dfpreheat_store_report(ngx_http_dfpreheat_store_t *store,
+    ngx_http_dfpreheat_op_t *op, ngx_http_dfpreheat_claim_t *claim,
+    ngx_str_t *progress);
+ngx_int_t ngx_http_dfpreheat_store_finish(ngx_http_dfpreheat_store_t *store,
+    ngx_http_dfpreheat_op_t *op, ngx_http_dfpreheat_claim_t *claim,
+    ngx_uint_t success, ngx_str_t *error, ngx_str_t *results,
+    ngx_str_t *progress);
+ngx_int_t ngx_http_dfpreheat_store_back(ngx_http_dfpreheat_store_t *store,
+    ngx_http_dfpreheat_op_t *op, ngx_http_dfpreheat_claim_t *claim);
+
+/* Fills in TOKEN's id and created. NGX_DECLINED: the name is taken. */
+ngx_int_t ngx_http_dfpreheat_store_token_create(
+    ngx_http_dfpreheat_store_t *store, ngx_http_dfpreheat_op_t *op,
+    ngx_str_t *hash, dfp_token_t *request, ngx_http_dfpreheat_token_t *token);
+
+/* NGX_DECLINED: there is no such token. */
+ngx_int_t ngx_http_dfpreheat_store_token_find(
+    ngx_http_dfpreheat_store_t *store, ngx_http_dfpreheat_op_t *op,
+    ngx_str_t *hash, ngx_http_dfpreheat_token_t *token);
+
+/* Says that this instance lives. */
+ngx_int_t ngx_http_dfpreheat_store_instance(
+    ngx_http_dfpreheat_store_t *store, ngx_http_dfpreheat_op_t *op,
+    ngx_str_t *clusters);
+
+
+#endif /* NGX_HTTP_DFPREHEAT_STORE_H */

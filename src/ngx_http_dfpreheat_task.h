@@ -1,0 +1,171 @@
+/*
+ * A run and its tasks: what the layers image, engine and runner share. A task
+ * is one URL to preheat; it makes one call at a time, waits between tries, and
+ * ends once, as done or as failed.
+ */
+
+#ifndef NGX_HTTP_DFPREHEAT_TASK_H
+#define NGX_HTTP_DFPREHEAT_TASK_H
+
+
+#include "ngx_http_dfpreheat_call.h"
+#include "ngx_http_dfpreheat_store.h"
+
+
+typedef struct ngx_http_dfpreheat_task_s  ngx_http_dfpreheat_task_t;
+
+/* The call of a task has an answer, or has failed; CALL dies with the call of
+ * the handler. It ends in one of ngx_http_dfpreheat_task_done(), _failed() or
+ * _again(). */
+typedef void (*ngx_http_dfpreheat_task_pt)(ngx_http_dfpreheat_task_t *task,
+    ngx_http_dfpreheat_call_t *call);
+
+/* Starts one call, if there is one to start. NGX_OK: it has; NGX_DECLINED:
+ * nothing is ready; NGX_AGAIN: nginx is out of connections or memory. */
+typedef ngx_int_t (*ngx_http_dfpreheat_next_pt)(ngx_http_dfpreheat_run_t *run);
+
+typedef void (*ngx_http_dfpreheat_run_pt)(ngx_http_dfpreheat_run_t *run);
+
+
+struct ngx_http_dfpreheat_task_s {
+    ngx_str_node_t                   node;      /* its str is the URL */
+    ngx_queue_t                      queue;     /* in run->ready */
+    ngx_http_dfpreheat_run_t        *run;
+    ngx_http_dfpreheat_origin_t     *origin;
+    ngx_str_t                        shown;     /* URL as it may be shown */
+    ngx_str_t                        host;
+    ngx_str_t                        uri;
+    ngx_str_t                        digest;    /* "": not known */
+    off_t                            size;      /* -1: not known */
+    ngx_uint_t                       depth;     /* of a manifest in indexes */
+    ngx_uint_t                       tries;
+    ngx_http_dfpreheat_call_t       *call;      /* the one under way */
+    ngx_http_dfpreheat_task_pt       handler;
+    ngx_event_t                      retry;
+    ngx_str_t                        reason;    /* of the failure */
+    ngx_http_dfpreheat_entry_t       entry;
+    unsigned                         manifest:1;
+    unsigned                         done:1;
+    unsigned                         failed:1;
+};
+
+
+struct ngx_http_dfpreheat_run_s {
+    ngx_pool_t                      *pool;
+    ngx_log_t                        log;
+    ngx_http_dfpreheat_main_conf_t  *conf;
+    ngx_http_dfpreheat_cluster_t    *cluster;
+    ngx_http_dfpreheat_claim_t       claim;
+    dfp_job_t                        job;
+
+    ngx_array_t                      tasks;     /* pointers, as added */
+    ngx_rbtree_t                     urls;      /* the same, by URL */
+    ngx_rbtree_node_t                sentinel;
+    ngx_queue_t                      ready;     /* tasks that wait for a call */
+    ngx_uint_t                       left;      /* tasks that have not ended */
+    ngx_uint_t                       manifests; /* of these, to be read */
+    ngx_uint_t                       nfailed;
+    off_t                            bytes;     /* done */
+    ngx_uint_t                       calls;     /* under way */
+    ngx_str_t                        error;     /* of the run as a whole */
+
+    dfp_oci_ref_t                    ref;       /* of an image job */
+
+    /* the stage: its calls, what it waits for, and what comes then */
+    ngx_http_dfpreheat_next_pt       next;
+    ngx_uint_t                      *pending;
+    ngx_http_dfpreheat_run_pt        then;
+
+    /* the runner's */
+
+    ngx_http_dfpreheat_store_t      *store;
+    void                            *worker;
+    ngx_http_dfpreheat_run_pt        wake;      /* something has changed */
+    ngx_http_dfpreheat_run_pt        over;      /* the very end */
+    ngx_queue_t                      queue;
+    ngx_http_dfpreheat_op_t          op;
+    ngx_event_t                      tick;
+    ngx_event_t                      deadline;
+    ngx_msec_t                       started;
+    ngx_msec_t                       reported;
+    unsigned                         changed:1; /* progress to report */
+    unsigned                         woken:1;
+    unsigned                         ending:1;
+};
+
+
+/* One way to warm a cluster. */
+struct ngx_http_dfpreheat_engine_s {
+    ngx_str_t                        name;
+
+    /* what is read must come to be in nginx's cache, or it has failed */
+    unsigned                         caches:1;
+
+    /* the parameters of dfpreheat_cluster that are not name= and engine= */
+    char                          *(*configure)(ngx_conf_t *cf,
+                                        ngx_http_dfpreheat_cluster_t *cluster,
+                                        ngx_str_t *value, ngx_uint_t n);
+
+    /* the parts of a job in this cluster: pushes part_t with their queue */
+    ngx_int_t                      (*parts)(
+                                        ngx_http_dfpreheat_main_conf_t *conf,
+                                        ngx_http_dfpreheat_cluster_t *cluster,
+                                        dfp_job_t *job, ngx_array_t *parts);
+
+    /* begins to warm the run's tasks: sets next, and what is to be done
+       before */
+    void                           (*start)(ngx_http_dfpreheat_run_t *run);
+
+    /* NGX_OK: all is where it should be; NGX_AGAIN: tasks are left again */
+    ngx_int_t                      (*check)(ngx_http_dfpreheat_run_t *run);
+
+    /* prints the lists of success_tasks and failure_tasks */
+    void                           (*results)(ngx_http_dfpreheat_run_t *run,
+                                        dfp_buf_t *success,
+                                        dfp_buf_t *failure);
+};
+
+
+/* An allocator of a pool, for dfp_*. */
+dfp_mem_t ngx_http_dfpreheat_mem(ngx_pool_t *pool);
+
+void ngx_http_dfpreheat_tasks_init(ngx_http_dfpreheat_run_t *run);
+
+/*
+ * Adds the URL as a task, ready to be called, or finds the one that is there.
+ * MANIFEST: one that is to be read; those are called first. NULL when there is
+ * no memory. A URL whose origin is not bound, or a task beyond
+ * NGX_HTTP_DFPREHEAT_TASKS_MAX, is added as failed.
+ */
+ngx_http_dfpreheat_task_t *ngx_http_dfpreheat_task_add(
+    ngx_http_dfpreheat_run_t *run, dfp_url_t *url, ngx_uint_t manifest);
+
+/* Takes the next ready task and starts its call, which keeps at most LIMIT
+ * bytes of the body (0: warms the cache). As next_pt. */
+ngx_int_t ngx_http_dfpreheat_task_call(ngx_http_dfpreheat_run_t *run,
+    size_t limit, ngx_http_dfpreheat_task_pt handler);
+
+void ngx_http_dfpreheat_task_done(ngx_http_dfpreheat_task_t *task);
+void ngx_http_dfpreheat_task_failed(ngx_http_dfpreheat_task_t *task,
+    const char *fmt, ...);
+
+/* A task that was done turns out not to be: as _again(), or failed. */
+void ngx_http_dfpreheat_task_lost(ngx_http_dfpreheat_task_t *task,
+    const char *reason);
+
+/* Tries again after a pause (a growing one; or RETRY_AFTER ms), or fails when
+ * the tries are used up. REASON is what went wrong. */
+void ngx_http_dfpreheat_task_again(ngx_http_dfpreheat_task_t *task,
+    ngx_msec_t retry_after, const char *reason);
+
+/* Ends the task, or tries it again, for what went wrong with the call in a way
+ * that every kind of task has in common. NGX_DECLINED: nothing went wrong, the
+ * answer is a 200. */
+ngx_int_t ngx_http_dfpreheat_task_trouble(ngx_http_dfpreheat_task_t *task,
+    ngx_http_dfpreheat_call_t *call);
+
+/* Ends all calls and timers of the run's tasks. */
+void ngx_http_dfpreheat_tasks_stop(ngx_http_dfpreheat_run_t *run);
+
+
+#endif /* NGX_HTTP_DFPREHEAT_TASK_H */

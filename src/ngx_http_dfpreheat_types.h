@@ -1,0 +1,128 @@
+/*
+ * Shared structures and limits. Every limit that is not a directive has its
+ * name here.
+ */
+
+#ifndef NGX_HTTP_DFPREHEAT_TYPES_H
+#define NGX_HTTP_DFPREHEAT_TYPES_H
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "dfp_job.h"
+#include "dfp_seal.h"
+#include "dfp_token.h"
+
+
+/* Redis */
+#define NGX_HTTP_DFPREHEAT_REDIS_PORT        6379
+#define NGX_HTTP_DFPREHEAT_REDIS_WAITING     10000   /* commands while away */
+#define NGX_HTTP_DFPREHEAT_REDIS_BACKOFF     50      /* ms, doubled up to */
+#define NGX_HTTP_DFPREHEAT_REDIS_BACKOFF_MAX 1000
+#define NGX_HTTP_DFPREHEAT_REDIS_WAIT        25000   /* ms: Harbor waits 30 s */
+#define NGX_HTTP_DFPREHEAT_FINISH_WAIT       300000  /* ms: the end of a run */
+
+/* the API */
+#define NGX_HTTP_UNPROCESSABLE               422     /* RFC 9110, 15.5.21 */
+#define NGX_HTTP_DFPREHEAT_TOKEN_CACHE       5000    /* ms */
+#define NGX_HTTP_DFPREHEAT_TOKEN_CACHE_SIZE  1024    /* tokens a worker */
+#define NGX_HTTP_DFPREHEAT_SECRET_FILE_MAX   4096    /* bytes of a key file */
+#define NGX_HTTP_DFPREHEAT_ADMIN_KEY_MIN     16      /* bytes */
+
+/* runs */
+#define NGX_HTTP_DFPREHEAT_LEASE_MIN         1000    /* ms */
+#define NGX_HTTP_DFPREHEAT_TASKS_MAX         20000   /* tasks of one run */
+#define NGX_HTTP_DFPREHEAT_TASK_TRIES        4       /* calls for one task */
+#define NGX_HTTP_DFPREHEAT_RETRY_BASE        500     /* ms, doubled each time */
+#define NGX_HTTP_DFPREHEAT_RETRY_MAX         30000   /* ms */
+#define NGX_HTTP_DFPREHEAT_RETRY_AFTER_MAX   3600    /* s, as obeyed */
+#define NGX_HTTP_DFPREHEAT_PROGRESS_INTERVAL 1000    /* ms */
+#define NGX_HTTP_DFPREHEAT_MANIFEST_MAX      (4 * 1024 * 1024)
+#define NGX_HTTP_DFPREHEAT_INDEX_DEPTH       3       /* indexes in indexes */
+#define NGX_HTTP_DFPREHEAT_REASON_MAX        512     /* bytes of one reason */
+#define NGX_HTTP_DFPREHEAT_CLUSTERS_MAX      100     /* as in a job */
+#define NGX_HTTP_DFPREHEAT_LOOK_MAX          100     /* overdue jobs a look */
+
+
+typedef struct ngx_http_dfpreheat_engine_s     ngx_http_dfpreheat_engine_t;
+typedef struct ngx_http_dfpreheat_run_s        ngx_http_dfpreheat_run_t;
+
+
+typedef struct {
+    ngx_str_t                      name;      /* as written, for the log */
+    struct sockaddr               *sockaddr;
+    socklen_t                      socklen;
+} ngx_http_dfpreheat_redis_addr_t;
+
+
+typedef struct {
+    ngx_array_t                    addrs;     /* redis_addr_t */
+    ngx_str_t                      user;
+    ngx_str_t                      password;
+    ngx_str_t                      prefix;    /* of every key */
+    ngx_int_t                      db;
+    ngx_msec_t                     timeout;   /* to connect, and for a reply */
+} ngx_http_dfpreheat_redis_conf_t;
+
+
+typedef struct {
+    int64_t                        id;
+    ngx_str_t                      name;
+    ngx_http_dfpreheat_engine_t   *engine;
+    ngx_str_t                      json;      /* as in scheduler_clusters */
+} ngx_http_dfpreheat_cluster_t;
+
+
+/* An origin bound to a location: dfpreheat_origin. */
+typedef struct {
+    ngx_str_t                      origin;
+    ngx_http_conf_ctx_t           *ctx;       /* of that location */
+} ngx_http_dfpreheat_origin_t;
+
+
+typedef struct {
+    ngx_str_t                      id;        /* unique: names its queue */
+    ngx_str_t                      name;      /* "hostname" in results */
+    ngx_str_t                      address;   /* "ip" in results */
+    ngx_str_t                      queue;
+} ngx_http_dfpreheat_instance_t;
+
+
+typedef struct {
+    ngx_http_dfpreheat_redis_conf_t  redis;
+    ngx_http_dfpreheat_instance_t  instance;
+    ngx_array_t                    clusters;  /* cluster_t */
+    ngx_array_t                    origins;   /* origin_t */
+    dfp_seal_keys_t                keys;
+    ngx_str_t                      admin_key;
+    ngx_str_t                      platform;
+    dfp_oci_platforms_t            platforms; /* the same, parsed */
+    ngx_msec_t                     max_timeout;
+    size_t                         max_body_size;
+    ngx_uint_t                     queue_limit;
+    ngx_msec_t                     lease;
+    ngx_uint_t                     max_attempts;
+    ngx_uint_t                     worker_calls;
+    time_t                         retention;
+    unsigned                       used:1;    /* dfpreheat on somewhere */
+} ngx_http_dfpreheat_main_conf_t;
+
+
+typedef struct {
+    ngx_flag_t                     enable;
+    ngx_str_t                      origin;    /* data NULL: not bound */
+} ngx_http_dfpreheat_loc_conf_t;
+
+
+extern ngx_module_t  ngx_http_dfpreheat_module;
+
+
+#define ngx_http_dfpreheat_str(s)                                             \
+    ((ngx_str_t) { (s).len, (u_char *) (s).data })
+#define ngx_http_dfpreheat_dfp(s)                                             \
+    ((dfp_str_t) { (s).len, (const char *) (s).data })
+
+
+#endif /* NGX_HTTP_DFPREHEAT_TYPES_H */
