@@ -82,7 +82,7 @@ image_pull() {
     after=$(registry_count)
 
     grep -E '/(manifests|blobs)/' "$dir/front.log" > "$dir/pull.log" || true
-    cut -c 1-110 "$dir/pull.log"
+    sed -E 's/(sha256:.{12})[0-9a-f]*/\1.../' "$dir/pull.log"
     say
 
     hits=$(grep -c '^HIT ' "$dir/pull.log" || true)
@@ -93,6 +93,13 @@ image_pull() {
     [ "$others" -eq 0 ] || die "$others requests were not answered by the cache"
     [ "$hits" -ge "$PULL_REQUESTS" ] || die "$PULL_REQUESTS hits were expected"
     [ "$after" -eq "$before" ] || die "the registry was asked again"
+}
+
+# nginx calls nothing worse than a warning
+log_check() {
+    if grep -E '\[(alert|crit|emerg)\]' "$dir/error.log" >&2; then
+        die "nginx's error log has what should not be there"
+    fi
 }
 
 PULL_REQUESTS=6     # manifest by tag, manifest by digest, config, three layers
@@ -123,5 +130,6 @@ job_wait
 
 step "Pulling the image through nginx"
 image_pull
+log_check
 
 step "Done: every manifest and blob came from the cache"

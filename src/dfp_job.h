@@ -20,7 +20,7 @@
 #define DFP_JOB_MAX_HEADER_NAME   128
 #define DFP_JOB_MAX_HEADER_VALUE  8192    /* a registry token may be 6 KB */
 #define DFP_JOB_MAX_TEXT          1024    /* bio, tag, application, username,
-                                             password, each */
+                                             password, platform, each */
 #define DFP_JOB_MAX_FILTER        4096    /* filtered_query_params */
 #define DFP_JOB_MAX_IPS           100
 #define DFP_JOB_MAX_COUNT         200
@@ -94,11 +94,12 @@ typedef struct {
  * a type other than preheat, an args.type other than image and file, image
  * without url, file without url and urls, an image url that is no manifest
  * URL, a scope, an address or a platform that is none, URLs that
- * dfp_url_parse() refuses, CR, LF or NUL in any header, and header names that
- * are no token (RFC 9110) or that a proxy sets itself (Host, Content-Length,
- * Transfer-Encoding, Connection, Range and the like) are refused. Unknown
- * fields are ignored; of double keys the last wins. Nothing in the result
- * points into BODY.
+ * dfp_url_parse() refuses, NUL in any text, CR or LF in all but bio, other
+ * control characters in headers, and header names that are no token (RFC
+ * 9110), that are there twice in two letter cases, or that a proxy sets itself
+ * (Host, Content-Length, Transfer-Encoding, Connection, Range and the like)
+ * are refused. Unknown fields are ignored; of double keys the last wins.
+ * Nothing in the result points into BODY.
  */
 int dfp_job_parse(dfp_mem_t *mem, dfp_str_t body, int64_t max_timeout,
     dfp_job_t *job, dfp_err_t *err);

@@ -66,6 +66,11 @@ dfp_oci_parse_manifest(dfp_mem_t *mem, dfp_str_t body,
 
     json_decref(root);
 
+    if (rc != DFP_OK) {
+        /* half of a manifest points to what is gone */
+        memset(m, 0, sizeof(dfp_oci_manifest_t));
+    }
+
     return rc;
 }
 

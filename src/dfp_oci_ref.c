@@ -18,6 +18,7 @@ typedef struct {
 } dfp_oci_algorithm_t;
 
 
+static int dfp_oci_split_path(dfp_oci_ref_t *ref);
 static const char *dfp_oci_find(const char *p, const char *last,
     const char *part);
 static int dfp_oci_name_valid(dfp_str_t name);
@@ -36,18 +37,11 @@ static const dfp_oci_algorithm_t  dfp_oci_algorithms[] = {
 };
 
 
-/*
- * A reference has no "/", so the end of the path is certain. Where the name
- * begins is not, since a name may have a part "v2": the first "/v2/" counts,
- * as it does in a registry that is not below a prefix.
- */
-
 int
 dfp_oci_parse_ref(dfp_mem_t *mem, dfp_str_t text, const char *what,
     dfp_oci_ref_t *ref, dfp_err_t *err)
 {
-    int          rc;
-    const char  *p, *last, *name, *end;
+    int  rc;
 
     memset(ref, 0, sizeof(dfp_oci_ref_t));
 
@@ -61,36 +55,11 @@ dfp_oci_parse_ref(dfp_mem_t *mem, dfp_str_t text, const char *what,
                            "query string", what);
     }
 
-    p = ref->url.path.data;
-    last = p + ref->url.path.len;
-
-    name = dfp_oci_find(p, last, "/v2/");
-
-    if (name) {
-        name += sizeof("/v2/") - 1;
-        end = dfp_oci_find(name, last, "/manifests/");
-
-        /* a name may have a part "manifests", too: the last one counts */
-
-        for (p = end; p; p = dfp_oci_find(p + 1, last, "/manifests/")) {
-            end = p;
-        }
-
-    } else {
-        end = NULL;
-    }
-
-    if (end == NULL) {
+    if (dfp_oci_split_path(ref) != DFP_OK) {
         return dfp_invalid(err, "%s must be a manifest URL, as "
                            "https://registry/v2/library/alpine/manifests/3.19",
                            what);
     }
-
-    ref->base = (dfp_str_t) { name - ref->url.path.data, ref->url.path.data };
-    ref->name = (dfp_str_t) { end - name, name };
-
-    p = end + sizeof("/manifests/") - 1;
-    ref->reference = (dfp_str_t) { last - p, p };
 
     if (!dfp_oci_name_valid(ref->name)) {
         return dfp_invalid(err, "%s has a repository name that is longer than "
@@ -99,16 +68,55 @@ dfp_oci_parse_ref(dfp_mem_t *mem, dfp_str_t text, const char *what,
                            DFP_OCI_MAX_NAME);
     }
 
-    if (dfp_oci_digest_valid(ref->reference)) {
-        ref->by_digest = 1;
-        return DFP_OK;
-    }
+    ref->by_digest = dfp_oci_digest_valid(ref->reference);
 
-    if (!dfp_oci_tag_valid(ref->reference)) {
+    if (!ref->by_digest && !dfp_oci_tag_valid(ref->reference)) {
         return dfp_invalid(err, "%s must end in a tag (1 to %d of a-z, A-Z, "
                            "0-9, \".\", \"_\" and \"-\") or in a sha256 or "
                            "sha512 digest", what, DFP_OCI_MAX_TAG);
     }
+
+    return DFP_OK;
+}
+
+
+/*
+ * Where the name begins is not certain, since a name may have a part "v2": the
+ * first "/v2/" counts, as it does in a registry that is not below a prefix. A
+ * part may be called "manifests", too, but a reference has no "/", so the last
+ * one counts.
+ */
+
+static int
+dfp_oci_split_path(dfp_oci_ref_t *ref)
+{
+    const char  *p, *last, *name, *end;
+
+    p = ref->url.path.data;
+    last = p + ref->url.path.len;
+
+    name = dfp_oci_find(p, last, "/v2/");
+    if (name == NULL) {
+        return DFP_INVALID;
+    }
+
+    name += sizeof("/v2/") - 1;
+
+    end = NULL;
+
+    for (p = name; (p = dfp_oci_find(p, last, "/manifests/")); p++) {
+        end = p;
+    }
+
+    if (end == NULL) {
+        return DFP_INVALID;
+    }
+
+    ref->base = (dfp_str_t) { name - ref->url.path.data, ref->url.path.data };
+    ref->name = (dfp_str_t) { end - name, name };
+
+    end += sizeof("/manifests/") - 1;
+    ref->reference = (dfp_str_t) { last - end, end };
 
     return DFP_OK;
 }

@@ -148,9 +148,7 @@ dfp_seal(dfp_mem_t *mem, const dfp_seal_keys_t *keys, dfp_str_t uuid,
     unsigned char   *out;
     EVP_CIPHER_CTX  *ctx;
 
-    if (keys->n == 0 || text.len > DFP_SEAL_MAX_LEN
-        || uuid.len > DFP_SEAL_MAX_LEN)
-    {
+    if (keys->n == 0 || uuid.len == 0 || text.len > DFP_SEAL_MAX_LEN) {
         return DFP_ERROR;
     }
 
@@ -182,12 +180,16 @@ static int
 dfp_seal_encrypt(EVP_CIPHER_CTX *ctx, const dfp_seal_key_t *key,
     dfp_str_t uuid, dfp_str_t text, unsigned char *out)
 {
-    int             n;
-    unsigned char  *nonce, *body, *tag;
+    int                   n;
+    unsigned char        *nonce, *body, *tag;
+    const unsigned char  *in;
 
     nonce = out + DFP_SEAL_ID_LEN;
     body = nonce + DFP_SEAL_NONCE_LEN;
     tag = body + text.len;
+
+    /* input that is NULL would end the encryption */
+    in = (const unsigned char *) (text.len ? text.data : "");
 
     memcpy(out, key->id, DFP_SEAL_ID_LEN);
 
@@ -196,8 +198,7 @@ dfp_seal_encrypt(EVP_CIPHER_CTX *ctx, const dfp_seal_key_t *key,
            != 1
         || EVP_EncryptUpdate(ctx, NULL, &n, (const unsigned char *) uuid.data,
                              (int) uuid.len) != 1
-        || EVP_EncryptUpdate(ctx, body, &n, (const unsigned char *) text.data,
-                             (int) text.len) != 1
+        || EVP_EncryptUpdate(ctx, body, &n, in, (int) text.len) != 1
         || EVP_EncryptFinal_ex(ctx, tag, &n) != 1
         || EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_GET_TAG, DFP_SEAL_TAG_LEN,
                                tag) != 1)
@@ -218,6 +219,10 @@ dfp_unseal(dfp_mem_t *mem, const dfp_seal_keys_t *keys, dfp_str_t uuid,
     unsigned char         *out;
     EVP_CIPHER_CTX        *ctx;
     const dfp_seal_key_t  *key;
+
+    if (uuid.len == 0) {
+        return DFP_ERROR;
+    }
 
     if (sealed.len < DFP_SEAL_OVERHEAD || sealed.len > INT_MAX) {
         return dfp_invalid(err, "the sealed secrets are damaged");
@@ -298,10 +303,9 @@ static int
 dfp_seal_decrypt(EVP_CIPHER_CTX *ctx, const dfp_seal_key_t *key,
     dfp_str_t uuid, dfp_str_t sealed, unsigned char *out)
 {
-    int             n;
-    size_t          len;
-    unsigned char   tag[DFP_SEAL_TAG_LEN];
-
+    int                   n;
+    size_t                len;
+    unsigned char         tag[DFP_SEAL_TAG_LEN];
     const unsigned char  *nonce, *body;
 
     nonce = (const unsigned char *) sealed.data + DFP_SEAL_ID_LEN;
@@ -311,9 +315,7 @@ dfp_seal_decrypt(EVP_CIPHER_CTX *ctx, const dfp_seal_key_t *key,
     /* EVP_CIPHER_CTX_ctrl() takes no const */
     memcpy(tag, body + len, sizeof(tag));
 
-    if (uuid.len > DFP_SEAL_MAX_LEN
-        || EVP_DecryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key->key, nonce)
-           != 1
+    if (EVP_DecryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key->key, nonce) != 1
         || EVP_DecryptUpdate(ctx, NULL, &n, (const unsigned char *) uuid.data,
                              (int) uuid.len) != 1
         || EVP_DecryptUpdate(ctx, out, &n, body, (int) len) != 1

@@ -38,6 +38,7 @@ typedef struct {
 int dfp_seal_parse_keys(dfp_str_t text, dfp_seal_keys_t *keys,
     dfp_err_t *err);
 
+/* DFP_ERROR without a key or a UUID, too. */
 int dfp_seal(dfp_mem_t *mem, const dfp_seal_keys_t *keys, dfp_str_t uuid,
     dfp_str_t text, dfp_str_t *sealed);
 

@@ -208,7 +208,9 @@ dfp_time_valid(const dfp_time_t *t)
         31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31
     };
 
-    if (t->month < 1 || t->month > 12) {
+    /* the last day of 1969 is in 1970 already, west of Greenwich */
+
+    if (t->year < 1969 || t->month < 1 || t->month > 12) {
         return 0;
     }
 
@@ -229,12 +231,6 @@ dfp_time_days(int64_t year, int64_t month, int64_t day)
     if (month <= 2) {
         year--;
         month += 12;
-    }
-
-    /* no year is before 0 but for January and February of the year 0 */
-
-    if (year < 0) {
-        return -DFP_DAYS_TO_1970;
     }
 
     return year * 365 + year / 4 - year / 100 + year / 400

@@ -52,6 +52,7 @@ static int dfp_url_check_path(dfp_str_t path, const char *what,
 static int dfp_url_is_dots(const char *p, size_t len);
 static int dfp_url_compose(dfp_mem_t *mem, const dfp_url_parts_t *parts,
     const char *what, dfp_url_t *url, dfp_err_t *err);
+static char *dfp_url_copy(char *p, dfp_str_t s, dfp_str_t *part);
 static int dfp_url_escape(const char *p);
 
 
@@ -498,22 +499,25 @@ static int
 dfp_url_compose(dfp_mem_t *mem, const dfp_url_parts_t *parts,
     const char *what, dfp_url_t *url, dfp_err_t *err)
 {
-    char    *p, *start;
-    char     port[sizeof(":65535")];
-    size_t   len, scheme_len, port_len;
+    char       *p, *start;
+    char        port[sizeof(":65535")];
+    size_t      len;
+    dfp_str_t   scheme, host, suffix;
 
     url->tls = parts->tls;
     url->port = parts->port;
     url->default_port =
                (parts->port == (parts->tls ? DFP_HTTPS_PORT : DFP_HTTP_PORT));
 
-    scheme_len = parts->tls ? sizeof("https://") - 1 : sizeof("http://") - 1;
+    scheme = parts->tls ? DFP_STR("https://") : DFP_STR("http://");
+    suffix = (dfp_str_t) { 0, port };
+    host = (dfp_str_t) { parts->host_len, parts->host };
 
-    port_len = url->default_port
-               ? 0 : (size_t) snprintf(port, sizeof(port), ":%u",
-                                       (unsigned) url->port);
+    if (!url->default_port) {
+        suffix.len = snprintf(port, sizeof(port), ":%u", parts->port);
+    }
 
-    len = scheme_len + parts->host_len + port_len + parts->path.len;
+    len = scheme.len + host.len + suffix.len + parts->path.len;
 
     if (parts->query.data) {
         len += 1 + parts->query.len;
@@ -531,34 +535,34 @@ dfp_url_compose(dfp_mem_t *mem, const dfp_url_parts_t *parts,
         return DFP_ERROR;
     }
 
-    p = start;
-
-    memcpy(p, parts->tls ? "https://" : "http://", scheme_len);
-    p += scheme_len;
-
-    memcpy(p, parts->host, parts->host_len);
-    url->host = (dfp_str_t) { parts->host_len, p };
-    p += parts->host_len;
-
-    memcpy(p, port, port_len);
-    p += port_len;
+    p = dfp_url_copy(start, scheme, &scheme);
+    p = dfp_url_copy(p, host, &url->host);
+    p = dfp_url_copy(p, suffix, &suffix);
 
     url->origin = (dfp_str_t) { p - start, start };
     url->authority = (dfp_str_t) { p - url->host.data, url->host.data };
 
-    memcpy(p, parts->path.data, parts->path.len);
-    url->path = (dfp_str_t) { parts->path.len, p };
-    p += parts->path.len;
+    p = dfp_url_copy(p, parts->path, &url->path);
 
     if (parts->query.data) {
         *p++ = '?';
-        memcpy(p, parts->query.data, parts->query.len);
-        url->query = (dfp_str_t) { parts->query.len, p };
-        p += parts->query.len;
+        p = dfp_url_copy(p, parts->query, &url->query);
     }
 
     *p = '\0';
     url->href = (dfp_str_t) { len, start };
 
     return DFP_OK;
+}
+
+
+/* Copies S to P, where it becomes PART; returns its end. */
+
+static char *
+dfp_url_copy(char *p, dfp_str_t s, dfp_str_t *part)
+{
+    memcpy(p, s.data, s.len);
+    *part = (dfp_str_t) { s.len, p };
+
+    return p + s.len;
 }

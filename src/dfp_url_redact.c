@@ -30,7 +30,10 @@ static const char *const  dfp_url_secret_names[] = {
 };
 
 
-static size_t dfp_url_userinfo(dfp_str_t text, size_t *end);
+static void dfp_url_redact_params(dfp_buf_t *b, dfp_str_t text, size_t pos,
+    char *name);
+static size_t dfp_url_authority(dfp_str_t text, size_t *userinfo,
+    size_t *at);
 static size_t dfp_url_secret_value(dfp_str_t text, size_t pos, char *name);
 static int dfp_url_secret_name(dfp_str_t name);
 static int dfp_url_contains(dfp_str_t s, const char *word);
@@ -39,10 +42,9 @@ static int dfp_url_contains(dfp_str_t s, const char *word);
 int
 dfp_url_redact(dfp_mem_t *mem, dfp_str_t text, dfp_str_t *out, int *changed)
 {
-    char        *name;
-    size_t       pos, start, value;
-    dfp_buf_t    b;
-    const char  *end;
+    char       *name;
+    size_t      end, userinfo, at;
+    dfp_buf_t   b;
 
     *out = text;
     *changed = 0;
@@ -60,37 +62,18 @@ dfp_url_redact(dfp_mem_t *mem, dfp_str_t text, dfp_str_t *out, int *changed)
 
     dfp_buf_init(&b, mem, text.len + sizeof(DFP_URL_HIDDEN), 0);
 
-    start = 0;
-    value = dfp_url_userinfo(text, &pos);
+    end = dfp_url_authority(text, &userinfo, &at);
 
-    if (value) {
-        dfp_buf_append(&b, text.data, value);
+    if (at > userinfo) {
+        dfp_buf_append(&b, text.data, userinfo);
         dfp_buf_cstr(&b, DFP_URL_HIDDEN);
-        start = pos;
+        dfp_buf_append(&b, text.data + at, end - at);
+
+    } else {
+        dfp_buf_append(&b, text.data, end);
     }
 
-    while (pos < text.len) {
-
-        if (memchr("?&;#", text.data[pos++], 4) == NULL) {
-            continue;
-        }
-
-        value = dfp_url_secret_value(text, pos, name);
-        if (value == 0) {
-            continue;
-        }
-
-        dfp_buf_append(&b, text.data + start, value - start);
-        dfp_buf_cstr(&b, DFP_URL_HIDDEN);
-
-        /* some servers end a value at ";", others do not: hide it all */
-
-        end = memchr(text.data + value, '&', text.len - value);
-        pos = end ? (size_t) (end - text.data) : text.len;
-        start = pos;
-    }
-
-    dfp_buf_append(&b, text.data + start, text.len - start);
+    dfp_url_redact_params(&b, text, end, name);
 
     if (b.failed) {
         return DFP_ERROR;
@@ -105,48 +88,81 @@ dfp_url_redact(dfp_mem_t *mem, dfp_str_t text, dfp_str_t *out, int *changed)
 }
 
 
-/*
- * Where the user name and password of a URL begin, and at *END the "@" after
- * them; 0, and *END 0, where there are none. No URL with them is accepted, but
- * a refused one may be shown.
- */
+/* Appends the rest of TEXT, from POS on. A fragment, and a part of the path,
+ * may have parameters as well as the query string. */
 
-static size_t
-dfp_url_userinfo(dfp_str_t text, size_t *end)
+static void
+dfp_url_redact_params(dfp_buf_t *b, dfp_str_t text, size_t pos, char *name)
 {
-    size_t  i, at, start;
+    size_t       start, value;
+    const char  *end;
 
-    at = 0;
-    start = 0;
+    start = pos;
 
-    for (i = 0; i < text.len; i++) {
+    while (pos < text.len) {
 
-        if (text.data[i] == '@' && start) {
-            at = i;
-        }
-
-        if (memchr("/?#", text.data[i], 3) == NULL) {
+        if (memchr("?&;#", text.data[pos++], 4) == NULL) {
             continue;
         }
 
-        if (start || text.data[i] != '/') {
-            break;
+        value = dfp_url_secret_value(text, pos, name);
+        if (value == 0) {
+            continue;
         }
 
-        if (i + 1 < text.len && text.data[i + 1] == '/') {
-            start = i + 2;
-            i++;
+        dfp_buf_append(b, text.data + start, value - start);
+        dfp_buf_cstr(b, DFP_URL_HIDDEN);
+
+        /* some servers end a value at ";", others do not: hide it all */
+
+        end = memchr(text.data + value, '&', text.len - value);
+        pos = end ? (size_t) (end - text.data) : text.len;
+        start = pos;
+    }
+
+    dfp_buf_append(b, text.data + start, text.len - start);
+}
+
+
+/*
+ * Returns the end of the authority: 0 where there is none. In it the user name
+ * and password are from *USERINFO to the "@" at *AT, which is 0 without them.
+ * No URL with them is accepted, but a refused one may be shown.
+ */
+
+static size_t
+dfp_url_authority(dfp_str_t text, size_t *userinfo, size_t *at)
+{
+    size_t  i;
+
+    *userinfo = 0;
+    *at = 0;
+
+    /* no further than the first "=": what follows that may get hidden, and
+     * the text must not look like another one then */
+
+    for (i = 0; i + 1 < text.len; i++) {
+        if (memchr("/?#=", text.data[i], 4)) {
+            break;
         }
     }
 
-    if (at <= start) {
-        *end = 0;
+    if (i + 1 >= text.len || memcmp(text.data + i, "//", 2) != 0) {
         return 0;
     }
 
-    *end = at;
+    i += 2;
+    *userinfo = i;
 
-    return start;
+    while (i < text.len && memchr("/?#", text.data[i], 3) == NULL) {
+        if (text.data[i] == '@') {
+            *at = i;
+        }
+
+        i++;
+    }
+
+    return i;
 }
 
 

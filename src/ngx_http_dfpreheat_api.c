@@ -240,6 +240,12 @@ ngx_http_dfpreheat_reply(ngx_http_dfpreheat_api_t *api, ngx_uint_t status,
 
     r = api->r;
 
+    /* nginx decides on this before the wait, when it may not have known */
+
+    if (ngx_exiting || ngx_terminate) {
+        r->keepalive = 0;
+    }
+
     /* a body that nobody read would be taken for the next request */
 
     rc = r->request_body ? NGX_OK : ngx_http_discard_request_body(r);

@@ -4,6 +4,7 @@ use strict;
 use warnings;
 
 use Cwd qw( abs_path );
+use File::Path qw( remove_tree );
 use File::Temp qw( tempdir );
 use Test::More;
 use Time::HiRes qw( sleep time );
@@ -22,10 +23,14 @@ mkdir "$dir/t" or die "mkdir: $!";
 
 # Each way ends the file while nginx runs, after "started" holds its pid.
 my %ways = (
+    'cannot print'       => 'close STDOUT; kill PIPE => $$; sleep 10;',
+    'crashes nginx'      => 'kill SEGV => $pid; sleep 0.2;',
     'dies in a hook'     => 'die "meant to\n";',
+    'dies in clean-up'   => 'add_cleanup_handler(sub { die "meant to\n" });',
     'exits'              => 'exit 3;',
     'bails out'          => 'bail_out("meant to");',
     'is told to stop'    => 'kill TERM => $$; sleep 10;',
+    'is killed outright' => 'kill KILL => $$; sleep 10;',
     'is interrupted'     => 'kill INT => $$; sleep 10;',
     'stops nginx itself' => 'kill KILL => $pid; sleep 0.2;',
 );
@@ -50,11 +55,15 @@ for my $way (sort keys %ways) {
     }
 
     ok(ends($pid), "a file that $way: nginx has ended");
+
+    # nobody is left to remove it where the file was killed
     is_deeply([glob "$dir/t/servroot*"], [],
-              "a file that $way: the server root is gone");
+              "a file that $way: the server root is gone")
+        if $way ne 'is killed outright';
+
     cmp_ok(time() - $start, '<', 9, "a file that $way: quickly");
 
-    unlink "$dir/t/started";
+    remove_tree("$dir/t/started", glob "$dir/t/servroot*");
 }
 
 done_testing();

@@ -120,7 +120,8 @@ Host: other
 === TEST 9: several requests, each on its own connection
 --- config eval: $::Echo
 --- request eval
-["GET /1", "POST /body\nx", ["GE", "T /", { value => "3", delay_before => 0.02 }]]
+["GET /1", "POST /body\nx",
+ ["GE", "T /", { value => "3", delay_before => 0.02 }]]
 --- more_headers eval
 ["X-A: 1", "X-A: 2", "X-A: 3"]
 --- response_body eval

@@ -91,6 +91,7 @@ sub _run_block
         if (defined $block->must_die) {
             _run_must_die($block);
             _explain($block);
+            $last_block = $block;
             return;
         }
 
@@ -188,13 +189,15 @@ sub _reload_nginx
 
     _write_root($block, $config, 1);
 
-    my $nnew = 0;
-    my $is_new = sub {
-        my ($answer) = _exchange($block, [{
-            value => "GET /ver HTTP/1.0\r\nHost: Test-Nginx\r\n\r\n" }]);
+    my $ver = [{ value => "GET /ver HTTP/1.0\r\nHost: Test-Nginx\r\n\r\n" }];
 
-        $nnew = $answer =~ /\r\n\r\n$version$/ ? $nnew + 1 : 0;
-        return $nnew == RELOAD_ANSWERS;
+    my $is_new = sub {
+        for (1 .. RELOAD_ANSWERS) {
+            my ($answer) = _exchange($block, $ver);
+            return 0 if $answer !~ /\r\n\r\n$version$/;
+        }
+
+        return 1;
     };
 
     undef $is_new if defined $block->reload_fails;
@@ -255,7 +258,7 @@ sub _run_must_die
 
         } else {
             ok(!$started && defined $code && $code != 0,
-               "$name - does not start");
+               "$name - refuses to start");
         }
 
         check_error_log($block, $repeat);
@@ -356,7 +359,10 @@ sub _explain
 
 sub _clean_up
 {
-    $_->() for @Test::Nginx::Util::CleanupHandlers;
+    # whatever they do, nginx has to be stopped
+    for my $handler (@Test::Nginx::Util::CleanupHandlers) {
+        eval { $handler->(); 1 } or fail("$0 - cleanup handler: $@");
+    }
 
     Test::Nginx::Runner::TcpServer::stop();
     _stop_nginx();
@@ -367,12 +373,14 @@ sub _clean_up
 }
 
 
-# A signal would end the test without its END blocks.
-$SIG{$_} = sub { exit 1 } for qw( INT TERM HUP );
+# A signal would end the test without its END blocks. PIPE comes when prove
+# has given up on all files because of one.
+$SIG{$_} = sub { exit 1 } for qw( INT TERM HUP PIPE );
 
 END {
     # keeps the exit status and spares children that a test forked
     local $?;
+    local $SIG{PIPE} = 'IGNORE';
     _clean_up() if $$ == $owner;
 }
 

@@ -222,8 +222,10 @@ sub _with_ports
 {
     my $text = shift;
 
-    $text =~ s/\$ServerPort\b/$Test::Nginx::Util::ServerPort/g;
-    $text =~ s/\$ServerPortForClient\b/$Test::Nginx::Util::ServerPortForClient/g;
+    my ($port, $client_port) = (server_port(), server_port_for_client());
+
+    $text =~ s/\$ServerPort\b/$port/g;
+    $text =~ s/\$ServerPortForClient\b/$client_port/g;
 
     return $text;
 }

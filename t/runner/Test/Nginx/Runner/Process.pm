@@ -9,7 +9,7 @@ package Test::Nginx::Runner::Process;
 use strict;
 use warnings;
 
-use POSIX qw( WNOHANG _exit );
+use POSIX qw( SIGTERM WNOHANG _exit );
 use Time::HiRes qw( sleep time );
 
 use Test::Nginx::Util;
@@ -23,6 +23,9 @@ use constant {
     POLL_MIN      => 0.002,
     POLL_MAX      => 0.05,
 };
+
+# Of prctl(2).
+use constant PR_SET_PDEATHSIG => 1;
 
 # What a program that was told to stop must not die of.
 my %crash_signals = (4 => 'ILL', 6 => 'ABRT', 7 => 'BUS', 8 => 'FPE',
@@ -99,8 +102,9 @@ sub _exec
 {
     my ($quiet, @cmd) = @_;
 
-    # the test's END blocks are not the child's
     setpgrp;
+    _die_with_parent();
+
     open STDIN, '<', '/dev/null';
     open STDOUT, '>', '/dev/null';
     open STDERR, '>', '/dev/null' if $quiet;
@@ -110,7 +114,22 @@ sub _exec
     { no warnings 'exec'; exec { $cmd[0] } @cmd; }
 
     print STDERR "cannot execute $cmd[0]: $!\n";
+
+    # not exit(): the test's END blocks are not the child's
     _exit(127);
+}
+
+
+# A test that is killed outright, by a time limit say, cannot stop nginx. Then
+# the kernel does, where the numbers of system calls are known.
+
+sub _die_with_parent
+{
+    eval {
+        local $SIG{__DIE__};
+        require 'syscall.ph';
+        syscall(SYS_prctl(), PR_SET_PDEATHSIG, SIGTERM);
+    };
 }
 
 

@@ -1,0 +1,615 @@
+/*
+ * Jobs: what POST /oapi/v1/jobs takes and refuses.
+ */
+
+#include "dfp_json.h"
+#include "job_test.h"
+
+
+TEST("null is the same as not given, in every field")
+{
+    dfp_job_t  job;
+
+    TAKEN_BODY(DFP_STR("{\"type\":\"preheat\",\"bio\":null,\"user_id\":null,"
+        "\"scheduler_cluster_ids\":null,\"args\":{" FILE_URL ",\"urls\":null,"
+        "\"tag\":null,\"application\":null,\"filtered_query_params\":null,"
+        "\"headers\":null,\"username\":null,\"password\":null,"
+        "\"platform\":null,\"scope\":null,\"ips\":null,\"count\":null,"
+        "\"percentage\":null,\"piece_length\":null,\"timeout\":null,"
+        "\"concurrent_task_count\":null,\"concurrent_peer_count\":null}}"),
+        &job);
+
+    CHECK_INT(job.concurrent_task_count, 8);
+    CHECK_INT(job.concurrent_peer_count, 500);
+    CHECK_INT(job.timeout, HOUR);
+    CHECK_INT(job.count, 0);
+    CHECK_STR(job.tag, "");
+    CHECK_SAME(job.filter, dfp_test_str(dfp_job_default_filter));
+}
+
+
+TEST("a body that is not JSON is refused with the place")
+{
+    REFUSED_BODY(DFP_STR("{\"type\": x}"), "the body is not valid JSON: "
+                 "line 1, column 10: syntax error");
+    REFUSED_BODY(DFP_STR("{\n  \"type\": \"preheat\",\n}"), "the body is not "
+                 "valid JSON: line 3, column 1: syntax error");
+    REFUSED_BODY(DFP_STR(""), "the body is not valid JSON: line 1, column 0: "
+                 "it ends too early");
+    REFUSED_BODY(DFP_STR_NULL, "the body is not valid JSON: line 1, column 0: "
+                 "it ends too early");
+    REFUSED_BODY(DFP_STR("{\"type\":\"preheat\""), "the body is not valid "
+                 "JSON: line 1, column 17: it ends too early");
+    REFUSED_BODY(DFP_STR("{} {}"), "the body is not valid JSON: line 1, "
+                 "column 4: there is something after its end");
+    REFUSED_BODY(DFP_STR("{\"bio\":\"\xff\"}"), "the body is not valid JSON: "
+                 "line 1, column 8: invalid UTF-8");
+    REFUSED_BODY(DFP_STR("\xef\xbb\xbf{}"), "the body is not valid JSON: "
+                 "line 1, column 1: syntax error");
+    REFUSED_BODY(DFP_STR("{\"user_id\":99999999999999999999}"), "the body is "
+                 "not valid JSON: line 1, column 31: a number is too large");
+    REFUSED_BODY(DFP_STR("{\"a\\u0000b\":1}"), "the body is not valid JSON: "
+                 "line 1, column 11: a name has a NUL in it");
+}
+
+
+TEST("a body that is JSON but no object is refused")
+{
+    REFUSED_BODY(DFP_STR("[]"), "the body must be a JSON object");
+    REFUSED_BODY(DFP_STR("null"), "the body must be a JSON object");
+    REFUSED_BODY(DFP_STR("\"preheat\""), "the body must be a JSON object");
+    REFUSED_BODY(DFP_STR("1"), "the body must be a JSON object");
+}
+
+
+TEST("an error in the JSON does not show the password beside it")
+{
+    dfp_job_t  job;
+
+    CHECK_INT(parse(DFP_STR("{\"args\":{\"password\":\"hunter2\" \"b\"}}"),
+                    &job), DFP_INVALID);
+    CHECK_HAS_NOT(err.text, "hunter2");
+
+    CHECK_INT(parse(DFP_STR("{\"args\":{\"password\":hunter2}}"), &job),
+              DFP_INVALID);
+    CHECK_HAS_NOT(err.text, "hunter2");
+}
+
+
+TEST("the last of two equal keys counts")
+{
+    dfp_job_t  job;
+
+    TAKEN("\"tag\":\"one\",\"tag\":\"two\"", &job);
+    CHECK_STR(job.tag, "two");
+}
+
+
+TEST("fields that nobody knows are ignored")
+{
+    dfp_job_t  job;
+
+    TAKEN("\"TAG\":\"x\",\"hdfs\":{\"user\":\"u\"},\"new\":[1,{\"a\":2.5}]",
+          &job);
+    CHECK_STR(job.tag, "");
+    CHECK_HAS(printed(&job, 0, NULL), "\"hdfs\":null");
+}
+
+
+TEST("JSON may be nested 32 levels deep, and no deeper")
+{
+    dfp_job_t  job;
+
+    /* the body is the first level */
+
+    TAKEN_TOP(text_of("\"x\":%s%s", repeated('[', DFP_JSON_MAX_DEPTH - 1),
+                      repeated(']', DFP_JSON_MAX_DEPTH - 1)).data, &job);
+    REFUSED_TOP(text_of("\"x\":%s%s", repeated('[', DFP_JSON_MAX_DEPTH),
+                        repeated(']', DFP_JSON_MAX_DEPTH)).data,
+                "the body must not be nested deeper than 32 levels");
+    TAKEN_TOP(text_of("\"x\":\"\\\"%s\"", repeated('[', 1000)).data, &job);
+}
+
+
+TEST("a body may have 32768 values, and not more")
+{
+    dfp_job_t  job;
+
+    /* as they are counted, there are five but for the list's elements */
+
+    TAKEN_TOP(text_of("\"x\":%s", list_of("0", DFP_JSON_MAX_VALUES - 5)).data,
+              &job);
+    REFUSED_TOP(text_of("\"x\":%s",
+                        list_of("0", DFP_JSON_MAX_VALUES - 4)).data,
+                "the body must not have more than 32768 values");
+    TAKEN_TOP(text_of("\"x\":\"%s\"",
+                      repeated(',', DFP_JSON_MAX_VALUES * 2)).data, &job);
+}
+
+
+TEST("a job without type, or of another one, is refused")
+{
+    REFUSED_BODY(DFP_STR("{}"), "type is required, and must be preheat");
+    REFUSED_BODY(DFP_STR("{\"type\":\"\"}"),
+                 "type is required, and must be preheat");
+    REFUSED_BODY(DFP_STR("{\"type\":\"get_task\"}"), "type must be preheat");
+    REFUSED_BODY(DFP_STR("{\"type\":\"Preheat\"}"), "type must be preheat");
+    REFUSED_BODY(DFP_STR("{\"type\":1}"), "type must be preheat");
+}
+
+
+TEST("a job without args is refused")
+{
+    REFUSED_BODY(DFP_STR("{\"type\":\"preheat\"}"), "args is required");
+    REFUSED_BODY(DFP_STR("{\"type\":\"preheat\",\"args\":null}"),
+                 "args is required");
+    REFUSED_BODY(DFP_STR("{\"type\":\"preheat\",\"args\":[]}"),
+                 "args must be an object");
+    REFUSED_ARGS("", "args.type is required, and must be image or file");
+    REFUSED_ARGS("\"type\":\"\"",
+                 "args.type is required, and must be image or file");
+    REFUSED_ARGS("\"type\":\"IMAGE\"", "args.type must be image or file");
+    REFUSED_ARGS("\"type\":true", "args.type must be image or file");
+}
+
+
+TEST("an image needs a manifest URL in url, and takes no urls")
+{
+    dfp_job_t  job;
+
+    TAKEN_ARGS("\"type\":\"image\",\"url\":\"" IMAGE_URL "\",\"urls\":[]",
+               &job);
+    CHECK_STR(job.url, IMAGE_URL);
+
+    REFUSED_ARGS("\"type\":\"image\"", "args.url is required for type image");
+    REFUSED_ARGS("\"type\":\"image\",\"url\":\"\"",
+                 "args.url is required for type image");
+    REFUSED_ARGS("\"type\":\"image\",\"urls\":[\"" IMAGE_URL "\"]",
+                 "args.url is required for type image");
+    REFUSED_ARGS("\"type\":\"image\",\"url\":\"" IMAGE_URL "\","
+                 "\"urls\":[\"" IMAGE_URL "\"]",
+                 "args.urls must be empty for type image, which takes one "
+                 "image in args.url");
+
+    CHECK_INT(parse(DFP_STR("{\"type\":\"preheat\",\"args\":{\"type\":"
+                            "\"image\",\"url\":\"http://a.lan/b\"}}"), &job),
+              DFP_INVALID);
+    CHECK_HAS(err.text, "args.url must be a manifest URL");
+}
+
+
+TEST("a file job needs url, urls or both")
+{
+    dfp_job_t  job;
+
+    TAKEN_ARGS("\"type\":\"file\",\"urls\":[\"http://a.lan/b\","
+               "\"http://a.lan/c\"]", &job);
+    CHECK_STR(job.url, "");
+    CHECK_INT(job.nurls, 2);
+    CHECK_STR(job.urls[1], "http://a.lan/c");
+    check_round_trip(&job);
+
+    TAKEN("\"urls\":[\"http://a.lan/b\"]", &job);
+    CHECK_STR(job.url, "http://files.lan/a");
+    CHECK_INT(job.nurls, 1);
+    check_round_trip(&job);
+
+    REFUSED_ARGS("\"type\":\"file\"",
+                 "args.url or args.urls is required for type file");
+    REFUSED_ARGS("\"type\":\"file\",\"url\":\"\",\"urls\":[]",
+                 "args.url or args.urls is required for type file");
+    REFUSED("\"urls\":\"http://a.lan/b\"", "args.urls must be a list");
+    REFUSED("\"urls\":[\"http://a.lan/b\",1]",
+            "args.urls[1] must be a string");
+}
+
+
+TEST("what is no http or https URL is refused by its place in the list")
+{
+    dfp_job_t  job;
+
+    REFUSED("\"urls\":[\"http://a.lan/b\",\"ftp://a.lan/\"]",
+            "args.urls[1] must be an http or https URL");
+    REFUSED("\"urls\":[\"\"]", "args.urls[0] must be an http or https URL");
+    REFUSED_ARGS("\"type\":\"file\",\"url\":\"not-a-url\"",
+                 "args.url must be an http or https URL");
+    REFUSED_ARGS("\"type\":\"file\",\"url\":\"http://a.lan/b c\"",
+                 "args.url must consist of printable ASCII characters; escape "
+                 "others with %");
+    REFUSED_ARGS("\"type\":\"file\",\"url\":\"file:///etc/passwd\"",
+                 "args.url must be an http or https URL");
+    REFUSED_ARGS("\"type\":\"file\",\"url\":5", "args.url must be a string");
+    REFUSED_ARGS("\"type\":\"file\",\"url\":\"http://a.lan/\\r\\nX: y\"",
+                 "args.url must not contain CR or LF");
+    REFUSED_ARGS("\"type\":\"file\",\"url\":\"http://a.lan/\\u0000\"",
+                 "args.url must not contain NUL");
+
+    CHECK_INT(parse(DFP_STR("{\"type\":\"preheat\",\"args\":{\"type\":"
+                            "\"file\",\"url\":\"http://u:hunter2@a.lan/\"}}"),
+                    &job), DFP_INVALID);
+    CHECK_HAS_NOT(err.text, "hunter2");
+}
+
+
+TEST("a URL may be 4096 bytes long, and not longer")
+{
+    dfp_job_t    job;
+    const char  *path;
+
+    path = repeated('x', DFP_URL_MAX_LEN - strlen("http://a.lan/"));
+
+    TAKEN_ARGS(text_of("\"type\":\"file\",\"url\":\"http://a.lan/%s\"",
+                       path).data, &job);
+    CHECK_INT(job.url.len, DFP_URL_MAX_LEN);
+    check_round_trip(&job);
+
+    REFUSED_ARGS(text_of("\"type\":\"file\",\"url\":\"http://a.lan/%sx\"",
+                         path).data,
+                 "args.url must not be longer than 4096 bytes");
+    REFUSED(text_of("\"urls\":[\"http://a.lan/%sx\"]", path).data,
+            "args.urls[0] must not be longer than 4096 bytes");
+}
+
+
+TEST("there may be 10000 urls, and not more")
+{
+    dfp_job_t  job;
+
+    TAKEN(text_of("\"urls\":%s", list_of("\"http://a.lan/b\"",
+                                         DFP_JOB_MAX_URLS)).data, &job);
+    CHECK_INT(job.nurls, DFP_JOB_MAX_URLS);
+
+    REFUSED(text_of("\"urls\":%s", list_of("\"http://a.lan/b\"",
+                                           DFP_JOB_MAX_URLS + 1)).data,
+            "args.urls must not have more than 10000 elements");
+}
+
+
+TEST("cluster ids: doubles collapse, the order stays, and 100 are the limit")
+{
+    dfp_job_t  job;
+
+    TAKEN_TOP("\"scheduler_cluster_ids\":[3,1,3,2,1]", &job);
+    CHECK_INT(job.nclusters, 3);
+    CHECK_INT(job.clusters[0], 3);
+    CHECK_INT(job.clusters[1], 1);
+    CHECK_INT(job.clusters[2], 2);
+
+    TAKEN_TOP("\"scheduler_cluster_ids\":[]", &job);
+    CHECK_INT(job.nclusters, 0);
+
+    TAKEN_TOP(text_of("\"scheduler_cluster_ids\":%s",
+                      list_of("7", DFP_JOB_MAX_CLUSTERS)).data, &job);
+    CHECK_INT(job.nclusters, 1);
+
+    REFUSED_TOP(text_of("\"scheduler_cluster_ids\":%s",
+                        list_of("7", DFP_JOB_MAX_CLUSTERS + 1)).data,
+                "scheduler_cluster_ids must not have more than 100 elements");
+    REFUSED_TOP("\"scheduler_cluster_ids\":[1,\"1\"]",
+                "scheduler_cluster_ids[1] must be an integer of at least 1");
+    REFUSED_TOP("\"scheduler_cluster_ids\":[0]",
+                "scheduler_cluster_ids[0] must be an integer of at least 1");
+    REFUSED_TOP("\"scheduler_cluster_ids\":[-1]",
+                "scheduler_cluster_ids[0] must be an integer of at least 1");
+    REFUSED_TOP("\"scheduler_cluster_ids\":[1.0]",
+                "scheduler_cluster_ids[0] must be an integer of at least 1");
+    REFUSED_TOP("\"scheduler_cluster_ids\":1",
+                "scheduler_cluster_ids must be a list");
+}
+
+
+TEST("bio and user_id have limits")
+{
+    dfp_job_t  job;
+
+    TAKEN_TOP(FILLED("bio", 1024), &job);
+    CHECK_INT(job.bio.len, 1024);
+    TAKEN_TOP("\"bio\":\"two\\nlines\"", &job);
+    CHECK_STR(job.bio, "two\nlines");
+    TAKEN_TOP("\"user_id\":9223372036854775807", &job);
+    CHECK_INT(job.user_id, INT64_MAX);
+
+    REFUSED_TOP(FILLED("bio", 1025),
+                "bio must not be longer than 1024 bytes");
+    REFUSED_TOP("\"bio\":\"a\\u0000b\"", "bio must not contain NUL");
+    REFUSED_TOP("\"bio\":{}", "bio must be a string");
+    REFUSED_TOP("\"user_id\":-1", "user_id must be an integer between 0 and "
+                "9223372036854775807");
+    REFUSED_TOP("\"user_id\":\"1\"", "user_id must be an integer between 0 "
+                "and 9223372036854775807");
+}
+
+
+TEST("texts are taken up to their limits")
+{
+    size_t       i;
+    dfp_job_t    job;
+    const char  *key;
+
+    static const char *const  keys[] = {
+        "tag", "application", "username", "password"
+    };
+
+    for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        key = keys[i];
+
+        TAKEN(FILLED(key, DFP_JOB_MAX_TEXT), &job);
+        check_round_trip(&job);
+
+        REFUSED(FILLED(key, DFP_JOB_MAX_TEXT + 1), text_of("args.%s must not "
+                "be longer than 1024 bytes", key).data);
+        REFUSED(text_of("\"%s\":1", key).data,
+                text_of("args.%s must be a string", key).data);
+        REFUSED(text_of("\"%s\":\"a\\rb\"", key).data,
+                text_of("args.%s must not contain CR or LF", key).data);
+        REFUSED(text_of("\"%s\":\"a\\nb\"", key).data,
+                text_of("args.%s must not contain CR or LF", key).data);
+        REFUSED(text_of("\"%s\":\"a\\u0000b\"", key).data,
+                text_of("args.%s must not contain NUL", key).data);
+    }
+
+    TAKEN(FILLED("filtered_query_params", DFP_JOB_MAX_FILTER), &job);
+    CHECK_INT(job.filter.len, DFP_JOB_MAX_FILTER);
+    REFUSED(FILLED("filtered_query_params", DFP_JOB_MAX_FILTER + 1),
+            "args.filtered_query_params must not be longer than 4096 bytes");
+    REFUSED(FILLED("platform", DFP_JOB_MAX_TEXT + 1),
+            "args.platform must not be longer than 1024 bytes");
+}
+
+
+TEST("a user name must not contain a colon, a password may")
+{
+    dfp_job_t  job;
+
+    TAKEN("\"username\":\"u\",\"password\":\"a:b\"", &job);
+    CHECK_STR(job.password, "a:b");
+    REFUSED("\"username\":\"u:v\"", "args.username must not contain \":\"");
+}
+
+
+TEST("scopes are those of Dragonfly, and single_peer is all_peers")
+{
+    dfp_job_t  job;
+
+    TAKEN("\"scope\":\"single_seed_peer\"", &job);
+    CHECK_INT(job.scope, DFP_SCOPE_SINGLE_SEED_PEER);
+    TAKEN("\"scope\":\"all_seed_peers\"", &job);
+    CHECK_INT(job.scope, DFP_SCOPE_ALL_SEED_PEERS);
+    TAKEN("\"scope\":\"all_peers\"", &job);
+    CHECK_INT(job.scope, DFP_SCOPE_ALL_PEERS);
+
+    TAKEN("\"scope\":\"single_peer\"", &job);
+    CHECK_INT(job.scope, DFP_SCOPE_ALL_PEERS);
+    CHECK_HAS(printed(&job, 0, NULL), "\"scope\":\"all_peers\"");
+
+    REFUSED("\"scope\":\"everyone\"", "args.scope must be single_seed_peer, "
+            "all_seed_peers, all_peers or single_peer");
+    REFUSED("\"scope\":1", "args.scope must be single_seed_peer, "
+            "all_seed_peers, all_peers or single_peer");
+}
+
+
+TEST("platforms are parsed, for files as well")
+{
+    dfp_job_t  job;
+
+    TAKEN("\"platform\":\"linux/arm64/v8, linux/amd64\"", &job);
+    CHECK_INT(job.platforms.n, 2);
+    CHECK_STR(job.platform, "linux/arm64/v8, linux/amd64");
+    check_round_trip(&job);
+
+    TAKEN("\"platform\":\"all\"", &job);
+    CHECK_INT(job.platforms.all, 1);
+
+    CHECK_INT(parse(DFP_STR("{\"type\":\"preheat\",\"args\":{" FILE_URL
+                            ",\"platform\":\"linux\"}}"), &job), DFP_INVALID);
+    CHECK_HAS(err.text, "args.platform must be");
+}
+
+
+TEST("ips are 1 to 100 addresses, kept as given")
+{
+    dfp_job_t  job;
+
+    TAKEN("\"ips\":[\"10.0.0.1\",\"2001:DB8::1\",\"::ffff:192.0.2.1\"]",
+          &job);
+    CHECK_INT(job.nips, 3);
+    CHECK_STR(job.ips[1], "2001:DB8::1");
+    check_round_trip(&job);
+
+    TAKEN(text_of("\"ips\":%s", list_of("\"10.0.0.1\"", 100)).data, &job);
+    CHECK_INT(job.nips, 100);
+
+    REFUSED(text_of("\"ips\":%s", list_of("\"10.0.0.1\"", 101)).data,
+            "args.ips must not have more than 100 elements");
+    REFUSED("\"ips\":[]", "args.ips must have 1 to 100 elements");
+    REFUSED("\"ips\":\"10.0.0.1\"", "args.ips must be a list");
+    REFUSED("\"ips\":[1]", "args.ips[0] must be a string");
+    REFUSED("\"ips\":[\"10.0.0.1\",\"not-an-ip\"]",
+            "args.ips[1] must be an IPv4 or IPv6 address");
+    REFUSED("\"ips\":[\"\"]", "args.ips[0] must be an IPv4 or IPv6 address");
+    REFUSED("\"ips\":[\"10.0.0.256\"]",
+            "args.ips[0] must be an IPv4 or IPv6 address");
+    REFUSED("\"ips\":[\"10.1\"]",
+            "args.ips[0] must be an IPv4 or IPv6 address");
+    REFUSED("\"ips\":[\"fe80::1%eth0\"]",
+            "args.ips[0] must be an IPv4 or IPv6 address");
+    REFUSED("\"ips\":[\"10.0.0.1\\u0000x\"]",
+            "args.ips[0] must not contain NUL");
+}
+
+
+TEST("integers are taken within their limits only")
+{
+    size_t       i;
+    char         sentence[DFP_ERR_LEN];
+    dfp_job_t    job;
+
+    static const struct {
+        const char  *key;
+        long long    min;
+        long long    max;
+        int          zero;
+        const char  *unit;
+    } ints[] = {
+        { "count", 1, 200, 0, "" },
+        { "percentage", 1, 100, 0, "" },
+        { "concurrent_task_count", 1, 100, 1, "" },
+        { "concurrent_peer_count", 1, 1000, 1, "" },
+        { "piece_length", 4194304, 67108864, 0, " bytes" },
+        { "timeout", 1000000000, DAY, 1, " nanoseconds" }
+    };
+
+    for (i = 0; i < sizeof(ints) / sizeof(ints[0]); i++) {
+
+#define INT(fmt, value)                                                       \
+        text_of("\"%s\":" fmt, ints[i].key, value).data
+
+        (void) snprintf(sentence, sizeof(sentence), "args.%s must be an "
+                        "integer between %lld and %lld%s", ints[i].key,
+                        ints[i].min, ints[i].max, ints[i].unit);
+
+        TAKEN(INT("%lld", ints[i].min), &job);
+        CHECK_HAS(printed(&job, 0, NULL), INT("%lld,", ints[i].min));
+        check_round_trip(&job);
+
+        TAKEN(INT("%lld", ints[i].max), &job);
+        CHECK_HAS(printed(&job, 0, NULL), INT("%lld,", ints[i].max));
+        check_round_trip(&job);
+
+        REFUSED(INT("%lld", ints[i].max + 1), sentence);
+        REFUSED(INT("%d", -1), sentence);
+        REFUSED(INT("%lld.0", ints[i].min), sentence);
+        REFUSED(INT("\"%lld\"", ints[i].min), sentence);
+        REFUSED(INT("%s", "true"), sentence);
+        REFUSED(INT("%s", "\"\""), sentence);
+        REFUSED(INT("%s", "0.0"), sentence);
+        REFUSED(INT("%lld", (long long) INT64_MAX), sentence);
+
+        if (ints[i].min > 1) {
+            REFUSED(INT("%lld", ints[i].min - 1), sentence);
+        }
+
+        if (ints[i].zero) {
+            TAKEN(INT("%d", 0), &job);
+
+        } else {
+            REFUSED(INT("%d", 0), sentence);
+        }
+
+#undef INT
+    }
+}
+
+
+TEST("a lower limit of the timeout lowers its default, too")
+{
+    dfp_job_t  job;
+
+    CHECK_INT(dfp_job_parse(dfp_test_mem(), DFP_STR("{\"type\":\"preheat\","
+                            "\"args\":{" FILE_URL "}}"), HOUR / 2, &job, &err),
+              DFP_OK);
+    CHECK_INT(job.timeout, HOUR / 2);
+
+    CHECK_INT(dfp_job_parse(dfp_test_mem(), DFP_STR("{\"type\":\"preheat\","
+                            "\"args\":{" FILE_URL ",\"timeout\":"
+                            "1800000000001}}"), HOUR / 2, &job, &err),
+              DFP_INVALID);
+    CHECK_TEXT(err.text, "args.timeout must be an integer between 1000000000 "
+               "and 1800000000000 nanoseconds");
+}
+
+
+TEST("headers are kept in order")
+{
+    dfp_job_t  job;
+
+    TAKEN("\"headers\":{\"X-Two\":\"2\",\"X-One\":\"\",\"Accept\":"
+          "\"a/b\\t\xc3\xa9\"}", &job);
+    CHECK_INT(job.nheaders, 3);
+    CHECK_STR(job.headers[0].name, "X-Two");
+    CHECK_STR(job.headers[1].name, "X-One");
+    CHECK_STR(job.headers[1].value, "");
+    CHECK_STR(job.headers[2].value, "a/b\t\xc3\xa9");
+    check_round_trip(&job);
+
+    TAKEN("\"headers\":{}", &job);
+    CHECK_INT(job.nheaders, 0);
+    check_round_trip(&job);
+}
+
+
+TEST("there may be 64 headers, names of 128 bytes and values of 8192")
+{
+    int          i;
+    dfp_job_t    job;
+    const char  *list;
+
+    list = "";
+
+    for (i = 0; i < DFP_JOB_MAX_HEADERS; i++) {
+        list = text_of("%s%s\"X-%d\":\"v\"", list, i ? "," : "", i).data;
+    }
+
+    TAKEN(text_of("\"headers\":{%s}", list).data, &job);
+    CHECK_INT(job.nheaders, DFP_JOB_MAX_HEADERS);
+
+    REFUSED(text_of("\"headers\":{%s,\"X\":\"v\"}", list).data,
+            "args.headers must not have more than 64 headers");
+
+    TAKEN(text_of("\"headers\":{\"%s\":\"v\"}", repeated('n', 128)).data,
+          &job);
+    REFUSED(text_of("\"headers\":{\"%s\":\"v\"}", repeated('n', 129)).data,
+            "args.headers must have names of 1 to 128 letters, digits and any "
+            "of !#$%&'*+-.^_`|~");
+
+    TAKEN(text_of("\"headers\":{\"X\":\"%s\"}", repeated('v', 8192)).data,
+          &job);
+    CHECK_INT(job.headers[0].value.len, 8192);
+    REFUSED(text_of("\"headers\":{\"X\":\"%s\"}", repeated('v', 8193)).data,
+            "args.headers.X must not be longer than 8192 bytes");
+}
+
+
+TEST("headers that could smuggle something are refused")
+{
+    size_t  i;
+
+    static const char *const  names[] = {
+        "", "X One", "X:", "X\\r\\nY", "X(", "\xc3\xa9", "X\x7f", "\\\"", "@"
+    };
+
+    static const char *const  reserved[] = {
+        "Host", "host", "CONTENT-LENGTH", "Transfer-Encoding", "connection",
+        "Keep-Alive", "Proxy-Connection", "te", "Trailer", "Upgrade", "Expect",
+        "Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since",
+        "If-Unmodified-Since"
+    };
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        REFUSED(text_of("\"headers\":{\"%s\":\"v\"}", names[i]).data,
+                "args.headers must have names of 1 to 128 letters, digits and "
+                "any of !#$%&'*+-.^_`|~");
+    }
+
+    for (i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
+        REFUSED(text_of("\"headers\":{\"%s\":\"v\"}", reserved[i]).data,
+                text_of("args.headers must not have %s", reserved[i]).data);
+    }
+
+    REFUSED("\"headers\":[]", "args.headers must be an object");
+    REFUSED("\"headers\":{\"X\":1}", "args.headers.X must be a string");
+    REFUSED("\"headers\":{\"X\":null}", "args.headers.X must be a string");
+    REFUSED("\"headers\":{\"X\":\"a\\r\\nHost: b\"}",
+            "args.headers.X must not contain CR or LF");
+    REFUSED("\"headers\":{\"X\":\"a\\nb\"}",
+            "args.headers.X must not contain CR or LF");
+    REFUSED("\"headers\":{\"X\":\"a\\u0000b\"}",
+            "args.headers.X must not contain NUL");
+    REFUSED("\"headers\":{\"X\":\"a\\u0001b\"}",
+            "args.headers.X must not contain control characters");
+    REFUSED("\"headers\":{\"X\":\"a\x7f\"}",
+            "args.headers.X must not contain control characters");
+    REFUSED("\"headers\":{\"X-One\":\"1\",\"x-one\":\"2\"}",
+            "args.headers must not have x-one twice");
+}

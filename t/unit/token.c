@@ -1,0 +1,431 @@
+/*
+ * Personal access tokens: the request, the secret, its hash, and times.
+ */
+
+#include <jansson.h>
+#include <openssl/err.h>
+
+#include "dfp_buf.h"
+#include "dfp_token.h"
+#include "dfp_test.h"
+
+
+#define NOW  INT64_C(1764028800000)    /* 2025-11-25T00:00:00Z */
+#define LATE "\"expired_at\":\"2030-01-01T00:00:00Z\""
+
+
+static dfp_err_t  err;
+
+
+static dfp_str_t
+body_of(const char *before, const char *filling, size_t n, const char *after)
+{
+    size_t     i;
+    dfp_buf_t  b;
+
+    dfp_buf_init(&b, dfp_test_mem(), 0, 0);
+    dfp_buf_cstr(&b, before);
+
+    for (i = 0; i < n; i++) {
+        dfp_buf_cstr(&b, filling);
+    }
+
+    dfp_buf_cstr(&b, after);
+
+    return dfp_buf_value(&b);
+}
+
+
+static void
+check_refused(dfp_str_t body, const char *sentence, int line)
+{
+    dfp_token_t  token;
+
+    err.text[0] = '\0';
+
+    dfp_test_check_int(dfp_token_parse(dfp_test_mem(), body, NOW, &token,
+                                       &err), DFP_INVALID, line, "the result");
+    dfp_test_check_str(dfp_test_str(err.text), dfp_test_str(sentence), line,
+                       "the sentence");
+}
+
+
+static void
+check_taken(dfp_str_t body, dfp_token_t *token, int line)
+{
+    if (!dfp_test_check_int(dfp_token_parse(dfp_test_mem(), body, NOW, token,
+                                            &err), DFP_OK, line, "the result"))
+    {
+        printf("#   %s\n", err.text);
+        memset(token, 0, sizeof(dfp_token_t));
+    }
+}
+
+
+#define REFUSED(body, sentence)  check_refused(body, sentence, __LINE__)
+#define TAKEN(body, token)       check_taken(body, token, __LINE__)
+
+
+TEST("the request of Dragonfly's console makes a token")
+{
+    dfp_token_t  token;
+
+    TAKEN(DFP_STR("{\"name\":\"pat-full\",\"bio\":\"b\",\"scopes\":[\"job\","
+                  "\"cluster\"],\"expired_at\":\"2030-01-01T00:00:00Z\","
+                  "\"user_id\":1}"), &token);
+
+    CHECK_STR(token.name, "pat-full");
+    CHECK_STR(token.bio, "b");
+    CHECK_INT(token.scopes, DFP_SCOPE_JOB|DFP_SCOPE_CLUSTER);
+    CHECK_INT(token.expired_at, INT64_C(1893456000000));
+    CHECK_INT(token.user_id, 1);
+}
+
+
+TEST("name and expired_at are enough")
+{
+    dfp_token_t  token;
+
+    TAKEN(DFP_STR("{\"name\":\"n\"," LATE "}"), &token);
+    CHECK_STR(token.bio, "");
+    CHECK_INT(token.scopes, DFP_SCOPE_JOB|DFP_SCOPE_CLUSTER);
+    CHECK_INT(token.user_id, 0);
+
+    TAKEN(DFP_STR("{\"name\":\"n\",\"bio\":null,\"scopes\":null,"
+                  "\"user_id\":null," LATE "}"), &token);
+    CHECK_INT(token.scopes, DFP_SCOPE_JOB|DFP_SCOPE_CLUSTER);
+}
+
+
+TEST("scopes are those asked for, and job and cluster when none is")
+{
+    dfp_token_t  token;
+
+    TAKEN(DFP_STR("{\"name\":\"n\",\"scopes\":[]," LATE "}"), &token);
+    CHECK_INT(token.scopes, DFP_SCOPE_JOB|DFP_SCOPE_CLUSTER);
+
+    TAKEN(DFP_STR("{\"name\":\"n\",\"scopes\":[\"job\"]," LATE "}"), &token);
+    CHECK_INT(token.scopes, DFP_SCOPE_JOB);
+
+    TAKEN(DFP_STR("{\"name\":\"n\",\"scopes\":[\"origin-credentials\","
+                  "\"job\",\"job\"]," LATE "}"), &token);
+    CHECK_INT(token.scopes, DFP_SCOPE_JOB|DFP_SCOPE_ORIGIN_CREDENTIALS);
+
+    REFUSED(DFP_STR("{\"name\":\"n\",\"scopes\":[\"job\",\"banana\"]," LATE
+                    "}"),
+            "scopes[1] must be job, cluster or origin-credentials");
+    REFUSED(DFP_STR("{\"name\":\"n\",\"scopes\":[\"\"]," LATE "}"),
+            "scopes[0] must be job, cluster or origin-credentials");
+    REFUSED(DFP_STR("{\"name\":\"n\",\"scopes\":[1]," LATE "}"),
+            "scopes[0] must be job, cluster or origin-credentials");
+    REFUSED(DFP_STR("{\"name\":\"n\",\"scopes\":\"job\"," LATE "}"),
+            "scopes must be a list");
+
+    TAKEN(body_of("{\"name\":\"n\",\"scopes\":[\"job\"", ",\"job\"", 15,
+                  "]," LATE "}"), &token);
+    REFUSED(body_of("{\"name\":\"n\",\"scopes\":[\"job\"", ",\"job\"", 16,
+                    "]," LATE "}"),
+            "scopes must not have more than 16 elements");
+}
+
+
+TEST("names and bios are taken up to their limits")
+{
+    dfp_token_t  token;
+
+    TAKEN(body_of("{\"name\":\"", "n", DFP_TOKEN_MAX_NAME, "\"," LATE "}"),
+          &token);
+    CHECK_INT(token.name.len, DFP_TOKEN_MAX_NAME);
+    REFUSED(body_of("{\"name\":\"", "n", DFP_TOKEN_MAX_NAME + 1,
+                    "\"," LATE "}"), "name must not be longer than 128 bytes");
+
+    TAKEN(body_of("{\"name\":\"n\",\"bio\":\"", "b", DFP_TOKEN_MAX_BIO,
+                  "\"," LATE "}"), &token);
+    CHECK_INT(token.bio.len, DFP_TOKEN_MAX_BIO);
+    REFUSED(body_of("{\"name\":\"n\",\"bio\":\"", "b", DFP_TOKEN_MAX_BIO + 1,
+                    "\"," LATE "}"), "bio must not be longer than 1024 bytes");
+}
+
+
+TEST("a request without what is required, or with wrong types, is refused")
+{
+    REFUSED(DFP_STR("{" LATE "}"), "name is required");
+    REFUSED(DFP_STR("{\"name\":\"\"," LATE "}"), "name is required");
+    REFUSED(DFP_STR("{\"name\":1," LATE "}"), "name must be a string");
+    REFUSED(DFP_STR("{\"name\":\"a\\nb\"," LATE "}"),
+            "name must not contain CR or LF");
+    REFUSED(DFP_STR("{\"name\":\"a\\u0000\"," LATE "}"),
+            "name must not contain NUL");
+    REFUSED(DFP_STR("{\"name\":\"n\",\"user_id\":-1," LATE "}"), "user_id "
+            "must be an integer between 0 and 9223372036854775807");
+    REFUSED(DFP_STR("[]"), "the body must be a JSON object");
+    REFUSED(DFP_STR("{\"name\":"), "the body is not valid JSON: line 1, "
+            "column 8: it ends too early");
+}
+
+
+TEST("a token must expire, and not in the past")
+{
+    dfp_token_t  token;
+
+    REFUSED(DFP_STR("{\"name\":\"n\"}"), "expired_at is required");
+    REFUSED(DFP_STR("{\"name\":\"n\",\"expired_at\":\"\"}"),
+            "expired_at is required");
+    REFUSED(DFP_STR("{\"name\":\"n\",\"expired_at\":1893456000}"),
+            "expired_at must be a string");
+    REFUSED(DFP_STR("{\"name\":\"n\",\"expired_at\":\"tomorrow\"}"),
+            "expired_at must be a time of RFC 3339, as 2030-01-31T00:00:00Z");
+    REFUSED(DFP_STR("{\"name\":\"n\",\"expired_at\":"
+                    "\"2025-11-25T00:00:00.000Z\"}"),
+            "expired_at must be in the future");
+    REFUSED(DFP_STR("{\"name\":\"n\",\"expired_at\":"
+                    "\"2025-11-25T01:00:00+01:00\"}"),
+            "expired_at must be in the future");
+
+    TAKEN(DFP_STR("{\"name\":\"n\",\"expired_at\":"
+                  "\"2025-11-25T00:00:00.001Z\"}"), &token);
+    CHECK_INT(token.expired_at, NOW + 1);
+
+    TAKEN(DFP_STR("{\"name\":\"n\",\"expired_at\":"
+                  "\"9999-12-31T23:59:59.999Z\"}"), &token);
+}
+
+
+static int
+run_parse(dfp_mem_t *mem, void *data)
+{
+    dfp_token_t  token;
+
+    return dfp_token_parse(mem, DFP_STR("{\"name\":\"n\",\"bio\":\"b\","
+                           "\"scopes\":[\"job\"],\"user_id\":2,"
+                           "\"expired_at\":\"2030-01-01T00:00:00Z\"}"), NOW,
+                           &token, &err);
+}
+
+
+static int
+run_lib_parse(dfp_mem_t *mem, void *data)
+{
+    int          rc;
+    dfp_token_t  token;
+
+    /* tokens of less than 16 bytes: jansson loses a byte of longer ones, and
+     * says nothing, where it has no memory. So without a time that is right. */
+
+    rc = dfp_token_parse(mem, DFP_STR("{\"name\":\"n\",\"bio\":\"b\","
+                         "\"scopes\":[\"job\"],\"user_id\":2,"
+                         "\"expired_at\":\"x\"}"), NOW, &token, &err);
+
+    return (rc == DFP_INVALID && token.user_id == 2) ? DFP_OK : rc;
+}
+
+
+TEST("without memory no token is made by halves")
+{
+    dfp_test_oom(run_parse, NULL);
+
+    json_set_alloc_funcs(dfp_test_lib_malloc, dfp_test_lib_free);
+    dfp_test_lib_oom(run_lib_parse, NULL);
+    json_set_alloc_funcs(malloc, free);
+}
+
+
+TEST("a secret is 43 characters of base64url, and another one each time")
+{
+    int     i;
+    size_t  len;
+    char    one[DFP_TOKEN_LEN + 1], two[DFP_TOKEN_LEN + 1];
+
+    CHECK_INT(dfp_token_generate(one), DFP_OK);
+
+    for (i = 0; i < 100; i++) {
+        CHECK_INT(dfp_token_generate(two), DFP_OK);
+
+        len = strspn(two, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxy"
+                     "z0123456789-_");
+
+        CHECK_INT(len, DFP_TOKEN_LEN);
+        CHECK_INT(two[DFP_TOKEN_LEN], 0);
+        CHECK(strcmp(one, two) != 0);
+        memcpy(one, two, sizeof(one));
+    }
+}
+
+
+TEST("the hash of a secret is its SHA-256")
+{
+    char  hash[DFP_TOKEN_HASH_LEN + 1];
+
+    CHECK_INT(dfp_token_hash(DFP_STR("abc"), hash), DFP_OK);
+    CHECK_TEXT(hash, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61"
+               "f20015ad");
+
+    CHECK_INT(dfp_token_hash(DFP_STR_NULL, hash), DFP_OK);
+    CHECK_TEXT(hash, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b"
+               "7852b855");
+
+    CHECK(ERR_peek_error() == 0);
+}
+
+
+TEST("scopes are printed as names, and read again")
+{
+    char      text[sizeof("job,cluster,origin-credentials")];
+    unsigned  scopes;
+
+    for (scopes = 0; scopes < 8; scopes++) {
+        dfp_token_scopes_print(scopes, text, sizeof(text));
+        CHECK_INT(dfp_token_scopes_parse(dfp_test_str(text)), scopes);
+    }
+
+    CHECK_TEXT(text, "job,cluster,origin-credentials");
+
+    dfp_token_scopes_print(DFP_SCOPE_CLUSTER, text, sizeof(text));
+    CHECK_TEXT(text, "cluster");
+
+    CHECK_INT(dfp_token_scopes_parse(DFP_STR("admin,job,,Cluster")),
+              DFP_SCOPE_JOB);
+    CHECK_INT(dfp_token_scopes_parse(DFP_STR("jo")), 0);
+    CHECK_INT(dfp_token_scopes_parse(DFP_STR_NULL), 0);
+}
+
+
+TEST("scopes that do not fit are cut between two names")
+{
+    char  text[16];
+
+    dfp_token_scopes_print(DFP_SCOPE_JOB|DFP_SCOPE_CLUSTER, text,
+                           sizeof("job,cluster"));
+    CHECK_TEXT(text, "job,cluster");
+
+    dfp_token_scopes_print(DFP_SCOPE_JOB|DFP_SCOPE_CLUSTER, text,
+                           sizeof("job,cluster") - 1);
+    CHECK_TEXT(text, "job");
+
+    dfp_token_scopes_print(DFP_SCOPE_JOB, text, 1);
+    CHECK_TEXT(text, "");
+
+    memcpy(text, "x", 2);
+    dfp_token_scopes_print(DFP_SCOPE_JOB, text, 0);
+    CHECK_TEXT(text, "x");
+}
+
+
+TEST("a UUID is of version 4, and another one each time")
+{
+    int   i, k;
+    char  one[37], two[37];
+
+    CHECK_INT(dfp_uuid(one), DFP_OK);
+
+    for (i = 0; i < 100; i++) {
+        CHECK_INT(dfp_uuid(two), DFP_OK);
+        CHECK_INT(strlen(two), 36);
+        CHECK(strcmp(one, two) != 0);
+        CHECK(two[14] == '4');
+        CHECK(strchr("89ab", two[19]) != NULL);
+
+        for (k = 0; k < 36; k++) {
+            CHECK((k == 8 || k == 13 || k == 18 || k == 23)
+                  ? two[k] == '-' : strchr("0123456789abcdef", two[k]) != NULL);
+        }
+
+        memcpy(one, two, sizeof(one));
+    }
+}
+
+
+TEST("times of RFC 3339 are understood")
+{
+    size_t   i;
+    int64_t  ms;
+
+    static const struct {
+        const char  *text;
+        int64_t      ms;
+    } times[] = {
+        { "1970-01-01T00:00:00Z", 0 },
+        { "1970-01-01t00:00:00z", 0 },
+        { "1970-01-01T00:00:00.001Z", 1 },
+        { "1970-01-01T00:00:00.0019999999999999999999Z", 1 },
+        { "1970-01-01T00:00:00.5Z", 500 },
+        { "1969-12-31T23:00:00-01:00", 0 },
+        { "1970-01-01T05:30:00+05:30", 0 },
+        { "1970-01-01T00:00:00-00:00", 0 },
+        { "1985-04-12T23:20:50.52Z", INT64_C(482196050520) },
+        { "1996-12-19T16:39:57-08:00", INT64_C(851042397000) },
+        { "1990-12-31T23:59:60Z", INT64_C(662688000000) },
+        { "1990-12-31T15:59:60-08:00", INT64_C(662688000000) },
+        { "2000-02-29T12:00:00Z", INT64_C(951825600000) },
+        { "2024-02-29T23:59:59.999Z", INT64_C(1709251199999) },
+        { "2026-11-25T00:44:02.120Z", INT64_C(1795567442120) },
+        { "2100-03-01T00:00:00Z", INT64_C(4107542400000) },
+        { "9999-12-31T23:59:59.999Z", INT64_C(253402300799999) }
+    };
+
+    for (i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+        ms = -1;
+
+        if (!CHECK_INT(dfp_time_parse(dfp_test_str(times[i].text), &ms),
+                       DFP_OK)
+            || !CHECK_INT(ms, times[i].ms))
+        {
+            printf("#   for %s\n", times[i].text);
+        }
+    }
+}
+
+
+TEST("what is no time of RFC 3339, or out of range, is refused")
+{
+    size_t   i;
+    int64_t  ms;
+
+    static const char *const  times[] = {
+        "2026", "2026-11-25", "2026-11-25T00:44:02", "2026-11-25 00:44:02Z",
+        "2026-11-25T00:44Z", "26-11-25T00:44:02Z", "2026-1-25T00:44:02Z",
+        "2026-00-25T00:44:02Z", "2026-13-25T00:44:02Z",
+        "2026-11-00T00:44:02Z", "2026-11-31T00:44:02Z",
+        "2026-02-29T00:00:00Z", "2100-02-29T00:00:00Z",
+        "2026-11-25T24:00:00Z", "2026-11-25T00:60:00Z",
+        "2026-11-25T00:00:61Z", "2026-11-25T12:00:60Z",
+        "2026-11-25T00:44:02.Z", "2026-11-25T00:44:02,5Z",
+        "2026-11-25T00:44:02+01", "2026-11-25T00:44:02+0100",
+        "2026-11-25T00:44:02+24:00", "2026-11-25T00:44:02+01:60",
+        "2026-11-25T00:44:02Zx", " 2026-11-25T00:44:02Z",
+        "2026-11-25T00:44:02 Z", "+026-11-25T00:44:02Z",
+        "-026-11-25T00:44:02Z", "2026-11-25T-1:44:02Z",
+        "1969-12-31T23:59:59.999Z", "1970-01-01T00:00:00+00:01",
+        "9999-12-31T23:59:59-00:01", "9999-12-31T23:59:60Z",
+        "10000-01-01T00:00:00Z", "0000-01-01T00:00:00Z",
+        "Wed, 25 Nov 2026 00:44:02 GMT"
+    };
+
+    for (i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+        if (!CHECK_INT(dfp_time_parse(dfp_test_str(times[i]), &ms),
+                       DFP_INVALID))
+        {
+            printf("#   for %s\n", times[i]);
+        }
+    }
+
+    CHECK_INT(dfp_time_parse(DFP_STR_NULL, &ms), DFP_INVALID);
+    CHECK_INT(dfp_time_parse(DFP_STR("2026-11-25T00:44:02Z\0"), &ms),
+              DFP_INVALID);
+}
+
+
+TEST("each day from 1970 to 2100 is printed and parsed to the same")
+{
+    int64_t    ms, again;
+    dfp_buf_t  b;
+
+    for (ms = 0; ms < INT64_C(4133980800000); ms += 86400000) {
+        dfp_buf_init(&b, dfp_test_mem(), 0, 0);
+        dfp_buf_time(&b, ms);
+
+        again = -1;
+        CHECK_INT(dfp_time_parse(dfp_buf_value(&b), &again), DFP_OK);
+        CHECK_INT(again, ms);
+    }
+}
