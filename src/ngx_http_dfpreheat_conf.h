@@ -24,6 +24,16 @@ char *ngx_http_dfpreheat_conf_platform(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_dfpreheat_conf_origin(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
+/* Between the files of these: whether VALUE begins with NAME ("user="), and
+ * what follows it. */
+ngx_uint_t ngx_http_dfpreheat_conf_param(ngx_str_t *value, const char *name,
+    ngx_str_t *rest);
+
+/* A secret in a file, without the white space at its end; TEXT is in the
+ * configuration's pool. What is wrong is logged. */
+ngx_int_t ngx_http_dfpreheat_conf_file(ngx_conf_t *cf, ngx_str_t *path,
+    ngx_str_t *text);
+
 /* Where dfpreheat_instance is not given: the host's name, and of its addresses
  * the first that is not loopback. The id also tells two nginx of one host
  * apart, by their configuration files. */

@@ -18,6 +18,7 @@ static ngx_http_dfpreheat_request_t *ngx_http_dfpreheat_request_init(
     ngx_connection_t *c, ngx_http_conf_ctx_t *ctx);
 static ngx_connection_t *ngx_http_dfpreheat_request_connect(ngx_log_t *log,
     int64_t job, ngx_str_t *shown, ngx_socket_t *peer);
+static void ngx_http_dfpreheat_request_connection(ngx_connection_t *c);
 static ngx_int_t ngx_http_dfpreheat_request_log(ngx_connection_t *c,
     ngx_log_t *parent, int64_t job, ngx_str_t *shown);
 static u_char *ngx_http_dfpreheat_request_log_error(ngx_log_t *log,
@@ -170,27 +171,7 @@ ngx_http_dfpreheat_request_connect(ngx_log_t *log, int64_t job,
         goto failed;
     }
 
-    c->number = ngx_atomic_fetch_add(ngx_connection_counter, 1);
-    c->start_time = ngx_current_msec;
-    c->type = SOCK_STREAM;
-
-    c->sockaddr = (struct sockaddr *) &ngx_http_dfpreheat_nobody;
-    c->socklen = sizeof(ngx_http_dfpreheat_nobody);
-    c->local_sockaddr = c->sockaddr;
-    c->local_socklen = c->socklen;
-    ngx_str_set(&c->addr_text, "127.0.0.1");
-
-    c->recv = ngx_recv;
-    c->send = ngx_send;
-    c->recv_chain = ngx_recv_chain;
-    c->send_chain = ngx_send_chain;
-
-    c->tcp_nodelay = NGX_TCP_NODELAY_DISABLED;
-    c->tcp_nopush = NGX_TCP_NOPUSH_DISABLED;
-
-    c->read->handler = ngx_http_dfpreheat_request_handler;
-    c->write->handler = ngx_http_dfpreheat_request_handler;
-    c->write->ready = 1;
+    ngx_http_dfpreheat_request_connection(c);
 
     c->buffer = ngx_create_temp_buf(c->pool, NGX_HTTP_DFPREHEAT_CALL_BUFFER);
 
@@ -219,6 +200,35 @@ failed:
     ngx_close_connection(c);
 
     return NULL;
+}
+
+
+/* What ngx_event_accept() and ngx_http_init_connection() would set. */
+
+static void
+ngx_http_dfpreheat_request_connection(ngx_connection_t *c)
+{
+    c->number = ngx_atomic_fetch_add(ngx_connection_counter, 1);
+    c->start_time = ngx_current_msec;
+    c->type = SOCK_STREAM;
+
+    c->sockaddr = (struct sockaddr *) &ngx_http_dfpreheat_nobody;
+    c->socklen = sizeof(ngx_http_dfpreheat_nobody);
+    c->local_sockaddr = c->sockaddr;
+    c->local_socklen = c->socklen;
+    ngx_str_set(&c->addr_text, "127.0.0.1");
+
+    c->recv = ngx_recv;
+    c->send = ngx_send;
+    c->recv_chain = ngx_recv_chain;
+    c->send_chain = ngx_send_chain;
+
+    c->tcp_nodelay = NGX_TCP_NODELAY_DISABLED;
+    c->tcp_nopush = NGX_TCP_NOPUSH_DISABLED;
+
+    c->read->handler = ngx_http_dfpreheat_request_handler;
+    c->write->handler = ngx_http_dfpreheat_request_handler;
+    c->write->ready = 1;
 }
 
 

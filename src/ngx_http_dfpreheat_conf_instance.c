@@ -1,0 +1,138 @@
+#include "ngx_http_dfpreheat_conf.h"
+
+#include <ifaddrs.h>
+
+
+static ngx_int_t ngx_http_dfpreheat_conf_address(ngx_conf_t *cf,
+    ngx_str_t *address);
+static ngx_int_t ngx_http_dfpreheat_conf_queue(ngx_conf_t *cf,
+    ngx_http_dfpreheat_instance_t *instance);
+
+
+char *
+ngx_http_dfpreheat_conf_instance(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_dfpreheat_main_conf_t *mcf = conf;
+
+    ngx_str_t                      *value, rest;
+    ngx_uint_t                      i;
+    ngx_http_dfpreheat_instance_t  *instance;
+
+    instance = &mcf->instance;
+
+    if (instance->name.len) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    instance->name = value[1];
+    instance->id = value[1];
+
+    if (value[1].len == 0) {
+        return "has an empty name";
+    }
+
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        if (!ngx_http_dfpreheat_conf_param(&value[i], "address=", &rest)) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "dfpreheat_instance: \"%V\" is not known: "
+                               "after the name there may be address=",
+                               &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        instance->address = rest;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_int_t
+ngx_http_dfpreheat_conf_default_instance(ngx_conf_t *cf,
+    ngx_http_dfpreheat_main_conf_t *mcf)
+{
+    u_char                         *p;
+    uint32_t                        hash;
+    ngx_http_dfpreheat_instance_t  *instance;
+
+    instance = &mcf->instance;
+
+    if (instance->name.len == 0) {
+        instance->name = cf->cycle->hostname;
+
+        p = ngx_pnalloc(cf->pool, instance->name.len + 1 + 8);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        hash = ngx_crc32_long(cf->cycle->conf_file.data,
+                              cf->cycle->conf_file.len);
+
+        instance->id.data = p;
+        instance->id.len = ngx_sprintf(p, "%V-%08xD", &instance->name, hash)
+                           - p;
+    }
+
+    if (instance->address.len == 0
+        && ngx_http_dfpreheat_conf_address(cf, &instance->address) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_dfpreheat_conf_queue(cf, instance);
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_conf_address(ngx_conf_t *cf, ngx_str_t *address)
+{
+    u_char               text[NGX_INET_ADDRSTRLEN];
+    ngx_str_t            found;
+    struct ifaddrs      *list, *ifa;
+    struct sockaddr_in  *sin;
+
+    found.data = text;
+    found.len = ngx_sprintf(text, "127.0.0.1") - text;
+
+    if (getifaddrs(&list) == 0) {
+
+        for (ifa = list; ifa; ifa = ifa->ifa_next) {
+            sin = (struct sockaddr_in *) ifa->ifa_addr;
+
+            if (sin && sin->sin_family == AF_INET
+                && ntohl(sin->sin_addr.s_addr) >> 24 != IN_LOOPBACKNET)
+            {
+                found.len = ngx_inet_ntop(AF_INET, &sin->sin_addr, text,
+                                          NGX_INET_ADDRSTRLEN);
+                break;
+            }
+        }
+
+        freeifaddrs(list);
+    }
+
+    address->len = found.len;
+    address->data = ngx_pstrdup(cf->pool, &found);
+
+    return address->data ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_conf_queue(ngx_conf_t *cf,
+    ngx_http_dfpreheat_instance_t *instance)
+{
+    instance->queue.len = sizeof("instance:") - 1 + instance->id.len;
+    instance->queue.data = ngx_pnalloc(cf->pool, instance->queue.len);
+
+    if (instance->queue.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_sprintf(instance->queue.data, "instance:%V", &instance->id);
+
+    return NGX_OK;
+}
