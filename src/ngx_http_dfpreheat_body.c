@@ -98,6 +98,10 @@ ngx_http_dfpreheat_body_take(ngx_http_dfpreheat_api_t *api)
 
         len = cl->buf->last - cl->buf->pos;
 
+        if (len == 0) {
+            continue;
+        }
+
         if (len > max - api->body.len) {
             return NGX_DECLINED;
         }

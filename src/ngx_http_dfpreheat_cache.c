@@ -218,7 +218,10 @@ ngx_http_dfpreheat_cache_key(ngx_http_request_t *r,
 
     v->data = p;
 
-    p = ngx_cpymem(p, dlcf->origin.data, dlcf->origin.len);
+    if (dlcf->origin.len) {
+        p = ngx_cpymem(p, dlcf->origin.data, dlcf->origin.len);
+    }
+
     p = ngx_cpymem(p, r->uri.data, r->uri.len);
 
     arg = r->args.data;

@@ -153,7 +153,11 @@ static u_char *
 ngx_http_dfpreheat_redis_arg(u_char *p, ngx_str_t *arg)
 {
     p = ngx_sprintf(p, "$%uz\r\n", arg->len);
-    p = ngx_cpymem(p, arg->data, arg->len);
+
+    if (arg->len) {
+        p = ngx_cpymem(p, arg->data, arg->len);
+    }
+
     *p++ = CR;
     *p++ = LF;
 

@@ -147,6 +147,10 @@ ngx_http_dfpreheat_runner_done(void)
     ngx_http_dfpreheat_store_cancel(&worker->look_op);
     ngx_http_dfpreheat_store_cancel(&worker->beat_op);
 
+    if (worker->claiming) {
+        ngx_destroy_pool(worker->claiming->pool);
+    }
+
     ngx_http_dfpreheat_conn_close(&worker->events);
     ngx_http_dfpreheat_store_done(&worker->store);
 }
