@@ -34,7 +34,7 @@ HEADERS = $(wildcard src/*.h)
 UNITS = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/*.c))
 FUZZERS = $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/*.c))
 
-TESTS = $(wildcard t/*.t) $(UNITS)
+TESTS = $(wildcard t/*.t t/runner/selftest/*.t) $(UNITS)
 FUZZ_SECONDS = 20
 
 all: module
@@ -71,7 +71,8 @@ $(NGINX)/objs/Makefile: config src/lua/embed.sh $(BUILD)/inputs
 $(MODULE): FORCE $(NGINX)/objs/Makefile
 	@src/lua/embed.sh src/lua $(NGINX)/objs/dfpreheat/ngx_http_dfpreheat_lua.h
 	@$(MAKE) --no-print-directory -s -C $(NGINX) -f objs/Makefile modules
-	@cmp -s $(NGINX)/objs/$(@F) $@ || { cp $(NGINX)/objs/$(@F) $@.new && mv $@.new $@; }
+	@cmp -s $(NGINX)/objs/$(@F) $@ \
+	    || install -m 755 $(NGINX)/objs/$(@F) $@
 
 
 # The same from nginx's complete sources, with every pool block a malloc block
@@ -108,7 +109,8 @@ $(ASAN_MODULE): FORCE $(ASAN_NGINX)/objs/Makefile
 	    CFLAGS="$$(sed -n 's/^CFLAGS = //p' objs/Makefile) $(NGINX_UB)"
 	@$(MAKE) --no-print-directory -s -j2 -C $(ASAN_NGINX) \
 	    -f objs/Makefile modules
-	@cmp -s $(ASAN_NGINX)/objs/$(@F) $@ || { cp $(ASAN_NGINX)/objs/$(@F) $@.new && mv $@.new $@; }
+	@cmp -s $(ASAN_NGINX)/objs/$(@F) $@ \
+	    || install -m 755 $(ASAN_NGINX)/objs/$(@F) $@
 
 
 # Tests. The in-tree runner stands in where perl has no Test::Nginx::Socket.
@@ -135,7 +137,7 @@ $(BUILD)/obj/%.o: src/%.c $(HEADERS) | deps
 	@mkdir -p $(@D)
 	$(CC) $(WARN) -O1 -g $(SANITIZE) -Isrc -c -o $@ $<
 
-$(BUILD)/unit/%: t/unit/%.c t/unit/dfp_test.h \
+$(BUILD)/unit/%: t/unit/%.c $(wildcard t/unit/*.h) \
                  $(patsubst src/%.c,$(BUILD)/obj/%.o,$(PURE))
 	@mkdir -p $(@D)
 	$(CC) $(WARN) -O1 -g $(SANITIZE) -Isrc -It/unit -o $@ \

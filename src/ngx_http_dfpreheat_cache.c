@@ -1,6 +1,7 @@
 #include "ngx_http_dfpreheat_cache.h"
 
 
+static const char *ngx_http_dfpreheat_cache_broken(ngx_http_upstream_t *u);
 static ngx_int_t ngx_http_dfpreheat_cache_complete(ngx_http_request_t *sr,
     const char **reason);
 static ngx_uint_t ngx_http_dfpreheat_cache_node(
@@ -28,7 +29,7 @@ ngx_http_dfpreheat_cache_stored(ngx_http_request_t *sr, ngx_int_t rc,
     }
 
     if (rc != NGX_OK) {
-        *reason = "the answer was not complete";
+        *reason = ngx_http_dfpreheat_cache_broken(u);
         return NGX_AGAIN;
     }
 
@@ -56,6 +57,27 @@ ngx_http_dfpreheat_cache_stored(ngx_http_request_t *sr, ngx_int_t rc,
     }
 
     return NGX_OK;
+}
+
+
+/* Which side failed: the pipe from the origin, or that into the file. */
+
+static const char *
+ngx_http_dfpreheat_cache_broken(ngx_http_upstream_t *u)
+{
+    ngx_event_pipe_t  *p;
+
+    p = u->pipe;
+
+    if (p == NULL || p->upstream_error
+        || (p->upstream_eof && !p->upstream_done && p->length != 0))
+    {
+        return "the origin broke off, or stalled, before all of the answer "
+               "had come";
+    }
+
+    return "the answer could not be written into the cache: is the disk full? "
+           "See the error log";
 }
 
 
