@@ -121,15 +121,23 @@ PROVE = TEST_NGINX_RANDOMIZE=1 prove -j2 -It/lib \
 test: module $(UNITS)
 	TEST_NGINX_LOAD_MODULES=$(CURDIR)/$(MODULE) $(PROVE) $(TESTS)
 
+# nginx and each dynamic module have a table of the same name (odr). Workers
+# may be another user's, and a report is not to be lost for that.
+
+REPORTS = $(CURDIR)/$(ASAN)/reports
+ASAN_OPTIONS = detect_odr_violation=0:malloc_context_size=6
+UBSAN_OPTIONS = print_stacktrace=1
+
 asan-test: asan module $(UNITS)
-	@rm -rf $(ASAN)/reports && mkdir -p $(ASAN)/reports
+	@rm -rf $(REPORTS) && mkdir -p -m 777 $(REPORTS)
 	TEST_NGINX_BINARY=$(CURDIR)/$(ASAN_NGINX)/objs/nginx \
 	TEST_NGINX_LOAD_MODULES=$(CURDIR)/$(ASAN_MODULE) \
-	ASAN_OPTIONS=log_path=$(CURDIR)/$(ASAN)/reports/asan \
-	UBSAN_OPTIONS=print_stacktrace=1:log_path=$(CURDIR)/$(ASAN)/reports/ubsan \
+	ASAN_OPTIONS=$(ASAN_OPTIONS):log_path=$(REPORTS)/asan \
+	LSAN_OPTIONS=suppressions=$(CURDIR)/tools/lsan.supp:print_suppressions=0 \
+	UBSAN_OPTIONS=$(UBSAN_OPTIONS):log_path=$(REPORTS)/ubsan \
 	    $(PROVE) $(TESTS)
-	@if ls $(ASAN)/reports/* >/dev/null 2>&1; then \
-	    cat $(ASAN)/reports/*; \
+	@if ls $(REPORTS)/* >/dev/null 2>&1; then \
+	    cat $(REPORTS)/*; \
 	    echo "asan-test: the sanitizers have found something"; exit 1; \
 	fi
 

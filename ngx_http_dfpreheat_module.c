@@ -259,7 +259,8 @@ ngx_http_dfpreheat_create_loc_conf(ngx_conf_t *cf)
 }
 
 
-/* An origin is not inherited: each location says for itself what it serves. */
+/* An origin is not inherited, but by "if": each location says for itself what
+ * it serves. */
 
 static char *
 ngx_http_dfpreheat_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
@@ -272,6 +273,12 @@ ngx_http_dfpreheat_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_merge_value(conf->enable, prev->enable, 0);
 
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->noname && conf->origin.data == NULL) {
+        conf->origin = prev->origin;
+    }
+
     if (!conf->enable) {
         return NGX_CONF_OK;
     }
@@ -279,7 +286,6 @@ ngx_http_dfpreheat_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_dfpreheat_module);
     mcf->used = 1;
 
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->handler = ngx_http_dfpreheat_api_handler;
 
     /* dfpreheat_max_body_size stands in its place, and answers in JSON */

@@ -149,6 +149,28 @@ ngx_http_dfpreheat_answer_copy(ngx_http_dfpreheat_call_t *call,
 }
 
 
+off_t
+ngx_http_dfpreheat_call_bytes(ngx_http_dfpreheat_call_t *call)
+{
+    ngx_http_request_t   *r;
+    ngx_http_upstream_t  *u;
+
+    r = call->request ? call->request->r : NULL;
+
+    if (r == NULL || r->postponed == NULL) {
+        return 0;
+    }
+
+    u = r->postponed->request->upstream;
+
+    if (u == NULL || u->pipe == NULL || u->pipe->temp_file == NULL) {
+        return 0;
+    }
+
+    return u->pipe->temp_file->offset;
+}
+
+
 /* RFC 9110, 10.2.3: seconds, or a date. */
 
 static void

@@ -78,6 +78,9 @@ ngx_int_t ngx_http_dfpreheat_call_start(ngx_http_dfpreheat_call_t *call);
  * be freed after it. */
 void ngx_http_dfpreheat_call_cancel(ngx_http_dfpreheat_call_t *call);
 
+/* Bytes of the answer's body that are in the cache's file so far. */
+off_t ngx_http_dfpreheat_call_bytes(ngx_http_dfpreheat_call_t *call);
+
 /* Between the two files of a call: call.c sends, answer.c collects. */
 
 /* The request of a call, when SR is its subrequest, or NULL. */

@@ -19,7 +19,7 @@ static void ngx_http_dfpreheat_conn_warn(ngx_http_dfpreheat_conn_t *conn,
     const char *info);
 static void ngx_http_dfpreheat_conn_again(ngx_http_dfpreheat_conn_t *conn);
 static void ngx_http_dfpreheat_conn_timeout(ngx_event_t *ev);
-static void ngx_http_dfpreheat_conn_flush(ngx_event_t *ev);
+static void ngx_http_dfpreheat_conn_flush_handler(ngx_event_t *ev);
 static void ngx_http_dfpreheat_conn_read_handler(ngx_event_t *ev);
 static void ngx_http_dfpreheat_conn_write_handler(ngx_event_t *ev);
 static void ngx_http_dfpreheat_conn_add_read(void *data);
@@ -44,7 +44,7 @@ ngx_http_dfpreheat_conn_open(ngx_http_dfpreheat_conn_t *conn)
     conn->timer.log = conn->log;
     conn->timer.cancelable = 1;
 
-    conn->flush.handler = ngx_http_dfpreheat_conn_flush;
+    conn->flush.handler = ngx_http_dfpreheat_conn_flush_handler;
     conn->flush.data = conn;
     conn->flush.log = conn->log;
 
@@ -421,13 +421,25 @@ ngx_http_dfpreheat_conn_timeout(ngx_event_t *ev)
 
 
 static void
-ngx_http_dfpreheat_conn_flush(ngx_event_t *ev)
+ngx_http_dfpreheat_conn_flush_handler(ngx_event_t *ev)
 {
     ngx_http_dfpreheat_conn_t *conn = ev->data;
+
+    /* flushing: what can't be written now waits for the write event */
 
     conn->flushing = 1;
     redisAsyncHandleWrite(conn->ac);
     conn->flushing = 0;
+}
+
+
+void
+ngx_http_dfpreheat_conn_flush(ngx_http_dfpreheat_conn_t *conn)
+{
+    if (conn->flush.posted) {
+        ngx_delete_posted_event(&conn->flush);
+        ngx_http_dfpreheat_conn_flush_handler(&conn->flush);
+    }
 }
 
 
@@ -440,7 +452,14 @@ ngx_http_dfpreheat_conn_read_handler(ngx_event_t *ev)
 
     if (c->close) {
         c->close = 0;
-        conn->on_quit(conn);
+
+        if (conn->on_quit) {
+            conn->on_quit(conn);
+
+        } else {
+            ngx_http_dfpreheat_conn_drop(conn, "worker_shutdown_timeout");
+        }
+
         return;
     }
 
@@ -455,10 +474,7 @@ ngx_http_dfpreheat_conn_write_handler(ngx_event_t *ev)
 
     ngx_http_dfpreheat_conn_t *conn = c->data;
 
-    /* flushing: what can't be written now waits for the next event */
-    conn->flushing = 1;
-    redisAsyncHandleWrite(conn->ac);
-    conn->flushing = 0;
+    ngx_http_dfpreheat_conn_flush_handler(&conn->flush);
 }
 
 

@@ -53,6 +53,9 @@ void ngx_http_dfpreheat_conn_open(ngx_http_dfpreheat_conn_t *conn);
 void ngx_http_dfpreheat_conn_drop(ngx_http_dfpreheat_conn_t *conn,
     const char *why);
 
+/* Writes now what would be written at the end of this turn of the loop. */
+void ngx_http_dfpreheat_conn_flush(ngx_http_dfpreheat_conn_t *conn);
+
 /* Closes for good. */
 void ngx_http_dfpreheat_conn_close(ngx_http_dfpreheat_conn_t *conn);
 

@@ -43,6 +43,7 @@ ngx_http_dfpreheat_redis_done(ngx_http_dfpreheat_redis_t *redis)
     ngx_queue_t                     *q;
     ngx_http_dfpreheat_redis_cmd_t  *cmd;
 
+    ngx_http_dfpreheat_conn_flush(&redis->conn);
     ngx_http_dfpreheat_conn_close(&redis->conn);
 
     if (redis->stall.timer_set) {

@@ -58,7 +58,8 @@ struct ngx_http_dfpreheat_redis_s {
 void ngx_http_dfpreheat_redis_init(ngx_http_dfpreheat_redis_t *redis,
     ngx_http_dfpreheat_redis_conf_t *conf, ngx_log_t *log);
 
-/* Closes it; commands that wait are answered NULL. */
+/* Writes what can be written at once, and closes it; commands that wait are
+ * answered NULL. */
 void ngx_http_dfpreheat_redis_done(ngx_http_dfpreheat_redis_t *redis);
 
 /* Computes the script's hash. TEXT must stay. */

@@ -327,6 +327,19 @@ ngx_http_dfpreheat_run_advance(ngx_http_dfpreheat_run_t *run, ngx_uint_t quit)
 
 
 void
+ngx_http_dfpreheat_run_leave(ngx_http_dfpreheat_run_t *run)
+{
+    if (!run->ending) {
+        ngx_http_dfpreheat_store_cancel(&run->op);
+        (void) ngx_http_dfpreheat_store_back(run->store, &run->op,
+                                             &run->claim);
+    }
+
+    ngx_http_dfpreheat_run_stop(run);
+}
+
+
+void
 ngx_http_dfpreheat_run_stop(ngx_http_dfpreheat_run_t *run)
 {
     run->ending = 1;
@@ -355,6 +368,8 @@ ngx_http_dfpreheat_run_tick(ngx_event_t *ev)
     dfp_mem_t    mem;
     ngx_str_t    progress;
     ngx_pool_t  *pool;
+
+    run->changed |= (run->calls != 0);
 
     ngx_add_timer(&run->tick, ngx_min(NGX_HTTP_DFPREHEAT_PROGRESS_INTERVAL,
                                       run->conf->lease / 3));
@@ -484,16 +499,21 @@ ngx_http_dfpreheat_run_error(ngx_http_dfpreheat_run_t *run)
 static ngx_str_t
 ngx_http_dfpreheat_run_progress(ngx_http_dfpreheat_run_t *run, dfp_mem_t *mem)
 {
-    off_t                        total;
+    off_t                        done, total;
     ngx_uint_t                   i;
     dfp_buf_t                    b;
     ngx_http_dfpreheat_task_t  **task;
 
     task = run->tasks.elts;
+    done = run->bytes;
     total = 0;
 
     for (i = 0; i < run->tasks.nelts; i++) {
         total += ngx_max(task[i]->size, 0);
+
+        if (task[i]->call) {
+            done += ngx_http_dfpreheat_call_bytes(task[i]->call);
+        }
     }
 
     dfp_buf_init(&b, mem, 160, 0);
@@ -504,7 +524,7 @@ ngx_http_dfpreheat_run_progress(ngx_http_dfpreheat_run_t *run, dfp_mem_t *mem)
     dfp_buf_cstr(&b, ",\"tasks_total\":");
     dfp_buf_int(&b, run->tasks.nelts);
     dfp_buf_cstr(&b, ",\"bytes_done\":");
-    dfp_buf_int(&b, run->bytes);
+    dfp_buf_int(&b, done);
     dfp_buf_cstr(&b, ",\"bytes_total\":");
     dfp_buf_int(&b, total);
     dfp_buf_cstr(&b, "}");

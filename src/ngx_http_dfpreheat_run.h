@@ -21,6 +21,10 @@ void ngx_http_dfpreheat_run_start(ngx_http_dfpreheat_run_t *run,
 void ngx_http_dfpreheat_run_advance(ngx_http_dfpreheat_run_t *run,
     ngx_uint_t quit);
 
+/* The worker ends at once: hands the part back, without waiting for an answer,
+ * and stops. */
+void ngx_http_dfpreheat_run_leave(ngx_http_dfpreheat_run_t *run);
+
 /* Ends everything of the run that may call back. */
 void ngx_http_dfpreheat_run_stop(ngx_http_dfpreheat_run_t *run);
 

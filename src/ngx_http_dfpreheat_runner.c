@@ -140,7 +140,7 @@ ngx_http_dfpreheat_runner_done(void)
         q = ngx_queue_head(&worker->runs);
         run = ngx_queue_data(q, ngx_http_dfpreheat_run_t, queue);
 
-        ngx_http_dfpreheat_run_stop(run);
+        ngx_http_dfpreheat_run_leave(run);
         ngx_http_dfpreheat_worker_over(run);
     }
 

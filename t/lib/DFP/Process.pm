@@ -1,0 +1,212 @@
+# Processes and waiting, for tests that start servers and kill them. What was
+# started is stopped when the test ends, however it ends.
+
+package DFP::Process;
+
+use strict;
+use warnings;
+
+use Exporter qw( import );
+use IO::Socket::INET;
+use POSIX qw( _exit WNOHANG );
+use Time::HiRes qw( sleep time );
+
+our @EXPORT_OK = qw( spawn run_child send_signal gone stop forget children
+                     title wait_until free_port );
+
+use constant {
+    POLL         => 0.02,   # s
+    STOP_SECONDS => 5,      # to leave after TERM, before KILL
+    PORT_FIRST   => 20000,  # below those that the kernel hands out by itself
+    PORT_COUNT   => 12000,
+    PORT_TRIES   => 100,
+};
+
+my $owner = $$;
+my %started;                # pid => 1; the order of stopping does not matter
+
+$SIG{INT} = $SIG{TERM} = sub { exit 1 };
+
+# a write to a server that was just killed is an error like others
+$SIG{PIPE} = 'IGNORE';
+
+
+# Runs a command, its output appended to a file; its pid.
+
+sub spawn
+{
+    my ($output, @command) = @_;
+
+    return run_child(sub {
+        open STDIN, '<', '/dev/null' or _exit(1);
+        open STDOUT, '>>', $output or _exit(1);
+        open STDERR, '>&', \*STDOUT or _exit(1);
+        exec { $command[0] } @command or _exit(1);
+    });
+}
+
+
+# Runs perl code in a process of its own; its pid.
+
+sub run_child
+{
+    my $code = shift;
+
+    my $pid = fork();
+    die "fork: $!" if !defined $pid;
+
+    if ($pid) {
+        $started{$pid} = 1;
+        return $pid;
+    }
+
+    # neither the parent's handlers nor its END blocks are for the child
+
+    $SIG{INT} = $SIG{TERM} = $SIG{ALRM} = 'DEFAULT';
+    alarm 0;
+
+    my $done = eval { $code->(); 1 };
+    warn $@ if !$done;
+    _exit($done ? 0 : 1);
+}
+
+
+sub send_signal
+{
+    my ($signal, $pid) = @_;
+
+    return kill $signal, $pid;
+}
+
+
+# Whether a process has ended; an orphan that nobody has waited for yet has.
+
+sub gone
+{
+    my $pid = shift;
+
+    my $waited = waitpid $pid, WNOHANG;
+    return 1 if $waited == $pid;
+
+    my $state = (_stat($pid))[0];
+    return !defined $state || $state eq 'Z';
+}
+
+
+# Ends a process, by force where it does not listen.
+
+sub stop
+{
+    my ($pid, $signal) = @_;
+
+    # one that was stopped (STOP) takes no other signal than KILL
+
+    send_signal($signal || 'TERM', $pid);
+    send_signal('CONT', $pid);
+
+    if (!wait_until(STOP_SECONDS, sub { gone($pid) })) {
+        send_signal('KILL', $pid);
+        wait_until(STOP_SECONDS, sub { gone($pid) });
+    }
+
+    forget($pid);
+}
+
+
+# It has ended: its pid may be another process's soon.
+
+sub forget
+{
+    my $pid = shift;
+
+    delete $started{$pid};
+}
+
+
+sub children
+{
+    my $parent = shift;
+
+    opendir my $proc, '/proc' or die "/proc: $!";
+    my @pids = grep { /^\d+$/ } readdir $proc;
+    closedir $proc;
+
+    return grep {
+        my ($state, $ppid) = _stat($_);
+        defined $state && $state ne 'Z' && $ppid == $parent;
+    } @pids;
+}
+
+
+# The command line, which servers change into what they are doing.
+
+sub title
+{
+    my $pid = shift;
+
+    open my $file, '<', "/proc/$pid/cmdline" or return '';
+    local $/;
+    my $title = <$file> // '';
+    $title =~ s/\0+/ /g;
+
+    return $title;
+}
+
+
+# State and parent; the name before them may hold spaces and brackets.
+
+sub _stat
+{
+    my $pid = shift;
+
+    open my $file, '<', "/proc/$pid/stat" or return;
+    my $line = <$file> // '';
+
+    return $line =~ /\) (\S) (\d+) [^)]*\z/;
+}
+
+
+# What the code returns as soon as that is true; false when time is up.
+
+sub wait_until
+{
+    my ($seconds, $code) = @_;
+
+    my $end = time + $seconds;
+
+    while (1) {
+        my $late = time >= $end;
+        my $value = $code->();
+        return $value if $value;
+        return if $late;
+        sleep POLL;
+    }
+}
+
+
+sub free_port
+{
+    for (1 .. PORT_TRIES) {
+        my $port = PORT_FIRST + int rand PORT_COUNT;
+
+        my $socket = IO::Socket::INET->new(
+            Listen => 1, LocalAddr => '127.0.0.1', LocalPort => $port,
+            ReuseAddr => 1);
+
+        return $port if $socket;
+    }
+
+    die 'no free port was found';
+}
+
+
+END {
+    if ($$ == $owner) {
+        my $status = $?;
+
+        stop($_) for keys %started;
+        $? = $status;
+    }
+}
+
+1;

@@ -1,0 +1,615 @@
+# A private Redis with an append-only file, an origin, and an nginx with the
+# module, for tests that kill and restart them:
+#
+#     use DFP::Servers qw( story );
+#
+#     story 'what a user would see', { lease => '1s' }, sub {
+#         my $servers = shift;
+#         ...
+#     };
+#
+# A story is a subtest with servers of its own, which ends with a look into
+# nginx's error log: no line of level alert, crit or emerg, but those that
+# $servers->expects() has named. Options: workers (how many), lease,
+# main and http (more lines of the configuration), redis (more lines of its),
+# no_redis (true: it is started by the story).
+#
+# TEST_NGINX_BINARY and TEST_NGINX_LOAD_MODULES, where set, name the nginx and
+# the module.
+
+package DFP::Servers;
+
+use strict;
+use warnings;
+
+use Cwd qw( abs_path );
+use Exporter qw( import );
+use File::Basename qw( dirname );
+use File::Temp ();
+use Test::More;
+
+use DFP::Client;
+use DFP::Origin;
+use DFP::Process qw( spawn send_signal gone stop forget children title
+                     wait_until free_port );
+
+our @EXPORT_OK = qw( story );
+
+use constant {
+    START_TRIES   => 5,
+    START_SECONDS => 10,
+    DEATH_SECONDS => 5,     # for a killed process to be gone
+    STORY_SECONDS => 55,    # a story that takes longer hangs
+    LOG_TAIL      => 40,    # lines shown when a story fails
+    ADMIN_KEY     => 'the-admin-key-of-the-tests',
+    SEAL_KEY      => '0123456789abcdef' x 4,
+};
+
+my $top = abs_path(dirname(__FILE__) . '/../../..');
+my $nginx = $ENV{TEST_NGINX_BINARY} || '/usr/sbin/nginx';
+my @modules = split ' ', $ENV{TEST_NGINX_LOAD_MODULES}
+                         || "$top/build/ngx_http_dfpreheat_module.so";
+
+
+sub story
+{
+    my ($name, $options, $code) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    subtest $name => sub {
+        local $SIG{ALRM} = sub { die "the story takes too long\n" };
+        alarm STORY_SECONDS;
+
+        my $self = bless { workers => 2, lease => '2s', expected => [],
+                           %$options }, __PACKAGE__;
+
+        my $told = eval {
+            $self->_start;
+            $code->($self);
+            1;
+        };
+
+        ok($told, 'the story was told to its end') or diag($@);
+
+        $self->_stop;
+        alarm 0;
+
+        is_deeply([ $self->_severe ], [],
+                  'no alert, crit or emerg was logged, but what was expected');
+
+        if (!Test::More->builder->is_passing) {
+            diag($self->_log_tail);
+        }
+    };
+}
+
+
+sub _start
+{
+    my $self = shift;
+
+    $self->{tmp} = File::Temp->newdir('dfpreheat-test-XXXXXXXX',
+                                      TMPDIR => 1);
+    $self->{dir} = $self->{tmp}->dirname;
+
+    mkdir "$self->{dir}/$_" or die "mkdir: $!" for qw( redis temp cache );
+    $self->_write('seal.key', SEAL_KEY);
+    $self->_write('admin.key', ADMIN_KEY);
+
+    $self->{origin} = DFP::Origin->start;
+    $self->redis_start if !$self->{no_redis};
+    $self->{redis_port} //= free_port();
+    $self->nginx_start;
+}
+
+
+sub _stop
+{
+    my $self = shift;
+
+    $self->nginx_end('TERM') if $self->{nginx};
+    stop($self->{redis}) if $self->{redis};
+    $self->{origin}->stop_serving if $self->{origin};
+}
+
+
+sub _write
+{
+    my ($self, $name, $text) = @_;
+
+    my $path = "$self->{dir}/$name";
+
+    # some are secrets
+
+    my $mask = umask 077;
+    open my $file, '>', $path or die "$path: $!";
+    umask $mask;
+
+    print {$file} $text;
+    close $file or die "$path: $!";
+}
+
+
+sub _read
+{
+    my ($self, $name) = @_;
+
+    open my $file, '<', "$self->{dir}/$name" or return '';
+    local $/;
+
+    return <$file> // '';
+}
+
+
+sub origin { $_[0]{origin} }
+
+
+# Redis
+
+sub redis_start
+{
+    my $self = shift;
+
+    # the first time on any free port, then always on that one
+
+    for (1 .. START_TRIES) {
+        my $port = $self->{redis_port} // free_port();
+
+        $self->_write('redis.conf', $self->_redis_conf($port));
+
+        my $pid = spawn("$self->{dir}/redis.out", 'redis-server',
+                        "$self->{dir}/redis.conf");
+
+        my $started = wait_until(START_SECONDS, sub {
+            gone($pid) || $self->_redis_cli($port, 'info', 'server')
+                          =~ /^process_id:$pid\b/m;
+        });
+
+        if ($started && !gone($pid)) {
+            @$self{qw( redis redis_port )} = ($pid, $port);
+            return;
+        }
+
+        stop($pid);
+    }
+
+    die 'redis does not start: ' . $self->_read('redis.out');
+}
+
+
+sub _redis_conf
+{
+    my ($self, $port) = @_;
+
+    my $more = $self->{redis_conf} // '';
+
+    return <<"END";
+bind 127.0.0.1
+port $port
+dir $self->{dir}/redis
+appendonly yes
+save ""
+maxmemory-policy noeviction
+$more
+END
+}
+
+
+sub redis_kill
+{
+    my $self = shift;
+
+    my $pid = delete $self->{redis};
+
+    send_signal('KILL', $pid);
+    wait_until(DEATH_SECONDS, sub { gone($pid) }) or die 'redis lives';
+    forget($pid);
+}
+
+
+sub redis_signal
+{
+    my ($self, $signal) = @_;
+
+    send_signal($signal, $self->{redis});
+}
+
+
+# The reply of a command, as redis-cli prints it.
+
+sub redis
+{
+    my ($self, @command) = @_;
+
+    return $self->_redis_cli($self->{redis_port}, @command);
+}
+
+
+sub _redis_cli
+{
+    my ($self, $port, @command) = @_;
+
+    open my $out, '-|', 'sh', '-c', 'exec redis-cli "$@" 2>/dev/null',
+         'redis-cli', '-p', $port, @command or die "redis-cli: $!";
+    local $/;
+    my $reply = <$out> // '';
+    close $out;
+    chomp $reply;
+
+    return $reply;
+}
+
+
+# What is stored, without a request to nginx, which would settle a job whose
+# time is over.
+
+sub stored_state
+{
+    my ($self, $id) = @_;
+
+    return $self->redis('hget', "dfpreheat:job:$id", 'state');
+}
+
+
+# How many jobs were ever stored.
+
+sub stored_jobs
+{
+    my $self = shift;
+
+    return $self->redis('get', 'dfpreheat:job:next') || 0;
+}
+
+
+# nginx
+
+sub nginx_start
+{
+    my $self = shift;
+
+    for (1 .. START_TRIES) {
+        my $port = $self->{port} // free_port();
+
+        unlink "$self->{dir}/nginx.pid";
+        $self->_write('nginx.conf', $self->_nginx_conf($port));
+
+        my $pid = spawn("$self->{dir}/nginx.out", $nginx,
+                        '-e', "$self->{dir}/error.log",
+                        '-c', "$self->{dir}/nginx.conf");
+
+        # the file is written when the port is taken, and workers follow
+
+        my $started = wait_until(START_SECONDS, sub {
+            gone($pid) || $self->_read('nginx.pid') =~ /^$pid$/
+                          && children($pid) >= $self->{workers};
+        });
+
+        if ($started && !gone($pid)) {
+            @$self{qw( nginx port )} = ($pid, $port);
+            return;
+        }
+
+        stop($pid);
+        last if $self->_read('nginx.out') !~ /Address already in use/;
+    }
+
+    die 'nginx does not start: ' . $self->_read('nginx.out');
+}
+
+
+sub _nginx_conf
+{
+    my ($self, $port) = @_;
+
+    my $modules = join '', map { "load_module $_;\n" } @modules;
+    my $user = $> == 0 ? 'user root;' : '';
+    my $dir = $self->{dir};
+    my $origin = $self->{origin}->url;
+    my ($main, $http) = map { $self->{$_} // '' } qw( main http );
+
+    return <<"END";
+$modules
+$user
+daemon off;
+worker_processes $self->{workers};
+pid $dir/nginx.pid;
+error_log $dir/error.log info;
+$main
+
+events {
+    worker_connections 512;
+}
+
+http {
+    access_log off;
+    client_body_temp_path $dir/temp/body;
+    proxy_temp_path $dir/temp/proxy;
+    fastcgi_temp_path $dir/temp/fastcgi;
+    uwsgi_temp_path $dir/temp/uwsgi;
+    scgi_temp_path $dir/temp/scgi;
+
+    proxy_cache_path $dir/cache levels=1:2 keys_zone=files:4m inactive=1d
+                     use_temp_path=off;
+
+    dfpreheat_redis 127.0.0.1:$self->{redis_port};
+    dfpreheat_key $dir/seal.key;
+    dfpreheat_admin_key $dir/admin.key;
+    dfpreheat_cluster 1 name=cluster-1 engine=cache;
+    dfpreheat_lease $self->{lease};
+    $http
+
+    server {
+        listen 127.0.0.1:$port;
+
+        location /oapi/ { dfpreheat on; }
+        location /healthy { dfpreheat on; }
+        location /api/ { dfpreheat on; }
+
+        location / {
+            dfpreheat_origin $origin;
+            proxy_pass $origin;
+            proxy_cache files;
+            include $top/conf/dfpreheat_cache.conf;
+        }
+    }
+}
+END
+}
+
+
+sub nginx_signal
+{
+    my ($self, $signal) = @_;
+
+    send_signal($signal, $self->{nginx});
+}
+
+
+# Tells the master to go, and waits until it and all workers are gone.
+
+sub nginx_end
+{
+    my ($self, $signal) = @_;
+
+    my $master = delete $self->{nginx};
+    my @all = ($master, children($master));
+
+    send_signal($signal, $master);
+
+    if (!wait_until(DEATH_SECONDS, sub { !grep { !gone($_) } @all })) {
+        send_signal('KILL', $_) for @all;
+        die "nginx does not leave on $signal";
+    }
+
+    forget($master);
+}
+
+
+# No process of it has a chance to do anything any more.
+
+sub nginx_kill
+{
+    my $self = shift;
+
+    my $master = delete $self->{nginx};
+    my @workers = children($master);
+
+    send_signal('KILL', $_) for $master, @workers;
+
+    wait_until(DEATH_SECONDS, sub { !grep { !gone($_) } $master, @workers })
+        or die 'nginx lives';
+
+    forget($master);
+}
+
+
+# Reloads, and waits until the new workers are there; the pids of the old.
+
+sub nginx_reload
+{
+    my $self = shift;
+
+    my @before = $self->workers;
+
+    $self->nginx_signal('HUP');
+
+    wait_until(START_SECONDS, sub {
+        my %old = map { $_ => 1 } @before;
+        $self->{workers} == grep { !$old{$_} } $self->workers;
+    }) or die 'no new workers';
+
+    return @before;
+}
+
+
+# Those that take requests.
+
+sub workers
+{
+    my $self = shift;
+
+    return grep { title($_) =~ /worker process *$/ }
+           children($self->{nginx});
+}
+
+
+# The process that has a connection with this port at its end.
+
+sub worker_of
+{
+    my ($self, $port) = @_;
+
+    my $inode = _socket_inode($port) or return;
+
+    for my $pid (children($self->{nginx})) {
+        my @links = map { readlink($_) // '' } glob "/proc/$pid/fd/*";
+        return $pid if grep { $_ eq "socket:[$inode]" } @links;
+    }
+
+    return;
+}
+
+
+sub _socket_inode
+{
+    my $port = shift;
+
+    my $local = sprintf ':%04X', $port;
+
+    open my $file, '<', '/proc/net/tcp' or die "/proc/net/tcp: $!";
+
+    while (my $line = <$file>) {
+        my @field = split ' ', $line;
+        return $field[9] if substr($field[1], -5) eq $local;
+    }
+
+    return;
+}
+
+
+# The Open API
+
+sub client
+{
+    my $self = shift;
+
+    $self->{token} //= $self->token;
+
+    return DFP::Client->new(port => $self->{port}, token => $self->{token});
+}
+
+
+sub token
+{
+    my $self = shift;
+
+    my $admin = DFP::Client->new(port => $self->{port}, token => ADMIN_KEY);
+    my $answer = $admin->post('/api/v1/personal-access-tokens', {
+        name => 'test-' . ++$self->{tokens}, scopes => ['job'],
+        expired_at => '2037-01-01T00:00:00Z',
+    });
+
+    die "no token: $answer->{body}" if $answer->{status} != 200;
+
+    return $answer->{json}{token};
+}
+
+
+# The body of a job of files, by their paths at the origin.
+
+sub files
+{
+    my ($self, $paths, %args) = @_;
+
+    return {
+        type => 'preheat',
+        args => {
+            type => 'file',
+            urls => [ map { $self->{origin}->url . $_ } @$paths ],
+            %args,
+        },
+    };
+}
+
+
+# Posts such a job; its id.
+
+sub post_files
+{
+    my ($self, @job) = @_;
+
+    my $answer = $self->client->post('/oapi/v1/jobs', $self->files(@job));
+
+    die "no job: $answer->{body}" if $answer->{status} != 200;
+
+    return $answer->{json}{id};
+}
+
+
+sub job
+{
+    my ($self, $id) = @_;
+
+    $self->{reader} //= $self->client;
+
+    my $answer = $self->{reader}->get("/oapi/v1/jobs/$id");
+
+    die "no job $id: $answer->{body}" if $answer->{status} != 200;
+
+    return $answer->{json};
+}
+
+
+# The job as soon as it has ended, or as it is when time is up.
+
+sub ended_job
+{
+    my ($self, $id, $seconds) = @_;
+
+    my $job;
+
+    wait_until($seconds, sub {
+        $job = $self->job($id);
+        $job->{state} ne 'PENDING';
+    });
+
+    return $job;
+}
+
+
+sub lost_attempts
+{
+    my ($self, $job) = @_;
+
+    return $job->{result}{job_states}[0]{lost_attempts};
+}
+
+
+# The log
+
+# COUNT lines of level alert, crit or emerg match, and are what the story
+# itself has brought about.
+
+sub expects
+{
+    my ($self, $count, $pattern) = @_;
+
+    push @{ $self->{expected} }, [ $count, $pattern ];
+}
+
+
+sub _severe
+{
+    my $self = shift;
+
+    return if !$self->{dir};
+
+    my @lines = grep { / \[(?:alert|crit|emerg)\] / }
+                split /\n/, $self->_read('error.log');
+
+    for my $expected (@{ $self->{expected} }) {
+        my ($count, $pattern) = @$expected;
+        my $found = grep { /$pattern/ } @lines;
+
+        push @lines, "$found lines instead of $count match $pattern"
+            if $found != $count;
+
+        @lines = grep { !/$pattern/ } @lines;
+    }
+
+    return @lines;
+}
+
+
+sub _log_tail
+{
+    my $self = shift;
+
+    my @lines = split /\n/, $self->_read('error.log');
+    my $first = @lines > LOG_TAIL ? @lines - LOG_TAIL : 0;
+
+    return join "\n", 'the end of error.log:', @lines[$first .. $#lines];
+}
+
+1;
