@@ -1,9 +1,9 @@
 # make            the module for the installed nginx: $(MODULE)
 # make demo       the whole way of an image, once, with everything it needs
 # make run        the same servers in the foreground, until Ctrl-C
-# make test       all tests; one suite: make test TESTS=t/NAME.t
+# make test       all tests; one of them: make test TESTS=t/NAME.t
 # make asan       an nginx and the module under sanitizers
-# make asan-test  all tests under them
+# make asan-test  the suites under them; one: make asan-test SUITES=t/NAME.t
 # make fuzz       each fuzz target for FUZZ_SECONDS
 # make bench      the table of figures of the README
 # make install    the module and the files that users include (DESTDIR)
@@ -34,7 +34,8 @@ HEADERS = $(wildcard src/*.h)
 UNITS = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/*.c))
 FUZZERS = $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/*.c))
 
-TESTS = $(wildcard t/*.t t/runner/selftest/*.t) $(UNITS)
+SUITES = $(wildcard t/*.t)
+TESTS = $(SUITES) $(wildcard t/runner/selftest/*.t) $(UNITS)
 FUZZ_SECONDS = 20
 
 all: module
@@ -79,7 +80,8 @@ $(MODULE): FORCE $(NGINX)/objs/Makefile
 # of its own, so that the address sanitizer sees each. nginx itself hands null
 # pointers with a length of 0 to memcpy(), adds 0 to them, and on x86 stores
 # integers where they are not aligned (HTTP/2 frames): its own files are spared
-# these three checks, the module's are not.
+# these three checks, the module's are not. A module that is unloaded before
+# the process ends would have no names in a report of a leak (nodelete).
 
 NGINX_UB = -fno-sanitize=nonnull-attribute,pointer-overflow,alignment
 
@@ -97,7 +99,7 @@ $(ASAN_NGINX)/objs/Makefile: $(ASAN_NGINX)/configure config \
 	    --with-http_auth_request_module --with-http_gunzip_module \
 	    --with-http_stub_status_module --with-http_realip_module \
 	    --with-cc-opt="-O1 -g -Wshadow -DNGX_DEBUG_PALLOC=1 $(SANITIZE)" \
-	    --with-ld-opt="$(SANITIZE)" \
+	    --with-ld-opt="$(SANITIZE) -Wl,-z,nodelete" \
 	    --add-dynamic-module=$(CURDIR) > configure.log \
 	    || { tail -20 configure.log; exit 1; }
 
@@ -121,25 +123,28 @@ PROVE = TEST_NGINX_RANDOMIZE=1 prove -j2 -It/lib \
 test: module $(UNITS)
 	TEST_NGINX_LOAD_MODULES=$(CURDIR)/$(MODULE) $(PROVE) $(TESTS)
 
-# nginx and each dynamic module have a table of the same name (odr). Workers
-# may be another user's, and a report is not to be lost for that.
+# The tests of the plain C are built with the sanitizers anyway, and those of
+# the runner need no module. nginx and each of its dynamic modules have tables
+# of the same name (odr); workers may belong to another user, who reports too.
 
 REPORTS = $(CURDIR)/$(ASAN)/reports
-ASAN_OPTIONS = detect_odr_violation=0:malloc_context_size=6
-UBSAN_OPTIONS = print_stacktrace=1
 
-asan-test: asan module $(UNITS)
+asan-test: asan
 	@rm -rf $(REPORTS) && mkdir -p -m 777 $(REPORTS)
-	TEST_NGINX_BINARY=$(CURDIR)/$(ASAN_NGINX)/objs/nginx \
-	TEST_NGINX_LOAD_MODULES=$(CURDIR)/$(ASAN_MODULE) \
-	ASAN_OPTIONS=$(ASAN_OPTIONS):log_path=$(REPORTS)/asan \
-	LSAN_OPTIONS=suppressions=$(CURDIR)/tools/lsan.supp:print_suppressions=0 \
-	UBSAN_OPTIONS=$(UBSAN_OPTIONS):log_path=$(REPORTS)/ubsan \
-	    $(PROVE) $(TESTS)
-	@if ls $(REPORTS)/* >/dev/null 2>&1; then \
+	@export TEST_NGINX_BINARY=$(CURDIR)/$(ASAN_NGINX)/objs/nginx \
+	    TEST_NGINX_LOAD_MODULES=$(CURDIR)/$(ASAN_MODULE) \
+	    TEST_NGINX_TIMEOUT=10 \
+	    ASAN_OPTIONS=detect_odr_violation=0:malloc_context_size=6 \
+	    LSAN_OPTIONS=print_suppressions=0:suppressions=$(CURDIR)/tools/lsan.supp \
+	    UBSAN_OPTIONS=print_stacktrace=1 \
+	    && ASAN_OPTIONS+=:log_path=$(REPORTS)/asan \
+	    && UBSAN_OPTIONS+=:log_path=$(REPORTS)/ubsan \
+	    && $(PROVE) $(SUITES); status=$$?; \
+	if [ -n "$$(ls $(REPORTS))" ]; then \
 	    cat $(REPORTS)/*; \
-	    echo "asan-test: the sanitizers have found something"; exit 1; \
-	fi
+	    echo "asan-test: the sanitizers have found something"; \
+	    status=1; \
+	fi; exit $$status
 
 $(BUILD)/obj/%.o: src/%.c $(HEADERS) | deps
 	@mkdir -p $(@D)

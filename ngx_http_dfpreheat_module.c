@@ -136,6 +136,18 @@ static ngx_command_t  ngx_http_dfpreheat_commands[] = {
 };
 
 
+static ngx_http_variable_t  ngx_http_dfpreheat_variables[] = {
+
+    { ngx_string("dfpreheat_refresh"), NULL,
+      ngx_http_dfpreheat_call_refresh, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("dfpreheat_cache_key"), NULL,
+      ngx_http_dfpreheat_cache_key, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+      ngx_http_null_variable
+};
+
+
 static ngx_http_module_t  ngx_http_dfpreheat_module_ctx = {
     ngx_http_dfpreheat_preconfiguration,   /* preconfiguration */
     ngx_http_dfpreheat_postconfiguration,  /* postconfiguration */
@@ -298,11 +310,18 @@ ngx_http_dfpreheat_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 static ngx_int_t
 ngx_http_dfpreheat_preconfiguration(ngx_conf_t *cf)
 {
-    if (ngx_http_dfpreheat_call_variables(cf) != NGX_OK) {
-        return NGX_ERROR;
+    ngx_http_variable_t  *var, *v;
+
+    for (v = ngx_http_dfpreheat_variables; v->name.len; v++) {
+        var = ngx_http_add_variable(cf, &v->name, v->flags);
+        if (var == NULL) {
+            return NGX_ERROR;
+        }
+
+        var->get_handler = v->get_handler;
     }
 
-    return ngx_http_dfpreheat_cache_variables(cf);
+    return NGX_OK;
 }
 
 

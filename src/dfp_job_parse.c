@@ -65,25 +65,19 @@ int
 dfp_job_parse(dfp_mem_t *mem, dfp_str_t body, int64_t max_timeout,
     dfp_job_t *job, dfp_err_t *err)
 {
-    int          rc;
-    json_t      *root;
-    dfp_json_t   in;
+    int         rc;
+    dfp_json_t  in;
 
     memset(job, 0, sizeof(dfp_job_t));
 
-    rc = dfp_json_load(body, "the body", &root, err);
+    rc = dfp_json_open(&in, mem, body, "the body", "", err);
     if (rc != DFP_OK) {
         return rc;
     }
 
-    in.mem = mem;
-    in.err = err;
-    in.object = root;
-    in.prefix = "";
-
     rc = dfp_job_parse_body(&in, max_timeout, job);
 
-    json_decref(root);
+    dfp_json_close(&in);
 
     return rc;
 }
@@ -93,27 +87,21 @@ int
 dfp_job_parse_args(dfp_mem_t *mem, dfp_str_t args, dfp_job_t *job,
     dfp_err_t *err)
 {
-    int          rc;
-    json_t      *root;
-    dfp_json_t   in;
+    int         rc;
+    dfp_json_t  in;
 
     memset(job, 0, sizeof(dfp_job_t));
 
-    rc = dfp_json_load(args, "args", &root, err);
+    rc = dfp_json_open(&in, mem, args, "args", "args.", err);
     if (rc != DFP_OK) {
         return rc;
     }
-
-    in.mem = mem;
-    in.err = err;
-    in.object = root;
-    in.prefix = "args.";
 
     /* the limit was applied when the job came in, and may have changed */
 
     rc = dfp_job_parse_fields(&in, INT64_MAX, job);
 
-    json_decref(root);
+    dfp_json_close(&in);
 
     return rc;
 }

@@ -20,10 +20,15 @@ static void dfp_json_join(const dfp_json_name_t *names, char *list,
 
 
 int
-dfp_json_load(dfp_str_t text, const char *what, json_t **root, dfp_err_t *err)
+dfp_json_open(dfp_json_t *in, dfp_mem_t *mem, dfp_str_t text,
+    const char *what, const char *prefix, dfp_err_t *err)
 {
     int           rc;
     json_error_t  error;
+
+    in->mem = mem;
+    in->err = err;
+    in->prefix = prefix;
 
     rc = dfp_json_bounded(text, what, err);
     if (rc != DFP_OK) {
@@ -32,21 +37,28 @@ dfp_json_load(dfp_str_t text, const char *what, json_t **root, dfp_err_t *err)
 
     /* NUL is let in, so that the field that has it can be named */
 
-    *root = json_loadb(text.len ? text.data : "", text.len,
-                       JSON_DECODE_ANY|JSON_ALLOW_NUL, &error);
+    in->root = json_loadb(text.len ? text.data : "", text.len,
+                          JSON_DECODE_ANY|JSON_ALLOW_NUL, &error);
+    in->object = in->root;
 
-    if (*root == NULL) {
+    if (in->root == NULL) {
         return dfp_json_broken(&error, what, err);
     }
 
-    if (!json_is_object(*root)) {
-        json_decref(*root);
-        *root = NULL;
+    if (!json_is_object(in->root)) {
+        dfp_json_close(in);
 
         return dfp_invalid(err, "%s must be a JSON object", what);
     }
 
     return DFP_OK;
+}
+
+
+void
+dfp_json_close(dfp_json_t *in)
+{
+    json_decref(in->root);
 }
 
 

@@ -23,7 +23,8 @@
 typedef struct {
     dfp_mem_t     *mem;
     dfp_err_t     *err;
-    const json_t  *object;     /* fields are looked up here */
+    json_t        *root;       /* what was parsed */
+    const json_t  *object;     /* fields are looked up here: root, or in it */
     const char    *prefix;     /* and are called by this name: "args.", "" */
 } dfp_json_t;
 
@@ -43,11 +44,14 @@ typedef struct {
 
 
 /*
- * *ROOT is an object, which the caller must json_decref(). Of double keys the
- * last wins. WHAT is how errors call the text: "the body".
+ * Parses TEXT, which must be one JSON object; fields are then looked up in that.
+ * Of double keys the last wins. WHAT is how errors call the text ("the body"),
+ * PREFIX how they call its fields. After DFP_OK, and only then, the caller must
+ * dfp_json_close() it.
  */
-int dfp_json_load(dfp_str_t text, const char *what, json_t **root,
-    dfp_err_t *err);
+int dfp_json_open(dfp_json_t *in, dfp_mem_t *mem, dfp_str_t text,
+    const char *what, const char *prefix, dfp_err_t *err);
+void dfp_json_close(dfp_json_t *in);
 
 /* All of these return DFP_OK, DFP_INVALID or DFP_ERROR; where the field is not
  * there, that is DFP_OK. */

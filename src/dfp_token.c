@@ -44,25 +44,19 @@ int
 dfp_token_parse(dfp_mem_t *mem, dfp_str_t body, int64_t now,
     dfp_token_t *token, dfp_err_t *err)
 {
-    int          rc;
-    json_t      *root;
-    dfp_json_t   in;
+    int         rc;
+    dfp_json_t  in;
 
     memset(token, 0, sizeof(dfp_token_t));
 
-    rc = dfp_json_load(body, "the body", &root, err);
+    rc = dfp_json_open(&in, mem, body, "the body", "", err);
     if (rc != DFP_OK) {
         return rc;
     }
 
-    in.mem = mem;
-    in.err = err;
-    in.object = root;
-    in.prefix = "";
-
     rc = dfp_token_parse_fields(&in, now, token);
 
-    json_decref(root);
+    dfp_json_close(&in);
 
     return rc;
 }

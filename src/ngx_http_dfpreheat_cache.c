@@ -8,8 +8,6 @@ static ngx_uint_t ngx_http_dfpreheat_cache_node(
     ngx_http_dfpreheat_entry_t *entry);
 static ngx_http_file_cache_node_t *ngx_http_dfpreheat_cache_lookup(
     ngx_http_file_cache_t *cache, u_char *key);
-static ngx_int_t ngx_http_dfpreheat_cache_key(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data);
 
 
 ngx_int_t
@@ -224,7 +222,7 @@ ngx_http_dfpreheat_cache_lookup(ngx_http_file_cache_t *cache, u_char *key)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_dfpreheat_cache_key(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
@@ -267,24 +265,6 @@ ngx_http_dfpreheat_cache_key(ngx_http_request_t *r,
     v->valid = 1;
     v->no_cacheable = 1;
     v->not_found = 0;
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_dfpreheat_cache_variables(ngx_conf_t *cf)
-{
-    ngx_http_variable_t  *var;
-
-    static ngx_str_t  name = ngx_string("dfpreheat_cache_key");
-
-    var = ngx_http_add_variable(cf, &name, NGX_HTTP_VAR_NOCACHEABLE);
-    if (var == NULL) {
-        return NGX_ERROR;
-    }
-
-    var->get_handler = ngx_http_dfpreheat_cache_key;
 
     return NGX_OK;
 }

@@ -35,7 +35,8 @@ ngx_uint_t ngx_http_dfpreheat_cache_holds(ngx_http_dfpreheat_entry_t *entry,
 /* $dfpreheat_cache_key, for proxy_cache_key: the origin of the location, the
  * URI, and the query without containerd's "ns" parameter; so that what was
  * warmed and what is pulled meet in one place. */
-ngx_int_t ngx_http_dfpreheat_cache_variables(ngx_conf_t *cf);
+ngx_int_t ngx_http_dfpreheat_cache_key(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
 
 
 #endif /* NGX_HTTP_DFPREHEAT_CACHE_H */

@@ -13,8 +13,6 @@ static void ngx_http_dfpreheat_call_closed(void *data);
 static void ngx_http_dfpreheat_call_over(ngx_event_t *ev);
 static void ngx_http_dfpreheat_call_timeout(ngx_event_t *ev);
 static ngx_int_t ngx_http_dfpreheat_call_preaccess(ngx_http_request_t *r);
-static ngx_int_t ngx_http_dfpreheat_call_refresh(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data);
 
 
 ngx_int_t
@@ -345,10 +343,7 @@ ngx_http_dfpreheat_call_preaccess(ngx_http_request_t *r)
 }
 
 
-/* $dfpreheat_refresh: "1" in a call that must not be answered from the cache,
- * for proxy_cache_bypass. */
-
-static ngx_int_t
+ngx_int_t
 ngx_http_dfpreheat_call_refresh(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
@@ -369,24 +364,6 @@ ngx_http_dfpreheat_call_refresh(ngx_http_request_t *r,
     v->valid = 1;
     v->no_cacheable = 1;
     v->not_found = 0;
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_dfpreheat_call_variables(ngx_conf_t *cf)
-{
-    ngx_http_variable_t  *var;
-
-    static ngx_str_t  name = ngx_string("dfpreheat_refresh");
-
-    var = ngx_http_add_variable(cf, &name, NGX_HTTP_VAR_NOCACHEABLE);
-    if (var == NULL) {
-        return NGX_ERROR;
-    }
-
-    var->get_handler = ngx_http_dfpreheat_call_refresh;
 
     return NGX_OK;
 }

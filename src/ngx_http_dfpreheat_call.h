@@ -96,8 +96,12 @@ void ngx_http_dfpreheat_call_fail(ngx_http_dfpreheat_call_t *call,
 
 void ngx_http_dfpreheat_answer_init(void);
 
-/* Installs the filter, the phase handler and $dfpreheat_refresh. */
-ngx_int_t ngx_http_dfpreheat_call_variables(ngx_conf_t *cf);
+/* $dfpreheat_refresh, for proxy_cache_bypass: "1" in a call that must not be
+ * answered from the cache, else not found. */
+ngx_int_t ngx_http_dfpreheat_call_refresh(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+
+/* Installs the filter and the phase handler. */
 ngx_int_t ngx_http_dfpreheat_call_init(ngx_conf_t *cf);
 
 

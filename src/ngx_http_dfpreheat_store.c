@@ -18,19 +18,29 @@ static ngx_int_t ngx_http_dfpreheat_store_start(
     ngx_http_dfpreheat_store_t *store, ngx_http_dfpreheat_op_t *op,
     ngx_http_dfpreheat_script_e script, ngx_str_t *argv, ngx_uint_t argc,
     ngx_msec_t timeout, ngx_uint_t once);
+static ngx_int_t ngx_http_dfpreheat_store_script(
+    ngx_http_dfpreheat_store_t *store, ngx_http_dfpreheat_op_t *op,
+    ngx_http_dfpreheat_script_e script, ngx_http_dfpreheat_args_t *args,
+    void *out);
 static void ngx_http_dfpreheat_store_reply(void *data, redisReply *reply);
 
 
-static const char  *ngx_http_dfpreheat_scripts[] = {
-    ngx_http_dfpreheat_lua_create,
-    ngx_http_dfpreheat_lua_look,
-    ngx_http_dfpreheat_lua_report,
-    ngx_http_dfpreheat_lua_finish,
-    ngx_http_dfpreheat_lua_back,
-    ngx_http_dfpreheat_lua_settle,
-    ngx_http_dfpreheat_lua_token_create,
-    ngx_http_dfpreheat_lua_token_find,
-    ngx_http_dfpreheat_lua_instance
+/* In the order of ngx_http_dfpreheat_script_e; the last is no script. */
+
+static const struct {
+    const char  *text;
+    ngx_int_t  (*parse)(ngx_http_dfpreheat_op_t *op, redisReply *reply);
+} ngx_http_dfpreheat_scripts[] = {
+    { ngx_http_dfpreheat_lua_create, ngx_http_dfpreheat_parse_created },
+    { ngx_http_dfpreheat_lua_look, ngx_http_dfpreheat_parse_claim },
+    { ngx_http_dfpreheat_lua_report, ngx_http_dfpreheat_parse_one },
+    { ngx_http_dfpreheat_lua_finish, ngx_http_dfpreheat_parse_one },
+    { ngx_http_dfpreheat_lua_back, ngx_http_dfpreheat_parse_one },
+    { ngx_http_dfpreheat_lua_settle, ngx_http_dfpreheat_parse_one },
+    { ngx_http_dfpreheat_lua_token_create, ngx_http_dfpreheat_parse_new_token },
+    { ngx_http_dfpreheat_lua_token_find, ngx_http_dfpreheat_parse_token },
+    { ngx_http_dfpreheat_lua_instance, ngx_http_dfpreheat_parse_one },
+    { NULL, ngx_http_dfpreheat_parse_job }
 };
 
 
@@ -46,7 +56,7 @@ ngx_http_dfpreheat_store_init(ngx_http_dfpreheat_store_t *store,
     common = sizeof(ngx_http_dfpreheat_lua_common) - 1;
 
     for (i = 0; i < NGX_HTTP_DFPREHEAT_SCRIPTS; i++) {
-        len = ngx_strlen(ngx_http_dfpreheat_scripts[i]);
+        len = ngx_strlen(ngx_http_dfpreheat_scripts[i].text);
 
         text.len = common + len;
         text.data = ngx_pnalloc(cycle->pool, text.len);
@@ -55,7 +65,7 @@ ngx_http_dfpreheat_store_init(ngx_http_dfpreheat_store_t *store,
         }
 
         ngx_memcpy(text.data, ngx_http_dfpreheat_lua_common, common);
-        ngx_memcpy(text.data + common, ngx_http_dfpreheat_scripts[i], len);
+        ngx_memcpy(text.data + common, ngx_http_dfpreheat_scripts[i].text, len);
 
         ngx_http_dfpreheat_redis_script(&store->scripts[i], &text);
     }
@@ -162,7 +172,6 @@ ngx_http_dfpreheat_store_create(ngx_http_dfpreheat_store_t *store,
         *arg++ = job->parts[i].task_uuid;
     }
 
-    op->parse = ngx_http_dfpreheat_parse_created;
     op->out = job;
 
     return ngx_http_dfpreheat_store_start(store, op,
@@ -190,7 +199,6 @@ ngx_http_dfpreheat_store_get(ngx_http_dfpreheat_store_t *store,
     argv[1].data = p;
     argv[1].len = ngx_sprintf(p, "%Vjob:%L", prefix, job->id) - p;
 
-    op->parse = ngx_http_dfpreheat_parse_job;
     op->out = job;
 
     return ngx_http_dfpreheat_store_start(store, op,
@@ -208,12 +216,8 @@ ngx_http_dfpreheat_store_settle(ngx_http_dfpreheat_store_t *store,
     ngx_http_dfpreheat_args_init(&args, store, NULL);
     ngx_http_dfpreheat_args_number(&args, id);
 
-    op->parse = ngx_http_dfpreheat_parse_one;
-
-    return ngx_http_dfpreheat_store_start(store, op,
-                                          NGX_HTTP_DFPREHEAT_SETTLE,
-                                          args.argv, args.n,
-                                          NGX_HTTP_DFPREHEAT_REDIS_WAIT, 0);
+    return ngx_http_dfpreheat_store_script(store, op, NGX_HTTP_DFPREHEAT_SETTLE,
+                                           &args, NULL);
 }
 
 
@@ -231,7 +235,6 @@ ngx_http_dfpreheat_store_look(ngx_http_dfpreheat_store_t *store,
     ngx_http_dfpreheat_args_number(&args, want);
     ngx_http_dfpreheat_args_text(&args, &store->conf->instance.queue);
 
-    op->parse = ngx_http_dfpreheat_parse_claim;
     op->out = claim;
 
     return ngx_http_dfpreheat_store_start(store, op, NGX_HTTP_DFPREHEAT_LOOK,
@@ -251,11 +254,8 @@ ngx_http_dfpreheat_store_report(ngx_http_dfpreheat_store_t *store,
     ngx_http_dfpreheat_args_number(&args, store->conf->lease);
     ngx_http_dfpreheat_args_text(&args, progress);
 
-    op->parse = ngx_http_dfpreheat_parse_one;
-
-    return ngx_http_dfpreheat_store_start(store, op, NGX_HTTP_DFPREHEAT_REPORT,
-                                          args.argv, args.n,
-                                          NGX_HTTP_DFPREHEAT_REDIS_WAIT, 0);
+    return ngx_http_dfpreheat_store_script(store, op, NGX_HTTP_DFPREHEAT_REPORT,
+                                           &args, NULL);
 }
 
 
@@ -280,8 +280,6 @@ ngx_http_dfpreheat_store_finish(ngx_http_dfpreheat_store_t *store,
     ngx_http_dfpreheat_args_text(&args, results);
     ngx_http_dfpreheat_args_text(&args, progress);
 
-    op->parse = ngx_http_dfpreheat_parse_one;
-
     return ngx_http_dfpreheat_store_start(store, op, NGX_HTTP_DFPREHEAT_FINISH,
                                           args.argv, args.n,
                                           NGX_HTTP_DFPREHEAT_FINISH_WAIT, 0);
@@ -296,11 +294,8 @@ ngx_http_dfpreheat_store_back(ngx_http_dfpreheat_store_t *store,
 
     ngx_http_dfpreheat_args_init(&args, store, claim);
 
-    op->parse = ngx_http_dfpreheat_parse_one;
-
-    return ngx_http_dfpreheat_store_start(store, op, NGX_HTTP_DFPREHEAT_BACK,
-                                          args.argv, args.n,
-                                          NGX_HTTP_DFPREHEAT_REDIS_WAIT, 0);
+    return ngx_http_dfpreheat_store_script(store, op, NGX_HTTP_DFPREHEAT_BACK,
+                                           &args, NULL);
 }
 
 
@@ -323,13 +318,8 @@ ngx_http_dfpreheat_store_token_create(ngx_http_dfpreheat_store_t *store,
     ngx_http_dfpreheat_args_number(&args, request->expired_at);
     ngx_http_dfpreheat_args_number(&args, request->user_id);
 
-    op->parse = ngx_http_dfpreheat_parse_new_token;
-    op->out = token;
-
-    return ngx_http_dfpreheat_store_start(store, op,
-                                          NGX_HTTP_DFPREHEAT_TOKEN_CREATE,
-                                          args.argv, args.n,
-                                          NGX_HTTP_DFPREHEAT_REDIS_WAIT, 0);
+    return ngx_http_dfpreheat_store_script(store, op, NGX_HTTP_DFPREHEAT_TOKEN_CREATE,
+                                           &args, token);
 }
 
 
@@ -343,13 +333,8 @@ ngx_http_dfpreheat_store_token_find(ngx_http_dfpreheat_store_t *store,
     ngx_http_dfpreheat_args_init(&args, store, NULL);
     ngx_http_dfpreheat_args_text(&args, hash);
 
-    op->parse = ngx_http_dfpreheat_parse_token;
-    op->out = token;
-
-    return ngx_http_dfpreheat_store_start(store, op,
-                                          NGX_HTTP_DFPREHEAT_TOKEN_FIND,
-                                          args.argv, args.n,
-                                          NGX_HTTP_DFPREHEAT_REDIS_WAIT, 0);
+    return ngx_http_dfpreheat_store_script(store, op, NGX_HTTP_DFPREHEAT_TOKEN_FIND,
+                                           &args, token);
 }
 
 
@@ -366,12 +351,25 @@ ngx_http_dfpreheat_store_instance(ngx_http_dfpreheat_store_t *store,
     ngx_http_dfpreheat_args_text(&args, clusters);
     ngx_http_dfpreheat_args_number(&args, 2 * (int64_t) store->conf->lease);
 
-    op->parse = ngx_http_dfpreheat_parse_one;
-
     return ngx_http_dfpreheat_store_start(store, op,
                                           NGX_HTTP_DFPREHEAT_INSTANCE,
                                           args.argv, args.n,
                                           store->conf->lease, 1);
+}
+
+
+/* What most of them have in common. */
+
+static ngx_int_t
+ngx_http_dfpreheat_store_script(ngx_http_dfpreheat_store_t *store,
+    ngx_http_dfpreheat_op_t *op, ngx_http_dfpreheat_script_e script,
+    ngx_http_dfpreheat_args_t *args, void *out)
+{
+    op->out = out;
+
+    return ngx_http_dfpreheat_store_start(store, op, script, args->argv,
+                                          args->n,
+                                          NGX_HTTP_DFPREHEAT_REDIS_WAIT, 0);
 }
 
 
@@ -380,6 +378,8 @@ ngx_http_dfpreheat_store_start(ngx_http_dfpreheat_store_t *store,
     ngx_http_dfpreheat_op_t *op, ngx_http_dfpreheat_script_e script,
     ngx_str_t *argv, ngx_uint_t argc, ngx_msec_t timeout, ngx_uint_t once)
 {
+    op->parse = ngx_http_dfpreheat_scripts[script].parse;
+
     op->cmd = ngx_http_dfpreheat_redis_send(&store->redis,
                   script == NGX_HTTP_DFPREHEAT_SCRIPTS
                       ? NULL : &store->scripts[script],

@@ -235,7 +235,7 @@ sub _redis_cli
     local $/;
     my $reply = <$out> // '';
     close $out;
-    chomp $reply;
+    $reply =~ s{\n\z}{};
 
     return $reply;
 }
