@@ -2,7 +2,6 @@
  * A growing byte buffer, and JSON printed into it.
  */
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -20,6 +19,7 @@
 static int dfp_buf_reserve(dfp_buf_t *b, size_t len);
 static size_t dfp_utf8_len(const unsigned char *p, size_t len);
 static void dfp_buf_json_escape(dfp_buf_t *b, unsigned char ch);
+static void dfp_buf_digits(char *p, int number, int n);
 
 
 void
@@ -120,11 +120,24 @@ dfp_buf_cstr(dfp_buf_t *b, const char *s)
 void
 dfp_buf_int(dfp_buf_t *b, int64_t n)
 {
-    int   len;
-    char  text[sizeof("-9223372036854775808")];
+    char       text[sizeof("-9223372036854775808")], *p;
+    uint64_t   u;
 
-    len = snprintf(text, sizeof(text), "%" PRId64, n);
-    dfp_buf_append(b, text, len);
+    /* by hand, as the time: a job has many numbers, and printf is slow */
+
+    u = (n < 0) ? 0 - (uint64_t) n : (uint64_t) n;
+    p = text + sizeof(text);
+
+    do {
+        *--p = '0' + u % 10;
+        u /= 10;
+    } while (u);
+
+    if (n < 0) {
+        *--p = '-';
+    }
+
+    dfp_buf_append(b, p, text + sizeof(text) - p);
 }
 
 
@@ -228,7 +241,7 @@ dfp_buf_json(dfp_buf_t *b, dfp_str_t s)
 
     while (p < last) {
 
-        n = dfp_utf8_len(p, last - p);
+        n = (*p < 0x80) ? 1 : dfp_utf8_len(p, last - p);
 
         if (n && *p >= 0x20 && *p != '"' && *p != '\\') {
             p += n;
@@ -259,8 +272,7 @@ dfp_buf_json(dfp_buf_t *b, dfp_str_t s)
 void
 dfp_buf_time(dfp_buf_t *b, int64_t ms)
 {
-    int        len;
-    char       text[sizeof("1970-01-01T00:00:00.000Z")];
+    char       text[] = "1970-01-01T00:00:00.000Z";
     time_t     sec;
     struct tm  tm;
 
@@ -275,11 +287,25 @@ dfp_buf_time(dfp_buf_t *b, int64_t ms)
     sec = ms / 1000;
     (void) gmtime_r(&sec, &tm);
 
-    len = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-    dfp_buf_append(b, text, len);
+    dfp_buf_digits(text, tm.tm_year + 1900, 4);
+    dfp_buf_digits(text + 5, tm.tm_mon + 1, 2);
+    dfp_buf_digits(text + 8, tm.tm_mday, 2);
+    dfp_buf_digits(text + 11, tm.tm_hour, 2);
+    dfp_buf_digits(text + 14, tm.tm_min, 2);
+    dfp_buf_digits(text + 17, tm.tm_sec, 2);
+    dfp_buf_digits(text + 20, ms % 1000, 3);
 
-    (void) snprintf(text, sizeof(text), ".%03dZ", (int) (ms % 1000));
-    dfp_buf_cstr(b, text);
+    dfp_buf_append(b, text, sizeof(text) - 1);
+}
+
+
+static void
+dfp_buf_digits(char *p, int number, int n)
+{
+    while (n--) {
+        p[n] = '0' + number % 10;
+        number /= 10;
+    }
 }
 
 

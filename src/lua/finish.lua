@@ -1,16 +1,9 @@
 -- id, part, run, state, error, results, progress
 -- -> 1; or 0: this run is not the part's any more
 local id, part = ARGV[2], ARGV[3]
-local k = job_key(id)
 
-if redis.call('HGET', k, 'n:' .. part) ~= ARGV[4] then
+if call('HGET', job_key(id), 'n:' .. part) ~= ARGV[4] then
   return 0
 end
 
-if not finish(id, part, ARGV[5], ARGV[6], ARGV[7]) then
-  return 0
-end
-
-redis.call('HSET', k, 'g:' .. part, ARGV[8])
-
-return 1
+return finish(id, part, ARGV[5], ARGV[6], ARGV[7], ARGV[8]) and 1 or 0

@@ -1,8 +1,8 @@
 -- id, name, address, clusters, ttl: this instance is alive
 local k = P .. 'instance:' .. ARGV[2]
 
-redis.call('HSET', k, 'name', ARGV[3], 'address', ARGV[4],
+call('HSET', k, 'name', ARGV[3], 'address', ARGV[4],
            'clusters', ARGV[5], 'seen', now)
-redis.call('PEXPIRE', k, ARGV[6])
+call('PEXPIRE', k, ARGV[6])
 
 return 1

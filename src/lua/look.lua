@@ -6,19 +6,19 @@
 local lease = tonumber(ARGV[2])
 local allowed = tonumber(ARGV[3])
 
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. 'deadlines', '-inf', now,
+for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'deadlines', '-inf', now,
                                'LIMIT', 0, ARGV[4])) do
   overdue(id)
 end
 
 local function died(queue, member)
   local id, part = member:match('^(%d+):(%d+)$')
-  local deaths = redis.call('HINCRBY', job_key(id), 'd:' .. part, 1)
+  local deaths = call('HINCRBY', job_key(id), 'd:' .. part, 1)
 
-  redis.call('ZREM', P .. 'lease:' .. queue, member)
+  call('ZREM', P .. 'lease:' .. queue, member)
 
   if deaths < allowed then
-    redis.call('ZADD', P .. 'ready:' .. queue, now, member)
+    call('ZADD', P .. 'ready:' .. queue, now, member)
     return
   end
 
@@ -27,25 +27,25 @@ local function died(queue, member)
 end
 
 local function claim(queue)
-  local member = redis.call('ZRANGEBYSCORE', P .. 'ready:' .. queue, '-inf',
+  local member = call('ZRANGEBYSCORE', P .. 'ready:' .. queue, '-inf',
                             now, 'LIMIT', 0, 1)[1]
   if not member then
     return
   end
 
-  redis.call('ZREM', P .. 'ready:' .. queue, member)
+  call('ZREM', P .. 'ready:' .. queue, member)
 
   local id, part = member:match('^(%d+):(%d+)$')
   local k = job_key(id)
 
-  if redis.call('HGET', k, 's:' .. part) ~= 'PENDING' then
+  if call('HGET', k, 's:' .. part) ~= 'PENDING' then
     return
   end
 
-  redis.call('ZADD', P .. 'lease:' .. queue, now + lease, member)
+  call('ZADD', P .. 'lease:' .. queue, now + lease, member)
 
-  local run = redis.call('HINCRBY', k, 'n:' .. part, 1)
-  local job = redis.call('HMGET', k, 'c:' .. part, 'deadline', 'uuid', 'args',
+  local run = call('HINCRBY', k, 'n:' .. part, 1)
+  local job = call('HMGET', k, 'c:' .. part, 'deadline', 'uuid', 'args',
                          'sealed')
 
   return {id, part, run, job[1], job[2] - now, job[3], job[4], job[5] or ''}
@@ -55,7 +55,7 @@ local reply = {-1}
 local next_at
 
 for i = 6, #ARGV do
-  for _, member in ipairs(redis.call('ZRANGEBYSCORE', P .. 'lease:' .. ARGV[i],
+  for _, member in ipairs(call('ZRANGEBYSCORE', P .. 'lease:' .. ARGV[i],
                                      '-inf', now, 'LIMIT', 0, 100)) do
     died(ARGV[i], member)
   end
@@ -66,14 +66,14 @@ for i = 6, #ARGV do
     end
   end
 
-  local first = redis.call('ZRANGE', P .. 'lease:' .. ARGV[i], 0, 0,
+  local first = call('ZRANGE', P .. 'lease:' .. ARGV[i], 0, 0,
                            'WITHSCORES')[2]
   if first and (not next_at or tonumber(first) < next_at) then
     next_at = tonumber(first)
   end
 end
 
-local first = redis.call('ZRANGE', P .. 'deadlines', 0, 0, 'WITHSCORES')[2]
+local first = call('ZRANGE', P .. 'deadlines', 0, 0, 'WITHSCORES')[2]
 
 if first and (not next_at or tonumber(first) < next_at) then
   next_at = tonumber(first)

@@ -2,15 +2,15 @@
 -- -> 1; or 0: this run is not the part's any more
 local id, part = ARGV[2], ARGV[3]
 local k = job_key(id)
-local job = redis.call('HMGET', k, 's:' .. part, 'n:' .. part, 'q:' .. part)
+local job = call('HMGET', k, 's:' .. part, 'n:' .. part, 'q:' .. part)
 
 if job[1] ~= 'PENDING' or job[2] ~= ARGV[4] then
   return 0
 end
 
-redis.call('ZREM', P .. 'ready:' .. job[3], id .. ':' .. part)
-redis.call('ZADD', P .. 'lease:' .. job[3], now + tonumber(ARGV[5]),
+call('ZREM', P .. 'ready:' .. job[3], id .. ':' .. part)
+call('ZADD', P .. 'lease:' .. job[3], now + tonumber(ARGV[5]),
            id .. ':' .. part)
-redis.call('HSET', k, 'g:' .. part, ARGV[6], 'updated', now)
+call('HSET', k, 'g:' .. part, ARGV[6], 'updated', now)
 
 return 1

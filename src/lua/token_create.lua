@@ -1,9 +1,9 @@
 -- hash, name, bio, scopes, expired_at, user_id
 -- -> {id, created}; or {} when the name is taken
-local owner = redis.call('HGET', P .. 'token:names', ARGV[3])
+local owner = call('HGET', P .. 'token:names', ARGV[3])
 
 if owner then
-  local token = redis.call('HMGET', P .. 'token:' .. owner, 'hash', 'created')
+  local token = call('HMGET', P .. 'token:' .. owner, 'hash', 'created')
 
   -- the same request once more, after a lost reply
   if token[1] == ARGV[2] then
@@ -13,11 +13,11 @@ if owner then
   return {}
 end
 
-local id = redis.call('INCR', P .. 'token:next')
+local id = call('INCR', P .. 'token:next')
 
-redis.call('HSET', P .. 'token:names', ARGV[3], id)
-redis.call('SET', P .. 'token:hash:' .. ARGV[2], id)
-redis.call('HSET', P .. 'token:' .. id, 'hash', ARGV[2], 'name', ARGV[3],
+call('HSET', P .. 'token:names', ARGV[3], id)
+call('SET', P .. 'token:hash:' .. ARGV[2], id)
+call('HSET', P .. 'token:' .. id, 'hash', ARGV[2], 'name', ARGV[3],
            'bio', ARGV[4], 'scopes', ARGV[5], 'expired_at', ARGV[6],
            'user_id', ARGV[7], 'state', 'active', 'created', now)
 

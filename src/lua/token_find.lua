@@ -1,11 +1,11 @@
 -- hash -> {id, scopes, state, expired_at, user_id, now}; or {}
-local id = redis.call('GET', P .. 'token:hash:' .. ARGV[2])
+local id = call('GET', P .. 'token:hash:' .. ARGV[2])
 
 if not id then
   return {}
 end
 
-local token = redis.call('HMGET', P .. 'token:' .. id, 'scopes', 'state',
+local token = call('HMGET', P .. 'token:' .. id, 'scopes', 'state',
                          'expired_at', 'user_id')
 
 return {id, token[1], token[2], token[3], token[4], now}
