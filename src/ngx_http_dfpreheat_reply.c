@@ -2,13 +2,20 @@
 
 
 static ngx_int_t ngx_http_dfpreheat_parse_field(ngx_http_dfpreheat_op_t *op,
-    redisReply *name, redisReply *value);
+    const char *name, redisReply *value);
 static ngx_int_t ngx_http_dfpreheat_parse_part_field(
-    ngx_http_dfpreheat_op_t *op, redisReply *name, redisReply *value);
+    ngx_http_dfpreheat_op_t *op, const char *name, redisReply *value);
 static ngx_int_t ngx_http_dfpreheat_parse_text(ngx_http_dfpreheat_op_t *op,
     redisReply *reply, ngx_str_t *text);
 static ngx_int_t ngx_http_dfpreheat_parse_number(redisReply *reply,
     int64_t *number);
+
+
+const char  *ngx_http_dfpreheat_job_fields[NGX_HTTP_DFPREHEAT_JOB_FIELDS] = {
+    "parts", "uuid", "state", "type", "bio", "args", "created", "updated",
+    "deadline", "timeout", "user_id", "c:1", "d:1", "t:1", "s:1", "g:1",
+    "r:1", "e:1"
+};
 
 
 ngx_int_t
@@ -159,8 +166,59 @@ ngx_http_dfpreheat_parse_token(ngx_http_dfpreheat_op_t *op,
 }
 
 
+/* Replies of HMGET name nothing: the order is the order of the fields. */
+
 ngx_int_t
-ngx_http_dfpreheat_parse_job(ngx_http_dfpreheat_op_t *op,
+ngx_http_dfpreheat_parse_job(ngx_http_dfpreheat_op_t *op, redisReply *reply)
+{
+    size_t                     i;
+    int64_t                    parts;
+    ngx_http_dfpreheat_job_t  *job = op->out;
+
+    if (reply->type != REDIS_REPLY_ARRAY
+        || reply->elements != NGX_HTTP_DFPREHEAT_JOB_FIELDS)
+    {
+        return NGX_ERROR;
+    }
+
+    if (reply->element[0]->type == REDIS_REPLY_NIL) {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_http_dfpreheat_parse_number(reply->element[0], &parts) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (parts != 1) {
+        return NGX_AGAIN;
+    }
+
+    job->nparts = 1;
+    job->parts = ngx_pcalloc(op->pool, sizeof(ngx_http_dfpreheat_part_t));
+    if (job->parts == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 1; i < NGX_HTTP_DFPREHEAT_JOB_FIELDS; i++) {
+
+        /* a part has no results before it has ended */
+
+        if (reply->element[i]->type != REDIS_REPLY_NIL
+            && ngx_http_dfpreheat_parse_field(op,
+                                          ngx_http_dfpreheat_job_fields[i],
+                                          reply->element[i])
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_dfpreheat_parse_whole_job(ngx_http_dfpreheat_op_t *op,
     redisReply *reply)
 {
     size_t                     i;
@@ -201,9 +259,10 @@ ngx_http_dfpreheat_parse_job(ngx_http_dfpreheat_op_t *op,
     }
 
     for (i = 0; i < reply->elements; i += 2) {
-        if (ngx_http_dfpreheat_parse_field(op, reply->element[i],
-                                           reply->element[i + 1])
-            != NGX_OK)
+        if (reply->element[i]->type != REDIS_REPLY_STRING
+            || ngx_http_dfpreheat_parse_field(op, reply->element[i]->str,
+                                              reply->element[i + 1])
+               != NGX_OK)
         {
             return NGX_ERROR;
         }
@@ -214,7 +273,7 @@ ngx_http_dfpreheat_parse_job(ngx_http_dfpreheat_op_t *op,
 
 
 static ngx_int_t
-ngx_http_dfpreheat_parse_field(ngx_http_dfpreheat_op_t *op, redisReply *name,
+ngx_http_dfpreheat_parse_field(ngx_http_dfpreheat_op_t *op, const char *name,
     redisReply *value)
 {
     ngx_uint_t                 i;
@@ -239,23 +298,19 @@ ngx_http_dfpreheat_parse_field(ngx_http_dfpreheat_op_t *op, redisReply *name,
         { NULL, 0 }
     };
 
-    if (name->type != REDIS_REPLY_STRING) {
-        return NGX_ERROR;
-    }
-
-    if (name->len > 2 && name->str[1] == ':') {
+    if (name[0] && name[1] == ':') {
         return ngx_http_dfpreheat_parse_part_field(op, name, value);
     }
 
     for (i = 0; numbers[i].name; i++) {
-        if (ngx_strcmp(name->str, numbers[i].name) == 0) {
+        if (ngx_strcmp(name, numbers[i].name) == 0) {
             return ngx_http_dfpreheat_parse_number(value,
                        (int64_t *) ((u_char *) job + numbers[i].offset));
         }
     }
 
     for (i = 0; texts[i].name; i++) {
-        if (ngx_strcmp(name->str, texts[i].name) == 0) {
+        if (ngx_strcmp(name, texts[i].name) == 0) {
             return ngx_http_dfpreheat_parse_text(op, value,
                        (ngx_str_t *) ((u_char *) job + texts[i].offset));
         }
@@ -267,21 +322,21 @@ ngx_http_dfpreheat_parse_field(ngx_http_dfpreheat_op_t *op, redisReply *name,
 
 static ngx_int_t
 ngx_http_dfpreheat_parse_part_field(ngx_http_dfpreheat_op_t *op,
-    redisReply *name, redisReply *value)
+    const char *name, redisReply *value)
 {
     int64_t                     deaths;
     ngx_int_t                   n;
     ngx_http_dfpreheat_job_t   *job = op->out;
     ngx_http_dfpreheat_part_t  *part;
 
-    n = ngx_atoi((u_char *) name->str + 2, name->len - 2);
+    n = ngx_atoi((u_char *) name + 2, ngx_strlen(name) - 2);
     if (n < 1 || (ngx_uint_t) n > job->nparts) {
         return NGX_ERROR;
     }
 
     part = &job->parts[n - 1];
 
-    switch (name->str[0]) {
+    switch (name[0]) {
 
     case 'c':
         return ngx_http_dfpreheat_parse_number(value, &part->cluster);

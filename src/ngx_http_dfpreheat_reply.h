@@ -19,8 +19,19 @@ ngx_int_t ngx_http_dfpreheat_parse_created(ngx_http_dfpreheat_op_t *op,
     redisReply *reply);
 ngx_int_t ngx_http_dfpreheat_parse_claim(ngx_http_dfpreheat_op_t *op,
     redisReply *reply);
+
+/* The fields of a job with one part, for HMGET. */
+#define NGX_HTTP_DFPREHEAT_JOB_FIELDS  18
+extern const char  *ngx_http_dfpreheat_job_fields[];
+
+/* Of HMGET. NGX_AGAIN: the job has more parts. */
 ngx_int_t ngx_http_dfpreheat_parse_job(ngx_http_dfpreheat_op_t *op,
     redisReply *reply);
+
+/* Of HGETALL. */
+ngx_int_t ngx_http_dfpreheat_parse_whole_job(ngx_http_dfpreheat_op_t *op,
+    redisReply *reply);
+
 ngx_int_t ngx_http_dfpreheat_parse_token(ngx_http_dfpreheat_op_t *op,
     redisReply *reply);
 ngx_int_t ngx_http_dfpreheat_parse_new_token(

@@ -22,10 +22,16 @@ static ngx_int_t ngx_http_dfpreheat_store_script(
     ngx_http_dfpreheat_store_t *store, ngx_http_dfpreheat_op_t *op,
     ngx_http_dfpreheat_script_e script, ngx_http_dfpreheat_args_t *args,
     void *out);
+static ngx_int_t ngx_http_dfpreheat_store_get_whole(
+    ngx_http_dfpreheat_op_t *op);
+static ngx_int_t ngx_http_dfpreheat_store_job(
+    ngx_http_dfpreheat_store_t *store, ngx_http_dfpreheat_op_t *op,
+    ngx_http_dfpreheat_script_e command, ngx_http_dfpreheat_job_t *job,
+    ngx_str_t *argv, ngx_uint_t argc);
 static void ngx_http_dfpreheat_store_reply(void *data, redisReply *reply);
 
 
-/* In the order of ngx_http_dfpreheat_script_e; the last is no script. */
+/* In the order of ngx_http_dfpreheat_script_e. */
 
 static const struct {
     const char  *text;
@@ -40,7 +46,8 @@ static const struct {
     { ngx_http_dfpreheat_lua_token_create, ngx_http_dfpreheat_parse_new_token },
     { ngx_http_dfpreheat_lua_token_find, ngx_http_dfpreheat_parse_token },
     { ngx_http_dfpreheat_lua_instance, ngx_http_dfpreheat_parse_one },
-    { NULL, ngx_http_dfpreheat_parse_job }
+    { NULL, ngx_http_dfpreheat_parse_job },
+    { NULL, ngx_http_dfpreheat_parse_whole_job }
 };
 
 
@@ -181,12 +188,50 @@ ngx_http_dfpreheat_store_create(ngx_http_dfpreheat_store_t *store,
 }
 
 
+/*
+ * Most jobs have one part, and a reply costs by its elements: so the fields of
+ * one part are asked for, and all of the hash only where there are more.
+ */
+
 ngx_int_t
 ngx_http_dfpreheat_store_get(ngx_http_dfpreheat_store_t *store,
     ngx_http_dfpreheat_op_t *op, ngx_http_dfpreheat_job_t *job)
 {
+    ngx_uint_t  i;
+    ngx_str_t   argv[2 + NGX_HTTP_DFPREHEAT_JOB_FIELDS];
+
+    ngx_str_set(&argv[0], "HMGET");
+
+    for (i = 0; i < NGX_HTTP_DFPREHEAT_JOB_FIELDS; i++) {
+        argv[2 + i].data = (u_char *) ngx_http_dfpreheat_job_fields[i];
+        argv[2 + i].len = ngx_strlen(ngx_http_dfpreheat_job_fields[i]);
+    }
+
+    return ngx_http_dfpreheat_store_job(store, op, NGX_HTTP_DFPREHEAT_GET, job,
+                                        argv, 2 + i);
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_store_get_whole(ngx_http_dfpreheat_op_t *op)
+{
+    ngx_str_t  argv[2];
+
+    ngx_str_set(&argv[0], "HGETALL");
+
+    return ngx_http_dfpreheat_store_job(op->store, op,
+                                        NGX_HTTP_DFPREHEAT_GET_WHOLE, op->out,
+                                        argv, 2);
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_store_job(ngx_http_dfpreheat_store_t *store,
+    ngx_http_dfpreheat_op_t *op, ngx_http_dfpreheat_script_e command,
+    ngx_http_dfpreheat_job_t *job, ngx_str_t *argv, ngx_uint_t argc)
+{
     u_char     *p;
-    ngx_str_t   argv[2], *prefix;
+    ngx_str_t  *prefix;
 
     prefix = &store->conf->redis.prefix;
 
@@ -195,14 +240,12 @@ ngx_http_dfpreheat_store_get(ngx_http_dfpreheat_store_t *store,
         return NGX_ERROR;
     }
 
-    ngx_str_set(&argv[0], "HGETALL");
     argv[1].data = p;
     argv[1].len = ngx_sprintf(p, "%Vjob:%L", prefix, job->id) - p;
 
     op->out = job;
 
-    return ngx_http_dfpreheat_store_start(store, op,
-                                          NGX_HTTP_DFPREHEAT_SCRIPTS, argv, 2,
+    return ngx_http_dfpreheat_store_start(store, op, command, argv, argc,
                                           NGX_HTTP_DFPREHEAT_REDIS_WAIT, 0);
 }
 
@@ -378,11 +421,12 @@ ngx_http_dfpreheat_store_start(ngx_http_dfpreheat_store_t *store,
     ngx_http_dfpreheat_op_t *op, ngx_http_dfpreheat_script_e script,
     ngx_str_t *argv, ngx_uint_t argc, ngx_msec_t timeout, ngx_uint_t once)
 {
+    op->store = store;
     op->parse = ngx_http_dfpreheat_scripts[script].parse;
 
     op->cmd = ngx_http_dfpreheat_redis_send(&store->redis,
-                  script == NGX_HTTP_DFPREHEAT_SCRIPTS
-                      ? NULL : &store->scripts[script],
+                  script < NGX_HTTP_DFPREHEAT_SCRIPTS
+                      ? &store->scripts[script] : NULL,
                   argv, argc, timeout, once, ngx_http_dfpreheat_store_reply,
                   op);
 
@@ -409,6 +453,14 @@ ngx_http_dfpreheat_store_reply(void *data, redisReply *reply)
 
     } else {
         rc = op->parse(op, reply);
+
+        if (rc == NGX_AGAIN) {
+            if (ngx_http_dfpreheat_store_get_whole(op) == NGX_OK) {
+                return;
+            }
+
+            rc = NGX_ABORT;
+        }
 
         if (rc == NGX_ERROR) {
             ngx_log_error(NGX_LOG_ERR, op->log, 0,

@@ -28,7 +28,11 @@ typedef enum {
     NGX_HTTP_DFPREHEAT_TOKEN_CREATE,
     NGX_HTTP_DFPREHEAT_TOKEN_FIND,
     NGX_HTTP_DFPREHEAT_INSTANCE,
-    NGX_HTTP_DFPREHEAT_SCRIPTS
+    NGX_HTTP_DFPREHEAT_SCRIPTS,
+
+    /* plain commands */
+    NGX_HTTP_DFPREHEAT_GET = NGX_HTTP_DFPREHEAT_SCRIPTS,
+    NGX_HTTP_DFPREHEAT_GET_WHOLE
 } ngx_http_dfpreheat_script_e;
 
 
@@ -45,6 +49,7 @@ typedef void (*ngx_http_dfpreheat_op_pt)(void *data, ngx_int_t rc);
 
 struct ngx_http_dfpreheat_op_s {
     ngx_http_dfpreheat_redis_cmd_t   *cmd;      /* NULL: none under way */
+    ngx_http_dfpreheat_store_t       *store;
     ngx_http_dfpreheat_op_pt          handler;
     void                             *data;
     ngx_log_t                        *log;
