@@ -125,8 +125,10 @@ ngx_http_dfpreheat_redis_send(ngx_http_dfpreheat_redis_t *redis,
 
     ngx_add_timer(&cmd->timer, timeout);
 
+    /* a process that ends at once has no time to answer a NOSCRIPT */
+
     if (!redis->conn.ready
-        || ngx_http_dfpreheat_redis_write(cmd, 0) != NGX_OK)
+        || ngx_http_dfpreheat_redis_write(cmd, ngx_terminate) != NGX_OK)
     {
         ngx_http_dfpreheat_redis_wait(cmd);
     }
@@ -227,6 +229,7 @@ ngx_http_dfpreheat_redis_write(ngx_http_dfpreheat_redis_cmd_t *cmd,
     }
 
     cmd->sent = 1;
+    cmd->timer.cancelable = 0;
 
     if (redis->nsent++ == 0) {
         ngx_add_timer(&redis->stall, redis->conn.conf->timeout);
@@ -240,6 +243,10 @@ static void
 ngx_http_dfpreheat_redis_wait(ngx_http_dfpreheat_redis_cmd_t *cmd)
 {
     cmd->waits = 1;
+
+    /* what would only be sent now or never holds no worker that quits */
+    cmd->timer.cancelable = cmd->once;
+
     cmd->redis->nwaiting++;
     ngx_queue_insert_tail(&cmd->redis->waiting, &cmd->queue);
 }
