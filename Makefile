@@ -148,31 +148,36 @@ asan-test: asan
 
 $(BUILD)/obj/%.o: src/%.c $(HEADERS) | deps
 	@mkdir -p $(@D)
-	$(CC) $(WARN) -O1 -g $(SANITIZE) -Isrc -c -o $@ $<
+	@echo "$@"
+	@$(CC) $(WARN) -O1 -g $(SANITIZE) -Isrc -c -o $@ $<
 
 $(BUILD)/unit/%: t/unit/%.c $(wildcard t/unit/*.h) \
                  $(patsubst src/%.c,$(BUILD)/obj/%.o,$(PURE))
 	@mkdir -p $(@D)
-	$(CC) $(WARN) -O1 -g $(SANITIZE) -Isrc -It/unit -o $@ \
+	@echo "$@"
+	@$(CC) $(WARN) -O1 -g $(SANITIZE) -Isrc -It/unit -o $@ \
 	    $(filter %.c %.o,$^) -ljansson -lcrypto
 
 
-# A target's own finds go to build/fuzz/NAME.found, what broke it lies beside.
+# What a target finds goes to build/fuzz/NAME.found, what breaks it beside it.
 
 fuzz: $(FUZZERS)
 	@for f in $(^F); do \
 	    mkdir -p $(BUILD)/fuzz/$$f.found; \
 	    echo "fuzz $$f, $(FUZZ_SECONDS) s"; \
 	    $(BUILD)/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
-	        -print_final_stats=1 -verbosity=0 \
-	        -artifact_prefix=$(BUILD)/fuzz/$$f- \
-	        $(BUILD)/fuzz/$$f.found t/fuzz/corpus/$$f || exit 1; \
+	        -print_final_stats=1 -artifact_prefix=$(BUILD)/fuzz/$$f- \
+	        $(BUILD)/fuzz/$$f.found t/fuzz/corpus/$$f \
+	        > $(BUILD)/fuzz/$$f.log 2>&1 \
+	        || { tail -n 60 $(BUILD)/fuzz/$$f.log; exit 1; }; \
+	    grep -e 'executed_units' -e 'peak_rss' $(BUILD)/fuzz/$$f.log; \
 	done
 
 $(BUILD)/fuzz/%: t/fuzz/%.c t/fuzz/dfp_fuzz.h $(PURE) $(HEADERS) | deps
 	@tools/deps.sh $(FUZZ_DEPS)
 	@mkdir -p $(@D)
-	clang $(WARN) -O1 -g $(SANITIZE) -fsanitize=fuzzer -Isrc -It/fuzz \
+	@echo "$@"
+	@clang $(WARN) -O1 -g $(SANITIZE) -fsanitize=fuzzer -Isrc -It/fuzz \
 	    -o $@ $< $(PURE) -ljansson -lcrypto
 
 

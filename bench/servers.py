@@ -1,253 +1,195 @@
 """The servers of a benchmark: a Redis, an origin and an nginx with the module,
-each on a loopback port of its own, with all files in one folder."""
+each on a loopback port of its own, with all their files in one folder.
 
-import http.client
-import json
+TEST_NGINX_BINARY and TEST_NGINX_LOAD_MODULES, where set, name another nginx
+and module than the installed one and the one that was built for it."""
+
 import os
+import random
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import time
 
+from client import Client, Failure
+
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+DIR = TOP + "/build/bench"
 NGINX = os.environ.get("TEST_NGINX_BINARY", "/usr/sbin/nginx")
 MODULE = os.environ.get("TEST_NGINX_LOAD_MODULES",
                         TOP + "/build/ngx_http_dfpreheat_module.so")
-WAIT = 20               # seconds for a server to answer or to leave
-ADMIN_KEY = "an-admin-key-for-the-benchmark"
 
-COMMON = """
-%(user)s
-worker_processes %(workers)d;
-pid %(dir)s/%(name)s.pid;
-error_log %(dir)s/%(name)s.error.log %(level)s;
-events { worker_connections 4096; }
-"""
-
-ORIGIN = COMMON + """
-http {
-    access_log off;
-    client_body_temp_path %(dir)s/tmp/b2; proxy_temp_path %(dir)s/tmp/p2;
-    fastcgi_temp_path %(dir)s/tmp/f2; uwsgi_temp_path %(dir)s/tmp/u2;
-    scgi_temp_path %(dir)s/tmp/s2;
-    keepalive_requests 1000000;
-    server {
-        listen 127.0.0.1:%(origin_port)d;
-        root %(dir)s/files;
-        location ~ /manifests/ {
-            default_type application/vnd.oci.image.manifest.v1+json;
-        }
-    }
-}
-"""
-
-CACHE = """
-            dfpreheat_origin http://127.0.0.1:%(origin_port)d;
-            proxy_pass http://127.0.0.1:%(origin_port)d;
-            proxy_cache blobs;
-            include %(top)s/conf/dfpreheat_cache.conf;
-"""
-
-FRONT = "load_module %(module)s;\n" + COMMON + """
-http {
-    access_log off;
-    client_body_temp_path %(dir)s/tmp/b1; proxy_temp_path %(dir)s/tmp/p1;
-    fastcgi_temp_path %(dir)s/tmp/f1; uwsgi_temp_path %(dir)s/tmp/u1;
-    scgi_temp_path %(dir)s/tmp/s1;
-    keepalive_requests 1000000;
-
-    proxy_cache_path %(dir)s/cache levels=1:2 keys_zone=blobs:32m
-                     inactive=7d use_temp_path=off;
-
-    dfpreheat_redis 127.0.0.1:%(redis_port)d;
-    dfpreheat_admin_key %(dir)s/admin.key;
-    dfpreheat_cluster 1 name=cluster-1 engine=cache;
-
-    server {
-        listen 127.0.0.1:%(port)d;
-
-        location /oapi/ { dfpreheat on; }
-        location /api/v1/personal-access-tokens { dfpreheat on; }
-        location = /baseline { %(baseline)s }
-
-        location / {""" + CACHE + """
-        }
-    }
-}
-"""
+PORTS = range(20000, 32000)     # below those the kernel hands out by itself
+PORT_TRIES = 100
+START_SECONDS = 10              # for a server to answer
+STOP_SECONDS = 20               # for it to leave before it is killed
+POLL = 0.02                     # seconds between two looks
+ADMIN_KEY = "the-admin-key-of-a-benchmark"
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def until(what, condition, seconds=WAIT, pause=0.02):
-    """Polls CONDITION until it is true; fails after so many SECONDS."""
+def until(what, condition, seconds, pause=POLL):
+    """Waits until CONDITION() is true and returns what it said."""
     end = time.monotonic() + seconds
 
-    while time.monotonic() < end:
+    while True:
         value = condition()
         if value:
             return value
+        if time.monotonic() >= end:
+            raise Failure("%s: not within %d s" % (what, seconds))
         time.sleep(pause)
 
-    raise SystemExit("bench: gave up after %d s: %s" % (seconds, what))
 
+def free_port():
+    for _ in range(PORT_TRIES):
+        port = random.choice(PORTS)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
-def listens(port):
-    with socket.socket() as s:
-        return s.connect_ex(("127.0.0.1", port)) == 0
+    raise Failure("no free port was found")
 
 
 class Servers:
-    def __init__(self, directory):
-        self.dir = directory
-        self.processes = []
-        self.token = None
-        self.front = None
+    """What a group of figures is measured on. Use it as a context: whatever
+    happens inside, nothing runs on after it."""
 
-        shutil.rmtree(directory, ignore_errors=True)
+    def __init__(self):
+        self.processes = {}
+        self.baseline = "ok"
+
+        shutil.rmtree(DIR, ignore_errors=True)
         for name in ("tmp", "cache", "files", "redis"):
-            os.makedirs(os.path.join(directory, name))
+            os.makedirs(os.path.join(DIR, name))
 
-        with open(directory + "/admin.key", "w") as f:
-            f.write(ADMIN_KEY + "\n")
-        os.chmod(directory + "/admin.key", 0o600)
+        with open(DIR + "/admin.key", "w") as f:
+            os.fchmod(f.fileno(), 0o600)
+            f.write(ADMIN_KEY)
 
-        self.redis_port = free_port()
-        self.origin_port = free_port()
-        self.port = free_port()
-        self.origin = "http://127.0.0.1:%d" % self.origin_port
-        self.url = "http://127.0.0.1:%d" % self.port
+        self.ports = {name: free_port() for name in
+                      ("redis", "origin", "front")}
+        self.origin = "http://127.0.0.1:%d" % self.ports["origin"]
+        self.front = "http://127.0.0.1:%d" % self.ports["front"]
 
-    def values(self, name, workers, baseline, level):
-        return {
-            "top": TOP, "dir": self.dir, "name": name, "workers": workers,
-            "module": MODULE, "baseline": baseline, "level": level,
-            "port": self.port, "origin_port": self.origin_port,
-            "redis_port": self.redis_port,
-            "user": "user root;" if os.getuid() == 0 else "",
+    def __enter__(self):
+        try:
+            self.start_redis()
+            self.start_nginx("origin")
+            self.start_nginx("front")
+            self.client = Client(self.ports["front"])
+            self.client.create_token(ADMIN_KEY)
+        except BaseException:
+            self.stop_all()
+            raise
+
+        return self
+
+    def __exit__(self, kind, *_):
+        self.stop_all()
+
+        if kind is None:
+            self.check_logs()
+
+    def start_redis(self):
+        """As README.md would have it: an append-only file, no eviction."""
+        self.start("redis", [
+            "redis-server", "--bind", "127.0.0.1",
+            "--port", str(self.ports["redis"]), "--dir", DIR + "/redis",
+            "--appendonly", "yes", "--save", "",
+            "--maxmemory-policy", "noeviction"])
+
+    def start_nginx(self, name):
+        conf = "%s/%s.conf" % (DIR, name)
+        values = {
+            "MODULE": MODULE, "DIR": DIR, "CONF": TOP + "/conf",
+            "USER": "user root;" if os.getuid() == 0 else "",
+            "ORIGIN": self.origin, "BASELINE": self.baseline,
+            "ORIGIN_PORT": str(self.ports["origin"]),
+            "FRONT_PORT": str(self.ports["front"]),
+            "REDIS_PORT": str(self.ports["redis"]),
         }
 
-    def start(self, baseline='return 200 "ok";', workers=2, level="warn"):
-        self.run(["redis-server", "--port", str(self.redis_port), "--bind",
-                  "127.0.0.1", "--dir", self.dir + "/redis", "--appendonly",
-                  "yes", "--save", "", "--maxmemory-policy", "noeviction"],
-                 self.redis_port)
-        self.nginx("origin", ORIGIN, 1, "", "warn", self.origin_port)
-        self.front = self.nginx("front", FRONT, workers, baseline, level,
-                                self.port)
-        self.token = self.create_token()
-
-    def nginx(self, name, template, workers, baseline, level, port):
-        conf = "%s/%s.conf" % (self.dir, name)
+        with open("%s/bench/%s.conf" % (TOP, name)) as f:
+            text = re.sub("@([A-Z_]+)@", lambda m: values[m[1]], f.read())
 
         with open(conf, "w") as f:
-            f.write(template % self.values(name, workers, baseline, level))
+            f.write(text)
 
-        return self.run([NGINX, "-c", conf, "-g", "daemon off;"], port)
+        self.start(name, [NGINX, "-c", conf, "-g", "daemon off;",
+                          "-e", "%s/%s.error.log" % (DIR, name)])
 
-    def restart_front(self, **kind):
-        self.stop_one(self.front)
-        self.front = self.nginx("front", FRONT, kind.get("workers", 2),
-                                kind.get("baseline", 'return 200 "ok";'),
-                                kind.get("level", "warn"), self.port)
+    def start(self, name, command):
+        """The kernel stops it when this process is gone, whatever the way."""
+        with open("%s/%s.out" % (DIR, name), "a") as out:
+            process = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "TERM", "--"] + command,
+                stdin=subprocess.DEVNULL, stdout=out, stderr=out)
 
-    def run(self, command, port):
-        with open(self.dir + "/out", "a") as out:
-            process = subprocess.Popen(command, stdout=out, stderr=out)
+        self.processes[name] = process
 
-        self.processes.append(process)
-        until("%s listens" % command[0], lambda: listens(port))
-        return process
+        def answers():
+            if process.poll() is not None:
+                raise Failure("%s does not start, see %s" % (name, DIR))
+            with socket.socket() as s:
+                return s.connect_ex(("127.0.0.1", self.ports[name])) == 0
 
-    def stop_one(self, process):
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(WAIT)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        self.processes.remove(process)
+        until("%s answers" % name, answers, START_SECONDS)
 
-    def stop(self):
-        for process in reversed(list(self.processes)):
-            self.stop_one(process)
+    def stop(self, name):
+        process = self.processes.pop(name)
 
-    def workers(self):
-        """The pids of the module's workers, not of the cache processes."""
-        pids = []
-        path = "/proc/%d/task/%d/children" % (self.front.pid, self.front.pid)
-        for pid in open(path).read().split():
-            with open("/proc/%s/cmdline" % pid) as f:
-                if "worker process" in f.read():
-                    pids.append(int(pid))
-        return pids
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
-    def request(self, method, path, body=None, key=None):
-        c = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        c.request(method, path, json.dumps(body) if body else None,
-                  {"Authorization": "Bearer " + (key or self.token)})
-        answer = c.getresponse()
-        text = answer.read()
-        c.close()
+    def stop_all(self):
+        for name in reversed(list(self.processes)):
+            self.stop(name)
 
-        if answer.status != 200:
-            raise SystemExit("bench: %s %s: %d %s" % (method, path,
-                                                      answer.status, text))
-        return json.loads(text)
+    def restart_front(self):
+        """Another baseline, or another cache, is another nginx."""
+        self.client.close()
+        self.stop("front")
+        self.start_nginx("front")
 
-    def create_token(self):
-        return self.request("POST", "/api/v1/personal-access-tokens",
-                            {"name": "bench-%d" % time.time_ns(),
-                             "expired_at": "2099-01-01T00:00:00Z"},
-                            ADMIN_KEY)["token"]
-
-    def post(self, **args):
-        return self.request("POST", "/oapi/v1/jobs",
-                            {"type": "preheat", "args": args})["id"]
-
-    def get(self, job):
-        return self.request("GET", "/oapi/v1/jobs/%d" % job)
-
-    def ended(self, job, seconds=120, pause=0.02):
-        job = until("job %d ends" % job,
-                    lambda: (lambda j: j["state"] != "PENDING" and j)(
-                        self.get(job)), seconds, pause)
-        if job["state"] != "SUCCESS":
-            raise SystemExit("bench: job %d: %s" % (job["id"],
-                             job["result"]["job_states"][0]["error"]))
-        return job
-
-    def redis(self, *command):
-        return subprocess.run(["redis-cli", "-p", str(self.redis_port),
-                               *command], stdout=subprocess.PIPE, text=True,
-                              check=True).stdout.strip()
-
-    def unfinished(self):
-        return int(self.redis("zcard", "dfpreheat:deadlines"))
+    def set_baseline(self, size):
+        """The answer of /baseline has SIZE bytes from here on."""
+        self.baseline = "x" * size
+        self.restart_front()
 
     def empty_cache(self):
-        """A cold cache is a new nginx: its zone knows what was there."""
-        self.stop_one(self.front)
-        shutil.rmtree(self.dir + "/cache")
-        os.makedirs(self.dir + "/cache")
-        self.front = self.nginx("front", FRONT, 2, 'return 200 "ok";', "warn",
-                                self.port)
+        self.client.close()
+        self.stop("front")
+        shutil.rmtree(DIR + "/cache")
+        self.start_nginx("front")
 
-    def file(self, path, size, seed=1):
-        """A file of the origin; its content does not matter, but is none that
-        a file system could leave out."""
-        name = self.dir + "/files" + path
-        os.makedirs(os.path.dirname(name), exist_ok=True)
-        block = (seed.to_bytes(8, "little") * 8192)[:65536]
+    def workers(self):
+        """The ids of the module's processes, not of those of the cache."""
+        master = self.processes["front"].pid
+        ids = []
 
-        with open(name, "wb") as f:
-            for at in range(0, size, len(block)):
-                f.write(block[:min(len(block), size - at)])
+        with open("/proc/%d/task/%d/children" % (master, master)) as f:
+            children = f.read().split()
 
-        return self.origin + path
+        for child in children:
+            with open("/proc/%s/cmdline" % child) as f:
+                if "worker process" in f.read():
+                    ids.append(int(child))
+
+        return ids
+
+    def check_logs(self):
+        """nginx has called nothing worse than an error."""
+        for name in ("front", "origin"):
+            with open("%s/%s.error.log" % (DIR, name)) as f:
+                for line in f:
+                    if re.search(r"\[(alert|crit|emerg)\]", line):
+                        raise Failure("in %s's log: %s" % (name, line))

@@ -8,6 +8,8 @@ set -euo pipefail
 
 . "$(dirname "$0")/lib.sh"
 
+PULL_REQUESTS=6     # manifest by tag, manifest by digest, config, three layers
+
 step() {
     printf '\n== %s\n\n' "$*"
 }
@@ -101,8 +103,6 @@ log_check() {
         die "nginx's error log has what should not be there"
     fi
 }
-
-PULL_REQUESTS=6     # manifest by tag, manifest by digest, config, three layers
 
 umask 077
 

@@ -1,9 +1,6 @@
 #include "ngx_http_dfpreheat_api.h"
 
 
-#define NGX_HTTP_DFPREHEAT_UUID_LEN  36
-
-
 static void ngx_http_dfpreheat_jobs_parse(ngx_http_dfpreheat_api_t *api);
 static ngx_int_t ngx_http_dfpreheat_jobs_parts(ngx_http_dfpreheat_api_t *api,
     dfp_err_t *err);

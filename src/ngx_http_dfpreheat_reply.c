@@ -73,6 +73,7 @@ ngx_int_t
 ngx_http_dfpreheat_parse_claim(ngx_http_dfpreheat_op_t *op,
     redisReply *reply)
 {
+    u_char                      *last;
     int64_t                      next, left;
     redisReply                 **e;
     ngx_http_dfpreheat_claim_t  *claim = op->out;
@@ -106,6 +107,12 @@ ngx_http_dfpreheat_parse_claim(ngx_http_dfpreheat_op_t *op,
     }
 
     claim->left = left > 0 ? left : 1;
+
+    last = op->store->claim;
+    op->store->claim_len = ngx_slprintf(last, last + sizeof(op->store->claim),
+                                        "%L:%V %V", claim->id, &claim->part,
+                                        &claim->run)
+                           - last;
 
     return NGX_OK;
 }

@@ -60,6 +60,11 @@ ngx_http_dfpreheat_store_init(ngx_http_dfpreheat_store_t *store,
     ngx_uint_t   i;
 
     store->conf = conf;
+
+    if (dfp_uuid((char *) store->worker) != DFP_OK) {
+        return NGX_ERROR;
+    }
+
     common = sizeof(ngx_http_dfpreheat_lua_common) - 1;
 
     for (i = 0; i < NGX_HTTP_DFPREHEAT_SCRIPTS; i++) {
@@ -269,13 +274,22 @@ ngx_http_dfpreheat_store_look(ngx_http_dfpreheat_store_t *store,
     ngx_http_dfpreheat_op_t *op, ngx_uint_t want,
     ngx_http_dfpreheat_claim_t *claim)
 {
+    ngx_str_t                  worker, last;
     ngx_http_dfpreheat_args_t  args;
+
+    last.data = store->claim;
+    last.len = store->claim_len;
+
+    worker.data = store->worker;
+    worker.len = NGX_HTTP_DFPREHEAT_UUID_LEN;
 
     ngx_http_dfpreheat_args_init(&args, store, NULL);
     ngx_http_dfpreheat_args_number(&args, store->conf->lease);
     ngx_http_dfpreheat_args_number(&args, store->conf->max_attempts);
     ngx_http_dfpreheat_args_number(&args, NGX_HTTP_DFPREHEAT_LOOK_MAX);
     ngx_http_dfpreheat_args_number(&args, want);
+    ngx_http_dfpreheat_args_text(&args, &worker);
+    ngx_http_dfpreheat_args_text(&args, &last);
     ngx_http_dfpreheat_args_text(&args, &store->conf->instance.queue);
 
     op->out = claim;

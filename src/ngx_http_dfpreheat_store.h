@@ -40,6 +40,11 @@ typedef struct {
     ngx_http_dfpreheat_redis_t        redis;
     ngx_http_dfpreheat_main_conf_t   *conf;
     ngx_http_dfpreheat_script_t       scripts[NGX_HTTP_DFPREHEAT_SCRIPTS];
+
+    /* who looks, so that no claim is lost with its answer */
+    u_char                            worker[NGX_HTTP_DFPREHEAT_UUID_LEN + 1];
+    u_char                            claim[3 * NGX_INT64_LEN];
+    size_t                            claim_len;
 } ngx_http_dfpreheat_store_t;
 
 
@@ -142,7 +147,8 @@ ngx_int_t ngx_http_dfpreheat_store_settle(ngx_http_dfpreheat_store_t *store,
 
 /* Settles what is overdue, takes back what died and, with WANT, claims a part
  * of this instance's queues. NGX_DECLINED: nothing was claimed (CLAIM->next is
- * set all the same). It is sent once: a lost claim comes back by its lease. */
+ * set all the same). It is sent once: what was claimed by a look whose answer
+ * was lost comes with the answer of one of the next. */
 ngx_int_t ngx_http_dfpreheat_store_look(ngx_http_dfpreheat_store_t *store,
     ngx_http_dfpreheat_op_t *op, ngx_uint_t want,
     ngx_http_dfpreheat_claim_t *claim);

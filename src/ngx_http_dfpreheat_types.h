@@ -25,6 +25,7 @@
 #define NGX_HTTP_DFPREHEAT_FINISH_WAIT       300000  /* ms: the end of a run */
 
 /* the API */
+#define NGX_HTTP_DFPREHEAT_UUID_LEN          36
 #define NGX_HTTP_UNPROCESSABLE               422     /* RFC 9110, 15.5.21 */
 #define NGX_HTTP_DFPREHEAT_TOKEN_CACHE       5000    /* ms */
 #define NGX_HTTP_DFPREHEAT_TOKEN_CACHE_SIZE  1024    /* tokens a worker */

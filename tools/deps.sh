@@ -14,7 +14,9 @@ missing=()
 new_services=()
 
 for package in "$@"; do
-    if ! dpkg -s "$package" 2>/dev/null | grep -q '^Status: .* installed$'; then
+    status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || :)
+
+    if [ "$status" != installed ]; then
         missing+=("$package")
     fi
 done

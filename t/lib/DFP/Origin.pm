@@ -60,6 +60,9 @@ sub start
 sub url { $_[0]{url} }
 
 
+sub port { $_[0]{port} }
+
+
 sub stop_serving
 {
     my $self = shift;

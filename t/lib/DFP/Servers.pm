@@ -11,8 +11,8 @@
 # A story is a subtest with servers of its own, which ends with a look into
 # nginx's error log: no line of level alert, crit or emerg, but those that
 # $servers->expects() has named. Options: workers (how many), lease,
-# main and http (more lines of the configuration), redis (more lines of its),
-# no_redis (true: it is started by the story).
+# main and http (more lines of nginx's configuration), no_redis (true: the
+# story starts it).
 #
 # TEST_NGINX_BINARY and TEST_NGINX_LOAD_MODULES, where set, name the nginx and
 # the module.
@@ -38,7 +38,7 @@ our @EXPORT_OK = qw( story );
 use constant {
     START_TRIES   => 5,
     START_SECONDS => 10,
-    DEATH_SECONDS => 5,     # for a killed process to be gone
+    SOON          => 5,     # s: what the kernel does
     STORY_SECONDS => 55,    # a story that takes longer hangs
     LOG_TAIL      => 40,    # lines shown when a story fails
     ADMIN_KEY     => 'the-admin-key-of-the-tests',
@@ -96,6 +96,7 @@ sub _start
     mkdir "$self->{dir}/$_" or die "mkdir: $!" for qw( redis temp cache );
     $self->_write('seal.key', SEAL_KEY);
     $self->_write('admin.key', ADMIN_KEY);
+    $self->_write('cache.conf', $self->_cache_conf);
 
     $self->{origin} = DFP::Origin->start;
     $self->redis_start if !$self->{no_redis};
@@ -142,21 +143,41 @@ sub _read
 }
 
 
+# The settings that users include. A killed worker leaves its lock in the
+# cache for as long as its part is leased; so it is where the lease is shorter.
+
+sub _cache_conf
+{
+    my $self = shift;
+
+    my $path = "$top/conf/dfpreheat_cache.conf";
+
+    open my $file, '<', $path or die "$path: $!";
+    local $/;
+    my $text = <$file>;
+
+    $text =~ s/^(proxy_cache_lock_age\s+)15s;$/$1$self->{lease};/m
+        or die "$path: the lock's age is not that of the default lease";
+
+    return $text;
+}
+
+
 sub origin { $_[0]{origin} }
 
 
-# Redis
+# Redis. More lines of its configuration are for this start only.
 
 sub redis_start
 {
-    my $self = shift;
+    my ($self, @lines) = @_;
 
     # the first time on any free port, then always on that one
 
     for (1 .. START_TRIES) {
         my $port = $self->{redis_port} // free_port();
 
-        $self->_write('redis.conf', $self->_redis_conf($port));
+        $self->_write('redis.conf', $self->_redis_conf($port, @lines));
 
         my $pid = spawn("$self->{dir}/redis.out", 'redis-server',
                         "$self->{dir}/redis.conf");
@@ -180,19 +201,11 @@ sub redis_start
 
 sub _redis_conf
 {
-    my ($self, $port) = @_;
+    my ($self, $port, @lines) = @_;
 
-    my $more = $self->{redis_conf} // '';
-
-    return <<"END";
-bind 127.0.0.1
-port $port
-dir $self->{dir}/redis
-appendonly yes
-save ""
-maxmemory-policy noeviction
-$more
-END
+    return join "\n", 'bind 127.0.0.1', "port $port",
+                      "dir $self->{dir}/redis", 'appendonly yes', 'save ""',
+                      'maxmemory-policy noeviction', @lines, '';
 }
 
 
@@ -203,7 +216,7 @@ sub redis_kill
     my $pid = delete $self->{redis};
 
     send_signal('KILL', $pid);
-    wait_until(DEATH_SECONDS, sub { gone($pid) }) or die 'redis lives';
+    wait_until(SOON, sub { gone($pid) }) or die 'redis lives';
     forget($pid);
 }
 
@@ -252,13 +265,14 @@ sub stored_state
 }
 
 
-# How many jobs were ever stored.
+# How many jobs are stored; those that have ended are kept, too.
 
 sub stored_jobs
 {
     my $self = shift;
 
-    return $self->redis('get', 'dfpreheat:job:next') || 0;
+    return scalar grep { /:\d+$/ }
+                  split /\n/, $self->redis('keys', 'dfpreheat:job:*');
 }
 
 
@@ -350,7 +364,7 @@ http {
             dfpreheat_origin $origin;
             proxy_pass $origin;
             proxy_cache files;
-            include $top/conf/dfpreheat_cache.conf;
+            include $dir/cache.conf;
         }
     }
 }
@@ -377,7 +391,7 @@ sub nginx_end
 
     send_signal($signal, $master);
 
-    if (!wait_until(DEATH_SECONDS, sub { !grep { !gone($_) } @all })) {
+    if (!wait_until(SOON, sub { !grep { !gone($_) } @all })) {
         send_signal('KILL', $_) for @all;
         die "nginx does not leave on $signal";
     }
@@ -397,14 +411,15 @@ sub nginx_kill
 
     send_signal('KILL', $_) for $master, @workers;
 
-    wait_until(DEATH_SECONDS, sub { !grep { !gone($_) } $master, @workers })
+    wait_until(SOON, sub { !grep { !gone($_) } $master, @workers })
         or die 'nginx lives';
 
     forget($master);
 }
 
 
-# Reloads, and waits until the new workers are there; the pids of the old.
+# Reloads, and waits until the new workers are there and the old ones have
+# been told to quit; the pids of the old.
 
 sub nginx_reload
 {
@@ -415,8 +430,8 @@ sub nginx_reload
     $self->nginx_signal('HUP');
 
     wait_until(START_SECONDS, sub {
-        my %old = map { $_ => 1 } @before;
-        $self->{workers} == grep { !$old{$_} } $self->workers;
+        my %now = map { $_ => 1 } $self->workers;
+        keys %now == $self->{workers} && !grep { $now{$_} } @before;
     }) or die 'no new workers';
 
     return @before;
@@ -434,13 +449,17 @@ sub workers
 }
 
 
-# The process that has a connection with this port at its end.
+# The worker whose connection to the origin has this port at its end.
 
 sub worker_of
 {
     my ($self, $port) = @_;
 
-    my $inode = _socket_inode($port) or return;
+    # what is listed while connections come and go may lack some
+
+    my $inode = wait_until(SOON, sub {
+        _socket_inode($port, $self->{origin}->port);
+    }) or return;
 
     for my $pid (children($self->{nginx})) {
         my @links = map { readlink($_) // '' } glob "/proc/$pid/fd/*";
@@ -453,15 +472,18 @@ sub worker_of
 
 sub _socket_inode
 {
-    my $port = shift;
+    my @ports = @_;
 
-    my $local = sprintf ':%04X', $port;
+    # the addresses are 127.0.0.1, as this machine writes it
+
+    my @ends = map { sprintf '%08X:%04X', unpack('L', pack 'C4', 127, 0, 0, 1),
+                                          $_ } @ports;
 
     open my $file, '<', '/proc/net/tcp' or die "/proc/net/tcp: $!";
 
     while (my $line = <$file>) {
-        my @field = split ' ', $line;
-        return $field[9] if substr($field[1], -5) eq $local;
+        my (undef, $local, $remote, @field) = split ' ', $line;
+        return $field[6] if $local eq $ends[0] && $remote eq $ends[1];
     }
 
     return;

@@ -1,0 +1,124 @@
+# What was in the cache and does not stay there is not SUCCESS.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use File::Find qw( find );
+use File::Temp ();
+use Test::More;
+
+use DFP::Process qw( free_port wait_until );
+use DFP::Upstream;
+use DFP::Warm;
+
+use constant {
+    FILES => 'http://files.test',
+    SOON  => 5,         # s
+    MANY  => 600,       # more entries than the smallest zone has room for
+};
+
+my $upstream = DFP::Upstream->start;
+
+# an origin that knows ranges
+
+my $root = File::Temp->newdir('dfpreheat-root-XXXXXXXX', TMPDIR => 1);
+my $static_port = free_port();
+my $static = <<"END";
+    server {
+        listen 127.0.0.1:$static_port;
+        root $root;
+        location /files/ { return 200 "what is in \$uri"; }
+    }
+END
+
+mkdir "$root/sliced" or die "mkdir: $!";
+open my $large, '>', "$root/sliced/large" or die "large: $!";
+print {$large} 'large ' x 500_000;
+close $large or die "large: $!";
+
+sub failed { $_[0]{result}{job_states}[0]{results}[0]{failure_tasks} }
+
+
+# What is stored, but not what is being written.
+
+sub remove_cached_files
+{
+    my $dir = shift;
+
+    find({ no_chdir => 1,
+           wanted => sub { unlink if -f && m{/[0-9a-f]{32}\z} } }, $dir);
+}
+
+
+warm_story 'files that go while others come are fetched again', {},
+    location('/files/', FILES, $upstream->port), sub
+{
+    my $warm = shift;
+
+    my $servers = $warm->{servers};
+    my $gate = '/gate/1000/last';
+
+    $upstream->answers('/files/first', { body => 'first' });
+
+    my $id = $warm->post('file', urls => [ FILES . '/files/first',
+                                           $servers->origin->url . $gate ]);
+
+    $servers->origin->wait_at_gate($gate, SOON) or die 'nobody fetches it';
+    wait_until(SOON, sub {
+        my $progress = $servers->job($id)->{result}{job_states}[0]{progress};
+        $progress && $progress->[0]{tasks_done} == 1;
+    }) or die 'the first is not fetched';
+
+    remove_cached_files("$servers->{dir}/cache");
+    $servers->origin->open_gate($gate);
+
+    is($warm->ended($id)->{state}, 'SUCCESS', 'the job ends well');
+    is(scalar $upstream->requests('/files/first'), 2, 'after a second fetch');
+    $warm->hits('clients get it from the cache', '/files/first');
+};
+
+
+# The smallest zone has room for fewer entries than the job has: nginx drops
+# the oldest, as it does where max_size is reached.
+
+warm_story 'a cache that is too small for a job', { http => <<"END" },
+    proxy_cache_path $root/small levels=1:2 keys_zone=small:32k use_temp_path=off;
+    $static
+END
+    location('/files/', FILES, $static_port,
+             'proxy_cache small;', 'include cache.conf;'), sub
+{
+    my $warm = shift;
+
+    my $job = $warm->run('file', urls => [ map { FILES . "/files/$_" }
+                                           1 .. MANY ]);
+
+    is($job->{state}, 'FAILURE', 'the job fails');
+    is(failed($job)->[0]{description}, 'it was in the cache, and is not any '
+       . 'more: is its max_size too small, or its time of validity? (4 tries)',
+       'with the reason');
+};
+
+
+# One answer is many entries then.
+
+warm_story 'a location that caches in slices', { http => $static },
+    location('/sliced/', FILES, $static_port,
+             'slice 1m;', 'proxy_cache files;',
+             'proxy_cache_valid 200 206 1d;',
+             'proxy_cache_key $dfpreheat_cache_key$slice_range;',
+             'proxy_set_header Range $slice_range;'), sub
+{
+    my $warm = shift;
+
+    my $job = $warm->run('file', url => FILES . '/sliced/large');
+    diag($job->{state}, failed($job)->[0]{description});
+    use Data::Dumper; diag(Dumper($job->{result}));
+    diag(`find $warm->{servers}{dir}/cache -type f -ls`);
+};
+
+
+done_testing();

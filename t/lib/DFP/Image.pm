@@ -1,0 +1,129 @@
+# Images in a registry that DFP::Upstream plays. Bytes are put there and come
+# back as descriptors, which go into what is put there next:
+#
+#     my $image = DFP::Image->new($upstream, 'app');
+#     my $manifest = $image->manifest($image->layer('bytes'));
+#     $image->tag('v1', $image->index([ 'linux/amd64', $manifest ]));
+
+package DFP::Image;
+
+use strict;
+use warnings;
+
+use Digest::SHA qw( sha256_hex );
+use JSON::PP ();
+
+use constant {
+    INDEX    => 'application/vnd.oci.image.index.v1+json',
+    MANIFEST => 'application/vnd.oci.image.manifest.v1+json',
+    CONFIG   => 'application/vnd.oci.image.config.v1+json',
+    LAYER    => 'application/vnd.oci.image.layer.v1.tar+gzip',
+};
+
+my $json = JSON::PP->new->canonical;
+
+
+sub new
+{
+    my ($class, $upstream, $name) = @_;
+
+    return bless { upstream => $upstream, base => "/v2/$name" }, $class;
+}
+
+
+sub layer
+{
+    my ($self, $bytes, %answer) = @_;
+
+    return $self->_put('blobs', LAYER, $bytes, %answer);
+}
+
+
+sub manifest
+{
+    my ($self, @layers) = @_;
+
+    my $config = $self->_put('blobs', CONFIG, $json->encode({
+        os => 'linux', layers => [ map { $_->{digest} } @layers ] }));
+
+    return $self->_put('manifests', MANIFEST, $json->encode({
+        schemaVersion => 2, mediaType => MANIFEST, config => $config,
+        layers => \@layers }));
+}
+
+
+# Of pairs: a platform, and the manifest for it.
+
+sub index
+{
+    my ($self, @entries) = @_;
+
+    my @manifests = map {
+        my ($platform, $manifest) = @$_;
+        my ($os, $arch, $variant) = split m{/}, $platform;
+
+        +{ %$manifest, platform => { os => $os, architecture => $arch,
+                                     $variant ? (variant => $variant) : () } };
+    } @entries;
+
+    return $self->_put('manifests', INDEX, $json->encode({
+        schemaVersion => 2, mediaType => INDEX, manifests => \@manifests }));
+}
+
+
+# The tag stands for this manifest or index from now on.
+
+sub tag
+{
+    my ($self, $tag, $descriptor) = @_;
+
+    $self->{upstream}->answers("$self->{base}/manifests/$tag",
+                               $self->{answers}{ $descriptor->{digest} });
+}
+
+
+# Paths of what there is: by tag, and by descriptor.
+
+sub by_tag { "$_[0]{base}/manifests/$_[1]" }
+
+sub path
+{
+    my ($self, $descriptor) = @_;
+
+    my $kind = $descriptor->{mediaType} =~ /index|manifest/ ? 'manifests'
+                                                            : 'blobs';
+
+    return "$self->{base}/$kind/$descriptor->{digest}";
+}
+
+
+# The paths of a manifest and of all that is in it.
+
+sub paths
+{
+    my ($self, $manifest) = @_;
+
+    my $body = $json->decode(
+        $self->{answers}{ $manifest->{digest} }{body});
+
+    return map { $self->path($_) } $manifest, $body->{config},
+                                   @{ $body->{layers} };
+}
+
+
+sub _put
+{
+    my ($self, $kind, $type, $bytes, %answer) = @_;
+
+    my $digest = 'sha256:' . sha256_hex($bytes);
+    my $answer = { headers => [ 'Content-Type' => $type ], body => $bytes,
+                   %answer };
+
+    $self->{answers}{$digest} = $answer;
+    $self->{upstream}->answers("$self->{base}/$kind/$digest", $answer);
+
+    return { mediaType => $type, digest => $digest,
+             size => length $bytes };
+}
+
+1;

@@ -1,0 +1,226 @@
+# An origin whose answers a test writes, to the byte:
+#
+#     $upstream->answers('/a', { body => 'whole' });
+#     $upstream->answers('/b', { status => 500 }, { body => 'second try' });
+#
+# Of several answers each request takes the next, and those that follow the
+# last one. What is nowhere written is 404. Of an answer: status (200), headers
+# (a reference to a list of names and values), body, and
+#
+#     sends   how many bytes of the body are sent before the end
+#     after   seconds before the first byte, in which it counts as under way
+#     holds   seconds before the connection is closed
+#
+# It keeps what it was asked, and how many answers were under way at once.
+
+package DFP::Upstream;
+
+use strict;
+use warnings;
+
+use File::Temp ();
+use IO::Handle;
+use IO::Socket::INET;
+use JSON::PP qw( decode_json encode_json );
+use MIME::Base64 qw( decode_base64 encode_base64 );
+use POSIX qw( _exit );
+use Time::HiRes qw( sleep );
+
+use DFP::Process qw( run_child );
+
+use constant {
+    BACKLOG  => 128,
+    HEAD_MAX => 65536,
+};
+
+
+sub start
+{
+    my $class = shift;
+
+    my $listen = IO::Socket::INET->new(Listen => BACKLOG,
+                                       LocalAddr => '127.0.0.1')
+        or die "no port: $!";
+
+    my $self = bless {
+        port => $listen->sockport,
+        dir  => File::Temp->newdir('dfpreheat-upstream-XXXXXXXX',
+                                   TMPDIR => 1),
+    }, $class;
+
+    run_child(sub { $self->_serve($listen) });
+
+    return $self;
+}
+
+
+sub port { $_[0]{port} }
+
+
+sub answers
+{
+    my ($self, $path, @answers) = @_;
+
+    $_->{body} = encode_base64($_->{body} // '', '') for @answers = map {
+        { %$_ }
+    } @answers;
+
+    # whoever reads gets the old ones or the new ones
+
+    my $file = $self->_file($path);
+
+    open my $out, '>', "$file.new" or die "$file: $!";
+    print {$out} encode_json(\@answers);
+    close $out or die "$file: $!";
+    rename "$file.new", $file or die "$file: $!";
+}
+
+
+# The requests for a path, whole; for all paths where none is given.
+
+sub requests
+{
+    my ($self, $path) = @_;
+
+    return map { decode_base64($_->[2]) }
+           grep { $_->[0] eq 'begin' && (!defined $path || $_->[1] eq $path) }
+           $self->_events;
+}
+
+
+# How many answers were under way at once, at the most.
+
+sub most_at_once
+{
+    my $self = shift;
+
+    my ($now, $most) = (0, 0);
+
+    for my $event ($self->_events) {
+        $now += $event->[0] eq 'begin' ? 1 : -1;
+        $most = $now if $most < $now;
+    }
+
+    return $most;
+}
+
+
+sub forget_requests
+{
+    my $self = shift;
+
+    unlink "$self->{dir}/events";
+}
+
+
+sub _events
+{
+    my $self = shift;
+
+    open my $file, '<', "$self->{dir}/events" or return;
+
+    return map { [ split ] } <$file>;
+}
+
+
+# Lines from several processes: each is written at once, at the end.
+
+sub _event
+{
+    my ($self, @words) = @_;
+
+    open my $file, '>>', "$self->{dir}/events" or die "events: $!";
+    $file->autoflush;
+    print {$file} "@words\n";
+}
+
+
+sub _file
+{
+    my ($self, $path) = @_;
+
+    return "$self->{dir}/answers-" . unpack 'H*', $path;
+}
+
+
+# The server: it counts one request after the other, and a process of its own
+# answers each.
+
+sub _serve
+{
+    my ($self, $listen) = @_;
+
+    local $SIG{CHLD} = 'IGNORE';
+    my %counts;
+
+    while (my $client = $listen->accept) {
+        my $request = _read_head($client) or next;
+        my ($path) = $request =~ /^GET ([^ ?]+)/ or next;
+
+        $self->_event('begin', $path, encode_base64($request, ''));
+        my $answer = $self->_answer($path, $counts{$path}++);
+
+        my $pid = fork;
+        die "fork: $!" if !defined $pid;
+        next if $pid;
+
+        close $listen;
+        sleep $answer->{after} if $answer->{after};
+
+        # before the client can know that it has ended
+        $self->_event('end', $path);
+
+        _send($client, $answer);
+        close $client;
+        _exit(0);
+    }
+}
+
+
+sub _read_head
+{
+    my $client = shift;
+
+    my $head = '';
+
+    while ($head !~ /\r\n\r\n\z/) {
+        return if !sysread $client, $head, HEAD_MAX, length $head;
+    }
+
+    return $head;
+}
+
+
+sub _answer
+{
+    my ($self, $path, $number) = @_;
+
+    open my $file, '<', $self->_file($path) or return { status => 404 };
+    local $/;
+    my $answers = decode_json(<$file>);
+
+    return $answers->[$number] // $answers->[-1];
+}
+
+
+sub _send
+{
+    my ($client, $answer) = @_;
+
+    my $body = decode_base64($answer->{body} // '');
+    my $status = $answer->{status} // 200;
+    my @headers = ('Content-Length' => length $body, Connection => 'close',
+                   @{ $answer->{headers} // [] });
+    my $head = "HTTP/1.1 $status Status\r\n";
+
+    while (my ($name, $value) = splice @headers, 0, 2) {
+        $head .= "$name: $value\r\n";
+    }
+
+    print {$client} "$head\r\n",
+                    substr $body, 0, $answer->{sends} // length $body;
+    $client->flush;
+    sleep $answer->{holds} if $answer->{holds};
+}
+
+1;

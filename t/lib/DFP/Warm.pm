@@ -1,0 +1,135 @@
+# Jobs and pulls through an nginx of DFP::Servers, for tests of what is in the
+# cache afterwards:
+#
+#     my $upstream = DFP::Upstream->start;
+#     warm_story 'what a user would see', front($upstream, ...), sub {
+#         my $warm = shift;
+#         ...
+#     };
+
+package DFP::Warm;
+
+use strict;
+use warnings;
+
+use Exporter qw( import );
+use HTTP::Tiny;
+use Test::More;
+
+use DFP::Process qw( free_port );
+use DFP::Servers qw( story );
+
+our @EXPORT = qw( location warm_story );
+
+use constant {
+    JOB_SECONDS  => 20,
+    PULL_SECONDS => 5,
+};
+
+
+# A story with one more server, of these locations, in which X-Cache tells how
+# an answer came about. Other options are those of a story.
+
+sub warm_story
+{
+    my ($name, $options, $locations, $code) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    my $port = free_port();
+    my %options = %$options;
+
+    $options{http} = ($options{http} // '') . <<"END";
+    server {
+        listen 127.0.0.1:$port;
+        add_header X-Cache \$upstream_cache_status always;
+        $locations
+    }
+END
+
+    story $name, \%options, sub {
+        my $servers = shift;
+
+        $code->(bless { servers => $servers, port => $port,
+                        http => HTTP::Tiny->new(timeout => PULL_SECONDS) });
+    };
+}
+
+
+# The location of a path that serves an origin from an upstream's port. Where
+# no lines are given it caches as a user's does.
+
+sub location
+{
+    my ($path, $origin, $port, @lines) = @_;
+
+    @lines = ('proxy_cache files;', 'include cache.conf;') if !@lines;
+
+    return join "\n", "location $path {", "dfpreheat_origin $origin;",
+                      "proxy_pass http://127.0.0.1:$port;", @lines, '}', '';
+}
+
+
+# Posts a job of this type; its id. Then, and at once, the job at its end.
+
+sub post
+{
+    my ($self, $type, %args) = @_;
+
+    my $answer = $self->{servers}->client->post('/oapi/v1/jobs', {
+        type => 'preheat', args => { type => $type, %args } });
+
+    die "no job: $answer->{body}" if $answer->{status} != 200;
+
+    return $answer->{json}{id};
+}
+
+
+sub ended
+{
+    my ($self, $id) = @_;
+
+    return $self->{servers}->ended_job($id, JOB_SECONDS);
+}
+
+
+sub run
+{
+    my ($self, @job) = @_;
+
+    return $self->ended($self->post(@job));
+}
+
+
+# What a client gets: the body, and how the cache had a part in it.
+
+sub pull
+{
+    my ($self, $path) = @_;
+
+    my $answer = $self->{http}->get("http://127.0.0.1:$self->{port}$path");
+
+    return ($answer->{content}, $answer->{headers}{'x-cache'} // '-');
+}
+
+
+# Paths by how the cache answers them: "HIT /a", ...
+
+sub cached
+{
+    my ($self, @paths) = @_;
+
+    return [ map { ($self->pull($_))[1] . " $_" } @paths ];
+}
+
+
+sub hits
+{
+    my ($self, $name, @paths) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    is_deeply($self->cached(@paths), [ map { "HIT $_" } @paths ], $name);
+}
+
+1;

@@ -1,0 +1,111 @@
+# What a run leaves in error.log, and what it must not.
+
+use Test::Nginx::Socket 'no_plan';
+use DFP;
+use DFP::Front;
+use DFP::Jobs;
+
+log_level('info');
+no_root_location();
+run_tests();
+
+__DATA__
+
+=== TEST 1: one line where a part starts, one where it ends
+--- http_config eval: main::caching()
+--- config eval: main::front()
+--- init
+main::ended_job(main::file(urls => [map { "http://files.test/$_" } 1 .. 3]));
+--- request
+GET /healthy
+--- response_body chomp
+"OK"
+--- grep_error_log eval
+qr/dfpreheat: run (?:\d+ starts.*|.* bytes)/
+--- grep_error_log_out
+dfpreheat: run 1 starts in cluster "cluster-1", job: 1, cluster: 1
+dfpreheat: run 1 ends in cluster "cluster-1": SUCCESS, 4 tasks, 0 failed, 52 bytes
+--- error_log eval
+qr/\[info\] .*: run 1 ends .* bytes, \d+\.\d{3} s, job: 1, cluster: 1$/
+--- no_error_log
+[warn]
+[error]
+
+
+
+=== TEST 2: the same of each cluster
+--- http_config eval
+main::caching() . 'dfpreheat_cluster 7 name=seven engine=cache;'
+--- config eval: main::front()
+--- init
+main::ended_job(main::file());
+--- request
+GET /healthy
+--- response_body chomp
+"OK"
+--- error_log eval
+[qr/\[info\] .*: run 1 starts in cluster "cluster-1", job: 1, cluster: 1$/,
+ qr/\[info\] .*: run 1 starts in cluster "seven", job: 1, cluster: 7$/,
+ qr/\[info\] .*: run 1 ends in cluster "cluster-1": SUCCESS, 1 tasks, .* s, job: 1, cluster: 1$/,
+ qr/\[info\] .*: run 1 ends in cluster "seven": SUCCESS, 1 tasks, .* s, job: 1, cluster: 7$/]
+
+
+
+=== TEST 3: a part that fails says why in both of its last lines
+--- http_config eval: main::caching()
+--- config eval: main::front()
+--- init
+main::ended_job(main::file(url => 'http://files.test/none'));
+--- request
+GET /healthy
+--- response_body chomp
+"OK"
+--- grep_error_log eval
+qr/dfpreheat: (?:run \d+ starts.*|run .* bytes|".*)/
+--- grep_error_log_out
+dfpreheat: run 1 starts in cluster "cluster-1", job: 1, cluster: 1
+dfpreheat: "http://files.test/none" failed: the origin answered 404, job: 1, cluster: 1
+dfpreheat: run 1 ends in cluster "cluster-1": FAILURE, 1 tasks, 1 failed, 0 bytes
+--- error_log eval
+[qr/\[warn\] .*"http:\/\/files.test\/none" failed/,
+ qr/ s: 1 of 1 tasks failed; http:\/\/files.test\/none: the origin answered 404, job: 1, cluster: 1$/]
+--- no_error_log
+[error]
+
+
+
+=== TEST 4: nginx's own lines about a run have the job's id, too
+--- http_config eval: main::caching()
+--- config eval: main::front(1)
+--- init
+main::ended_job(main::file(timeout => 1000000000));
+--- request
+GET /healthy
+--- response_body chomp
+"OK"
+--- error_log eval
+[qr/\[error\] .* connect\(\) failed \(111: Connection refused\) while connecting to upstream, job: 1, url: "http:\/\/files\.test\/a", upstream: "http:\/\/127\.0\.0\.1:1"$/,
+ qr/\[info\] .*: "http:\/\/files\.test\/a" again in \d+ ms: the origin could not be reached, .*, job: 1, cluster: 1$/]
+--- no_error_log eval
+qr/^(?=.*(?:files\.test|dfpreheat: (?:run|")))(?!.*job: 1\b).+/m
+
+
+
+=== TEST 5: a signature is in no line, whatever goes wrong
+--- http_config eval: main::caching()
+--- config eval: main::front(1)
+--- init
+main::ended_job(main::file(timeout => 1000000000,
+    url => 'http://files.test/a?Signature=the-signature&token=the-token',
+    headers => { Authorization => 'Bearer the-bearer' }));
+--- request
+GET /healthy
+--- response_body chomp
+"OK"
+--- error_log eval
+[qr/connect\(\) failed .* url: "http:\/\/files\.test\/a\?Signature=\*\*\*&token=\*\*\*"/,
+ qr/"http:\/\/files\.test\/a\?Signature=\*\*\*&token=\*\*\*" again in/,
+ qr/ends .*; http:\/\/files\.test\/a\?Signature=\*\*\*&token=\*\*\*: |ends .* has passed/]
+--- no_error_log eval
+qr/the-signature|the-token|the-bearer/
+

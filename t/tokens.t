@@ -1,0 +1,313 @@
+# Personal access tokens: who can create one, and who gets in with one.
+
+use Test::Nginx::Socket 'no_plan';
+use DFP;
+
+use Digest::SHA qw( sha256_hex );
+use POSIX qw( strftime );
+
+use DFP::Process qw( wait_until );
+
+our $Path = '/api/v1/personal-access-tokens';
+
+our $Late = '2037-01-01T00:00:00Z';
+our $No_job = "Token doesn't have permission to access this resource. "
+              . 'Required permission: job';
+
+# What is wrong with a request for a token, and what is said about it. Fields
+# that are not given are good ones.
+
+our @Refused = (
+    [ { name => undef }          => 'name is required' ],
+    [ { name => '' }             => 'name is required' ],
+    [ { name => 1 }              => 'name must be a string' ],
+    [ { name => 'n' x 129 }      => 'name must not be longer than 128 bytes' ],
+    [ { name => "a\nb" }         => 'name must not contain CR or LF' ],
+    [ { bio => 'b' x 1025 }      => 'bio must not be longer than 1024 bytes' ],
+    [ { scopes => 'job' }        => 'scopes must be a list' ],
+    [ { scopes => ['admin'] }
+          => 'scopes[0] must be job, cluster or origin-credentials' ],
+    [ { scopes => ['job', ''] }
+          => 'scopes[1] must be job, cluster or origin-credentials' ],
+    [ { scopes => [('job') x 17] }
+          => 'scopes must not have more than 16 elements' ],
+    [ { user_id => -1 }          => 'user_id must be an integer between 0 and '
+                                    . '9223372036854775807' ],
+    [ { expired_at => undef }    => 'expired_at is required' ],
+    [ { expired_at => '2037-01-01' }
+          => 'expired_at must be a time of RFC 3339, as 2030-01-31T00:00:00Z' ],
+    [ { expired_at => '2001-01-01T00:00:00Z' }
+          => 'expired_at must be in the future' ],
+);
+
+sub wanted { posting({ name => 'ci', expired_at => $Late, @_ }, $Path) }
+
+sub refused { [ map { wanted(%{ $_->[0] }) } @Refused ] }
+sub sentences { [ map { errors($_->[1]) } @Refused ] }
+
+
+# Creates one through the API; the answer.
+
+sub created
+{
+    my %fields = (name => 'ci', expired_at => $Late, @_);
+
+    my $answer = client(DFP::ADMIN_KEY)->post($Path, \%fields);
+    die $answer->{body} if $answer->{status} != 200;
+
+    return $answer->{json};
+}
+
+
+# What the holder of a token gets for a job that there is not.
+
+sub status { client($_[0])->get('/oapi/v1/jobs/1')->{status} }
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: the admin key creates a token, which the answer shows
+--- more_headers eval: main::admin()
+--- request eval
+main::wanted(bio => 'b "b"', scopes => ['cluster', 'job', 'job'], user_id => 1)
+--- response_headers
+Content-Type: application/json; charset=utf-8
+--- response_body_like eval
+main::shape('{"id":1,"created_at":TIME,"updated_at":TIME,"is_del":0,"name":"ci","bio":"b \\"b\\"","token":"SECRET","scopes":["job","cluster"],"state":"active","expired_at":"2037-01-01T00:00:00.000Z","user_id":1,"user":USER}')
+--- redis
+hget dfpreheat:token:1 name = ci
+hget dfpreheat:token:1 scopes = 3
+hget dfpreheat:token:1 state = active
+--- error_log eval
+qr/\[notice\] .* dfpreheat: token 1 "ci" is created/
+
+
+
+=== TEST 2: a token without scopes has those of Dragonfly's
+--- more_headers eval: main::admin()
+--- request eval
+[main::wanted(name => 'n' x 128, scopes => []),
+ main::wanted(name => 'other', scopes => undef, bio => 'b' x 1024)]
+--- response_body_like eval
+['"scopes":\["job","cluster"\]', '"scopes":\["job","cluster"\]']
+
+
+
+=== TEST 3: Redis holds the token's hash, not the token
+--- init
+my $token = main::created()->{token};
+Test::More::is(main::redis('hget', 'dfpreheat:token:1', 'hash'),
+               main::sha256_hex($token), 'the hash is stored');
+Test::More::unlike(main::stored(), qr/\Q$token/, 'the token is not');
+Test::More::like(main::stored(), qr/cluster-1|token-that-has-expired/,
+                 'and that was all of Redis');
+--- request
+GET /healthy
+--- response_body chomp
+"OK"
+
+
+
+=== TEST 4: each token is another one
+--- init
+my %seen = map { main::created(name => "ci-$_")->{token} => 1 } 1 .. 20;
+Test::More::is(keys %seen, 20, 'twenty tokens');
+--- request
+GET /healthy
+--- response_body chomp
+"OK"
+
+
+
+=== TEST 5: a name is given once
+--- more_headers eval: main::admin()
+--- request eval
+[main::wanted(), main::wanted(bio => 'another')]
+--- error_code eval
+[200, 409]
+--- response_body_like eval
+['"name":"ci"', '^\{"message":"a token of this name exists"\}\z']
+--- redis
+get dfpreheat:token:next = 1
+
+
+
+=== TEST 6: nobody else creates tokens
+--- request eval
+[(main::wanted()) x 6]
+--- more_headers eval
+['', main::bearer('the-admin-key-of-the-test'),
+ main::bearer('the-admin-key-of-the-tests-'), main::bearer('the admin key'),
+ 'Authorization: Basic ' . DFP::ADMIN_KEY,
+ main::bearer('token-with-scope-job')]
+--- error_code eval
+[(401) x 6]
+--- response_body eval
+[(main::message('Unauthorized')) x 6]
+--- response_headers eval
+[('WWW-Authenticate: Bearer') x 6]
+--- redis
+get dfpreheat:token:next =
+--- log_level: info
+--- error_log
+dfpreheat: refused: not the admin key
+--- no_error_log
+the-admin-key-of-the-test
+
+
+
+=== TEST 7: without an admin key there is no way to create tokens
+--- http_config
+dfpreheat_redis 127.0.0.1:$TEST_NGINX_REDIS_PORT;
+dfpreheat_cluster 1 name=cluster-1 engine=cache;
+--- request eval
+[(main::wanted()) x 2]
+--- more_headers eval
+['', main::admin()]
+--- error_code eval
+[403, 403]
+--- response_body eval
+[(main::message('this server has no dfpreheat_admin_key')) x 2]
+--- redis
+get dfpreheat:token:next =
+
+
+
+=== TEST 8: a wrong request is refused with a sentence, and nothing is stored
+--- more_headers eval: main::admin()
+--- request eval: main::refused()
+--- error_code eval
+[(422) x @main::Refused]
+--- response_body eval: main::sentences()
+--- redis
+get dfpreheat:token:next =
+
+
+
+=== TEST 9: what is no JSON object is refused
+--- more_headers eval: main::admin()
+--- request eval
+[main::posting('{"name":', $main::Path), main::posting('[]', $main::Path)]
+--- error_code eval
+[422, 422]
+--- response_body eval
+[main::errors('the body is not valid JSON: line 1, column 8: it ends too early'),
+ main::errors('the body must be a JSON object')]
+
+
+
+=== TEST 10: without a token that is known nobody gets in
+--- request eval
+[('GET /oapi/v1/jobs/1') x 7, main::posting({})]
+--- more_headers eval
+['', 'Authorization: Bearer', main::bearer('token-of-nobody'),
+ main::bearer('token-with-scope-job two'), main::bearer('t' x 513),
+ 'Authorization: Basic dG9rZW4td2l0aC1zY29wZS1qb2I=',
+ 'Authorization: token-with-scope-job', '']
+--- error_code eval
+[(401) x 8]
+--- response_body eval
+[(main::message('Unauthorized')) x 8]
+--- response_headers eval
+[('WWW-Authenticate: Bearer') x 8]
+--- log_level: info
+--- error_log
+dfpreheat: refused: Unauthorized
+--- no_error_log
+token-of-nobody
+
+
+
+=== TEST 11: a token in the query string is none
+--- request
+GET /oapi/v1/jobs/1?access_token=token-with-scope-job
+--- more_headers
+--- error_code: 401
+--- response_body eval: main::message('Unauthorized')
+
+
+
+=== TEST 12: a token must be valid, and for jobs
+--- request eval
+[('GET /oapi/v1/jobs/1') x 3]
+--- more_headers eval
+[map { main::bearer("token-$_") } qw( that-has-expired that-is-inactive
+                                      with-other-scopes )]
+--- error_code eval
+[(403) x 3]
+--- response_body eval
+[map { main::message($_) } 'Token has expired', 'Token is inactive',
+                           $main::No_job]
+
+
+
+=== TEST 13: with one, the scheme in any letter case, everybody gets in
+--- request eval
+[('GET /oapi/v1/jobs/1') x 4]
+--- more_headers eval
+[map { "Authorization: $_ token-with-scope-job" } 'Bearer', 'bearer',
+                                                  'BEARER', 'Bearer  ']
+--- error_code eval
+[(404) x 4]
+--- response_body eval
+[(main::message('record not found')) x 4]
+
+
+
+=== TEST 14: a token that was just created is good for its scopes
+--- init
+Test::More::is(main::status(main::created()->{token}), 404, 'a job is 404');
+Test::More::is(main::status(main::created(name => 'other',
+                                          scopes => ['cluster'])->{token}),
+               403, 'for another scope');
+--- request
+GET /healthy
+--- response_body chomp
+"OK"
+
+
+
+=== TEST 15: a token that expires is not good for a moment longer
+--- init
+my $end = time + 2;
+my $token = main::created(expired_at => main::strftime('%FT%TZ', gmtime $end))
+            ->{token};
+Test::More::is(main::status($token), 404, 'it is good until then');
+main::wait_until(4, sub { time >= $end });
+Test::More::ok(main::wait_until(1, sub { main::status($token) == 403 }),
+               'and not afterwards');
+--- request
+GET /healthy
+--- response_body chomp
+"OK"
+
+
+
+=== TEST 16: a token that is made inactive is refused within seconds
+--- init
+Test::More::is(main::status('token-with-scope-job'), 404, 'it is active');
+my $hash = main::sha256_hex('token-with-scope-job');
+my $id = main::redis('get', "dfpreheat:token:hash:$hash");
+main::redis('hset', "dfpreheat:token:$id", 'state', 'inactive');
+Test::More::ok(main::wait_until(7, sub {
+                   main::status('token-with-scope-job') == 403
+               }), 'and then it is not');
+--- request
+GET /healthy
+--- response_body chomp
+"OK"
+
+
+
+=== TEST 17: nothing but POST is for this path
+--- request eval
+["GET $main::Path", "PUT $main::Path\n{}", "DELETE $main::Path",
+ "GET $main::Path/1"]
+--- more_headers eval: main::admin()
+--- error_code eval
+[405, 405, 405, 404]
+--- response_headers eval
+[('Allow: POST') x 3, 'Content-Type: application/json; charset=utf-8']
+--- response_body eval
+[(main::message('Method Not Allowed')) x 3, main::message('Not Found')]
