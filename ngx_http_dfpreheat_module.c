@@ -237,6 +237,12 @@ ngx_http_dfpreheat_init_main_conf(ngx_conf_t *cf, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    if (mcf->retention < 1) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "dfpreheat_job_retention must be at least 1s");
+        return NGX_CONF_ERROR;
+    }
+
     if (mcf->max_timeout < DFP_JOB_TIMEOUT_MIN / 1000000) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "dfpreheat_max_timeout must be at least 1s");
@@ -271,8 +277,8 @@ ngx_http_dfpreheat_create_loc_conf(ngx_conf_t *cf)
 }
 
 
-/* An origin is not inherited, but by "if": each location says for itself what
- * it serves. */
+/* Nothing is inherited, but by "if": each location says for itself what it
+ * serves. */
 
 static char *
 ngx_http_dfpreheat_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
@@ -283,13 +289,17 @@ ngx_http_dfpreheat_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_core_loc_conf_t        *clcf;
     ngx_http_dfpreheat_main_conf_t  *mcf;
 
-    ngx_conf_merge_value(conf->enable, prev->enable, 0);
-
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
-    if (clcf->noname && conf->origin.data == NULL) {
-        conf->origin = prev->origin;
+    if (clcf->noname) {
+        ngx_conf_merge_value(conf->enable, prev->enable, 0);
+
+        if (conf->origin.data == NULL) {
+            conf->origin = prev->origin;
+        }
     }
+
+    ngx_conf_init_value(conf->enable, 0);
 
     if (!conf->enable) {
         return NGX_CONF_OK;

@@ -8,7 +8,7 @@ import time
 
 import files
 import load
-from client import Failure
+from client import JOBS, Failure, job
 from servers import DIR, until
 
 FIGURES = {"burst_lost": ("of 10000 jobs", "0")}
@@ -26,7 +26,7 @@ def measure(servers):
     servers.client.ended(servers.client.post(**args), POLL)
 
     start = time.monotonic()
-    jobs = post(servers, json.dumps({"type": "preheat", "args": args}))
+    jobs = post(servers, json.dumps(job(**args)))
     posted = time.monotonic() - start
     lost, failed = settle(servers.client, jobs)
     ended = time.monotonic() - start
@@ -42,7 +42,7 @@ def post(servers, body):
     """The ids of the jobs."""
     names = ["%s/burst.%d" % (DIR, i + 1) for i in range(load.THREADS)]
     wrk = subprocess.Popen(
-        load.wrk_command(servers.front + "/oapi/v1/jobs", POST_SECONDS,
+        load.wrk_command(servers.front + JOBS, POST_SECONDS,
                          servers.client.token, "burst.lua",
                          [body, str(POSTS // load.THREADS), DIR + "/burst"]),
         stdout=subprocess.DEVNULL)
@@ -66,7 +66,7 @@ def post(servers, body):
         raise Failure("%d of %d POSTs were refused"
                       % (jobs.count("refused"), POSTS))
 
-    return [int(job) for job in jobs]
+    return [int(number) for number in jobs]
 
 
 def settle(client, jobs):
@@ -77,12 +77,12 @@ def settle(client, jobs):
     while jobs and time.monotonic() < end:
         pending = []
 
-        for job in jobs:
-            state = json.loads(client.get(job))["state"]
+        for number in jobs:
+            state = json.loads(client.get(number))["state"]
             failed += state == "FAILURE"
 
             if state == "PENDING":
-                pending.append(job)
+                pending.append(number)
 
         jobs = pending
         time.sleep(POLL)

@@ -4,12 +4,18 @@ import http.client
 import json
 import time
 
+JOBS = "/oapi/v1/jobs"
 TIMEOUT = 30            # seconds for one answer
 JOB_SECONDS = 120       # for a job to end
 
 
 class Failure(Exception):
     """What keeps a figure from being measured."""
+
+
+def job(**args):
+    """The body of a POST."""
+    return {"type": "preheat", "args": args}
 
 
 class Client:
@@ -47,25 +53,24 @@ class Client:
 
     def post(self, **args):
         """A new job's id."""
-        text = self.request("POST", "/oapi/v1/jobs",
-                            {"type": "preheat", "args": args})
-        return json.loads(text)["id"]
+        return json.loads(self.request("POST", JOBS, job(**args)))["id"]
 
-    def get(self, job):
-        return self.request("GET", "/oapi/v1/jobs/%d" % job)
+    def get(self, number):
+        return self.request("GET", "%s/%d" % (JOBS, number))
 
-    def ended(self, job, pause):
+    def ended(self, number, pause):
         """Polls every PAUSE seconds; how a job ended that has to succeed."""
         end = time.monotonic() + JOB_SECONDS
 
         while time.monotonic() < end:
-            answer = json.loads(self.get(job))
+            answer = json.loads(self.get(number))
 
             if answer["state"] == "SUCCESS":
                 return answer
             if answer["state"] == "FAILURE":
-                raise Failure("job %d: %s" % (job, answer["result"]))
+                raise Failure("job %d: %s" % (number, answer["result"]))
 
             time.sleep(pause)
 
-        raise Failure("job %d has not ended within %d s" % (job, JOB_SECONDS))
+        raise Failure("job %d has not ended within %d s"
+                      % (number, JOB_SECONDS))

@@ -2,6 +2,7 @@
 
 import files
 import load
+from client import JOBS
 
 FIGURES = {"get_ratio": ("of return 200", ">= 0.6")}
 
@@ -11,10 +12,10 @@ SECONDS = 2
 
 def measure(servers):
     files.put("/get", b"x" * 1000)
-    job = servers.client.post(type="file", url=servers.origin + "/get")
-    servers.client.ended(job, 0.02)
+    number = servers.client.post(type="file", url=servers.origin + "/get")
+    servers.client.ended(number, 0.02)
 
-    servers.set_baseline(len(servers.client.get(job)))
+    servers.set_baseline(len(servers.client.get(number)))
 
     def rate(path):
         return load.wrk(servers.front + path, SECONDS,
@@ -22,4 +23,4 @@ def measure(servers):
 
     yield "get_ratio", "%.2f" % load.alternate(
         "GETs and baselines a second", ROUNDS,
-        lambda: rate("/oapi/v1/jobs/%d" % job), lambda: rate("/baseline"))
+        lambda: rate("%s/%d" % (JOBS, number)), lambda: rate("/baseline"))

@@ -22,8 +22,8 @@ def measure(servers):
 
     for i in range(JOBS):
         image = files.Image(servers.origin, i, LAYERS, LAYER_BYTES)
-        job = servers.client.post(type="image", url=image.url)
-        servers.client.ended(job, POLL)
+        number = servers.client.post(type="image", url=image.url)
+        servers.client.ended(number, POLL)
         seen = time.time()
 
         lags.append((seen - last_left(image)) * 1000)
@@ -38,7 +38,8 @@ def last_left(image):
 
     def times():
         with open(DIR + "/origin.log") as f:
-            lines = [line.split() for line in f if image.path + "/blobs/" in line]
-        return len(lines) == len(image.blobs) and [float(t) for t, _ in lines]
+            left = [float(line.split()[0]) for line in f
+                    if image.path + "/blobs/" in line]
+        return len(left) == len(image.blobs) and left
 
     return max(until("the origin's log is complete", times, LOG_SECONDS))

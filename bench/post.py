@@ -7,6 +7,7 @@ import time
 
 import files
 import load
+from client import JOBS, job
 
 FIGURES = {"post_ratio": ("of return 200", ">= 0.3"),
            "post_p99_ms": ("ms", "-")}
@@ -17,23 +18,24 @@ SECONDS = 2
 
 def measure(servers):
     client = servers.client
-    url = servers.origin + "/post"
-    body = {"type": "preheat", "args": {"type": "file", "url": url}}
+    args = {"type": "file", "url": servers.origin + "/post"}
 
     files.put("/post", b"x" * 1000)
-    client.ended(client.post(**body["args"]), 0.02)
-    servers.set_baseline(len(client.request("POST", "/oapi/v1/jobs", body)))
+    drain(client, args)
+    servers.set_baseline(len(client.request("POST", JOBS, job(**args))))
 
     tails = []
 
     def rate(path):
         return load.wrk(servers.front + path, SECONDS, client.token,
-                        "post.lua", [json.dumps(body)])
+                        "post.lua", [json.dumps(job(**args))])
 
     def ours():
-        posts, p99 = rate("/oapi/v1/jobs")
+        posts, p99 = rate(JOBS)
         tails.append(p99)
-        drain(client, body)
+        seconds = drain(client, args)
+        load.note("the jobs of the round had ended %.1f s after its last POST"
+                  % seconds)
         return posts
 
     yield "post_ratio", "%.2f" % load.alternate(
@@ -42,9 +44,9 @@ def measure(servers):
     yield "post_p99_ms", "%.1f" % statistics.median(tails)
 
 
-def drain(client, body):
-    """What was posted last is run last: the baseline is measured on its own."""
+def drain(client, args):
+    """Seconds until all has ended: what is posted last is run last. Nothing
+    of one measurement goes on while another is made."""
     start = time.monotonic()
-    client.ended(client.post(**body["args"]), 0.05)
-    load.note("the jobs of the round had ended %.1f s after its last POST"
-              % (time.monotonic() - start))
+    client.ended(client.post(**args), 0.02)
+    return time.monotonic() - start

@@ -154,18 +154,15 @@ class Servers:
         for name in reversed(list(self.processes)):
             self.stop(name)
 
-    def restart_front(self):
-        """Another baseline, or another cache, is another nginx."""
-        self.client.close()
-        self.stop("front")
-        self.start_nginx("front")
-
     def set_baseline(self, size):
         """The answer of /baseline has SIZE bytes from here on."""
+        self.client.close()
+        self.stop("front")
         self.baseline = "x" * size
-        self.restart_front()
+        self.start_nginx("front")
 
     def empty_cache(self):
+        """By another nginx: this one would remember what it had."""
         self.client.close()
         self.stop("front")
         shutil.rmtree(DIR + "/cache")

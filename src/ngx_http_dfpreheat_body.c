@@ -94,6 +94,12 @@ ngx_http_dfpreheat_body_take(ngx_http_dfpreheat_api_t *api)
         return NGX_DECLINED;
     }
 
+    /* a subrequest, or a body that nginx has discarded already */
+
+    if (api->r->request_body == NULL) {
+        return NGX_OK;
+    }
+
     for (cl = api->r->request_body->bufs; cl; cl = cl->next) {
 
         len = cl->buf->last - cl->buf->pos;

@@ -1,11 +1,12 @@
 #include "ngx_http_dfpreheat_cache.h"
 
 
+static ngx_uint_t ngx_http_dfpreheat_cache_keyed(ngx_http_request_t *sr);
 static const char *ngx_http_dfpreheat_cache_broken(ngx_http_upstream_t *u);
 static ngx_int_t ngx_http_dfpreheat_cache_complete(ngx_http_request_t *sr,
     const char **reason);
 static ngx_uint_t ngx_http_dfpreheat_cache_node(
-    ngx_http_dfpreheat_entry_t *entry);
+    ngx_http_dfpreheat_entry_t *entry, ngx_uint_t written);
 static ngx_http_file_cache_node_t *ngx_http_dfpreheat_cache_lookup(
     ngx_http_file_cache_t *cache, u_char *key);
 
@@ -36,6 +37,19 @@ ngx_http_dfpreheat_cache_stored(ngx_http_request_t *sr, ngx_int_t rc,
         return status;
     }
 
+    if (!ngx_http_dfpreheat_cache_keyed(sr)) {
+        *reason = "the proxy_cache_key of its location is not "
+                  "$dfpreheat_cache_key, so clients might look elsewhere: "
+                  "include dfpreheat_cache.conf";
+        return NGX_DECLINED;
+    }
+
+    if (c->vary.len) {
+        *reason = "the answer has Vary, so other clients would not get this "
+                  "copy: the location needs \"proxy_ignore_headers Vary\"";
+        return NGX_DECLINED;
+    }
+
     entry->cache = c->file_cache;
     entry->valid = c->valid_sec;
     ngx_memcpy(entry->key, c->key, NGX_HTTP_CACHE_KEY_LEN);
@@ -49,12 +63,29 @@ ngx_http_dfpreheat_cache_stored(ngx_http_request_t *sr, ngx_int_t rc,
 
     /* ngx_http_file_cache_update() does not tell when its rename failed */
 
-    if (!ngx_http_dfpreheat_cache_node(entry)) {
+    if (!ngx_http_dfpreheat_cache_node(entry, !sr->cached)) {
         *reason = "the cache file could not be put into place";
         return NGX_AGAIN;
     }
 
     return NGX_OK;
+}
+
+
+/* Any other key may depend on the client: on its scheme, host or headers. */
+
+static ngx_uint_t
+ngx_http_dfpreheat_cache_keyed(ngx_http_request_t *sr)
+{
+    ngx_str_t                  *key;
+    ngx_http_variable_value_t   v;
+
+    key = sr->cache->keys.elts;
+
+    return sr->cache->keys.nelts == 1
+           && ngx_http_dfpreheat_cache_key(sr, &v, 0) == NGX_OK
+           && v.len == key->len
+           && ngx_memcmp(v.data, key->data, v.len) == 0;
 }
 
 
@@ -136,7 +167,7 @@ ngx_http_dfpreheat_cache_holds(ngx_http_dfpreheat_entry_t *entry,
     ngx_file_info_t   fi;
 
     if (entry->cache == NULL || entry->valid < ngx_time()
-        || !ngx_http_dfpreheat_cache_node(entry))
+        || !ngx_http_dfpreheat_cache_node(entry, 0))
     {
         return 0;
     }
@@ -165,8 +196,11 @@ ngx_http_dfpreheat_cache_holds(ngx_http_dfpreheat_entry_t *entry,
 }
 
 
+/* WRITTEN: just now; a rename that failed leaves the old file, and uniq 0. */
+
 static ngx_uint_t
-ngx_http_dfpreheat_cache_node(ngx_http_dfpreheat_entry_t *entry)
+ngx_http_dfpreheat_cache_node(ngx_http_dfpreheat_entry_t *entry,
+    ngx_uint_t written)
 {
     ngx_uint_t                   exists;
     ngx_http_file_cache_t       *cache;
@@ -177,7 +211,7 @@ ngx_http_dfpreheat_cache_node(ngx_http_dfpreheat_entry_t *entry)
     ngx_shmtx_lock(&cache->shpool->mutex);
 
     fcn = ngx_http_dfpreheat_cache_lookup(cache, entry->key);
-    exists = (fcn != NULL && fcn->exists);
+    exists = (fcn != NULL && fcn->exists && !(written && fcn->uniq == 0));
 
     ngx_shmtx_unlock(&cache->shpool->mutex);
 
@@ -227,11 +261,17 @@ ngx_http_dfpreheat_cache_key(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
     u_char                         *p, *arg, *next, *last, separator;
+    uintptr_t                       escape;
     ngx_http_dfpreheat_loc_conf_t  *dlcf;
 
     dlcf = ngx_http_get_module_loc_conf(r, ngx_http_dfpreheat_module);
 
-    p = ngx_pnalloc(r->pool, dlcf->origin.len + r->uri.len + 1 + r->args.len);
+    /* escaped, or "%3F" in a path would be taken for the query's "?" */
+
+    escape = 2 * ngx_escape_uri(NULL, r->uri.data, r->uri.len, NGX_ESCAPE_URI);
+
+    p = ngx_pnalloc(r->pool, dlcf->origin.len + r->uri.len + escape
+                             + 1 + r->args.len);
     if (p == NULL) {
         return NGX_ERROR;
     }
@@ -242,7 +282,13 @@ ngx_http_dfpreheat_cache_key(ngx_http_request_t *r,
         p = ngx_cpymem(p, dlcf->origin.data, dlcf->origin.len);
     }
 
-    p = ngx_cpymem(p, r->uri.data, r->uri.len);
+    if (escape) {
+        p = (u_char *) ngx_escape_uri(p, r->uri.data, r->uri.len,
+                                      NGX_ESCAPE_URI);
+
+    } else {
+        p = ngx_cpymem(p, r->uri.data, r->uri.len);
+    }
 
     arg = r->args.data;
     last = arg + r->args.len;

@@ -84,7 +84,13 @@ ngx_http_dfpreheat_call_subrequest(ngx_http_dfpreheat_call_t *call)
     ngx_http_core_main_conf_t  *cmcf;
 
     r = call->request->r;
-    r->headers_in.server = call->host;
+
+    r->headers_in.server.len = call->host.len;
+    r->headers_in.server.data = ngx_pstrdup(r->pool, &call->host);
+
+    if (r->headers_in.server.data == NULL) {
+        return NGX_ERROR;
+    }
 
     if (ngx_http_subrequest(r, &r->uri, &r->args, &sr, &call->request->ps, 0)
         != NGX_OK)
@@ -128,7 +134,7 @@ ngx_http_dfpreheat_call_headers(ngx_http_dfpreheat_call_t *call,
 
     sr->headers_in.content_length_n = -1;
     sr->headers_in.keep_alive_n = -1;
-    sr->headers_in.server = call->host;
+    sr->headers_in.server = sr->main->headers_in.server;
 
     if (ngx_list_init(&sr->headers_in.headers, sr->pool, 8,
                       sizeof(ngx_table_elt_t))
@@ -177,11 +183,17 @@ ngx_http_dfpreheat_call_header(ngx_http_request_t *sr, ngx_str_t name,
 
     ngx_memzero(h, sizeof(ngx_table_elt_t));
 
-    h->key = name;
-    h->value = value;
+    /* the run may be gone while the request waits for a lock or a thread */
 
+    h->key.len = name.len;
+    h->key.data = ngx_pstrdup(sr->pool, &name);
+    h->value.len = value.len;
+    h->value.data = ngx_pstrdup(sr->pool, &value);
     h->lowcase_key = ngx_pnalloc(sr->pool, name.len + 1);
-    if (h->lowcase_key == NULL) {
+
+    if (h->key.data == NULL || h->value.data == NULL
+        || h->lowcase_key == NULL)
+    {
         return NULL;
     }
 

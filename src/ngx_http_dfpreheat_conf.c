@@ -329,6 +329,8 @@ ngx_http_dfpreheat_conf_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     dfp_err_t                        err;
     dfp_mem_t                        mem;
     dfp_url_t                        url;
+    ngx_uint_t                       i;
+    ngx_http_conf_ctx_t             *ctx;
     ngx_http_dfpreheat_origin_t     *origin;
     ngx_http_dfpreheat_main_conf_t  *mcf;
 
@@ -358,6 +360,26 @@ ngx_http_dfpreheat_conf_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_dfpreheat_module);
 
+    /* the first server would get all of its calls */
+
+    ctx = cf->ctx;
+    origin = mcf->origins.elts;
+
+    for (i = 0; i < mcf->origins.nelts; i++) {
+        if (origin[i].ctx->srv_conf != ctx->srv_conf
+            && origin[i].origin.len == url.origin.len
+            && ngx_memcmp(origin[i].origin.data, url.origin.data,
+                          url.origin.len)
+               == 0)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "dfpreheat_origin %V is bound in another "
+                               "server: all of its locations must be in one",
+                               &origin[i].origin);
+            return NGX_CONF_ERROR;
+        }
+    }
+
     origin = ngx_array_push(&mcf->origins);
     if (origin == NULL) {
         return NGX_CONF_ERROR;
@@ -366,7 +388,7 @@ ngx_http_dfpreheat_conf_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     dlcf->origin = ngx_http_dfpreheat_str(url.origin);
 
     origin->origin = dlcf->origin;
-    origin->ctx = cf->ctx;
+    origin->ctx = ctx;
 
     return NGX_CONF_OK;
 }

@@ -248,7 +248,6 @@ ngx_http_dfpreheat_conn_info(redisAsyncContext *ac, void *reply, void *data)
                   &addr[conn->server].name);
 
     conn->ready = 1;
-    conn->backoff = NGX_HTTP_DFPREHEAT_REDIS_BACKOFF;
     conn->on_ready(conn);
 }
 
@@ -362,7 +361,8 @@ ngx_http_dfpreheat_conn_away(redisReply *reply)
     char                within[32];
 
     static const char  *codes[] = {
-        "LOADING ", "READONLY ", "MASTERDOWN ", "BUSY ", "MISCONF ", NULL
+        "LOADING ", "READONLY ", "MASTERDOWN ", "BUSY ", "MISCONF ",
+        "NOREPLICAS ", "OOM ", NULL
     };
 
     if (reply->type != REDIS_REPLY_ERROR) {
@@ -569,6 +569,16 @@ ngx_http_dfpreheat_conn_cleanup(void *data)
 
     ngx_http_dfpreheat_conn_del_read(conn);
     ngx_http_dfpreheat_conn_del_write(conn);
+
+    /* with accept_mutex both events of one poll are posted */
+
+    if (c->read->posted) {
+        ngx_delete_posted_event(c->read);
+    }
+
+    if (c->write->posted) {
+        ngx_delete_posted_event(c->write);
+    }
 
     ngx_free_connection(c);
     c->fd = (ngx_socket_t) -1;

@@ -60,7 +60,9 @@ void ngx_http_dfpreheat_conn_flush(ngx_http_dfpreheat_conn_t *conn);
 void ngx_http_dfpreheat_conn_close(ngx_http_dfpreheat_conn_t *conn);
 
 /* Whether an error reply means that this Redis can't be used now: LOADING,
- * READONLY, MASTERDOWN, BUSY, MISCONF, also from within a script. */
+ * READONLY, MASTERDOWN, BUSY, MISCONF, NOREPLICAS, OOM, also from within a
+ * script. The owner takes backoff back to NGX_HTTP_DFPREHEAT_REDIS_BACKOFF when
+ * a command has gone well. */
 ngx_uint_t ngx_http_dfpreheat_conn_away(redisReply *reply);
 
 

@@ -307,6 +307,8 @@ ngx_http_dfpreheat_redis_reply(redisAsyncContext *ac, void *reply, void *data)
         return;
     }
 
+    redis->conn.backoff = NGX_HTTP_DFPREHEAT_REDIS_BACKOFF;
+
     if (r->type == REDIS_REPLY_ERROR && cmd->handler && cmd->script
         && ngx_strncmp(r->str, "NOSCRIPT", sizeof("NOSCRIPT") - 1) == 0
         && ngx_http_dfpreheat_redis_write(cmd, 1) == NGX_OK)

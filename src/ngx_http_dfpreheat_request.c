@@ -23,6 +23,7 @@ static ngx_int_t ngx_http_dfpreheat_request_log(ngx_connection_t *c,
     ngx_log_t *parent, int64_t job, ngx_str_t *shown);
 static u_char *ngx_http_dfpreheat_request_log_error(ngx_log_t *log,
     u_char *buf, size_t len);
+static void ngx_http_dfpreheat_request_unlock(ngx_http_request_t *r);
 static void ngx_http_dfpreheat_request_blocked(ngx_event_t *ev);
 static void ngx_http_dfpreheat_request_hang_up(
     ngx_http_dfpreheat_request_t *request);
@@ -386,6 +387,8 @@ ngx_http_dfpreheat_request_abort(ngx_http_dfpreheat_request_t *request)
         ngx_delete_posted_event(&request->begin);
     }
 
+    ngx_http_dfpreheat_request_unlock(request->r);
+
     /* a thread is writing its file: closing that now would be an error */
 
     if (request->r->blocked) {
@@ -396,6 +399,25 @@ ngx_http_dfpreheat_request_abort(ngx_http_dfpreheat_request_t *request)
     ngx_http_dfpreheat_request_hang_up(request);
 
     ngx_http_finalize_request(request->r, NGX_HTTP_CLIENT_CLOSED_REQUEST);
+}
+
+
+/* One that waits for another to fill the cache is blocked, too, and may be for
+ * long: it leaves the queue. */
+
+static void
+ngx_http_dfpreheat_request_unlock(ngx_http_request_t *r)
+{
+    ngx_http_cache_t  *c;
+
+    c = r->postponed && r->postponed->request ? r->postponed->request->cache
+                                              : NULL;
+
+    if (c && c->waiting) {
+        ngx_del_timer(&c->wait_event);
+        c->waiting = 0;
+        r->blocked--;
+    }
 }
 
 

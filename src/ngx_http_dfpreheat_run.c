@@ -190,6 +190,9 @@ ngx_http_dfpreheat_run_warm(ngx_http_dfpreheat_run_t *run)
     run->then = ngx_http_dfpreheat_run_check;
 
     run->cluster->engine->start(run);
+
+    /* there may be nothing to warm, when no manifest could be read */
+    run->wake(run);
 }
 
 
@@ -370,6 +373,12 @@ ngx_http_dfpreheat_run_tick(ngx_event_t *ev)
     ngx_pool_t  *pool;
 
     run->changed |= (run->calls != 0);
+
+    /* the subscription, which tells of it otherwise, may have been away */
+
+    if (ngx_exiting) {
+        run->wake(run);
+    }
 
     ngx_add_timer(&run->tick, ngx_min(NGX_HTTP_DFPREHEAT_PROGRESS_INTERVAL,
                                       run->conf->lease / 3));

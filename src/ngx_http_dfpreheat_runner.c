@@ -191,6 +191,8 @@ ngx_http_dfpreheat_worker_event(redisAsyncContext *ac, void *reply, void *data)
     ngx_str_t   *queue;
     redisReply  *r = reply;
 
+    worker->events.backoff = NGX_HTTP_DFPREHEAT_REDIS_BACKOFF;
+
     if (r == NULL || r->type != REDIS_REPLY_ARRAY || r->elements != 3
         || r->element[2]->type != REDIS_REPLY_STRING)
     {

@@ -136,7 +136,7 @@ sub failed { $_[0]{result}{job_states}[0]{results}[0]{failure_tasks} }
 sub url { my ($where) = $_[0] =~ m{^/(\w+)/}; return "http://$where.test$_[0]" }
 
 
-warm_story 'files', {}, $locations, sub {
+warm_story 'what a job of a file fails for', {}, $locations, sub {
     my $warm = shift;
 
     # a copy that has grown old by the time when it is asked for
@@ -225,7 +225,7 @@ warm_story 'what passes is tried again', {}, $locations, sub {
 };
 
 
-warm_story 'images', {}, $locations, sub {
+warm_story 'what a job of an image fails for', {}, $locations, sub {
     my $warm = shift;
 
     my $image = DFP::Image->new($upstream, 'app');

@@ -9,7 +9,7 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 use Time::HiRes qw( sleep time );
 
-use DFP::Process qw( send_signal wait_until );
+use DFP::Process qw( wait_until );
 use DFP::Servers qw( story );
 
 # no wait for what is to happen by itself is shorter than a busy machine needs
@@ -31,7 +31,7 @@ sub kill_fetcher
     my $worker = $servers->worker_of($port) or die 'no worker fetches it';
 
     $servers->expects(1, qr/worker process $worker exited on signal 9$/);
-    send_signal('KILL', $worker);
+    kill 'KILL', $worker;
 }
 
 

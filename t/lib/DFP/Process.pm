@@ -7,16 +7,19 @@ use strict;
 use warnings;
 
 use Exporter qw( import );
+use File::Temp ();      # so that its END block, which removes folders that
+                        # servers write to, runs after the one here
 use IO::Socket::INET;
 use POSIX qw( _exit WNOHANG );
 use Time::HiRes qw( sleep time );
 
-our @EXPORT_OK = qw( spawn run_child send_signal gone stop forget children
-                     title wait_until free_port );
+our @EXPORT_OK = qw( spawn run_child gone stop forget children title
+                     connected wait_until free_port );
 
 use constant {
     POLL         => 0.02,   # s
     STOP_SECONDS => 5,      # to leave after TERM, before KILL
+    LIST_SECONDS => 2,      # for a connection to be listed
     PORT_FIRST   => 20000,  # below those that the kernel hands out by itself
     PORT_COUNT   => 12000,
     PORT_TRIES   => 100,
@@ -71,14 +74,6 @@ sub run_child
 }
 
 
-sub send_signal
-{
-    my ($signal, $pid) = @_;
-
-    return kill $signal, $pid;
-}
-
-
 # Whether a process has ended; an orphan that nobody has waited for yet has.
 
 sub gone
@@ -101,11 +96,11 @@ sub stop
 
     # one that was stopped (STOP) takes no other signal than KILL
 
-    send_signal($signal || 'TERM', $pid);
-    send_signal('CONT', $pid);
+    kill $signal || 'TERM', $pid;
+    kill 'CONT', $pid;
 
     if (!wait_until(STOP_SECONDS, sub { gone($pid) })) {
-        send_signal('KILL', $pid);
+        kill 'KILL', $pid;
         wait_until(STOP_SECONDS, sub { gone($pid) });
     }
 
@@ -163,6 +158,47 @@ sub _stat
     my $line = <$file> // '';
 
     return $line =~ /\) (\S) (\d+) [^)]*\z/;
+}
+
+
+# Which of some processes has the TCP connection between two ports of 127.0.0.1,
+# of which the first is its own.
+
+sub connected
+{
+    my ($local, $remote, @pids) = @_;
+
+    # what is listed while connections come and go may lack some
+
+    my $inode = wait_until(LIST_SECONDS, sub { _inode($local, $remote) })
+        or return;
+
+    for my $pid (@pids) {
+        my @links = map { readlink($_) // '' } glob "/proc/$pid/fd/*";
+        return $pid if grep { $_ eq "socket:[$inode]" } @links;
+    }
+
+    return;
+}
+
+
+sub _inode
+{
+    my @ports = @_;
+
+    # 127.0.0.1 as this machine writes it
+
+    my $address = sprintf '%08X', unpack 'L', pack 'C4', 127, 0, 0, 1;
+    my @ends = map { sprintf '%s:%04X', $address, $_ } @ports;
+
+    open my $file, '<', '/proc/net/tcp' or die "/proc/net/tcp: $!";
+
+    while (my $line = <$file>) {
+        my (undef, $local, $remote, @field) = split ' ', $line;
+        return $field[6] if $local eq $ends[0] && $remote eq $ends[1];
+    }
+
+    return;
 }
 
 

@@ -30,7 +30,7 @@ use Test::More;
 
 use DFP::Client;
 use DFP::Origin;
-use DFP::Process qw( spawn send_signal gone stop forget children title
+use DFP::Process qw( spawn gone stop forget children title connected
                      wait_until free_port );
 
 our @EXPORT_OK = qw( story );
@@ -71,9 +71,10 @@ sub story
         };
 
         ok($told, 'the story was told to its end') or diag($@);
-
-        $self->_stop;
         alarm 0;
+
+        ok(eval { $self->_stop; 1 }, 'and its servers were stopped')
+            or diag($@);
 
         is_deeply([ $self->_severe ], [],
                   'no alert, crit or emerg was logged, but what was expected');
@@ -215,7 +216,7 @@ sub redis_kill
 
     my $pid = delete $self->{redis};
 
-    send_signal('KILL', $pid);
+    kill 'KILL', $pid;
     wait_until(SOON, sub { gone($pid) }) or die 'redis lives';
     forget($pid);
 }
@@ -225,7 +226,7 @@ sub redis_signal
 {
     my ($self, $signal) = @_;
 
-    send_signal($signal, $self->{redis});
+    kill $signal, $self->{redis};
 }
 
 
@@ -296,7 +297,7 @@ sub nginx_start
 
         my $started = wait_until(START_SECONDS, sub {
             gone($pid) || $self->_read('nginx.pid') =~ /^$pid$/
-                          && children($pid) >= $self->{workers};
+                          && _workers($pid) == $self->{workers};
         });
 
         if ($started && !gone($pid)) {
@@ -376,7 +377,7 @@ sub nginx_signal
 {
     my ($self, $signal) = @_;
 
-    send_signal($signal, $self->{nginx});
+    kill $signal, $self->{nginx};
 }
 
 
@@ -389,10 +390,10 @@ sub nginx_end
     my $master = delete $self->{nginx};
     my @all = ($master, children($master));
 
-    send_signal($signal, $master);
+    kill $signal, $master;
 
     if (!wait_until(SOON, sub { !grep { !gone($_) } @all })) {
-        send_signal('KILL', $_) for @all;
+        kill 'KILL', @all;
         die "nginx does not leave on $signal";
     }
 
@@ -409,7 +410,7 @@ sub nginx_kill
     my $master = delete $self->{nginx};
     my @workers = children($master);
 
-    send_signal('KILL', $_) for $master, @workers;
+    kill 'KILL', $master, @workers;
 
     wait_until(SOON, sub { !grep { !gone($_) } $master, @workers })
         or die 'nginx lives';
@@ -444,8 +445,15 @@ sub workers
 {
     my $self = shift;
 
-    return grep { title($_) =~ /worker process *$/ }
-           children($self->{nginx});
+    return _workers($self->{nginx});
+}
+
+
+sub _workers
+{
+    my $master = shift;
+
+    return grep { title($_) =~ /worker process *$/ } children($master);
 }
 
 
@@ -455,38 +463,8 @@ sub worker_of
 {
     my ($self, $port) = @_;
 
-    # what is listed while connections come and go may lack some
-
-    my $inode = wait_until(SOON, sub {
-        _socket_inode($port, $self->{origin}->port);
-    }) or return;
-
-    for my $pid (children($self->{nginx})) {
-        my @links = map { readlink($_) // '' } glob "/proc/$pid/fd/*";
-        return $pid if grep { $_ eq "socket:[$inode]" } @links;
-    }
-
-    return;
-}
-
-
-sub _socket_inode
-{
-    my @ports = @_;
-
-    # the addresses are 127.0.0.1, as this machine writes it
-
-    my @ends = map { sprintf '%08X:%04X', unpack('L', pack 'C4', 127, 0, 0, 1),
-                                          $_ } @ports;
-
-    open my $file, '<', '/proc/net/tcp' or die "/proc/net/tcp: $!";
-
-    while (my $line = <$file>) {
-        my (undef, $local, $remote, @field) = split ' ', $line;
-        return $field[6] if $local eq $ends[0] && $remote eq $ends[1];
-    }
-
-    return;
+    return connected($port, $self->{origin}->port,
+                     children($self->{nginx}));
 }
 
 
