@@ -1,6 +1,7 @@
 #include "ngx_http_dfpreheat_cache.h"
 
 
+static ngx_uint_t ngx_http_dfpreheat_cache_sliced(ngx_http_request_t *sr);
 static ngx_uint_t ngx_http_dfpreheat_cache_keyed(ngx_http_request_t *sr);
 static const char *ngx_http_dfpreheat_cache_broken(ngx_http_upstream_t *u);
 static ngx_int_t ngx_http_dfpreheat_cache_complete(ngx_http_request_t *sr,
@@ -37,6 +38,12 @@ ngx_http_dfpreheat_cache_stored(ngx_http_request_t *sr, ngx_int_t rc,
         return status;
     }
 
+    if (ngx_http_dfpreheat_cache_sliced(sr)) {
+        *reason = "its location caches in slices (the slice directive), which "
+                  "only a client's request can fill";
+        return NGX_DECLINED;
+    }
+
     if (!ngx_http_dfpreheat_cache_keyed(sr)) {
         *reason = "the proxy_cache_key of its location is not "
                   "$dfpreheat_cache_key, so clients might look elsewhere: "
@@ -69,6 +76,32 @@ ngx_http_dfpreheat_cache_stored(ngx_http_request_t *sr, ngx_int_t rc,
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * $slice_range is empty in a subrequest, so the key alone does not tell.  The
+ * module may not be there; the first field of its configuration is the size of
+ * a slice (ngx_http_slice_filter_module.c).
+ */
+
+static ngx_uint_t
+ngx_http_dfpreheat_cache_sliced(ngx_http_request_t *sr)
+{
+    size_t        *size;
+    ngx_uint_t     i;
+    ngx_module_t  *module;
+
+    for (i = 0; ngx_cycle->modules[i]; i++) {
+        module = ngx_cycle->modules[i];
+
+        if (ngx_strcmp(module->name, "ngx_http_slice_filter_module") == 0) {
+            size = ngx_http_get_module_loc_conf(sr, (*module));
+            return size && *size;
+        }
+    }
+
+    return 0;
 }
 
 

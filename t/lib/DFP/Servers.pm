@@ -25,7 +25,7 @@ use warnings;
 use Cwd qw( abs_path );
 use Exporter qw( import );
 use File::Basename qw( dirname );
-use File::Temp ();
+use File::Temp qw( tempdir );
 use Test::More;
 
 use DFP::Client;
@@ -90,9 +90,8 @@ sub _start
 {
     my $self = shift;
 
-    $self->{tmp} = File::Temp->newdir('dfpreheat-test-XXXXXXXX',
-                                      TMPDIR => 1);
-    $self->{dir} = $self->{tmp}->dirname;
+    $self->{dir} = tempdir('dfpreheat-test-XXXXXXXX', TMPDIR => 1,
+                           CLEANUP => 1);
 
     mkdir "$self->{dir}/$_" or die "mkdir: $!" for qw( redis temp cache );
     $self->_write('seal.key', SEAL_KEY);
