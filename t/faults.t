@@ -12,7 +12,7 @@ use Time::HiRes qw( sleep time );
 
 use DFP::Client;
 use DFP::Process qw( run_child stop wait_until );
-use DFP::Servers qw( story );
+use DFP::Story qw( story );
 
 use constant {
     SOON    => 5,       # s: what needs no timer

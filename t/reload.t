@@ -11,7 +11,7 @@ use Test::More;
 use Time::HiRes qw( sleep time );
 
 use DFP::Process qw( run_child gone stop wait_until );
-use DFP::Servers qw( story );
+use DFP::Story qw( story );
 
 use constant {
     SOON         => 5,      # s: what needs no timer

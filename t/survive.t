@@ -10,7 +10,7 @@ use Test::More;
 use Time::HiRes qw( sleep time );
 
 use DFP::Process qw( wait_until );
-use DFP::Servers qw( story );
+use DFP::Story qw( story );
 
 # no wait for what is to happen by itself is shorter than a busy machine needs
 
@@ -149,7 +149,8 @@ for my $end ([ 'is stopped', 0, sub { $_[0]->nginx_end('TERM') } ],
 
         my $job = $servers->ended_job($id, SOON);
         is($job->{state}, 'SUCCESS', 'the job ends well');
-        is($servers->lost_attempts($job), $lost, "attempts that were lost: $lost");
+        is($servers->lost_attempts($job), $lost,
+           "attempts that were lost: $lost");
     };
 }
 

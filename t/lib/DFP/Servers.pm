@@ -1,18 +1,7 @@
 # A private Redis with an append-only file, an origin, and an nginx with the
-# module, for tests that kill and restart them:
-#
-#     use DFP::Servers qw( story );
-#
-#     story 'what a user would see', { lease => '1s' }, sub {
-#         my $servers = shift;
-#         ...
-#     };
-#
-# A story is a subtest with servers of its own, which ends with a look into
-# nginx's error log: no line of level alert, crit or emerg, but those that
-# $servers->expects() has named. Options: workers (how many), lease,
-# main and http (more lines of nginx's configuration), no_redis (true: the
-# story starts it).
+# module, for tests that kill and restart them (see DFP::Story). Options:
+# workers (how many), lease, main and http (more lines of nginx's
+# configuration), no_redis (true: the test starts it).
 #
 # TEST_NGINX_BINARY and TEST_NGINX_LOAD_MODULES, where set, name the nginx and
 # the module.
@@ -23,24 +12,18 @@ use strict;
 use warnings;
 
 use Cwd qw( abs_path );
-use Exporter qw( import );
 use File::Basename qw( dirname );
 use File::Temp qw( tempdir );
-use Test::More;
 
 use DFP::Client;
 use DFP::Origin;
 use DFP::Process qw( spawn gone stop forget children title connected
                      wait_until free_port );
 
-our @EXPORT_OK = qw( story );
-
 use constant {
     START_TRIES   => 5,
     START_SECONDS => 10,
     SOON          => 5,     # s: what the kernel does
-    STORY_SECONDS => 55,    # a story that takes longer hangs
-    LOG_TAIL      => 40,    # lines shown when a story fails
     ADMIN_KEY     => 'the-admin-key-of-the-tests',
     SEAL_KEY      => '0123456789abcdef' x 4,
 };
@@ -51,42 +34,16 @@ my @modules = split ' ', $ENV{TEST_NGINX_LOAD_MODULES}
                          || "$top/build/ngx_http_dfpreheat_module.so";
 
 
-sub story
+sub new
 {
-    my ($name, $options, $code) = @_;
+    my ($class, %options) = @_;
 
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-
-    subtest $name => sub {
-        local $SIG{ALRM} = sub { die "the story takes too long\n" };
-        alarm STORY_SECONDS;
-
-        my $self = bless { workers => 2, lease => '2s', expected => [],
-                           %$options }, __PACKAGE__;
-
-        my $told = eval {
-            $self->_start;
-            $code->($self);
-            1;
-        };
-
-        ok($told, 'the story was told to its end') or diag($@);
-        alarm 0;
-
-        ok(eval { $self->_stop; 1 }, 'and its servers were stopped')
-            or diag($@);
-
-        is_deeply([ $self->_severe ], [],
-                  'no alert, crit or emerg was logged, but what was expected');
-
-        if (!Test::More->builder->is_passing) {
-            diag($self->_log_tail);
-        }
-    };
+    return bless { workers => 2, lease => '2s', expected => [], %options },
+                 $class;
 }
 
 
-sub _start
+sub start
 {
     my $self = shift;
 
@@ -105,7 +62,7 @@ sub _start
 }
 
 
-sub _stop
+sub stop_all
 {
     my $self = shift;
 
@@ -578,7 +535,9 @@ sub expects
 }
 
 
-sub _severe
+# The other such lines, and what is wrong about the expected ones.
+
+sub severe
 {
     my $self = shift;
 
@@ -591,24 +550,27 @@ sub _severe
         my ($count, $pattern) = @$expected;
         my $found = grep { /$pattern/ } @lines;
 
+        @lines = grep { !/$pattern/ } @lines;
         push @lines, "$found lines instead of $count match $pattern"
             if $found != $count;
-
-        @lines = grep { !/$pattern/ } @lines;
     }
 
     return @lines;
 }
 
 
-sub _log_tail
+# The last lines of the log, as many as are given.
+
+sub log_tail
 {
-    my $self = shift;
+    my ($self, $count) = @_;
+
+    return if !$self->{dir};
 
     my @lines = split /\n/, $self->_read('error.log');
-    my $first = @lines > LOG_TAIL ? @lines - LOG_TAIL : 0;
+    my $first = @lines > $count ? @lines - $count : 0;
 
-    return join "\n", 'the end of error.log:', @lines[$first .. $#lines];
+    return @lines[$first .. $#lines];
 }
 
 1;
