@@ -23,7 +23,7 @@ DEPS = gcc libc6-dev make nginx nginx-dev libhiredis-dev libjansson-dev \
        libssl-dev redis-server redis-tools docker-registry skopeo curl jq \
        openssl procps libtest-base-perl
 FUZZ_DEPS = clang libclang-rt-14-dev
-BENCH_DEPS = wrk
+BENCH_DEPS = wrk python3
 
 WARN = -W -Wall -Wpointer-arith -Wno-unused-parameter -Wshadow -Werror
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all \

@@ -39,6 +39,9 @@ my $locations = join '',
     location('/unbuffered/', 'http://unbuffered.test', $port, $bare,
              'proxy_buffering off;'),
     location('/obedient/',  'http://obedient.test', $port, $bare),
+    location('/keyed/',     'http://keyed.test',    $port,
+             'proxy_cache files; proxy_cache_key $scheme$uri;',
+             'proxy_cache_valid 200 1d;'),
     location('/second/',    'http://second.test',   $port, $bare,
              'proxy_cache_min_uses 2;'),
     location('/stale/',     'http://stale.test',    $port,
@@ -115,12 +118,20 @@ my @failures = (
       => '/obedient/b', [ { headers => [ 'X-Accel-Buffering' => 'no' ] } ], 1,
       'the location does not cache: proxy_buffering is off, or the answer '
       . 'switched it off' ],
+    [ 'an answer that is for some clients, where the location obeys'
+      => '/obedient/d', [ { headers => [ Vary => 'Accept' ] } ], 1,
+      'the answer has Vary, so other clients would not get this copy: the '
+      . 'location needs "proxy_ignore_headers Vary"' ],
     [ 'an answer that leads into an internal location'
       => '/obedient/c',
       [ { headers => [ 'X-Accel-Redirect' => '/internal/secret' ] } ], 1,
       $no_location ],
     [ 'a rewrite that leads into an internal location'
       => '/rewritten/a', [ {} ], 0, $no_location ],
+    [ 'a location with a key that depends on the client'
+      => '/keyed/a', [ {} ], 1,
+      'the proxy_cache_key of its location is not $dfpreheat_cache_key, so '
+      . 'clients might look elsewhere: include dfpreheat_cache.conf' ],
     [ 'a location without an upstream'
       => '/static/a', [], 0, 'its location passes to no upstream' ],
 );

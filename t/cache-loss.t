@@ -7,7 +7,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use File::Find qw( find );
-use File::Temp ();
+use File::Temp qw( tempdir );
 use Test::More;
 
 use DFP::Process qw( free_port wait_until );
@@ -24,7 +24,7 @@ my $upstream = DFP::Upstream->start;
 
 # an origin that knows ranges
 
-my $root = File::Temp->newdir('dfpreheat-root-XXXXXXXX', TMPDIR => 1);
+my $root = tempdir('dfpreheat-root-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
 my $static_port = free_port();
 my $static = <<"END";
     server {
@@ -120,7 +120,47 @@ warm_story 'a location that caches in slices', { http => $static },
     is(length $body, 3_000_000, 'a client gets the file');
     is("$job->{state}, and then a $how", 'FAILURE, and then a MISS',
        'a job that has not warmed what clients get has failed');
+    is(failed($job)->[0]{description}, 'its location caches in slices (the '
+       . q{slice directive), which only a client's request can fill},
+       'with the reason');
 };
+
+
+# Files lie where the cache has its folders, so that not even root can write
+# there: with use_temp_path=off a file cannot be begun, else not put into place.
+
+for ([ 'use_temp_path=off', 'the answer could not be written into the cache: '
+       . 'is the disk full? See the error log' ],
+     [ '', 'the cache file could not be put into place' ])
+{
+    my ($temp_path, $reason) = @$_;
+    my $dir = tempdir('dfpreheat-full-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
+
+    for my $name (0 .. 9, 'a' .. 'f') {
+        open my $file, '>', "$dir/$name" or die "$dir/$name: $!";
+    }
+
+    warm_story "a cache that cannot be written: $reason", { http =>
+        "proxy_cache_path $dir levels=1:2 keys_zone=full:1m $temp_path;" },
+        location('/full/', FILES, $upstream->port,
+                 'proxy_cache full;', 'include cache.conf;'), sub
+    {
+        my $warm = shift;
+
+        $upstream->answers('/full/a', { body => 'a' });
+        $upstream->forget_requests;
+
+        my $job = $warm->run('file', url => FILES . '/full/a');
+
+        is($job->{state}, 'FAILURE', 'the job fails');
+        is(failed($job)->[0]{description}, "$reason (4 tries)",
+           'with the reason');
+        is(scalar $upstream->requests('/full/a'), 4, 'after as many tries');
+
+        $warm->{servers}->expects(4,
+            qr/\[crit\] .* failed \(20: Not a directory\)/);
+    };
+}
 
 
 done_testing();

@@ -1,4 +1,4 @@
-# Jobs and pulls through an nginx of DFP::Servers, for tests of what is in the
+# Jobs and pulls through an nginx of DFP::Story, for tests of what is in the
 # cache afterwards:
 #
 #     my $upstream = DFP::Upstream->start;
@@ -17,7 +17,7 @@ use HTTP::Tiny;
 use Test::More;
 
 use DFP::Process qw( free_port );
-use DFP::Servers qw( story );
+use DFP::Story qw( story );
 
 our @EXPORT = qw( location warm_story );
 
