@@ -121,6 +121,11 @@ ngx_http_dfpreheat_api_create(ngx_http_request_t *r)
     api->store = ngx_http_dfpreheat_runner_store();
     api->mem = ngx_http_dfpreheat_mem(r->pool);
 
+    /* all that one request waits for, together */
+
+    api->op.deadline = ngx_current_msec + NGX_HTTP_DFPREHEAT_REDIS_WAIT;
+    api->auth.op.deadline = api->op.deadline;
+
     api->op.data = api;
     api->op.log = r->connection->log;
     api->op.pool = r->pool;

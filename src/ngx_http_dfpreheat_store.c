@@ -436,6 +436,12 @@ ngx_http_dfpreheat_store_start(ngx_http_dfpreheat_store_t *store,
     ngx_str_t *argv, ngx_uint_t argc, ngx_msec_t timeout, ngx_uint_t once)
 {
     op->store = store;
+
+    if (op->deadline) {
+        timeout = ngx_max((ngx_msec_int_t) (op->deadline - ngx_current_msec),
+                          1);
+    }
+
     op->parse = ngx_http_dfpreheat_scripts[script].parse;
 
     op->cmd = ngx_http_dfpreheat_redis_send(&store->redis,

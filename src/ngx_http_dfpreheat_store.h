@@ -57,6 +57,8 @@ struct ngx_http_dfpreheat_op_s {
     ngx_http_dfpreheat_store_t       *store;
     ngx_http_dfpreheat_op_pt          handler;
     void                             *data;
+    ngx_msec_t                        deadline; /* in ngx_current_msec; 0: each
+                                                   operation has its own */
     ngx_log_t                        *log;
     ngx_pool_t                       *pool;     /* of what OUT points to */
     ngx_int_t                       (*parse)(ngx_http_dfpreheat_op_t *op,
