@@ -280,6 +280,9 @@ ngx_http_dfpreheat_jobs_created(void *data, ngx_int_t rc)
 void
 ngx_http_dfpreheat_jobs_get(ngx_http_dfpreheat_api_t *api)
 {
+    /* the answer is printed before the handler returns */
+
+    api->op.borrow = 1;
     api->op.handler = ngx_http_dfpreheat_jobs_got;
 
     if (ngx_http_dfpreheat_store_get(api->store, &api->op, &api->job)

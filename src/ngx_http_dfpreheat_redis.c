@@ -155,7 +155,17 @@ ngx_http_dfpreheat_redis_cancel(ngx_http_dfpreheat_redis_cmd_t *cmd)
 static u_char *
 ngx_http_dfpreheat_redis_arg(u_char *p, ngx_str_t *arg)
 {
-    p = ngx_sprintf(p, "$%uz\r\n", arg->len);
+    *p++ = '$';
+
+    if (arg->len < 10) {
+        *p++ = '0' + arg->len;      /* most are, and each job has twenty */
+
+    } else {
+        p = ngx_sprintf(p, "%uz", arg->len);
+    }
+
+    *p++ = CR;
+    *p++ = LF;
 
     if (arg->len) {
         p = ngx_cpymem(p, arg->data, arg->len);

@@ -403,6 +403,12 @@ ngx_http_dfpreheat_parse_text(ngx_http_dfpreheat_op_t *op, redisReply *reply,
     }
 
     text->len = reply->len;
+
+    if (op->borrow) {
+        text->data = (u_char *) reply->str;
+        return NGX_OK;
+    }
+
     text->data = ngx_pnalloc(op->pool, reply->len + 1);
     if (text->data == NULL) {
         return NGX_ERROR;

@@ -64,6 +64,9 @@ struct ngx_http_dfpreheat_op_s {
     ngx_int_t                       (*parse)(ngx_http_dfpreheat_op_t *op,
                                              redisReply *reply);
     void                             *out;
+
+    /* OUT's strings are those of the reply: good within the handler only */
+    unsigned                          borrow:1;
 };
 
 
