@@ -67,16 +67,22 @@ my %any = (
 
 my $json = JSON::PP->new->canonical->allow_nonref;
 my $keys = File::Temp->newdir('dfpreheat-keys-XXXXXXXX', TMPDIR => 1);
-my $redis = DFP::Redis->start;
+my $redis;
 
 _write_key('seal', SEAL_KEY);
 _write_key('admin', ADMIN_KEY);
 
 # for the sections, which replace these
-$ENV{TEST_NGINX_REDIS_PORT} = $redis->port;
 $ENV{TEST_NGINX_SEAL_KEY} = "$keys/seal";
 $ENV{TEST_NGINX_ADMIN_KEY} = "$keys/admin";
 $ENV{TEST_NGINX_CONF_DIR} = abs_path(dirname(__FILE__) . '/../../conf');
+
+# not where a suite is only compiled (perl -c): nothing would stop it
+
+INIT {
+    $redis = DFP::Redis->start;
+    $ENV{TEST_NGINX_REDIS_PORT} = $redis->port;
+}
 
 
 Test::Nginx::Util::add_block_preprocessor(sub {
