@@ -111,13 +111,6 @@ dfp_buf_str(dfp_buf_t *b, dfp_str_t s)
 
 
 void
-dfp_buf_cstr(dfp_buf_t *b, const char *s)
-{
-    dfp_buf_append(b, s, strlen(s));
-}
-
-
-void
 dfp_buf_int(dfp_buf_t *b, int64_t n)
 {
     char       text[sizeof("-9223372036854775808")], *p;

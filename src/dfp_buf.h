@@ -27,7 +27,14 @@ void dfp_buf_init(dfp_buf_t *b, dfp_mem_t *mem, size_t size, size_t max);
 
 void dfp_buf_append(dfp_buf_t *b, const char *data, size_t len);
 void dfp_buf_str(dfp_buf_t *b, dfp_str_t s);
-void dfp_buf_cstr(dfp_buf_t *b, const char *s);
+
+/* inline, so that the length of a literal is known */
+static inline void
+dfp_buf_cstr(dfp_buf_t *b, const char *s)
+{
+    dfp_buf_append(b, s, strlen(s));
+}
+
 void dfp_buf_int(dfp_buf_t *b, int64_t n);
 
 /* A JSON string with its quotes (RFC 8259, section 7). Bytes that are not

@@ -9,6 +9,7 @@ static ngx_int_t ngx_http_dfpreheat_jobs_cluster(
     ngx_array_t *parts);
 static ngx_int_t ngx_http_dfpreheat_jobs_unknown(
     ngx_http_dfpreheat_api_t *api, int64_t id, dfp_err_t *err);
+static ngx_int_t ngx_http_dfpreheat_jobs_about(ngx_http_dfpreheat_api_t *api);
 static ngx_int_t ngx_http_dfpreheat_jobs_seal(ngx_http_dfpreheat_api_t *api,
     dfp_err_t *err);
 static ngx_int_t ngx_http_dfpreheat_jobs_uuid(ngx_http_dfpreheat_api_t *api,
@@ -44,6 +45,10 @@ ngx_http_dfpreheat_jobs_parse(ngx_http_dfpreheat_api_t *api)
     }
 
     if (rc == DFP_OK) {
+        rc = ngx_http_dfpreheat_jobs_about(api);
+    }
+
+    if (rc == DFP_OK) {
         rc = ngx_http_dfpreheat_jobs_seal(api, &err);
     }
 
@@ -58,10 +63,7 @@ ngx_http_dfpreheat_jobs_parse(ngx_http_dfpreheat_api_t *api)
         return;
     }
 
-    ngx_str_set(&api->job.type, "preheat");
     ngx_str_set(&api->job.state, "PENDING");
-    api->job.bio = ngx_http_dfpreheat_str(api->request.bio);
-    api->job.user_id = api->request.user_id;
     api->job.timeout = (api->request.timeout + 999999) / 1000000;
 
     api->op.handler = ngx_http_dfpreheat_jobs_created;
@@ -177,6 +179,25 @@ ngx_http_dfpreheat_jobs_unknown(ngx_http_dfpreheat_api_t *api, int64_t id,
 
     return dfp_invalid(err, "scheduler_cluster_ids: there is no cluster %lld, "
                        "there is: %s", (long long) id, known);
+}
+
+
+/* Printed once: GET shows it as it is stored. */
+
+static ngx_int_t
+ngx_http_dfpreheat_jobs_about(ngx_http_dfpreheat_api_t *api)
+{
+    dfp_buf_t  b;
+
+    dfp_buf_init(&b, &api->mem, 64 + api->request.bio.len, 0);
+    dfp_buf_cstr(&b, ",\"bio\":");
+    dfp_buf_json(&b, api->request.bio);
+    dfp_buf_cstr(&b, ",\"type\":\"preheat\",\"user_id\":");
+    dfp_buf_int(&b, api->request.user_id);
+
+    api->job.about = ngx_http_dfpreheat_str(dfp_buf_value(&b));
+
+    return b.failed ? DFP_ERROR : DFP_OK;
 }
 
 

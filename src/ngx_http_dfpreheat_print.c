@@ -1,10 +1,18 @@
 #include "ngx_http_dfpreheat_api.h"
 
 
+/* The two times of a job, each of which stands in several places. */
+typedef struct {
+    dfp_str_t  created;
+    dfp_str_t  updated;
+} ngx_http_dfpreheat_times_t;
+
+
 static void ngx_http_dfpreheat_print_result(dfp_buf_t *b,
-    ngx_http_dfpreheat_job_t *job);
+    ngx_http_dfpreheat_job_t *job, ngx_http_dfpreheat_times_t *times);
 static ngx_uint_t ngx_http_dfpreheat_print_state(dfp_buf_t *b,
-    ngx_http_dfpreheat_job_t *job, ngx_uint_t first);
+    ngx_http_dfpreheat_job_t *job, ngx_uint_t first, dfp_str_t created);
+static dfp_str_t ngx_http_dfpreheat_print_quoted(dfp_buf_t *b, int64_t ms);
 static const char *ngx_http_dfpreheat_print_state_name(
     ngx_http_dfpreheat_part_t *part, ngx_uint_t n);
 static void ngx_http_dfpreheat_print_errors(dfp_buf_t *b,
@@ -21,33 +29,36 @@ void
 ngx_http_dfpreheat_print_job(dfp_buf_t *b, ngx_http_dfpreheat_api_t *api,
     ngx_uint_t result)
 {
-    ngx_http_dfpreheat_job_t  *job;
+    ngx_http_dfpreheat_job_t    *job;
+    ngx_http_dfpreheat_times_t   times;
 
     job = &api->job;
 
+    times.created = ngx_http_dfpreheat_print_quoted(b, job->created);
+    times.updated = ngx_http_dfpreheat_print_quoted(b, job->updated);
+
     dfp_buf_cstr(b, "{\"id\":");
     dfp_buf_int(b, job->id);
-    ngx_http_dfpreheat_print_time(b, ",\"created_at\":", job->created);
-    ngx_http_dfpreheat_print_time(b, ",\"updated_at\":", job->updated);
+    dfp_buf_cstr(b, ",\"created_at\":");
+    dfp_buf_str(b, times.created);
+    dfp_buf_cstr(b, ",\"updated_at\":");
+    dfp_buf_str(b, times.updated);
     dfp_buf_cstr(b, ",\"is_del\":0,\"task_id\":\"group_");
     dfp_buf_str(b, ngx_http_dfpreheat_dfp(job->uuid));
     dfp_buf_cstr(b, "\"");
-    ngx_http_dfpreheat_print_text(b, ",\"bio\":", &job->bio);
-    ngx_http_dfpreheat_print_text(b, ",\"type\":", &job->type);
+    dfp_buf_str(b, ngx_http_dfpreheat_dfp(job->about));
     ngx_http_dfpreheat_print_text(b, ",\"state\":", &job->state);
     dfp_buf_cstr(b, ",\"args\":");
     dfp_buf_str(b, ngx_http_dfpreheat_dfp(job->args));
     dfp_buf_cstr(b, ",\"result\":");
 
     if (result) {
-        ngx_http_dfpreheat_print_result(b, job);
+        ngx_http_dfpreheat_print_result(b, job, &times);
 
     } else {
         dfp_buf_cstr(b, "null");
     }
 
-    dfp_buf_cstr(b, ",\"user_id\":");
-    dfp_buf_int(b, job->user_id);
     dfp_buf_cstr(b, ",\"user\":" NGX_HTTP_DFPREHEAT_NO_USER);
     dfp_buf_cstr(b, result ? ",\"seed_peer_clusters\":[]"
                            : ",\"seed_peer_clusters\":null");
@@ -58,23 +69,26 @@ ngx_http_dfpreheat_print_job(dfp_buf_t *b, ngx_http_dfpreheat_api_t *api,
 
 
 static void
-ngx_http_dfpreheat_print_result(dfp_buf_t *b, ngx_http_dfpreheat_job_t *job)
+ngx_http_dfpreheat_print_result(dfp_buf_t *b, ngx_http_dfpreheat_job_t *job,
+    ngx_http_dfpreheat_times_t *times)
 {
     ngx_uint_t  i;
 
-    ngx_http_dfpreheat_print_time(b, "{\"created_at\":", job->created);
+    dfp_buf_cstr(b, "{\"created_at\":");
+    dfp_buf_str(b, times->created);
     dfp_buf_cstr(b, ",\"group_uuid\":\"group_");
     dfp_buf_str(b, ngx_http_dfpreheat_dfp(job->uuid));
     dfp_buf_cstr(b, "\",\"job_states\":[");
 
     for (i = 0; i < job->nparts; /* void */ ) {
         dfp_buf_cstr(b, i ? "," : "");
-        i += ngx_http_dfpreheat_print_state(b, job, i);
+        i += ngx_http_dfpreheat_print_state(b, job, i, times->created);
     }
 
     dfp_buf_cstr(b, "]");
     ngx_http_dfpreheat_print_text(b, ",\"state\":", &job->state);
-    ngx_http_dfpreheat_print_time(b, ",\"updated_at\":", job->updated);
+    dfp_buf_cstr(b, ",\"updated_at\":");
+    dfp_buf_str(b, times->updated);
     dfp_buf_cstr(b, "}");
 }
 
@@ -83,10 +97,10 @@ ngx_http_dfpreheat_print_result(dfp_buf_t *b, ngx_http_dfpreheat_job_t *job)
 
 static ngx_uint_t
 ngx_http_dfpreheat_print_state(dfp_buf_t *b, ngx_http_dfpreheat_job_t *job,
-    ngx_uint_t first)
+    ngx_uint_t first, dfp_str_t created)
 {
+    int64_t                     deaths;
     ngx_uint_t                  i, n;
-    ngx_int_t                   deaths;
     ngx_http_dfpreheat_part_t  *part;
 
     part = &job->parts[first];
@@ -102,7 +116,8 @@ ngx_http_dfpreheat_print_state(dfp_buf_t *b, ngx_http_dfpreheat_job_t *job,
         deaths += part[i].deaths;
     }
 
-    ngx_http_dfpreheat_print_time(b, "{\"created_at\":", job->created);
+    dfp_buf_cstr(b, "{\"created_at\":");
+    dfp_buf_str(b, created);
     dfp_buf_cstr(b, ",\"error\":");
     ngx_http_dfpreheat_print_errors(b, part, n);
     dfp_buf_cstr(b, ",\"lost_attempts\":");
@@ -227,6 +242,19 @@ ngx_http_dfpreheat_print_text(dfp_buf_t *b, const char *key, ngx_str_t *value)
 {
     dfp_buf_cstr(b, key);
     dfp_buf_json(b, ngx_http_dfpreheat_dfp(*value));
+}
+
+
+static dfp_str_t
+ngx_http_dfpreheat_print_quoted(dfp_buf_t *b, int64_t ms)
+{
+    dfp_buf_t  text;
+
+    dfp_buf_init(&text, b->mem, 32, 0);
+    ngx_http_dfpreheat_print_time(&text, "", ms);
+    b->failed |= text.failed;
+
+    return dfp_buf_value(&text);
 }
 
 

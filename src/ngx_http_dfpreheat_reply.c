@@ -1,20 +1,49 @@
 #include "ngx_http_dfpreheat_reply.h"
 
 
+#define NGX_HTTP_DFPREHEAT_CLAIM_FIELDS  8     /* of one in a look's reply */
+
+
+static ngx_int_t ngx_http_dfpreheat_parse_claim(ngx_http_dfpreheat_op_t *op,
+    redisReply **e, ngx_http_dfpreheat_claim_t *claim);
+static ngx_int_t ngx_http_dfpreheat_parse_parts(ngx_http_dfpreheat_op_t *op,
+    int64_t n);
+static ngx_int_t ngx_http_dfpreheat_parse_named(ngx_http_dfpreheat_op_t *op,
+    redisReply *name, redisReply *value);
 static ngx_int_t ngx_http_dfpreheat_parse_field(ngx_http_dfpreheat_op_t *op,
-    const char *name, redisReply *value);
-static ngx_int_t ngx_http_dfpreheat_parse_part_field(
-    ngx_http_dfpreheat_op_t *op, const char *name, redisReply *value);
+    ngx_http_dfpreheat_field_t *field, ngx_uint_t part, redisReply *value);
+static ngx_int_t ngx_http_dfpreheat_parse_cluster(ngx_http_dfpreheat_op_t *op,
+    redisReply *reply, void *out);
 static ngx_int_t ngx_http_dfpreheat_parse_text(ngx_http_dfpreheat_op_t *op,
-    redisReply *reply, ngx_str_t *text);
-static ngx_int_t ngx_http_dfpreheat_parse_number(redisReply *reply,
-    int64_t *number);
+    redisReply *reply, void *out);
+static ngx_int_t ngx_http_dfpreheat_parse_number(ngx_http_dfpreheat_op_t *op,
+    redisReply *reply, void *out);
 
 
-const char  *ngx_http_dfpreheat_job_fields[NGX_HTTP_DFPREHEAT_JOB_FIELDS] = {
-    "parts", "uuid", "state", "type", "bio", "args", "created", "updated",
-    "deadline", "timeout", "user_id", "c:1", "d:1", "t:1", "s:1", "g:1",
-    "r:1", "e:1"
+#define ngx_http_dfpreheat_job_field(name, kind, member)                      \
+    { ngx_string(name), ngx_http_dfpreheat_parse_ ## kind,                    \
+      offsetof(ngx_http_dfpreheat_job_t, member), 0 }
+
+#define ngx_http_dfpreheat_part_field(name, kind, member)                     \
+    { ngx_string(name ":1"), ngx_http_dfpreheat_parse_ ## kind,               \
+      offsetof(ngx_http_dfpreheat_part_t, member), 1 }
+
+
+ngx_http_dfpreheat_field_t  ngx_http_dfpreheat_job_fields[
+                                          NGX_HTTP_DFPREHEAT_JOB_FIELDS] = {
+    { ngx_string("parts"), NULL, 0, 0 },
+    ngx_http_dfpreheat_job_field("uuid", text, uuid),
+    ngx_http_dfpreheat_job_field("state", text, state),
+    ngx_http_dfpreheat_job_field("about", text, about),
+    ngx_http_dfpreheat_job_field("args", text, args),
+    ngx_http_dfpreheat_job_field("created", number, created),
+    ngx_http_dfpreheat_job_field("updated", number, updated),
+    ngx_http_dfpreheat_job_field("deadline", number, deadline),
+    { ngx_string("c:1"), ngx_http_dfpreheat_parse_cluster, 0, 1 },
+    ngx_http_dfpreheat_part_field("d", number, deaths),
+    ngx_http_dfpreheat_part_field("g", text, progress),
+    ngx_http_dfpreheat_part_field("r", text, results),
+    ngx_http_dfpreheat_part_field("e", text, error)
 };
 
 
@@ -24,7 +53,7 @@ ngx_http_dfpreheat_parse_one(ngx_http_dfpreheat_op_t *op,
 {
     int64_t  one;
 
-    if (ngx_http_dfpreheat_parse_number(reply, &one) != NGX_OK) {
+    if (ngx_http_dfpreheat_parse_number(op, reply, &one) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -46,7 +75,7 @@ ngx_http_dfpreheat_parse_created(ngx_http_dfpreheat_op_t *op,
     if (reply->element[0]->type == REDIS_REPLY_STRING
         && ngx_strcmp(reply->element[0]->str, "full") == 0)
     {
-        if (ngx_http_dfpreheat_parse_number(reply->element[1], &full)
+        if (ngx_http_dfpreheat_parse_number(op, reply->element[1], &full)
             != NGX_OK)
         {
             return NGX_ERROR;
@@ -56,8 +85,8 @@ ngx_http_dfpreheat_parse_created(ngx_http_dfpreheat_op_t *op,
         return NGX_DECLINED;
     }
 
-    if (ngx_http_dfpreheat_parse_number(reply->element[0], &job->id) != NGX_OK
-        || ngx_http_dfpreheat_parse_number(reply->element[1], &job->created)
+    if (ngx_http_dfpreheat_parse_number(op, reply->element[0], &job->id) != NGX_OK
+        || ngx_http_dfpreheat_parse_number(op, reply->element[1], &job->created)
            != NGX_OK)
     {
         return NGX_ERROR;
@@ -70,49 +99,64 @@ ngx_http_dfpreheat_parse_created(ngx_http_dfpreheat_op_t *op,
 
 
 ngx_int_t
-ngx_http_dfpreheat_parse_claim(ngx_http_dfpreheat_op_t *op,
-    redisReply *reply)
+ngx_http_dfpreheat_parse_look(ngx_http_dfpreheat_op_t *op, redisReply *reply)
 {
-    u_char                      *last;
-    int64_t                      next, left;
-    redisReply                 **e;
-    ngx_http_dfpreheat_claim_t  *claim = op->out;
+    int64_t                     next;
+    redisReply                **e, **last;
+    ngx_http_dfpreheat_look_t  *look = op->out;
 
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 1
-        || ngx_http_dfpreheat_parse_number(reply->element[0], &next)
+        || (reply->elements - 1) % NGX_HTTP_DFPREHEAT_CLAIM_FIELDS
+        || (reply->elements - 1) / NGX_HTTP_DFPREHEAT_CLAIM_FIELDS
+           > NGX_HTTP_DFPREHEAT_CLAIMS_MAX
+        || ngx_http_dfpreheat_parse_number(op, reply->element[0], &next)
            != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    claim->next = next;
+    op->store->answered = op->store->looks;
+    look->next = next;
 
-    if (reply->elements == 1) {
-        return NGX_DECLINED;
+    last = reply->element + reply->elements;
+
+    for (e = reply->element + 1; e < last;
+         e += NGX_HTTP_DFPREHEAT_CLAIM_FIELDS)
+    {
+        if (ngx_http_dfpreheat_parse_claim(op, e, &look->claims[look->n])
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        look->n++;
     }
 
-    e = reply->element;
+    return NGX_OK;
+}
 
-    if (reply->elements != 9
-        || ngx_http_dfpreheat_parse_number(e[1], &claim->id) != NGX_OK
-        || ngx_http_dfpreheat_parse_text(op, e[2], &claim->part) != NGX_OK
-        || ngx_http_dfpreheat_parse_text(op, e[3], &claim->run) != NGX_OK
-        || ngx_http_dfpreheat_parse_number(e[4], &claim->cluster) != NGX_OK
-        || ngx_http_dfpreheat_parse_number(e[5], &left) != NGX_OK
-        || ngx_http_dfpreheat_parse_text(op, e[6], &claim->uuid) != NGX_OK
-        || ngx_http_dfpreheat_parse_text(op, e[7], &claim->args) != NGX_OK
-        || ngx_http_dfpreheat_parse_text(op, e[8], &claim->sealed) != NGX_OK)
+
+static ngx_int_t
+ngx_http_dfpreheat_parse_claim(ngx_http_dfpreheat_op_t *op, redisReply **e,
+    ngx_http_dfpreheat_claim_t *claim)
+{
+    int64_t                    left;
+    ngx_http_dfpreheat_part_t  part;
+
+    if (ngx_http_dfpreheat_parse_number(op, e[0], &claim->id) != NGX_OK
+        || ngx_http_dfpreheat_parse_text(op, e[1], &claim->part) != NGX_OK
+        || ngx_http_dfpreheat_parse_text(op, e[2], &claim->run) != NGX_OK
+        || ngx_http_dfpreheat_parse_cluster(op, e[3], &part) != NGX_OK
+        || ngx_http_dfpreheat_parse_number(op, e[4], &left) != NGX_OK
+        || ngx_http_dfpreheat_parse_text(op, e[5], &claim->uuid) != NGX_OK
+        || ngx_http_dfpreheat_parse_text(op, e[6], &claim->args) != NGX_OK
+        || ngx_http_dfpreheat_parse_text(op, e[7], &claim->sealed) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
+    claim->cluster = part.cluster;
     claim->left = left > 0 ? left : 1;
-
-    last = op->store->claim;
-    op->store->claim_len = ngx_slprintf(last, last + sizeof(op->store->claim),
-                                        "%L:%V %V", claim->id, &claim->part,
-                                        &claim->run)
-                           - last;
 
     return NGX_OK;
 }
@@ -129,9 +173,9 @@ ngx_http_dfpreheat_parse_new_token(ngx_http_dfpreheat_op_t *op,
     }
 
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2
-        || ngx_http_dfpreheat_parse_number(reply->element[0], &token->id)
+        || ngx_http_dfpreheat_parse_number(op, reply->element[0], &token->id)
            != NGX_OK
-        || ngx_http_dfpreheat_parse_number(reply->element[1], &token->created)
+        || ngx_http_dfpreheat_parse_number(op, reply->element[1], &token->created)
            != NGX_OK)
     {
         return NGX_ERROR;
@@ -156,12 +200,12 @@ ngx_http_dfpreheat_parse_token(ngx_http_dfpreheat_op_t *op,
     e = reply->element;
 
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 6
-        || ngx_http_dfpreheat_parse_number(e[0], &token->id) != NGX_OK
-        || ngx_http_dfpreheat_parse_number(e[1], &scopes) != NGX_OK
+        || ngx_http_dfpreheat_parse_number(op, e[0], &token->id) != NGX_OK
+        || ngx_http_dfpreheat_parse_number(op, e[1], &scopes) != NGX_OK
         || e[2]->type != REDIS_REPLY_STRING
-        || ngx_http_dfpreheat_parse_number(e[3], &token->expired_at) != NGX_OK
-        || ngx_http_dfpreheat_parse_number(e[4], &token->user_id) != NGX_OK
-        || ngx_http_dfpreheat_parse_number(e[5], &token->now) != NGX_OK)
+        || ngx_http_dfpreheat_parse_number(op, e[3], &token->expired_at) != NGX_OK
+        || ngx_http_dfpreheat_parse_number(op, e[4], &token->user_id) != NGX_OK
+        || ngx_http_dfpreheat_parse_number(op, e[5], &token->now) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -178,9 +222,10 @@ ngx_http_dfpreheat_parse_token(ngx_http_dfpreheat_op_t *op,
 ngx_int_t
 ngx_http_dfpreheat_parse_job(ngx_http_dfpreheat_op_t *op, redisReply *reply)
 {
-    size_t                     i;
-    int64_t                    parts;
-    ngx_http_dfpreheat_job_t  *job = op->out;
+    size_t                      i;
+    int64_t                     parts;
+    redisReply                **e;
+    ngx_http_dfpreheat_job_t   *job = op->out;
 
     if (reply->type != REDIS_REPLY_ARRAY
         || reply->elements != NGX_HTTP_DFPREHEAT_JOB_FIELDS)
@@ -188,11 +233,13 @@ ngx_http_dfpreheat_parse_job(ngx_http_dfpreheat_op_t *op, redisReply *reply)
         return NGX_ERROR;
     }
 
-    if (reply->element[0]->type == REDIS_REPLY_NIL) {
+    e = reply->element;
+
+    if (e[0]->type == REDIS_REPLY_NIL) {
         return NGX_DECLINED;
     }
 
-    if (ngx_http_dfpreheat_parse_number(reply->element[0], &parts) != NGX_OK) {
+    if (ngx_http_dfpreheat_parse_number(op, e[0], &parts) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -200,9 +247,7 @@ ngx_http_dfpreheat_parse_job(ngx_http_dfpreheat_op_t *op, redisReply *reply)
         return NGX_AGAIN;
     }
 
-    job->nparts = 1;
-    job->parts = ngx_pcalloc(op->pool, sizeof(ngx_http_dfpreheat_part_t));
-    if (job->parts == NULL) {
+    if (ngx_http_dfpreheat_parse_parts(op, parts) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -210,15 +255,17 @@ ngx_http_dfpreheat_parse_job(ngx_http_dfpreheat_op_t *op, redisReply *reply)
 
         /* a part has no results before it has ended */
 
-        if (reply->element[i]->type != REDIS_REPLY_NIL
+        if (e[i]->type != REDIS_REPLY_NIL
             && ngx_http_dfpreheat_parse_field(op,
-                                          ngx_http_dfpreheat_job_fields[i],
-                                          reply->element[i])
+                                          &ngx_http_dfpreheat_job_fields[i],
+                                          0, e[i])
                != NGX_OK)
         {
             return NGX_ERROR;
         }
     }
+
+    job->parts->state = job->state;
 
     return NGX_OK;
 }
@@ -228,9 +275,9 @@ ngx_int_t
 ngx_http_dfpreheat_parse_whole_job(ngx_http_dfpreheat_op_t *op,
     redisReply *reply)
 {
-    size_t                     i;
-    int64_t                    parts;
-    ngx_http_dfpreheat_job_t  *job = op->out;
+    size_t       i;
+    int64_t      parts;
+    redisReply **e;
 
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements % 2) {
         return NGX_ERROR;
@@ -243,33 +290,26 @@ ngx_http_dfpreheat_parse_whole_job(ngx_http_dfpreheat_op_t *op,
     /* the number of parts, so that those may come in any order */
 
     parts = 0;
+    e = reply->element;
 
     for (i = 0; i < reply->elements; i += 2) {
-        if (reply->element[i]->type == REDIS_REPLY_STRING
-            && ngx_strcmp(reply->element[i]->str, "parts") == 0
-            && ngx_http_dfpreheat_parse_number(reply->element[i + 1], &parts)
-               != NGX_OK)
+        if (e[i]->type == REDIS_REPLY_STRING
+            && ngx_strcmp(e[i]->str, "parts") == 0
+            && ngx_http_dfpreheat_parse_number(op, e[i + 1], &parts) != NGX_OK)
         {
             return NGX_ERROR;
         }
     }
 
-    if (parts < 1 || parts > (int64_t) reply->elements) {
-        return NGX_ERROR;
-    }
-
-    job->nparts = parts;
-    job->parts = ngx_pcalloc(op->pool,
-                             parts * sizeof(ngx_http_dfpreheat_part_t));
-    if (job->parts == NULL) {
+    if (parts < 1 || parts > (int64_t) reply->elements
+        || ngx_http_dfpreheat_parse_parts(op, parts) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
     for (i = 0; i < reply->elements; i += 2) {
-        if (reply->element[i]->type != REDIS_REPLY_STRING
-            || ngx_http_dfpreheat_parse_field(op, reply->element[i]->str,
-                                              reply->element[i + 1])
-               != NGX_OK)
+        if (e[i]->type != REDIS_REPLY_STRING
+            || ngx_http_dfpreheat_parse_named(op, e[i], e[i + 1]) != NGX_OK)
         {
             return NGX_ERROR;
         }
@@ -280,47 +320,53 @@ ngx_http_dfpreheat_parse_whole_job(ngx_http_dfpreheat_op_t *op,
 
 
 static ngx_int_t
-ngx_http_dfpreheat_parse_field(ngx_http_dfpreheat_op_t *op, const char *name,
+ngx_http_dfpreheat_parse_parts(ngx_http_dfpreheat_op_t *op, int64_t n)
+{
+    ngx_http_dfpreheat_job_t *job = op->out;
+
+    job->nparts = n;
+    job->parts = ngx_pcalloc(op->pool, n * sizeof(ngx_http_dfpreheat_part_t));
+
+    return job->parts ? NGX_OK : NGX_ERROR;
+}
+
+
+/* What is not known is not for those who read a job. */
+
+static ngx_int_t
+ngx_http_dfpreheat_parse_named(ngx_http_dfpreheat_op_t *op, redisReply *name,
     redisReply *value)
 {
-    ngx_uint_t                 i;
-    ngx_http_dfpreheat_job_t  *job = op->out;
+    ngx_int_t                    n;
+    ngx_uint_t                   i;
+    ngx_http_dfpreheat_job_t    *job = op->out;
+    ngx_http_dfpreheat_field_t  *field;
 
-    static const struct {
-        const char  *name;
-        size_t       offset;
-    } numbers[] = {
-        { "created", offsetof(ngx_http_dfpreheat_job_t, created) },
-        { "updated", offsetof(ngx_http_dfpreheat_job_t, updated) },
-        { "deadline", offsetof(ngx_http_dfpreheat_job_t, deadline) },
-        { "timeout", offsetof(ngx_http_dfpreheat_job_t, timeout) },
-        { "user_id", offsetof(ngx_http_dfpreheat_job_t, user_id) },
-        { NULL, 0 }
-    }, texts[] = {
-        { "uuid", offsetof(ngx_http_dfpreheat_job_t, uuid) },
-        { "state", offsetof(ngx_http_dfpreheat_job_t, state) },
-        { "type", offsetof(ngx_http_dfpreheat_job_t, type) },
-        { "bio", offsetof(ngx_http_dfpreheat_job_t, bio) },
-        { "args", offsetof(ngx_http_dfpreheat_job_t, args) },
-        { NULL, 0 }
-    };
+    n = 1;
 
-    if (name[0] && name[1] == ':') {
-        return ngx_http_dfpreheat_parse_part_field(op, name, value);
-    }
+    if (name->len > 2 && name->str[1] == ':') {
+        n = ngx_atoi((u_char *) name->str + 2, name->len - 2);
 
-    for (i = 0; numbers[i].name; i++) {
-        if (ngx_strcmp(name, numbers[i].name) == 0) {
-            return ngx_http_dfpreheat_parse_number(value,
-                       (int64_t *) ((u_char *) job + numbers[i].offset));
+        if (n < 1 || (ngx_uint_t) n > job->nparts) {
+            return NGX_ERROR;
         }
     }
 
-    for (i = 0; texts[i].name; i++) {
-        if (ngx_strcmp(name, texts[i].name) == 0) {
-            return ngx_http_dfpreheat_parse_text(op, value,
-                       (ngx_str_t *) ((u_char *) job + texts[i].offset));
+    for (i = 1; i < NGX_HTTP_DFPREHEAT_JOB_FIELDS; i++) {
+        field = &ngx_http_dfpreheat_job_fields[i];
+
+        if (field->part
+            ? name->len > 2 && ngx_strncmp(field->name.data, name->str, 2) == 0
+            : field->name.len == name->len
+              && ngx_strncmp(field->name.data, name->str, name->len) == 0)
+        {
+            return ngx_http_dfpreheat_parse_field(op, field, n - 1, value);
         }
+    }
+
+    if (name->len > 2 && ngx_strncmp(name->str, "s:", 2) == 0) {
+        return ngx_http_dfpreheat_parse_text(op, value,
+                                             &job->parts[n - 1].state);
     }
 
     return NGX_OK;
@@ -328,75 +374,53 @@ ngx_http_dfpreheat_parse_field(ngx_http_dfpreheat_op_t *op, const char *name,
 
 
 static ngx_int_t
-ngx_http_dfpreheat_parse_part_field(ngx_http_dfpreheat_op_t *op,
-    const char *name, redisReply *value)
+ngx_http_dfpreheat_parse_field(ngx_http_dfpreheat_op_t *op,
+    ngx_http_dfpreheat_field_t *field, ngx_uint_t part, redisReply *value)
 {
-    int64_t                     deaths;
-    ngx_int_t                   n;
-    ngx_http_dfpreheat_job_t   *job = op->out;
-    ngx_http_dfpreheat_part_t  *part;
+    u_char                    *base;
+    ngx_http_dfpreheat_job_t  *job = op->out;
 
-    n = ngx_atoi((u_char *) name + 2, ngx_strlen(name) - 2);
-    if (n < 1 || (ngx_uint_t) n > job->nparts) {
+    base = field->part ? (u_char *) &job->parts[part] : (u_char *) job;
+
+    return field->parse(op, value, base + field->offset);
+}
+
+
+/* "1 01234567-...": the cluster of a part, and its task_uuid. */
+
+static ngx_int_t
+ngx_http_dfpreheat_parse_cluster(ngx_http_dfpreheat_op_t *op,
+    redisReply *reply, void *out)
+{
+    u_char                     *blank;
+    ngx_str_t                  *uuid;
+    ngx_http_dfpreheat_part_t  *part = out;
+
+    uuid = &part->task_uuid;
+
+    if (ngx_http_dfpreheat_parse_text(op, reply, uuid) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    part = &job->parts[n - 1];
-
-    switch (name[0]) {
-
-    case 'c':
-        return ngx_http_dfpreheat_parse_number(value, &part->cluster);
-
-    case 'd':
-        if (ngx_http_dfpreheat_parse_number(value, &deaths) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        part->deaths = deaths;
-        return NGX_OK;
-
-    case 'q':
-        return ngx_http_dfpreheat_parse_text(op, value, &part->queue);
-
-    case 't':
-        return ngx_http_dfpreheat_parse_text(op, value, &part->task_uuid);
-
-    case 's':
-        return ngx_http_dfpreheat_parse_text(op, value, &part->state);
-
-    case 'g':
-        return ngx_http_dfpreheat_parse_text(op, value, &part->progress);
-
-    case 'r':
-        return ngx_http_dfpreheat_parse_text(op, value, &part->results);
-
-    case 'e':
-        return ngx_http_dfpreheat_parse_text(op, value, &part->error);
+    blank = ngx_strlchr(uuid->data, uuid->data + uuid->len, ' ');
+    if (blank == NULL) {
+        return NGX_ERROR;
     }
 
-    return NGX_OK;
+    part->cluster = ngx_atoof(uuid->data, blank - uuid->data);
+
+    uuid->len -= blank + 1 - uuid->data;
+    uuid->data = blank + 1;
+
+    return part->cluster == NGX_ERROR ? NGX_ERROR : NGX_OK;
 }
 
 
 static ngx_int_t
 ngx_http_dfpreheat_parse_text(ngx_http_dfpreheat_op_t *op, redisReply *reply,
-    ngx_str_t *text)
+    void *out)
 {
-    u_char  number[NGX_INT64_LEN];
-
-    if (reply->type == REDIS_REPLY_INTEGER) {
-        text->len = ngx_sprintf(number, "%L", (int64_t) reply->integer)
-                    - number;
-        text->data = ngx_pnalloc(op->pool, text->len);
-
-        if (text->data == NULL) {
-            return NGX_ERROR;
-        }
-
-        ngx_memcpy(text->data, number, text->len);
-        return NGX_OK;
-    }
+    ngx_str_t  *text = out;
 
     if (reply->type != REDIS_REPLY_STRING) {
         return NGX_ERROR;
@@ -421,11 +445,13 @@ ngx_http_dfpreheat_parse_text(ngx_http_dfpreheat_op_t *op, redisReply *reply,
 
 
 static ngx_int_t
-ngx_http_dfpreheat_parse_number(redisReply *reply, int64_t *number)
+ngx_http_dfpreheat_parse_number(ngx_http_dfpreheat_op_t *op, redisReply *reply,
+    void *out)
 {
-    u_char     *p;
-    size_t      len;
-    ngx_uint_t  negative;
+    u_char      *p;
+    size_t       len;
+    int64_t     *number = out;
+    ngx_uint_t   negative;
 
     if (reply->type == REDIS_REPLY_INTEGER) {
         *number = reply->integer;

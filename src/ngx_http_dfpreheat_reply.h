@@ -17,12 +17,22 @@ ngx_int_t ngx_http_dfpreheat_parse_one(ngx_http_dfpreheat_op_t *op,
 
 ngx_int_t ngx_http_dfpreheat_parse_created(ngx_http_dfpreheat_op_t *op,
     redisReply *reply);
-ngx_int_t ngx_http_dfpreheat_parse_claim(ngx_http_dfpreheat_op_t *op,
+ngx_int_t ngx_http_dfpreheat_parse_look(ngx_http_dfpreheat_op_t *op,
     redisReply *reply);
 
-/* The fields of a job with one part, for HMGET. */
-#define NGX_HTTP_DFPREHEAT_JOB_FIELDS  18
-extern const char  *ngx_http_dfpreheat_job_fields[];
+/* The fields of a job with one part, for HMGET, and what becomes of them. */
+
+#define NGX_HTTP_DFPREHEAT_JOB_FIELDS  13
+
+typedef struct {
+    ngx_str_t       name;
+    ngx_int_t     (*parse)(ngx_http_dfpreheat_op_t *op, redisReply *value,
+                           void *out);
+    size_t          offset;     /* of OUT, in a job_t or, if PART, a part_t */
+    unsigned        part:1;
+} ngx_http_dfpreheat_field_t;
+
+extern ngx_http_dfpreheat_field_t  ngx_http_dfpreheat_job_fields[];
 
 /* Of HMGET. NGX_AGAIN: the job has more parts. */
 ngx_int_t ngx_http_dfpreheat_parse_job(ngx_http_dfpreheat_op_t *op,

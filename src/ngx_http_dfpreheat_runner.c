@@ -20,7 +20,7 @@ typedef struct {
     ngx_event_t                      starved;
     ngx_event_t                      look;
     ngx_http_dfpreheat_op_t          look_op;
-    ngx_http_dfpreheat_run_t        *claiming;  /* what a look fills in */
+    ngx_http_dfpreheat_look_t        found;     /* what a look fills in */
     ngx_event_t                      beat;
     ngx_http_dfpreheat_op_t          beat_op;
 
@@ -37,8 +37,10 @@ static void ngx_http_dfpreheat_worker_quit(ngx_http_dfpreheat_conn_t *conn);
 static void ngx_http_dfpreheat_worker_look(
     ngx_http_dfpreheat_worker_t *worker);
 static void ngx_http_dfpreheat_worker_looked(void *data, ngx_int_t rc);
-static void ngx_http_dfpreheat_worker_claimed(
-    ngx_http_dfpreheat_worker_t *worker, ngx_http_dfpreheat_run_t *run);
+static ngx_int_t ngx_http_dfpreheat_worker_claimed(
+    ngx_http_dfpreheat_worker_t *worker, ngx_http_dfpreheat_claim_t *claim);
+static ngx_int_t ngx_http_dfpreheat_worker_keep(ngx_pool_t *pool,
+    ngx_http_dfpreheat_claim_t *claim);
 static void ngx_http_dfpreheat_worker_look_timer(ngx_event_t *ev);
 static void ngx_http_dfpreheat_worker_wake(ngx_http_dfpreheat_run_t *run);
 static void ngx_http_dfpreheat_worker_over(ngx_http_dfpreheat_run_t *run);
@@ -85,6 +87,8 @@ ngx_http_dfpreheat_runner_init(ngx_http_dfpreheat_main_conf_t *conf,
     worker->look_op.handler = ngx_http_dfpreheat_worker_looked;
     worker->look_op.data = worker;
     worker->look_op.log = cycle->log;
+    worker->look_op.pool = cycle->pool;
+    worker->look_op.borrow = 1;
 
     worker->beat.handler = ngx_http_dfpreheat_worker_beat;
     worker->beat.data = worker;
@@ -146,10 +150,6 @@ ngx_http_dfpreheat_runner_done(void)
 
     ngx_http_dfpreheat_store_cancel(&worker->look_op);
     ngx_http_dfpreheat_store_cancel(&worker->beat_op);
-
-    if (worker->claiming) {
-        ngx_destroy_pool(worker->claiming->pool);
-    }
 
     ngx_http_dfpreheat_conn_close(&worker->events);
     ngx_http_dfpreheat_store_done(&worker->store);
@@ -225,15 +225,11 @@ ngx_http_dfpreheat_worker_quit(ngx_http_dfpreheat_conn_t *conn)
 }
 
 
-/* Claim: one part at a time, as long as there is room for its run. */
+/* Claim: some parts at a time, as long as there is room for their runs. */
 
 static void
 ngx_http_dfpreheat_worker_look(ngx_http_dfpreheat_worker_t *worker)
 {
-    ngx_pool_t                *pool;
-    ngx_uint_t                 want;
-    ngx_http_dfpreheat_run_t  *run;
-
     if (worker->look_op.cmd) {
         worker->again = 1;
         return;
@@ -244,33 +240,13 @@ ngx_http_dfpreheat_worker_look(ngx_http_dfpreheat_worker_t *worker)
     }
 
     worker->again = 0;
+    worker->found.n = 0;
 
     ngx_add_timer(&worker->look, worker->conf->lease / 3);
 
-    pool = ngx_create_pool(NGX_HTTP_DFPREHEAT_RUN_POOL, worker->log);
-    if (pool == NULL) {
-        return;
-    }
-
-    run = ngx_pcalloc(pool, sizeof(ngx_http_dfpreheat_run_t));
-    if (run == NULL) {
-        ngx_destroy_pool(pool);
-        return;
-    }
-
-    run->pool = pool;
-    worker->claiming = run;
-    worker->look_op.pool = pool;
-
-    want = (worker->nruns < worker->conf->worker_calls);
-
-    if (ngx_http_dfpreheat_store_look(&worker->store, &worker->look_op, want,
-                                      &run->claim)
-        != NGX_OK)
-    {
-        worker->claiming = NULL;
-        ngx_destroy_pool(pool);
-    }
+    (void) ngx_http_dfpreheat_store_look(&worker->store, &worker->look_op,
+                                         worker->conf->worker_calls
+                                         - worker->nruns, &worker->found);
 }
 
 
@@ -279,40 +255,61 @@ ngx_http_dfpreheat_worker_looked(void *data, ngx_int_t rc)
 {
     ngx_http_dfpreheat_worker_t *worker = data;
 
-    ngx_int_t                  next;
-    ngx_http_dfpreheat_run_t  *run;
+    ngx_uint_t                  i;
+    ngx_http_dfpreheat_look_t  *found;
 
-    run = worker->claiming;
-    worker->claiming = NULL;
+    found = &worker->found;
 
     if (rc == NGX_OK) {
-        ngx_http_dfpreheat_worker_claimed(worker, run);
+        for (i = 0; i < found->n; i++) {
+            if (ngx_http_dfpreheat_worker_claimed(worker, &found->claims[i])
+                != NGX_OK)
+            {
+                ngx_log_error(NGX_LOG_ERR, worker->log, 0,
+                              "dfpreheat: no memory to run job %L, it will be "
+                              "run when its lease is over",
+                              found->claims[i].id);
+            }
+        }
+    }
+
+    if (worker->again || (rc == NGX_OK && found->n)) {
         ngx_http_dfpreheat_worker_look(worker);
         return;
     }
 
-    next = (rc == NGX_DECLINED) ? run->claim.next : -1;
-
-    ngx_destroy_pool(run->pool);
-
-    if (worker->again) {
-        ngx_http_dfpreheat_worker_look(worker);
-        return;
-    }
-
-    if (next != -1 && !worker->quit
-        && (ngx_msec_t) next + NGX_HTTP_DFPREHEAT_LATE
+    if (rc == NGX_OK && found->next != -1 && !worker->quit
+        && (ngx_msec_t) found->next + NGX_HTTP_DFPREHEAT_LATE
            < worker->conf->lease / 3)
     {
-        ngx_add_timer(&worker->look, next + NGX_HTTP_DFPREHEAT_LATE);
+        ngx_add_timer(&worker->look, found->next + NGX_HTTP_DFPREHEAT_LATE);
     }
 }
 
 
-static void
+static ngx_int_t
 ngx_http_dfpreheat_worker_claimed(ngx_http_dfpreheat_worker_t *worker,
-    ngx_http_dfpreheat_run_t *run)
+    ngx_http_dfpreheat_claim_t *claim)
 {
+    ngx_pool_t                *pool;
+    ngx_http_dfpreheat_run_t  *run;
+
+    pool = ngx_create_pool(NGX_HTTP_DFPREHEAT_RUN_POOL, worker->log);
+    if (pool == NULL) {
+        return NGX_ERROR;
+    }
+
+    run = ngx_pcalloc(pool, sizeof(ngx_http_dfpreheat_run_t));
+
+    if (run == NULL
+        || ngx_http_dfpreheat_worker_keep(pool, claim) != NGX_OK)
+    {
+        ngx_destroy_pool(pool);
+        return NGX_ERROR;
+    }
+
+    run->pool = pool;
+    run->claim = *claim;
     run->conf = worker->conf;
     run->log = *worker->log;
     run->worker = worker;
@@ -323,6 +320,30 @@ ngx_http_dfpreheat_worker_claimed(ngx_http_dfpreheat_worker_t *worker,
 
     ngx_http_dfpreheat_run_start(run, &worker->store,
                                  ngx_http_dfpreheat_worker_over);
+
+    return NGX_OK;
+}
+
+
+/* What the run needs of the reply, which goes with the handler. */
+
+static ngx_int_t
+ngx_http_dfpreheat_worker_keep(ngx_pool_t *pool,
+    ngx_http_dfpreheat_claim_t *claim)
+{
+    ngx_uint_t   i;
+    ngx_str_t   *text[] = { &claim->part, &claim->run, &claim->uuid,
+                            &claim->args, &claim->sealed };
+
+    for (i = 0; i < sizeof(text) / sizeof(text[0]); i++) {
+        text[i]->data = ngx_pstrdup(pool, text[i]);
+
+        if (text[i]->data == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
 }
 
 

@@ -5,6 +5,8 @@
 
 
 #define NGX_HTTP_DFPREHEAT_ARGS_MAX  16     /* of a script, but for parts */
+#define NGX_HTTP_DFPREHEAT_PART_LEN                                           \
+    (NGX_INT64_LEN + 1 + NGX_HTTP_DFPREHEAT_UUID_LEN)
 
 
 typedef struct {
@@ -38,7 +40,7 @@ static const struct {
     ngx_int_t  (*parse)(ngx_http_dfpreheat_op_t *op, redisReply *reply);
 } ngx_http_dfpreheat_scripts[] = {
     { ngx_http_dfpreheat_lua_create, ngx_http_dfpreheat_parse_created },
-    { ngx_http_dfpreheat_lua_look, ngx_http_dfpreheat_parse_claim },
+    { ngx_http_dfpreheat_lua_look, ngx_http_dfpreheat_parse_look },
     { ngx_http_dfpreheat_lua_report, ngx_http_dfpreheat_parse_one },
     { ngx_http_dfpreheat_lua_finish, ngx_http_dfpreheat_parse_one },
     { ngx_http_dfpreheat_lua_back, ngx_http_dfpreheat_parse_one },
@@ -147,6 +149,7 @@ ngx_int_t
 ngx_http_dfpreheat_store_create(ngx_http_dfpreheat_store_t *store,
     ngx_http_dfpreheat_op_t *op, ngx_http_dfpreheat_job_t *job)
 {
+    u_char                     *p;
     ngx_str_t                  *argv, *arg;
     ngx_uint_t                  i;
     ngx_http_dfpreheat_args_t   args;
@@ -157,31 +160,29 @@ ngx_http_dfpreheat_store_create(ngx_http_dfpreheat_store_t *store,
     ngx_http_dfpreheat_args_number(&args,
                                    (int64_t) store->conf->retention * 1000);
     ngx_http_dfpreheat_args_number(&args, store->conf->queue_limit);
-    ngx_http_dfpreheat_args_text(&args, &job->type);
-    ngx_http_dfpreheat_args_text(&args, &job->bio);
-    ngx_http_dfpreheat_args_number(&args, job->user_id);
+    ngx_http_dfpreheat_args_text(&args, &job->about);
     ngx_http_dfpreheat_args_text(&args, &job->args);
     ngx_http_dfpreheat_args_text(&args, &job->sealed);
     ngx_http_dfpreheat_args_number(&args, job->nparts);
 
     argv = ngx_palloc(op->pool,
-                      (args.n + 3 * job->nparts) * sizeof(ngx_str_t)
-                      + job->nparts * NGX_INT64_LEN);
+                      (args.n + 2 * job->nparts) * sizeof(ngx_str_t)
+                      + job->nparts * NGX_HTTP_DFPREHEAT_PART_LEN);
     if (argv == NULL) {
         return NGX_ERROR;
     }
 
     ngx_memcpy(argv, args.argv, args.n * sizeof(ngx_str_t));
     arg = argv + args.n;
+    p = (u_char *) (arg + 2 * job->nparts);
 
     for (i = 0; i < job->nparts; i++) {
-        arg->data = (u_char *) (argv + args.n + 3 * job->nparts)
-                    + i * NGX_INT64_LEN;
-        arg->len = ngx_sprintf(arg->data, "%L", job->parts[i].cluster)
-                   - arg->data;
+        arg->data = p;
+        p = ngx_sprintf(p, "%L %V", job->parts[i].cluster,
+                        &job->parts[i].task_uuid);
+        arg->len = p - arg->data;
         arg++;
         *arg++ = job->parts[i].queue;
-        *arg++ = job->parts[i].task_uuid;
     }
 
     op->out = job;
@@ -208,8 +209,7 @@ ngx_http_dfpreheat_store_get(ngx_http_dfpreheat_store_t *store,
     ngx_str_set(&argv[0], "HMGET");
 
     for (i = 0; i < NGX_HTTP_DFPREHEAT_JOB_FIELDS; i++) {
-        argv[2 + i].data = (u_char *) ngx_http_dfpreheat_job_fields[i];
-        argv[2 + i].len = ngx_strlen(ngx_http_dfpreheat_job_fields[i]);
+        argv[2 + i] = ngx_http_dfpreheat_job_fields[i].name;
     }
 
     return ngx_http_dfpreheat_store_job(store, op, NGX_HTTP_DFPREHEAT_GET, job,
@@ -272,13 +272,10 @@ ngx_http_dfpreheat_store_settle(ngx_http_dfpreheat_store_t *store,
 ngx_int_t
 ngx_http_dfpreheat_store_look(ngx_http_dfpreheat_store_t *store,
     ngx_http_dfpreheat_op_t *op, ngx_uint_t want,
-    ngx_http_dfpreheat_claim_t *claim)
+    ngx_http_dfpreheat_look_t *look)
 {
-    ngx_str_t                  worker, last;
+    ngx_str_t                  worker;
     ngx_http_dfpreheat_args_t  args;
-
-    last.data = store->claim;
-    last.len = store->claim_len;
 
     worker.data = store->worker;
     worker.len = NGX_HTTP_DFPREHEAT_UUID_LEN;
@@ -287,12 +284,15 @@ ngx_http_dfpreheat_store_look(ngx_http_dfpreheat_store_t *store,
     ngx_http_dfpreheat_args_number(&args, store->conf->lease);
     ngx_http_dfpreheat_args_number(&args, store->conf->max_attempts);
     ngx_http_dfpreheat_args_number(&args, NGX_HTTP_DFPREHEAT_LOOK_MAX);
-    ngx_http_dfpreheat_args_number(&args, want);
+    ngx_http_dfpreheat_args_number(&args,
+                                   ngx_min(want,
+                                           NGX_HTTP_DFPREHEAT_CLAIMS_MAX));
     ngx_http_dfpreheat_args_text(&args, &worker);
-    ngx_http_dfpreheat_args_text(&args, &last);
+    ngx_http_dfpreheat_args_number(&args, ++store->looks);
+    ngx_http_dfpreheat_args_number(&args, store->answered);
     ngx_http_dfpreheat_args_text(&args, &store->conf->instance.queue);
 
-    op->out = claim;
+    op->out = look;
 
     return ngx_http_dfpreheat_store_start(store, op, NGX_HTTP_DFPREHEAT_LOOK,
                                           args.argv, args.n,

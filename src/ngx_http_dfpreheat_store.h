@@ -43,8 +43,8 @@ typedef struct {
 
     /* who looks, so that no claim is lost with its answer */
     u_char                            worker[NGX_HTTP_DFPREHEAT_UUID_LEN + 1];
-    u_char                            claim[3 * NGX_INT64_LEN];
-    size_t                            claim_len;
+    int64_t                           looks;
+    int64_t                           answered;  /* the last of these */
 } ngx_http_dfpreheat_store_t;
 
 
@@ -78,7 +78,7 @@ typedef struct {
     ngx_str_t                         progress; /* JSON, or "" */
     ngx_str_t                         results;  /* JSON, elements of results */
     ngx_str_t                         error;
-    ngx_int_t                         deaths;   /* runs whose lease ran out */
+    int64_t                           deaths;   /* runs whose lease ran out */
 } ngx_http_dfpreheat_part_t;
 
 
@@ -89,11 +89,10 @@ typedef struct {
     int64_t                           updated;
     int64_t                           deadline;
     int64_t                           timeout;  /* ms */
-    int64_t                           user_id;
     ngx_str_t                         uuid;
     ngx_str_t                         state;
-    ngx_str_t                         type;
-    ngx_str_t                         bio;
+    ngx_str_t                         about;    /* JSON, members of a job that
+                                                   stay as they were posted */
     ngx_str_t                         args;     /* JSON, redacted */
     ngx_str_t                         sealed;
     ngx_http_dfpreheat_part_t        *parts;
@@ -111,11 +110,17 @@ typedef struct {
     int64_t                           cluster;
     ngx_msec_t                        left;     /* until the deadline */
     ngx_str_t                         uuid;
-    ngx_str_t                         args;
+    ngx_str_t                         args;     /* "" where it is sealed */
     ngx_str_t                         sealed;
+} ngx_http_dfpreheat_claim_t;
+
+
+typedef struct {
+    ngx_http_dfpreheat_claim_t        claims[NGX_HTTP_DFPREHEAT_CLAIMS_MAX];
+    ngx_uint_t                        n;
     ngx_int_t                         next;     /* ms until something is due;
                                                    -1: nothing */
-} ngx_http_dfpreheat_claim_t;
+} ngx_http_dfpreheat_look_t;
 
 
 typedef struct {
@@ -136,8 +141,8 @@ void ngx_http_dfpreheat_store_done(ngx_http_dfpreheat_store_t *store);
 /* Its handler will not be called. Safe when nothing is under way. */
 void ngx_http_dfpreheat_store_cancel(ngx_http_dfpreheat_op_t *op);
 
-/* Stores JOB (uuid, type, bio, user_id, args, sealed, timeout, parts with
- * cluster, queue and task_uuid) and fills in id, created and updated; the same
+/* Stores JOB (uuid, about, args, sealed, timeout, parts with cluster, queue and
+ * task_uuid) and fills in id, created and updated; the same
  * uuid is stored once. NGX_DECLINED: too many unfinished jobs, JOB->full. */
 ngx_int_t ngx_http_dfpreheat_store_create(ngx_http_dfpreheat_store_t *store,
     ngx_http_dfpreheat_op_t *op, ngx_http_dfpreheat_job_t *job);
@@ -150,13 +155,12 @@ ngx_int_t ngx_http_dfpreheat_store_get(ngx_http_dfpreheat_store_t *store,
 ngx_int_t ngx_http_dfpreheat_store_settle(ngx_http_dfpreheat_store_t *store,
     ngx_http_dfpreheat_op_t *op, int64_t id);
 
-/* Settles what is overdue, takes back what died and, with WANT, claims a part
- * of this instance's queues. NGX_DECLINED: nothing was claimed (CLAIM->next is
- * set all the same). It is sent once: what was claimed by a look whose answer
- * was lost comes with the answer of one of the next. */
+/* Settles what is overdue, takes back what died and claims up to WANT parts of
+ * this instance's queues. It is sent once: what was claimed by a look whose
+ * answer was lost comes with the answer of one of the next. */
 ngx_int_t ngx_http_dfpreheat_store_look(ngx_http_dfpreheat_store_t *store,
     ngx_http_dfpreheat_op_t *op, ngx_uint_t want,
-    ngx_http_dfpreheat_claim_t *claim);
+    ngx_http_dfpreheat_look_t *look);
 
 /* These three: NGX_DECLINED: the part is not this run's any more. */
 ngx_int_t ngx_http_dfpreheat_store_report(ngx_http_dfpreheat_store_t *store,

@@ -45,6 +45,7 @@
 #define NGX_HTTP_DFPREHEAT_REASON_MAX        512     /* bytes of one reason */
 #define NGX_HTTP_DFPREHEAT_CLUSTERS_MAX      100     /* as in a job */
 #define NGX_HTTP_DFPREHEAT_LOOK_MAX          100     /* overdue jobs a look */
+#define NGX_HTTP_DFPREHEAT_CLAIMS_MAX        16      /* parts a look */
 
 
 typedef struct ngx_http_dfpreheat_engine_s     ngx_http_dfpreheat_engine_t;

@@ -9,7 +9,6 @@ if job[1] ~= 'PENDING' or job[2] ~= ARGV[4] then
 end
 
 call('ZREM', P .. 'lease:' .. job[3], id .. ':' .. part)
-call('ZADD', P .. 'ready:' .. job[3], now, id .. ':' .. part)
-call('PUBLISH', P .. 'wake', job[3])
+wait(job[3], id .. ':' .. part)
 
 return 1

@@ -1,5 +1,5 @@
--- uuid, timeout, keep, limit, type, bio, user_id, args, sealed, parts, and
--- for each part: cluster, queue, task_uuid
+-- uuid, timeout, keep, limit, about, args, sealed, parts, and for each part:
+-- "cluster task_uuid", queue
 -- -> {id, created}; or {'full', unfinished jobs}
 local uuid = P .. 'uuid:' .. ARGV[2]
 local unfinished = call('ZCARD', P .. 'deadlines')
@@ -8,19 +8,18 @@ if unfinished >= tonumber(ARGV[5]) and call('EXISTS', uuid) == 0 then
   return {'full', unfinished}
 end
 
-local id = call('INCR', P .. 'job:next')
+local id = text(call('INCR', P .. 'job:next'))
 
 if not call('SET', uuid, id, 'NX', 'PX', 600000) then
   id = call('GET', uuid)
   return {id, call('HGET', job_key(id), 'created')}
 end
 
-local deadline = now + tonumber(ARGV[3])
-local parts = tonumber(ARGV[11])
-local job = {'uuid', ARGV[2], 'state', 'PENDING', 'created', now, 'updated',
-             now, 'timeout', ARGV[3], 'deadline', deadline, 'keep', ARGV[4],
-             'type', ARGV[6], 'bio', ARGV[7], 'user_id', ARGV[8], 'args',
-             ARGV[9], 'parts', parts, 'left', parts, 'failed', 0}
+local deadline = text(now + ARGV[3])
+local job = {'uuid', ARGV[2], 'state', 'PENDING', 'created', now_text,
+             'updated', now_text, 'deadline', deadline, 'keep', ARGV[4],
+             'about', ARGV[6], 'args', ARGV[7], 'parts', ARGV[9], 'left',
+             ARGV[9]}
 local n = #job
 
 local function set(field, value)
@@ -29,29 +28,24 @@ local function set(field, value)
   n = n + 2
 end
 
-if ARGV[10] ~= '' then
-  set('sealed', ARGV[10])
+if ARGV[8] ~= '' then
+  set('sealed', ARGV[8])
 end
 
-for part = 1, parts do
-  local at = 9 + part * 3
+local parts = tonumber(ARGV[9])
 
-  set('c:' .. part, ARGV[at])
-  set('q:' .. part, ARGV[at + 1])
-  set('t:' .. part, ARGV[at + 2])
+for part = 1, parts do
+  set('c:' .. part, ARGV[8 + part * 2])
+  set('q:' .. part, ARGV[9 + part * 2])
   set('s:' .. part, 'PENDING')
-  set('n:' .. part, 0)
-  set('d:' .. part, 0)
+  set('n:' .. part, '0')
 end
 
 call('HSET', job_key(id), unpack(job))
 call('ZADD', P .. 'deadlines', deadline, id)
 
 for part = 1, parts do
-  local queue = ARGV[10 + part * 3]
-
-  call('ZADD', P .. 'ready:' .. queue, now, id .. ':' .. part)
-  call('PUBLISH', P .. 'wake', queue)
+  wait(ARGV[9 + part * 2], id .. ':' .. part)
 end
 
-return {id, now}
+return {id, now_text}

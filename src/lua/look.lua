@@ -1,12 +1,14 @@
--- lease, attempts allowed, overdue jobs a look, want (1: claim a part),
--- worker, its last claim as far as it knows ("id:part run", or ""), queues ...
+-- lease, attempts allowed, overdue jobs a look, parts wanted, worker, number of
+-- this look, the last look whose answer it got, queues ...
 -- -> {ms until the next deadline or lease, or -1;
---     then, when a part was claimed: id, part, run, cluster, left ms, uuid,
+--     and for each part that is claimed: id, part, run, cluster, left ms, uuid,
 --     args, sealed}
-local lease = tonumber(ARGV[2])
+local lease = now + ARGV[2]
 local allowed = tonumber(ARGV[3])
+local wanted = tonumber(ARGV[5])
+local reply = {-1}
 
-for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'deadlines', '-inf', now,
+for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'deadlines', '-inf', now_text,
                         'LIMIT', 0, ARGV[4])) do
   overdue(id)
 end
@@ -18,7 +20,7 @@ local function died(queue, member)
   call('ZREM', P .. 'lease:' .. queue, member)
 
   if deaths < allowed then
-    call('ZADD', P .. 'ready:' .. queue, now, member)
+    wait(queue, member)
     return
   end
 
@@ -26,97 +28,99 @@ local function died(queue, member)
          ' attempts: each time the worker died or lost redis', '')
 end
 
--- What a worker claimed by a look whose answer it did not get, it gets by one
--- of the next: claim:WORKER is its last claim, and it says which one it knows.
-local last_key = P .. 'claim:' .. ARGV[6]
-
 local function take(id, part, run)
   local job = call('HMGET', job_key(id), 'c:' .. part, 'deadline', 'uuid',
                    'args', 'sealed')
+  local n = #reply
 
-  return {id, part, run, job[1], job[2] - now, job[3], job[4], job[5] or ''}
+  reply[n + 1] = id
+  reply[n + 2] = part
+  reply[n + 3] = run
+  reply[n + 4] = job[1]
+  reply[n + 5] = job[2] - now
+  reply[n + 6] = job[3]
+  reply[n + 7] = job[5] and '' or job[4]
+  reply[n + 8] = job[5] or ''
 end
 
-local function claim_again()
-  local last = call('GET', last_key)
+-- What a worker claimed by a look whose answer it did not get, it gets by one
+-- of the next: claims:WORKER is the number of its last look that claimed
+-- something, and what that was.
+local last_key = P .. 'claims:' .. ARGV[6]
 
-  if not last or last == ARGV[7] then
+local function take_again()
+  local look, claims = (call('GET', last_key) or '0'):match('^(%d+)(.*)$')
+
+  if tonumber(look) <= tonumber(ARGV[8]) then
     return
   end
 
-  local id, part, run = last:match('^(%d+):(%d+) (%d+)$')
-  local job = call('HMGET', job_key(id), 's:' .. part, 'n:' .. part,
-                   'q:' .. part)
+  for id, part, run in claims:gmatch(' (%d+):(%d+) (%d+)') do
+    local job = call('HMGET', job_key(id), 's:' .. part, 'n:' .. part,
+                     'q:' .. part)
 
-  if job[1] ~= 'PENDING' or job[2] ~= run then
-    return
+    if job[1] == 'PENDING' and job[2] == run then
+      call('ZREM', P .. 'ready:' .. job[3], id .. ':' .. part)
+      call('ZADD', P .. 'lease:' .. job[3], text(lease), id .. ':' .. part)
+      take(id, part, run)
+    end
   end
-
-  call('ZREM', P .. 'ready:' .. job[3], id .. ':' .. part)
-  call('ZADD', P .. 'lease:' .. job[3], now + lease, id .. ':' .. part)
-
-  return take(id, part, run)
 end
+
+local claims = {}
 
 local function claim(queue)
-  local member = call('ZRANGEBYSCORE', P .. 'ready:' .. queue, '-inf', now,
-                      'LIMIT', 0, 1)[1]
-  if not member then
-    return
-  end
+  local ready = P .. 'ready:' .. queue
 
-  call('ZREM', P .. 'ready:' .. queue, member)
+  for _, member in ipairs(call('ZRANGEBYSCORE', ready, '-inf', '+inf', 'LIMIT',
+                               0, wanted - #claims)) do
+    local id, part = member:match('^(%d+):(%d+)$')
 
-  local id, part = member:match('^(%d+):(%d+)$')
-  local k = job_key(id)
+    call('ZREM', ready, member)
 
-  if call('HGET', k, 's:' .. part) ~= 'PENDING' then
-    return
-  end
+    if call('HGET', job_key(id), 's:' .. part) == 'PENDING' then
+      local run = text(call('HINCRBY', job_key(id), 'n:' .. part, 1))
 
-  call('ZADD', P .. 'lease:' .. queue, now + lease, member)
-
-  local run = call('HINCRBY', k, 'n:' .. part, 1)
-
-  call('SET', last_key, member .. ' ' .. run, 'PX', 600000)
-
-  return take(id, part, run)
-end
-
-local function append(list, values)
-  for _, value in ipairs(values or {}) do
-    list[#list + 1] = value
+      call('ZADD', P .. 'lease:' .. queue, text(lease), member)
+      claims[#claims + 1] = member .. ' ' .. run
+      take(id, part, run)
+    end
   end
 end
 
-local reply = {-1}
 local next_at
 
-if ARGV[5] == '1' then
-  append(reply, claim_again())
-end
+local function due(key)
+  local first = call('ZRANGE', key, 0, 0, 'WITHSCORES')[2]
 
-for i = 8, #ARGV do
-  for _, member in ipairs(call('ZRANGEBYSCORE', P .. 'lease:' .. ARGV[i], '-inf',
-                          now, 'LIMIT', 0, 100)) do
-    died(ARGV[i], member)
-  end
-
-  if ARGV[5] == '1' and #reply == 1 then
-    append(reply, claim(ARGV[i]))
-  end
-
-  local first = call('ZRANGE', P .. 'lease:' .. ARGV[i], 0, 0, 'WITHSCORES')[2]
   if first and (not next_at or tonumber(first) < next_at) then
     next_at = tonumber(first)
   end
 end
 
-local first = call('ZRANGE', P .. 'deadlines', 0, 0, 'WITHSCORES')[2]
-
-if first and (not next_at or tonumber(first) < next_at) then
-  next_at = tonumber(first)
+if wanted > 0 then
+  take_again()
 end
+
+for i = 9, #ARGV do
+  for _, member in ipairs(call('ZRANGEBYSCORE', P .. 'lease:' .. ARGV[i],
+                               '-inf', now_text, 'LIMIT', 0, 100)) do
+    died(ARGV[i], member)
+  end
+
+  if #reply == 1 and wanted > 0 or #claims > 0 and #claims < wanted then
+    claim(ARGV[i])
+  end
+
+  due(P .. 'lease:' .. ARGV[i])
+end
+
+if #claims > 0 then
+  call('SET', last_key, ARGV[7] .. ' ' .. table.concat(claims, ' '), 'PX',
+       600000)
+end
+
+due(P .. 'deadlines')
 
 if next_at then
   reply[1] = math.max(0, next_at - now)

@@ -9,8 +9,7 @@ if job[1] ~= 'PENDING' or job[2] ~= ARGV[4] then
 end
 
 call('ZREM', P .. 'ready:' .. job[3], id .. ':' .. part)
-call('ZADD', P .. 'lease:' .. job[3], now + tonumber(ARGV[5]),
-           id .. ':' .. part)
-call('HSET', k, 'g:' .. part, ARGV[6], 'updated', now)
+call('ZADD', P .. 'lease:' .. job[3], text(now + ARGV[5]), id .. ':' .. part)
+call('HSET', k, 'g:' .. part, ARGV[6], 'updated', now_text)
 
 return 1

@@ -75,7 +75,7 @@ sub shown_file
                                        : shown_cluster(1, 'cluster-1', 'true');
 
     return qq({"id":$id,"created_at":TIME,"updated_at":TIME,"is_del":0,)
-           . q("task_id":"group_UUID","bio":"","type":"preheat",)
+           . q("task_id":"group_UUID","bio":"","type":"preheat","user_id":0,)
            . qq("state":"$state","args":{"application":"",)
            . q("concurrent_peer_count":500,"concurrent_task_count":8,)
            . q("count":null,"filtered_query_params":") . default_filter()
@@ -84,7 +84,7 @@ sub shown_file
            . q("piece_length":null,"platform":"",)
            . q("scope":"single_seed_peer","tag":"","timeout":3600000000000,)
            . q("type":"file","url":"http://files.test/a","urls":null,)
-           . qq("username":""},"result":$result,"user_id":0,"user":USER,)
+           . qq("username":""},"result":$result,"user":USER,)
            . qq("seed_peer_clusters":$seeds,)
            . qq("scheduler_clusters":[$clusters]});
 }
