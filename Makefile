@@ -21,7 +21,7 @@ ASAN_MODULE = $(ASAN)/ngx_http_dfpreheat_module.so
 
 DEPS = gcc libc6-dev make nginx nginx-dev libhiredis-dev libjansson-dev \
        libssl-dev redis-server redis-tools docker-registry skopeo curl jq \
-       openssl procps libtest-base-perl
+       openssl procps ca-certificates libtest-base-perl
 FUZZ_DEPS = clang libclang-rt-14-dev
 BENCH_DEPS = wrk python3
 

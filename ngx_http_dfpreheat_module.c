@@ -28,8 +28,15 @@ static ngx_command_t  ngx_http_dfpreheat_commands[] = {
       NULL },
 
     { ngx_string("dfpreheat_origin"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
       ngx_http_dfpreheat_conf_origin,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("dfpreheat_redirect"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_dfpreheat_conf_redirect,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -76,6 +83,20 @@ static ngx_command_t  ngx_http_dfpreheat_commands[] = {
       0,
       NULL },
 
+    { ngx_string("dfpreheat_credentials"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_dfpreheat_conf_credentials,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("dfpreheat_insecure_skip_verify"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_dfpreheat_main_conf_t, skip_verify),
+      NULL },
+
     { ngx_string("dfpreheat_platform"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_http_dfpreheat_conf_platform,
@@ -88,6 +109,20 @@ static ngx_command_t  ngx_http_dfpreheat_commands[] = {
       ngx_conf_set_msec_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_dfpreheat_main_conf_t, max_timeout),
+      NULL },
+
+    { ngx_string("dfpreheat_task_timeout"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_dfpreheat_main_conf_t, task_timeout),
+      NULL },
+
+    { ngx_string("dfpreheat_max_manifest_size"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_dfpreheat_main_conf_t, max_manifest_size),
       NULL },
 
     { ngx_string("dfpreheat_max_body_size"),
@@ -144,6 +179,19 @@ static ngx_http_variable_t  ngx_http_dfpreheat_variables[] = {
     { ngx_string("dfpreheat_cache_key"), NULL,
       ngx_http_dfpreheat_cache_key, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
+    { ngx_string("dfpreheat_target"), NULL,
+      ngx_http_dfpreheat_target_url, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("dfpreheat_host"), NULL,
+      ngx_http_dfpreheat_target_host, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("dfpreheat_authority"), NULL,
+      ngx_http_dfpreheat_target_authority, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("dfpreheat_authorization"), NULL,
+      ngx_http_dfpreheat_target_authorization, 0, NGX_HTTP_VAR_NOCACHEABLE,
+      0 },
+
       ngx_http_null_variable
 };
 
@@ -197,6 +245,9 @@ ngx_http_dfpreheat_create_main_conf(ngx_conf_t *cf)
            != NGX_OK
         || ngx_array_init(&mcf->origins, cf->pool, 2,
                           sizeof(ngx_http_dfpreheat_origin_t))
+           != NGX_OK
+        || ngx_array_init(&mcf->redirects, cf->pool, 1,
+                          sizeof(ngx_http_conf_ctx_t *))
            != NGX_OK)
     {
         return NULL;
@@ -212,6 +263,9 @@ ngx_http_dfpreheat_create_main_conf(ngx_conf_t *cf)
     mcf->max_attempts = NGX_CONF_UNSET_UINT;
     mcf->worker_calls = NGX_CONF_UNSET_UINT;
     mcf->retention = NGX_CONF_UNSET;
+    mcf->task_timeout = NGX_CONF_UNSET_MSEC;
+    mcf->max_manifest_size = NGX_CONF_UNSET_SIZE;
+    mcf->skip_verify = NGX_CONF_UNSET;
 
     return mcf;
 }
@@ -229,6 +283,9 @@ ngx_http_dfpreheat_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_msec_value(mcf->lease, 15000);
     ngx_conf_init_uint_value(mcf->max_attempts, 3);
     ngx_conf_init_value(mcf->retention, 30 * 24 * 60 * 60);
+    ngx_conf_init_msec_value(mcf->task_timeout, 60 * 60 * 1000);
+    ngx_conf_init_size_value(mcf->max_manifest_size, 4 * 1024 * 1024);
+    ngx_conf_init_value(mcf->skip_verify, 0);
 
     if (mcf->lease < NGX_HTTP_DFPREHEAT_LEASE_MIN) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -294,8 +351,9 @@ ngx_http_dfpreheat_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     if (clcf->noname) {
         ngx_conf_merge_value(conf->enable, prev->enable, 0);
 
-        if (conf->origin.data == NULL) {
-            conf->origin = prev->origin;
+        if (conf->origins == NULL && conf->redirects == NULL) {
+            conf->origins = prev->origins;
+            conf->redirects = prev->redirects;
         }
     }
 
@@ -331,7 +389,7 @@ ngx_http_dfpreheat_preconfiguration(ngx_conf_t *cf)
         var->get_handler = v->get_handler;
     }
 
-    return NGX_OK;
+    return ngx_http_dfpreheat_target_upstream(cf);
 }
 
 
@@ -357,7 +415,16 @@ ngx_http_dfpreheat_postconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
-    if (ngx_http_dfpreheat_conf_default_instance(cf, mcf) != NGX_OK) {
+    if (mcf->skip_verify) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "dfpreheat_insecure_skip_verify is on: whoever "
+                           "stands between here and a registry can read what "
+                           "jobs log in with, and change what is preheated");
+    }
+
+    if (ngx_http_dfpreheat_conf_check_origins(cf, mcf) != NGX_OK
+        || ngx_http_dfpreheat_conf_default_instance(cf, mcf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

@@ -52,8 +52,8 @@ typedef struct {
  * commas, token68; empty list elements; blanks around "=". A parameter that is
  * there twice, or a header that does not follow the grammar, spoils that
  * challenge, and what follows it in the header, and nothing else. DFP_DECLINED:
- * none can be answered, and err says what was offered. Control characters are
- * in no result.
+ * none can be answered, and err says what was offered, as what "it" (who has
+ * answered 401) does. Results are printable ASCII.
  */
 int dfp_challenge_pick(dfp_mem_t *mem, const dfp_str_t *headers, size_t n,
     dfp_challenge_t *challenge, dfp_err_t *err);
@@ -91,7 +91,8 @@ int dfp_registry_token_parse(dfp_mem_t *mem, dfp_str_t body,
  */
 int dfp_registry_error(dfp_mem_t *mem, dfp_str_t body, dfp_str_t *text);
 
-/* "Basic " and the base64 of "USERNAME:PASSWORD" (RFC 7617). */
+/* "Basic " and the base64 of "USERNAME:PASSWORD" (RFC 7617). DFP_INVALID: a ":"
+ * in the user name, or both together are too long. */
 int dfp_basic_print(dfp_mem_t *mem, dfp_str_t username, dfp_str_t password,
     dfp_str_t *value);
 

@@ -119,6 +119,9 @@ int dfp_job_parse_args(dfp_mem_t *mem, dfp_str_t args, dfp_job_t *job,
  */
 int dfp_job_print_args(dfp_buf_t *b, const dfp_job_t *job, int redact);
 
+/* Whether a header of this name is Authorization, in any letter case. */
+int dfp_job_header_authorization(dfp_str_t name);
+
 /* "image" or "file"; "single_seed_peer" ... as printed. */
 const char *dfp_job_type_name(dfp_job_type_t type);
 const char *dfp_job_scope_name(dfp_job_scope_t scope);

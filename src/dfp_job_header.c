@@ -240,3 +240,15 @@ dfp_job_header_secret(dfp_str_t name)
 
     return 0;
 }
+
+
+int
+dfp_job_header_authorization(dfp_str_t name)
+{
+    static const dfp_str_t  authorization = {
+        sizeof("authorization") - 1, "authorization"
+    };
+
+    return name.len == authorization.len
+           && strncasecmp(name.data, authorization.data, name.len) == 0;
+}

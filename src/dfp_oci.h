@@ -40,6 +40,8 @@ typedef struct {
     dfp_str_t    name;          /* library/alpine */
     dfp_str_t    reference;     /* 3.19, or sha256:... */
     unsigned     by_digest:1;
+    unsigned     typed:1;       /* a reference as people type it: the scheme
+                                   is a guess */
 } dfp_oci_ref_t;
 
 
@@ -91,6 +93,29 @@ typedef struct {
  * string is refused. */
 int dfp_oci_parse_ref(dfp_mem_t *mem, dfp_str_t text, const char *what,
     dfp_oci_ref_t *ref, dfp_err_t *err);
+
+/*
+ * An image as people write it down: a manifest URL (which has "://"), or a
+ * reference as docker and containerd read it, [registry/]name[:tag][@digest].
+ * The first part is a registry where a "/" follows it, and it has a "." or a
+ * ":" or is "localhost" (a bracketed IPv6 address has a ":"). Otherwise, and
+ * for docker.io and index.docker.io, it is Docker Hub, which has the URL
+ * https://index.docker.io and a name of one part below library/. The tag is
+ * "latest" where there is neither tag nor digest; with both, the digest
+ * counts. The result is that of https://REGISTRY/v2/NAME/manifests/REFERENCE,
+ * and typed. Errors begin with WHAT.
+ */
+int dfp_oci_parse_image(dfp_mem_t *mem, dfp_str_t text, const char *what,
+    dfp_oci_ref_t *ref, dfp_err_t *err);
+
+/* The same image at another origin, a scheme and a host as
+ * http://registry.lan:5000; that is no guess, so AT is not typed. AT may be
+ * REF itself. Errors begin with "the origin". */
+int dfp_oci_ref_at(dfp_mem_t *mem, const dfp_oci_ref_t *ref, dfp_str_t origin,
+    dfp_oci_ref_t *at, dfp_err_t *err);
+
+/* Whether S is a tag by the grammar of the distribution specification. */
+int dfp_oci_tag_valid(dfp_str_t s);
 
 /* Whether S is a digest that can be checked: sha256 or sha512, lower-case hex
  * of the right length. */

@@ -53,6 +53,8 @@ dfp_oci_parse_manifest(dfp_mem_t *mem, dfp_str_t body,
 
     memset(m, 0, sizeof(dfp_oci_manifest_t));
 
+    root = NULL;
+
     rc = dfp_oci_load(body, &root, err);
     if (rc != DFP_OK) {
         return rc;

@@ -23,7 +23,6 @@ static const char *dfp_oci_find(const char *p, const char *last,
     const char *part);
 static int dfp_oci_name_valid(dfp_str_t name);
 static const char *dfp_oci_name_separator(const char *p, const char *last);
-static int dfp_oci_tag_valid(dfp_str_t tag);
 static int dfp_oci_alnum(char ch);
 static const dfp_oci_algorithm_t *dfp_oci_algorithm(dfp_str_t digest);
 static int dfp_oci_hex_digest(const dfp_oci_algorithm_t *algorithm,
@@ -196,7 +195,7 @@ dfp_oci_name_separator(const char *p, const char *last)
 }
 
 
-static int
+int
 dfp_oci_tag_valid(dfp_str_t tag)
 {
     size_t  i;

@@ -60,14 +60,28 @@ int
 dfp_url_parse(dfp_mem_t *mem, dfp_str_t text, const char *what,
     dfp_url_t *url, dfp_err_t *err)
 {
+    int  rc;
+
+    rc = dfp_url_parse_any(mem, text, what, url, err);
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    return dfp_url_check_path(url->path, what, err);
+}
+
+
+int
+dfp_url_parse_any(dfp_mem_t *mem, dfp_str_t text, const char *what,
+    dfp_url_t *url, dfp_err_t *err)
+{
     dfp_url_parts_t  parts;
 
     memset(url, 0, sizeof(dfp_url_t));
 
     if (dfp_url_check_text(text, what, err) != DFP_OK
         || dfp_url_split(text, what, &parts, err) != DFP_OK
-        || dfp_url_parse_authority(&parts, what, err) != DFP_OK
-        || dfp_url_check_path(parts.path, what, err) != DFP_OK)
+        || dfp_url_parse_authority(&parts, what, err) != DFP_OK)
     {
         return DFP_INVALID;
     }

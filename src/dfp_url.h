@@ -43,6 +43,19 @@ typedef struct {
 int dfp_url_parse(dfp_mem_t *mem, dfp_str_t text, const char *what,
     dfp_url_t *url, dfp_err_t *err);
 
+/* The same with any path: for one that only the server behind it reads, and
+ * that is not looked up among nginx's locations. */
+int dfp_url_parse_any(dfp_mem_t *mem, dfp_str_t text, const char *what,
+    dfp_url_t *url, dfp_err_t *err);
+
+/*
+ * Where a redirect leads to: TEXT, the value of Location, as a reference of RFC
+ * 3986, 4.2, that is relative to BASE. The path may be any, as above; "." and
+ * ".." segments stay in it. DFP_INVALID: as above.
+ */
+int dfp_url_join(dfp_mem_t *mem, const dfp_url_t *base, dfp_str_t text,
+    const char *what, dfp_url_t *url, dfp_err_t *err);
+
 /*
  * The URL as it may be shown and logged: the values of query parameters that
  * carry signatures or credentials (X-Amz-Signature, Signature, token, ...; the

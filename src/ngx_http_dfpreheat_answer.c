@@ -9,16 +9,29 @@ static ngx_int_t ngx_http_dfpreheat_answer_copy(
     ngx_http_dfpreheat_call_t *call, ngx_table_elt_t *h, ngx_str_t *value);
 static void ngx_http_dfpreheat_answer_retry_after(
     ngx_http_dfpreheat_call_t *call, ngx_http_upstream_t *u);
+static ngx_int_t ngx_http_dfpreheat_answer_challenges(
+    ngx_http_dfpreheat_call_t *call, ngx_http_upstream_t *u);
+static ngx_table_elt_t *ngx_http_dfpreheat_answer_header(
+    ngx_http_upstream_t *u, ngx_str_t *name, ngx_uint_t *n);
+static void ngx_http_dfpreheat_answer_unreached(
+    ngx_http_dfpreheat_call_t *call, ngx_http_request_t *sr, ngx_int_t rc);
+static ngx_int_t ngx_http_dfpreheat_answer_header_filter(
+    ngx_http_request_t *r);
 static ngx_int_t ngx_http_dfpreheat_answer_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
 static ngx_int_t ngx_http_dfpreheat_answer_keep(
     ngx_http_dfpreheat_call_t *call, u_char *data, size_t len);
 
 
-static ngx_http_output_body_filter_pt  ngx_http_next_body_filter;
+static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
+static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
 
 
-/* The subrequest has ended; nginx may say so twice. */
+/*
+ * The subrequest has ended.  nginx says so twice of an error, and once for each
+ * location when error_page leads on: what counts is the last upstream, and what
+ * was said first of it.
+ */
 
 ngx_int_t
 ngx_http_dfpreheat_call_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
@@ -29,8 +42,12 @@ ngx_http_dfpreheat_call_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
 
     call = request->data;
 
-    if (call && !call->collected) {
-        call->collected = 1;
+    if (call && (!call->ended || call->collected != sr->upstream)) {
+        call->ended = 1;
+        call->collected = sr->upstream;
+        call->result = NGX_HTTP_DFPREHEAT_CALL_OK;
+        call->reason[0] = '\0';
+
         ngx_http_dfpreheat_answer_collect(call, sr, rc);
     }
 
@@ -42,14 +59,32 @@ static void
 ngx_http_dfpreheat_answer_collect(ngx_http_dfpreheat_call_t *call,
     ngx_http_request_t *sr, ngx_int_t rc)
 {
-    ngx_http_upstream_t  *u;
+    ngx_http_upstream_t          *u;
+    ngx_http_dfpreheat_target_t  *target;
 
     u = sr->upstream;
+    target = ngx_http_dfpreheat_target_get(sr);
+
+    if (target && target->refused) {
+        ngx_http_dfpreheat_call_fail(call,
+                                     target->again
+                                     ? NGX_HTTP_DFPREHEAT_CALL_AGAIN
+                                     : NGX_HTTP_DFPREHEAT_CALL_FAILED,
+                                     target->reason);
+        return;
+    }
 
     if (call->strayed || !call->entered) {
         ngx_http_dfpreheat_call_fail(call, NGX_HTTP_DFPREHEAT_CALL_FAILED,
             "its path leads to a location that is not bound to its origin "
             "(dfpreheat_origin)");
+        return;
+    }
+
+    if (call->unverified) {
+        ngx_http_dfpreheat_call_fail(call, NGX_HTTP_DFPREHEAT_CALL_FAILED,
+            "its location does not verify certificates (proxy_ssl_verify), "
+            "and dfpreheat_insecure_skip_verify is not on");
         return;
     }
 
@@ -66,16 +101,54 @@ ngx_http_dfpreheat_answer_collect(ngx_http_dfpreheat_call_t *call,
     }
 
     if (u->headers_in.status_n == 0) {
-        ngx_http_dfpreheat_call_fail(call, NGX_HTTP_DFPREHEAT_CALL_AGAIN,
-            rc == NGX_HTTP_GATEWAY_TIME_OUT
-            ? "the origin did not answer in time (proxy_connect_timeout, "
-              "proxy_read_timeout)"
-            : "the origin could not be reached, or its answer made no sense: "
-              "see the error log");
+        ngx_http_dfpreheat_answer_unreached(call, sr, rc);
+        return;
+    }
+
+    if (target && target->ready && !target->used && !sr->cached) {
+        ngx_http_dfpreheat_call_fail(call, NGX_HTTP_DFPREHEAT_CALL_FAILED,
+            "its location does not pass to the address that was checked: it "
+            "needs \"proxy_pass $dfpreheat_target\"");
         return;
     }
 
     ngx_http_dfpreheat_answer_complete(call, sr, rc);
+}
+
+
+static void
+ngx_http_dfpreheat_answer_unreached(ngx_http_dfpreheat_call_t *call,
+    ngx_http_request_t *sr, ngx_int_t rc)
+{
+    u_char       reason[NGX_HTTP_DFPREHEAT_REASON_MAX];
+    const char  *trouble;
+
+    trouble = ngx_http_dfpreheat_request_trouble(call->request);
+
+    if (rc == NGX_HTTP_GATEWAY_TIME_OUT) {
+        ngx_http_dfpreheat_call_fail(call, NGX_HTTP_DFPREHEAT_CALL_AGAIN,
+            "the origin did not answer in time (proxy_connect_timeout, "
+            "proxy_read_timeout)");
+        return;
+    }
+
+    if (*trouble == '\0') {
+        ngx_http_dfpreheat_call_fail(call, NGX_HTTP_DFPREHEAT_CALL_AGAIN,
+            "the origin could not be reached, or its answer made no sense: "
+            "see the error log");
+        return;
+    }
+
+    ngx_snprintf(reason, sizeof(reason), "the origin could not be reached: "
+                 "%s%Z", trouble);
+
+    /* a certificate stays as bad as it is */
+
+    ngx_http_dfpreheat_call_fail(call,
+        ngx_strncmp(trouble, "upstream SSL certificate",
+                    sizeof("upstream SSL certificate") - 1) == 0
+        ? NGX_HTTP_DFPREHEAT_CALL_FAILED : NGX_HTTP_DFPREHEAT_CALL_AGAIN,
+        (char *) reason);
 }
 
 
@@ -96,7 +169,8 @@ ngx_http_dfpreheat_answer_complete(ngx_http_dfpreheat_call_t *call,
 
     if (ngx_http_dfpreheat_answer_copy(call, u->headers_in.content_type,
                                      &call->content_type)
-        != NGX_OK)
+        != NGX_OK
+        || ngx_http_dfpreheat_answer_challenges(call, u) != NGX_OK)
     {
         ngx_http_dfpreheat_call_fail(call, NGX_HTTP_DFPREHEAT_CALL_AGAIN,
                                      "no memory for the answer");
@@ -149,6 +223,47 @@ ngx_http_dfpreheat_answer_copy(ngx_http_dfpreheat_call_t *call,
 }
 
 
+ngx_int_t
+ngx_http_dfpreheat_call_verdict(ngx_http_dfpreheat_call_t *call,
+    const char *who, dfp_err_t *why)
+{
+    dfp_mem_t  mem;
+    dfp_str_t  words;
+
+    if (call->result != NGX_HTTP_DFPREHEAT_CALL_OK) {
+        (void) dfp_invalid(why, "%s", call->reason);
+
+        return call->result == NGX_HTTP_DFPREHEAT_CALL_AGAIN ? NGX_AGAIN
+                                                             : NGX_DECLINED;
+    }
+
+    if (call->status == NGX_HTTP_OK) {
+        return NGX_OK;
+    }
+
+    mem = ngx_http_dfpreheat_mem(call->pool);
+
+    if (dfp_registry_error(&mem, ngx_http_dfpreheat_dfp(call->body), &words)
+        != DFP_OK)
+    {
+        words.len = 0;
+    }
+
+    (void) dfp_invalid(why, "%s answered %lu%s%.*s", who,
+                       (unsigned long) call->status, words.len ? ": " : "",
+                       (int) words.len, words.data);
+
+    if (call->status == NGX_HTTP_TOO_MANY_REQUESTS
+        || call->status == NGX_HTTP_REQUEST_TIME_OUT
+        || call->status >= NGX_HTTP_INTERNAL_SERVER_ERROR)
+    {
+        return NGX_AGAIN;
+    }
+
+    return NGX_DECLINED;
+}
+
+
 off_t
 ngx_http_dfpreheat_call_bytes(ngx_http_dfpreheat_call_t *call)
 {
@@ -179,46 +294,124 @@ ngx_http_dfpreheat_answer_retry_after(ngx_http_dfpreheat_call_t *call,
 {
     time_t            when;
     ngx_int_t         seconds;
-    ngx_uint_t        i;
+    ngx_uint_t        n;
+    ngx_table_elt_t  *h;
+
+    static ngx_str_t  name = ngx_string("Retry-After");
+
+    n = 0;
+    h = ngx_http_dfpreheat_answer_header(u, &name, &n);
+
+    if (h == NULL) {
+        return;
+    }
+
+    seconds = ngx_atoi(h->value.data, h->value.len);
+
+    if (seconds == NGX_ERROR) {
+        when = ngx_parse_http_time(h->value.data, h->value.len);
+        seconds = (when == NGX_ERROR) ? 0 : when - ngx_time();
+    }
+
+    if (seconds > 0) {
+        call->retry_after = ngx_min(seconds,
+                                    NGX_HTTP_DFPREHEAT_RETRY_AFTER_MAX)
+                            * 1000;
+    }
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_answer_challenges(ngx_http_dfpreheat_call_t *call,
+    ngx_http_upstream_t *u)
+{
+    ngx_str_t         value;
+    ngx_uint_t        n;
+    ngx_table_elt_t  *h;
+
+    static ngx_str_t  name = ngx_string("WWW-Authenticate");
+
+    call->nchallenges = 0;
+
+    if (call->status != NGX_HTTP_UNAUTHORIZED) {
+        return NGX_OK;
+    }
+
+    n = 0;
+
+    while (call->nchallenges < DFP_CHALLENGE_MAX_HEADERS) {
+
+        h = ngx_http_dfpreheat_answer_header(u, &name, &n);
+        if (h == NULL) {
+            break;
+        }
+
+        if (ngx_http_dfpreheat_answer_copy(call, h, &value) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        call->challenges[call->nchallenges++] = ngx_http_dfpreheat_dfp(value);
+    }
+
+    return NGX_OK;
+}
+
+
+/* The next header of this name, from the N-th of all headers on. */
+
+static ngx_table_elt_t *
+ngx_http_dfpreheat_answer_header(ngx_http_upstream_t *u, ngx_str_t *name,
+    ngx_uint_t *n)
+{
+    ngx_uint_t        i, at;
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
 
-    part = &u->headers_in.headers.part;
-    h = part->elts;
+    at = 0;
 
-    for (i = 0; /* void */ ; i++) {
+    for (part = &u->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
 
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                return;
+        for (i = 0; i < part->nelts; i++, at++) {
+
+            if (at >= *n && h[i].key.len == name->len
+                && ngx_strncasecmp(h[i].key.data, name->data, name->len) == 0)
+            {
+                *n = at + 1;
+                return &h[i];
             }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
         }
-
-        if (h[i].key.len != sizeof("Retry-After") - 1
-            || ngx_strcasecmp(h[i].key.data, (u_char *) "Retry-After") != 0)
-        {
-            continue;
-        }
-
-        seconds = ngx_atoi(h[i].value.data, h[i].value.len);
-
-        if (seconds == NGX_ERROR) {
-            when = ngx_parse_http_time(h[i].value.data, h[i].value.len);
-            seconds = (when == NGX_ERROR) ? 0 : when - ngx_time();
-        }
-
-        if (seconds > 0) {
-            call->retry_after = ngx_min(seconds,
-                                        NGX_HTTP_DFPREHEAT_RETRY_AFTER_MAX)
-                                * 1000;
-        }
-
-        return;
     }
+
+    return NULL;
+}
+
+
+/* What an error says is read, also where an answer would go into the cache. */
+
+static ngx_int_t
+ngx_http_dfpreheat_answer_header_filter(ngx_http_request_t *r)
+{
+    ngx_http_dfpreheat_call_t     *call;
+    ngx_http_dfpreheat_request_t  *request;
+
+    request = ngx_http_dfpreheat_call_request(r);
+    call = request ? request->data : NULL;
+
+    if (call) {
+        call->body.len = 0;
+        call->complete = 0;
+        call->keep = call->limit;
+        call->cut = (r->headers_out.status != NGX_HTTP_OK);
+
+        if (call->cut) {
+            call->keep = NGX_HTTP_DFPREHEAT_ERROR_BODY_MAX;
+            r->header_only = 0;
+            r->filter_need_in_memory = 1;
+        }
+    }
+
+    return ngx_http_next_header_filter(r);
 }
 
 
@@ -270,13 +463,18 @@ ngx_http_dfpreheat_answer_keep(ngx_http_dfpreheat_call_t *call, u_char *data,
     u_char  *p;
     size_t   size;
 
-    if (call->limit == 0 || len == 0 || call->too_big) {
+    if (call->keep == 0 || len == 0 || call->too_big) {
         return NGX_OK;
     }
 
-    if (len > call->limit - call->body.len) {
-        call->too_big = 1;
-        return NGX_ERROR;
+    if (len > call->keep - call->body.len) {
+
+        if (!call->cut) {
+            call->too_big = 1;
+            return NGX_ERROR;
+        }
+
+        len = call->keep - call->body.len;
     }
 
     if (len > call->size - call->body.len) {
@@ -305,6 +503,9 @@ ngx_http_dfpreheat_answer_keep(ngx_http_dfpreheat_call_t *call, u_char *data,
 void
 ngx_http_dfpreheat_answer_init(void)
 {
+    ngx_http_next_header_filter = ngx_http_top_header_filter;
+    ngx_http_top_header_filter = ngx_http_dfpreheat_answer_header_filter;
+
     ngx_http_next_body_filter = ngx_http_top_body_filter;
     ngx_http_top_body_filter = ngx_http_dfpreheat_answer_body_filter;
 }

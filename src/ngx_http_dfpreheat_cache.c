@@ -293,17 +293,17 @@ ngx_int_t
 ngx_http_dfpreheat_cache_key(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    u_char                         *p, *arg, *next, *last, separator;
-    uintptr_t                       escape;
-    ngx_http_dfpreheat_loc_conf_t  *dlcf;
+    u_char     *p, *arg, *next, *last, separator;
+    uintptr_t   escape;
+    ngx_str_t   origin;
 
-    dlcf = ngx_http_get_module_loc_conf(r, ngx_http_dfpreheat_module);
+    origin = ngx_http_dfpreheat_target_first(r);
 
     /* escaped, or "%3F" in a path would be taken for the query's "?" */
 
     escape = 2 * ngx_escape_uri(NULL, r->uri.data, r->uri.len, NGX_ESCAPE_URI);
 
-    p = ngx_pnalloc(r->pool, dlcf->origin.len + r->uri.len + escape
+    p = ngx_pnalloc(r->pool, origin.len + r->uri.len + escape
                              + 1 + r->args.len);
     if (p == NULL) {
         return NGX_ERROR;
@@ -311,8 +311,8 @@ ngx_http_dfpreheat_cache_key(ngx_http_request_t *r,
 
     v->data = p;
 
-    if (dlcf->origin.len) {
-        p = ngx_cpymem(p, dlcf->origin.data, dlcf->origin.len);
+    if (origin.len) {
+        p = ngx_cpymem(p, origin.data, origin.len);
     }
 
     if (escape) {

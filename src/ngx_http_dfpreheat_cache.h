@@ -7,7 +7,7 @@
 #define NGX_HTTP_DFPREHEAT_CACHE_H
 
 
-#include "ngx_http_dfpreheat_types.h"
+#include "ngx_http_dfpreheat_target.h"
 
 
 /* One entry of a cache: enough to find it again. */

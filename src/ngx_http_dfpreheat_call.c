@@ -12,7 +12,10 @@ static void ngx_http_dfpreheat_call_end(ngx_http_request_t *r);
 static void ngx_http_dfpreheat_call_closed(void *data);
 static void ngx_http_dfpreheat_call_over(ngx_event_t *ev);
 static void ngx_http_dfpreheat_call_timeout(ngx_event_t *ev);
+static ngx_int_t ngx_http_dfpreheat_call_enter(ngx_http_request_t *r);
 static ngx_int_t ngx_http_dfpreheat_call_preaccess(ngx_http_request_t *r);
+static ngx_int_t ngx_http_dfpreheat_call_handler(ngx_conf_t *cf,
+    ngx_uint_t phase, ngx_http_handler_pt handler);
 
 
 ngx_int_t
@@ -56,13 +59,17 @@ ngx_http_dfpreheat_call_begin(ngx_event_t *ev)
 {
     ngx_http_dfpreheat_request_t *request = ev->data;
 
+    ngx_str_t                   uri;
     ngx_connection_t           *c;
     ngx_http_dfpreheat_call_t  *call;
 
     call = request->data;
     c = request->r->connection;
 
-    if (ngx_http_dfpreheat_request_parse(request->r, &call->uri) != NGX_OK) {
+    uri.data = (u_char *) call->url.path.data;
+    uri.len = call->url.href.len - call->url.origin.len;
+
+    if (ngx_http_dfpreheat_request_parse(request->r, &uri) != NGX_OK) {
         ngx_http_dfpreheat_call_fail(call, NGX_HTTP_DFPREHEAT_CALL_FAILED,
                                      "nginx does not accept its path");
         ngx_http_dfpreheat_request_abort(request);
@@ -80,13 +87,15 @@ ngx_http_dfpreheat_call_begin(ngx_event_t *ev)
 static ngx_int_t
 ngx_http_dfpreheat_call_subrequest(ngx_http_dfpreheat_call_t *call)
 {
+    ngx_str_t                   host;
     ngx_http_request_t         *r, *sr;
     ngx_http_core_main_conf_t  *cmcf;
 
     r = call->request->r;
+    host = ngx_http_dfpreheat_str(call->url.authority);
 
-    r->headers_in.server.len = call->host.len;
-    r->headers_in.server.data = ngx_pstrdup(r->pool, &call->host);
+    r->headers_in.server.len = host.len;
+    r->headers_in.server.data = ngx_pstrdup(r->pool, &host);
 
     if (r->headers_in.server.data == NULL) {
         return NGX_ERROR;
@@ -128,7 +137,6 @@ ngx_http_dfpreheat_call_headers(ngx_http_dfpreheat_call_t *call,
 {
     ngx_str_t         name;
     ngx_uint_t        i;
-    ngx_table_elt_t  *h;
 
     ngx_memzero(&sr->headers_in, sizeof(ngx_http_headers_in_t));
 
@@ -145,28 +153,37 @@ ngx_http_dfpreheat_call_headers(ngx_http_dfpreheat_call_t *call,
 
     ngx_str_set(&name, "Host");
 
-    sr->headers_in.host = ngx_http_dfpreheat_call_header(sr, name, call->host);
+    sr->headers_in.host = ngx_http_dfpreheat_call_header(sr, name,
+                              ngx_http_dfpreheat_str(call->url.authority));
     if (sr->headers_in.host == NULL) {
         return NGX_ERROR;
     }
 
     for (i = 0; i < call->nheaders; i++) {
-        h = ngx_http_dfpreheat_call_header(sr,
-                ngx_http_dfpreheat_str(call->headers[i].name),
-                ngx_http_dfpreheat_str(call->headers[i].value));
-
-        if (h == NULL) {
-            return NGX_ERROR;
+        if (dfp_job_header_authorization(call->headers[i].name)) {
+            continue;
         }
 
-        if (h->key.len == sizeof("authorization") - 1
-            && ngx_strcmp(h->lowcase_key, "authorization") == 0)
+        name = ngx_http_dfpreheat_str(call->headers[i].name);
+
+        if (ngx_http_dfpreheat_call_header(sr, name,
+                ngx_http_dfpreheat_str(call->headers[i].value))
+            == NULL)
         {
-            sr->headers_in.authorization = h;
+            return NGX_ERROR;
         }
     }
 
-    return NGX_OK;
+    if (call->authorization.len == 0) {
+        return NGX_OK;
+    }
+
+    ngx_str_set(&name, "Authorization");
+
+    sr->headers_in.authorization = ngx_http_dfpreheat_call_header(sr, name,
+                                                        call->authorization);
+
+    return sr->headers_in.authorization ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -235,10 +252,12 @@ ngx_http_dfpreheat_call_over(ngx_event_t *ev)
         ngx_del_timer(&call->timer);
     }
 
-    if (!call->collected && call->reason[0] == '\0') {
+    if (!call->ended && call->reason[0] == '\0') {
         ngx_http_dfpreheat_call_fail(call, NGX_HTTP_DFPREHEAT_CALL_AGAIN,
-                                     call->timedout ? "it took too long"
-                                                    : "it was cut off");
+                                     call->timedout
+                                     ? "it took longer than "
+                                       "dfpreheat_task_timeout"
+                                     : "it was cut off");
     }
 
     call->handler(call);
@@ -317,6 +336,37 @@ ngx_http_dfpreheat_call_request(ngx_http_request_t *sr)
 }
 
 
+/* A named location is entered at once, whatever the path. */
+
+static ngx_int_t
+ngx_http_dfpreheat_call_enter(ngx_http_request_t *r)
+{
+    ngx_str_t                     *name;
+    ngx_http_dfpreheat_call_t     *call;
+    ngx_http_dfpreheat_request_t  *request;
+
+    request = ngx_http_dfpreheat_call_request(r);
+
+    if (request == NULL || request->data == NULL) {
+        return NGX_DECLINED;
+    }
+
+    call = request->data;
+    name = &call->origin->location;
+
+    if (name->len == 0 || call->named) {
+        return NGX_DECLINED;
+    }
+
+    call->named = 1;
+
+    (void) ngx_http_named_location(r, name);
+    ngx_http_finalize_request(r, NGX_DONE);
+
+    return NGX_DONE;
+}
+
+
 /*
  * The phases of access do not run for a subrequest: the location that was found
  * by the path must itself say that it serves this origin. After an internal
@@ -326,32 +376,46 @@ ngx_http_dfpreheat_call_request(ngx_http_request_t *sr)
 static ngx_int_t
 ngx_http_dfpreheat_call_preaccess(ngx_http_request_t *r)
 {
-    ngx_http_dfpreheat_call_t      *call;
-    ngx_http_dfpreheat_request_t   *request;
-    ngx_http_dfpreheat_loc_conf_t  *dlcf;
-
-    request = ngx_http_dfpreheat_call_request(r);
-
-    if (request == NULL || request->data == NULL) {
-        return NGX_DECLINED;
-    }
-
-    call = request->data;
-    call->entered = 1;
+    ngx_uint_t                       pinned;
+    ngx_http_dfpreheat_call_t       *call;
+    ngx_http_dfpreheat_request_t    *request;
+    ngx_http_dfpreheat_loc_conf_t   *dlcf;
+    ngx_http_dfpreheat_main_conf_t  *dmcf;
 
     dlcf = ngx_http_get_module_loc_conf(r, ngx_http_dfpreheat_module);
 
-    if (dlcf->origin.len == call->origin->origin.len
-        && ngx_strncmp(dlcf->origin.data, call->origin->origin.data,
-                       dlcf->origin.len)
-           == 0)
-    {
-        return NGX_DECLINED;
+    if (dlcf->redirects) {
+        return ngx_http_dfpreheat_target_follow(r, dlcf->redirects);
     }
 
-    call->strayed = 1;
+    request = ngx_http_dfpreheat_call_request(r);
+    call = request ? request->data : NULL;
 
-    return NGX_HTTP_FORBIDDEN;
+    if (call == NULL) {
+        dmcf = ngx_http_get_module_main_conf(r, ngx_http_dfpreheat_module);
+
+        return dlcf->origins && dmcf->redirects.nelts
+               ? ngx_http_dfpreheat_target_begin(r, dlcf->origins, NULL, 0)
+               : NGX_DECLINED;
+    }
+
+    call->entered = 1;
+
+    if (!ngx_http_dfpreheat_origin_allowed(dlcf->origins, &call->url)) {
+        call->strayed = 1;
+        return NGX_HTTP_FORBIDDEN;
+    }
+
+    if (call->url.tls && !ngx_http_dfpreheat_origin_verified(r)) {
+        call->unverified = 1;
+        return NGX_HTTP_FORBIDDEN;
+    }
+
+    pinned = call->origin->location.len != 0
+             || call->origin->rule.kind != NGX_HTTP_DFPREHEAT_ORIGIN_FULL;
+
+    return ngx_http_dfpreheat_target_begin(r, dlcf->origins, &call->url,
+                                           pinned);
 }
 
 
@@ -384,19 +448,37 @@ ngx_http_dfpreheat_call_refresh(ngx_http_request_t *r,
 ngx_int_t
 ngx_http_dfpreheat_call_init(ngx_conf_t *cf)
 {
+    if (ngx_http_dfpreheat_call_handler(cf, NGX_HTTP_SERVER_REWRITE_PHASE,
+                                        ngx_http_dfpreheat_call_enter)
+        != NGX_OK
+        || ngx_http_dfpreheat_call_handler(cf, NGX_HTTP_PREACCESS_PHASE,
+                                           ngx_http_dfpreheat_call_preaccess)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_http_dfpreheat_answer_init();
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_call_handler(ngx_conf_t *cf, ngx_uint_t phase,
+    ngx_http_handler_pt handler)
+{
     ngx_http_handler_pt        *h;
     ngx_http_core_main_conf_t  *cmcf;
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 
-    h = ngx_array_push(&cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers);
+    h = ngx_array_push(&cmcf->phases[phase].handlers);
     if (h == NULL) {
         return NGX_ERROR;
     }
 
-    *h = ngx_http_dfpreheat_call_preaccess;
-
-    ngx_http_dfpreheat_answer_init();
+    *h = handler;
 
     return NGX_OK;
 }

@@ -10,6 +10,9 @@
 
 #include "ngx_http_dfpreheat_cache.h"
 #include "ngx_http_dfpreheat_request.h"
+#include "ngx_http_dfpreheat_target.h"
+
+#include "dfp_challenge.h"
 
 
 typedef struct ngx_http_dfpreheat_call_s  ngx_http_dfpreheat_call_t;
@@ -35,9 +38,9 @@ struct ngx_http_dfpreheat_call_s {
     ngx_log_t                        *log;
     int64_t                           job;      /* for the log */
     ngx_http_dfpreheat_origin_t      *origin;
-    ngx_str_t                         uri;      /* path ["?" query], escaped */
-    ngx_str_t                         host;
+    dfp_url_t                         url;
     ngx_str_t                         shown;    /* URL as it may be logged */
+    ngx_str_t                         authorization;    /* "": none */
     dfp_job_header_t                 *headers;
     ngx_uint_t                        nheaders;
     size_t                            limit;    /* of the body to keep; 0:
@@ -50,8 +53,10 @@ struct ngx_http_dfpreheat_call_s {
 
     ngx_http_dfpreheat_call_result_e  result;
     ngx_uint_t                        status;   /* 0: there was none */
-    ngx_str_t                         body;
+    ngx_str_t                         body;     /* of an error its begin */
     ngx_str_t                         content_type;
+    dfp_str_t                         challenges[DFP_CHALLENGE_MAX_HEADERS];
+    ngx_uint_t                        nchallenges;
     ngx_msec_t                        retry_after;  /* 0: not said */
     ngx_http_dfpreheat_entry_t        entry;    /* where it is cached */
     char                              reason[NGX_HTTP_DFPREHEAT_REASON_MAX];
@@ -62,12 +67,18 @@ struct ngx_http_dfpreheat_call_s {
     ngx_event_t                       timer;
     ngx_event_t                       over;
     size_t                            size;     /* of body's memory */
+    size_t                            keep;     /* bytes of this body */
+    ngx_http_upstream_t              *collected;
+    unsigned                          named:1;
     unsigned                          entered:1;
     unsigned                          strayed:1;
+    unsigned                          unverified:1;
     unsigned                          complete:1;
+    unsigned                          cut:1;    /* what is over KEEP is, and
+                                                   not refused */
     unsigned                          too_big:1;
     unsigned                          timedout:1;
-    unsigned                          collected:1;
+    unsigned                          ended:1;
 };
 
 
@@ -77,6 +88,12 @@ ngx_int_t ngx_http_dfpreheat_call_start(ngx_http_dfpreheat_call_t *call);
 /* Ends the call now; its handler is not called. Safe when it is over. CALL may
  * be freed after it. */
 void ngx_http_dfpreheat_call_cancel(ngx_http_dfpreheat_call_t *call);
+
+/* What came of the call of WHO ("the origin"): NGX_OK: a 200; NGX_AGAIN: another
+ * try may go better; NGX_DECLINED: it will not. WHY says what was wrong, with the
+ * status and a registry's own words. */
+ngx_int_t ngx_http_dfpreheat_call_verdict(ngx_http_dfpreheat_call_t *call,
+    const char *who, dfp_err_t *why);
 
 /* Bytes of the answer's body that are in the cache's file so far. */
 off_t ngx_http_dfpreheat_call_bytes(ngx_http_dfpreheat_call_t *call);

@@ -23,6 +23,10 @@ char *ngx_http_dfpreheat_conf_platform(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_dfpreheat_conf_origin(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_dfpreheat_conf_credentials(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_dfpreheat_conf_redirect(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 
 /* Between the files of these: whether VALUE begins with NAME ("user="), and
  * what follows it. */
@@ -33,6 +37,11 @@ ngx_uint_t ngx_http_dfpreheat_conf_param(ngx_str_t *value, const char *name,
  * configuration's pool. What is wrong is logged. */
 ngx_int_t ngx_http_dfpreheat_conf_file(ngx_conf_t *cf, ngx_str_t *path,
     ngx_str_t *text);
+
+/* What can be seen before a request comes of the locations that are bound:
+ * whether they verify certificates, and use the address that was checked. */
+ngx_int_t ngx_http_dfpreheat_conf_check_origins(ngx_conf_t *cf,
+    ngx_http_dfpreheat_main_conf_t *mcf);
 
 /* Where dfpreheat_instance is not given: the host's name, and of its addresses
  * the first that is not loopback. The id also tells two nginx of one host

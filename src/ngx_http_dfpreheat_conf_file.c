@@ -1,6 +1,8 @@
 #include "ngx_http_dfpreheat_conf.h"
+#include "ngx_http_dfpreheat_credentials.h"
 
 
+static void ngx_http_dfpreheat_conf_credentials_cleanup(void *data);
 static ngx_int_t ngx_http_dfpreheat_conf_read(ngx_conf_t *cf, ngx_fd_t fd,
     ngx_str_t *path, ngx_str_t *text);
 
@@ -77,6 +79,56 @@ ngx_http_dfpreheat_conf_admin_key(ngx_conf_t *cf, ngx_command_t *cmd,
     }
 
     return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_dfpreheat_conf_credentials(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_dfpreheat_main_conf_t *mcf = conf;
+
+    ngx_str_t                         *value;
+    ngx_pool_cleanup_t                *cln;
+    ngx_http_dfpreheat_credentials_t  *credentials;
+
+    if (mcf->credentials) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    cln = ngx_pool_cleanup_add(cf->pool,
+                               sizeof(ngx_http_dfpreheat_credentials_t));
+
+    if (cln == NULL || ngx_conf_full_name(cf->cycle, &value[1], 1) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    credentials = cln->data;
+    ngx_memzero(credentials, sizeof(ngx_http_dfpreheat_credentials_t));
+
+    credentials->path = value[1];
+    cln->handler = ngx_http_dfpreheat_conf_credentials_cleanup;
+
+    mcf->credentials = credentials;
+
+    if (ngx_http_dfpreheat_credentials_open(credentials, cf->log) != NGX_OK) {
+        return "cannot be used";
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static void
+ngx_http_dfpreheat_conf_credentials_cleanup(void *data)
+{
+    ngx_http_dfpreheat_credentials_t *credentials = data;
+
+    if (credentials->pool) {
+        ngx_destroy_pool(credentials->pool);
+    }
 }
 
 

@@ -146,7 +146,7 @@ ngx_http_dfpreheat_cache_results(ngx_http_dfpreheat_run_t *run,
         if (task[i]->done) {
             ngx_http_dfpreheat_cache_result(task[i], success, NULL);
 
-        } else {
+        } else if (!task[i]->skipped) {
             ngx_http_dfpreheat_cache_result(task[i], failure,
                                             &task[i]->reason);
         }

@@ -1,49 +1,130 @@
 #include "ngx_http_dfpreheat_image.h"
 
+#include "dfp_credentials.h"
 
+
+static ngx_int_t ngx_http_dfpreheat_image_ref(ngx_http_dfpreheat_run_t *run,
+    dfp_str_t text, dfp_oci_ref_t *ref);
 static ngx_int_t ngx_http_dfpreheat_image_next(ngx_http_dfpreheat_run_t *run);
 static void ngx_http_dfpreheat_image_fetched(ngx_http_dfpreheat_task_t *task,
     ngx_http_dfpreheat_call_t *call);
 static ngx_int_t ngx_http_dfpreheat_image_digest(
     ngx_http_dfpreheat_task_t *task, ngx_str_t *body);
+static void ngx_http_dfpreheat_image_stands_for(
+    ngx_http_dfpreheat_task_t *task, dfp_str_t digest);
 static ngx_int_t ngx_http_dfpreheat_image_index(
     ngx_http_dfpreheat_task_t *task, dfp_oci_manifest_t *m, dfp_err_t *err);
 static ngx_int_t ngx_http_dfpreheat_image_layers(
-    ngx_http_dfpreheat_run_t *run, dfp_oci_manifest_t *m);
+    ngx_http_dfpreheat_task_t *task, dfp_oci_manifest_t *m);
 static ngx_http_dfpreheat_task_t *ngx_http_dfpreheat_image_add(
-    ngx_http_dfpreheat_run_t *run, dfp_oci_desc_t *desc, ngx_uint_t kind);
+    ngx_http_dfpreheat_task_t *parent, dfp_oci_desc_t *desc, ngx_uint_t kind);
 
 
 ngx_int_t
 ngx_http_dfpreheat_image_start(ngx_http_dfpreheat_run_t *run,
     ngx_http_dfpreheat_run_pt then)
 {
-    dfp_mem_t                   mem;
-    dfp_err_t                   err;
-    ngx_http_dfpreheat_task_t  *task;
+    size_t                       i, n;
+    dfp_mem_t                    mem;
+    dfp_str_t                   *urls;
+    ngx_http_dfpreheat_task_t   *task;
+    ngx_http_dfpreheat_image_t  *image;
 
     mem = ngx_http_dfpreheat_mem(run->pool);
 
-    /* it was checked when the job was posted */
-
-    if (dfp_oci_parse_ref(&mem, run->job.url, "args.url", &run->ref, &err)
-        != DFP_OK)
-    {
+    if (dfp_job_urls(&mem, &run->job, &urls, &n) != DFP_OK) {
         return NGX_ERROR;
     }
 
-    task = ngx_http_dfpreheat_task_add(run, &run->ref.url, 1);
-    if (task == NULL) {
+    image = ngx_pcalloc(run->pool, n * sizeof(ngx_http_dfpreheat_image_t));
+    if (image == NULL) {
         return NGX_ERROR;
     }
 
-    if (run->ref.by_digest) {
-        task->digest = ngx_http_dfpreheat_str(run->ref.reference);
+    run->images = image;
+    run->nimages = n;
+
+    for (i = 0; i < n; i++) {
+
+        if (ngx_http_dfpreheat_image_ref(run, urls[i], &image[i].ref)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        task = ngx_http_dfpreheat_task_add(run, &image[i].ref.url, &image[i],
+                                           1);
+        if (task == NULL) {
+            return NGX_ERROR;
+        }
+
+        image[i].posted = ngx_http_dfpreheat_str(urls[i]);
+        image[i].task = task;
+
+        if (image[i].ref.by_digest) {
+            task->digest = ngx_http_dfpreheat_str(image[i].ref.reference);
+            image[i].digest = task->digest;
+        }
     }
 
     run->next = ngx_http_dfpreheat_image_next;
     run->pending = &run->manifests;
     run->then = then;
+
+    return NGX_OK;
+}
+
+
+/*
+ * It was checked when the job was posted. One that people have typed does not
+ * say where it is: it is at the first of these origins that is bound.
+ */
+
+static ngx_int_t
+ngx_http_dfpreheat_image_ref(ngx_http_dfpreheat_run_t *run, dfp_str_t text,
+    dfp_oci_ref_t *ref)
+{
+    dfp_buf_t       b;
+    dfp_mem_t       mem;
+    dfp_err_t       err;
+    ngx_uint_t      i, hub;
+    dfp_oci_ref_t   at;
+
+    static const char  *schemes[] = { "https://", "http://" };
+    static const char  *hubs[] = { "index.docker.io", "registry-1.docker.io" };
+
+    mem = ngx_http_dfpreheat_mem(run->pool);
+
+    if (dfp_oci_parse_image(&mem, text, "args.url", ref, &err) != DFP_OK) {
+        return NGX_ERROR;
+    }
+
+    hub = dfp_docker_hub(ref->url.authority);
+
+    for (i = 0; ref->typed && i < 2; i++) {
+
+        dfp_buf_init(&b, &mem, ref->url.origin.len + 16, 0);
+        dfp_buf_cstr(&b, hub ? "https://" : schemes[i]);
+
+        if (hub) {
+            dfp_buf_cstr(&b, hubs[i]);
+
+        } else {
+            dfp_buf_str(&b, ref->url.authority);
+        }
+
+        if (b.failed
+            || dfp_oci_ref_at(&mem, ref, dfp_buf_value(&b), &at, &err)
+               != DFP_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        if (ngx_http_dfpreheat_origin_find(run->conf, &at.url, 0)) {
+            *ref = at;
+            break;
+        }
+    }
 
     return NGX_OK;
 }
@@ -68,7 +149,7 @@ ngx_http_dfpreheat_image_next(ngx_http_dfpreheat_run_t *run)
         return NGX_DECLINED;
     }
 
-    return ngx_http_dfpreheat_task_call(run, NGX_HTTP_DFPREHEAT_MANIFEST_MAX,
+    return ngx_http_dfpreheat_task_call(run, run->conf->max_manifest_size,
                                         ngx_http_dfpreheat_image_fetched);
 }
 
@@ -105,7 +186,7 @@ ngx_http_dfpreheat_image_fetched(ngx_http_dfpreheat_task_t *task,
     if (rc == DFP_OK) {
         rc = (m.kind == DFP_OCI_INDEX)
              ? ngx_http_dfpreheat_image_index(task, &m, &err)
-             : ngx_http_dfpreheat_image_layers(task->run, &m);
+             : ngx_http_dfpreheat_image_layers(task, &m);
     }
 
     if (rc == NGX_DECLINED) {
@@ -159,14 +240,32 @@ ngx_http_dfpreheat_image_digest(ngx_http_dfpreheat_task_t *task,
 
     if (dfp_oci_digest_of(&mem, ngx_http_dfpreheat_dfp(*body), &desc.digest)
         == DFP_OK
-        && ngx_http_dfpreheat_image_add(task->run, &desc, 2))
+        && ngx_http_dfpreheat_image_add(task, &desc, 2))
     {
+        ngx_http_dfpreheat_image_stands_for(task, desc.digest);
         return NGX_OK;
     }
 
     ngx_http_dfpreheat_task_failed(task, "no memory");
 
     return NGX_ERROR;
+}
+
+
+static void
+ngx_http_dfpreheat_image_stands_for(ngx_http_dfpreheat_task_t *task,
+    dfp_str_t digest)
+{
+    ngx_uint_t                 i;
+    ngx_http_dfpreheat_run_t  *run;
+
+    run = task->run;
+
+    for (i = 0; i < run->nimages; i++) {
+        if (run->images[i].task == task) {
+            run->images[i].digest = ngx_http_dfpreheat_str(digest);
+        }
+    }
 }
 
 
@@ -203,7 +302,7 @@ ngx_http_dfpreheat_image_index(ngx_http_dfpreheat_task_t *task,
     }
 
     for (i = 0; i < n; i++) {
-        child = ngx_http_dfpreheat_image_add(run, &m->descs[picked[i]], 1);
+        child = ngx_http_dfpreheat_image_add(task, &m->descs[picked[i]], 1);
         if (child == NULL) {
             return NGX_ERROR;
         }
@@ -216,26 +315,33 @@ ngx_http_dfpreheat_image_index(ngx_http_dfpreheat_task_t *task,
 
 
 static ngx_int_t
-ngx_http_dfpreheat_image_layers(ngx_http_dfpreheat_run_t *run,
+ngx_http_dfpreheat_image_layers(ngx_http_dfpreheat_task_t *task,
     dfp_oci_manifest_t *m)
 {
-    size_t  i;
+    size_t                      i;
+    ngx_uint_t                  n;
+    ngx_http_dfpreheat_run_t   *run;
+    ngx_http_dfpreheat_task_t  *blob;
 
-    if (ngx_http_dfpreheat_image_add(run, &m->config, 0) == NULL) {
+    run = task->run;
+
+    if (ngx_http_dfpreheat_image_add(task, &m->config, 0) == NULL) {
         return NGX_ERROR;
     }
 
     for (i = 0; i < m->n; i++) {
 
-        if (m->descs[i].foreign) {
-            ngx_log_error(NGX_LOG_INFO, &run->log, 0,
-                          "dfpreheat: layer %*s is not in the registry",
-                          m->descs[i].digest.len, m->descs[i].digest.data);
-            continue;
+        n = run->tasks.nelts;
+
+        blob = ngx_http_dfpreheat_image_add(task, &m->descs[i], 0);
+        if (blob == NULL) {
+            return NGX_ERROR;
         }
 
-        if (ngx_http_dfpreheat_image_add(run, &m->descs[i], 0) == NULL) {
-            return NGX_ERROR;
+        if (m->descs[i].foreign && run->tasks.nelts > n && !blob->failed) {
+            ngx_http_dfpreheat_task_skipped(blob, "a foreign layer: it is not "
+                                            "in the registry, and pullers get "
+                                            "it elsewhere");
         }
     }
 
@@ -246,21 +352,25 @@ ngx_http_dfpreheat_image_layers(ngx_http_dfpreheat_run_t *run,
 /* KIND: 0 a blob, 1 a manifest to be read, 2 one that was read by its tag. */
 
 static ngx_http_dfpreheat_task_t *
-ngx_http_dfpreheat_image_add(ngx_http_dfpreheat_run_t *run,
+ngx_http_dfpreheat_image_add(ngx_http_dfpreheat_task_t *parent,
     dfp_oci_desc_t *desc, ngx_uint_t kind)
 {
     dfp_buf_t                   b;
     dfp_mem_t                   mem;
     dfp_err_t                   err;
     dfp_url_t                   url;
+    dfp_oci_ref_t              *ref;
+    ngx_http_dfpreheat_run_t   *run;
     ngx_http_dfpreheat_task_t  *task;
 
+    run = parent->run;
+    ref = &parent->image->ref;
     mem = ngx_http_dfpreheat_mem(run->pool);
 
-    dfp_buf_init(&b, &mem, run->ref.url.href.len + desc->digest.len, 0);
-    dfp_buf_str(&b, run->ref.url.origin);
-    dfp_buf_str(&b, run->ref.base);
-    dfp_buf_str(&b, run->ref.name);
+    dfp_buf_init(&b, &mem, ref->url.href.len + desc->digest.len, 0);
+    dfp_buf_str(&b, ref->url.origin);
+    dfp_buf_str(&b, ref->base);
+    dfp_buf_str(&b, ref->name);
     dfp_buf_cstr(&b, kind ? "/manifests/" : "/blobs/");
     dfp_buf_str(&b, desc->digest);
 
@@ -271,7 +381,7 @@ ngx_http_dfpreheat_image_add(ngx_http_dfpreheat_run_t *run,
         return NULL;
     }
 
-    task = ngx_http_dfpreheat_task_add(run, &url, kind == 1);
+    task = ngx_http_dfpreheat_task_add(run, &url, parent->image, kind == 1);
 
     if (task) {
         task->digest = ngx_http_dfpreheat_str(desc->digest);

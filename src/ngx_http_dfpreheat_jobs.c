@@ -64,6 +64,8 @@ ngx_http_dfpreheat_jobs_parse(ngx_http_dfpreheat_api_t *api)
     }
 
     ngx_str_set(&api->job.state, "PENDING");
+    api->job.configured = (api->auth.token.scopes
+                           & DFP_SCOPE_ORIGIN_CREDENTIALS) != 0;
     api->job.timeout = (api->request.timeout + 999999) / 1000000;
 
     api->op.handler = ngx_http_dfpreheat_jobs_created;

@@ -1,7 +1,7 @@
 #include "ngx_http_dfpreheat_reply.h"
 
 
-#define NGX_HTTP_DFPREHEAT_CLAIM_FIELDS  8     /* of one in a look's reply */
+#define NGX_HTTP_DFPREHEAT_CLAIM_FIELDS  9     /* of one in a look's reply */
 
 
 static ngx_int_t ngx_http_dfpreheat_parse_claim(ngx_http_dfpreheat_op_t *op,
@@ -140,7 +140,7 @@ static ngx_int_t
 ngx_http_dfpreheat_parse_claim(ngx_http_dfpreheat_op_t *op, redisReply **e,
     ngx_http_dfpreheat_claim_t *claim)
 {
-    int64_t                    left;
+    int64_t                    left, configured;
     ngx_http_dfpreheat_part_t  part;
 
     if (ngx_http_dfpreheat_parse_number(op, e[0], &claim->id) != NGX_OK
@@ -150,13 +150,15 @@ ngx_http_dfpreheat_parse_claim(ngx_http_dfpreheat_op_t *op, redisReply **e,
         || ngx_http_dfpreheat_parse_number(op, e[4], &left) != NGX_OK
         || ngx_http_dfpreheat_parse_text(op, e[5], &claim->uuid) != NGX_OK
         || ngx_http_dfpreheat_parse_text(op, e[6], &claim->args) != NGX_OK
-        || ngx_http_dfpreheat_parse_text(op, e[7], &claim->sealed) != NGX_OK)
+        || ngx_http_dfpreheat_parse_text(op, e[7], &claim->sealed) != NGX_OK
+        || ngx_http_dfpreheat_parse_number(op, e[8], &configured) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
     claim->cluster = part.cluster;
     claim->left = left > 0 ? left : 1;
+    claim->configured = (configured == 1);
 
     return NGX_OK;
 }

@@ -11,6 +11,8 @@ typedef struct {
     ngx_http_log_ctx_t         http;
     int64_t                    job;
     ngx_str_t                  shown;
+    ngx_log_t                  next;    /* where its lines go */
+    char                       trouble[NGX_HTTP_DFPREHEAT_TROUBLE_MAX];
 } ngx_http_dfpreheat_log_ctx_t;
 
 
@@ -23,6 +25,8 @@ static ngx_int_t ngx_http_dfpreheat_request_log(ngx_connection_t *c,
     ngx_log_t *parent, int64_t job, ngx_str_t *shown);
 static u_char *ngx_http_dfpreheat_request_log_error(ngx_log_t *log,
     u_char *buf, size_t len);
+static void ngx_http_dfpreheat_request_log_writer(ngx_log_t *log,
+    ngx_uint_t level, u_char *buf, size_t len);
 static void ngx_http_dfpreheat_request_unlock(ngx_http_request_t *r);
 static void ngx_http_dfpreheat_request_blocked(ngx_event_t *ev);
 static void ngx_http_dfpreheat_request_hang_up(
@@ -259,11 +263,18 @@ ngx_http_dfpreheat_request_log(ngx_connection_t *c, ngx_log_t *parent,
 
     ctx->shown.len = shown->len;
 
+    ctx->next = *parent;
+    ctx->next.handler = NULL;
+
     *log = *parent;
+    log->log_level = ngx_max(parent->log_level, NGX_LOG_ERR);
     log->connection = 0;
     log->handler = ngx_http_dfpreheat_request_log_error;
     log->data = ctx;
     log->action = "preheating";
+    log->writer = ngx_http_dfpreheat_request_log_writer;
+    log->wdata = ctx;
+    log->next = &ctx->next;
 
     c->log = log;
     c->pool->log = log;
@@ -310,6 +321,69 @@ ngx_http_dfpreheat_request_log_error(ngx_log_t *log, u_char *buf, size_t len)
     }
 
     return p;
+}
+
+
+/*
+ * Listens to what nginx says about the upstream: nobody else knows why it could
+ * not be reached. Only what is known to have no part of an answer in it, which
+ * may repeat what was sent.
+ */
+
+static void
+ngx_http_dfpreheat_request_log_writer(ngx_log_t *log, ngx_uint_t level,
+    u_char *buf, size_t len)
+{
+    size_t                         i, n;
+    u_char                        *p, *last, *end;
+    ngx_http_dfpreheat_log_ctx_t  *ctx;
+
+    static const char  *known[] = {
+        "connect() failed ", "connect() to ", "upstream SSL certificate ",
+        "SSL_do_handshake() failed ", "upstream timed out ",
+        "upstream prematurely closed ", "recv() failed ", "send() failed ",
+        "writev() failed ", "no live upstreams", "peer closed connection in "
+        "SSL handshake", "no resolver defined to resolve ", NULL
+    };
+
+    if (level > NGX_LOG_ERR) {
+        return;
+    }
+
+    ctx = log->wdata;
+    last = buf + len;
+
+    p = ngx_strlchr(buf, last, '#');
+    p = p ? ngx_strlchr(p, last, ' ') : NULL;
+
+    if (p == NULL) {
+        return;
+    }
+
+    p++;
+    end = ngx_strnstr(p, " while ", last - p);
+    end = end ? end : last;
+
+    for (i = 0; known[i]; i++) {
+        n = ngx_strlen(known[i]);
+
+        if ((size_t) (end - p) >= n && ngx_strncmp(p, known[i], n) == 0) {
+            n = ngx_min((size_t) (end - p), sizeof(ctx->trouble) - 1);
+            (void) ngx_cpystrn((u_char *) ctx->trouble, p, n + 1);
+            return;
+        }
+    }
+}
+
+
+const char *
+ngx_http_dfpreheat_request_trouble(ngx_http_dfpreheat_request_t *request)
+{
+    ngx_http_dfpreheat_log_ctx_t  *ctx;
+
+    ctx = request->r->connection->log->data;
+
+    return ctx->trouble;
 }
 
 

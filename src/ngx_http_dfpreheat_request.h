@@ -39,6 +39,11 @@ ngx_http_dfpreheat_request_t *ngx_http_dfpreheat_request_create(
 ngx_int_t ngx_http_dfpreheat_request_parse(ngx_http_request_t *r,
     ngx_str_t *uri);
 
+/* What nginx has logged last about why the upstream failed, as "connect() failed
+ * (111: Connection refused)"; "": nothing that could be shown. */
+const char *ngx_http_dfpreheat_request_trouble(
+    ngx_http_dfpreheat_request_t *request);
+
 /* The end, when its subrequest has ended. */
 void ngx_http_dfpreheat_request_finish(ngx_http_dfpreheat_request_t *request);
 

@@ -22,6 +22,10 @@ static void ngx_http_dfpreheat_run_error(ngx_http_dfpreheat_run_t *run);
 static ngx_str_t ngx_http_dfpreheat_run_progress(
     ngx_http_dfpreheat_run_t *run, dfp_mem_t *mem);
 static ngx_str_t ngx_http_dfpreheat_run_results(ngx_http_dfpreheat_run_t *run);
+static void ngx_http_dfpreheat_run_images(ngx_http_dfpreheat_run_t *run,
+    dfp_buf_t *b);
+static void ngx_http_dfpreheat_run_skipped(ngx_http_dfpreheat_run_t *run,
+    dfp_buf_t *b);
 
 
 void
@@ -171,7 +175,7 @@ ngx_http_dfpreheat_run_files(ngx_http_dfpreheat_run_t *run)
 
     for (i = 0; i < n; i++) {
         if (dfp_url_parse(&mem, urls[i], "args.url", &url, &err) != DFP_OK
-            || ngx_http_dfpreheat_task_add(run, &url, 0) == NULL)
+            || ngx_http_dfpreheat_task_add(run, &url, NULL, 0) == NULL)
         {
             return NGX_ERROR;
         }
@@ -446,7 +450,7 @@ ngx_http_dfpreheat_run_deadline(ngx_event_t *ev)
     task = run->tasks.elts;
 
     for (i = 0; i < run->tasks.nelts; i++) {
-        if (!task[i]->done && !task[i]->failed) {
+        if (!task[i]->done && !task[i]->failed && !task[i]->skipped) {
             ngx_http_dfpreheat_task_failed(task[i],
                                            "the timeout of the job passed");
         }
@@ -563,8 +567,11 @@ ngx_http_dfpreheat_run_results(ngx_http_dfpreheat_run_t *run)
     dfp_buf_init(&b, &mem, success.len + failure.len + 128, 0);
     dfp_buf_cstr(&b, "{\"failure_tasks\":[");
     dfp_buf_str(&b, dfp_buf_value(&failure));
-    dfp_buf_cstr(&b, "],\"scheduler_cluster_id\":");
+    dfp_buf_cstr(&b, "]");
+    ngx_http_dfpreheat_run_images(run, &b);
+    dfp_buf_cstr(&b, ",\"scheduler_cluster_id\":");
     dfp_buf_int(&b, run->cluster->id);
+    ngx_http_dfpreheat_run_skipped(run, &b);
     dfp_buf_cstr(&b, ",\"success_tasks\":[");
     dfp_buf_str(&b, dfp_buf_value(&success));
     dfp_buf_cstr(&b, "]}");
@@ -574,4 +581,53 @@ ngx_http_dfpreheat_run_results(ngx_http_dfpreheat_run_t *run)
     }
 
     return ngx_http_dfpreheat_str(dfp_buf_value(&b));
+}
+
+
+/* What each image of the job stood for when it was looked up. */
+
+static void
+ngx_http_dfpreheat_run_images(ngx_http_dfpreheat_run_t *run, dfp_buf_t *b)
+{
+    ngx_uint_t                   i;
+    ngx_http_dfpreheat_image_t  *image;
+
+    for (i = 0; i < run->nimages; i++) {
+        image = &run->images[i];
+
+        dfp_buf_cstr(b, i ? ",{\"digest\":" : ",\"images\":[{\"digest\":");
+        dfp_buf_json(b, ngx_http_dfpreheat_dfp(image->digest));
+        dfp_buf_cstr(b, ",\"url\":");
+        dfp_buf_json(b, ngx_http_dfpreheat_dfp(image->posted));
+        dfp_buf_cstr(b, "}");
+    }
+
+    dfp_buf_cstr(b, i ? "]" : "");
+}
+
+
+static void
+ngx_http_dfpreheat_run_skipped(ngx_http_dfpreheat_run_t *run, dfp_buf_t *b)
+{
+    ngx_uint_t                   i, n;
+    ngx_http_dfpreheat_task_t  **task;
+
+    task = run->tasks.elts;
+    n = 0;
+
+    for (i = 0; i < run->tasks.nelts; i++) {
+
+        if (!task[i]->skipped) {
+            continue;
+        }
+
+        dfp_buf_cstr(b, n++ ? ",{\"description\":"
+                            : ",\"skipped_tasks\":[{\"description\":");
+        dfp_buf_json(b, ngx_http_dfpreheat_dfp(task[i]->reason));
+        dfp_buf_cstr(b, ",\"url\":");
+        dfp_buf_json(b, ngx_http_dfpreheat_dfp(task[i]->shown));
+        dfp_buf_cstr(b, "}");
+    }
+
+    dfp_buf_cstr(b, n ? "]" : "");
 }

@@ -163,6 +163,7 @@ ngx_http_dfpreheat_store_create(ngx_http_dfpreheat_store_t *store,
     ngx_http_dfpreheat_args_text(&args, &job->about);
     ngx_http_dfpreheat_args_text(&args, &job->args);
     ngx_http_dfpreheat_args_text(&args, &job->sealed);
+    ngx_http_dfpreheat_args_number(&args, job->configured);
     ngx_http_dfpreheat_args_number(&args, job->nparts);
 
     argv = ngx_palloc(op->pool,

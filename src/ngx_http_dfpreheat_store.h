@@ -95,6 +95,7 @@ typedef struct {
                                                    stay as they were posted */
     ngx_str_t                         args;     /* JSON, redacted */
     ngx_str_t                         sealed;
+    ngx_uint_t                        configured;
     ngx_http_dfpreheat_part_t        *parts;
     ngx_uint_t                        nparts;
     ngx_uint_t                        full;     /* unfinished jobs, when
@@ -112,6 +113,8 @@ typedef struct {
     ngx_str_t                         uuid;
     ngx_str_t                         args;     /* "" where it is sealed */
     ngx_str_t                         sealed;
+    unsigned                          configured:1;  /* may use credentials of
+                                                        the configuration */
 } ngx_http_dfpreheat_claim_t;
 
 
@@ -141,8 +144,8 @@ void ngx_http_dfpreheat_store_done(ngx_http_dfpreheat_store_t *store);
 /* Its handler will not be called. Safe when nothing is under way. */
 void ngx_http_dfpreheat_store_cancel(ngx_http_dfpreheat_op_t *op);
 
-/* Stores JOB (uuid, about, args, sealed, timeout, parts with cluster, queue and
- * task_uuid) and fills in id, created and updated; the same
+/* Stores JOB (uuid, about, args, sealed, configured, timeout, parts with
+ * cluster, queue and task_uuid) and fills in id, created and updated; the same
  * uuid is stored once. NGX_DECLINED: too many unfinished jobs, JOB->full. */
 ngx_int_t ngx_http_dfpreheat_store_create(ngx_http_dfpreheat_store_t *store,
     ngx_http_dfpreheat_op_t *op, ngx_http_dfpreheat_job_t *job);

@@ -1,55 +1,35 @@
-#include "ngx_http_dfpreheat_task.h"
+#include "ngx_http_dfpreheat_grant.h"
 
 
 #define NGX_HTTP_DFPREHEAT_CALL_POOL_SIZE  4096
 
 
-static void *ngx_http_dfpreheat_mem_alloc(void *ctx, size_t size);
-static ngx_http_dfpreheat_origin_t *ngx_http_dfpreheat_task_origin(
-    ngx_http_dfpreheat_main_conf_t *conf, dfp_str_t *origin);
-static void ngx_http_dfpreheat_task_queue(ngx_http_dfpreheat_task_t *task);
+static ngx_http_dfpreheat_task_t *ngx_http_dfpreheat_task_create(
+    ngx_http_dfpreheat_run_t *run, dfp_url_t *url,
+    ngx_http_dfpreheat_image_t *image);
+static ngx_int_t ngx_http_dfpreheat_task_start(ngx_http_dfpreheat_task_t *task,
+    size_t limit);
 static void ngx_http_dfpreheat_task_called(ngx_http_dfpreheat_call_t *call);
 static void ngx_http_dfpreheat_task_ready(ngx_event_t *ev);
 static void ngx_http_dfpreheat_task_ended(ngx_http_dfpreheat_task_t *task);
-
-
-dfp_mem_t
-ngx_http_dfpreheat_mem(ngx_pool_t *pool)
-{
-    dfp_mem_t  mem;
-
-    mem.alloc = ngx_http_dfpreheat_mem_alloc;
-    mem.ctx = pool;
-
-    return mem;
-}
-
-
-static void *
-ngx_http_dfpreheat_mem_alloc(void *ctx, size_t size)
-{
-    return ngx_palloc(ctx, size);
-}
 
 
 void
 ngx_http_dfpreheat_tasks_init(ngx_http_dfpreheat_run_t *run)
 {
     ngx_queue_init(&run->ready);
+    ngx_queue_init(&run->grants);
     ngx_rbtree_init(&run->urls, &run->sentinel, ngx_str_rbtree_insert_value);
 }
 
 
 ngx_http_dfpreheat_task_t *
 ngx_http_dfpreheat_task_add(ngx_http_dfpreheat_run_t *run, dfp_url_t *url,
-    ngx_uint_t manifest)
+    ngx_http_dfpreheat_image_t *image, ngx_uint_t manifest)
 {
-    int                          changed;
-    uint32_t                     hash;
-    dfp_mem_t                    mem;
-    dfp_str_t                    shown;
-    ngx_str_t                    href;
-    ngx_http_dfpreheat_task_t   *task, **slot;
+    uint32_t                    hash;
+    ngx_str_t                   href;
+    ngx_http_dfpreheat_task_t  *task;
 
     href = ngx_http_dfpreheat_str(url->href);
     hash = ngx_crc32_long(href.data, href.len);
@@ -60,38 +40,20 @@ ngx_http_dfpreheat_task_add(ngx_http_dfpreheat_run_t *run, dfp_url_t *url,
         return task;
     }
 
-    mem = ngx_http_dfpreheat_mem(run->pool);
-
-    task = ngx_pcalloc(run->pool, sizeof(ngx_http_dfpreheat_task_t));
-    slot = ngx_array_push(&run->tasks);
-
-    if (task == NULL || slot == NULL
-        || dfp_url_redact(&mem, url->href, &shown, &changed) != DFP_OK)
-    {
+    task = ngx_http_dfpreheat_task_create(run, url, image);
+    if (task == NULL) {
         return NULL;
     }
 
-    *slot = task;
-
     task->node.node.key = hash;
     task->node.str = href;
-    task->run = run;
-    task->shown = ngx_http_dfpreheat_str(shown);
-    task->host = ngx_http_dfpreheat_str(url->authority);
-    task->uri.data = href.data + url->origin.len;
-    task->uri.len = href.len - url->origin.len;
-    task->size = -1;
     task->manifest = manifest;
-
-    task->retry.handler = ngx_http_dfpreheat_task_ready;
-    task->retry.data = task;
-    task->retry.log = &run->log;
 
     ngx_rbtree_insert(&run->urls, &task->node.node);
     run->left++;
     run->manifests += manifest;
 
-    task->origin = ngx_http_dfpreheat_task_origin(run->conf, &url->origin);
+    task->origin = ngx_http_dfpreheat_origin_find(run->conf, url, 0);
 
     if (task->origin == NULL) {
         ngx_http_dfpreheat_task_failed(task, "no location is bound to %*s "
@@ -112,7 +74,54 @@ ngx_http_dfpreheat_task_add(ngx_http_dfpreheat_run_t *run, dfp_url_t *url,
 }
 
 
-static void
+static ngx_http_dfpreheat_task_t *
+ngx_http_dfpreheat_task_create(ngx_http_dfpreheat_run_t *run, dfp_url_t *url,
+    ngx_http_dfpreheat_image_t *image)
+{
+    int                          changed;
+    dfp_mem_t                    mem;
+    dfp_str_t                    shown;
+    ngx_str_t                    repository;
+    ngx_http_dfpreheat_task_t   *task, **slot;
+
+    mem = ngx_http_dfpreheat_mem(run->pool);
+    ngx_str_null(&repository);
+
+    if (image) {
+        repository = ngx_http_dfpreheat_str(image->ref.name);
+    }
+
+    task = ngx_pcalloc(run->pool, sizeof(ngx_http_dfpreheat_task_t));
+    slot = ngx_array_push(&run->tasks);
+
+    if (task == NULL || slot == NULL
+        || dfp_url_redact(&mem, url->href, &shown, &changed) != DFP_OK)
+    {
+        return NULL;
+    }
+
+    task->grant = ngx_http_dfpreheat_grant_get(run, url, &repository);
+    if (task->grant == NULL) {
+        return NULL;
+    }
+
+    *slot = task;
+
+    task->run = run;
+    task->image = image;
+    task->url = *url;
+    task->shown = ngx_http_dfpreheat_str(shown);
+    task->size = -1;
+
+    task->retry.handler = ngx_http_dfpreheat_task_ready;
+    task->retry.data = task;
+    task->retry.log = &run->log;
+
+    return task;
+}
+
+
+void
 ngx_http_dfpreheat_task_queue(ngx_http_dfpreheat_task_t *task)
 {
     if (task->manifest) {
@@ -124,43 +133,45 @@ ngx_http_dfpreheat_task_queue(ngx_http_dfpreheat_task_t *task)
 }
 
 
-static ngx_http_dfpreheat_origin_t *
-ngx_http_dfpreheat_task_origin(ngx_http_dfpreheat_main_conf_t *conf,
-    dfp_str_t *origin)
-{
-    ngx_uint_t                    i;
-    ngx_http_dfpreheat_origin_t  *o;
-
-    o = conf->origins.elts;
-
-    for (i = 0; i < conf->origins.nelts; i++) {
-        if (o[i].origin.len == origin->len
-            && ngx_memcmp(o[i].origin.data, origin->data, origin->len) == 0)
-        {
-            return &o[i];
-        }
-    }
-
-    return NULL;
-}
-
-
 ngx_int_t
 ngx_http_dfpreheat_task_call(ngx_http_dfpreheat_run_t *run, size_t limit,
     ngx_http_dfpreheat_task_pt handler)
 {
-    ngx_int_t                   rc;
-    ngx_pool_t                 *pool;
+    ngx_uint_t                  calls;
     ngx_queue_t                *q;
-    ngx_http_dfpreheat_call_t  *call;
     ngx_http_dfpreheat_task_t  *task;
 
-    if (ngx_queue_empty(&run->ready)) {
-        return NGX_DECLINED;
+    calls = run->calls;
+
+    while (!ngx_queue_empty(&run->ready)) {
+
+        q = ngx_queue_head(&run->ready);
+        task = ngx_queue_data(q, ngx_http_dfpreheat_task_t, queue);
+
+        if (ngx_http_dfpreheat_grant_ready(task) == NGX_OK) {
+            task->handler = handler;
+            return ngx_http_dfpreheat_task_start(task, limit);
+        }
+
+        /* it waits for a token, which may have to be fetched first */
+
+        if (run->calls > calls) {
+            return NGX_OK;
+        }
     }
 
-    q = ngx_queue_head(&run->ready);
-    task = ngx_queue_data(q, ngx_http_dfpreheat_task_t, queue);
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_task_start(ngx_http_dfpreheat_task_t *task, size_t limit)
+{
+    ngx_pool_t                 *pool;
+    ngx_http_dfpreheat_run_t   *run;
+    ngx_http_dfpreheat_call_t  *call;
+
+    run = task->run;
 
     pool = ngx_create_pool(NGX_HTTP_DFPREHEAT_CALL_POOL_SIZE, &run->log);
     if (pool == NULL) {
@@ -169,8 +180,11 @@ ngx_http_dfpreheat_task_call(ngx_http_dfpreheat_run_t *run, size_t limit,
 
     call = ngx_pcalloc(pool, sizeof(ngx_http_dfpreheat_call_t));
     if (call == NULL) {
-        ngx_destroy_pool(pool);
-        return NGX_AGAIN;
+        goto failed;
+    }
+
+    if (task->deadline == 0) {
+        task->deadline = ngx_current_msec + run->conf->task_timeout;
     }
 
     call->handler = ngx_http_dfpreheat_task_called;
@@ -179,33 +193,37 @@ ngx_http_dfpreheat_task_call(ngx_http_dfpreheat_run_t *run, size_t limit,
     call->log = &run->log;
     call->job = run->claim.id;
     call->origin = task->origin;
-    call->uri = task->uri;
-    call->host = task->host;
+    call->url = task->url;
     call->shown = task->shown;
     call->headers = run->job.headers;
     call->nheaders = run->job.nheaders;
+    call->authorization = task->grant->authorization;
     call->limit = limit;
-    call->timeout = run->claim.left;
+    call->timeout = ngx_max((ngx_msec_int_t)
+                            (task->deadline - ngx_current_msec), 1);
     call->store = run->cluster->engine->caches;
 
     /* what a tag stands for is known at its registry only */
     call->refresh = (task->manifest && task->digest.len == 0);
 
-    rc = ngx_http_dfpreheat_call_start(call);
-
-    if (rc != NGX_OK) {
-        ngx_destroy_pool(pool);
-        return NGX_AGAIN;
+    if (ngx_http_dfpreheat_call_start(call) != NGX_OK) {
+        goto failed;
     }
 
-    ngx_queue_remove(q);
+    ngx_queue_remove(&task->queue);
 
     task->call = call;
-    task->handler = handler;
+    task->serial = task->grant->serial;
     task->tries++;
     run->calls++;
 
     return NGX_OK;
+
+failed:
+
+    ngx_destroy_pool(pool);
+
+    return NGX_AGAIN;
 }
 
 
@@ -234,6 +252,21 @@ ngx_http_dfpreheat_task_done(ngx_http_dfpreheat_task_t *task)
 {
     task->done = 1;
     task->run->bytes += ngx_max(task->size, 0);
+
+    ngx_http_dfpreheat_task_ended(task);
+}
+
+
+void
+ngx_http_dfpreheat_task_skipped(ngx_http_dfpreheat_task_t *task,
+    const char *reason)
+{
+    ngx_queue_remove(&task->queue);
+
+    task->skipped = 1;
+    task->size = -1;
+    task->reason.data = (u_char *) reason;
+    task->reason.len = ngx_strlen(reason);
 
     ngx_http_dfpreheat_task_ended(task);
 }
@@ -307,6 +340,15 @@ ngx_http_dfpreheat_task_again(ngx_http_dfpreheat_task_t *task,
     pause = pause / 2 + (ngx_msec_t) ngx_random() % pause;
     pause = ngx_max(pause, retry_after);
 
+    if (task->deadline
+        && (ngx_msec_int_t) (task->deadline - ngx_current_msec - pause) <= 0)
+    {
+        ngx_http_dfpreheat_task_failed(task, "%s (%ui tries, and no more within "
+                                       "dfpreheat_task_timeout)", reason,
+                                       task->tries);
+        return;
+    }
+
     ngx_log_error(NGX_LOG_INFO, &task->run->log, 0,
                   "dfpreheat: \"%V\" again in %M ms: %s", &task->shown, pause,
                   reason);
@@ -329,37 +371,32 @@ ngx_int_t
 ngx_http_dfpreheat_task_trouble(ngx_http_dfpreheat_task_t *task,
     ngx_http_dfpreheat_call_t *call)
 {
-    u_char  reason[NGX_HTTP_DFPREHEAT_REASON_MAX];
+    dfp_err_t  why;
+    ngx_int_t  rc;
 
-    if (call->result == NGX_HTTP_DFPREHEAT_CALL_AGAIN) {
-        ngx_http_dfpreheat_task_again(task, call->retry_after, call->reason);
-        return NGX_OK;
-    }
-
-    if (call->result == NGX_HTTP_DFPREHEAT_CALL_FAILED) {
-        ngx_http_dfpreheat_task_failed(task, "%s", call->reason);
-        return NGX_OK;
-    }
-
-    if (call->status == NGX_HTTP_OK) {
-        return NGX_DECLINED;
-    }
-
-    ngx_snprintf(reason, sizeof(reason), "the origin answered %ui%Z",
-                 call->status);
-
-    if (call->status == NGX_HTTP_TOO_MANY_REQUESTS
-        || call->status == NGX_HTTP_REQUEST_TIME_OUT
-        || call->status >= NGX_HTTP_INTERNAL_SERVER_ERROR)
+    if (call->result == NGX_HTTP_DFPREHEAT_CALL_OK
+        && call->status == NGX_HTTP_UNAUTHORIZED)
     {
-        ngx_http_dfpreheat_task_again(task, call->retry_after,
-                                      (char *) reason);
+        ngx_http_dfpreheat_grant_refused(task, call);
         return NGX_OK;
     }
 
-    ngx_http_dfpreheat_task_failed(task, "%s", reason);
+    rc = ngx_http_dfpreheat_call_verdict(call, "the origin", &why);
 
-    return NGX_OK;
+    switch (rc) {
+
+    case NGX_OK:
+        ngx_http_dfpreheat_grant_accepted(task);
+        return NGX_DECLINED;
+
+    case NGX_AGAIN:
+        ngx_http_dfpreheat_task_again(task, call->retry_after, why.text);
+        return NGX_OK;
+
+    default:
+        ngx_http_dfpreheat_task_failed(task, "%s", why.text);
+        return NGX_OK;
+    }
 }
 
 
@@ -388,6 +425,8 @@ ngx_http_dfpreheat_tasks_stop(ngx_http_dfpreheat_run_t *run)
             ngx_destroy_pool(call->pool);
         }
     }
+
+    ngx_http_dfpreheat_grants_stop(run);
 
     ngx_queue_init(&run->ready);
 }

@@ -12,8 +12,6 @@
 #include "ngx_http_dfpreheat_store.h"
 
 
-typedef struct ngx_http_dfpreheat_task_s  ngx_http_dfpreheat_task_t;
-
 /* The call of a task has an answer, or has failed; CALL dies with the call of
  * the handler. It ends in one of ngx_http_dfpreheat_task_done(), _failed() or
  * _again(). */
@@ -32,21 +30,35 @@ struct ngx_http_dfpreheat_task_s {
     ngx_queue_t                      queue;     /* in run->ready */
     ngx_http_dfpreheat_run_t        *run;
     ngx_http_dfpreheat_origin_t     *origin;
+    ngx_http_dfpreheat_grant_t      *grant;
+    ngx_http_dfpreheat_image_t      *image;     /* NULL: a file */
+    dfp_url_t                        url;
     ngx_str_t                        shown;     /* URL as it may be shown */
-    ngx_str_t                        host;
-    ngx_str_t                        uri;
     ngx_str_t                        digest;    /* "": not known */
     off_t                            size;      /* -1: not known */
     ngx_uint_t                       depth;     /* of a manifest in indexes */
     ngx_uint_t                       tries;
+    ngx_uint_t                       refused;   /* times, by a 401 */
+    ngx_uint_t                       serial;    /* of what was sent */
+    ngx_msec_t                       deadline;  /* 0: no try so far */
     ngx_http_dfpreheat_call_t       *call;      /* the one under way */
     ngx_http_dfpreheat_task_pt       handler;
     ngx_event_t                      retry;
-    ngx_str_t                        reason;    /* of the failure */
+    ngx_str_t                        reason;    /* of failure, or skipping */
     ngx_http_dfpreheat_entry_t       entry;
     unsigned                         manifest:1;
     unsigned                         done:1;
     unsigned                         failed:1;
+    unsigned                         skipped:1; /* not to be had: no failure */
+};
+
+
+/* An image of a job. */
+struct ngx_http_dfpreheat_image_s {
+    dfp_oci_ref_t                    ref;
+    ngx_str_t                        posted;    /* the same, as it was given */
+    ngx_str_t                        digest;    /* what it stands for */
+    ngx_http_dfpreheat_task_t       *task;      /* its manifest */
 };
 
 
@@ -58,6 +70,7 @@ struct ngx_http_dfpreheat_run_s {
     ngx_http_dfpreheat_claim_t       claim;
     dfp_job_t                        job;
 
+    ngx_queue_t                      grants;
     ngx_array_t                      tasks;     /* pointers, as added */
     ngx_rbtree_t                     urls;      /* the same, by URL */
     ngx_rbtree_node_t                sentinel;
@@ -69,7 +82,8 @@ struct ngx_http_dfpreheat_run_s {
     ngx_uint_t                       calls;     /* under way */
     ngx_str_t                        error;     /* of the run as a whole */
 
-    dfp_oci_ref_t                    ref;       /* of an image job */
+    ngx_http_dfpreheat_image_t      *images;    /* of an image job */
+    ngx_uint_t                       nimages;
 
     /* the stage: its calls, what it waits for, and what comes then */
     ngx_http_dfpreheat_next_pt       next;
@@ -126,19 +140,24 @@ struct ngx_http_dfpreheat_engine_s {
 };
 
 
-/* An allocator of a pool, for dfp_*. */
-dfp_mem_t ngx_http_dfpreheat_mem(ngx_pool_t *pool);
-
 void ngx_http_dfpreheat_tasks_init(ngx_http_dfpreheat_run_t *run);
 
 /*
- * Adds the URL as a task, ready to be called, or finds the one that is there.
- * MANIFEST: one that is to be read; those are called first. NULL when there is
- * no memory. A URL whose origin is not bound, or a task beyond
- * NGX_HTTP_DFPREHEAT_TASKS_MAX, is added as failed.
+ * Adds the URL as a task, of IMAGE or (NULL) a file, ready to be called, or finds
+ * the one that is there. MANIFEST: one that is to be read; those are called
+ * first. NULL when there is no memory. A URL whose origin is not bound, or a task
+ * beyond NGX_HTTP_DFPREHEAT_TASKS_MAX, is added as failed.
  */
 ngx_http_dfpreheat_task_t *ngx_http_dfpreheat_task_add(
-    ngx_http_dfpreheat_run_t *run, dfp_url_t *url, ngx_uint_t manifest);
+    ngx_http_dfpreheat_run_t *run, dfp_url_t *url,
+    ngx_http_dfpreheat_image_t *image, ngx_uint_t manifest);
+
+/* Makes a task ready to be called. */
+void ngx_http_dfpreheat_task_queue(ngx_http_dfpreheat_task_t *task);
+
+/* Ends a task that was just added and is not to be fetched. */
+void ngx_http_dfpreheat_task_skipped(ngx_http_dfpreheat_task_t *task,
+    const char *reason);
 
 /* Takes the next ready task and starts its call, which keeps at most LIMIT
  * bytes of the body (0: warms the cache). As next_pt. */

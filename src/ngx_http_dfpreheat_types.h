@@ -39,9 +39,16 @@
 #define NGX_HTTP_DFPREHEAT_RETRY_BASE        500     /* ms, doubled each time */
 #define NGX_HTTP_DFPREHEAT_RETRY_MAX         30000   /* ms */
 #define NGX_HTTP_DFPREHEAT_RETRY_AFTER_MAX   3600    /* s, as obeyed */
+#define NGX_HTTP_DFPREHEAT_REFUSALS_MAX      2       /* 401 of one task */
+#define NGX_HTTP_DFPREHEAT_RENEW             30      /* s before it expires, at
+                                                        most a quarter */
+#define NGX_HTTP_DFPREHEAT_TOKEN_BODY_MAX    65536   /* bytes of an answer */
 #define NGX_HTTP_DFPREHEAT_PROGRESS_INTERVAL 1000    /* ms */
-#define NGX_HTTP_DFPREHEAT_MANIFEST_MAX      (4 * 1024 * 1024)
 #define NGX_HTTP_DFPREHEAT_INDEX_DEPTH       3       /* indexes in indexes */
+#define NGX_HTTP_DFPREHEAT_REDIRECTS_MAX     5       /* one after the other */
+#define NGX_HTTP_DFPREHEAT_ADDRESSES_MAX     32      /* of one host */
+#define NGX_HTTP_DFPREHEAT_ERROR_BODY_MAX    4096    /* bytes read of one */
+#define NGX_HTTP_DFPREHEAT_TROUBLE_MAX       256     /* bytes of nginx's words */
 #define NGX_HTTP_DFPREHEAT_REASON_MAX        512     /* bytes of one reason */
 #define NGX_HTTP_DFPREHEAT_CLUSTERS_MAX      100     /* as in a job */
 #define NGX_HTTP_DFPREHEAT_LOOK_MAX          100     /* overdue jobs a look */
@@ -50,6 +57,11 @@
 
 typedef struct ngx_http_dfpreheat_engine_s     ngx_http_dfpreheat_engine_t;
 typedef struct ngx_http_dfpreheat_run_s        ngx_http_dfpreheat_run_t;
+typedef struct ngx_http_dfpreheat_task_s       ngx_http_dfpreheat_task_t;
+typedef struct ngx_http_dfpreheat_grant_s      ngx_http_dfpreheat_grant_t;
+typedef struct ngx_http_dfpreheat_image_s      ngx_http_dfpreheat_image_t;
+typedef struct ngx_http_dfpreheat_credentials_s
+                                           ngx_http_dfpreheat_credentials_t;
 
 
 typedef struct {
@@ -77,10 +89,26 @@ typedef struct {
 } ngx_http_dfpreheat_cluster_t;
 
 
-/* An origin bound to a location: dfpreheat_origin. */
+/* Which origins: one in full ("https://registry.lan"), those of a host and all
+ * below it (".example.com"), or any. */
+typedef enum {
+    NGX_HTTP_DFPREHEAT_ORIGIN_FULL = 0,
+    NGX_HTTP_DFPREHEAT_ORIGIN_SUFFIX,
+    NGX_HTTP_DFPREHEAT_ORIGIN_ANY
+} ngx_http_dfpreheat_origin_e;
+
+
 typedef struct {
-    ngx_str_t                      origin;
+    ngx_str_t                      text;
+    ngx_http_dfpreheat_origin_e    kind;
+} ngx_http_dfpreheat_rule_t;
+
+
+/* Origins bound to a location: dfpreheat_origin. */
+typedef struct {
+    ngx_http_dfpreheat_rule_t      rule;
     ngx_http_conf_ctx_t           *ctx;       /* of that location */
+    ngx_str_t                      location;  /* "@name"; "": by its path */
 } ngx_http_dfpreheat_origin_t;
 
 
@@ -97,8 +125,11 @@ typedef struct {
     ngx_http_dfpreheat_instance_t  instance;
     ngx_array_t                    clusters;  /* cluster_t */
     ngx_array_t                    origins;   /* origin_t */
+    ngx_array_t                    redirects; /* conf_ctx_t *: locations with
+                                                 dfpreheat_redirect */
     dfp_seal_keys_t                keys;
     ngx_str_t                      admin_key;
+    ngx_http_dfpreheat_credentials_t  *credentials;  /* NULL: no file */
     ngx_str_t                      platform;
     dfp_oci_platforms_t            platforms; /* the same, parsed */
     ngx_msec_t                     max_timeout;
@@ -108,13 +139,17 @@ typedef struct {
     ngx_uint_t                     max_attempts;
     ngx_uint_t                     worker_calls;
     time_t                         retention;
+    ngx_msec_t                     task_timeout;
+    size_t                         max_manifest_size;
+    ngx_flag_t                     skip_verify;
     unsigned                       used:1;    /* dfpreheat on somewhere */
 } ngx_http_dfpreheat_main_conf_t;
 
 
 typedef struct {
     ngx_flag_t                     enable;
-    ngx_str_t                      origin;    /* data NULL: not bound */
+    ngx_array_t                   *origins;   /* rule_t; NULL: not bound */
+    ngx_array_t                   *redirects; /* rule_t; NULL: not followed */
 } ngx_http_dfpreheat_loc_conf_t;
 
 
@@ -125,6 +160,27 @@ extern ngx_module_t  ngx_http_dfpreheat_module;
     ((ngx_str_t) { (s).len, (u_char *) (s).data })
 #define ngx_http_dfpreheat_dfp(s)                                             \
     ((dfp_str_t) { (s).len, (const char *) (s).data })
+
+
+/* An allocator of a pool, for dfp_*. */
+
+static ngx_inline void *
+ngx_http_dfpreheat_mem_alloc(void *ctx, size_t size)
+{
+    return ngx_palloc(ctx, size);
+}
+
+
+static ngx_inline dfp_mem_t
+ngx_http_dfpreheat_mem(ngx_pool_t *pool)
+{
+    dfp_mem_t  mem;
+
+    mem.alloc = ngx_http_dfpreheat_mem_alloc;
+    mem.ctx = pool;
+
+    return mem;
+}
 
 
 #endif /* NGX_HTTP_DFPREHEAT_TYPES_H */

@@ -82,7 +82,9 @@ my @failures = (
     [ '404: it is not there'
       => '/files/404', [ { status => 404 } ], 1, 'the origin answered 404' ],
     [ '401: who asks is not known'
-      => '/files/401', [ { status => 401 } ], 1, 'the origin answered 401' ],
+      => '/files/401', [ { status => 401 } ], 1,
+         'the origin answered 401; it does not say what it wants to see '
+         . '(WWW-Authenticate)' ],
     [ '403: who asks is not welcome'
       => '/files/403', [ { status => 403 } ], 1, 'the origin answered 403' ],
     [ '500, again and again'

@@ -28,8 +28,9 @@ dfpreheat_job_retention  1d;
 --- config
 location = /healthy { dfpreheat on; }
 location /v2/ {
-    dfpreheat_origin  https://registry.test:443/;
+    dfpreheat_origin  https://registry.test:443/ http://registry.test;
     proxy_pass        http://127.0.0.1:1;
+    proxy_ssl_verify  on;
 }
 --- request
 GET /healthy

@@ -55,7 +55,7 @@ sub post
 
     my ($id) = script('create', $uuid, $with{timeout} // 3_600_000, 1_000_000,
                       $with{limit} // 1000, ',"bio":""', '{"args":1}',
-                      $with{sealed} // '', $parts,
+                      $with{sealed} // '', 0, $parts,
                       map { ("1 task-$_", 'edge') } 1 .. $parts);
 
     return $id;
@@ -74,9 +74,7 @@ sub look
                                  $answered, 'edge');
     my @found;
 
-    # the last line of a claim, its sealed args, is empty
-
-    while (my ($id, $part, $run) = splice @claims, 0, 8) {
+    while (my ($id, $part, $run) = splice @claims, 0, 9) {
         push @found, "$id:$part $run";
     }
 

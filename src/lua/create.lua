@@ -1,5 +1,5 @@
--- uuid, timeout, keep, limit, about, args, sealed, parts, and for each part:
--- "cluster task_uuid", queue
+-- uuid, timeout, keep, limit, about, args, sealed, configured, parts, and for
+-- each part: "cluster task_uuid", queue
 -- -> {id, created}; or {'full', unfinished jobs}
 local uuid = P .. 'uuid:' .. ARGV[2]
 local unfinished = call('ZCARD', P .. 'deadlines')
@@ -18,8 +18,8 @@ end
 local deadline = text(now + ARGV[3])
 local job = {'uuid', ARGV[2], 'state', 'PENDING', 'created', now_text,
              'updated', now_text, 'deadline', deadline, 'keep', ARGV[4],
-             'about', ARGV[6], 'args', ARGV[7], 'parts', ARGV[9], 'left',
-             ARGV[9]}
+             'about', ARGV[6], 'args', ARGV[7], 'parts', ARGV[10], 'left',
+             ARGV[10]}
 local n = #job
 
 local function set(field, value)
@@ -32,11 +32,15 @@ if ARGV[8] ~= '' then
   set('sealed', ARGV[8])
 end
 
-local parts = tonumber(ARGV[9])
+if ARGV[9] == '1' then
+  set('configured', '1')
+end
+
+local parts = tonumber(ARGV[10])
 
 for part = 1, parts do
-  set('c:' .. part, ARGV[8 + part * 2])
-  set('q:' .. part, ARGV[9 + part * 2])
+  set('c:' .. part, ARGV[9 + part * 2])
+  set('q:' .. part, ARGV[10 + part * 2])
   set('s:' .. part, 'PENDING')
   set('n:' .. part, '0')
 end
@@ -45,7 +49,7 @@ call('HSET', job_key(id), unpack(job))
 call('ZADD', P .. 'deadlines', deadline, id)
 
 for part = 1, parts do
-  wait(ARGV[9 + part * 2], id .. ':' .. part)
+  wait(ARGV[10 + part * 2], id .. ':' .. part)
 end
 
 return {id, now_text}

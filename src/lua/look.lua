@@ -2,7 +2,7 @@
 -- this look, the last look whose answer it got, queues ...
 -- -> {ms until the next deadline or lease, or -1;
 --     and for each part that is claimed: id, part, run, cluster, left ms, uuid,
---     args, sealed}
+--     args, sealed, configured}
 local lease = now + ARGV[2]
 local allowed = tonumber(ARGV[3])
 local wanted = tonumber(ARGV[5])
@@ -30,7 +30,7 @@ end
 
 local function take(id, part, run)
   local job = call('HMGET', job_key(id), 'c:' .. part, 'deadline', 'uuid',
-                   'args', 'sealed')
+                   'args', 'sealed', 'configured')
   local n = #reply
 
   reply[n + 1] = id
@@ -41,6 +41,7 @@ local function take(id, part, run)
   reply[n + 6] = job[3]
   reply[n + 7] = job[5] and '' or job[4]
   reply[n + 8] = job[5] or ''
+  reply[n + 9] = job[6] or '0'
 end
 
 -- What a worker claimed by a look whose answer it did not get, it gets by one

@@ -69,6 +69,30 @@ check_again(const dfp_url_t *url)
 
 
 static void
+check_joined(const dfp_url_t *base, dfp_str_t text)
+{
+    int        rc;
+    dfp_err_t  err;
+    dfp_url_t  url, again;
+
+    rc = dfp_url_join(dfp_fuzz_mem(), base, text, "joined", &url, &err);
+
+    if (rc != DFP_OK) {
+        MUST(rc == DFP_INVALID);
+        MUST(strncmp(err.text, "joined ", 7) == 0);
+        return;
+    }
+
+    MUST(url.href.len <= DFP_URL_MAX_LEN);
+    MUST(memchr(url.authority.data, '@', url.authority.len) == NULL);
+
+    MUST(dfp_url_join(dfp_fuzz_mem(), base, url.href, "again", &again, &err)
+         == DFP_OK);
+    MUST(dfp_str_eq(url.href, again.href));
+}
+
+
+static void
 check_redacted(dfp_str_t text)
 {
     int        changed, again;
@@ -90,7 +114,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int        rc;
     dfp_err_t  err;
     dfp_str_t  text = { size, (const char *) data };
-    dfp_url_t  url;
+    dfp_url_t  url, base;
+
+    MUST(dfp_url_parse(dfp_fuzz_mem(), DFP_STR("https://a.lan/b/c?d"), "base",
+                       &base, &err) == DFP_OK);
+    check_joined(&base, text);
 
     rc = dfp_url_parse(dfp_fuzz_mem(), text, "args.url", &url, &err);
 

@@ -25,9 +25,13 @@ my $json = JSON::PP->new->canonical;
 
 sub new
 {
-    my ($class, $upstream, $name) = @_;
+    my ($class, $upstream, $name, $wrap) = @_;
 
-    return bless { upstream => $upstream, base => "/v2/$name" }, $class;
+    # what an answer becomes before it is put there
+    $wrap //= sub { +{ @_ } };
+
+    return bless { upstream => $upstream, base => "/v2/$name", wrap => $wrap },
+                 $class;
 }
 
 
@@ -116,8 +120,8 @@ sub _put
     my ($self, $kind, $type, $bytes, %answer) = @_;
 
     my $digest = 'sha256:' . sha256_hex($bytes);
-    my $answer = { headers => [ 'Content-Type' => $type ], body => $bytes,
-                   %answer };
+    my $answer = $self->{wrap}->(headers => [ 'Content-Type' => $type ],
+                                 body => $bytes, %answer);
 
     $self->{answers}{$digest} = $answer;
     $self->{upstream}->answers("$self->{base}/$kind/$digest", $answer);

@@ -54,6 +54,7 @@ sub start
     $self->_write('seal.key', SEAL_KEY);
     $self->_write('admin.key', ADMIN_KEY);
     $self->_write('cache.conf', $self->_cache_conf);
+    $self->_write($_, _conf($_)) for qw( calls.conf redirects.conf );
 
     $self->{origin} = DFP::Origin->start;
     $self->redis_start if !$self->{no_redis};
@@ -107,16 +108,23 @@ sub _cache_conf
 {
     my $self = shift;
 
-    my $path = "$top/conf/dfpreheat_cache.conf";
-
-    open my $file, '<', $path or die "$path: $!";
-    local $/;
-    my $text = <$file>;
+    my $text = _conf('cache.conf');
 
     $text =~ s/^(proxy_cache_lock_age\s+)15s;$/$1$self->{lease};/m
-        or die "$path: the lock's age is not that of the default lease";
+        or die "the lock's age is not that of the default lease";
 
     return $text;
+}
+
+
+sub _conf
+{
+    my $name = shift;
+
+    open my $file, '<', "$top/conf/dfpreheat_$name" or die "$name: $!";
+    local $/;
+
+    return scalar <$file>;
 }
 
 

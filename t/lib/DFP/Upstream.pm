@@ -10,6 +10,8 @@
 #     sends   how many bytes of the body are sent before the end
 #     after   seconds before the first byte, in which it counts as under way
 #     holds   seconds before the connection is closed
+#     wants   a line that the request has to have; without it the answer is
+#     refusal another one
 #
 # It keeps what it was asked, and how many answers were under way at once.
 
@@ -61,18 +63,33 @@ sub answers
 {
     my ($self, $path, @answers) = @_;
 
-    $_->{body} = encode_base64($_->{body} // '', '') for @answers = map {
-        { %$_ }
-    } @answers;
+    $self->{bodies}{$path} = $answers[-1]{body};
+    @answers = map { _encoded($_) } @answers;
 
     # whoever reads gets the old ones or the new ones
 
     my $file = $self->_file($path);
 
     open my $out, '>', "$file.new" or die "$file: $!";
-    print {$out} encode_json(\@answers);
+    print {$out} encode_json([ ++$self->{written}, @answers ]);
     close $out or die "$file: $!";
     rename "$file.new", $file or die "$file: $!";
+}
+
+
+# What is there, of the last answer.
+
+sub body { $_[0]{bodies}{ $_[1] } }
+
+
+sub _encoded
+{
+    my %answer = %{ +shift };
+
+    $answer{body} = encode_base64($answer{body} // '', '');
+    $answer{refusal} = _encoded($answer{refusal}) if $answer{refusal};
+
+    return \%answer;
 }
 
 
@@ -158,7 +175,7 @@ sub _serve
         my ($path) = $request =~ /^GET ([^ ?]+)/ or next;
 
         $self->_event('begin', $path, encode_base64($request, ''));
-        my $answer = $self->_answer($path, $counts{$path}++);
+        my $answer = $self->_answer($path, \%counts, $request);
 
         my $pid = fork;
         die "fork: $!" if !defined $pid;
@@ -193,13 +210,20 @@ sub _read_head
 
 sub _answer
 {
-    my ($self, $path, $number) = @_;
+    my ($self, $path, $counts, $request) = @_;
 
     open my $file, '<', $self->_file($path) or return { status => 404 };
     local $/;
-    my $answers = decode_json(<$file>);
+    my ($written, @answers) = @{ decode_json(<$file>) };
+    my $count = \$counts->{"$path $written"};
+    my $answer = $answers[ $$count // 0 ] // $answers[-1];
 
-    return $answers->[$number] // $answers->[-1];
+    return $answer->{refusal}
+        if defined $answer->{wants} && $request !~ /^\Q$answer->{wants}\E\r$/m;
+
+    $$count++;
+
+    return $answer;
 }
 
 

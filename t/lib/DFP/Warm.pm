@@ -19,7 +19,7 @@ use Test::More;
 use DFP::Process qw( free_port );
 use DFP::Story qw( story );
 
-our @EXPORT = qw( location warm_story );
+our @EXPORT = qw( calls location warm_story );
 
 use constant {
     JOB_SECONDS  => 20,
@@ -67,6 +67,21 @@ sub location
 
     return join "\n", "location $path {", "dfpreheat_origin $origin;",
                       "proxy_pass http://127.0.0.1:$port;", @lines, '}', '';
+}
+
+
+# The location of calls to these origins.
+
+sub calls
+{
+    my @origins = @_;
+
+    return <<"END";
+location \@dfpreheat_calls {
+    dfpreheat_origin @origins;
+    include calls.conf;
+}
+END
 }
 
 

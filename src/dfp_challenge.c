@@ -1,0 +1,627 @@
+/*
+ * The challenges of a 401 (RFC 9110, section 11), the one that is answered,
+ * and the URL that its token is asked of.
+ *
+ * A header is read from its front, one challenge after the other. What breaks
+ * the grammar ends it there, since nobody can say where the next one begins.
+ */
+
+#include <stdio.h>
+#include <strings.h>
+
+#include "dfp_buf.h"
+#include "dfp_challenge.h"
+
+
+/* of the list of what was offered, in bytes: a dfp_err_t has room for the
+ * sentence around it, too */
+#define DFP_CHALLENGE_OFFERS_LEN  400
+#define DFP_CHALLENGE_MAX_SHOWN   32      /* bytes of a scheme's name in it */
+
+
+/* the parameters that count, in the order of their names below */
+enum {
+    DFP_CHALLENGE_REALM = 0,
+    DFP_CHALLENGE_SERVICE,
+    DFP_CHALLENGE_SCOPE,
+    DFP_CHALLENGE_ERROR,
+    DFP_CHALLENGE_NVALUES
+};
+
+
+typedef struct {
+    const char      *p;
+    const char      *last;
+    char            *out;       /* values are written here, one by one */
+    dfp_str_t        scheme;
+    dfp_str_t        names[DFP_CHALLENGE_MAX_PARAMS];
+    size_t           nnames;
+    dfp_str_t        values[DFP_CHALLENGE_NVALUES];
+    unsigned         odd:1;     /* in one of them is no printable ASCII */
+} dfp_challenge_reader_t;
+
+
+typedef struct {
+    size_t           len;
+    char             text[DFP_CHALLENGE_OFFERS_LEN];
+} dfp_challenge_offers_t;
+
+
+static int dfp_challenge_pick_from(dfp_mem_t *mem, dfp_str_t header,
+    dfp_challenge_t *challenge, dfp_challenge_offers_t *offers);
+static int dfp_challenge_take(dfp_mem_t *mem, dfp_challenge_reader_t *r,
+    dfp_challenge_t *challenge, dfp_challenge_offers_t *offers);
+static void dfp_challenge_offer(dfp_challenge_offers_t *offers,
+    dfp_str_t scheme, const char *why);
+static int dfp_challenge_read(dfp_challenge_reader_t *r);
+static int dfp_challenge_token68(dfp_challenge_reader_t *r);
+static int dfp_challenge_params(dfp_challenge_reader_t *r);
+static int dfp_challenge_param(dfp_challenge_reader_t *r, dfp_str_t name);
+static int dfp_challenge_quoted(dfp_challenge_reader_t *r, int *odd);
+static int dfp_challenge_end(dfp_challenge_reader_t *r);
+static const char *dfp_challenge_blanks(const char *p, const char *last);
+static dfp_str_t dfp_challenge_token(const char *p, const char *last);
+static int dfp_challenge_alnum(char ch);
+static int dfp_challenge_same_name(dfp_str_t a, dfp_str_t b);
+static void dfp_challenge_query(dfp_buf_t *b, const char *name,
+    dfp_str_t value);
+
+
+static const dfp_str_t  dfp_challenge_names[DFP_CHALLENGE_NVALUES] = {
+    { sizeof("realm") - 1, "realm" },
+    { sizeof("service") - 1, "service" },
+    { sizeof("scope") - 1, "scope" },
+    { sizeof("error") - 1, "error" }
+};
+
+
+int
+dfp_challenge_pick(dfp_mem_t *mem, const dfp_str_t *headers, size_t n,
+    dfp_challenge_t *challenge, dfp_err_t *err)
+{
+    size_t                  i;
+    dfp_challenge_offers_t  offers;
+
+    memset(challenge, 0, sizeof(dfp_challenge_t));
+    memset(&offers, 0, sizeof(dfp_challenge_offers_t));
+
+    for (i = 0; i < n && i < DFP_CHALLENGE_MAX_HEADERS; i++) {
+
+        if (dfp_challenge_pick_from(mem, headers[i], challenge, &offers)
+            == DFP_ERROR)
+        {
+            return DFP_ERROR;
+        }
+
+        if (challenge->scheme == DFP_CHALLENGE_BEARER) {
+            return DFP_OK;
+        }
+    }
+
+    if (challenge->scheme == DFP_CHALLENGE_BASIC) {
+        return DFP_OK;
+    }
+
+    if (offers.len == 0) {
+        (void) dfp_invalid(err, "it does not say what it wants to see "
+                           "(WWW-Authenticate)");
+
+    } else {
+        (void) dfp_invalid(err, "it wants to see what cannot be given: %s",
+                           offers.text);
+    }
+
+    return DFP_DECLINED;
+}
+
+
+/* Puts what it finds in CHALLENGE; a Basic only where there is none yet. */
+
+static int
+dfp_challenge_pick_from(dfp_mem_t *mem, dfp_str_t header,
+    dfp_challenge_t *challenge, dfp_challenge_offers_t *offers)
+{
+    int                     rc;
+    dfp_challenge_reader_t  r;
+
+    if (header.len > DFP_CHALLENGE_MAX_LEN) {
+        dfp_challenge_offer(offers, DFP_STR("something"), "header too long");
+        return DFP_DECLINED;
+    }
+
+    if (header.len == 0) {
+        return DFP_DECLINED;
+    }
+
+    /* no value is longer than what stands for it */
+
+    r.out = mem->alloc(mem->ctx, header.len);
+    if (r.out == NULL) {
+        return DFP_ERROR;
+    }
+
+    r.p = header.data;
+    r.last = header.data + header.len;
+
+    for ( ;; ) {
+        rc = dfp_challenge_read(&r);
+
+        if (rc == DFP_INVALID) {
+            dfp_challenge_offer(offers, r.scheme, "malformed");
+        }
+
+        if (rc != DFP_OK) {
+            return rc;
+        }
+
+        rc = dfp_challenge_take(mem, &r, challenge, offers);
+
+        if (rc == DFP_ERROR || challenge->scheme == DFP_CHALLENGE_BEARER) {
+            return rc;
+        }
+    }
+}
+
+
+static int
+dfp_challenge_take(dfp_mem_t *mem, dfp_challenge_reader_t *r,
+    dfp_challenge_t *challenge, dfp_challenge_offers_t *offers)
+{
+    int              rc;
+    dfp_err_t        err;
+    dfp_challenge_t  found;
+
+    memset(&found, 0, sizeof(dfp_challenge_t));
+
+    if (dfp_challenge_same_name(r->scheme, DFP_STR("Bearer"))) {
+        found.scheme = DFP_CHALLENGE_BEARER;
+
+    } else if (dfp_challenge_same_name(r->scheme, DFP_STR("Basic"))) {
+        found.scheme = DFP_CHALLENGE_BASIC;
+
+    } else {
+        dfp_challenge_offer(offers, r->scheme, NULL);
+        return DFP_DECLINED;
+    }
+
+    if (r->odd) {
+        dfp_challenge_offer(offers, r->scheme, "not printable ASCII");
+        return DFP_DECLINED;
+    }
+
+    if (found.scheme == DFP_CHALLENGE_BEARER) {
+        rc = dfp_url_parse(mem, r->values[DFP_CHALLENGE_REALM], "its realm",
+                           &found.realm, &err);
+
+        if (rc == DFP_INVALID) {
+            dfp_challenge_offer(offers, r->scheme, err.text);
+        }
+
+        if (rc != DFP_OK) {
+            return rc;
+        }
+
+    } else if (challenge->scheme == DFP_CHALLENGE_BASIC) {
+        return DFP_DECLINED;
+    }
+
+    found.service = r->values[DFP_CHALLENGE_SERVICE];
+    found.scope = r->values[DFP_CHALLENGE_SCOPE];
+    found.error = r->values[DFP_CHALLENGE_ERROR];
+
+    *challenge = found;
+
+    return DFP_OK;
+}
+
+
+/* Appends "SCHEME (WHY)" to the list, whole or not at all. */
+
+static void
+dfp_challenge_offer(dfp_challenge_offers_t *offers, dfp_str_t scheme,
+    const char *why)
+{
+    int     n;
+    char   *p;
+    size_t  room;
+
+    if (scheme.len == 0) {
+        scheme = DFP_STR("something");
+    }
+
+    if (scheme.len > DFP_CHALLENGE_MAX_SHOWN) {
+        scheme.len = DFP_CHALLENGE_MAX_SHOWN;
+    }
+
+    p = offers->text + offers->len;
+    room = sizeof(offers->text) - offers->len;
+
+    n = snprintf(p, room, "%s%.*s%s%s%s", offers->len ? ", " : "",
+                 (int) scheme.len, scheme.data, why ? " (" : "",
+                 why ? why : "", why ? ")" : "");
+
+    if (n < 0 || (size_t) n >= room) {
+        *p = '\0';
+
+    } else {
+        offers->len += n;
+    }
+}
+
+
+/* Reads one challenge; DFP_DECLINED: there is no other one. */
+
+static int
+dfp_challenge_read(dfp_challenge_reader_t *r)
+{
+    size_t  i;
+
+    r->scheme = DFP_STR("");
+    r->nnames = 0;
+    r->odd = 0;
+
+    for (i = 0; i < DFP_CHALLENGE_NVALUES; i++) {
+        r->values[i] = DFP_STR("");
+    }
+
+    /* a list may have empty elements */
+
+    while (dfp_challenge_end(r) == DFP_OK) {
+        if (r->p == r->last) {
+            return DFP_DECLINED;
+        }
+
+        r->p++;
+    }
+
+    r->scheme = dfp_challenge_token(r->p, r->last);
+    if (r->scheme.len == 0) {
+        return DFP_INVALID;
+    }
+
+    r->p += r->scheme.len;
+
+    if (r->p == r->last || *r->p != ' ') {
+        return dfp_challenge_end(r);
+    }
+
+    while (r->p < r->last && *r->p == ' ') {
+        r->p++;
+    }
+
+    if (dfp_challenge_token68(r) == DFP_OK) {
+        return DFP_OK;
+    }
+
+    return dfp_challenge_params(r);
+}
+
+
+/* "a=" and "a" can only be this, "a=b" can only be a parameter: what follows
+ * tells. The value itself is of no use. */
+
+static int
+dfp_challenge_token68(dfp_challenge_reader_t *r)
+{
+    const char  *p, *start;
+
+    start = r->p;
+    p = start;
+
+    while (p < r->last
+           && (dfp_challenge_alnum(*p) || memchr("-._~+/", *p, 6)))
+    {
+        p++;
+    }
+
+    if (p == start) {
+        return DFP_DECLINED;
+    }
+
+    while (p < r->last && *p == '=') {
+        p++;
+    }
+
+    r->p = p;
+
+    if (dfp_challenge_end(r) != DFP_OK) {
+        r->p = start;
+        return DFP_DECLINED;
+    }
+
+    return DFP_OK;
+}
+
+
+/*
+ * Commas are between parameters as well as between challenges: a token that
+ * has no "=" after it is the next challenge's scheme, and stays where it is.
+ */
+
+static int
+dfp_challenge_params(dfp_challenge_reader_t *r)
+{
+    int          comma;
+    dfp_str_t    name;
+    const char  *p;
+
+    for (comma = 0; /* void */ ; comma = 1) {
+
+        name = dfp_challenge_token(r->p, r->last);
+
+        if (name.len) {
+            p = dfp_challenge_blanks(r->p + name.len, r->last);
+
+            if (p == r->last || *p != '=') {
+                return comma ? DFP_OK : DFP_INVALID;
+            }
+
+            r->p = p + 1;
+
+            if (dfp_challenge_param(r, name) != DFP_OK) {
+                return DFP_INVALID;
+            }
+        }
+
+        if (dfp_challenge_end(r) != DFP_OK) {
+            return DFP_INVALID;
+        }
+
+        if (r->p == r->last) {
+            return DFP_OK;
+        }
+
+        r->p = dfp_challenge_blanks(r->p + 1, r->last);
+    }
+}
+
+
+/* What follows the "=". */
+
+static int
+dfp_challenge_param(dfp_challenge_reader_t *r, dfp_str_t name)
+{
+    int        odd;
+    size_t     i;
+    dfp_str_t  value, token;
+
+    if (r->nnames == DFP_CHALLENGE_MAX_PARAMS) {
+        return DFP_INVALID;
+    }
+
+    for (i = 0; i < r->nnames; i++) {
+        if (dfp_challenge_same_name(r->names[i], name)) {
+            return DFP_INVALID;
+        }
+    }
+
+    r->names[r->nnames++] = name;
+
+    r->p = dfp_challenge_blanks(r->p, r->last);
+    value.data = r->out;
+    odd = 0;
+
+    if (r->p < r->last && *r->p == '"') {
+        if (dfp_challenge_quoted(r, &odd) != DFP_OK) {
+            return DFP_INVALID;
+        }
+
+    } else {
+        token = dfp_challenge_token(r->p, r->last);
+        if (token.len == 0) {
+            return DFP_INVALID;
+        }
+
+        memcpy(r->out, token.data, token.len);
+        r->out += token.len;
+        r->p += token.len;
+    }
+
+    value.len = r->out - value.data;
+
+    for (i = 0; i < DFP_CHALLENGE_NVALUES; i++) {
+        if (dfp_challenge_same_name(dfp_challenge_names[i], name)) {
+            r->values[i] = value;
+            r->odd |= odd;
+        }
+    }
+
+    return DFP_OK;
+}
+
+
+/* Tabs and bytes of any 8-bit character set are allowed here. In the values
+ * that count nobody needs them, RFC 6750 does not have them, and what has them
+ * may end up in a log: so they are ODD. */
+
+static int
+dfp_challenge_quoted(dfp_challenge_reader_t *r, int *odd)
+{
+    unsigned char  ch;
+
+    r->p++;
+
+    while (r->p < r->last) {
+        ch = (unsigned char) *r->p++;
+
+        if (ch == '"') {
+            return DFP_OK;
+        }
+
+        if (ch == '\\') {
+            if (r->p == r->last) {
+                return DFP_INVALID;
+            }
+
+            ch = (unsigned char) *r->p++;
+        }
+
+        if ((ch < 0x20 && ch != '\t') || ch == 0x7f) {
+            return DFP_INVALID;
+        }
+
+        *odd |= (ch == '\t' || ch >= 0x80);
+        *r->out++ = (char) ch;
+    }
+
+    return DFP_INVALID;
+}
+
+
+/* What is over ends at a comma, or with the header. */
+
+static int
+dfp_challenge_end(dfp_challenge_reader_t *r)
+{
+    r->p = dfp_challenge_blanks(r->p, r->last);
+
+    return (r->p == r->last || *r->p == ',') ? DFP_OK : DFP_INVALID;
+}
+
+
+static const char *
+dfp_challenge_blanks(const char *p, const char *last)
+{
+    while (p < last && (*p == ' ' || *p == '\t')) {
+        p++;
+    }
+
+    return p;
+}
+
+
+static dfp_str_t
+dfp_challenge_token(const char *p, const char *last)
+{
+    const char  *start;
+
+    static const char  others[] = "!#$%&'*+-.^_`|~";
+
+    for (start = p; p < last; p++) {
+        if (!dfp_challenge_alnum(*p)
+            && memchr(others, *p, sizeof(others) - 1) == NULL)
+        {
+            break;
+        }
+    }
+
+    return (dfp_str_t) { p - start, start };
+}
+
+
+static int
+dfp_challenge_alnum(char ch)
+{
+    return (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z')
+           || (ch >= '0' && ch <= '9');
+}
+
+
+static int
+dfp_challenge_same_name(dfp_str_t a, dfp_str_t b)
+{
+    return a.len == b.len && strncasecmp(a.data, b.data, a.len) == 0;
+}
+
+
+int
+dfp_challenge_url(dfp_mem_t *mem, const dfp_challenge_t *challenge,
+    dfp_str_t account, const char *what, dfp_url_t *url, dfp_err_t *err)
+{
+    size_t       n;
+    dfp_buf_t    query, b;
+    dfp_str_t    word;
+    const char  *p, *last;
+
+    dfp_buf_init(&query, mem, 0, 0);
+    dfp_challenge_query(&query, "service", challenge->service);
+
+    p = challenge->scope.data;
+    last = challenge->scope.len ? p + challenge->scope.len : p;
+
+    for (n = 0; (p = dfp_challenge_blanks(p, last)) < last; n++) {
+
+        if (n == DFP_CHALLENGE_MAX_SCOPES) {
+            return dfp_invalid(err, "%s must not have more than %d scopes",
+                               what, DFP_CHALLENGE_MAX_SCOPES);
+        }
+
+        word.data = p;
+
+        while (p < last && *p != ' ') {
+            p++;
+        }
+
+        word.len = p - word.data;
+        dfp_challenge_query(&query, "scope", word);
+    }
+
+    dfp_challenge_query(&query, "account", account);
+
+    dfp_buf_init(&b, mem, challenge->realm.href.len + 1 + query.len, 0);
+    dfp_buf_str(&b, challenge->realm.href);
+
+    /* the realm's own query may be there, and empty */
+
+    if (query.len) {
+        if (challenge->realm.query.data == NULL) {
+            dfp_buf_cstr(&b, "?");
+
+        } else if (challenge->realm.query.len) {
+            dfp_buf_cstr(&b, "&");
+        }
+
+        /* all of it but the "&" that it ends in */
+
+        dfp_buf_append(&b, query.data, query.len - 1);
+    }
+
+    if (query.failed || b.failed) {
+        return DFP_ERROR;
+    }
+
+    return dfp_url_parse(mem, dfp_buf_value(&b), what, url, err);
+}
+
+
+/* Appends "NAME=VALUE&", or nothing where there is no value. Whatever could
+ * mean something in a query is escaped. */
+
+static void
+dfp_challenge_query(dfp_buf_t *b, const char *name, dfp_str_t value)
+{
+    char           escape[sizeof("%00")];
+    size_t         i;
+    unsigned char  ch;
+
+    if (value.len == 0) {
+        return;
+    }
+
+    dfp_buf_cstr(b, name);
+    dfp_buf_cstr(b, "=");
+
+    for (i = 0; i < value.len; i++) {
+        ch = (unsigned char) value.data[i];
+
+        if (dfp_challenge_alnum((char) ch) || memchr("-._~", ch, 4)) {
+            dfp_buf_append(b, value.data + i, 1);
+
+        } else {
+            (void) snprintf(escape, sizeof(escape), "%%%02X", ch);
+            dfp_buf_cstr(b, escape);
+        }
+    }
+
+    dfp_buf_cstr(b, "&");
+}
+
+
+int
+dfp_challenge_same(const dfp_challenge_t *a, const dfp_challenge_t *b)
+{
+    return a->scheme == b->scheme
+           && dfp_str_eq(a->realm.href, b->realm.href)
+           && dfp_str_eq(a->service, b->service)
+           && dfp_str_eq(a->scope, b->scope);
+}

@@ -1,0 +1,608 @@
+/*
+ * Credentials of registries, from the files of docker and podman.
+ */
+
+#include <stdio.h>
+#include <strings.h>
+
+#include "dfp_credentials.h"
+#include "dfp_json.h"
+#include "dfp_url.h"
+
+
+#define DFP_CREDENTIALS_HUB    DFP_STR("docker.io")
+#define DFP_CREDENTIALS_SHOWN  128    /* bytes of a key, in an error */
+
+/* base64 of the longest user name and password */
+#define DFP_CREDENTIALS_MAX_AUTH                                              \
+    ((2 * DFP_CREDENTIALS_MAX_TEXT + 1 + 2) / 3 * 4)
+
+#define DFP_CREDENTIALS_WHERE_LEN                                             \
+    (sizeof("the entry \"***...\"") + DFP_CREDENTIALS_SHOWN)
+
+
+/* One entry of the file while it is read. WHERE is how errors call it, PREFIX
+ * goes before what they say about its fields. */
+typedef struct {
+    dfp_json_t        *in;
+    dfp_credential_t  *credential;
+    const char        *key;
+    char               where[DFP_CREDENTIALS_WHERE_LEN];
+    char               prefix[DFP_CREDENTIALS_WHERE_LEN + sizeof(": ")];
+} dfp_credentials_entry_t;
+
+
+static int dfp_credentials_parse_auths(dfp_json_t *in,
+    dfp_credentials_t *credentials);
+static int dfp_credentials_parse_entry(dfp_json_t *in, const char *key,
+    const json_t *value, dfp_credential_t *credential);
+static void dfp_credentials_name(dfp_credentials_entry_t *entry);
+static int dfp_credentials_parse_key(dfp_credentials_entry_t *entry);
+static int dfp_credentials_parse_path(dfp_credentials_entry_t *entry,
+    dfp_str_t path, int scheme);
+static int dfp_credentials_parse_fields(dfp_credentials_entry_t *entry);
+static int dfp_credentials_parse_auth(dfp_credentials_entry_t *entry,
+    dfp_str_t auth);
+static int dfp_credentials_decode(dfp_str_t text, char *out, size_t *len);
+static int dfp_credentials_check(dfp_credentials_entry_t *entry);
+static int dfp_credentials_has_controls(dfp_str_t s);
+static int dfp_credentials_below(dfp_str_t name, dfp_str_t path);
+
+
+int
+dfp_credentials_parse(dfp_mem_t *mem, dfp_str_t text,
+    dfp_credentials_t *credentials, dfp_err_t *err)
+{
+    int         rc;
+    dfp_json_t  in;
+
+    memset(credentials, 0, sizeof(dfp_credentials_t));
+
+    if (text.len > DFP_CREDENTIALS_MAX_FILE) {
+        return dfp_invalid(err, "the file must not be longer than %d bytes",
+                           DFP_CREDENTIALS_MAX_FILE);
+    }
+
+    rc = dfp_json_open(&in, mem, text, "the file", "", err);
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    rc = dfp_credentials_parse_auths(&in, credentials);
+
+    dfp_json_close(&in);
+
+    if (rc != DFP_OK) {
+        memset(credentials, 0, sizeof(dfp_credentials_t));
+    }
+
+    return rc;
+}
+
+
+static int
+dfp_credentials_parse_auths(dfp_json_t *in, dfp_credentials_t *credentials)
+{
+    int            rc;
+    size_t         n;
+    json_t        *value;
+    const char    *key;
+    const json_t  *auths;
+
+    auths = NULL;
+
+    rc = dfp_json_object(in, "auths", &auths);
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    n = json_object_size(auths);
+
+    if (n == 0) {
+        return DFP_OK;
+    }
+
+    if (n > DFP_CREDENTIALS_MAX_ENTRIES) {
+        return dfp_invalid(in->err, "auths must not have more than %d entries",
+                           DFP_CREDENTIALS_MAX_ENTRIES);
+    }
+
+    credentials->list = in->mem->alloc(in->mem->ctx,
+                                       n * sizeof(dfp_credential_t));
+    if (credentials->list == NULL) {
+        return DFP_ERROR;
+    }
+
+    /* jansson iterates over nothing that is const */
+
+    json_object_foreach((json_t *) auths, key, value) {
+
+        rc = dfp_credentials_parse_entry(in, key, value,
+                                         &credentials->list[credentials->n]);
+
+        switch (rc) {
+
+        case DFP_OK:
+            credentials->n++;
+            break;
+
+        case DFP_DECLINED:
+            credentials->unusable++;
+            break;
+
+        default:
+            return rc;
+        }
+    }
+
+    return DFP_OK;
+}
+
+
+/* DFP_DECLINED: the entry is in order, but has nothing to offer. */
+
+static int
+dfp_credentials_parse_entry(dfp_json_t *in, const char *key,
+    const json_t *value, dfp_credential_t *credential)
+{
+    int                      rc;
+    dfp_json_t               fields;
+    dfp_credentials_entry_t  entry;
+
+    memset(credential, 0, sizeof(dfp_credential_t));
+
+    entry.in = in;
+    entry.credential = credential;
+    entry.key = key;
+
+    dfp_credentials_name(&entry);
+
+    rc = dfp_credentials_parse_key(&entry);
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    if (json_is_null(value)) {
+        return DFP_DECLINED;
+    }
+
+    if (!json_is_object(value)) {
+        return dfp_invalid(in->err, "%s must be an object", entry.where);
+    }
+
+    fields = *in;
+    fields.object = value;
+    fields.prefix = entry.prefix;
+
+    entry.in = &fields;
+
+    return dfp_credentials_parse_fields(&entry);
+}
+
+
+/*
+ * How errors call the entry. Its key comes from the file like all else, and is
+ * a URL to whoever made it: what may be a password, or a signature, in it is
+ * not shown, nor what could disturb a log.
+ */
+
+static void
+dfp_credentials_name(dfp_credentials_entry_t *entry)
+{
+    char        *p;
+    size_t       len, i;
+    const char  *key, *hidden, *more;
+
+    key = entry->key;
+    len = strcspn(key, "?#");
+    hidden = "";
+
+    for (i = len; i; i--) {
+        if (key[i - 1] == '@') {
+            key += i - 1;
+            len -= i - 1;
+            hidden = "***";
+            break;
+        }
+    }
+
+    more = key[len] ? "..." : "";
+
+    if (len > DFP_CREDENTIALS_SHOWN) {
+        len = DFP_CREDENTIALS_SHOWN;
+        more = "...";
+    }
+
+    (void) snprintf(entry->where, sizeof(entry->where),
+                    "the entry \"%s%.*s%s\"", hidden, (int) len, key, more);
+
+    for (p = entry->where; *p; p++) {
+        if (*p < 0x20 || *p >= 0x7f) {
+            *p = '?';
+        }
+    }
+
+    (void) snprintf(entry->prefix, sizeof(entry->prefix), "%s: ",
+                    entry->where);
+}
+
+
+/* A key without a scheme is read as if it were a URL: what is no URL then has
+ * no host either. */
+
+static int
+dfp_credentials_parse_key(dfp_credentials_entry_t *entry)
+{
+    int         rc, scheme;
+    char        text[sizeof("https://") + DFP_CREDENTIALS_MAX_KEY];
+    size_t      len;
+    dfp_url_t   url;
+    dfp_err_t  *err;
+
+    err = entry->in->err;
+    len = strlen(entry->key);
+
+    if (len > DFP_CREDENTIALS_MAX_KEY) {
+        return dfp_invalid(err, "%s must not have a name longer than %d bytes",
+                           entry->where, DFP_CREDENTIALS_MAX_KEY);
+    }
+
+    scheme = (strstr(entry->key, "://") != NULL);
+
+    len = snprintf(text, sizeof(text), "%s%s", scheme ? "" : "https://",
+                   entry->key);
+
+    rc = dfp_url_parse(entry->in->mem, (dfp_str_t) { len, text },
+                       entry->where, &url, err);
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    if (entry->key[strcspn(entry->key, "?#")]) {
+        return dfp_invalid(err, "%s must not have a \"?\" or a \"#\" in its "
+                           "name", entry->where);
+    }
+
+    entry->credential->authority = dfp_docker_hub(url.authority)
+                                   ? DFP_CREDENTIALS_HUB : url.authority;
+
+    return dfp_credentials_parse_path(entry, url.path, scheme);
+}
+
+
+/*
+ * Docker's keys end in the path of an API, podman's in a repository, or in
+ * what repositories are below. Other paths of URLs are taken for the latter:
+ * so a password is never offered to more than its key says.
+ */
+
+static int
+dfp_credentials_parse_path(dfp_credentials_entry_t *entry, dfp_str_t path,
+    int scheme)
+{
+    size_t  i;
+
+    static const char  allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789._-";
+
+    if (dfp_str_eq(path, DFP_STR("/v1/")) || dfp_str_eq(path, DFP_STR("/v2/"))
+        || (scheme && (dfp_str_eq(path, DFP_STR("/v1"))
+                       || dfp_str_eq(path, DFP_STR("/v2")))))
+    {
+        path = DFP_STR("/");
+    }
+
+    path.data++;
+    path.len--;
+
+    if (path.len > 1 && path.data[path.len - 1] == '/') {
+        path.len--;
+    }
+
+    for (i = 0; i < path.len; i++) {
+
+        if (path.data[i] == '/') {
+            if (i && i + 1 < path.len && path.data[i - 1] != '/') {
+                continue;
+            }
+
+        } else if (memchr(allowed, path.data[i], sizeof(allowed) - 1)) {
+            continue;
+        }
+
+        return dfp_invalid(entry->in->err, "%s must have the name of a "
+                           "repository after its host, or nothing",
+                           entry->where);
+    }
+
+    entry->credential->path = path;
+
+    return DFP_OK;
+}
+
+
+static int
+dfp_credentials_parse_fields(dfp_credentials_entry_t *entry)
+{
+    int                rc;
+    size_t             i;
+    dfp_str_t          auth, identity;
+    dfp_credential_t  *c;
+
+    const struct {
+        const char    *name;
+        size_t         max;
+        dfp_str_t     *value;
+    } fields[] = {
+        { "auth", DFP_CREDENTIALS_MAX_AUTH, &auth },
+        { "username", DFP_CREDENTIALS_MAX_TEXT, &entry->credential->username },
+        { "password", DFP_CREDENTIALS_MAX_TEXT, &entry->credential->password },
+        { "registrytoken", DFP_CREDENTIALS_MAX_TEXT,
+          &entry->credential->token },
+        { "identitytoken", DFP_CREDENTIALS_MAX_TEXT, &identity }
+    };
+
+    for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        rc = dfp_json_text(entry->in, fields[i].name, fields[i].max,
+                           fields[i].value);
+        if (rc != DFP_OK) {
+            return rc;
+        }
+    }
+
+    if (auth.len) {
+        rc = dfp_credentials_parse_auth(entry, auth);
+        if (rc != DFP_OK) {
+            return rc;
+        }
+    }
+
+    rc = dfp_credentials_check(entry);
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    c = entry->credential;
+
+    /* beside an identity token docker keeps a user name with no password */
+
+    if (c->username.len == 0 || c->password.len == 0) {
+        c->username = DFP_STR("");
+        c->password = DFP_STR("");
+    }
+
+    return (c->username.len || c->token.len) ? DFP_OK : DFP_DECLINED;
+}
+
+
+static int
+dfp_credentials_parse_auth(dfp_credentials_entry_t *entry, dfp_str_t auth)
+{
+    char              *text, *colon;
+    size_t             len;
+    dfp_err_t         *err;
+    dfp_mem_t         *mem;
+    dfp_credential_t  *c;
+
+    c = entry->credential;
+    err = entry->in->err;
+    mem = entry->in->mem;
+
+    text = mem->alloc(mem->ctx, auth.len);
+    if (text == NULL) {
+        return DFP_ERROR;
+    }
+
+    if (dfp_credentials_decode(auth, text, &len) != DFP_OK) {
+        return dfp_invalid(err, "%sauth is not valid base64", entry->prefix);
+    }
+
+    colon = memchr(text, ':', len);
+    if (colon == NULL) {
+        return dfp_invalid(err, "%sauth has no \":\" between a user name and "
+                           "a password", entry->prefix);
+    }
+
+    c->username = (dfp_str_t) { colon - text, text };
+    c->password = (dfp_str_t) { text + len - (colon + 1), colon + 1 };
+
+    return DFP_OK;
+}
+
+
+/*
+ * RFC 4648, section 4, to OUT, which has room for as many bytes as TEXT has.
+ * Line breaks are passed over, as docker does. The padding is there, or it is
+ * not; there is no half of it.
+ */
+
+static int
+dfp_credentials_decode(dfp_str_t text, char *out, size_t *len)
+{
+    size_t       i, digits, padding;
+    unsigned     bits;
+    const char  *digit;
+
+    static const char  alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                    "abcdefghijklmnopqrstuvwxyz0123456789+/";
+
+    *len = 0;
+    digits = 0;
+    padding = 0;
+    bits = 0;
+
+    for (i = 0; i < text.len; i++) {
+
+        if (text.data[i] == '\r' || text.data[i] == '\n') {
+            continue;
+        }
+
+        if (text.data[i] == '=') {
+            padding++;
+            continue;
+        }
+
+        digit = memchr(alphabet, text.data[i], sizeof(alphabet) - 1);
+
+        if (digit == NULL || padding) {
+            return DFP_INVALID;
+        }
+
+        /* all digits but the first of four complete a byte */
+
+        bits = (bits << 6 | (unsigned) (digit - alphabet)) & 0xffff;
+
+        if (digits % 4) {
+            out[(*len)++] = (char) (bits >> (6 - 2 * (digits % 4)));
+        }
+
+        digits++;
+    }
+
+    digits %= 4;
+
+    if (digits == 1 || (padding && (digits == 0 || digits + padding != 4))) {
+        return DFP_INVALID;
+    }
+
+    return DFP_OK;
+}
+
+
+/* What becomes of an entry, wherever in it that was. */
+
+static int
+dfp_credentials_check(dfp_credentials_entry_t *entry)
+{
+    size_t             i;
+    dfp_err_t         *err;
+    dfp_credential_t  *c;
+
+    c = entry->credential;
+    err = entry->in->err;
+
+    if (c->username.len > DFP_CREDENTIALS_MAX_TEXT
+        || c->password.len > DFP_CREDENTIALS_MAX_TEXT)
+    {
+        return dfp_invalid(err, "%sa user name or a password must not be "
+                           "longer than %d bytes", entry->prefix,
+                           DFP_CREDENTIALS_MAX_TEXT);
+    }
+
+    if (dfp_credentials_has_controls(c->username)
+        || dfp_credentials_has_controls(c->password))
+    {
+        return dfp_invalid(err, "%sa user name or a password must not have "
+                           "control characters, as a line break, in it",
+                           entry->prefix);
+    }
+
+    /* what follows it would be a part of the password (RFC 7617) */
+
+    if (c->username.len && memchr(c->username.data, ':', c->username.len)) {
+        return dfp_invalid(err, "%susername must not have a \":\" in it",
+                           entry->prefix);
+    }
+
+    /* a token becomes one word of a header */
+
+    for (i = 0; i < c->token.len; i++) {
+        if (c->token.data[i] <= 0x20 || c->token.data[i] >= 0x7f) {
+            return dfp_invalid(err, "%sregistrytoken must consist of "
+                               "printable ASCII characters without blanks",
+                               entry->prefix);
+        }
+    }
+
+    return DFP_OK;
+}
+
+
+static int
+dfp_credentials_has_controls(dfp_str_t s)
+{
+    size_t         i;
+    unsigned char  ch;
+
+    for (i = 0; i < s.len; i++) {
+        ch = (unsigned char) s.data[i];
+
+        if (ch < 0x20 || ch == 0x7f) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+const dfp_credential_t *
+dfp_credentials_find(const dfp_credentials_t *credentials,
+    dfp_str_t authority, dfp_str_t name)
+{
+    size_t                   i;
+    const dfp_credential_t  *c, *best;
+
+    if (dfp_docker_hub(authority)) {
+        authority = DFP_CREDENTIALS_HUB;
+    }
+
+    best = NULL;
+
+    for (i = 0; i < credentials->n; i++) {
+        c = &credentials->list[i];
+
+        if (!dfp_str_eq(c->authority, authority)
+            || !dfp_credentials_below(name, c->path))
+        {
+            continue;
+        }
+
+        /* of two keys that mean the same the first one counts */
+
+        if (best == NULL || c->path.len > best->path.len) {
+            best = c;
+        }
+    }
+
+    return best;
+}
+
+
+/* Whether PATH is NAME, or ends in it before a "/". */
+
+static int
+dfp_credentials_below(dfp_str_t name, dfp_str_t path)
+{
+    if (path.len == 0) {
+        return 1;
+    }
+
+    return name.len >= path.len
+           && memcmp(name.data, path.data, path.len) == 0
+           && (name.len == path.len || name.data[path.len] == '/');
+}
+
+
+int
+dfp_docker_hub(dfp_str_t authority)
+{
+    size_t  i;
+
+    static const dfp_str_t  names[] = {
+        { sizeof("docker.io") - 1, "docker.io" },
+        { sizeof("index.docker.io") - 1, "index.docker.io" },
+        { sizeof("registry-1.docker.io") - 1, "registry-1.docker.io" },
+        { sizeof("www.docker.io") - 1, "www.docker.io" },
+        { sizeof("registry.hub.docker.com") - 1, "registry.hub.docker.com" }
+    };
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (authority.len == names[i].len
+            && strncasecmp(authority.data, names[i].data, names[i].len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}

@@ -1,0 +1,341 @@
+#include "ngx_http_dfpreheat_conf.h"
+#include "ngx_http_dfpreheat_origin.h"
+
+
+static ngx_int_t ngx_http_dfpreheat_conf_rules(ngx_conf_t *cf,
+    ngx_array_t **rules);
+static ngx_int_t ngx_http_dfpreheat_conf_rule(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_http_dfpreheat_rule_t *rule);
+static ngx_int_t ngx_http_dfpreheat_conf_bind(ngx_conf_t *cf,
+    ngx_http_dfpreheat_rule_t *rule);
+static ngx_int_t ngx_http_dfpreheat_conf_check_tls(ngx_conf_t *cf,
+    const char *directive, ngx_http_dfpreheat_rule_t *rule,
+    ngx_http_upstream_conf_t *upstream);
+static ngx_int_t ngx_http_dfpreheat_conf_check_pass(ngx_conf_t *cf,
+    const char *directive, ngx_http_dfpreheat_rule_t *rule,
+    ngx_http_upstream_conf_t *upstream);
+
+
+char *
+ngx_http_dfpreheat_conf_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_dfpreheat_loc_conf_t *dlcf = conf;
+
+    ngx_uint_t                  i;
+    ngx_http_dfpreheat_rule_t  *rule;
+
+    if (dlcf->origins) {
+        return "is duplicate";
+    }
+
+    if (dlcf->redirects) {
+        return "cannot be in a location that has dfpreheat_redirect";
+    }
+
+    if (ngx_http_dfpreheat_conf_rules(cf, &dlcf->origins) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    rule = dlcf->origins->elts;
+
+    for (i = 0; i < dlcf->origins->nelts; i++) {
+        if (ngx_http_dfpreheat_conf_bind(cf, &rule[i]) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_dfpreheat_conf_redirect(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_dfpreheat_loc_conf_t *dlcf = conf;
+
+    ngx_http_conf_ctx_t             **ctx;
+    ngx_http_core_loc_conf_t         *clcf;
+    ngx_http_dfpreheat_main_conf_t   *mcf;
+
+    if (dlcf->redirects) {
+        return "is duplicate";
+    }
+
+    if (dlcf->origins) {
+        return "cannot be in a location that has dfpreheat_origin";
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (!clcf->named) {
+        return "belongs into a named location, as in \"location "
+               "@dfpreheat_redirect\", which error_page leads to";
+    }
+
+    if (ngx_http_dfpreheat_conf_rules(cf, &dlcf->redirects) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_dfpreheat_module);
+
+    ctx = ngx_array_push(&mcf->redirects);
+    if (ctx == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *ctx = cf->ctx;
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_conf_rules(ngx_conf_t *cf, ngx_array_t **rules)
+{
+    ngx_str_t                  *value;
+    ngx_uint_t                  i;
+    ngx_http_dfpreheat_rule_t  *rule;
+
+    *rules = ngx_array_create(cf->pool, cf->args->nelts,
+                              sizeof(ngx_http_dfpreheat_rule_t));
+    if (*rules == NULL) {
+        return NGX_ERROR;
+    }
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        rule = ngx_array_push(*rules);
+
+        if (rule == NULL
+            || ngx_http_dfpreheat_conf_rule(cf, &value[i], rule) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_conf_rule(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_http_dfpreheat_rule_t *rule)
+{
+    dfp_err_t   err;
+    dfp_mem_t   mem;
+    dfp_url_t   url;
+    ngx_str_t  *name;
+
+    name = cf->args->elts;
+
+    if (value->len == 3 && ngx_strncmp(value->data, "any", 3) == 0) {
+        rule->kind = NGX_HTTP_DFPREHEAT_ORIGIN_ANY;
+        rule->text = *value;
+        return NGX_OK;
+    }
+
+    if (value->len > 1 && value->data[0] == '.') {
+        rule->kind = NGX_HTTP_DFPREHEAT_ORIGIN_SUFFIX;
+        rule->text = *value;
+        ngx_strlow(value->data, value->data, value->len);
+        return NGX_OK;
+    }
+
+    mem = ngx_http_dfpreheat_mem(cf->pool);
+
+    if (dfp_url_parse(&mem, ngx_http_dfpreheat_dfp(*value),
+                      (char *) name->data, &url, &err)
+        != DFP_OK)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%s, or .example.com, or any",
+                           err.text);
+        return NGX_ERROR;
+    }
+
+    if (url.path.len > 1 || url.query.data) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "%V \"%V\" must be scheme, host and port only: "
+                           "%*s", name, value, url.origin.len,
+                           url.origin.data);
+        return NGX_ERROR;
+    }
+
+    rule->kind = NGX_HTTP_DFPREHEAT_ORIGIN_FULL;
+    rule->text = ngx_http_dfpreheat_str(url.origin);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_conf_bind(ngx_conf_t *cf, ngx_http_dfpreheat_rule_t *rule)
+{
+    ngx_uint_t                       i;
+    ngx_http_conf_ctx_t             *ctx;
+    ngx_http_core_loc_conf_t        *clcf;
+    ngx_http_dfpreheat_origin_t     *origin;
+    ngx_http_dfpreheat_main_conf_t  *mcf;
+
+    ctx = cf->ctx;
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_dfpreheat_module);
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    origin = mcf->origins.elts;
+
+    /* of several servers, or named locations, the first would get all calls */
+
+    for (i = 0; i < mcf->origins.nelts; i++) {
+
+        if (origin[i].rule.text.len != rule->text.len
+            || ngx_memcmp(origin[i].rule.text.data, rule->text.data,
+                          rule->text.len)
+               != 0
+            || (origin[i].location.len != 0) != clcf->named)
+        {
+            continue;
+        }
+
+        if (clcf->named) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "dfpreheat_origin %V is in location %V already",
+                               &rule->text, &origin[i].location);
+            return NGX_ERROR;
+        }
+
+        if (origin[i].ctx->srv_conf != ctx->srv_conf) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "dfpreheat_origin %V is bound in another "
+                               "server: all of its locations must be in one",
+                               &rule->text);
+            return NGX_ERROR;
+        }
+    }
+
+    origin = ngx_array_push(&mcf->origins);
+    if (origin == NULL) {
+        return NGX_ERROR;
+    }
+
+    origin->rule = *rule;
+    origin->ctx = ctx;
+    ngx_str_null(&origin->location);
+
+    if (clcf->named) {
+        origin->location = clcf->name;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_dfpreheat_conf_check_origins(ngx_conf_t *cf,
+    ngx_http_dfpreheat_main_conf_t *mcf)
+{
+    ngx_uint_t                       i, k;
+    ngx_http_conf_ctx_t            **ctx;
+    ngx_http_upstream_conf_t        *upstream;
+    ngx_http_dfpreheat_rule_t       *rule;
+    ngx_http_dfpreheat_origin_t     *origin;
+    ngx_http_dfpreheat_loc_conf_t   *dlcf;
+
+    origin = mcf->origins.elts;
+
+    for (i = 0; i < mcf->origins.nelts; i++) {
+        rule = &origin[i].rule;
+        upstream = ngx_http_dfpreheat_origin_upstream(cf->cycle,
+                                                      origin[i].ctx->loc_conf);
+
+        if (ngx_http_dfpreheat_conf_check_tls(cf, "dfpreheat_origin", rule,
+                                              upstream)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        if ((origin[i].location.len
+             || rule->kind != NGX_HTTP_DFPREHEAT_ORIGIN_FULL)
+            && ngx_http_dfpreheat_conf_check_pass(cf, "dfpreheat_origin", rule,
+                                                  upstream)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    ctx = mcf->redirects.elts;
+
+    for (i = 0; i < mcf->redirects.nelts; i++) {
+        dlcf = ctx[i]->loc_conf[ngx_http_dfpreheat_module.ctx_index];
+        rule = dlcf->redirects->elts;
+        upstream = ngx_http_dfpreheat_origin_upstream(cf->cycle,
+                                                      ctx[i]->loc_conf);
+
+        for (k = 0; k < dlcf->redirects->nelts; k++) {
+            if (ngx_http_dfpreheat_conf_check_tls(cf, "dfpreheat_redirect",
+                                                  &rule[k], upstream)
+                != NGX_OK
+                || ngx_http_dfpreheat_conf_check_pass(cf, "dfpreheat_redirect",
+                                                      &rule[k], upstream)
+                   != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_conf_check_tls(ngx_conf_t *cf, const char *directive,
+    ngx_http_dfpreheat_rule_t *rule, ngx_http_upstream_conf_t *upstream)
+{
+    ngx_http_dfpreheat_main_conf_t  *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_dfpreheat_module);
+
+    if (mcf->skip_verify
+        || (rule->kind == NGX_HTTP_DFPREHEAT_ORIGIN_FULL
+            && ngx_strncmp(rule->text.data, "https:", 6) != 0))
+    {
+        return NGX_OK;
+    }
+
+#if (NGX_HTTP_SSL)
+
+    if (upstream && upstream->ssl_verify) {
+        return NGX_OK;
+    }
+
+#endif
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "the location of %s %V does not verify certificates: it "
+                       "needs \"proxy_ssl_verify on\" and "
+                       "\"proxy_ssl_trusted_certificate\", or all of them "
+                       "\"dfpreheat_insecure_skip_verify on\"", directive,
+                       &rule->text);
+    return NGX_ERROR;
+}
+
+
+/* proxy_pass with a variable has no upstream before a request comes. */
+
+static ngx_int_t
+ngx_http_dfpreheat_conf_check_pass(ngx_conf_t *cf, const char *directive,
+    ngx_http_dfpreheat_rule_t *rule, ngx_http_upstream_conf_t *upstream)
+{
+    if (upstream && upstream->upstream == NULL) {
+        return NGX_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "the location of %s %V needs \"proxy_pass "
+                       "$dfpreheat_target\": so the address that is checked "
+                       "is the one that is used", directive, &rule->text);
+    return NGX_ERROR;
+}

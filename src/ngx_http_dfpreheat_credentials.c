@@ -1,0 +1,247 @@
+#include "ngx_http_dfpreheat_credentials.h"
+
+
+#define NGX_HTTP_DFPREHEAT_CREDENTIALS_POOL  4096
+
+
+static void ngx_http_dfpreheat_credentials_look(
+    ngx_http_dfpreheat_credentials_t *credentials, ngx_log_t *log);
+static ngx_int_t ngx_http_dfpreheat_credentials_read(
+    ngx_http_dfpreheat_credentials_t *credentials, ngx_fd_t fd,
+    ngx_file_info_t *fi, ngx_log_t *log);
+static ngx_int_t ngx_http_dfpreheat_credentials_parse(
+    ngx_http_dfpreheat_credentials_t *credentials, ngx_pool_t *pool,
+    ngx_str_t *text, ngx_log_t *log);
+static dfp_str_t ngx_http_dfpreheat_credentials_copy(ngx_pool_t *pool,
+    dfp_str_t s);
+
+
+ngx_int_t
+ngx_http_dfpreheat_credentials_open(
+    ngx_http_dfpreheat_credentials_t *credentials, ngx_log_t *log)
+{
+    ngx_fd_t         fd;
+    ngx_int_t        rc;
+    ngx_file_info_t  fi;
+
+    credentials->looked = ngx_time();
+
+    fd = ngx_open_file(credentials->path.data, NGX_FILE_RDONLY, NGX_FILE_OPEN,
+                       0);
+
+    if (fd == NGX_INVALID_FILE) {
+        ngx_log_error(NGX_LOG_ERR, log, ngx_errno,
+                      "dfpreheat_credentials: " ngx_open_file_n
+                      " \"%V\" failed", &credentials->path);
+        return NGX_ERROR;
+    }
+
+    if (ngx_fd_info(fd, &fi) == NGX_FILE_ERROR) {
+        ngx_log_error(NGX_LOG_ERR, log, ngx_errno,
+                      "dfpreheat_credentials: " ngx_fd_info_n " \"%V\" failed",
+                      &credentials->path);
+        rc = NGX_ERROR;
+
+    } else {
+
+        /* one that is wrong is not read again before it has changed */
+
+        credentials->uniq = ngx_file_uniq(&fi);
+        credentials->mtime = ngx_file_mtime(&fi);
+        credentials->size = ngx_file_size(&fi);
+
+        rc = ngx_http_dfpreheat_credentials_read(credentials, fd, &fi, log);
+    }
+
+    if (ngx_close_file(fd) == NGX_FILE_ERROR) {
+        ngx_log_error(NGX_LOG_WARN, log, ngx_errno,
+                      "dfpreheat_credentials: " ngx_close_file_n
+                      " \"%V\" failed", &credentials->path);
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_credentials_read(
+    ngx_http_dfpreheat_credentials_t *credentials, ngx_fd_t fd,
+    ngx_file_info_t *fi, ngx_log_t *log)
+{
+    ssize_t      n;
+    ngx_int_t    rc;
+    ngx_str_t    text;
+    ngx_pool_t  *pool;
+
+    if (ngx_file_access(fi) & (S_IROTH|S_IWOTH)) {
+        ngx_log_error(NGX_LOG_WARN, log, 0,
+                      "\"%V\" holds secrets and is open to everybody",
+                      &credentials->path);
+    }
+
+    text.data = ngx_alloc(DFP_CREDENTIALS_MAX_FILE + 1, log);
+    if (text.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    n = ngx_read_fd(fd, text.data, DFP_CREDENTIALS_MAX_FILE + 1);
+
+    if (n == -1) {
+        ngx_log_error(NGX_LOG_ERR, log, ngx_errno,
+                      "dfpreheat_credentials: " ngx_read_fd_n " \"%V\" failed",
+                      &credentials->path);
+        ngx_free(text.data);
+        return NGX_ERROR;
+    }
+
+    text.len = n;
+
+    pool = ngx_create_pool(NGX_HTTP_DFPREHEAT_CREDENTIALS_POOL, ngx_cycle->log);
+    rc = NGX_ERROR;
+
+    if (pool) {
+        rc = ngx_http_dfpreheat_credentials_parse(credentials, pool, &text,
+                                                  log);
+    }
+
+    ngx_explicit_memzero(text.data, n);
+    ngx_free(text.data);
+
+    return rc;
+}
+
+
+/* POOL takes the place of the one before, or goes. */
+
+static ngx_int_t
+ngx_http_dfpreheat_credentials_parse(
+    ngx_http_dfpreheat_credentials_t *credentials, ngx_pool_t *pool,
+    ngx_str_t *text, ngx_log_t *log)
+{
+    dfp_err_t          err;
+    dfp_mem_t          mem;
+    dfp_credentials_t  list;
+
+    mem = ngx_http_dfpreheat_mem(pool);
+    (void) dfp_invalid(&err, "no memory");
+
+    if (dfp_credentials_parse(&mem, ngx_http_dfpreheat_dfp(*text), &list, &err)
+        != DFP_OK)
+    {
+        ngx_log_error(NGX_LOG_ERR, log, 0, "dfpreheat_credentials \"%V\": %s",
+                      &credentials->path, err.text);
+        ngx_destroy_pool(pool);
+        return NGX_ERROR;
+    }
+
+    if (list.unusable) {
+        ngx_log_error(NGX_LOG_WARN, log, 0,
+                      "dfpreheat_credentials \"%V\": %uz entries have neither "
+                      "\"auth\" nor \"registrytoken\", and are not used: "
+                      "credential helpers are not supported",
+                      &credentials->path, list.unusable);
+    }
+
+    if (credentials->pool) {
+        ngx_destroy_pool(credentials->pool);
+    }
+
+    credentials->pool = pool;
+    credentials->list = list;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_dfpreheat_credentials_find(
+    ngx_http_dfpreheat_credentials_t *credentials, ngx_str_t *authority,
+    ngx_str_t *repository, ngx_pool_t *pool, ngx_log_t *log,
+    ngx_http_dfpreheat_login_t *login)
+{
+    u_char                  *p;
+    const dfp_credential_t  *found;
+
+    if (credentials == NULL) {
+        return;
+    }
+
+    ngx_http_dfpreheat_credentials_look(credentials, log);
+
+    found = dfp_credentials_find(&credentials->list,
+                                 ngx_http_dfpreheat_dfp(*authority),
+                                 ngx_http_dfpreheat_dfp(*repository));
+    if (found == NULL) {
+        return;
+    }
+
+    /* the list may be read anew while the run goes on */
+
+    login->username = ngx_http_dfpreheat_credentials_copy(pool,
+                                                          found->username);
+    login->password = ngx_http_dfpreheat_credentials_copy(pool,
+                                                          found->password);
+    login->given = 1;
+
+    if (found->token.len) {
+        p = ngx_pnalloc(pool, sizeof("Bearer ") + found->token.len);
+
+        if (p) {
+            login->token.data = p;
+            login->token.len = ngx_sprintf(p, "Bearer %*s", found->token.len,
+                                           found->token.data)
+                               - p;
+        }
+    }
+}
+
+
+/* Once a second at most. */
+
+static void
+ngx_http_dfpreheat_credentials_look(
+    ngx_http_dfpreheat_credentials_t *credentials, ngx_log_t *log)
+{
+    ngx_file_info_t  fi;
+
+    if (credentials->looked == ngx_time()) {
+        return;
+    }
+
+    credentials->looked = ngx_time();
+
+    if (ngx_file_info(credentials->path.data, &fi) == NGX_FILE_ERROR) {
+        ngx_log_error(NGX_LOG_ERR, log, ngx_errno,
+                      "dfpreheat_credentials: " ngx_file_info_n
+                      " \"%V\" failed", &credentials->path);
+        return;
+    }
+
+    if (ngx_file_uniq(&fi) == credentials->uniq
+        && ngx_file_mtime(&fi) == credentials->mtime
+        && ngx_file_size(&fi) == credentials->size)
+    {
+        return;
+    }
+
+    if (ngx_http_dfpreheat_credentials_open(credentials, log) == NGX_OK) {
+        ngx_log_error(NGX_LOG_NOTICE, log, 0,
+                      "dfpreheat_credentials \"%V\" is read again",
+                      &credentials->path);
+    }
+}
+
+
+static dfp_str_t
+ngx_http_dfpreheat_credentials_copy(ngx_pool_t *pool, dfp_str_t s)
+{
+    dfp_str_t  copy;
+    ngx_str_t  from;
+
+    from = ngx_http_dfpreheat_str(s);
+
+    copy.data = (char *) ngx_pstrdup(pool, &from);
+    copy.len = copy.data ? s.len : 0;
+
+    return copy;
+}

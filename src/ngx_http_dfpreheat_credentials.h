@@ -1,0 +1,50 @@
+/*
+ * dfpreheat_credentials: a file of registry credentials, read again when it has
+ * changed.
+ */
+
+#ifndef NGX_HTTP_DFPREHEAT_CREDENTIALS_H
+#define NGX_HTTP_DFPREHEAT_CREDENTIALS_H
+
+
+#include "ngx_http_dfpreheat_types.h"
+
+#include "dfp_credentials.h"
+
+
+struct ngx_http_dfpreheat_credentials_s {
+    ngx_str_t                      path;
+    ngx_pool_t                    *pool;       /* of the list; NULL: not read */
+    dfp_credentials_t              list;
+    ngx_file_uniq_t                uniq;
+    time_t                         mtime;
+    off_t                          size;
+    time_t                         looked;
+};
+
+
+/* What to log in with. */
+typedef struct {
+    dfp_str_t                      username;
+    dfp_str_t                      password;
+    ngx_str_t                      token;      /* "Bearer ...", ready */
+    unsigned                       given:1;
+} ngx_http_dfpreheat_login_t;
+
+
+/* Reads the file for the first time: what is wrong with it is logged. */
+ngx_int_t ngx_http_dfpreheat_credentials_open(
+    ngx_http_dfpreheat_credentials_t *credentials, ngx_log_t *log);
+
+/*
+ * Fills LOGIN in, from POOL, where there is something for the repository of the
+ * registry at AUTHORITY. CREDENTIALS may be NULL. A file that has changed, and
+ * can't be read or is wrong now, is logged once; what was read before stays.
+ */
+void ngx_http_dfpreheat_credentials_find(
+    ngx_http_dfpreheat_credentials_t *credentials, ngx_str_t *authority,
+    ngx_str_t *repository, ngx_pool_t *pool, ngx_log_t *log,
+    ngx_http_dfpreheat_login_t *login);
+
+
+#endif /* NGX_HTTP_DFPREHEAT_CREDENTIALS_H */

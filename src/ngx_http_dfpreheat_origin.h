@@ -1,0 +1,45 @@
+/*
+ * Which location the URLs of an origin are requested through.
+ */
+
+#ifndef NGX_HTTP_DFPREHEAT_ORIGIN_H
+#define NGX_HTTP_DFPREHEAT_ORIGIN_H
+
+
+#include "ngx_http_dfpreheat_types.h"
+
+
+/*
+ * The binding of URL's origin: one in full before the longest suffix, and that
+ * before "any". Of two alike, the location that is found by the URL's path
+ * comes before a named one; with NAMED it is the other way round (token
+ * services, which nobody else asks through this nginx). NULL: bound nowhere.
+ */
+ngx_http_dfpreheat_origin_t *ngx_http_dfpreheat_origin_find(
+    ngx_http_dfpreheat_main_conf_t *conf, const dfp_url_t *url,
+    ngx_uint_t named);
+
+/* Whether one of RULES allows URL's origin. */
+ngx_uint_t ngx_http_dfpreheat_origin_allowed(ngx_array_t *rules,
+    const dfp_url_t *url);
+
+/* Whether the operator has named URL's origin in full, here in RULES or in any
+ * dfpreheat_origin: then it may have a private address. */
+ngx_uint_t ngx_http_dfpreheat_origin_named(
+    ngx_http_dfpreheat_main_conf_t *conf, ngx_array_t *rules,
+    const dfp_url_t *url);
+
+/* The settings of a location's proxy_pass; NULL: nginx has no proxy module. */
+ngx_http_upstream_conf_t *ngx_http_dfpreheat_origin_upstream(
+    ngx_cycle_t *cycle, void **loc_conf);
+
+/* Whether R's location verifies certificates, or need not
+ * (dfpreheat_insecure_skip_verify). */
+ngx_uint_t ngx_http_dfpreheat_origin_verified(ngx_http_request_t *r);
+
+/* The origin that a location stands for, in its cache key and as Host: the
+ * first that it names in full. NULL: none. */
+ngx_str_t *ngx_http_dfpreheat_origin_first(ngx_array_t *rules);
+
+
+#endif /* NGX_HTTP_DFPREHEAT_ORIGIN_H */

@@ -1,0 +1,77 @@
+/*
+ * Where a request goes that nginx itself would look up: a redirect that is
+ * followed, or a call to an origin that has no location of its own. The address
+ * is looked up once, checked, and that address is used.
+ *
+ * $dfpreheat_target, for proxy_pass, leads to the upstream "dfpreheat_address",
+ * which has no servers but those of the request's target.
+ */
+
+#ifndef NGX_HTTP_DFPREHEAT_TARGET_H
+#define NGX_HTTP_DFPREHEAT_TARGET_H
+
+
+#include "ngx_http_dfpreheat_origin.h"
+
+
+/* Lives with its request, through all internal redirects. */
+typedef struct {
+    ngx_http_request_t              *r;
+    ngx_http_dfpreheat_main_conf_t  *conf;
+    ngx_str_t                        first;     /* the origin where it began */
+    dfp_url_t                        url;       /* href.len 0: not set */
+    ngx_uint_t                       hops;      /* redirects so far */
+    ngx_resolver_ctx_t              *lookup;    /* under way */
+    ngx_http_upstream_resolved_t     address;
+    char                             reason[NGX_HTTP_DFPREHEAT_REASON_MAX];
+    unsigned                         special:1; /* addresses may be */
+    unsigned                         waiting:1; /* for the lookup */
+    unsigned                         ready:1;
+    unsigned                         refused:1; /* REASON says why */
+    unsigned                         again:1;   /* and may pass */
+    unsigned                         used:1;    /* as the upstream's peer */
+} ngx_http_dfpreheat_target_t;
+
+
+/* The target of R; NULL: it has none. */
+ngx_http_dfpreheat_target_t *ngx_http_dfpreheat_target_get(
+    ngx_http_request_t *r);
+
+/* The origin that R is for, wherever redirects have led it: that of the location
+ * where it began. "": none. */
+ngx_str_t ngx_http_dfpreheat_target_first(ngx_http_request_t *r);
+
+/*
+ * These two are for a handler of a phase, which returns what they return; it is
+ * called again when an address was looked up.
+ *
+ * target_begin: R is in a location that is bound to RULES. URL is that of a
+ * call, and NULL for a client's request. With PINNED the target is looked up;
+ * without, nginx's own proxy_pass goes there.
+ *
+ * target_follow: R is in a location that follows the redirects of RULES, after
+ * an answer of the location before.
+ */
+ngx_int_t ngx_http_dfpreheat_target_begin(ngx_http_request_t *r,
+    ngx_array_t *rules, const dfp_url_t *url, ngx_uint_t pinned);
+ngx_int_t ngx_http_dfpreheat_target_follow(ngx_http_request_t *r,
+    ngx_array_t *rules);
+
+/* Adds the upstream: before the configuration is read. */
+ngx_int_t ngx_http_dfpreheat_target_upstream(ngx_conf_t *cf);
+
+/* $dfpreheat_target: scheme, upstream, path and query; empty without target.
+ * $dfpreheat_host, $dfpreheat_authority: of the target, or of the origin that
+ * the location is bound to. $dfpreheat_authorization: the request's own
+ * Authorization, but for a redirect that has led to another origin. */
+ngx_int_t ngx_http_dfpreheat_target_url(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+ngx_int_t ngx_http_dfpreheat_target_host(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+ngx_int_t ngx_http_dfpreheat_target_authority(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+ngx_int_t ngx_http_dfpreheat_target_authorization(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+
+
+#endif /* NGX_HTTP_DFPREHEAT_TARGET_H */

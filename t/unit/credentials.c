@@ -1,0 +1,451 @@
+/*
+ * Credentials from the files of docker and podman: what is taken of an entry,
+ * and what is refused.
+ */
+
+#include <jansson.h>
+#include <openssl/evp.h>
+
+#include "credentials_test.h"
+
+
+static void
+check_pair(const char *value, const char *username, const char *password,
+    int line)
+{
+    check_taken(entry_of("r.lan", value), 1, 0, line);
+
+    if (credentials.n) {
+        dfp_test_check_str(credentials.list[0].username,
+                           dfp_test_str(username), line, "the user name");
+        dfp_test_check_str(credentials.list[0].password,
+                           dfp_test_str(password), line, "the password");
+    }
+}
+
+
+/* {"auth": base64 of TEXT} */
+
+static const char *
+auth_of(const char *text, size_t len)
+{
+    char       *encoded;
+    dfp_buf_t   b;
+
+    encoded = dfp_test_alloc(NULL, (len + 2) / 3 * 4 + 1);
+    (void) EVP_EncodeBlock((unsigned char *) encoded,
+                           (const unsigned char *) text, (int) len);
+
+    dfp_buf_init(&b, dfp_test_mem(), 0, 0);
+    dfp_buf_cstr(&b, "{\"auth\":\"");
+    dfp_buf_cstr(&b, encoded);
+    dfp_buf_append(&b, "\"}", sizeof("\"}"));
+
+    return dfp_buf_value(&b).data;
+}
+
+
+/* {NAME: TEXT}, with more before it */
+
+static const char *
+field_of(const char *more, const char *name, const char *text)
+{
+    dfp_buf_t  b;
+
+    dfp_buf_init(&b, dfp_test_mem(), 0, 0);
+    dfp_buf_cstr(&b, "{");
+    dfp_buf_cstr(&b, more);
+    dfp_buf_json(&b, dfp_test_str(name));
+    dfp_buf_cstr(&b, ":");
+    dfp_buf_json(&b, dfp_test_str(text));
+    dfp_buf_append(&b, "}", sizeof("}"));
+
+    return dfp_buf_value(&b).data;
+}
+
+
+#define PAIR(value, username, password)                                       \
+    check_pair(value, username, password, __LINE__)
+#define UNUSABLE(value)                                                       \
+    check_taken(entry_of("r.lan", value), 0, 1, __LINE__)
+#define VALUE_REFUSED(value, sentence)                                        \
+    check_refused(entry_of("r.lan", value), sentence, __LINE__)
+
+
+TEST("a config.json of docker is read, and all else in it passed over")
+{
+    TAKEN("{\"auths\":{\"https://index.docker.io/v1/\":" BOB ","
+          "\"registry.lan:5000\":{\"auth\":\"YTpi\",\"email\":\"a@b\"},"
+          "\"helped.lan\":{}},"
+          "\"HttpHeaders\":{\"User-Agent\":\"Docker-Client\"},"
+          "\"credsStore\":\"desktop\",\"credHelpers\":{\"gcr.io\":\"gcloud\"},"
+          "\"psFormat\":1,\"plugins\":[]}", 2, 1);
+
+    CHECK_STR(credentials.list[0].authority, "docker.io");
+    CHECK_STR(credentials.list[0].path, "");
+    CHECK_STR(credentials.list[0].username, "bob");
+    CHECK_STR(credentials.list[0].password, "secret");
+    CHECK_STR(credentials.list[0].token, "");
+
+    CHECK_STR(credentials.list[1].authority, "registry.lan:5000");
+    CHECK_STR(credentials.list[1].username, "a");
+    CHECK_STR(credentials.list[1].password, "b");
+}
+
+
+TEST("an auth.json of podman is read, with its repositories")
+{
+    TAKEN("{\"auths\":{\"quay.io/team/app\":" BOB ",\"quay.io/team\":"
+          "{\"auth\":\"YTpi\"},\"quay.io\":{\"auth\":\"Yzpk\"}}}", 3, 0);
+
+    CHECK_STR(credentials.list[0].authority, "quay.io");
+    CHECK_STR(credentials.list[0].path, "team/app");
+    CHECK_STR(credentials.list[1].path, "team");
+    CHECK_STR(credentials.list[2].path, "");
+}
+
+
+TEST("a file without entries is a file without credentials")
+{
+    TAKEN("{}", 0, 0);
+    TAKEN("{\"auths\":null}", 0, 0);
+    TAKEN("{\"auths\":{}}", 0, 0);
+    CHECK(credentials.list == NULL);
+}
+
+
+TEST("what is no such file is refused")
+{
+    REFUSED("", "the file is not valid JSON: line 1, column 0: it ends too "
+            "early");
+    REFUSED("[]", "the file must be a JSON object");
+    REFUSED("{\"auths\":", "the file is not valid JSON: line 1, column 9: it "
+            "ends too early");
+    REFUSED("{\"auths\":[]}", "auths must be an object");
+    REFUSED("{\"auths\":\"secret\"}", "auths must be an object");
+    REFUSED("{\"auths\":{\"r.lan\":[]}}",
+            "the entry \"r.lan\" must be an object");
+    REFUSED("{\"auths\":{\"r.lan\":\"secret\"}}",
+            "the entry \"r.lan\" must be an object");
+    REFUSED("{\"auths\":{\"a.lan\":" BOB ",\"r.lan\":1}}",
+            "the entry \"r.lan\" must be an object");
+}
+
+
+TEST("a file may have 1 MiB, and not one byte more")
+{
+    char  *text;
+
+    text = dfp_test_alloc(NULL, DFP_CREDENTIALS_MAX_FILE + 1);
+    memset(text, ' ', DFP_CREDENTIALS_MAX_FILE + 1);
+    memcpy(text, "{}", 2);
+
+    check_taken((dfp_str_t) { DFP_CREDENTIALS_MAX_FILE, text }, 0, 0,
+                __LINE__);
+    check_refused((dfp_str_t) { DFP_CREDENTIALS_MAX_FILE + 1, text },
+                  "the file must not be longer than 1048576 bytes", __LINE__);
+}
+
+
+static dfp_str_t
+entries(size_t n)
+{
+    size_t     i;
+    dfp_buf_t  b;
+
+    dfp_buf_init(&b, dfp_test_mem(), 0, 0);
+    dfp_buf_cstr(&b, "{\"auths\":{");
+
+    for (i = 0; i < n; i++) {
+        dfp_buf_cstr(&b, i ? ",\"r" : "\"r");
+        dfp_buf_int(&b, (int64_t) i);
+        dfp_buf_cstr(&b, (i % 2) ? ".lan\":{}" : ".lan\":" BOB);
+    }
+
+    dfp_buf_cstr(&b, "}}");
+
+    return dfp_buf_value(&b);
+}
+
+
+TEST("a file may have 1000 entries, and not one more")
+{
+    check_taken(entries(DFP_CREDENTIALS_MAX_ENTRIES), 500, 500, __LINE__);
+    CHECK_STR(credentials.list[499].authority, "r998.lan");
+
+    check_refused(entries(DFP_CREDENTIALS_MAX_ENTRIES + 1),
+                  "auths must not have more than 1000 entries", __LINE__);
+}
+
+
+TEST("auth is base64 of a user name and a password")
+{
+    PAIR("{\"auth\":\"YTpi\"}", "a", "b");
+    PAIR("{\"auth\":\"YTpiYw==\"}", "a", "bc");
+    PAIR("{\"auth\":\"YTpiY2Q=\"}", "a", "bcd");
+    PAIR("{\"auth\":\"YTpiY2Rl\"}", "a", "bcde");
+
+    /* padding may be missing */
+
+    PAIR("{\"auth\":\"YTpiYw\"}", "a", "bc");
+    PAIR("{\"auth\":\"YTpiY2Q\"}", "a", "bcd");
+
+    /* what follows the first colon is the password's */
+
+    PAIR("{\"auth\":\"YTpiOmM=\"}", "a", "b:c");
+    PAIR("{\"auth\":\"YTo6\"}", "a", ":");
+
+    /* all digits: "~:" and then 0xfb 0xff 0xbf */
+
+    PAIR("{\"auth\":\"fjr7/78+\"}", "~", "\xfb\xff\xbf>");
+
+    /* UTF-8, and lines as base64 breaks them */
+
+    PAIR(auth_of("j\xc3\xb6rg:\xc3\xa4", 8), "j\xc3\xb6rg", "\xc3\xa4");
+    PAIR("{\"auth\":\"YTpi\\r\\nY2Rl\\n\"}", "a", "bcde");
+    PAIR("{\"auth\":\"YTpiYw=\\n=\"}", "a", "bc");
+}
+
+
+TEST("what is no base64 is refused, and not shown")
+{
+    size_t  i;
+
+    static const char *const  texts[] = {
+        "=", "====", "YTpi=", "YTpi====", "YTpiYw=", "YTpiYw===", "YTpiY2Q==",
+        "YTpiY", "YTpi YTpi", "YT=i", "YTpiYw==YTpi", "=YTpi", "YTp-", "YTp_",
+        "YTp.", "bob:secret", "\xc3\xa4", "YTpi\t", "YTpi\x01", "Y"
+    };
+
+    for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        VALUE_REFUSED(field_of("", "auth", texts[i]),
+                      "the entry \"r.lan\": auth is not valid base64");
+    }
+}
+
+
+TEST("auth without a colon is refused")
+{
+    VALUE_REFUSED(auth_of("secret", 6), "the entry \"r.lan\": auth has no "
+                  "\":\" between a user name and a password");
+    VALUE_REFUSED("{\"auth\":\"\\n\"}", "the entry \"r.lan\": auth has no "
+                  "\":\" between a user name and a password");
+}
+
+
+TEST("control characters in a user name or a password are refused")
+{
+    size_t  i;
+
+    static const char *const  texts[] = {
+        "bob:secret\n", "bob:sec\tret", "bob\r:secret", "\x1f:secret",
+        "bob:\x7f"
+    };
+
+    for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        VALUE_REFUSED(auth_of(texts[i], strlen(texts[i])),
+                      "the entry \"r.lan\": a user name or a password must "
+                      "not have control characters, as a line break, in it");
+    }
+
+    VALUE_REFUSED(auth_of("bob:secret\0", 11), "the entry \"r.lan\": a user "
+                  "name or a password must not have control characters, as a "
+                  "line break, in it");
+    VALUE_REFUSED(field_of("\"username\":\"bob\",", "password", "secret\n"),
+                  "the entry \"r.lan\": a user name or a password must not "
+                  "have control characters, as a line break, in it");
+    VALUE_REFUSED("{\"username\":\"bob\\u0000\",\"password\":\"secret\"}",
+                  "the entry \"r.lan\": username must not contain NUL");
+}
+
+
+TEST("a user name and a password may be fields of their own")
+{
+    PAIR("{\"username\":\"bob\",\"password\":\"secret\"}", "bob", "secret");
+    PAIR("{\"username\":\"bob\",\"password\":\"a:b\",\"auth\":\"\"}", "bob",
+         "a:b");
+    PAIR("{\"username\":\"bob\",\"password\":\"x\",\"auth\":null}", "bob",
+         "x");
+
+    VALUE_REFUSED("{\"username\":\"bob:x\",\"password\":\"secret\"}",
+                  "the entry \"r.lan\": username must not have a \":\" in "
+                  "it");
+}
+
+
+TEST("auth wins where both forms are there")
+{
+    PAIR("{\"auth\":\"YTpi\",\"username\":\"bob\",\"password\":\"secret\"}",
+         "a", "b");
+    PAIR("{\"username\":\"b:b\",\"password\":\"s\\n\",\"auth\":\"YTpi\"}",
+         "a", "b");
+}
+
+
+TEST("a registry's token may be there, alone or beside the others")
+{
+    PAIR("{\"registrytoken\":\"t.-_~+/=\"}", "", "");
+    CHECK_STR(credentials.list[0].token, "t.-_~+/=");
+
+    PAIR("{\"registrytoken\":\"t\",\"auth\":\"YTpi\"}", "a", "b");
+    CHECK_STR(credentials.list[0].token, "t");
+
+    /* half a pair is none */
+
+    PAIR("{\"registrytoken\":\"t\",\"username\":\"bob\"}", "", "");
+    CHECK_STR(credentials.list[0].token, "t");
+
+    VALUE_REFUSED("{\"registrytoken\":\"a b\"}", "the entry \"r.lan\": "
+                  "registrytoken must consist of printable ASCII characters "
+                  "without blanks");
+    VALUE_REFUSED("{\"registrytoken\":\"a\\r\\nb\"}", "the entry \"r.lan\": "
+                  "registrytoken must consist of printable ASCII characters "
+                  "without blanks");
+    VALUE_REFUSED("{\"registrytoken\":\"\\u00e4\"}", "the entry \"r.lan\": "
+                  "registrytoken must consist of printable ASCII characters "
+                  "without blanks");
+    VALUE_REFUSED("{\"registrytoken\":\"\\u007f\"}", "the entry \"r.lan\": "
+                  "registrytoken must consist of printable ASCII characters "
+                  "without blanks");
+}
+
+
+TEST("an entry with nothing usable is counted, not listed")
+{
+    UNUSABLE("{}");
+    UNUSABLE("null");
+    UNUSABLE("{\"auth\":\"\"}");
+    UNUSABLE("{\"email\":\"a@b\"}");
+    UNUSABLE("{\"identitytoken\":\"secret\"}");
+    UNUSABLE("{\"username\":\"bob\"}");
+    UNUSABLE("{\"password\":\"secret\"}");
+    UNUSABLE("{\"username\":\"\",\"password\":\"\",\"registrytoken\":\"\"}");
+
+    /* docker's own form: a user name and no password beside the token */
+
+    UNUSABLE("{\"auth\":\"Ym9iOg==\",\"identitytoken\":\"secret\"}");
+    UNUSABLE("{\"auth\":\"Og==\"}");
+    UNUSABLE(auth_of(":secret", 7));
+
+    /* a password is of use, whatever is beside it */
+
+    PAIR("{\"auth\":\"YTpi\",\"identitytoken\":\"secret\"}", "a", "b");
+}
+
+
+TEST("a wrong type is refused, in each field")
+{
+    size_t       i;
+    char         value[64], sentence[96];
+
+    static const char *const  names[] = {
+        "auth", "username", "password", "registrytoken", "identitytoken"
+    };
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        (void) snprintf(value, sizeof(value), "{\"%s\":[\"secret\"]}",
+                        names[i]);
+        (void) snprintf(sentence, sizeof(sentence),
+                        "the entry \"r.lan\": %s must be a string", names[i]);
+        VALUE_REFUSED(value, sentence);
+    }
+}
+
+
+TEST("user names, passwords and tokens are taken up to their limits")
+{
+    size_t       i, max;
+    char         sentence[96];
+
+    static const char *const  names[] = {
+        "username", "password", "registrytoken", "identitytoken"
+    };
+
+    max = DFP_CREDENTIALS_MAX_TEXT;
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        CHECK_INT(parse(entry_of("r.lan", field_of("\"x\":1,", names[i],
+                                                   filled("", 'a', max)))),
+                  DFP_OK);
+
+        (void) snprintf(sentence, sizeof(sentence), "the entry \"r.lan\": %s "
+                        "must not be longer than 16384 bytes", names[i]);
+        VALUE_REFUSED(field_of("", names[i], filled("", 'a', max + 1)),
+                      sentence);
+    }
+}
+
+
+TEST("what is in auth is taken up to the same limits")
+{
+    char         *text;
+    size_t        max;
+    const char   *sentence;
+
+    max = DFP_CREDENTIALS_MAX_TEXT;
+    text = dfp_test_alloc(NULL, 2 * max + 4);
+    memset(text, 'a', 2 * max + 4);
+
+    text[max] = ':';
+    check_taken(entry_of("r.lan", auth_of(text, 2 * max + 1)), 1, 0, __LINE__);
+    CHECK_INT(credentials.list[0].username.len, max);
+    CHECK_INT(credentials.list[0].password.len, max);
+
+    sentence = "the entry \"r.lan\": a user name or a password must not be "
+               "longer than 16384 bytes";
+
+    text[max] = 'a';
+    text[max + 1] = ':';
+    VALUE_REFUSED(auth_of(text, max + 3), sentence);
+
+    text[max + 1] = 'a';
+    text[1] = ':';
+    check_taken(entry_of("r.lan", auth_of(text, max + 2)), 1, 0, __LINE__);
+    VALUE_REFUSED(auth_of(text, max + 3), sentence);
+
+    VALUE_REFUSED(auth_of(text, 2 * max + 2), "the entry \"r.lan\": auth must "
+                  "not be longer than 43692 bytes");
+}
+
+
+static int
+run_parse(dfp_mem_t *mem, void *data)
+{
+    int                rc;
+    dfp_credentials_t  list;
+
+    /* strings of less than 16 bytes: jansson loses a byte of longer ones, and
+     * says nothing, where it has no memory */
+
+    rc = dfp_credentials_parse(mem, DFP_STR("{\"auths\":{"
+                               "\"https://r.lan\":{\"auth\":\"YTpi\"},"
+                               "\"docker.io/x\":{\"username\":\"bob\","
+                               "\"password\":\"secret\"},"
+                               "\"t.lan\":{\"registrytoken\":\"token\"},"
+                               "\"e.lan\":{\"identitytoken\":\"t\"}}}"),
+                               &list, &err);
+
+    if (rc != DFP_OK) {
+        CHECK(list.list == NULL && list.n == 0 && list.unusable == 0);
+        return rc;
+    }
+
+    CHECK_INT(list.n, 3);
+    CHECK_INT(list.unusable, 1);
+    CHECK_STR(list.list[0].password, "b");
+    CHECK_STR(list.list[1].path, "x");
+    CHECK_STR(list.list[1].password, "secret");
+    CHECK_STR(list.list[2].token, "token");
+
+    return DFP_OK;
+}
+
+
+TEST("without memory nothing is read by halves")
+{
+    dfp_test_oom(run_parse, NULL);
+
+    json_set_alloc_funcs(dfp_test_lib_malloc, dfp_test_lib_free);
+    dfp_test_lib_oom(run_parse, NULL);
+    json_set_alloc_funcs(malloc, free);
+}
