@@ -15,6 +15,7 @@
 
 
 #define DFP_JOB_MAX_URLS          10000
+#define DFP_JOB_MAX_IMAGES        100     /* urls of an image job */
 #define DFP_JOB_MAX_CLUSTERS      100
 #define DFP_JOB_MAX_HEADERS       64
 #define DFP_JOB_MAX_HEADER_NAME   128
@@ -91,9 +92,9 @@ typedef struct {
  * Parses the body of POST /oapi/v1/jobs. MAX_TIMEOUT is in nanoseconds.
  * DFP_INVALID: err names the field, as args.count, and the limit. Invalid
  * JSON (with the line and column), anything after the object, invalid UTF-8,
- * a type other than preheat, an args.type other than image and file, image
- * without url, file without url and urls, an image url that is no manifest
- * URL, a scope, an address or a platform that is none, URLs that
+ * a type other than preheat, an args.type other than image and file, neither
+ * url nor urls, an image that is no manifest URL and no reference as people type
+ * it, a scope, an address or a platform that is none, URLs that
  * dfp_url_parse() refuses, NUL in any text, CR or LF in all but bio, other
  * control characters in headers, and header names that are no token (RFC
  * 9110), that are there twice in two letter cases, or that a proxy sets itself

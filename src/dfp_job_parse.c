@@ -18,6 +18,8 @@ static int dfp_job_parse_fields(dfp_json_t *in, int64_t max_timeout,
 static int dfp_job_parse_type(dfp_json_t *in, dfp_job_t *job);
 static int dfp_job_parse_url(dfp_json_t *in, dfp_job_t *job);
 static int dfp_job_parse_urls(dfp_json_t *in, dfp_job_t *job);
+static int dfp_job_check_url(dfp_json_t *in, const dfp_job_t *job,
+    dfp_str_t text, const char *what);
 static int dfp_job_parse_texts(dfp_json_t *in, dfp_job_t *job);
 static int dfp_job_parse_credentials(dfp_json_t *in, dfp_job_t *job);
 static int dfp_job_parse_ips(dfp_json_t *in, dfp_job_t *job);
@@ -285,66 +287,62 @@ dfp_job_parse_type(dfp_json_t *in, dfp_job_t *job)
 static int
 dfp_job_parse_url(dfp_json_t *in, dfp_job_t *job)
 {
-    int            rc;
-    dfp_url_t      url;
-    dfp_oci_ref_t  ref;
+    int  rc;
 
     rc = dfp_json_line(in, "url", DFP_URL_MAX_LEN, &job->url);
-    if (rc != DFP_OK) {
+
+    if (rc != DFP_OK || job->url.len == 0) {
         return rc;
     }
 
-    if (job->url.len == 0) {
-
-        if (job->type == DFP_JOB_IMAGE) {
-            return dfp_invalid(in->err, "args.url is required for type image");
-        }
-
-        return DFP_OK;
-    }
-
-    if (job->type == DFP_JOB_IMAGE) {
-        return dfp_oci_parse_ref(in->mem, job->url, "args.url", &ref, in->err);
-    }
-
-    return dfp_url_parse(in->mem, job->url, "args.url", &url, in->err);
+    return dfp_job_check_url(in, job, job->url, "args.url");
 }
 
 
 static int
 dfp_job_parse_urls(dfp_json_t *in, dfp_job_t *job)
 {
-    int        rc;
-    char       what[DFP_JSON_WHAT_LEN];
-    size_t     i;
-    dfp_url_t  url;
+    int     rc;
+    char    what[DFP_JSON_WHAT_LEN];
+    size_t  i, max;
 
-    rc = dfp_job_parse_strings(in, "urls", DFP_JOB_MAX_URLS, DFP_URL_MAX_LEN,
-                               &job->urls, &job->nurls);
+    max = (job->type == DFP_JOB_IMAGE) ? DFP_JOB_MAX_IMAGES : DFP_JOB_MAX_URLS;
+
+    rc = dfp_job_parse_strings(in, "urls", max, DFP_URL_MAX_LEN, &job->urls,
+                               &job->nurls);
     if (rc != DFP_OK) {
         return rc;
     }
 
-    if (job->type == DFP_JOB_IMAGE && job->nurls) {
-        return dfp_invalid(in->err, "args.urls must be empty for type image, "
-                           "which takes one image in args.url");
-    }
-
     if (job->url.len == 0 && job->nurls == 0) {
-        return dfp_invalid(in->err, "args.url or args.urls is required for "
-                           "type file");
+        return dfp_invalid(in->err, "args.url or args.urls is required");
     }
 
     for (i = 0; i < job->nurls; i++) {
         (void) snprintf(what, sizeof(what), "args.urls[%zu]", i);
 
-        rc = dfp_url_parse(in->mem, job->urls[i], what, &url, in->err);
+        rc = dfp_job_check_url(in, job, job->urls[i], what);
         if (rc != DFP_OK) {
             return rc;
         }
     }
 
     return DFP_OK;
+}
+
+
+static int
+dfp_job_check_url(dfp_json_t *in, const dfp_job_t *job, dfp_str_t text,
+    const char *what)
+{
+    dfp_url_t      url;
+    dfp_oci_ref_t  ref;
+
+    if (job->type == DFP_JOB_IMAGE) {
+        return dfp_oci_parse_image(in->mem, text, what, &ref, in->err);
+    }
+
+    return dfp_url_parse(in->mem, text, what, &url, in->err);
 }
 
 

@@ -9,6 +9,8 @@ static ngx_int_t ngx_http_dfpreheat_answer_copy(
     ngx_http_dfpreheat_call_t *call, ngx_table_elt_t *h, ngx_str_t *value);
 static void ngx_http_dfpreheat_answer_retry_after(
     ngx_http_dfpreheat_call_t *call, ngx_http_upstream_t *u);
+static void ngx_http_dfpreheat_answer_leads_to(
+    ngx_http_dfpreheat_call_t *call, ngx_http_upstream_t *u);
 static ngx_int_t ngx_http_dfpreheat_answer_challenges(
     ngx_http_dfpreheat_call_t *call, ngx_http_upstream_t *u);
 static ngx_table_elt_t *ngx_http_dfpreheat_answer_header(
@@ -28,9 +30,8 @@ static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
 
 
 /*
- * The subrequest has ended.  nginx says so twice of an error, and once for each
- * location when error_page leads on: what counts is the last upstream, and what
- * was said first of it.
+ * The subrequest has ended; nginx may say so twice.  A redirect that error_page
+ * leads on is none of its ends.
  */
 
 ngx_int_t
@@ -40,14 +41,14 @@ ngx_http_dfpreheat_call_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
 
     ngx_http_dfpreheat_call_t  *call;
 
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE && rc < NGX_HTTP_BAD_REQUEST) {
+        return rc;
+    }
+
     call = request->data;
 
-    if (call && (!call->ended || call->collected != sr->upstream)) {
-        call->ended = 1;
-        call->collected = sr->upstream;
-        call->result = NGX_HTTP_DFPREHEAT_CALL_OK;
-        call->reason[0] = '\0';
-
+    if (call && !call->collected) {
+        call->collected = 1;
         ngx_http_dfpreheat_answer_collect(call, sr, rc);
     }
 
@@ -166,6 +167,7 @@ ngx_http_dfpreheat_answer_complete(ngx_http_dfpreheat_call_t *call,
                                           : u->headers_in.status_n;
 
     ngx_http_dfpreheat_answer_retry_after(call, u);
+    ngx_http_dfpreheat_answer_leads_to(call, u);
 
     if (ngx_http_dfpreheat_answer_copy(call, u->headers_in.content_type,
                                      &call->content_type)
@@ -249,6 +251,15 @@ ngx_http_dfpreheat_call_verdict(ngx_http_dfpreheat_call_t *call,
         words.len = 0;
     }
 
+    if (call->leads_to.len) {
+        (void) dfp_invalid(why, "%s answered %lu, which leads to %.*s: its "
+                           "location does not follow redirects "
+                           "(dfpreheat_redirects.conf)", who,
+                           (unsigned long) call->status,
+                           (int) call->leads_to.len, call->leads_to.data);
+        return NGX_DECLINED;
+    }
+
     (void) dfp_invalid(why, "%s answered %lu%s%.*s", who,
                        (unsigned long) call->status, words.len ? ": " : "",
                        (int) words.len, words.data);
@@ -317,6 +328,37 @@ ngx_http_dfpreheat_answer_retry_after(ngx_http_dfpreheat_call_t *call,
         call->retry_after = ngx_min(seconds,
                                     NGX_HTTP_DFPREHEAT_RETRY_AFTER_MAX)
                             * 1000;
+    }
+}
+
+
+/* Where a redirect leads to, without what follows the host: that may be a
+ * signature. */
+
+static void
+ngx_http_dfpreheat_answer_leads_to(ngx_http_dfpreheat_call_t *call,
+    ngx_http_upstream_t *u)
+{
+    dfp_err_t         err;
+    dfp_mem_t         mem;
+    dfp_url_t         to;
+    ngx_table_elt_t  *h;
+
+    h = u->headers_in.location;
+
+    if (h == NULL || call->status < NGX_HTTP_SPECIAL_RESPONSE
+        || call->status >= NGX_HTTP_BAD_REQUEST)
+    {
+        return;
+    }
+
+    mem = ngx_http_dfpreheat_mem(call->pool);
+
+    if (dfp_url_join(&mem, &call->url, ngx_http_dfpreheat_dfp(h->value),
+                     "a redirect", &to, &err)
+        == DFP_OK)
+    {
+        call->leads_to = ngx_http_dfpreheat_str(to.origin);
     }
 }
 

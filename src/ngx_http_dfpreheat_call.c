@@ -252,7 +252,7 @@ ngx_http_dfpreheat_call_over(ngx_event_t *ev)
         ngx_del_timer(&call->timer);
     }
 
-    if (!call->ended && call->reason[0] == '\0') {
+    if (!call->collected && call->reason[0] == '\0') {
         ngx_http_dfpreheat_call_fail(call, NGX_HTTP_DFPREHEAT_CALL_AGAIN,
                                      call->timedout
                                      ? "it took longer than "

@@ -55,6 +55,7 @@ struct ngx_http_dfpreheat_call_s {
     ngx_uint_t                        status;   /* 0: there was none */
     ngx_str_t                         body;     /* of an error its begin */
     ngx_str_t                         content_type;
+    ngx_str_t                         leads_to; /* by a redirect: an origin */
     dfp_str_t                         challenges[DFP_CHALLENGE_MAX_HEADERS];
     ngx_uint_t                        nchallenges;
     ngx_msec_t                        retry_after;  /* 0: not said */
@@ -68,7 +69,6 @@ struct ngx_http_dfpreheat_call_s {
     ngx_event_t                       over;
     size_t                            size;     /* of body's memory */
     size_t                            keep;     /* bytes of this body */
-    ngx_http_upstream_t              *collected;
     unsigned                          named:1;
     unsigned                          entered:1;
     unsigned                          strayed:1;
@@ -78,7 +78,7 @@ struct ngx_http_dfpreheat_call_s {
                                                    not refused */
     unsigned                          too_big:1;
     unsigned                          timedout:1;
-    unsigned                          ended:1;
+    unsigned                          collected:1;
 };
 
 

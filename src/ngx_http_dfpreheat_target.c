@@ -406,7 +406,7 @@ ngx_http_dfpreheat_target_resolved(ngx_resolver_ctx_t *lookup)
     ngx_uint_t  i;
 
     if (lookup->state) {
-        target->again = 1;
+        target->again = (lookup->state != NGX_RESOLVE_NXDOMAIN);
         ngx_http_dfpreheat_target_reason(target,
             "%V could not be resolved (%i: %s)",
             &lookup->name, lookup->state,

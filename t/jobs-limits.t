@@ -57,13 +57,14 @@ our %Refused = (
               => 'args.type is required, and must be image or file' ],
         [ file(type => 'model')   => 'args.type must be image or file' ],
         [ file(url => undef)
-              => 'args.url or args.urls is required for type file' ],
+              => 'args.url or args.urls is required' ],
         [ file(url => '', urls => [])
-              => 'args.url or args.urls is required for type file' ],
-        [ image(url => '')        => 'args.url is required for type image' ],
-        [ image(urls => [$url])
-              => 'args.urls must be empty for type image, which takes one '
-                 . 'image in args.url' ],
+              => 'args.url or args.urls is required' ],
+        [ image(url => '')        => 'args.url or args.urls is required' ],
+        [ image(url => 'Alpine')
+              => 'args.url has a repository name that is longer than 255 '
+                 . 'bytes, or not parts of a-z, 0-9, ".", "_" and "-" between '
+                 . 'slashes' ],
         [ file(url => 1)          => 'args.url must be a string' ],
         [ file(url => 'ftp://files.test/a')
               => 'args.url must be an http or https URL' ],

@@ -153,7 +153,7 @@ TEST("a job without args is refused")
 }
 
 
-TEST("an image needs a manifest URL in url, and takes no urls")
+TEST("an image is a manifest URL, or what people type, in url or urls")
 {
     dfp_job_t  job;
 
@@ -161,20 +161,40 @@ TEST("an image needs a manifest URL in url, and takes no urls")
                &job);
     CHECK_STR(job.url, IMAGE_URL);
 
-    REFUSED_ARGS("\"type\":\"image\"", "args.url is required for type image");
+    TAKEN_ARGS("\"type\":\"image\",\"url\":\"alpine:3.19\","
+               "\"urls\":[\"" IMAGE_URL "\",\"r.lan:5000/a/b\"]", &job);
+    CHECK_STR(job.url, "alpine:3.19");
+    CHECK_INT(job.nurls, 2);
+    CHECK_STR(job.urls[1], "r.lan:5000/a/b");
+    check_round_trip(&job);
+
+    REFUSED_ARGS("\"type\":\"image\"", "args.url or args.urls is required");
     REFUSED_ARGS("\"type\":\"image\",\"url\":\"\"",
-                 "args.url is required for type image");
-    REFUSED_ARGS("\"type\":\"image\",\"urls\":[\"" IMAGE_URL "\"]",
-                 "args.url is required for type image");
-    REFUSED_ARGS("\"type\":\"image\",\"url\":\"" IMAGE_URL "\","
-                 "\"urls\":[\"" IMAGE_URL "\"]",
-                 "args.urls must be empty for type image, which takes one "
-                 "image in args.url");
+                 "args.url or args.urls is required");
+    REFUSED_ARGS("\"type\":\"image\",\"urls\":[\"" IMAGE_URL "\","
+                 "\"http://a.lan/b\"]", "args.urls[1] must be a manifest URL, as https://registry/"
+                 "v2/library/alpine/manifests/3.19");
 
     CHECK_INT(parse(DFP_STR("{\"type\":\"preheat\",\"args\":{\"type\":"
                             "\"image\",\"url\":\"http://a.lan/b\"}}"), &job),
               DFP_INVALID);
     CHECK_HAS(err.text, "args.url must be a manifest URL");
+}
+
+
+TEST("a job may have 100 images, and not more")
+{
+    dfp_job_t  job;
+
+    TAKEN_ARGS(text_of("\"type\":\"image\",\"urls\":%s",
+                       list_of("\"alpine:3.19\"", DFP_JOB_MAX_IMAGES)).data,
+               &job);
+    CHECK_INT(job.nurls, DFP_JOB_MAX_IMAGES);
+
+    REFUSED_ARGS(text_of("\"type\":\"image\",\"urls\":%s",
+                         list_of("\"alpine:3.19\"",
+                                 DFP_JOB_MAX_IMAGES + 1)).data,
+                 "args.urls must not have more than 100 elements");
 }
 
 
@@ -195,9 +215,9 @@ TEST("a file job needs url, urls or both")
     check_round_trip(&job);
 
     REFUSED_ARGS("\"type\":\"file\"",
-                 "args.url or args.urls is required for type file");
+                 "args.url or args.urls is required");
     REFUSED_ARGS("\"type\":\"file\",\"url\":\"\",\"urls\":[]",
-                 "args.url or args.urls is required for type file");
+                 "args.url or args.urls is required");
     REFUSED("\"urls\":\"http://a.lan/b\"", "args.urls must be a list");
     REFUSED("\"urls\":[\"http://a.lan/b\",1]",
             "args.urls[1] must be a string");

@@ -1,0 +1,212 @@
+# Registries that keep their blobs elsewhere: nginx follows the redirect, for
+# jobs and for clients, and caches what is there.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Test::More;
+
+use DFP::Image;
+use DFP::Upstream;
+use DFP::Warm;
+
+use constant REGISTRY => 'http://registry.test';
+
+my $upstream = DFP::Upstream->start;
+my $cdn = DFP::Upstream->start;
+my $other = DFP::Upstream->start;
+my ($cdn_url, $other_url) = map { 'http://127.0.0.1:' . $_->port }
+                                $cdn, $other;
+
+
+sub locations
+{
+    my @redirects = @_;
+
+    return location('/v2/', REGISTRY, $upstream->port, 'proxy_cache files;',
+                    'include cache.conf;', 'include redirects.conf;')
+           . <<"END";
+location \@dfpreheat_redirect {
+    dfpreheat_redirect @redirects;
+    proxy_pass \$dfpreheat_target;
+    proxy_cache files;
+    include cache.conf;
+    include redirects.conf;
+    proxy_ssl_verify on;
+    proxy_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;
+}
+END
+}
+
+
+sub reason
+{
+    my $job = shift;
+
+    my $tasks = $job->{result}{job_states}[0]{results}[0]{failure_tasks};
+
+    return $tasks->[0]{description};
+}
+
+
+# An image of which each blob is redirected by this function of its path.
+
+sub image_elsewhere
+{
+    my ($name, $redirect) = @_;
+
+    my $image = DFP::Image->new($upstream, $name);
+    my $manifest = $image->manifest($image->layer("one of $name"),
+                                    $image->layer("two of $name"));
+    my @blobs = grep { m{/blobs/} } $image->paths($manifest);
+
+    for my $path (@blobs) {
+        $cdn->answers($path, { body => $upstream->body($path) });
+        $upstream->answers($path, $redirect->($path));
+    }
+
+    $image->tag('1', $manifest);
+
+    return (REGISTRY . $image->by_tag('1'), @blobs);
+}
+
+
+sub redirect
+{
+    my ($status, $to) = @_;
+
+    return { status => $status, headers => [ Location => $to ],
+             body => 'look there' };
+}
+
+
+warm_story 'blobs behind each kind of redirect', {},
+           locations($cdn_url, $other_url), sub
+{
+    my $warm = shift;
+
+    for my $status (301, 302, 303, 307, 308) {
+        my ($url, @blobs) = image_elsewhere("app-$status", sub {
+            redirect($status, "$cdn_url$_[0]?X-Amz-Signature=abc%2F") });
+
+        my $job = $warm->run('image', url => $url,
+                             headers => { Authorization => 'Bearer secret' });
+
+        is($job->{state}, 'SUCCESS', "$status: the job ends well")
+            or diag(reason($job));
+        $warm->hits("$status: clients get the blobs from the cache", @blobs);
+        is(($warm->pull($blobs[1]))[0], "one of app-$status",
+           "$status: and not the redirect");
+    }
+
+    my @requests = $cdn->requests;
+    is(scalar @requests, 15, 'each was fetched once');
+    is(scalar(grep { /^Authorization:/mi } @requests), 0,
+       'and nobody else has seen the credentials');
+    is(scalar(grep { m{^GET \S+\?X-Amz-Signature=abc%2F HTTP}
+                     && /^Host: 127\.0\.0\.1:\d+\r$/m } @requests), 15,
+       'the signature and the name were those of the redirect');
+};
+
+
+warm_story 'a client that comes before any job', {},
+           locations($cdn_url, $other_url), sub
+{
+    my $warm = shift;
+
+    my (undef, @blobs) = image_elsewhere('client', sub {
+        redirect(307, "$cdn_url$_[0]") });
+
+    is_deeply([ $warm->pull($blobs[1]) ], [ 'one of client', 'MISS' ],
+              'gets the blob');
+    is_deeply([ $warm->pull($blobs[1]) ], [ 'one of client', 'HIT' ],
+              'which is in the cache then');
+};
+
+
+warm_story 'redirects to oneself', {}, locations($cdn_url, REGISTRY), sub
+{
+    my $warm = shift;
+
+    # relative ones, and the credentials go along
+
+    my $body = 'what has moved';
+    my $image = DFP::Image->new($upstream, 'moved');
+    my $manifest = $image->manifest($image->layer($body));
+    my ($blob) = grep { $upstream->body($_) eq $body }
+                      $image->paths($manifest);
+
+    $image->tag('1', $manifest);
+    $cdn->answers('/step', redirect(302, 'second?a=b'));
+    $cdn->answers('/second', redirect(302, $blob));
+    $cdn->answers($blob, { body => $body });
+    $upstream->answers($blob, redirect(302, "$cdn_url/step"));
+
+    my $job = $warm->run('image', url => REGISTRY . $image->by_tag('1'));
+
+    is($job->{state}, 'SUCCESS', 'one after the other, to relative places')
+        or diag(reason($job));
+    $warm->hits('and clients get the blob', $blob);
+};
+
+
+warm_story 'redirects that lead nowhere', {}, locations($cdn_url), sub
+{
+    my $warm = shift;
+
+    $cdn->answers("/loop$_", redirect(302, '/loop' . ($_ + 1))) for 1 .. 9;
+
+    my @cases = (
+        [ 'to one that is not named', "$other_url/a",
+          "a redirect leads to $other_url, which dfpreheat_redirect does not "
+          . 'name' ],
+        [ 'to another scheme', 'ftp://127.0.0.1/a',
+          'a redirect must be an http or https URL' ],
+        [ 'with a user name', "http://u:p\@127.0.0.1:1/a",
+          'a redirect must not have a user name or a password in it' ],
+        [ 'with a line break', "$cdn_url/%0d%0aHost:%20x",
+          'a redirect must not contain %0D' ],
+        [ 'round and round', "$cdn_url/loop1",
+          'there are more than 5 redirects, one after the other' ],
+        [ 'to a file of the machine', 'file:///etc/passwd',
+          'a redirect must be an http or https URL' ],
+    );
+
+    for my $case (@cases) {
+        my ($name, $to, $reason) = @$case;
+        my ($url, @blobs) = image_elsewhere('nowhere', sub {
+            redirect(307, $to) });
+
+        my $job = $warm->run('image', url => $url);
+        is($job->{state}, 'FAILURE', "$name: the job fails");
+        is(reason($job), $reason, "$name: and says why");
+
+        my ($body, $how) = $warm->pull($blobs[0]);
+        like($body, qr/502 Bad Gateway/, "$name: a client gets no further");
+    }
+
+    is(scalar $other->requests, 0, 'nobody was asked who is not named');
+
+    my ($url) = image_elsewhere('headless', sub { { status => 302 } });
+    is(reason($warm->run('image', url => $url)),
+       'an answer is a redirect without Location', 'without Location');
+};
+
+
+warm_story 'a location that does not follow redirects', {},
+           location('/v2/', REGISTRY, $upstream->port), sub
+{
+    my $warm = shift;
+
+    my ($url, @blobs) = image_elsewhere('away', sub {
+        redirect(307, "$cdn_url$_[0]") });
+
+    like(reason($warm->run('image', url => $url)),
+         qr/^the origin answered 307, which leads to \Q$cdn_url\E: its location does not follow redirects/,
+         'fails, and tells what there is to do');
+};
+
+done_testing();
