@@ -428,6 +428,12 @@ ngx_http_dfpreheat_postconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
+    if (mcf->redis.addrs.nelts
+        && ngx_http_dfpreheat_digest_init(cf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     return ngx_http_dfpreheat_call_init(cf);
 }
 

@@ -128,6 +128,21 @@ int dfp_oci_digest_check(dfp_str_t digest, dfp_str_t body);
 /* "sha256:" and the 64 hex digits of BODY. */
 int dfp_oci_digest_of(dfp_mem_t *mem, dfp_str_t body, dfp_str_t *digest);
 
+/*
+ * The same of what comes bit by bit. After dfp_oci_hash_begin() has returned
+ * DFP_OK (DFP_INVALID: not a digest that can be checked), and only then, it is
+ * ended, once; DIGEST has to stay until then. dfp_oci_hash_end() tells whether
+ * all that was added has the digest (DFP_OK) or another (DFP_DECLINED).
+ */
+typedef struct {
+    void        *ctx;
+    dfp_str_t    digest;
+} dfp_oci_hash_t;
+
+int dfp_oci_hash_begin(dfp_oci_hash_t *hash, dfp_str_t digest);
+int dfp_oci_hash_add(dfp_oci_hash_t *hash, const void *data, size_t len);
+int dfp_oci_hash_end(dfp_oci_hash_t *hash);
+
 /* The kind that a media type stands for, its parameters ignored; 0 where it is
  * neither a manifest's nor an index's. */
 dfp_oci_kind_t dfp_oci_type_kind(dfp_str_t type);

@@ -1,21 +1,8 @@
 /*
- * Manifest URLs, and the digests of what they lead to.
+ * Manifest URLs.
  */
 
-#include <openssl/evp.h>
-
 #include "dfp_oci.h"
-
-
-#define DFP_SHA256_LEN  32
-#define DFP_SHA512_LEN  64
-
-
-typedef struct {
-    dfp_str_t       prefix;
-    size_t          len;        /* of the digest, in bytes */
-    const EVP_MD *(*md)(void);
-} dfp_oci_algorithm_t;
 
 
 static int dfp_oci_split_path(dfp_oci_ref_t *ref);
@@ -24,16 +11,6 @@ static const char *dfp_oci_find(const char *p, const char *last,
 static int dfp_oci_name_valid(dfp_str_t name);
 static const char *dfp_oci_name_separator(const char *p, const char *last);
 static int dfp_oci_alnum(char ch);
-static const dfp_oci_algorithm_t *dfp_oci_algorithm(dfp_str_t digest);
-static int dfp_oci_hex_digest(const dfp_oci_algorithm_t *algorithm,
-    dfp_str_t body, char *hex);
-
-
-static const dfp_oci_algorithm_t  dfp_oci_algorithms[] = {
-    { { sizeof("sha256:") - 1, "sha256:" }, DFP_SHA256_LEN, EVP_sha256 },
-    { { sizeof("sha512:") - 1, "sha512:" }, DFP_SHA512_LEN, EVP_sha512 },
-    { { 0, NULL }, 0, NULL }
-};
 
 
 int
@@ -223,111 +200,4 @@ static int
 dfp_oci_alnum(char ch)
 {
     return (ch >= 'a' && ch <= 'z') || (ch >= '0' && ch <= '9');
-}
-
-
-int
-dfp_oci_digest_valid(dfp_str_t s)
-{
-    return dfp_oci_algorithm(s) != NULL;
-}
-
-
-/* NULL where the digest is not one that can be checked. */
-
-static const dfp_oci_algorithm_t *
-dfp_oci_algorithm(dfp_str_t digest)
-{
-    size_t                      i;
-    const dfp_oci_algorithm_t  *a;
-
-    for (a = dfp_oci_algorithms; a->len; a++) {
-        if (digest.len == a->prefix.len + 2 * a->len
-            && memcmp(digest.data, a->prefix.data, a->prefix.len) == 0)
-        {
-            break;
-        }
-    }
-
-    if (a->len == 0) {
-        return NULL;
-    }
-
-    for (i = a->prefix.len; i < digest.len; i++) {
-        if (dfp_hex(digest.data[i]) < 0
-            || (digest.data[i] >= 'A' && digest.data[i] <= 'F'))
-        {
-            return NULL;
-        }
-    }
-
-    return a;
-}
-
-
-int
-dfp_oci_digest_check(dfp_str_t digest, dfp_str_t body)
-{
-    int                         rc;
-    char                        hex[2 * EVP_MAX_MD_SIZE];
-    const dfp_oci_algorithm_t  *a;
-
-    a = dfp_oci_algorithm(digest);
-    if (a == NULL) {
-        return DFP_INVALID;
-    }
-
-    rc = dfp_oci_hex_digest(a, body, hex);
-    if (rc != DFP_OK) {
-        return rc;
-    }
-
-    return memcmp(digest.data + a->prefix.len, hex, 2 * a->len) == 0
-           ? DFP_OK : DFP_DECLINED;
-}
-
-
-int
-dfp_oci_digest_of(dfp_mem_t *mem, dfp_str_t body, dfp_str_t *digest)
-{
-    char                       *p;
-    size_t                      len;
-    const dfp_oci_algorithm_t  *a;
-
-    a = &dfp_oci_algorithms[0];
-    len = a->prefix.len + 2 * a->len;
-
-    p = mem->alloc(mem->ctx, len);
-    if (p == NULL) {
-        return DFP_ERROR;
-    }
-
-    memcpy(p, a->prefix.data, a->prefix.len);
-    *digest = (dfp_str_t) { len, p };
-
-    return dfp_oci_hex_digest(a, body, p + a->prefix.len);
-}
-
-
-/* HEX has room for 2 * algorithm->len bytes. */
-
-static int
-dfp_oci_hex_digest(const dfp_oci_algorithm_t *algorithm, dfp_str_t body,
-    char *hex)
-{
-    size_t         i;
-    unsigned char  md[EVP_MAX_MD_SIZE];
-
-    static const char  digits[] = "0123456789abcdef";
-
-    if (!EVP_Digest(body.data, body.len, md, NULL, algorithm->md(), NULL)) {
-        return DFP_ERROR;
-    }
-
-    for (i = 0; i < algorithm->len; i++) {
-        hex[2 * i] = digits[md[i] >> 4];
-        hex[2 * i + 1] = digits[md[i] & 0x0f];
-    }
-
-    return DFP_OK;
 }

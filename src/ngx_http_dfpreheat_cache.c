@@ -1,6 +1,9 @@
 #include "ngx_http_dfpreheat_cache.h"
 
 
+#define NGX_HTTP_DFPREHEAT_FILE_POOL  512
+
+
 static ngx_uint_t ngx_http_dfpreheat_cache_sliced(ngx_http_request_t *sr);
 static ngx_uint_t ngx_http_dfpreheat_cache_keyed(ngx_http_request_t *sr);
 static const char *ngx_http_dfpreheat_cache_broken(ngx_http_upstream_t *u);
@@ -58,6 +61,7 @@ ngx_http_dfpreheat_cache_stored(ngx_http_request_t *sr, ngx_int_t rc,
     }
 
     entry->cache = c->file_cache;
+    entry->start = c->body_start;
     entry->valid = c->valid_sec;
     ngx_memcpy(entry->key, c->key, NGX_HTTP_CACHE_KEY_LEN);
 
@@ -193,9 +197,8 @@ ngx_uint_t
 ngx_http_dfpreheat_cache_holds(ngx_http_dfpreheat_entry_t *entry,
     ngx_log_t *log)
 {
-    u_char           *p, *name;
-    size_t            len;
-    ngx_path_t       *path;
+    ngx_str_t         file;
+    ngx_pool_t       *pool;
     ngx_uint_t        found;
     ngx_file_info_t   fi;
 
@@ -205,27 +208,87 @@ ngx_http_dfpreheat_cache_holds(ngx_http_dfpreheat_entry_t *entry,
         return 0;
     }
 
-    path = entry->cache->path;
-    len = path->name.len + 1 + path->len + 2 * NGX_HTTP_CACHE_KEY_LEN;
-
-    name = ngx_alloc(len + 1, log);
-    if (name == NULL) {
+    pool = ngx_create_pool(NGX_HTTP_DFPREHEAT_FILE_POOL, log);
+    if (pool == NULL) {
         return 0;
     }
 
-    ngx_memcpy(name, path->name.data, path->name.len);
-    p = name + path->name.len + 1 + path->len;
+    found = (ngx_http_dfpreheat_cache_file(entry, pool, &file) == NGX_OK
+             && ngx_file_info(file.data, &fi) != NGX_FILE_ERROR
+             && ngx_file_size(&fi) >= entry->size);
+
+    ngx_destroy_pool(pool);
+
+    return found;
+}
+
+
+ngx_int_t
+ngx_http_dfpreheat_cache_file(ngx_http_dfpreheat_entry_t *entry,
+    ngx_pool_t *pool, ngx_str_t *file)
+{
+    u_char      *p;
+    ngx_path_t  *path;
+
+    path = entry->cache->path;
+
+    file->len = path->name.len + 1 + path->len + 2 * NGX_HTTP_CACHE_KEY_LEN;
+    file->data = ngx_pnalloc(pool, file->len + 1);
+
+    if (file->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(file->data, path->name.data, path->name.len);
+    p = file->data + path->name.len + 1 + path->len;
     p = ngx_hex_dump(p, entry->key, NGX_HTTP_CACHE_KEY_LEN);
     *p = '\0';
 
-    ngx_create_hashed_filename(path, name, len);
+    ngx_create_hashed_filename(path, file->data, file->len);
 
-    found = (ngx_file_info(name, &fi) != NGX_FILE_ERROR
-             && ngx_file_size(&fi) >= entry->size);
+    return NGX_OK;
+}
 
-    ngx_free(name);
 
-    return found;
+/* As ngx_http_file_cache_delete() does; the node goes when it is not used. */
+
+void
+ngx_http_dfpreheat_cache_drop(ngx_http_dfpreheat_entry_t *entry,
+    ngx_log_t *log)
+{
+    ngx_str_t                    file;
+    ngx_pool_t                  *pool;
+    ngx_http_file_cache_t       *cache;
+    ngx_http_file_cache_node_t  *fcn;
+
+    cache = entry->cache;
+
+    ngx_shmtx_lock(&cache->shpool->mutex);
+
+    fcn = ngx_http_dfpreheat_cache_lookup(cache, entry->key);
+
+    if (fcn && fcn->exists) {
+        cache->sh->size -= fcn->fs_size;
+        fcn->fs_size = 0;
+        fcn->exists = 0;
+    }
+
+    ngx_shmtx_unlock(&cache->shpool->mutex);
+
+    pool = ngx_create_pool(NGX_HTTP_DFPREHEAT_FILE_POOL, log);
+    if (pool == NULL) {
+        return;
+    }
+
+    if (ngx_http_dfpreheat_cache_file(entry, pool, &file) == NGX_OK
+        && ngx_delete_file(file.data) == NGX_FILE_ERROR
+        && ngx_errno != NGX_ENOENT)
+    {
+        ngx_log_error(NGX_LOG_ERR, log, ngx_errno,
+                      ngx_delete_file_n " \"%V\" failed", &file);
+    }
+
+    ngx_destroy_pool(pool);
 }
 
 

@@ -15,6 +15,7 @@ typedef struct {
     ngx_http_file_cache_t  *cache;      /* NULL: the location has no cache */
     u_char                  key[NGX_HTTP_CACHE_KEY_LEN];
     time_t                  valid;      /* until when it counts as fresh */
+    off_t                   start;      /* of the body in its file */
     off_t                   size;       /* of the body, bytes */
 } ngx_http_dfpreheat_entry_t;
 
@@ -30,6 +31,14 @@ ngx_int_t ngx_http_dfpreheat_cache_stored(ngx_http_request_t *sr, ngx_int_t rc,
 /* Whether the entry is in the cache, on disk and fresh. Looks the file up with
  * one stat(). */
 ngx_uint_t ngx_http_dfpreheat_cache_holds(ngx_http_dfpreheat_entry_t *entry,
+    ngx_log_t *log);
+
+/* The path of the entry's file, NUL-terminated, in POOL. */
+ngx_int_t ngx_http_dfpreheat_cache_file(ngx_http_dfpreheat_entry_t *entry,
+    ngx_pool_t *pool, ngx_str_t *file);
+
+/* Takes the entry out of the cache: nobody gets it any more. */
+void ngx_http_dfpreheat_cache_drop(ngx_http_dfpreheat_entry_t *entry,
     ngx_log_t *log);
 
 /* $dfpreheat_cache_key, for proxy_cache_key: the origin of the location, the

@@ -11,6 +11,7 @@ static void ngx_http_dfpreheat_cache_start(ngx_http_dfpreheat_run_t *run);
 static ngx_int_t ngx_http_dfpreheat_cache_next(ngx_http_dfpreheat_run_t *run);
 static void ngx_http_dfpreheat_cache_warmed(ngx_http_dfpreheat_task_t *task,
     ngx_http_dfpreheat_call_t *call);
+static void ngx_http_dfpreheat_cache_checked(void *data, ngx_int_t rc);
 static ngx_int_t ngx_http_dfpreheat_cache_check(ngx_http_dfpreheat_run_t *run);
 static void ngx_http_dfpreheat_cache_results(ngx_http_dfpreheat_run_t *run,
     dfp_buf_t *success, dfp_buf_t *failure);
@@ -98,7 +99,45 @@ ngx_http_dfpreheat_cache_warmed(ngx_http_dfpreheat_task_t *task,
     task->entry = call->entry;
     task->size = call->entry.size;
 
-    ngx_http_dfpreheat_task_done(task);
+    if (task->digest.len == 0) {
+        ngx_http_dfpreheat_task_done(task);
+        return;
+    }
+
+    task->check = ngx_http_dfpreheat_digest_start(&task->entry, &task->digest,
+                                              ngx_http_dfpreheat_cache_checked,
+                                              task);
+    if (task->check == NULL) {
+        ngx_http_dfpreheat_task_again(task, 0, "no memory, or no thread, is "
+                                      "free to check its digest");
+    }
+}
+
+
+/* What is wrong would be so for everybody who pulls it: it does not stay. */
+
+static void
+ngx_http_dfpreheat_cache_checked(void *data, ngx_int_t rc)
+{
+    ngx_http_dfpreheat_task_t *task = data;
+
+    task->check = NULL;
+
+    if (rc == NGX_OK) {
+        ngx_http_dfpreheat_task_done(task);
+
+    } else if (rc == NGX_DECLINED) {
+        ngx_http_dfpreheat_cache_drop(&task->entry, &task->run->log);
+        ngx_http_dfpreheat_task_again(task, 0, "its bytes do not have this "
+                                      "digest: they were altered on their way, "
+                                      "or in the cache");
+
+    } else {
+        ngx_http_dfpreheat_task_again(task, 0, "its file in the cache could not "
+                                      "be read");
+    }
+
+    task->run->wake(task->run);
 }
 
 

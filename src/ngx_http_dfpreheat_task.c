@@ -415,6 +415,11 @@ ngx_http_dfpreheat_tasks_stop(ngx_http_dfpreheat_run_t *run)
             ngx_del_timer(&task[i]->retry);
         }
 
+        if (task[i]->check) {
+            ngx_http_dfpreheat_digest_cancel(task[i]->check);
+            task[i]->check = NULL;
+        }
+
         call = task[i]->call;
 
         if (call) {

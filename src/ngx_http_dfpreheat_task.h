@@ -9,6 +9,7 @@
 
 
 #include "ngx_http_dfpreheat_call.h"
+#include "ngx_http_dfpreheat_digest.h"
 #include "ngx_http_dfpreheat_store.h"
 
 
@@ -42,6 +43,7 @@ struct ngx_http_dfpreheat_task_s {
     ngx_uint_t                       serial;    /* of what was sent */
     ngx_msec_t                       deadline;  /* 0: no try so far */
     ngx_http_dfpreheat_call_t       *call;      /* the one under way */
+    ngx_http_dfpreheat_digest_t     *check;     /* of its digest, under way */
     ngx_http_dfpreheat_task_pt       handler;
     ngx_event_t                      retry;
     ngx_str_t                        reason;    /* of failure, or skipping */

@@ -19,7 +19,7 @@ my @layers = (
     [qw( conn redis )],
     [qw( store reply )],
     [qw( origin target target_vars credentials )],
-    [qw( request cache call answer )],
+    [qw( request cache digest call answer )],
     [qw( task grant image )],
     [qw( engine engine_* )],
     [qw( run runner )],

@@ -261,3 +261,35 @@ TEST("the digest of a body is its sha256")
 {
     dfp_test_oom(digest_in, NULL);
 }
+
+
+static int
+hash_of(dfp_str_t digest, dfp_str_t one, dfp_str_t two)
+{
+    dfp_oci_hash_t  hash;
+
+    if (!CHECK_INT(dfp_oci_hash_begin(&hash, digest), DFP_OK)) {
+        return DFP_ERROR;
+    }
+
+    CHECK_INT(dfp_oci_hash_add(&hash, one.data, one.len), DFP_OK);
+    CHECK_INT(dfp_oci_hash_add(&hash, two.data, two.len), DFP_OK);
+
+    return dfp_oci_hash_end(&hash);
+}
+
+
+TEST("what comes bit by bit has the digest of the whole")
+{
+    dfp_str_t       digest;
+    dfp_oci_hash_t  hash;
+
+    CHECK_INT(dfp_oci_digest_of(dfp_test_mem(), DFP_STR("one two"), &digest),
+              DFP_OK);
+
+    CHECK_INT(hash_of(digest, DFP_STR("one "), DFP_STR("two")), DFP_OK);
+    CHECK_INT(hash_of(digest, DFP_STR(""), DFP_STR("one two")), DFP_OK);
+    CHECK_INT(hash_of(digest, DFP_STR("one "), DFP_STR("too")), DFP_DECLINED);
+    CHECK_INT(hash_of(digest, DFP_STR("one "), DFP_STR("")), DFP_DECLINED);
+    CHECK_INT(dfp_oci_hash_begin(&hash, DFP_STR("sha1:" A60)), DFP_INVALID);
+}

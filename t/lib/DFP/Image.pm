@@ -56,6 +56,28 @@ sub manifest
 }
 
 
+# Any other kind of blob, and of manifest or index: of this type, and with these
+# fields (undef: without one that there would be).
+
+sub blob
+{
+    my ($self, $type, $bytes, %answer) = @_;
+
+    return $self->_put('blobs', $type, $bytes, %answer);
+}
+
+
+sub document
+{
+    my ($self, $type, $fields, %answer) = @_;
+
+    my %body = (schemaVersion => 2, mediaType => $type, %$fields);
+    delete @body{ grep { !defined $body{$_} } keys %body };
+
+    return $self->_put('manifests', $type, $json->encode(\%body), %answer);
+}
+
+
 # Of pairs: a platform, and the manifest for it.
 
 sub index

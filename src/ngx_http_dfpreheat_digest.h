@@ -1,0 +1,34 @@
+/*
+ * Whether what is in the cache has the digest it should have. A thread of nginx's
+ * pool "default" reads the file, so that no request waits for the disk.
+ */
+
+#ifndef NGX_HTTP_DFPREHEAT_DIGEST_H
+#define NGX_HTTP_DFPREHEAT_DIGEST_H
+
+
+#include "ngx_http_dfpreheat_cache.h"
+
+
+typedef struct ngx_http_dfpreheat_digest_s  ngx_http_dfpreheat_digest_t;
+
+/* RC: NGX_OK: it has; NGX_DECLINED: it has another one; NGX_ERROR: the file
+ * could not be read. */
+typedef void (*ngx_http_dfpreheat_digest_pt)(void *data, ngx_int_t rc);
+
+
+/* Asks nginx for the pool: while the configuration is read. */
+ngx_int_t ngx_http_dfpreheat_digest_init(ngx_conf_t *cf);
+
+/* Starts to read; HANDLER is called when that has ended, and never by this
+ * function. NULL: no memory, or too much waits for the threads. The result is
+ * valid until HANDLER is called. */
+ngx_http_dfpreheat_digest_t *ngx_http_dfpreheat_digest_start(
+    ngx_http_dfpreheat_entry_t *entry, ngx_str_t *digest,
+    ngx_http_dfpreheat_digest_pt handler, void *data);
+
+/* HANDLER will not be called. */
+void ngx_http_dfpreheat_digest_cancel(ngx_http_dfpreheat_digest_t *digest);
+
+
+#endif /* NGX_HTTP_DFPREHEAT_DIGEST_H */
