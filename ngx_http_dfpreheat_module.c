@@ -1,3 +1,4 @@
+#include "ngx_http_dfpreheat_access.h"
 #include "ngx_http_dfpreheat_api.h"
 #include "ngx_http_dfpreheat_conf.h"
 
@@ -178,6 +179,9 @@ static ngx_http_variable_t  ngx_http_dfpreheat_variables[] = {
 
     { ngx_string("dfpreheat_cache_key"), NULL,
       ngx_http_dfpreheat_cache_key, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("dfpreheat_access_key"), NULL,
+      ngx_http_dfpreheat_access_key, 0, 0, 0 },
 
     { ngx_string("dfpreheat_target"), NULL,
       ngx_http_dfpreheat_target_url, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },

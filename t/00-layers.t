@@ -23,7 +23,7 @@ my @layers = (
     [qw( task grant image )],
     [qw( engine engine_* )],
     [qw( run runner )],
-    [qw( auth )],
+    [qw( auth access )],
     [qw( api body jobs print tokens )],
     [qw( conf conf_* )],
     [qw( module )],

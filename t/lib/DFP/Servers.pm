@@ -54,7 +54,7 @@ sub start
     $self->_write('seal.key', SEAL_KEY);
     $self->_write('admin.key', ADMIN_KEY);
     $self->_write('cache.conf', $self->_cache_conf);
-    $self->_write($_, _conf($_)) for qw( calls.conf redirects.conf );
+    $self->_write($_, _conf($_)) for qw( calls.conf redirects.conf private.conf );
 
     $self->{origin} = DFP::Origin->start;
     $self->redis_start if !$self->{no_redis};

@@ -172,7 +172,7 @@ sub _serve
 
     while (my $client = $listen->accept) {
         my $request = _read_head($client) or next;
-        my ($path) = $request =~ /^GET ([^ ?]+)/ or next;
+        my ($method, $path) = $request =~ /^(GET|HEAD) ([^ ?]+)/ or next;
 
         $self->_event('begin', $path, encode_base64($request, ''));
         my $answer = $self->_answer($path, \%counts, $request);
@@ -187,7 +187,7 @@ sub _serve
         # before the client can know that it has ended
         $self->_event('end', $path);
 
-        _send($client, $answer);
+        _send($client, $answer, $method);
         close $client;
         _exit(0);
     }
@@ -229,7 +229,7 @@ sub _answer
 
 sub _send
 {
-    my ($client, $answer) = @_;
+    my ($client, $answer, $method) = @_;
 
     my $body = decode_base64($answer->{body} // '');
     my $status = $answer->{status} // 200;
@@ -241,8 +241,9 @@ sub _send
         $head .= "$name: $value\r\n";
     }
 
-    print {$client} "$head\r\n",
-                    substr $body, 0, $answer->{sends} // length $body;
+    my $sends = $method eq 'HEAD' ? 0 : $answer->{sends} // length $body;
+
+    print {$client} "$head\r\n", substr $body, 0, $sends;
     $client->flush;
     sleep $answer->{holds} if $answer->{holds};
 }

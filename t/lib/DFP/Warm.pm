@@ -51,7 +51,8 @@ END
         my $servers = shift;
 
         $code->(bless { servers => $servers, port => $port,
-                        http => HTTP::Tiny->new(timeout => PULL_SECONDS) });
+                        http => HTTP::Tiny->new(timeout => PULL_SECONDS,
+                                               max_redirect => 0) });
     };
 }
 
