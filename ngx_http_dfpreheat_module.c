@@ -42,6 +42,13 @@ static ngx_command_t  ngx_http_dfpreheat_commands[] = {
       0,
       NULL },
 
+    { ngx_string("dfpreheat_share_blobs"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_dfpreheat_loc_conf_t, share_blobs),
+      NULL },
+
     { ngx_string("dfpreheat_redis"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
       ngx_http_dfpreheat_conf_redis,
@@ -333,6 +340,7 @@ ngx_http_dfpreheat_create_loc_conf(ngx_conf_t *cf)
     }
 
     dlcf->enable = NGX_CONF_UNSET;
+    dlcf->share_blobs = NGX_CONF_UNSET;
 
     return dlcf;
 }
@@ -354,6 +362,7 @@ ngx_http_dfpreheat_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     if (clcf->noname) {
         ngx_conf_merge_value(conf->enable, prev->enable, 0);
+        ngx_conf_merge_value(conf->share_blobs, prev->share_blobs, 0);
 
         if (conf->origins == NULL && conf->redirects == NULL) {
             conf->origins = prev->origins;
@@ -362,6 +371,7 @@ ngx_http_dfpreheat_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     ngx_conf_init_value(conf->enable, 0);
+    ngx_conf_init_value(conf->share_blobs, 0);
 
     if (!conf->enable) {
         return NGX_CONF_OK;

@@ -13,6 +13,7 @@ static ngx_uint_t ngx_http_dfpreheat_cache_node(
     ngx_http_dfpreheat_entry_t *entry, ngx_uint_t written);
 static ngx_http_file_cache_node_t *ngx_http_dfpreheat_cache_lookup(
     ngx_http_file_cache_t *cache, u_char *key);
+static void ngx_http_dfpreheat_cache_shared(ngx_str_t *path);
 
 
 ngx_int_t
@@ -358,16 +359,20 @@ ngx_http_dfpreheat_cache_key(ngx_http_request_t *r,
 {
     u_char     *p, *arg, *next, *last, separator;
     uintptr_t   escape;
-    ngx_str_t   origin;
+    ngx_str_t   origin, path;
 
     origin = ngx_http_dfpreheat_target_first(r);
+    path = r->uri;
+
+    if (ngx_http_dfpreheat_target_began(r)->share_blobs) {
+        ngx_http_dfpreheat_cache_shared(&path);
+    }
 
     /* escaped, or "%3F" in a path would be taken for the query's "?" */
 
-    escape = 2 * ngx_escape_uri(NULL, r->uri.data, r->uri.len, NGX_ESCAPE_URI);
+    escape = 2 * ngx_escape_uri(NULL, path.data, path.len, NGX_ESCAPE_URI);
 
-    p = ngx_pnalloc(r->pool, origin.len + r->uri.len + escape
-                             + 1 + r->args.len);
+    p = ngx_pnalloc(r->pool, origin.len + path.len + escape + 1 + r->args.len);
     if (p == NULL) {
         return NGX_ERROR;
     }
@@ -379,11 +384,10 @@ ngx_http_dfpreheat_cache_key(ngx_http_request_t *r,
     }
 
     if (escape) {
-        p = (u_char *) ngx_escape_uri(p, r->uri.data, r->uri.len,
-                                      NGX_ESCAPE_URI);
+        p = (u_char *) ngx_escape_uri(p, path.data, path.len, NGX_ESCAPE_URI);
 
     } else {
-        p = ngx_cpymem(p, r->uri.data, r->uri.len);
+        p = ngx_cpymem(p, path.data, path.len);
     }
 
     arg = r->args.data;
@@ -409,4 +413,32 @@ ngx_http_dfpreheat_cache_key(ngx_http_request_t *r,
     v->not_found = 0;
 
     return NGX_OK;
+}
+
+
+/* A blob has the same bytes in each repository: its digest is all of its path. */
+
+static void
+ngx_http_dfpreheat_cache_shared(ngx_str_t *path)
+{
+    size_t     len;
+    u_char    *p;
+    dfp_str_t  digest;
+
+    len = sizeof("/blobs/") - 1;
+
+    for (p = path->data + path->len; p > path->data && p[-1] != '/'; p--) {
+        /* void */
+    }
+
+    digest = (dfp_str_t) { path->data + path->len - p, (char *) p };
+
+    if ((size_t) (p - path->data) > len
+        && ngx_memcmp(p - len, "/blobs/", len) == 0
+        && dfp_oci_digest_valid(digest))
+    {
+        p -= len;
+        path->len = path->data + path->len - p;
+        path->data = p;
+    }
 }

@@ -395,7 +395,7 @@ ngx_http_dfpreheat_call_preaccess(ngx_http_request_t *r)
         dmcf = ngx_http_get_module_main_conf(r, ngx_http_dfpreheat_module);
 
         return dlcf->origins && dmcf->redirects.nelts
-               ? ngx_http_dfpreheat_target_begin(r, dlcf->origins, NULL, 0)
+               ? ngx_http_dfpreheat_target_begin(r, NULL, 0)
                : NGX_DECLINED;
     }
 
@@ -414,8 +414,7 @@ ngx_http_dfpreheat_call_preaccess(ngx_http_request_t *r)
     pinned = call->origin->location.len != 0
              || call->origin->rule.kind != NGX_HTTP_DFPREHEAT_ORIGIN_FULL;
 
-    return ngx_http_dfpreheat_target_begin(r, dlcf->origins, &call->url,
-                                           pinned);
+    return ngx_http_dfpreheat_target_begin(r, &call->url, pinned);
 }
 
 

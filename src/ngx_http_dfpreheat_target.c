@@ -95,10 +95,11 @@ ngx_http_dfpreheat_target_cleanup(void *data)
 
 
 ngx_int_t
-ngx_http_dfpreheat_target_begin(ngx_http_request_t *r, ngx_array_t *rules,
-    const dfp_url_t *url, ngx_uint_t pinned)
+ngx_http_dfpreheat_target_begin(ngx_http_request_t *r, const dfp_url_t *url,
+    ngx_uint_t pinned)
 {
     ngx_str_t                    *first;
+    ngx_array_t                  *rules;
     ngx_http_dfpreheat_target_t  *target;
 
     target = ngx_http_dfpreheat_target_create(r);
@@ -109,6 +110,9 @@ ngx_http_dfpreheat_target_begin(ngx_http_request_t *r, ngx_array_t *rules,
     if (target->ready || target->waiting) {
         return target->waiting ? NGX_AGAIN : NGX_DECLINED;
     }
+
+    target->began = ngx_http_get_module_loc_conf(r, ngx_http_dfpreheat_module);
+    rules = target->began->origins;
 
     first = ngx_http_dfpreheat_origin_first(rules);
 

@@ -19,6 +19,7 @@ typedef struct {
     ngx_http_request_t              *r;
     ngx_http_dfpreheat_main_conf_t  *conf;
     ngx_str_t                        first;     /* the origin where it began */
+    ngx_http_dfpreheat_loc_conf_t   *began;     /* and the location */
     dfp_url_t                        url;       /* href.len 0: not set */
     ngx_uint_t                       hops;      /* redirects so far */
     ngx_resolver_ctx_t              *lookup;    /* under way */
@@ -37,15 +38,17 @@ typedef struct {
 ngx_http_dfpreheat_target_t *ngx_http_dfpreheat_target_get(
     ngx_http_request_t *r);
 
-/* The origin that R is for, wherever redirects have led it: that of the location
- * where it began. "": none. */
+/* The location that R is for, wherever redirects have led it, and its origin; "":
+ * none. */
+ngx_http_dfpreheat_loc_conf_t *ngx_http_dfpreheat_target_began(
+    ngx_http_request_t *r);
 ngx_str_t ngx_http_dfpreheat_target_first(ngx_http_request_t *r);
 
 /*
  * These two are for a handler of a phase, which returns what they return; it is
  * called again when an address was looked up.
  *
- * target_begin: R is in a location that is bound to RULES. URL is that of a
+ * target_begin: R is in a location that is bound to origins. URL is that of a
  * call, and NULL for a client's request. With PINNED the target is looked up;
  * without, nginx's own proxy_pass goes there.
  *
@@ -53,7 +56,7 @@ ngx_str_t ngx_http_dfpreheat_target_first(ngx_http_request_t *r);
  * an answer of the location before.
  */
 ngx_int_t ngx_http_dfpreheat_target_begin(ngx_http_request_t *r,
-    ngx_array_t *rules, const dfp_url_t *url, ngx_uint_t pinned);
+    const dfp_url_t *url, ngx_uint_t pinned);
 ngx_int_t ngx_http_dfpreheat_target_follow(ngx_http_request_t *r,
     ngx_array_t *rules);
 

@@ -66,12 +66,26 @@ ngx_http_dfpreheat_target_init_peer(ngx_http_request_t *r,
 }
 
 
+ngx_http_dfpreheat_loc_conf_t *
+ngx_http_dfpreheat_target_began(ngx_http_request_t *r)
+{
+    ngx_http_dfpreheat_target_t  *target;
+
+    target = ngx_http_dfpreheat_target_get(r);
+
+    if (target && target->began) {
+        return target->began;
+    }
+
+    return ngx_http_get_module_loc_conf(r, ngx_http_dfpreheat_module);
+}
+
+
 ngx_str_t
 ngx_http_dfpreheat_target_first(ngx_http_request_t *r)
 {
-    ngx_str_t                      *first;
-    ngx_http_dfpreheat_target_t    *target;
-    ngx_http_dfpreheat_loc_conf_t  *dlcf;
+    ngx_str_t                    *first;
+    ngx_http_dfpreheat_target_t  *target;
 
     target = ngx_http_dfpreheat_target_get(r);
 
@@ -79,8 +93,8 @@ ngx_http_dfpreheat_target_first(ngx_http_request_t *r)
         return target->first;
     }
 
-    dlcf = ngx_http_get_module_loc_conf(r, ngx_http_dfpreheat_module);
-    first = ngx_http_dfpreheat_origin_first(dlcf->origins);
+    first = ngx_http_dfpreheat_origin_first(
+                ngx_http_dfpreheat_target_began(r)->origins);
 
     return first ? *first : (ngx_str_t) ngx_null_string;
 }

@@ -150,6 +150,7 @@ typedef struct {
     ngx_flag_t                     enable;
     ngx_array_t                   *origins;   /* rule_t; NULL: not bound */
     ngx_array_t                   *redirects; /* rule_t; NULL: not followed */
+    ngx_flag_t                     share_blobs;
 } ngx_http_dfpreheat_loc_conf_t;
 
 

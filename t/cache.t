@@ -268,4 +268,31 @@ warm_story 'no more at once than concurrent_task_count', {}, $locations, sub {
 };
 
 
+warm_story 'images of several repositories', {},
+    location('/v2/', REGISTRY, $upstream->port, 'dfpreheat_share_blobs on;',
+             'proxy_cache files;', 'include cache.conf;'), sub {
+    my $warm = shift;
+
+    my (@urls, @paths);
+
+    for my $name (qw( release/app release/web )) {
+        my $image = DFP::Image->new($upstream, $name);
+        my $manifest = $image->manifest($image->layer('the base of both'),
+                                        $image->layer("the top of $name"));
+
+        $image->tag('1', $manifest);
+        push @urls, REGISTRY . $image->by_tag('1');
+        push @paths, $image->by_tag('1'), $image->paths($manifest);
+    }
+
+    $upstream->forget_requests;
+
+    my $job = $warm->run('image', urls => \@urls);
+    my $fetched = grep { m{^GET /v2/release/\w+/blobs/} } $upstream->requests;
+
+    is($job->{state}, 'SUCCESS', 'are one release');
+    is($fetched, 5, 'what they share is fetched once');
+    $warm->hits('and clients get it by each name', @paths);
+};
+
 done_testing();
