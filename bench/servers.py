@@ -154,12 +154,22 @@ class Servers:
         for name in reversed(list(self.processes)):
             self.stop(name)
 
-    def set_baseline(self, size):
-        """The answer of /baseline has SIZE bytes from here on."""
+    def add(self, name, command):
+        """One more server; @PORT@ in its command becomes a free port."""
+        port = self.ports[name] = free_port()
+        self.start(name, [str(port) if word == "@PORT@" else word
+                          for word in command])
+
+    def restart_front(self):
+        """The nginx that is measured, with what was set since."""
         self.client.close()
         self.stop("front")
-        self.baseline = "x" * size
         self.start_nginx("front")
+
+    def set_baseline(self, size):
+        """The answer of /baseline has SIZE bytes from here on."""
+        self.baseline = "x" * size
+        self.restart_front()
 
     def empty_cache(self):
         """By another nginx: this one would remember what it had."""
