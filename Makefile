@@ -78,12 +78,13 @@ $(MODULE): FORCE $(NGINX)/objs/Makefile
 
 # The same from nginx's complete sources, with every pool block a malloc block
 # of its own, so that the address sanitizer sees each. nginx itself hands null
-# pointers with a length of 0 to memcpy(), adds 0 to them, and on x86 stores
-# integers where they are not aligned (HTTP/2 frames): its own files are spared
-# these three checks, the module's are not. A module that is unloaded before
-# the process ends would have no names in a report of a leak (nodelete).
+# pointers with a length of 0 to memcpy(), adds 0 to them, shifts the first byte
+# of an address (DNS) into the sign, and on x86 stores integers where they are
+# not aligned (HTTP/2 frames): its own files are spared these checks, the
+# module's are not. A module that is unloaded before the process ends would have
+# no names in a report of a leak (nodelete).
 
-NGINX_UB = -fno-sanitize=nonnull-attribute,pointer-overflow,alignment
+NGINX_UB = -fno-sanitize=nonnull-attribute,pointer-overflow,alignment,shift
 
 asan: $(ASAN_MODULE)
 
