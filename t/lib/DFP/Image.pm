@@ -50,14 +50,13 @@ sub manifest
     my $config = $self->_put('blobs', CONFIG, $json->encode({
         os => 'linux', layers => [ map { $_->{digest} } @layers ] }));
 
-    return $self->_put('manifests', MANIFEST, $json->encode({
-        schemaVersion => 2, mediaType => MANIFEST, config => $config,
-        layers => \@layers }));
+    return $self->document(MANIFEST, { config => $config,
+                                       layers => \@layers });
 }
 
 
-# Any other kind of blob, and of manifest or index: of this type, and with these
-# fields (undef: without one that there would be).
+# Blobs of any type; manifests and indexes of any type, with these fields (a
+# mediaType that is undef is left out).
 
 sub blob
 {
@@ -72,28 +71,41 @@ sub document
     my ($self, $type, $fields, %answer) = @_;
 
     my %body = (schemaVersion => 2, mediaType => $type, %$fields);
-    delete @body{ grep { !defined $body{$_} } keys %body };
+    delete $body{mediaType} if !defined $body{mediaType};
 
-    return $self->_put('manifests', $type, $json->encode(\%body), %answer);
+    return $self->raw($type, $json->encode(\%body), %answer);
 }
 
 
-# Of pairs: a platform, and the manifest for it.
+sub raw
+{
+    my ($self, $type, $bytes, %answer) = @_;
+
+    return $self->_put('manifests', $type, $bytes, %answer);
+}
+
+
+# Of pairs: a platform, and the manifest for it, with more fields of the entry
+# after them; or of what has no platform, by itself.
 
 sub index
 {
     my ($self, @entries) = @_;
 
-    my @manifests = map {
-        my ($platform, $manifest) = @$_;
-        my ($os, $arch, $variant) = split m{/}, $platform;
+    return $self->document(INDEX, { manifests => [
+        map { ref $_ eq 'ARRAY' ? _entry(@$_) : $_ } @entries ] });
+}
 
-        +{ %$manifest, platform => { os => $os, architecture => $arch,
-                                     $variant ? (variant => $variant) : () } };
-    } @entries;
 
-    return $self->_put('manifests', INDEX, $json->encode({
-        schemaVersion => 2, mediaType => INDEX, manifests => \@manifests }));
+sub _entry
+{
+    my ($platform, $manifest, %more) = @_;
+
+    my ($os, $arch, $variant) = split m{/}, $platform;
+
+    return { %$manifest, %more,
+             platform => { os => $os, architecture => $arch,
+                           $variant ? (variant => $variant) : () } };
 }
 
 
@@ -123,7 +135,7 @@ sub path
 }
 
 
-# The paths of a manifest and of all that is in it.
+# The paths of a manifest and of all that is in it; of an index, its own.
 
 sub paths
 {
@@ -132,8 +144,8 @@ sub paths
     my $body = $json->decode(
         $self->{answers}{ $manifest->{digest} }{body});
 
-    return map { $self->path($_) } $manifest, $body->{config},
-                                   @{ $body->{layers} };
+    return map { $self->path($_) } $manifest, $body->{config} // (),
+                                   @{ $body->{layers} // [] };
 }
 
 

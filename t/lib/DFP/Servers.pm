@@ -1,7 +1,8 @@
 # A private Redis with an append-only file, an origin, and an nginx with the
 # module, for tests that kill and restart them (see DFP::Story). Options:
 # workers (how many), lease, main and http (more lines of nginx's
-# configuration), no_redis (true: the test starts it).
+# configuration), ca (a file, which calls.conf trusts), no_redis (true: the test
+# starts it).
 #
 # TEST_NGINX_BINARY and TEST_NGINX_LOAD_MODULES, where set, name the nginx and
 # the module.
@@ -54,7 +55,8 @@ sub start
     $self->_write('seal.key', SEAL_KEY);
     $self->_write('admin.key', ADMIN_KEY);
     $self->_write('cache.conf', $self->_cache_conf);
-    $self->_write($_, _conf($_)) for qw( calls.conf redirects.conf private.conf );
+    $self->_write($_, $self->_trusting(_conf($_)))
+        for qw( calls.conf redirects.conf private.conf );
 
     $self->{origin} = DFP::Origin->start;
     $self->redis_start if !$self->{no_redis};
@@ -114,6 +116,16 @@ sub _cache_conf
         or die "the lock's age is not that of the default lease";
 
     return $text;
+}
+
+
+sub _trusting
+{
+    my ($self, $text) = @_;
+
+    my $ca = $self->{ca} // return $text;
+
+    return $text =~ s{/etc/ssl/certs/ca-certificates\.crt}{$ca}gr;
 }
 
 
@@ -446,11 +458,13 @@ sub client
 
 sub token
 {
-    my $self = shift;
+    my ($self, @scopes) = @_;
+
+    @scopes = ('job') if !@scopes;
 
     my $admin = DFP::Client->new(port => $self->{port}, token => ADMIN_KEY);
     my $answer = $admin->post('/api/v1/personal-access-tokens', {
-        name => 'test-' . ++$self->{tokens}, scopes => ['job'],
+        name => 'test-' . ++$self->{tokens}, scopes => \@scopes,
         expired_at => '2037-01-01T00:00:00Z',
     });
 

@@ -9,6 +9,8 @@
 #
 #     sends   how many bytes of the body are sent before the end
 #     after   seconds before the first byte, in which it counts as under way
+#     times   how many times the body is sent, one after the other (1)
+#     every   seconds between two bytes of the body
 #     holds   seconds before the connection is closed
 #     wants   a line that the request has to have; without it the answer is
 #     refusal another one
@@ -20,6 +22,7 @@ package DFP::Upstream;
 use strict;
 use warnings;
 
+use Digest::SHA qw( sha256_hex );
 use File::Temp ();
 use IO::Handle;
 use IO::Socket::INET;
@@ -156,7 +159,7 @@ sub _file
 {
     my ($self, $path) = @_;
 
-    return "$self->{dir}/answers-" . unpack 'H*', $path;
+    return "$self->{dir}/answers-" . sha256_hex($path);
 }
 
 
@@ -231,7 +234,7 @@ sub _send
 {
     my ($client, $answer, $method) = @_;
 
-    my $body = decode_base64($answer->{body} // '');
+    my $body = decode_base64($answer->{body} // '') x ($answer->{times} // 1);
     my $status = $answer->{status} // 200;
     my @headers = ('Content-Length' => length $body, Connection => 'close',
                    @{ $answer->{headers} // [] });
@@ -242,9 +245,18 @@ sub _send
     }
 
     my $sends = $method eq 'HEAD' ? 0 : $answer->{sends} // length $body;
+    my $every = $answer->{every};
 
-    print {$client} "$head\r\n", substr $body, 0, $sends;
-    $client->flush;
+    # byte by byte until nobody is there any more, or all at once
+
+    for my $bytes ("$head\r\n", $every ? split //, substr $body, 0, $sends
+                                        : substr $body, 0, $sends)
+    {
+        print {$client} $bytes or last;
+        $client->flush or last;
+        sleep $every if $every;
+    }
+
     sleep $answer->{holds} if $answer->{holds};
 }
 

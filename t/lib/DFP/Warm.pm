@@ -86,6 +86,16 @@ END
 }
 
 
+# Jobs that follow are posted with a token of these scopes.
+
+sub scopes
+{
+    my ($self, @scopes) = @_;
+
+    $self->{servers}{token} = $self->{servers}->token(@scopes);
+}
+
+
 # Posts a job of this type; its id. Then, and at once, the job at its end.
 
 sub post
