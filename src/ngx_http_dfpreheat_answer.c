@@ -254,7 +254,7 @@ ngx_http_dfpreheat_call_verdict(ngx_http_dfpreheat_call_t *call,
     if (call->leads_to.len) {
         (void) dfp_invalid(why, "%s answered %lu, which leads to %.*s: its "
                            "location does not follow redirects "
-                           "(dfpreheat_redirects.conf)", who,
+                           "(dfpreheat_follow.conf)", who,
                            (unsigned long) call->status,
                            (int) call->leads_to.len, call->leads_to.data);
         return NGX_DECLINED;

@@ -273,6 +273,15 @@ ngx_http_dfpreheat_conf_check_origins(ngx_conf_t *cf,
         upstream = ngx_http_dfpreheat_origin_upstream(cf->cycle,
                                                       ctx[i]->loc_conf);
 
+        if (upstream && upstream->pass_request_headers) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "the location of dfpreheat_redirect %V needs "
+                               "\"proxy_pass_request_headers off\": headers of "
+                               "a request are not for whom a redirect leads to",
+                               &rule->text);
+            return NGX_ERROR;
+        }
+
         for (k = 0; k < dlcf->redirects->nelts; k++) {
             if (ngx_http_dfpreheat_conf_check_tls(cf, "dfpreheat_redirect",
                                                   &rule[k], upstream)

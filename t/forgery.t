@@ -173,15 +173,13 @@ END
 warm_story 'where a registry leads to', {},
     $resolver
     . location('/v2/', REGISTRY, $upstream->port, 'proxy_cache files;',
-               'include cache.conf;', 'include redirects.conf;')
+               'include cache.conf;', 'include follow.conf;')
     . calls('any') . <<"END", sub
 location \@dfpreheat_redirect {
     dfpreheat_redirect any;
-    proxy_pass \$dfpreheat_target;
     proxy_cache files;
     include cache.conf;
-    include redirects.conf;
-    proxy_ssl_verify on;
+    include redirect.conf;
     proxy_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;
 }
 END

@@ -81,6 +81,7 @@ sub calls
 location \@dfpreheat_calls {
     dfpreheat_origin @origins;
     include calls.conf;
+    proxy_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;
 }
 END
 }
