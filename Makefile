@@ -20,7 +20,7 @@ ASAN_NGINX = $(ASAN)/nginx
 ASAN_MODULE = $(ASAN)/ngx_http_dfpreheat_module.so
 
 DEPS = gcc libc6-dev make nginx nginx-dev libhiredis-dev libjansson-dev \
-       libssl-dev redis-server redis-tools docker-registry skopeo curl jq \
+       libssl-dev libprotobuf-c-dev protobuf-c-compiler redis-server redis-tools docker-registry skopeo curl jq \
        openssl procps ca-certificates libtest-base-perl
 FUZZ_DEPS = clang libclang-rt-14-dev
 BENCH_DEPS = wrk python3
@@ -30,6 +30,7 @@ SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all \
            -fno-omit-frame-pointer
 
 PURE = $(wildcard src/dfp_*.c)
+PROTO = $(patsubst proto/%.proto,$(BUILD)/proto/%.pb-c.c,$(wildcard proto/*))
 HEADERS = $(wildcard src/*.h)
 UNITS = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/*.c))
 FUZZERS = $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/*.c))
@@ -56,7 +57,7 @@ module: $(MODULE)
 
 $(BUILD)/inputs: FORCE | deps
 	@mkdir -p $(BUILD)
-	@{ ls *.c src/*.[ch] && dpkg-query -W nginx-dev; } > $@.new
+	@{ ls *.c src/*.[ch] && cat proto/* && dpkg-query -W nginx-dev; } > $@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 $(NGINX)/objs/Makefile: config src/lua/embed.sh $(BUILD)/inputs
@@ -147,17 +148,26 @@ asan-test: asan
 	    status=1; \
 	fi; exit $$status
 
-$(BUILD)/obj/%.o: src/%.c $(HEADERS) | deps
+$(BUILD)/proto/%.pb-c.c: proto/%.proto | deps
+	@mkdir -p $(@D)
+	@protoc-c --proto_path=proto --c_out=$(@D) $<
+
+$(BUILD)/obj/%.o: src/%.c $(HEADERS) $(PROTO)
 	@mkdir -p $(@D)
 	@echo "$@"
-	@$(CC) $(WARN) -O1 -g $(SANITIZE) -Isrc -c -o $@ $<
+	@$(CC) $(WARN) -O1 -g $(SANITIZE) -Isrc -I$(BUILD)/proto -c -o $@ $<
+
+$(BUILD)/obj/%.pb-c.o: $(BUILD)/proto/%.pb-c.c $(PROTO)
+	@mkdir -p $(@D)
+	@$(CC) $(WARN) -O1 -g $(SANITIZE) -I$(BUILD)/proto -c -o $@ $<
 
 $(BUILD)/unit/%: t/unit/%.c $(wildcard t/unit/*.h) \
-                 $(patsubst src/%.c,$(BUILD)/obj/%.o,$(PURE))
+                 $(patsubst src/%.c,$(BUILD)/obj/%.o,$(PURE)) \
+                 $(patsubst $(BUILD)/proto/%.c,$(BUILD)/obj/%.o,$(PROTO))
 	@mkdir -p $(@D)
 	@echo "$@"
 	@$(CC) $(WARN) -O1 -g $(SANITIZE) -Isrc -It/unit -o $@ \
-	    $(filter %.c %.o,$^) -ljansson -lcrypto
+	    $(filter %.c %.o,$^) -ljansson -lprotobuf-c -lcrypto
 
 
 # What a target finds goes to build/fuzz/NAME.found, what breaks it beside it.
@@ -174,12 +184,13 @@ fuzz: $(FUZZERS)
 	    grep -e 'executed_units' -e 'peak_rss' $(BUILD)/fuzz/$$f.log; \
 	done
 
-$(BUILD)/fuzz/%: t/fuzz/%.c t/fuzz/dfp_fuzz.h $(PURE) $(HEADERS) | deps
+$(BUILD)/fuzz/%: t/fuzz/%.c t/fuzz/dfp_fuzz.h $(PURE) $(HEADERS) $(PROTO)
 	@tools/deps.sh $(FUZZ_DEPS)
 	@mkdir -p $(@D)
 	@echo "$@"
 	@clang $(WARN) -O1 -g $(SANITIZE) -fsanitize=fuzzer -Isrc -It/fuzz \
-	    -o $@ $< $(PURE) -ljansson -lcrypto
+	    -I$(BUILD)/proto -o $@ $< $(PURE) $(PROTO) -ljansson -lprotobuf-c \
+	    -lcrypto
 
 
 demo: module

@@ -1,0 +1,132 @@
+/*
+ * Dragonfly's messages (proto/): requests to its scheduler and peers, each with
+ * the prefix of a gRPC message, and their replies.
+ *
+ * What is not given is not sent: no empty string, no 0. Replies are hostile until
+ * parsed: strings are copied, and cut at a limit or refused; an IP address is
+ * checked; what has none or no port is kept, so that it can be named.
+ */
+
+#ifndef DFP_D7Y_H
+#define DFP_D7Y_H
+
+
+#include "dfp_job.h"
+
+
+#define DFP_D7Y_MAX_HOSTS     20000   /* of one ListHosts */
+#define DFP_D7Y_MAX_PEERS     20000   /* of one StatImage or StatFile */
+#define DFP_D7Y_MAX_LAYERS    20000   /* of one image, and of one peer's */
+#define DFP_D7Y_MAX_TEXT      253     /* bytes of an id, hostname */
+
+/* the names of the methods, as paths */
+#define DFP_D7Y_LIST_HOSTS     "/scheduler.v2.Scheduler/ListHosts"
+#define DFP_D7Y_PREHEAT_IMAGE  "/scheduler.v2.Scheduler/PreheatImage"
+#define DFP_D7Y_PREHEAT_FILE   "/scheduler.v2.Scheduler/PreheatFile"
+#define DFP_D7Y_STAT_IMAGE     "/scheduler.v2.Scheduler/StatImage"
+#define DFP_D7Y_STAT_FILE      "/scheduler.v2.Scheduler/StatFile"
+#define DFP_D7Y_DOWNLOAD_TASK  "/dfdaemon.v2.DfdaemonUpload/DownloadTask"
+
+
+typedef struct {
+    dfp_str_t         id;
+    dfp_str_t         hostname;
+    dfp_str_t         ip;          /* canonical spelling; "": none, or wrong */
+    uint16_t          port;        /* 0: none, or wrong */
+    unsigned          seed:1;
+} dfp_d7y_host_t;
+
+
+/* What all requests about one URL have in common. */
+typedef struct {
+    dfp_str_t         url;
+    dfp_str_t         tag;
+    dfp_str_t         application;
+    dfp_str_t         filter;      /* names joined by "&", as in a job */
+    dfp_job_header_t *headers;
+    size_t            nheaders;
+    int64_t           piece_length;
+    int64_t           timeout;     /* nanoseconds */
+    int               priority;
+    dfp_str_t        *certificates;    /* DER */
+    size_t            ncertificates;
+    unsigned          blob_digest:1;   /* the task's id is the blob's digest */
+} dfp_d7y_request_t;
+
+
+/* One message of DownloadTask's stream. */
+typedef struct {
+    dfp_str_t         host_id;
+    dfp_str_t         task_id;
+    unsigned          started:1;   /* content_length, pieces are given */
+    unsigned          piece:1;     /* length of the piece is given */
+    uint64_t          content_length;
+    uint64_t          pieces;      /* that were there already: their bytes */
+    uint64_t          length;
+} dfp_d7y_event_t;
+
+
+/* A peer that holds something. */
+typedef struct {
+    dfp_str_t         ip;
+    dfp_str_t         hostname;
+    dfp_str_t        *urls;        /* finished ones only */
+    size_t            nurls;
+} dfp_d7y_holder_t;
+
+
+typedef struct {
+    dfp_str_t        *layers;      /* of an image: config first */
+    size_t            nlayers;
+    dfp_d7y_holder_t *holders;
+    size_t            nholders;
+} dfp_d7y_stat_t;
+
+
+/* Requests: *FRAME is in MEM. DFP_ERROR: no memory. */
+
+int dfp_d7y_list_hosts(dfp_mem_t *mem, dfp_str_t *frame);
+int dfp_d7y_download(dfp_mem_t *mem, const dfp_d7y_request_t *request,
+    dfp_str_t *frame);
+
+/* Of JOB: scope, ips, count, percentage, concurrencies, and of an image username,
+ * password and platform. */
+int dfp_d7y_preheat(dfp_mem_t *mem, const dfp_d7y_request_t *request,
+    const dfp_job_t *job, dfp_str_t *frame);
+int dfp_d7y_stat(dfp_mem_t *mem, const dfp_d7y_request_t *request,
+    const dfp_job_t *job, dfp_str_t *frame);
+
+
+/* Replies: MESSAGE without its prefix. DFP_INVALID: err says what is wrong. */
+
+int dfp_d7y_hosts_parse(dfp_mem_t *mem, dfp_str_t message,
+    dfp_d7y_host_t **hosts, size_t *n, dfp_err_t *err);
+int dfp_d7y_event_parse(dfp_mem_t *mem, dfp_str_t message,
+    dfp_d7y_event_t *event, dfp_err_t *err);
+
+/* StatImageResponse where IMAGE, else StatFileResponse. */
+int dfp_d7y_stat_parse(dfp_mem_t *mem, dfp_str_t message, int image,
+    dfp_d7y_stat_t *stat, dfp_err_t *err);
+
+
+/*
+ * The id that dfdaemon gives to the task of this request, 64 hex digits: by
+ * "Task id" in Dragonfly's client, as it was measured (22 of 22): SHA-256 of URL,
+ * tag, application, revision (always ""), piece length in decimal and "STANDARD",
+ * one after the other. The URL as WHATWG's parser writes it: scheme and host in
+ * lower case, default port gone, dot segments removed, fragment kept; its query as
+ * form pairs encoded anew ("a%20b" is "a+b", "flag" is "flag="), in their order,
+ * without those that the filter names; no "?" where nothing is left; a path that
+ * is only "/" is cut off at the end. With blob_digest, and a URL that ends in
+ * /blobs/sha256:HEX, it is HEX.
+ */
+int dfp_d7y_task_id(dfp_mem_t *mem, const dfp_d7y_request_t *request,
+    dfp_str_t *id);
+
+/* Whether the scheduler's StatFile can find this URL at all: the keys of its query
+ * (after filtering) are in sorted order, as the scheduler writes them but dfdaemon
+ * does not. */
+int dfp_d7y_stat_finds(dfp_mem_t *mem, const dfp_d7y_request_t *request);
+
+
+#endif /* DFP_D7Y_H */
