@@ -311,6 +311,19 @@ ngx_http_dfpreheat_init_main_conf(ngx_conf_t *cf, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    if (mcf->task_timeout < 1000) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "dfpreheat_task_timeout must be at least 1s");
+        return NGX_CONF_ERROR;
+    }
+
+    if (mcf->max_manifest_size < NGX_HTTP_DFPREHEAT_MANIFEST_MIN) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "dfpreheat_max_manifest_size must be at least %d",
+                           NGX_HTTP_DFPREHEAT_MANIFEST_MIN);
+        return NGX_CONF_ERROR;
+    }
+
     if (mcf->max_timeout < DFP_JOB_TIMEOUT_MIN / 1000000) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "dfpreheat_max_timeout must be at least 1s");

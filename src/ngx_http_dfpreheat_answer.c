@@ -127,21 +127,18 @@ ngx_http_dfpreheat_answer_unreached(ngx_http_dfpreheat_call_t *call,
     trouble = ngx_http_dfpreheat_request_trouble(call->request);
 
     if (rc == NGX_HTTP_GATEWAY_TIME_OUT) {
-        ngx_http_dfpreheat_call_fail(call, NGX_HTTP_DFPREHEAT_CALL_AGAIN,
-            "the origin did not answer in time (proxy_connect_timeout, "
-            "proxy_read_timeout)");
-        return;
-    }
+        ngx_snprintf(reason, sizeof(reason), "%s did not answer in time "
+                     "(proxy_connect_timeout, proxy_read_timeout)%Z",
+                     call->who);
 
-    if (*trouble == '\0') {
-        ngx_http_dfpreheat_call_fail(call, NGX_HTTP_DFPREHEAT_CALL_AGAIN,
-            "the origin could not be reached, or its answer made no sense: "
-            "see the error log");
-        return;
-    }
+    } else if (*trouble) {
+        ngx_snprintf(reason, sizeof(reason), "%s could not be reached: %s%Z",
+                     call->who, trouble);
 
-    ngx_snprintf(reason, sizeof(reason), "the origin could not be reached: "
-                 "%s%Z", trouble);
+    } else {
+        ngx_snprintf(reason, sizeof(reason), "%s could not be reached, or its "
+                     "answer made no sense: see the error log%Z", call->who);
+    }
 
     /* a certificate stays as bad as it is */
 
@@ -227,7 +224,7 @@ ngx_http_dfpreheat_answer_copy(ngx_http_dfpreheat_call_t *call,
 
 ngx_int_t
 ngx_http_dfpreheat_call_verdict(ngx_http_dfpreheat_call_t *call,
-    const char *who, dfp_err_t *why)
+    dfp_err_t *why)
 {
     dfp_mem_t  mem;
     dfp_str_t  words;
@@ -254,13 +251,13 @@ ngx_http_dfpreheat_call_verdict(ngx_http_dfpreheat_call_t *call,
     if (call->leads_to.len) {
         (void) dfp_invalid(why, "%s answered %lu, which leads to %.*s: its "
                            "location does not follow redirects "
-                           "(dfpreheat_follow.conf)", who,
+                           "(dfpreheat_follow.conf)", call->who,
                            (unsigned long) call->status,
                            (int) call->leads_to.len, call->leads_to.data);
         return NGX_DECLINED;
     }
 
-    (void) dfp_invalid(why, "%s answered %lu%s%.*s", who,
+    (void) dfp_invalid(why, "%s answered %lu%s%.*s", call->who,
                        (unsigned long) call->status, words.len ? ": " : "",
                        (int) words.len, words.data);
 

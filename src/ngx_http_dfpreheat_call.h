@@ -40,6 +40,7 @@ struct ngx_http_dfpreheat_call_s {
     ngx_http_dfpreheat_origin_t      *origin;
     dfp_url_t                         url;
     ngx_str_t                         shown;    /* URL as it may be logged */
+    const char                       *who;      /* "the origin" */
     ngx_str_t                         authorization;    /* "": none */
     dfp_job_header_t                 *headers;
     ngx_uint_t                        nheaders;
@@ -89,11 +90,11 @@ ngx_int_t ngx_http_dfpreheat_call_start(ngx_http_dfpreheat_call_t *call);
  * be freed after it. */
 void ngx_http_dfpreheat_call_cancel(ngx_http_dfpreheat_call_t *call);
 
-/* What came of the call of WHO ("the origin"): NGX_OK: a 200; NGX_AGAIN: another
- * try may go better; NGX_DECLINED: it will not. WHY says what was wrong, with the
- * status and a registry's own words. */
+/* What came of the call: NGX_OK: a 200; NGX_AGAIN: another try may go better;
+ * NGX_DECLINED: it will not. WHY says what was wrong, with the status and a
+ * registry's own words. */
 ngx_int_t ngx_http_dfpreheat_call_verdict(ngx_http_dfpreheat_call_t *call,
-    const char *who, dfp_err_t *why);
+    dfp_err_t *why);
 
 /* Bytes of the answer's body that are in the cache's file so far. */
 off_t ngx_http_dfpreheat_call_bytes(ngx_http_dfpreheat_call_t *call);

@@ -6,6 +6,8 @@ static ngx_int_t ngx_http_dfpreheat_conf_rules(ngx_conf_t *cf,
     ngx_array_t **rules);
 static ngx_int_t ngx_http_dfpreheat_conf_rule(ngx_conf_t *cf, ngx_str_t *value,
     ngx_http_dfpreheat_rule_t *rule);
+static ngx_int_t ngx_http_dfpreheat_conf_suffix(ngx_conf_t *cf,
+    ngx_str_t *value, ngx_http_dfpreheat_rule_t *rule);
 static ngx_int_t ngx_http_dfpreheat_conf_bind(ngx_conf_t *cf,
     ngx_http_dfpreheat_rule_t *rule);
 static ngx_int_t ngx_http_dfpreheat_conf_check_tls(ngx_conf_t *cf,
@@ -138,10 +140,7 @@ ngx_http_dfpreheat_conf_rule(ngx_conf_t *cf, ngx_str_t *value,
     }
 
     if (value->len > 1 && value->data[0] == '.') {
-        rule->kind = NGX_HTTP_DFPREHEAT_ORIGIN_SUFFIX;
-        rule->text = *value;
-        ngx_strlow(value->data, value->data, value->len);
-        return NGX_OK;
+        return ngx_http_dfpreheat_conf_suffix(cf, value, rule);
     }
 
     mem = ngx_http_dfpreheat_mem(cf->pool);
@@ -165,6 +164,48 @@ ngx_http_dfpreheat_conf_rule(ngx_conf_t *cf, ngx_str_t *value,
 
     rule->kind = NGX_HTTP_DFPREHEAT_ORIGIN_FULL;
     rule->text = ngx_http_dfpreheat_str(url.origin);
+
+    return NGX_OK;
+}
+
+
+/* What follows the first "." has to be a host, and nothing else. */
+
+static ngx_int_t
+ngx_http_dfpreheat_conf_suffix(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_http_dfpreheat_rule_t *rule)
+{
+    dfp_buf_t   b;
+    dfp_err_t   err;
+    dfp_mem_t   mem;
+    dfp_url_t   url;
+    ngx_str_t  *name;
+
+    name = cf->args->elts;
+    mem = ngx_http_dfpreheat_mem(cf->pool);
+
+    dfp_buf_init(&b, &mem, value->len + sizeof("https:/"), 0);
+    dfp_buf_cstr(&b, "https:/");
+    dfp_buf_str(&b, ngx_http_dfpreheat_dfp(*value));
+
+    if (b.failed) {
+        return NGX_ERROR;
+    }
+
+    b.data[sizeof("https:/") - 1] = '/';
+
+    if (dfp_url_parse(&mem, dfp_buf_value(&b), "it", &url, &err) != DFP_OK
+        || url.host.len != value->len - 1)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "%V \"%V\" must be a host after the first \".\", "
+                           "as .example.com", name, value);
+        return NGX_ERROR;
+    }
+
+    rule->kind = NGX_HTTP_DFPREHEAT_ORIGIN_SUFFIX;
+    rule->text = *value;
+    ngx_strlow(value->data, value->data, value->len);
 
     return NGX_OK;
 }

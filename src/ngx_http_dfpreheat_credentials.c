@@ -136,9 +136,10 @@ ngx_http_dfpreheat_credentials_parse(
 
     if (list.unusable) {
         ngx_log_error(NGX_LOG_WARN, log, 0,
-                      "dfpreheat_credentials \"%V\": %uz entries have neither "
-                      "\"auth\" nor \"registrytoken\", and are not used: "
-                      "credential helpers are not supported",
+                      "dfpreheat_credentials \"%V\": %uz entries are not "
+                      "used: they have no \"auth\" with a name and a password, "
+                      "and no \"registrytoken\" (credential helpers and "
+                      "identity tokens are not supported)",
                       &credentials->path, list.unusable);
     }
 

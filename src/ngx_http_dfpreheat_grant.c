@@ -384,6 +384,7 @@ ngx_http_dfpreheat_grant_call(ngx_http_dfpreheat_grant_t *grant,
     call->origin = origin;
     call->url = *url;
     call->shown = ngx_http_dfpreheat_str(shown);
+    call->who = "the token service";
     call->limit = NGX_HTTP_DFPREHEAT_TOKEN_BODY_MAX;
     call->timeout = run->claim.left;
     call->refresh = 1;
@@ -452,7 +453,7 @@ ngx_http_dfpreheat_grant_token(ngx_http_dfpreheat_grant_t *grant,
     ngx_str_t              value;
     dfp_registry_token_t   token;
 
-    rc = ngx_http_dfpreheat_call_verdict(call, "the token service", &why);
+    rc = ngx_http_dfpreheat_call_verdict(call, &why);
 
     if (rc != NGX_OK) {
         (void) dfp_invalid(err, "%.*s: %s", (int) call->url.origin.len,
@@ -547,7 +548,7 @@ ngx_http_dfpreheat_grant_fail(ngx_http_dfpreheat_task_t *task,
 
     grant = task->grant;
 
-    (void) ngx_http_dfpreheat_call_verdict(call, "the origin", &why);
+    (void) ngx_http_dfpreheat_call_verdict(call, &why);
 
     if (!grant->own || grant->accepted == 0) {
         ngx_http_dfpreheat_task_failed(task, err->text[0] ? "%s; %s" : "%s",

@@ -25,6 +25,7 @@ static ngx_int_t ngx_http_dfpreheat_request_log(ngx_connection_t *c,
     ngx_log_t *parent, int64_t job, ngx_str_t *shown);
 static u_char *ngx_http_dfpreheat_request_log_error(ngx_log_t *log,
     u_char *buf, size_t len);
+static void ngx_http_dfpreheat_request_listen(ngx_log_t *log);
 static void ngx_http_dfpreheat_request_log_writer(ngx_log_t *log,
     ngx_uint_t level, u_char *buf, size_t len);
 static void ngx_http_dfpreheat_request_unlock(ngx_http_request_t *r);
@@ -90,6 +91,8 @@ ngx_http_dfpreheat_request_init(ngx_connection_t *c, ngx_http_conf_ctx_t *ctx)
     }
 
     c->data = r;
+
+    ngx_http_dfpreheat_request_listen(c->log);
 
     r->method = NGX_HTTP_GET;
     r->http_version = NGX_HTTP_VERSION_11;
@@ -263,18 +266,11 @@ ngx_http_dfpreheat_request_log(ngx_connection_t *c, ngx_log_t *parent,
 
     ctx->shown.len = shown->len;
 
-    ctx->next = *parent;
-    ctx->next.handler = NULL;
-
     *log = *parent;
-    log->log_level = ngx_max(parent->log_level, NGX_LOG_ERR);
     log->connection = 0;
     log->handler = ngx_http_dfpreheat_request_log_error;
     log->data = ctx;
     log->action = "preheating";
-    log->writer = ngx_http_dfpreheat_request_log_writer;
-    log->wdata = ctx;
-    log->next = &ctx->next;
 
     c->log = log;
     c->pool->log = log;
@@ -326,9 +322,28 @@ ngx_http_dfpreheat_request_log_error(ngx_log_t *log, u_char *buf, size_t len)
 
 /*
  * Listens to what nginx says about the upstream: nobody else knows why it could
- * not be reached. Only what is known to have no part of an answer in it, which
- * may repeat what was sent.
+ * not be reached.  LOG is that of the server by now (ngx_set_connection_log()).
  */
+
+static void
+ngx_http_dfpreheat_request_listen(ngx_log_t *log)
+{
+    ngx_http_dfpreheat_log_ctx_t  *ctx;
+
+    ctx = log->data;
+
+    ctx->next = *log;
+    ctx->next.handler = NULL;
+
+    log->log_level = ngx_max(log->log_level, NGX_LOG_ERR);
+    log->writer = ngx_http_dfpreheat_request_log_writer;
+    log->wdata = ctx;
+    log->next = &ctx->next;
+}
+
+
+/* Keeps only what is known to have no part of an answer in it, which may repeat
+ * what was sent. */
 
 static void
 ngx_http_dfpreheat_request_log_writer(ngx_log_t *log, ngx_uint_t level,

@@ -182,8 +182,7 @@ ngx_http_dfpreheat_target_follow(ngx_http_request_t *r, ngx_array_t *rules)
 
     if (target->hops++ == NGX_HTTP_DFPREHEAT_REDIRECTS_MAX) {
         ngx_http_dfpreheat_target_reason(target,
-            "there are more than %d redirects, one "
-            "after the other",
+            "there are more than %d redirects, one after the other",
             NGX_HTTP_DFPREHEAT_REDIRECTS_MAX);
 
         return ngx_http_dfpreheat_target_refuse(target);
@@ -193,8 +192,8 @@ ngx_http_dfpreheat_target_follow(ngx_http_request_t *r, ngx_array_t *rules)
 
     if (ngx_http_dfpreheat_target_base(target, &base) != NGX_OK) {
         ngx_http_dfpreheat_target_reason(target,
-            "there is a redirect, and its location is "
-            "bound to no origin in full");
+            "there is a redirect, and its location is bound to no origin in "
+            "full");
 
         return ngx_http_dfpreheat_target_refuse(target);
     }
@@ -203,8 +202,7 @@ ngx_http_dfpreheat_target_follow(ngx_http_request_t *r, ngx_array_t *rules)
                      "a redirect", &url, &err)
         != DFP_OK)
     {
-        ngx_http_dfpreheat_target_reason(target,
-            "%s", err.text);
+        ngx_http_dfpreheat_target_reason(target, "%s", err.text);
 
         return ngx_http_dfpreheat_target_refuse(target);
     }
@@ -256,9 +254,8 @@ ngx_http_dfpreheat_target_check(ngx_http_dfpreheat_target_t *target,
 {
     if (from->tls && !to->tls) {
         ngx_http_dfpreheat_target_reason(target,
-            "a redirect leads from https to %*s, "
-            "without TLS", to->origin.len,
-            to->origin.data);
+            "a redirect leads from https to %*s, without TLS",
+            to->origin.len, to->origin.data);
 
         return ngx_http_dfpreheat_target_refuse(target);
     }
@@ -267,8 +264,7 @@ ngx_http_dfpreheat_target_check(ngx_http_dfpreheat_target_t *target,
         && !dfp_str_eq(from->origin, to->origin))
     {
         ngx_http_dfpreheat_target_reason(target,
-            "a redirect leads to %*s, which "
-            "dfpreheat_redirect does not name",
+            "a redirect leads to %*s, which dfpreheat_redirect does not name",
             to->origin.len, to->origin.data);
 
         return ngx_http_dfpreheat_target_refuse(target);
@@ -324,8 +320,8 @@ ngx_http_dfpreheat_target_resolve(ngx_http_dfpreheat_target_t *target)
 
     if (lookup == NGX_NO_RESOLVER) {
         ngx_http_dfpreheat_target_reason(target,
-            "there is no resolver (the directive) to "
-            "look up %V with", &target->address.host);
+            "there is no resolver (the directive) to look up %V with",
+            &target->address.host);
 
         return ngx_http_dfpreheat_target_refuse(target);
     }

@@ -195,6 +195,7 @@ ngx_http_dfpreheat_task_start(ngx_http_dfpreheat_task_t *task, size_t limit)
     call->origin = task->origin;
     call->url = task->url;
     call->shown = task->shown;
+    call->who = "the origin";
     call->headers = run->job.headers;
     call->nheaders = run->job.nheaders;
     call->authorization = task->grant->authorization;
@@ -381,7 +382,7 @@ ngx_http_dfpreheat_task_trouble(ngx_http_dfpreheat_task_t *task,
         return NGX_OK;
     }
 
-    rc = ngx_http_dfpreheat_call_verdict(call, "the origin", &why);
+    rc = ngx_http_dfpreheat_call_verdict(call, &why);
 
     switch (rc) {
 

@@ -44,6 +44,7 @@
                                                         most a quarter */
 #define NGX_HTTP_DFPREHEAT_TOKEN_BODY_MAX    65536   /* bytes of an answer */
 #define NGX_HTTP_DFPREHEAT_PROGRESS_INTERVAL 1000    /* ms */
+#define NGX_HTTP_DFPREHEAT_MANIFEST_MIN      1024    /* bytes of the limit */
 #define NGX_HTTP_DFPREHEAT_INDEX_DEPTH       3       /* indexes in indexes */
 #define NGX_HTTP_DFPREHEAT_REDIRECTS_MAX     5       /* one after the other */
 #define NGX_HTTP_DFPREHEAT_ADDRESSES_MAX     32      /* of one host */

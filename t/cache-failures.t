@@ -103,8 +103,8 @@ my @failures = (
       . 'proxy_read_timeout) ' . RETRIES ],
     [ 'nobody is there'
       => '/down/a', [], 0,
-      'the origin could not be reached, or its answer made no sense: see the '
-      . 'error log ' . RETRIES ],
+      'the origin could not be reached: connect() failed (111: Connection '
+      . 'refused) ' . RETRIES ],
     [ 'a location without proxy_cache'
       => '/plain/a', [ {} ], 1, 'the location has no proxy_cache for it' ],
     [ 'proxy_no_cache'

@@ -85,7 +85,7 @@ GET /healthy
 "OK"
 --- error_log eval
 [qr/\[error\] .* connect\(\) failed \(111: Connection refused\) while connecting to upstream, job: 1, url: "http:\/\/files\.test\/a", upstream: "http:\/\/127\.0\.0\.1:1"$/,
- qr/\[info\] .*: "http:\/\/files\.test\/a" again in \d+ ms: the origin could not be reached, .*, job: 1, cluster: 1$/]
+ qr/\[info\] .*: "http:\/\/files\.test\/a" again in \d+ ms: the origin could not be reached: connect\(\) failed .*, job: 1, cluster: 1$/]
 --- no_error_log eval
 qr/^(?=.*(?:files\.test|dfpreheat: (?:run|")))(?!.*job: 1\b).+/m
 

@@ -1,8 +1,7 @@
 # A private Redis with an append-only file, an origin, and an nginx with the
 # module, for tests that kill and restart them (see DFP::Story). Options:
 # workers (how many), lease, main and http (more lines of nginx's
-# configuration), ca (a file, which calls.conf trusts), no_redis (true: the test
-# starts it).
+# configuration), no_redis (true: the test starts it).
 #
 # TEST_NGINX_BINARY and TEST_NGINX_LOAD_MODULES, where set, name the nginx and
 # the module.
@@ -55,7 +54,7 @@ sub start
     $self->_write('seal.key', SEAL_KEY);
     $self->_write('admin.key', ADMIN_KEY);
     $self->_write('cache.conf', $self->_cache_conf);
-    $self->_write($_, $self->_trusting(_conf($_)))
+    $self->_write($_, _conf($_))
         for qw( calls.conf follow.conf redirect.conf private.conf );
 
     $self->{origin} = DFP::Origin->start;
@@ -116,16 +115,6 @@ sub _cache_conf
         or die "the lock's age is not that of the default lease";
 
     return $text;
-}
-
-
-sub _trusting
-{
-    my ($self, $text) = @_;
-
-    my $ca = $self->{ca} // return $text;
-
-    return $text =~ s{/etc/ssl/certs/ca-certificates\.crt}{$ca}gr;
 }
 
 

@@ -1,0 +1,582 @@
+# Values of the directives about origins that nginx refuses, each with a sentence
+# that says why.
+
+use Test::Nginx::Socket 'no_plan';
+use DFP;
+
+use File::Temp ();
+
+# user_files are open to everybody
+
+my $private = File::Temp->new(TEMPLATE => 'dfpreheat-config-XXXXXXXX',
+                              TMPDIR => 1);
+
+print {$private} <<'END';
+{"auths": {"registry.lan": {"auth": "YTpi"}}}
+END
+$private->flush;
+
+$ENV{TEST_NGINX_CREDENTIALS} = $private->filename;
+$ENV{TEST_NGINX_CA} = '/etc/ssl/certs/ca-certificates.crt';
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: everything at once, as in the README
+--- http_config eval
+main::http(<<'END');
+dfpreheat_credentials        $TEST_NGINX_CREDENTIALS;
+dfpreheat_task_timeout       30m;
+dfpreheat_max_manifest_size  64k;
+END
+--- config eval
+main::api(<<'END');
+proxy_ssl_verify               on;
+proxy_ssl_trusted_certificate  $TEST_NGINX_CA;
+
+location /v2/ {
+    dfpreheat_origin  https://registry.lan http://registry.lan:5000 https://[2001:db8::1];
+    proxy_pass        https://127.0.0.1:1;
+    proxy_cache       off;
+    include           $TEST_NGINX_CONF_DIR/dfpreheat_follow.conf;
+}
+location /v2/again/ {
+    dfpreheat_origin  https://registry.lan;
+    proxy_pass        https://127.0.0.1:1;
+}
+location @dfpreheat_calls {
+    dfpreheat_origin  https://auth.docker.io https://registry.lan .example.com;
+    include           $TEST_NGINX_CONF_DIR/dfpreheat_calls.conf;
+}
+location @files {
+    dfpreheat_origin  any;
+    proxy_pass        $dfpreheat_target;
+}
+location @dfpreheat_redirect {
+    dfpreheat_redirect  https://minio.lan:9000 .cloudflarestorage.com any;
+    include             $TEST_NGINX_CONF_DIR/dfpreheat_redirect.conf;
+}
+END
+--- request
+GET /healthy
+--- response_body chomp
+"OK"
+--- no_error_log
+[error]
+[warn]
+
+
+
+=== TEST 2: dfpreheat_origin with a second value that is no URL of the web
+--- config
+location /v2/ { dfpreheat_origin http://registry.lan ftp://files.lan; }
+--- must_die
+--- error_log
+dfpreheat_origin must be an http or https URL, or .example.com, or any
+
+
+
+=== TEST 3: dfpreheat_origin with a host only
+--- config
+location /v2/ { dfpreheat_origin registry.lan; }
+--- must_die
+--- error_log
+dfpreheat_origin must be an http or https URL, or .example.com, or any
+
+
+
+=== TEST 4: dfpreheat_origin with a suffix that has a port
+--- config
+location @calls {
+    dfpreheat_origin  .example.com:8443;
+    include           $TEST_NGINX_CONF_DIR/dfpreheat_calls.conf;
+    proxy_ssl_trusted_certificate  $TEST_NGINX_CA;
+}
+--- must_die
+--- error_log eval
+qr/dfpreheat_origin .*\.example\.com:8443/
+
+
+
+=== TEST 5: dfpreheat_origin with a suffix that has a path
+--- config
+location @calls {
+    dfpreheat_origin  .example.com/v2/;
+    include           $TEST_NGINX_CONF_DIR/dfpreheat_calls.conf;
+    proxy_ssl_trusted_certificate  $TEST_NGINX_CA;
+}
+--- must_die
+--- error_log eval
+qr{dfpreheat_origin .*\.example\.com/v2/}
+
+
+
+=== TEST 6: dfpreheat_origin with a suffix that no host can have
+--- config
+location @calls {
+    dfpreheat_origin  .*.example.com;
+    include           $TEST_NGINX_CONF_DIR/dfpreheat_calls.conf;
+    proxy_ssl_trusted_certificate  $TEST_NGINX_CA;
+}
+--- must_die
+--- error_log eval
+qr/dfpreheat_origin .*\.\*\.example\.com/
+
+
+
+=== TEST 7: dfpreheat_origin with a wildcard
+--- config
+location /v2/ { dfpreheat_origin http://*.example.com; }
+--- must_die
+--- error_log eval
+qr/dfpreheat_origin .*, or \.example\.com, or any/
+
+
+
+=== TEST 8: dfpreheat_origin with a password
+--- config
+location /v2/ { dfpreheat_origin http://alice:secret@registry.lan; }
+--- must_die
+--- error_log
+dfpreheat_origin must not have a user name or a password in it
+--- no_error_log
+secret@
+
+
+
+=== TEST 9: dfpreheat_origin with a second value that has a path
+--- config
+location /v2/ { dfpreheat_origin http://one.lan http://two.lan:80/v2/; }
+--- must_die
+--- error_log
+dfpreheat_origin "http://two.lan:80/v2/" must be scheme, host and port only: http://two.lan
+
+
+
+=== TEST 10: dfpreheat_origin with an impossible port
+--- config
+location /v2/ { dfpreheat_origin http://one.lan:65536; }
+--- must_die
+--- error_log eval
+qr/dfpreheat_origin .*port.* 65535/
+
+
+
+=== TEST 11: an origin in two servers
+--- http_config eval
+main::http(<<'END');
+server {
+    listen 127.0.0.1:$TEST_NGINX_RAND_PORT_1;
+    location /v2/ { dfpreheat_origin http://registry.lan; }
+}
+END
+--- config
+location /v2/ { dfpreheat_origin http://other.lan HTTP://Registry.lan:80/; }
+--- must_die
+--- error_log
+dfpreheat_origin http://registry.lan is bound in another server: all of its locations must be in one
+
+
+
+=== TEST 12: an origin in two named locations
+--- config
+location @one {
+    dfpreheat_origin  http://auth.lan;
+    proxy_pass        $dfpreheat_target;
+}
+location @two {
+    dfpreheat_origin  http://files.lan http://auth.lan;
+    proxy_pass        $dfpreheat_target;
+}
+--- must_die
+--- error_log
+dfpreheat_origin http://auth.lan is in location @one already
+
+
+
+=== TEST 13: an origin of https whose location does not verify certificates
+--- config
+location /v2/ {
+    dfpreheat_origin  https://registry.lan;
+    proxy_pass        https://127.0.0.1:1;
+}
+--- must_die
+--- error_log
+the location of dfpreheat_origin https://registry.lan does not verify certificates: it needs "proxy_ssl_verify on" and "proxy_ssl_trusted_certificate", or all of them "dfpreheat_insecure_skip_verify on"
+
+
+
+=== TEST 14: a second origin of https whose location does not verify certificates
+--- config
+location /v2/ {
+    dfpreheat_origin  http://registry.lan https://registry.lan:8443;
+    proxy_pass        http://127.0.0.1:1;
+}
+--- must_die
+--- error_log
+the location of dfpreheat_origin https://registry.lan:8443 does not verify certificates
+
+
+
+=== TEST 15: any, and its location does not verify certificates
+--- config
+location @calls {
+    dfpreheat_origin  any;
+    proxy_pass        $dfpreheat_target;
+}
+--- must_die
+--- error_log
+the location of dfpreheat_origin any does not verify certificates
+
+
+
+=== TEST 16: a location below one that verifies, and that does not
+--- config
+proxy_ssl_verify               on;
+proxy_ssl_trusted_certificate  $TEST_NGINX_CA;
+location /v2/ {
+    dfpreheat_origin  https://registry.lan;
+    proxy_pass        https://127.0.0.1:1;
+
+    location /v2/team/ {
+        dfpreheat_origin  https://registry.lan;
+        proxy_pass        https://127.0.0.1:1;
+        proxy_ssl_verify  off;
+    }
+}
+--- must_die
+--- error_log
+the location of dfpreheat_origin https://registry.lan does not verify certificates
+
+
+
+=== TEST 17: a suffix that is passed to a place of the location's own
+--- config
+proxy_ssl_verify               on;
+proxy_ssl_trusted_certificate  $TEST_NGINX_CA;
+location /v2/ {
+    dfpreheat_origin  .example.com;
+    proxy_pass        https://127.0.0.1:1;
+}
+--- must_die
+--- error_log
+the location of dfpreheat_origin .example.com needs "proxy_pass $dfpreheat_target": so the address that is checked is the one that is used
+
+
+
+=== TEST 18: any, passed to a place of the location's own
+--- config
+proxy_ssl_verify               on;
+proxy_ssl_trusted_certificate  $TEST_NGINX_CA;
+location /v2/ {
+    dfpreheat_origin  http://one.lan any;
+    proxy_pass        http://127.0.0.1:1;
+}
+--- must_die
+--- error_log
+the location of dfpreheat_origin any needs "proxy_pass $dfpreheat_target"
+
+
+
+=== TEST 19: a named location that passes to a place of its own
+--- config
+location @calls {
+    dfpreheat_origin  http://auth.lan;
+    proxy_pass        http://127.0.0.1:1;
+}
+--- must_die
+--- error_log
+the location of dfpreheat_origin http://auth.lan needs "proxy_pass $dfpreheat_target"
+
+
+
+=== TEST 20: dfpreheat_redirect in a location that clients can reach
+--- config
+location /v2/ { dfpreheat_redirect http://cdn.lan; }
+--- must_die
+--- error_log
+"dfpreheat_redirect" directive belongs into a named location, as in "location @dfpreheat_redirect", which error_page leads to
+
+
+
+=== TEST 21: dfpreheat_redirect outside of locations
+--- config
+dfpreheat_redirect http://cdn.lan;
+--- must_die
+--- error_log
+"dfpreheat_redirect" directive is not allowed here
+
+
+
+=== TEST 22: dfpreheat_redirect twice
+--- config
+location @redirect {
+    dfpreheat_redirect  http://one.lan;
+    dfpreheat_redirect  http://two.lan;
+}
+--- must_die
+--- error_log
+"dfpreheat_redirect" directive is duplicate
+
+
+
+=== TEST 23: dfpreheat_redirect beside dfpreheat_origin
+--- config
+location @redirect {
+    dfpreheat_origin    http://one.lan;
+    dfpreheat_redirect  http://two.lan;
+}
+--- must_die
+--- error_log
+"dfpreheat_redirect" directive cannot be in a location that has dfpreheat_origin
+
+
+
+=== TEST 24: dfpreheat_origin beside dfpreheat_redirect
+--- config
+location @redirect {
+    dfpreheat_redirect  http://two.lan;
+    dfpreheat_origin    http://one.lan;
+}
+--- must_die
+--- error_log
+"dfpreheat_origin" directive cannot be in a location that has dfpreheat_redirect
+
+
+
+=== TEST 25: dfpreheat_redirect that is no URL of the web
+--- config
+location @redirect { dfpreheat_redirect .cdn.lan s3://bucket; }
+--- must_die
+--- error_log
+dfpreheat_redirect must be an http or https URL, or .example.com, or any
+
+
+
+=== TEST 26: dfpreheat_redirect with a path
+--- config
+location @redirect { dfpreheat_redirect http://cdn.lan/bucket; }
+--- must_die
+--- error_log
+dfpreheat_redirect "http://cdn.lan/bucket" must be scheme, host and port only: http://cdn.lan
+
+
+
+=== TEST 27: redirects to where certificates are not verified
+--- config
+location @redirect {
+    dfpreheat_redirect  http://cdn.lan https://cdn.lan;
+    proxy_pass          $dfpreheat_target;
+    proxy_pass_request_headers off;
+}
+--- must_die
+--- error_log
+the location of dfpreheat_redirect https://cdn.lan does not verify certificates: it needs "proxy_ssl_verify on" and "proxy_ssl_trusted_certificate"
+
+
+
+=== TEST 28: redirects that are passed to a place of the location's own
+--- config
+location @redirect {
+    dfpreheat_redirect  http://cdn.lan;
+    proxy_pass          http://127.0.0.1:1;
+    proxy_pass_request_headers off;
+}
+--- must_die
+--- error_log
+the location of dfpreheat_redirect http://cdn.lan needs "proxy_pass $dfpreheat_target"
+
+
+
+=== TEST 29: redirects that take the headers of requests along
+--- config
+location @redirect {
+    dfpreheat_redirect  http://cdn.lan;
+    proxy_pass          $dfpreheat_target;
+}
+--- must_die
+--- error_log
+the location of dfpreheat_redirect http://cdn.lan needs "proxy_pass_request_headers off": headers of a request are not for whom a redirect leads to
+
+
+
+=== TEST 30: dfpreheat_insecure_skip_verify spares locations from verifying, with a warning
+--- http_config eval
+main::http('dfpreheat_insecure_skip_verify on;');
+--- config eval
+main::api(<<'END');
+location /v2/ {
+    dfpreheat_origin  https://registry.lan;
+    proxy_pass        https://127.0.0.1:1;
+}
+location @dfpreheat_calls {
+    dfpreheat_origin  any;
+    proxy_pass        $dfpreheat_target;
+}
+location @dfpreheat_redirect {
+    dfpreheat_redirect  .example.com;
+    proxy_pass          $dfpreheat_target;
+    proxy_pass_request_headers off;
+}
+END
+--- request
+GET /healthy
+--- response_body chomp
+"OK"
+--- error_log eval
+qr{\[warn\] .*dfpreheat_insecure_skip_verify is on: whoever stands between here and a registry can read}
+
+
+
+=== TEST 31: dfpreheat_insecure_skip_verify is a switch
+--- http_config
+dfpreheat_insecure_skip_verify yes;
+--- must_die
+--- error_log
+invalid value "yes" in "dfpreheat_insecure_skip_verify" directive, it must be "on" or "off"
+
+
+
+=== TEST 32: dfpreheat_credentials that are not there
+--- http_config
+dfpreheat_credentials $TEST_NGINX_SERVER_ROOT/html/none;
+--- must_die
+--- error_log eval
+[qr{dfpreheat_credentials: open\(\) "\S+/html/none" failed \(2: No such file or directory\)},
+ '"dfpreheat_credentials" directive cannot be used']
+
+
+
+=== TEST 33: dfpreheat_credentials that are no JSON
+--- http_config
+dfpreheat_credentials $TEST_NGINX_SERVER_ROOT/html/config.json;
+--- user_files
+>>> config.json
+{"auths": {"registry.lan": {"auth": "YWxpY2U6aHVudGVyMg=="
+--- must_die
+--- error_log eval
+[qr{dfpreheat_credentials "\S+/html/config\.json": the file is not valid JSON: line \d+, column \d+: },
+ '"dfpreheat_credentials" directive cannot be used']
+--- no_error_log
+YWxpY2U6
+
+
+
+=== TEST 34: dfpreheat_credentials that are another JSON
+--- http_config
+dfpreheat_credentials $TEST_NGINX_SERVER_ROOT/html/config.json;
+--- user_files
+>>> config.json
+["auths"]
+--- must_die
+--- error_log eval
+[qr{dfpreheat_credentials "\S+/html/config\.json": the file must be a JSON object},
+ '"dfpreheat_credentials" directive cannot be used']
+
+
+
+=== TEST 35: dfpreheat_credentials with an auth that is none
+--- http_config
+dfpreheat_credentials $TEST_NGINX_SERVER_ROOT/html/config.json;
+--- user_files
+>>> config.json
+{"auths": {"good.lan": {"auth": "YTpi"}, "bad.lan": {"auth": "hunter2!"}}}
+--- must_die
+--- error_log eval
+[qr{dfpreheat_credentials "\S+/html/config\.json": .*"bad\.lan".* base64},
+ '"dfpreheat_credentials" directive cannot be used']
+--- no_error_log
+hunter2
+
+
+
+=== TEST 36: dfpreheat_credentials with a key that names no registry
+--- http_config
+dfpreheat_credentials $TEST_NGINX_SERVER_ROOT/html/config.json;
+--- user_files
+>>> config.json
+{"auths": {"not a host": {"auth": "YTpi"}}}
+--- must_die
+--- error_log eval
+[qr{dfpreheat_credentials "\S+/html/config\.json": .*"not a host"},
+ '"dfpreheat_credentials" directive cannot be used']
+
+
+
+=== TEST 37: dfpreheat_credentials that only a helper has
+--- http_config eval
+main::http('dfpreheat_credentials $TEST_NGINX_SERVER_ROOT/html/config.json;');
+--- user_files eval
+[["config.json", '{"auths":{"one.lan":{},"two.lan":{"identitytoken":"hunter2"},'
+                 . '"three.lan":{"auth":"YTpi"}},"credsStore":"pass"}']]
+--- request
+GET /healthy
+--- response_body chomp
+"OK"
+--- error_log eval
+qr{\[warn\] .*dfpreheat_credentials "\S+/html/config\.json": 2 entries have neither "auth" nor "registrytoken", and are not used}
+--- no_error_log
+hunter2
+
+
+
+=== TEST 38: dfpreheat_credentials that everybody may read are used, with a warning
+--- http_config eval
+main::http('dfpreheat_credentials $TEST_NGINX_SERVER_ROOT/html/config.json;');
+--- user_files eval
+[["config.json", '{"auths":{}}']]
+--- request
+GET /healthy
+--- response_body chomp
+"OK"
+--- error_log eval
+qr{\[warn\] .*"\S+/html/config\.json" holds secrets and is open to everybody}
+
+
+
+=== TEST 39: dfpreheat_credentials twice
+--- http_config
+dfpreheat_credentials $TEST_NGINX_SERVER_ROOT/html/config.json;
+dfpreheat_credentials $TEST_NGINX_SERVER_ROOT/html/config.json;
+--- user_files eval
+[["config.json", '{}']]
+--- must_die
+--- error_log
+"dfpreheat_credentials" directive is duplicate
+
+
+
+=== TEST 40: dfpreheat_task_timeout that is no time
+--- http_config
+dfpreheat_task_timeout long;
+--- must_die
+--- error_log
+"dfpreheat_task_timeout" directive invalid value
+
+
+
+=== TEST 41: dfpreheat_task_timeout in which nothing can be done
+--- http_config eval
+main::http('dfpreheat_task_timeout 0;');
+--- must_die
+--- error_log
+dfpreheat_task_timeout must be at least
+
+
+
+=== TEST 42: dfpreheat_max_manifest_size that is no size
+--- http_config
+dfpreheat_max_manifest_size large;
+--- must_die
+--- error_log
+"dfpreheat_max_manifest_size" directive invalid value
+
+
+
+=== TEST 43: dfpreheat_max_manifest_size that no manifest has
+--- http_config eval
+main::http('dfpreheat_max_manifest_size 0;');
+--- must_die
+--- error_log
+dfpreheat_max_manifest_size must be at least
