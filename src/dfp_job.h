@@ -120,6 +120,9 @@ int dfp_job_parse_args(dfp_mem_t *mem, dfp_str_t args, dfp_job_t *job,
  */
 int dfp_job_print_args(dfp_buf_t *b, const dfp_job_t *job, int redact);
 
+/* Whether the value of a header of this name is to be kept secret. */
+int dfp_job_header_secret(dfp_str_t name);
+
 /* Whether a header of this name is Authorization, in any letter case. */
 int dfp_job_header_authorization(dfp_str_t name);
 

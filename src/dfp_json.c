@@ -8,7 +8,6 @@
 #include "dfp_json.h"
 
 
-static int dfp_json_bounded(dfp_str_t text, const char *what, dfp_err_t *err);
 static int dfp_json_broken(const json_error_t *error, const char *what,
     dfp_err_t *err);
 static const json_t *dfp_json_get(dfp_json_t *in, const char *key,
@@ -30,7 +29,8 @@ dfp_json_open(dfp_json_t *in, dfp_mem_t *mem, dfp_str_t text,
     in->err = err;
     in->prefix = prefix;
 
-    rc = dfp_json_bounded(text, what, err);
+    rc = dfp_json_bounded(text, what, DFP_JSON_MAX_DEPTH, DFP_JSON_MAX_VALUES,
+                          err);
     if (rc != DFP_OK) {
         return rc;
     }
@@ -68,8 +68,9 @@ dfp_json_close(dfp_json_t *in)
  * parsed; whether the text is JSON at all does not matter here.
  */
 
-static int
-dfp_json_bounded(dfp_str_t text, const char *what, dfp_err_t *err)
+int
+dfp_json_bounded(dfp_str_t text, const char *what, size_t max_depth,
+    size_t max_values, dfp_err_t *err)
 {
     int     quoted;
     size_t  i, depth, n;
@@ -113,14 +114,14 @@ dfp_json_bounded(dfp_str_t text, const char *what, dfp_err_t *err)
             break;
         }
 
-        if (depth > DFP_JSON_MAX_DEPTH) {
-            return dfp_invalid(err, "%s must not be nested deeper than %d "
-                               "levels", what, DFP_JSON_MAX_DEPTH);
+        if (depth > max_depth) {
+            return dfp_invalid(err, "%s must not be nested deeper than %zu "
+                               "levels", what, max_depth);
         }
 
-        if (n > DFP_JSON_MAX_VALUES) {
-            return dfp_invalid(err, "%s must not have more than %d values",
-                               what, DFP_JSON_MAX_VALUES);
+        if (n > max_values) {
+            return dfp_invalid(err, "%s must not have more than %zu values",
+                               what, max_values);
         }
     }
 

@@ -53,6 +53,14 @@ int dfp_json_open(dfp_json_t *in, dfp_mem_t *mem, dfp_str_t text,
     const char *what, const char *prefix, dfp_err_t *err);
 void dfp_json_close(dfp_json_t *in);
 
+/*
+ * Whether TEXT, which errors call WHAT, may be parsed at all: DFP_INVALID where it
+ * is nested deeper, or has more values, counted about. dfp_json_open() sees to it
+ * with the limits above.
+ */
+int dfp_json_bounded(dfp_str_t text, const char *what, size_t max_depth,
+    size_t max_values, dfp_err_t *err);
+
 /* All of these return DFP_OK, DFP_INVALID or DFP_ERROR; where the field is not
  * there, that is DFP_OK. */
 

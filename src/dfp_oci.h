@@ -20,6 +20,8 @@
 #define DFP_OCI_MAX_PART       64     /* os, architecture or variant, bytes */
 #define DFP_OCI_MAX_TYPE       255    /* media type, bytes */
 #define DFP_OCI_MAX_VALUES     65536  /* JSON values of one manifest, about */
+#define DFP_OCI_MAX_DEPTH      64     /* of its JSON */
+#define DFP_OCI_MAX_LIST       160    /* bytes of the platforms in an error */
 
 /* One blob; the sizes of all layers of all entries of an index sum up to less
  * than an int64_t holds. */
@@ -182,6 +184,20 @@ dfp_oci_platform_eq(const dfp_oci_platform_t *a, const dfp_oci_platform_t *b)
 int dfp_oci_parse_platforms(dfp_mem_t *mem, dfp_str_t text, const char *what,
     dfp_oci_platforms_t *platforms, dfp_err_t *err);
 
+/* What an image whose indexes are nested was seen to have, all of them together. */
+typedef struct {
+    unsigned char  found[DFP_OCI_MAX_PLATFORMS];  /* of those asked for */
+    unsigned       some:1;      /* an image was picked without being asked for:
+                                   the only platform of its index */
+    size_t         len;
+    char           list[DFP_OCI_MAX_LIST];        /* the platforms there are */
+} dfp_oci_seen_t;
+
+
+/* Whether an index has others in it which only their own entries tell more
+ * about. */
+int dfp_oci_has_nested(const dfp_oci_manifest_t *m);
+
 /*
  * Picks the entries of an index that are wanted: PICKED gets m->n places for
  * indices, *N says how many are used, in the order of the index. Attestations
@@ -191,11 +207,17 @@ int dfp_oci_parse_platforms(dfp_mem_t *mem, dfp_str_t text, const char *what,
  * entries without one, and where there are none, those with any. Where one
  * platform that was asked for is not there (and cannot be in an index that was
  * picked), or nothing is left to pick: DFP_INVALID and a sentence that lists
- * what there is.
+ * what there is. With SEEN nothing is missed here: it is noted what is there, and
+ * dfp_oci_missed() tells when all indexes of the image have been seen.
  */
 int dfp_oci_pick(dfp_mem_t *mem, const dfp_oci_manifest_t *m,
     const dfp_oci_platforms_t *wanted, const dfp_oci_platforms_t *fallback,
-    size_t *picked, size_t *n, dfp_err_t *err);
+    dfp_oci_seen_t *seen, size_t *picked, size_t *n, dfp_err_t *err);
+
+/* DFP_INVALID and a sentence, as above, where something is missing. */
+int dfp_oci_missed(const dfp_oci_platforms_t *wanted,
+    const dfp_oci_platforms_t *fallback, const dfp_oci_seen_t *seen,
+    dfp_err_t *err);
 
 
 #endif /* DFP_OCI_H */

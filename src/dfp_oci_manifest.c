@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <strings.h>
 
+#include "dfp_json.h"
 #include "dfp_oci_parser.h"
 
 
@@ -31,7 +32,6 @@ static const dfp_oci_type_t  dfp_oci_types[] = {
 
 static dfp_str_t dfp_oci_bare_type(dfp_str_t type);
 static int dfp_oci_load(dfp_str_t body, json_t **root, dfp_err_t *err);
-static int dfp_oci_too_large(dfp_str_t body);
 static int dfp_oci_parse_root(dfp_oci_parser_t *parser, const json_t *root,
     dfp_str_t content_type, dfp_oci_manifest_t *m);
 static int dfp_oci_parse_type(dfp_oci_parser_t *parser, const json_t *root,
@@ -129,11 +129,13 @@ dfp_oci_bare_type(dfp_str_t type)
 static int
 dfp_oci_load(dfp_str_t body, json_t **root, dfp_err_t *err)
 {
+    int           rc;
     json_error_t  error;
 
-    if (dfp_oci_too_large(body)) {
-        return dfp_invalid(err, "the manifest must not have more than %d JSON "
-                           "values", DFP_OCI_MAX_VALUES);
+    rc = dfp_json_bounded(body, "the manifest", DFP_OCI_MAX_DEPTH,
+                          DFP_OCI_MAX_VALUES, err);
+    if (rc != DFP_OK) {
+        return rc;
     }
 
     *root = json_loadb(body.len ? body.data : "", body.len,
@@ -151,25 +153,6 @@ dfp_oci_load(dfp_str_t body, json_t **root, dfp_err_t *err)
 
     return dfp_invalid(err, "the manifest is not valid JSON: line %d, "
                        "column %d", error.line, error.column);
-}
-
-
-/* An empty array takes three bytes of a body and a hundred of memory, so what
- * may become a value is counted before. */
-
-static int
-dfp_oci_too_large(dfp_str_t body)
-{
-    size_t  i, n;
-
-    n = 0;
-
-    for (i = 0; i < body.len; i++) {
-        n += (body.data[i] == ',' || body.data[i] == '['
-              || body.data[i] == '{');
-    }
-
-    return n > DFP_OCI_MAX_VALUES;
 }
 
 

@@ -2,13 +2,14 @@
  * Which entries of an index are wanted.
  */
 
+#include <stdio.h>
+
 #include "dfp_buf.h"
 #include "dfp_oci.h"
 
 
-/* The platforms of an index, as an error lists them: DFP_ERR_LEN has room for
- * this, one platform more and the words round it. */
-#define DFP_OCI_LIST_LEN      160
+/* DFP_ERR_LEN has room for DFP_OCI_MAX_LIST, one platform more and the words
+ * round them. */
 #define DFP_OCI_PLATFORM_LEN  (3 * DFP_OCI_MAX_PART + 2)
 
 
@@ -29,7 +30,9 @@ static void dfp_oci_ask(const dfp_oci_manifest_t *m,
 static int dfp_oci_single(const dfp_oci_manifest_t *m);
 static int dfp_oci_nested(const dfp_oci_desc_t *desc);
 static int dfp_oci_find_asked(dfp_mem_t *mem, const dfp_oci_manifest_t *m,
-    dfp_oci_asked_t *asked, dfp_err_t *err);
+    dfp_oci_asked_t *asked, dfp_oci_seen_t *seen, dfp_err_t *err);
+static int dfp_oci_note(dfp_mem_t *mem, const dfp_oci_manifest_t *m,
+    const dfp_oci_asked_t *asked, dfp_oci_seen_t *seen);
 static int dfp_oci_wanted(const dfp_oci_desc_t *desc,
     const dfp_oci_asked_t *asked);
 static int dfp_oci_match(const dfp_oci_desc_t *desc,
@@ -37,6 +40,8 @@ static int dfp_oci_match(const dfp_oci_desc_t *desc,
 static int dfp_oci_missing(dfp_mem_t *mem, const dfp_oci_manifest_t *m,
     const dfp_oci_asked_t *asked, const dfp_oci_platform_t *platform,
     dfp_err_t *err);
+static int dfp_oci_say_missing(const dfp_oci_platform_t *platform, int fallback,
+    dfp_str_t list, dfp_err_t *err);
 static void dfp_oci_list(dfp_buf_t *b, const dfp_oci_manifest_t *m);
 static int dfp_oci_listed(const dfp_oci_manifest_t *m, size_t i);
 static void dfp_oci_print(dfp_buf_t *b, const dfp_oci_platform_t *platform);
@@ -45,7 +50,7 @@ static void dfp_oci_print(dfp_buf_t *b, const dfp_oci_platform_t *platform);
 int
 dfp_oci_pick(dfp_mem_t *mem, const dfp_oci_manifest_t *m,
     const dfp_oci_platforms_t *wanted, const dfp_oci_platforms_t *fallback,
-    size_t *picked, size_t *n, dfp_err_t *err)
+    dfp_oci_seen_t *seen, size_t *picked, size_t *n, dfp_err_t *err)
 {
     int              rc;
     size_t           i;
@@ -59,7 +64,12 @@ dfp_oci_pick(dfp_mem_t *mem, const dfp_oci_manifest_t *m,
 
     dfp_oci_ask(m, wanted, fallback, &asked);
 
-    rc = dfp_oci_find_asked(mem, m, &asked, err);
+    rc = dfp_oci_find_asked(mem, m, &asked, seen, err);
+
+    if (rc == DFP_OK && seen) {
+        rc = dfp_oci_note(mem, m, &asked, seen);
+    }
+
     if (rc != DFP_OK) {
         return rc;
     }
@@ -156,27 +166,36 @@ dfp_oci_nested(const dfp_oci_desc_t *desc)
 }
 
 
-/* Sees to it that each platform asked for is in the index. One that may be in
- * an index inside of it is not missed here. */
+int
+dfp_oci_has_nested(const dfp_oci_manifest_t *m)
+{
+    size_t  i;
+
+    for (i = 0; i < m->n; i++) {
+        if (dfp_oci_nested(&m->descs[i])) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* Sees to it that each platform asked for is in the index, or, with SEEN, notes
+ * which of them are. */
 
 static int
 dfp_oci_find_asked(dfp_mem_t *mem, const dfp_oci_manifest_t *m,
-    dfp_oci_asked_t *asked, dfp_err_t *err)
+    dfp_oci_asked_t *asked, dfp_oci_seen_t *seen, dfp_err_t *err)
 {
-    size_t                     i, j, nested, found;
+    size_t                     i, j, found;
     const dfp_oci_platform_t  *platform;
 
     if (asked->all) {
         return DFP_OK;
     }
 
-    nested = 0;
-
-    for (i = 0; i < m->n; i++) {
-        nested += dfp_oci_nested(&m->descs[i]);
-    }
-
-    if (asked->platforms->n == 0 && nested == 0) {
+    if (asked->platforms->n == 0 && seen == NULL) {
         return dfp_oci_missing(mem, m, asked, NULL, err);
     }
 
@@ -193,8 +212,79 @@ dfp_oci_find_asked(dfp_mem_t *mem, const dfp_oci_manifest_t *m,
             found += dfp_oci_match(&m->descs[i], platform, 0);
         }
 
-        if (found == 0 && nested == 0) {
+        if (seen) {
+            seen->found[j] |= (found != 0);
+
+        } else if (found == 0) {
             return dfp_oci_missing(mem, m, asked, platform, err);
+        }
+    }
+
+    return DFP_OK;
+}
+
+
+static int
+dfp_oci_note(dfp_mem_t *mem, const dfp_oci_manifest_t *m,
+    const dfp_oci_asked_t *asked, dfp_oci_seen_t *seen)
+{
+    size_t     i;
+    dfp_buf_t  list;
+
+    for (i = 0; asked->all && i < m->n; i++) {
+        if (!m->descs[i].attestation && !dfp_oci_nested(&m->descs[i])) {
+            seen->some = 1;
+        }
+    }
+
+    /* one that is full ends in dots */
+
+    if (seen->len > 3 && memcmp(seen->list + seen->len - 3, "...", 3) == 0) {
+        return DFP_OK;
+    }
+
+    dfp_buf_init(&list, mem, DFP_OCI_MAX_LIST, 0);
+
+    if (seen->len) {
+        dfp_buf_append(&list, seen->list, seen->len);
+    }
+
+    dfp_oci_list(&list, m);
+
+    if (list.failed) {
+        return DFP_ERROR;
+    }
+
+    seen->len = list.len < sizeof(seen->list) ? list.len : sizeof(seen->list);
+    memcpy(seen->list, list.data, seen->len);
+
+    return DFP_OK;
+}
+
+
+int
+dfp_oci_missed(const dfp_oci_platforms_t *wanted,
+    const dfp_oci_platforms_t *fallback, const dfp_oci_seen_t *seen,
+    dfp_err_t *err)
+{
+    int                         asked;
+    size_t                      j;
+    dfp_str_t                   list;
+    const dfp_oci_platforms_t  *platforms;
+
+    asked = (wanted->n || wanted->all);
+    platforms = asked ? wanted : fallback;
+
+    if (platforms->all || (!asked && seen->some)) {
+        return DFP_OK;
+    }
+
+    list = seen->len ? (dfp_str_t) { seen->len, seen->list }
+                     : DFP_STR("entries without a platform");
+
+    for (j = 0; j < platforms->n; j++) {
+        if (!seen->found[j]) {
+            return dfp_oci_say_missing(&platforms->list[j], !asked, list, err);
         }
     }
 
@@ -251,18 +341,16 @@ dfp_oci_missing(dfp_mem_t *mem, const dfp_oci_manifest_t *m,
     const dfp_oci_asked_t *asked, const dfp_oci_platform_t *platform,
     dfp_err_t *err)
 {
-    dfp_buf_t  list, name;
+    dfp_buf_t  list;
 
-    dfp_buf_init(&list, mem, DFP_OCI_LIST_LEN, 0);
-    dfp_buf_init(&name, mem, DFP_OCI_PLATFORM_LEN, 0);
-
+    dfp_buf_init(&list, mem, DFP_OCI_MAX_LIST, 0);
     dfp_oci_list(&list, m);
 
-    if (platform) {
-        dfp_oci_print(&name, platform);
+    if (list.len == 0) {
+        dfp_buf_cstr(&list, "entries without a platform");
     }
 
-    if (list.failed || name.failed) {
+    if (list.failed) {
         return DFP_ERROR;
     }
 
@@ -271,17 +359,37 @@ dfp_oci_missing(dfp_mem_t *mem, const dfp_oci_manifest_t *m,
                            "was asked for: %.*s", (int) list.len, list.data);
     }
 
-    if (asked->fallback) {
-        return dfp_invalid(err, "the image has several platforms, none was "
-                           "asked for, and the default %.*s is not among "
-                           "them: %.*s", (int) name.len, name.data,
-                           (int) list.len, list.data);
-    }
-
-    return dfp_invalid(err, "the image has no %.*s, only %.*s",
-                       (int) name.len, name.data, (int) list.len, list.data);
+    return dfp_oci_say_missing(platform, asked->fallback, dfp_buf_value(&list),
+                               err);
 }
 
+
+static int
+dfp_oci_say_missing(const dfp_oci_platform_t *platform, int fallback,
+    dfp_str_t list, dfp_err_t *err)
+{
+    char         name[DFP_OCI_PLATFORM_LEN + 1];
+    const char  *slash;
+
+    slash = platform->variant.len ? "/" : "";
+
+    (void) snprintf(name, sizeof(name), "%.*s/%.*s%s%.*s",
+                    (int) platform->os.len, platform->os.data,
+                    (int) platform->arch.len, platform->arch.data, slash,
+                    (int) platform->variant.len, platform->variant.data);
+
+    if (fallback) {
+        return dfp_invalid(err, "the image has several platforms, none was "
+                           "asked for, and the default %s is not among them: "
+                           "%.*s", name, (int) list.len, list.data);
+    }
+
+    return dfp_invalid(err, "the image has no %s, only %.*s", name,
+                       (int) list.len, list.data);
+}
+
+
+/* Those of another index may stand before. */
 
 static void
 dfp_oci_list(dfp_buf_t *b, const dfp_oci_manifest_t *m)
@@ -302,7 +410,7 @@ dfp_oci_list(dfp_buf_t *b, const dfp_oci_manifest_t *m)
         platform = &m->descs[i].platform;
         len = platform->os.len + platform->arch.len + platform->variant.len;
 
-        if (b->len + len + sizeof("//, ...") > DFP_OCI_LIST_LEN) {
+        if (b->len + len + sizeof("//, ...") > DFP_OCI_MAX_LIST) {
             dfp_buf_cstr(b, "...");
             return;
         }
@@ -310,9 +418,6 @@ dfp_oci_list(dfp_buf_t *b, const dfp_oci_manifest_t *m)
         dfp_oci_print(b, platform);
     }
 
-    if (b->len == 0) {
-        dfp_buf_cstr(b, "entries without a platform");
-    }
 }
 
 

@@ -13,6 +13,8 @@
 #define DFP_URL_MAX_LEN   4096
 #define DFP_HOST_MAX_LEN  253
 
+#define DFP_URL_MIN_SECRET  8
+
 
 typedef struct {
     unsigned     tls:1;         /* https */
@@ -66,6 +68,13 @@ int dfp_url_join(dfp_mem_t *mem, const dfp_url_t *base, dfp_str_t text,
  */
 int dfp_url_redact(dfp_mem_t *mem, dfp_str_t text, dfp_str_t *out,
     int *changed);
+
+
+/* The values that dfp_url_redact() hides, as they stand in TEXT and point into it:
+ * at most MAX of them, and none of less than DFP_URL_MIN_SECRET bytes, which might
+ * stand anywhere. DFP_ERROR: no memory. */
+int dfp_url_secrets(dfp_mem_t *mem, dfp_str_t text, dfp_str_t *list, size_t max,
+    size_t *n);
 
 
 #endif /* DFP_URL_H */

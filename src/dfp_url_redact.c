@@ -88,6 +88,49 @@ dfp_url_redact(dfp_mem_t *mem, dfp_str_t text, dfp_str_t *out, int *changed)
 }
 
 
+int
+dfp_url_secrets(dfp_mem_t *mem, dfp_str_t text, dfp_str_t *list, size_t max,
+    size_t *n)
+{
+    char       *name;
+    size_t      pos, value;
+    dfp_str_t   secret;
+
+    *n = 0;
+
+    name = mem->alloc(mem->ctx, text.len + 1);
+    if (name == NULL) {
+        return DFP_ERROR;
+    }
+
+    for (pos = 0; pos < text.len && *n < max; pos++) {
+
+        if (memchr("?&;#", text.data[pos], 4) == NULL) {
+            continue;
+        }
+
+        value = dfp_url_secret_value(text, pos + 1, name);
+        if (value == 0) {
+            continue;
+        }
+
+        secret = (dfp_str_t) { 0, text.data + value };
+
+        while (value + secret.len < text.len
+               && secret.data[secret.len] != '&')
+        {
+            secret.len++;
+        }
+
+        if (secret.len >= DFP_URL_MIN_SECRET) {
+            list[(*n)++] = secret;
+        }
+    }
+
+    return DFP_OK;
+}
+
+
 /* Appends the rest of TEXT, from POS on. A fragment, and a part of the path,
  * may have parameters as well as the query string. */
 

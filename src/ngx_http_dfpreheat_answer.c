@@ -106,6 +106,18 @@ ngx_http_dfpreheat_answer_collect(ngx_http_dfpreheat_call_t *call,
         return;
     }
 
+    /* the status line may have fitted, what follows it did not */
+
+    if (ngx_strncmp(ngx_http_dfpreheat_request_trouble(call->request),
+                    "upstream sent too big header",
+                    sizeof("upstream sent too big header") - 1)
+        == 0)
+    {
+        ngx_http_dfpreheat_call_fail(call, NGX_HTTP_DFPREHEAT_CALL_FAILED,
+            "its answer has a header that is too big for proxy_buffer_size");
+        return;
+    }
+
     if (target && target->ready && !target->used && !sr->cached) {
         ngx_http_dfpreheat_call_fail(call, NGX_HTTP_DFPREHEAT_CALL_FAILED,
             "its location does not pass to the address that was checked: it "

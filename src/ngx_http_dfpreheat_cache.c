@@ -13,6 +13,8 @@ static ngx_uint_t ngx_http_dfpreheat_cache_node(
     ngx_http_dfpreheat_entry_t *entry, ngx_uint_t written);
 static ngx_http_file_cache_node_t *ngx_http_dfpreheat_cache_lookup(
     ngx_http_file_cache_t *cache, u_char *key);
+static ngx_int_t ngx_http_dfpreheat_cache_hide(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, ngx_str_t *query);
 static void ngx_http_dfpreheat_cache_shared(ngx_str_t *path);
 
 
@@ -359,7 +361,7 @@ ngx_http_dfpreheat_cache_key(ngx_http_request_t *r,
 {
     u_char     *p, *arg, *next, *last, separator;
     uintptr_t   escape;
-    ngx_str_t   origin, path;
+    ngx_str_t   origin, path, query;
 
     origin = ngx_http_dfpreheat_target_first(r);
     path = r->uri;
@@ -390,6 +392,8 @@ ngx_http_dfpreheat_cache_key(ngx_http_request_t *r,
         p = ngx_cpymem(p, path.data, path.len);
     }
 
+    query.data = p;
+
     arg = r->args.data;
     last = arg + r->args.len;
     separator = '?';
@@ -407,10 +411,55 @@ ngx_http_dfpreheat_cache_key(ngx_http_request_t *r,
         arg = next + 1;
     }
 
+    query.len = p - query.data;
     v->len = p - v->data;
     v->valid = 1;
     v->no_cacheable = 1;
     v->not_found = 0;
+
+    return ngx_http_dfpreheat_cache_hide(r, v, &query);
+}
+
+
+/* The key stands in the cache's file: what opens doors is there as a hash. */
+
+static ngx_int_t
+ngx_http_dfpreheat_cache_hide(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, ngx_str_t *query)
+{
+    int         hidden;
+    char        hash[DFP_TOKEN_HASH_LEN + 1];
+    u_char     *p;
+    size_t      len;
+    dfp_mem_t   mem;
+    dfp_str_t   shown;
+
+    mem = ngx_http_dfpreheat_mem(r->pool);
+
+    if (dfp_url_redact(&mem, ngx_http_dfpreheat_dfp(*query), &shown, &hidden)
+        != DFP_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (!hidden) {
+        return NGX_OK;
+    }
+
+    len = query->data - v->data;
+
+    p = ngx_pnalloc(r->pool, len + shown.len + 1 + DFP_TOKEN_HASH_LEN);
+
+    if (p == NULL
+        || dfp_token_hash(ngx_http_dfpreheat_dfp(*query), hash) != DFP_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    v->len = ngx_sprintf(p, "%*s%*s %s", len, v->data, shown.len, shown.data,
+                         hash)
+             - p;
+    v->data = p;
 
     return NGX_OK;
 }

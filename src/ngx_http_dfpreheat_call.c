@@ -24,7 +24,8 @@ ngx_http_dfpreheat_call_start(ngx_http_dfpreheat_call_t *call)
     ngx_http_dfpreheat_request_t  *request;
 
     request = ngx_http_dfpreheat_request_create(call->origin->ctx, call->log,
-                                                call->job, &call->shown);
+                                                call->job, &call->shown,
+                                                call->secrets);
     if (request == NULL) {
         return NGX_AGAIN;
     }

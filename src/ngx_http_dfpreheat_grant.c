@@ -20,6 +20,9 @@ static ngx_int_t ngx_http_dfpreheat_grant_fetch(
 static ngx_int_t ngx_http_dfpreheat_grant_call(
     ngx_http_dfpreheat_grant_t *grant, ngx_http_dfpreheat_origin_t *origin,
     dfp_url_t *url, ngx_http_dfpreheat_login_t *login);
+static ngx_int_t ngx_http_dfpreheat_grant_basic(
+    ngx_http_dfpreheat_grant_t *grant, ngx_http_dfpreheat_login_t *login,
+    ngx_http_dfpreheat_call_t *call);
 static void ngx_http_dfpreheat_grant_called(ngx_http_dfpreheat_call_t *call);
 static ngx_int_t ngx_http_dfpreheat_grant_token(
     ngx_http_dfpreheat_grant_t *grant, ngx_http_dfpreheat_call_t *call,
@@ -343,12 +346,9 @@ ngx_http_dfpreheat_grant_call(ngx_http_dfpreheat_grant_t *grant,
     ngx_http_dfpreheat_origin_t *origin, dfp_url_t *url,
     ngx_http_dfpreheat_login_t *login)
 {
-    int                         changed;
-    dfp_mem_t                   mem;
-    dfp_str_t                   basic, shown;
     ngx_pool_t                 *pool;
-    ngx_http_dfpreheat_call_t  *call;
     ngx_http_dfpreheat_run_t   *run;
+    ngx_http_dfpreheat_call_t  *call;
 
     run = grant->run;
 
@@ -357,36 +357,34 @@ ngx_http_dfpreheat_grant_call(ngx_http_dfpreheat_grant_t *grant,
         return NGX_ERROR;
     }
 
-    mem = ngx_http_dfpreheat_mem(pool);
     call = ngx_pcalloc(pool, sizeof(ngx_http_dfpreheat_call_t));
+    if (call == NULL) {
+        goto failed;
+    }
 
-    if (call == NULL
-        || dfp_url_redact(&mem, url->href, &shown, &changed) != DFP_OK)
+    call->pool = pool;
+
+    if (login->given
+        && ngx_http_dfpreheat_grant_basic(grant, login, call) != NGX_OK)
     {
         goto failed;
     }
 
-    if (login->given) {
-        if (dfp_basic_print(&mem, login->username, login->password, &basic)
-            != DFP_OK)
-        {
-            goto failed;
-        }
-
-        call->authorization = ngx_http_dfpreheat_str(basic);
-    }
-
     call->handler = ngx_http_dfpreheat_grant_called;
     call->data = grant;
-    call->pool = pool;
     call->log = &run->log;
     call->job = run->claim.id;
     call->origin = origin;
     call->url = *url;
-    call->shown = ngx_http_dfpreheat_str(shown);
+
+    /* the query has the user's name in it */
+    call->shown.data = (u_char *) call->url.href.data;
+    call->shown.len = call->url.origin.len + call->url.path.len;
+
     call->who = "the token service";
+    call->secrets = &run->secrets;
     call->limit = NGX_HTTP_DFPREHEAT_TOKEN_BODY_MAX;
-    call->timeout = run->claim.left;
+    call->timeout = run->conf->task_timeout;
     call->refresh = 1;
 
     if (ngx_http_dfpreheat_call_start(call) != NGX_OK) {
@@ -403,6 +401,37 @@ failed:
     ngx_destroy_pool(pool);
 
     return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_grant_basic(ngx_http_dfpreheat_grant_t *grant,
+    ngx_http_dfpreheat_login_t *login, ngx_http_dfpreheat_call_t *call)
+{
+    dfp_mem_t   mem;
+    dfp_str_t   basic;
+
+    mem = ngx_http_dfpreheat_mem(call->pool);
+
+    if (dfp_basic_print(&mem, login->username, login->password, &basic)
+        != DFP_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (!grant->told
+        && ngx_http_dfpreheat_secrets_login(&grant->run->secrets,
+                                            login->username, login->password,
+                                            basic)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    grant->told = 1;
+    call->authorization = ngx_http_dfpreheat_str(basic);
+
+    return NGX_OK;
 }
 
 
@@ -496,6 +525,15 @@ static void
 ngx_http_dfpreheat_grant_set(ngx_http_dfpreheat_grant_t *grant,
     ngx_str_t *authorization)
 {
+    /* one that could not be remembered would not be hidden */
+
+    if (ngx_http_dfpreheat_secrets_add(&grant->run->secrets,
+                                       ngx_http_dfpreheat_dfp(*authorization))
+        != NGX_OK)
+    {
+        return;
+    }
+
     grant->authorization = *authorization;
     grant->serial++;
     grant->renew = 0;

@@ -27,6 +27,7 @@ struct ngx_http_dfpreheat_grant_s {
     ngx_http_dfpreheat_call_t     *call;       /* to the token service */
     ngx_queue_t                    waiting;    /* tasks */
     unsigned                       own:1;      /* it is the job's header */
+    unsigned                       told:1;     /* its login is a secret known */
 };
 
 

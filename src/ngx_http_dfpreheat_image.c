@@ -3,6 +3,7 @@
 #include "dfp_credentials.h"
 
 
+static void ngx_http_dfpreheat_image_end(ngx_http_dfpreheat_run_t *run);
 static ngx_int_t ngx_http_dfpreheat_image_ref(ngx_http_dfpreheat_run_t *run,
     dfp_str_t text, dfp_oci_ref_t *ref);
 static ngx_int_t ngx_http_dfpreheat_image_next(ngx_http_dfpreheat_run_t *run);
@@ -12,12 +13,8 @@ static ngx_int_t ngx_http_dfpreheat_image_digest(
     ngx_http_dfpreheat_task_t *task, ngx_str_t *body);
 static void ngx_http_dfpreheat_image_stands_for(
     ngx_http_dfpreheat_task_t *task, dfp_str_t digest);
-static ngx_int_t ngx_http_dfpreheat_image_index(
-    ngx_http_dfpreheat_task_t *task, dfp_oci_manifest_t *m, dfp_err_t *err);
 static ngx_int_t ngx_http_dfpreheat_image_layers(
     ngx_http_dfpreheat_task_t *task, dfp_oci_manifest_t *m);
-static ngx_http_dfpreheat_task_t *ngx_http_dfpreheat_image_add(
-    ngx_http_dfpreheat_task_t *parent, dfp_oci_desc_t *desc, ngx_uint_t kind);
 
 
 ngx_int_t
@@ -69,9 +66,29 @@ ngx_http_dfpreheat_image_start(ngx_http_dfpreheat_run_t *run,
 
     run->next = ngx_http_dfpreheat_image_next;
     run->pending = &run->manifests;
-    run->then = then;
+    run->then = ngx_http_dfpreheat_image_end;
+    run->resolved = then;
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_dfpreheat_image_end(ngx_http_dfpreheat_run_t *run)
+{
+    ngx_uint_t  i;
+
+    /* where one could not be read, nobody knows what is in it */
+
+    for (i = 0; run->nfailed == 0 && i < run->nimages; i++) {
+        if (ngx_http_dfpreheat_image_complete(run, &run->images[i])
+            != NGX_OK)
+        {
+            ngx_http_dfpreheat_task_failed(run->images[i].task, "no memory");
+        }
+    }
+
+    run->resolved(run);
 }
 
 
@@ -240,7 +257,8 @@ ngx_http_dfpreheat_image_digest(ngx_http_dfpreheat_task_t *task,
 
     if (dfp_oci_digest_of(&mem, ngx_http_dfpreheat_dfp(*body), &desc.digest)
         == DFP_OK
-        && ngx_http_dfpreheat_image_add(task, &desc, 2))
+        && ngx_http_dfpreheat_image_add(task, &desc,
+                                        NGX_HTTP_DFPREHEAT_MANIFEST_READ))
     {
         ngx_http_dfpreheat_image_stands_for(task, desc.digest);
         return NGX_OK;
@@ -270,51 +288,6 @@ ngx_http_dfpreheat_image_stands_for(ngx_http_dfpreheat_task_t *task,
 
 
 static ngx_int_t
-ngx_http_dfpreheat_image_index(ngx_http_dfpreheat_task_t *task,
-    dfp_oci_manifest_t *m, dfp_err_t *err)
-{
-    int                         rc;
-    size_t                      i, n, *picked;
-    dfp_mem_t                   mem;
-    ngx_http_dfpreheat_run_t   *run;
-    ngx_http_dfpreheat_task_t  *child;
-
-    run = task->run;
-
-    if (task->depth == NGX_HTTP_DFPREHEAT_INDEX_DEPTH) {
-        (void) dfp_invalid(err, "indexes are nested more than %d deep",
-                           NGX_HTTP_DFPREHEAT_INDEX_DEPTH);
-        return NGX_DECLINED;
-    }
-
-    picked = ngx_palloc(run->pool, (m->n + 1) * sizeof(size_t));
-    if (picked == NULL) {
-        return NGX_ERROR;
-    }
-
-    mem = ngx_http_dfpreheat_mem(run->pool);
-
-    rc = dfp_oci_pick(&mem, m, &run->job.platforms, &run->conf->platforms,
-                      picked, &n, err);
-
-    if (rc != DFP_OK) {
-        return rc == DFP_INVALID ? NGX_DECLINED : NGX_ERROR;
-    }
-
-    for (i = 0; i < n; i++) {
-        child = ngx_http_dfpreheat_image_add(task, &m->descs[picked[i]], 1);
-        if (child == NULL) {
-            return NGX_ERROR;
-        }
-
-        child->depth = ngx_max(child->depth, task->depth + 1);
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
 ngx_http_dfpreheat_image_layers(ngx_http_dfpreheat_task_t *task,
     dfp_oci_manifest_t *m)
 {
@@ -325,7 +298,9 @@ ngx_http_dfpreheat_image_layers(ngx_http_dfpreheat_task_t *task,
 
     run = task->run;
 
-    if (ngx_http_dfpreheat_image_add(task, &m->config, 0) == NULL) {
+    if (ngx_http_dfpreheat_image_add(task, &m->config, NGX_HTTP_DFPREHEAT_BLOB)
+        == NULL)
+    {
         return NGX_ERROR;
     }
 
@@ -333,7 +308,8 @@ ngx_http_dfpreheat_image_layers(ngx_http_dfpreheat_task_t *task,
 
         n = run->tasks.nelts;
 
-        blob = ngx_http_dfpreheat_image_add(task, &m->descs[i], 0);
+        blob = ngx_http_dfpreheat_image_add(task, &m->descs[i],
+                                            NGX_HTTP_DFPREHEAT_BLOB);
         if (blob == NULL) {
             return NGX_ERROR;
         }
@@ -349,11 +325,9 @@ ngx_http_dfpreheat_image_layers(ngx_http_dfpreheat_task_t *task,
 }
 
 
-/* KIND: 0 a blob, 1 a manifest to be read, 2 one that was read by its tag. */
-
-static ngx_http_dfpreheat_task_t *
+ngx_http_dfpreheat_task_t *
 ngx_http_dfpreheat_image_add(ngx_http_dfpreheat_task_t *parent,
-    dfp_oci_desc_t *desc, ngx_uint_t kind)
+    dfp_oci_desc_t *desc, ngx_http_dfpreheat_kind_t kind)
 {
     dfp_buf_t                   b;
     dfp_mem_t                   mem;
@@ -371,7 +345,8 @@ ngx_http_dfpreheat_image_add(ngx_http_dfpreheat_task_t *parent,
     dfp_buf_str(&b, ref->url.origin);
     dfp_buf_str(&b, ref->base);
     dfp_buf_str(&b, ref->name);
-    dfp_buf_cstr(&b, kind ? "/manifests/" : "/blobs/");
+    dfp_buf_cstr(&b, kind == NGX_HTTP_DFPREHEAT_BLOB ? "/blobs/"
+                                                     : "/manifests/");
     dfp_buf_str(&b, desc->digest);
 
     if (b.failed
@@ -381,10 +356,19 @@ ngx_http_dfpreheat_image_add(ngx_http_dfpreheat_task_t *parent,
         return NULL;
     }
 
-    task = ngx_http_dfpreheat_task_add(run, &url, parent->image, kind == 1);
+    task = ngx_http_dfpreheat_task_add(run, &url, parent->image,
+                                       kind == NGX_HTTP_DFPREHEAT_MANIFEST);
+    if (task == NULL) {
+        return NULL;
+    }
 
-    if (task) {
-        task->digest = ngx_http_dfpreheat_str(desc->digest);
+    if (task->skipped && !desc->foreign) {
+        ngx_http_dfpreheat_task_wanted(task);
+    }
+
+    task->digest = ngx_http_dfpreheat_str(desc->digest);
+
+    if (!task->done && !task->failed && !task->skipped) {
         task->size = desc->size;
     }
 

@@ -19,4 +19,26 @@ ngx_int_t ngx_http_dfpreheat_image_start(ngx_http_dfpreheat_run_t *run,
     ngx_http_dfpreheat_run_pt then);
 
 
+typedef enum {
+    NGX_HTTP_DFPREHEAT_BLOB = 0,
+    NGX_HTTP_DFPREHEAT_MANIFEST,
+    NGX_HTTP_DFPREHEAT_MANIFEST_READ    /* by its tag */
+} ngx_http_dfpreheat_kind_t;
+
+/* Adds what DESC in PARENT stands for as a task. NULL: no memory. */
+ngx_http_dfpreheat_task_t *ngx_http_dfpreheat_image_add(
+    ngx_http_dfpreheat_task_t *parent, dfp_oci_desc_t *desc,
+    ngx_http_dfpreheat_kind_t kind);
+
+/* Adds the entries of an index that are wanted, or NGX_DECLINED: ERR tells why
+ * that cannot be done. M is kept. */
+ngx_int_t ngx_http_dfpreheat_image_index(ngx_http_dfpreheat_task_t *task,
+    dfp_oci_manifest_t *m, dfp_err_t *err);
+
+/* When all manifests are read: whether all platforms are in one or the other
+ * index of this image, or its manifest fails. */
+ngx_int_t ngx_http_dfpreheat_image_complete(ngx_http_dfpreheat_run_t *run,
+    ngx_http_dfpreheat_image_t *image);
+
+
 #endif /* NGX_HTTP_DFPREHEAT_IMAGE_H */

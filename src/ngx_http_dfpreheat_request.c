@@ -1,5 +1,7 @@
 #include "ngx_http_dfpreheat_request.h"
 
+#include "dfp_mask.h"
+
 
 #define NGX_HTTP_DFPREHEAT_CALL_POOL    1024
 #define NGX_HTTP_DFPREHEAT_CALL_BUFFER  128     /* stands for header_in */
@@ -11,6 +13,7 @@ typedef struct {
     ngx_http_log_ctx_t         http;
     int64_t                    job;
     ngx_str_t                  shown;
+    ngx_array_t                secrets;
     ngx_log_t                  next;    /* where its lines go */
     char                       trouble[NGX_HTTP_DFPREHEAT_TROUBLE_MAX];
 } ngx_http_dfpreheat_log_ctx_t;
@@ -19,15 +22,17 @@ typedef struct {
 static ngx_http_dfpreheat_request_t *ngx_http_dfpreheat_request_init(
     ngx_connection_t *c, ngx_http_conf_ctx_t *ctx);
 static ngx_connection_t *ngx_http_dfpreheat_request_connect(ngx_log_t *log,
-    int64_t job, ngx_str_t *shown, ngx_socket_t *peer);
+    int64_t job, ngx_str_t *shown, ngx_array_t *secrets, ngx_socket_t *peer);
 static void ngx_http_dfpreheat_request_connection(ngx_connection_t *c);
 static ngx_int_t ngx_http_dfpreheat_request_log(ngx_connection_t *c,
-    ngx_log_t *parent, int64_t job, ngx_str_t *shown);
+    ngx_log_t *parent, int64_t job, ngx_str_t *shown, ngx_array_t *secrets);
 static u_char *ngx_http_dfpreheat_request_log_error(ngx_log_t *log,
     u_char *buf, size_t len);
 static void ngx_http_dfpreheat_request_listen(ngx_log_t *log);
 static void ngx_http_dfpreheat_request_log_writer(ngx_log_t *log,
     ngx_uint_t level, u_char *buf, size_t len);
+static void ngx_http_dfpreheat_request_log_trouble(
+    ngx_http_dfpreheat_log_ctx_t *ctx, u_char *buf, size_t len);
 static void ngx_http_dfpreheat_request_unlock(ngx_http_request_t *r);
 static void ngx_http_dfpreheat_request_blocked(ngx_event_t *ev);
 static void ngx_http_dfpreheat_request_hang_up(
@@ -44,13 +49,13 @@ static struct sockaddr_in  ngx_http_dfpreheat_nobody = {
 
 ngx_http_dfpreheat_request_t *
 ngx_http_dfpreheat_request_create(ngx_http_conf_ctx_t *ctx, ngx_log_t *log,
-    int64_t job, ngx_str_t *shown)
+    int64_t job, ngx_str_t *shown, ngx_array_t *secrets)
 {
     ngx_socket_t                   peer;
     ngx_connection_t              *c;
     ngx_http_dfpreheat_request_t  *request;
 
-    c = ngx_http_dfpreheat_request_connect(log, job, shown, &peer);
+    c = ngx_http_dfpreheat_request_connect(log, job, shown, secrets, &peer);
     if (c == NULL) {
         return NULL;
     }
@@ -148,7 +153,7 @@ ngx_http_dfpreheat_request_init(ngx_connection_t *c, ngx_http_conf_ctx_t *ctx)
 
 static ngx_connection_t *
 ngx_http_dfpreheat_request_connect(ngx_log_t *log, int64_t job,
-    ngx_str_t *shown, ngx_socket_t *peer)
+    ngx_str_t *shown, ngx_array_t *secrets, ngx_socket_t *peer)
 {
     int                fd[2];
     ngx_connection_t  *c;
@@ -174,7 +179,8 @@ ngx_http_dfpreheat_request_connect(ngx_log_t *log, int64_t job,
     c->pool = ngx_create_pool(NGX_HTTP_DFPREHEAT_CALL_POOL, log);
 
     if (c->pool == NULL
-        || ngx_http_dfpreheat_request_log(c, log, job, shown) != NGX_OK)
+        || ngx_http_dfpreheat_request_log(c, log, job, shown, secrets)
+           != NGX_OK)
     {
         goto failed;
     }
@@ -242,7 +248,7 @@ ngx_http_dfpreheat_request_connection(ngx_connection_t *c)
 
 static ngx_int_t
 ngx_http_dfpreheat_request_log(ngx_connection_t *c, ngx_log_t *parent,
-    int64_t job, ngx_str_t *shown)
+    int64_t job, ngx_str_t *shown, ngx_array_t *secrets)
 {
     ngx_log_t                     *log;
     ngx_http_dfpreheat_log_ctx_t  *ctx;
@@ -265,6 +271,12 @@ ngx_http_dfpreheat_request_log(ngx_connection_t *c, ngx_log_t *parent,
     }
 
     ctx->shown.len = shown->len;
+
+    if (ngx_http_dfpreheat_secrets_copy(&ctx->secrets, secrets, c->pool)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
     *log = *parent;
     log->connection = 0;
@@ -321,8 +333,8 @@ ngx_http_dfpreheat_request_log_error(ngx_log_t *log, u_char *buf, size_t len)
 
 
 /*
- * Listens to what nginx says about the upstream: nobody else knows why it could
- * not be reached.  LOG is that of the server by now (ngx_set_connection_log()).
+ * All that nginx says about the request comes by here.  LOG is that of the server
+ * by now (ngx_set_connection_log()).
  */
 
 static void
@@ -333,39 +345,69 @@ ngx_http_dfpreheat_request_listen(ngx_log_t *log)
     ctx = log->data;
 
     ctx->next = *log;
-    ctx->next.handler = NULL;
 
     log->log_level = ngx_max(log->log_level, NGX_LOG_ERR);
     log->writer = ngx_http_dfpreheat_request_log_writer;
     log->wdata = ctx;
-    log->next = &ctx->next;
+    log->next = NULL;
 }
 
 
-/* Keeps only what is known to have no part of an answer in it, which may repeat
- * what was sent. */
+/* A line may have a part of an answer in it, which may repeat what was sent. */
 
 static void
 ngx_http_dfpreheat_request_log_writer(ngx_log_t *log, ngx_uint_t level,
     u_char *buf, size_t len)
 {
-    size_t                         i, n;
-    u_char                        *p, *last, *end;
+    ngx_log_t                     *next;
     ngx_http_dfpreheat_log_ctx_t  *ctx;
+
+    ctx = log->wdata;
+
+    dfp_mask_in_place((char *) buf, len, ctx->secrets.elts,
+                      ctx->secrets.nelts);
+
+    if (level <= NGX_LOG_ERR) {
+        ngx_http_dfpreheat_request_log_trouble(ctx, buf, len);
+    }
+
+    /* as ngx_log_error_core() does */
+
+    for (next = &ctx->next; next; next = next->next) {
+
+        if (next->log_level < level && !(next->log_level & NGX_LOG_DEBUG_ALL)) {
+            break;
+        }
+
+        if (next->writer) {
+            next->writer(next, level, buf, len);
+            continue;
+        }
+
+        (void) ngx_write_fd(next->file->fd, buf, len);
+    }
+}
+
+
+/* Why the upstream could not be reached is told nowhere else. Only what is known
+ * to have no part of an answer in it. */
+
+static void
+ngx_http_dfpreheat_request_log_trouble(ngx_http_dfpreheat_log_ctx_t *ctx,
+    u_char *buf, size_t len)
+{
+    size_t   i, n;
+    u_char  *p, *last, *end;
 
     static const char  *known[] = {
         "connect() failed ", "connect() to ", "upstream SSL certificate ",
         "SSL_do_handshake() failed ", "upstream timed out ",
         "upstream prematurely closed ", "recv() failed ", "send() failed ",
         "writev() failed ", "no live upstreams", "peer closed connection in "
-        "SSL handshake", "no resolver defined to resolve ", NULL
+        "SSL handshake", "no resolver defined to resolve ",
+        "upstream sent too big header", NULL
     };
 
-    if (level > NGX_LOG_ERR) {
-        return;
-    }
-
-    ctx = log->wdata;
     last = buf + len;
 
     p = ngx_strlchr(buf, last, '#');

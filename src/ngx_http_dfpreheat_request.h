@@ -7,7 +7,7 @@
 #define NGX_HTTP_DFPREHEAT_REQUEST_H
 
 
-#include "ngx_http_dfpreheat_types.h"
+#include "ngx_http_dfpreheat_secrets.h"
 
 
 typedef struct ngx_http_dfpreheat_request_s  ngx_http_dfpreheat_request_t;
@@ -27,11 +27,12 @@ struct ngx_http_dfpreheat_request_s {
 
 /*
  * Makes the request in the server of CTX. Its log lines are like LOG's, with
- * the job and SHOWN, the URL as it may be logged (copied). NULL: no connection
- * is free, or no memory.
+ * the job and SHOWN, the URL as it may be logged, and without SECRETS (both are
+ * copied; SECRETS may be NULL). NULL: no connection is free, or no memory.
  */
 ngx_http_dfpreheat_request_t *ngx_http_dfpreheat_request_create(
-    ngx_http_conf_ctx_t *ctx, ngx_log_t *log, int64_t job, ngx_str_t *shown);
+    ngx_http_conf_ctx_t *ctx, ngx_log_t *log, int64_t job, ngx_str_t *shown,
+    ngx_array_t *secrets);
 
 /* Sets uri, args and unparsed_uri from a path with its query, by nginx's own
  * parser, so that the location and the cache key are those of a client's

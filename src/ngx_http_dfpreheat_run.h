@@ -28,5 +28,11 @@ void ngx_http_dfpreheat_run_leave(ngx_http_dfpreheat_run_t *run);
 /* Ends everything of the run that may call back. */
 void ngx_http_dfpreheat_run_stop(ngx_http_dfpreheat_run_t *run);
 
+/* As JSON: the counts of tasks and bytes, in MEM, and the results so far, in the
+ * run's pool. "": no memory, or (of results) there is nothing to tell. */
+ngx_str_t ngx_http_dfpreheat_run_progress(ngx_http_dfpreheat_run_t *run,
+    dfp_mem_t *mem);
+ngx_str_t ngx_http_dfpreheat_run_results(ngx_http_dfpreheat_run_t *run);
+
 
 #endif /* NGX_HTTP_DFPREHEAT_RUN_H */

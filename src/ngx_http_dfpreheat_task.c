@@ -11,15 +11,25 @@ static ngx_int_t ngx_http_dfpreheat_task_start(ngx_http_dfpreheat_task_t *task,
     size_t limit);
 static void ngx_http_dfpreheat_task_called(ngx_http_dfpreheat_call_t *call);
 static void ngx_http_dfpreheat_task_ready(ngx_event_t *ev);
+static void ngx_http_dfpreheat_task_undone(ngx_http_dfpreheat_task_t *task);
 static void ngx_http_dfpreheat_task_ended(ngx_http_dfpreheat_task_t *task);
 
 
-void
+ngx_int_t
 ngx_http_dfpreheat_tasks_init(ngx_http_dfpreheat_run_t *run)
 {
     ngx_queue_init(&run->ready);
     ngx_queue_init(&run->grants);
     ngx_rbtree_init(&run->urls, &run->sentinel, ngx_str_rbtree_insert_value);
+
+    if (ngx_array_init(&run->tasks, run->pool, 16,
+                       sizeof(ngx_http_dfpreheat_task_t *))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_dfpreheat_secrets_init(&run->secrets, run->pool);
 }
 
 
@@ -196,6 +206,7 @@ ngx_http_dfpreheat_task_start(ngx_http_dfpreheat_task_t *task, size_t limit)
     call->url = task->url;
     call->shown = task->shown;
     call->who = "the origin";
+    call->secrets = &run->secrets;
     call->headers = run->job.headers;
     call->nheaders = run->job.nheaders;
     call->authorization = task->grant->authorization;
@@ -274,15 +285,34 @@ ngx_http_dfpreheat_task_skipped(ngx_http_dfpreheat_task_t *task,
 
 
 void
+ngx_http_dfpreheat_task_wanted(ngx_http_dfpreheat_task_t *task)
+{
+    task->skipped = 0;
+    task->run->left++;
+    ngx_str_null(&task->reason);
+
+    ngx_http_dfpreheat_task_queue(task);
+}
+
+
+void
 ngx_http_dfpreheat_task_lost(ngx_http_dfpreheat_task_t *task,
     const char *reason)
+{
+    ngx_http_dfpreheat_task_undone(task);
+    ngx_http_dfpreheat_task_again(task, 0, reason);
+}
+
+
+/* What it was read for has been had. */
+
+static void
+ngx_http_dfpreheat_task_undone(ngx_http_dfpreheat_task_t *task)
 {
     task->done = 0;
     task->manifest = 0;
     task->run->left++;
     task->run->bytes -= ngx_max(task->size, 0);
-
-    ngx_http_dfpreheat_task_again(task, 0, reason);
 }
 
 
@@ -303,6 +333,13 @@ ngx_http_dfpreheat_task_failed(ngx_http_dfpreheat_task_t *task,
         va_end(args);
 
         task->reason.len = p - task->reason.data;
+        task->reason = ngx_http_dfpreheat_secrets_mask(&task->run->secrets,
+                                                       task->run->pool,
+                                                       task->reason);
+    }
+
+    if (task->done) {
+        ngx_http_dfpreheat_task_undone(task);
     }
 
     task->failed = 1;
@@ -328,6 +365,7 @@ void
 ngx_http_dfpreheat_task_again(ngx_http_dfpreheat_task_t *task,
     ngx_msec_t retry_after, const char *reason)
 {
+    ngx_str_t   why;
     ngx_msec_t  pause;
 
     if (task->tries >= NGX_HTTP_DFPREHEAT_TASK_TRIES) {
@@ -350,9 +388,14 @@ ngx_http_dfpreheat_task_again(ngx_http_dfpreheat_task_t *task,
         return;
     }
 
+    why.data = (u_char *) reason;
+    why.len = ngx_strlen(reason);
+    why = ngx_http_dfpreheat_secrets_mask(&task->run->secrets,
+                                          task->run->pool, why);
+
     ngx_log_error(NGX_LOG_INFO, &task->run->log, 0,
-                  "dfpreheat: \"%V\" again in %M ms: %s", &task->shown, pause,
-                  reason);
+                  "dfpreheat: \"%V\" again in %M ms: %V", &task->shown, pause,
+                  &why);
 
     ngx_add_timer(&task->retry, pause);
 }

@@ -38,6 +38,7 @@ struct ngx_http_dfpreheat_task_s {
     ngx_str_t                        digest;    /* "": not known */
     off_t                            size;      /* -1: not known */
     ngx_uint_t                       depth;     /* of a manifest in indexes */
+    ngx_http_dfpreheat_index_t      *index;     /* NULL: none, or all alone */
     ngx_uint_t                       tries;
     ngx_uint_t                       refused;   /* times, by a 401 */
     ngx_uint_t                       serial;    /* of what was sent */
@@ -52,6 +53,14 @@ struct ngx_http_dfpreheat_task_s {
     unsigned                         done:1;
     unsigned                         failed:1;
     unsigned                         skipped:1; /* not to be had: no failure */
+};
+
+
+/* An index that has others in it, or is in another. */
+struct ngx_http_dfpreheat_index_s {
+    dfp_oci_manifest_t               manifest;
+    ngx_array_t                      indexes;   /* task_t *, those in it */
+    ngx_uint_t                       visit;
 };
 
 
@@ -72,6 +81,7 @@ struct ngx_http_dfpreheat_run_s {
     ngx_http_dfpreheat_claim_t       claim;
     dfp_job_t                        job;
 
+    ngx_array_t                      secrets;   /* dfp_str_t */
     ngx_queue_t                      grants;
     ngx_array_t                      tasks;     /* pointers, as added */
     ngx_rbtree_t                     urls;      /* the same, by URL */
@@ -86,6 +96,7 @@ struct ngx_http_dfpreheat_run_s {
 
     ngx_http_dfpreheat_image_t      *images;    /* of an image job */
     ngx_uint_t                       nimages;
+    ngx_http_dfpreheat_run_pt        resolved;  /* they are tasks now */
 
     /* the stage: its calls, what it waits for, and what comes then */
     ngx_http_dfpreheat_next_pt       next;
@@ -142,7 +153,7 @@ struct ngx_http_dfpreheat_engine_s {
 };
 
 
-void ngx_http_dfpreheat_tasks_init(ngx_http_dfpreheat_run_t *run);
+ngx_int_t ngx_http_dfpreheat_tasks_init(ngx_http_dfpreheat_run_t *run);
 
 /*
  * Adds the URL as a task, of IMAGE or (NULL) a file, ready to be called, or finds
@@ -161,12 +172,17 @@ void ngx_http_dfpreheat_task_queue(ngx_http_dfpreheat_task_t *task);
 void ngx_http_dfpreheat_task_skipped(ngx_http_dfpreheat_task_t *task,
     const char *reason);
 
+/* One that was skipped is to be fetched after all. */
+void ngx_http_dfpreheat_task_wanted(ngx_http_dfpreheat_task_t *task);
+
 /* Takes the next ready task and starts its call, which keeps at most LIMIT
  * bytes of the body (0: warms the cache). As next_pt. */
 ngx_int_t ngx_http_dfpreheat_task_call(ngx_http_dfpreheat_run_t *run,
     size_t limit, ngx_http_dfpreheat_task_pt handler);
 
 void ngx_http_dfpreheat_task_done(ngx_http_dfpreheat_task_t *task);
+
+/* Also one that was done, and turns out to be of no use. */
 void ngx_http_dfpreheat_task_failed(ngx_http_dfpreheat_task_t *task,
     const char *fmt, ...);
 

@@ -39,6 +39,9 @@
 #define NGX_HTTP_DFPREHEAT_RETRY_BASE        500     /* ms, doubled each time */
 #define NGX_HTTP_DFPREHEAT_RETRY_MAX         30000   /* ms */
 #define NGX_HTTP_DFPREHEAT_RETRY_AFTER_MAX   3600    /* s, as obeyed */
+#define NGX_HTTP_DFPREHEAT_URL_SECRETS       16      /* of one URL */
+#define NGX_HTTP_DFPREHEAT_SECRETS_MAX       256     /* of a run, in each form */
+#define NGX_HTTP_DFPREHEAT_SECRET_PART_MIN   8       /* bytes, of one in a header */
 #define NGX_HTTP_DFPREHEAT_REFUSALS_MAX      2       /* 401 of one task */
 #define NGX_HTTP_DFPREHEAT_RENEW             30      /* s before it expires, at
                                                         most a quarter */
@@ -61,6 +64,7 @@ typedef struct ngx_http_dfpreheat_run_s        ngx_http_dfpreheat_run_t;
 typedef struct ngx_http_dfpreheat_task_s       ngx_http_dfpreheat_task_t;
 typedef struct ngx_http_dfpreheat_grant_s      ngx_http_dfpreheat_grant_t;
 typedef struct ngx_http_dfpreheat_image_s      ngx_http_dfpreheat_image_t;
+typedef struct ngx_http_dfpreheat_index_s      ngx_http_dfpreheat_index_t;
 typedef struct ngx_http_dfpreheat_credentials_s
                                            ngx_http_dfpreheat_credentials_t;
 

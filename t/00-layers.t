@@ -12,17 +12,17 @@ use constant MAX_FILE_LINES     => 650;
 use constant MAX_FUNCTION_LINES => 70;
 
 # The layers of the module, from the bottom to the top. A file includes files
-# of its own layer and of those before it. "*" stands for the engines.
+# of its own layer and of those before it. "*" stands for any word.
 
 my @layers = (
     [qw( types )],
     [qw( conn redis )],
     [qw( store reply )],
-    [qw( origin target target_vars credentials )],
+    [qw( origin target target_vars credentials secrets )],
     [qw( request cache digest call answer )],
-    [qw( task grant image )],
+    [qw( task grant image image_* )],
     [qw( engine engine_* )],
-    [qw( run runner )],
+    [qw( run run_* runner )],
     [qw( auth access )],
     [qw( api body jobs print tokens )],
     [qw( conf conf_* )],

@@ -515,7 +515,7 @@ GET /healthy
 --- response_body chomp
 "OK"
 --- error_log eval
-qr{\[warn\] .*dfpreheat_credentials "\S+/html/config\.json": 2 entries have neither "auth" nor "registrytoken", and are not used}
+qr{\[warn\] .*dfpreheat_credentials "\S+/html/config\.json": 2 entries are not used}
 --- no_error_log
 hunter2
 

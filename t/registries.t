@@ -296,10 +296,10 @@ registry_story 'a registry for everybody', $open, {}, '', sub {
 
         fails($warm, $registry, 'team/app', UNAUTHORIZED,
               'a wrong password, when all is in the cache', %alice,
-              password => 'wrong');
+              password => 'mistyped');
         fails($warm, $registry, 'library/app', UNAUTHORIZED,
               'a wrong Authorization',
-              headers => { Authorization => basic('bob', 'wrong') });
+              headers => { Authorization => basic('bob', 'mistyped') });
         fails($warm, $registry, 'library/app', UNAUTHORIZED,
               'somebody unknown', username => 'carol', password => 'secret');
     };
@@ -334,7 +334,7 @@ registry_story 'a registry with tokens, for who has a password', $guarded, {},
     fails($warm, $guarded, 'team/app', $service->origin
           . ': the token service answered 401: UNAUTHORIZED: the user name or '
           . 'the password is wrong', 'a wrong password', %alice,
-          password => 'wrong');
+          password => 'mistyped');
     fails($warm, $guarded, 'team/app', UNAUTHORIZED,
           'a user of something else', username => 'bob',
           password => $users{bob});
@@ -430,7 +430,7 @@ registry_story 'credentials of the configuration', $guarded,
 
     fails($warm, $guarded, 'team/app', $wrong,
           'a job with a password of its own', username => 'alice',
-          password => 'wrong');
+          password => 'mistyped');
     is($warm->run('image', url => url($guarded, 'team/app'),
                   username => 'alice', password => $users{alice})->{state},
        'SUCCESS', 'a job with a better one');

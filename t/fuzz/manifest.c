@@ -50,7 +50,8 @@ check_pick(const dfp_oci_manifest_t *m, const char *text)
     picked = dfp_fuzz_alloc(NULL, m->n * sizeof(size_t));
     err.text[0] = '\0';
 
-    rc = dfp_oci_pick(dfp_fuzz_mem(), m, &wanted, &fallback, picked, &n, &err);
+    rc = dfp_oci_pick(dfp_fuzz_mem(), m, &wanted, &fallback, NULL, picked, &n,
+                      &err);
 
     if (rc != DFP_OK) {
         MUST(rc == DFP_INVALID);

@@ -216,11 +216,15 @@ make_index(const char *text)
 }
 
 
+/* Several indexes of one image come one after the other; with one the first
+ * decides. */
+static dfp_oci_seen_t       seen;
+static dfp_oci_platforms_t  w, f;
+
+
 static int
 pick(const char *entries, const char *wanted, const char *fallback)
 {
-    dfp_oci_platforms_t  w, f;
-
     make_index(entries);
 
     CHECK_INT(dfp_oci_parse_platforms(dfp_test_mem(), dfp_test_str(wanted),
@@ -228,8 +232,9 @@ pick(const char *entries, const char *wanted, const char *fallback)
     CHECK_INT(dfp_oci_parse_platforms(dfp_test_mem(), dfp_test_str(fallback),
                                       "test", &f, &err), DFP_OK);
 
-    return dfp_oci_pick(dfp_test_mem(), &manifest, &w, &f, picked, &npicked,
-                        &err);
+    return dfp_oci_pick(dfp_test_mem(), &manifest, &w, &f,
+                        dfp_oci_has_nested(&manifest) ? &seen : NULL, picked,
+                        &npicked, &err);
 }
 
 
@@ -368,6 +373,50 @@ TEST("picking: an index inside an index is always picked, and may have it")
 }
 
 
+static int
+missed(const char *outer, const char *one, const char *two, const char *wanted)
+{
+    size_t       i;
+    const char  *inner[] = { one, two };
+
+    memset(&seen, 0, sizeof(seen));
+
+    CHECK_INT(pick(outer, wanted, "linux/amd64"), DFP_OK);
+
+    for (i = 0; i < 2; i++) {
+        make_index(inner[i]);
+        CHECK_INT(dfp_oci_pick(dfp_test_mem(), &manifest, &w, &f, &seen, picked,
+                               &npicked, &err), DFP_OK);
+    }
+
+    return dfp_oci_missed(&w, &f, &seen, &err);
+}
+
+
+TEST("picking: of indexes inside an index one has to have it, not each")
+{
+    CHECK_INT(missed("@ @", "linux/amd64", "linux/arm64", "linux/arm64"),
+              DFP_OK);
+    CHECK_INT(missed("@ @", "linux/amd64", "linux/arm64",
+                     "linux/arm64,linux/amd64"), DFP_OK);
+    CHECK_INT(missed("@ @", "linux/amd64", "linux/arm64", "all"), DFP_OK);
+    CHECK_INT(missed("@ @", "linux/amd64 linux/386", "linux/arm64", ""),
+              DFP_OK);
+    CHECK_INT(missed("@ linux/s390x", "linux/386", "?", ""), DFP_OK);
+
+    CHECK_INT(missed("@ @", "linux/amd64", "linux/arm64", "linux/386"),
+              DFP_INVALID);
+    CHECK_TEXT(err.text, "the image has no linux/386, only linux/amd64, "
+               "linux/arm64");
+    CHECK_INT(missed("@ @", "linux/386 linux/arm", "linux/arm64 linux/ppc64le",
+                     ""), DFP_INVALID);
+    CHECK_HAS(err.text, "and the default linux/amd64 is not among them: "
+              "linux/386, linux/arm, ");
+    CHECK_INT(missed("@ @", "? ?", "?", "linux/386"), DFP_INVALID);
+    CHECK_HAS(err.text, "only entries without a platform");
+}
+
+
 TEST("picking: an entry without a platform is picked with all, and alone")
 {
     CHECK_PICK("linux/amd64 ?", "all", "0 1");
@@ -391,8 +440,8 @@ pick_in(dfp_mem_t *mem, void *data)
 {
     int  rc;
 
-    rc = dfp_oci_pick(mem, &manifest, &platforms, &platforms, picked, &npicked,
-                      &err);
+    rc = dfp_oci_pick(mem, &manifest, &platforms, &platforms, NULL, picked,
+                      &npicked, &err);
 
     /* the sentence is what takes memory */
 

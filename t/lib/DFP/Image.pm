@@ -56,7 +56,7 @@ sub manifest
 
 
 # Blobs of any type; manifests and indexes of any type, with these fields (a
-# mediaType that is undef is left out).
+# mediaType that is undef is left out), or of these bytes.
 
 sub blob
 {

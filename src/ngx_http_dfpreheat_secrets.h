@@ -1,0 +1,42 @@
+/*
+ * What a run logs in with, so that it can be taken out of what others say: whoever
+ * is asked may repeat what was sent.
+ */
+
+#ifndef NGX_HTTP_DFPREHEAT_SECRETS_H
+#define NGX_HTTP_DFPREHEAT_SECRETS_H
+
+
+#include "ngx_http_dfpreheat_types.h"
+
+
+/* dfp_str_t, in a pool. */
+ngx_int_t ngx_http_dfpreheat_secrets_init(ngx_array_t *secrets,
+    ngx_pool_t *pool);
+
+/* Adds a value (it has to stay), the last word of it ("Bearer TOKEN"), and how it
+ * looks in a query string. NGX_ERROR: no memory. Beyond
+ * NGX_HTTP_DFPREHEAT_SECRETS_MAX nothing is added. */
+ngx_int_t ngx_http_dfpreheat_secrets_add(ngx_array_t *secrets,
+    dfp_str_t value);
+
+/* Adds a user name and a password, and their Basic authorization; all are copied.
+ * NGX_ERROR: no memory. */
+ngx_int_t ngx_http_dfpreheat_secrets_login(ngx_array_t *secrets,
+    dfp_str_t username, dfp_str_t password, dfp_str_t basic);
+
+/* Adds all that a job has brought along and nobody else may see. NGX_ERROR: no
+ * memory. */
+ngx_int_t ngx_http_dfpreheat_secrets_job(ngx_array_t *secrets,
+    const dfp_job_t *job);
+
+/* A copy in POOL, of the values, too; SECRETS may be NULL. */
+ngx_int_t ngx_http_dfpreheat_secrets_copy(ngx_array_t *copy,
+    ngx_array_t *secrets, ngx_pool_t *pool);
+
+/* TEXT without them, in POOL; without memory it is "". */
+ngx_str_t ngx_http_dfpreheat_secrets_mask(ngx_array_t *secrets,
+    ngx_pool_t *pool, ngx_str_t text);
+
+
+#endif /* NGX_HTTP_DFPREHEAT_SECRETS_H */
