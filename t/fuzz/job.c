@@ -41,7 +41,8 @@ check_limits(const dfp_job_t *job)
     size_t  i;
 
     MUST(job->type == DFP_JOB_IMAGE || job->type == DFP_JOB_FILE);
-    MUST(job->type == DFP_JOB_FILE || (job->url.len && job->nurls == 0));
+    MUST(job->nurls <= (job->type == DFP_JOB_FILE ? DFP_JOB_MAX_URLS
+                                                  : DFP_JOB_MAX_IMAGES));
     MUST(job->url.len || job->nurls);
     MUST(in_range(job->scope, DFP_SCOPE_SINGLE_SEED_PEER,
                   DFP_SCOPE_ALL_PEERS));
