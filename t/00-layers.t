@@ -38,6 +38,7 @@ my %plain_headers = map { $_ => 1 } qw(
     stdio.h stdlib.h string.h strings.h time.h
     jansson.h openssl/crypto.h openssl/err.h openssl/evp.h openssl/rand.h
     openssl/sha.h
+    dfdaemon.pb-c.h scheduler.pb-c.h
 );
 
 my $input_output = qr/

@@ -1,0 +1,253 @@
+/*
+ * Which task of Dragonfly a URL is.
+ */
+
+#include "dfp_buf.h"
+#include "dfp_d7y_parser.h"
+
+
+#define DFP_D7Y_TASK_TYPE   "STANDARD"
+#define DFP_D7Y_SHA256      "sha256:"
+
+
+/* A digest of which dfdaemon looks at nothing but the length. */
+typedef struct {
+    dfp_str_t    name;          /* with its ":" */
+    size_t       len;
+} dfp_d7y_algorithm_t;
+
+
+static int dfp_d7y_blob_digest(dfp_str_t url, dfp_str_t *digest);
+static size_t dfp_d7y_find(dfp_str_t s, size_t pos, dfp_str_t part);
+static int dfp_d7y_blob_id(dfp_mem_t *mem, dfp_str_t digest, dfp_str_t *id);
+
+
+static const dfp_d7y_algorithm_t  dfp_d7y_algorithms[] = {
+    { { sizeof("crc32:") - 1, "crc32:" }, 10 },
+    { { sizeof("sha256:") - 1, "sha256:" }, 64 },
+    { { sizeof("sha512:") - 1, "sha512:" }, 128 }
+};
+
+
+int
+dfp_d7y_task_id(dfp_mem_t *mem, const dfp_d7y_request_t *request,
+    dfp_str_t *id)
+{
+    int             rc;
+    size_t          n;
+    dfp_buf_t       b;
+    dfp_str_t       text, *names;
+    dfp_d7y_url_t   url;
+
+    if (request->blob_digest && dfp_d7y_blob_digest(request->url, &text)) {
+        return dfp_d7y_blob_id(mem, text, id);
+    }
+
+    rc = dfp_d7y_url_split(mem, request->url, &url);
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    if (dfp_d7y_names(mem, request->filter, &names, &n) != DFP_OK
+        || dfp_d7y_url_print(mem, &url, names, n, &text) != DFP_OK)
+    {
+        return DFP_ERROR;
+    }
+
+    dfp_buf_init(&b, mem, 0, 0);
+    dfp_buf_str(&b, text);
+    dfp_buf_str(&b, request->tag);
+    dfp_buf_str(&b, request->application);
+
+    if (request->piece_length > 0) {
+        dfp_buf_int(&b, request->piece_length);
+    }
+
+    dfp_buf_cstr(&b, DFP_D7Y_TASK_TYPE);
+
+    if (b.failed
+        || dfp_oci_digest_of(mem, dfp_buf_value(&b), id) != DFP_OK)
+    {
+        return DFP_ERROR;
+    }
+
+    id->data += sizeof(DFP_D7Y_SHA256) - 1;
+    id->len -= sizeof(DFP_D7Y_SHA256) - 1;
+
+    return DFP_OK;
+}
+
+
+/*
+ * What follows the last "/blobs/" of a URL, up to a "?", where "://" and
+ * "/v2/" come before it. dfdaemon looks for these in the whole URL, its query
+ * too.
+ */
+
+static int
+dfp_d7y_blob_digest(dfp_str_t url, dfp_str_t *digest)
+{
+    size_t       pos;
+    const char  *end;
+
+    static const dfp_str_t  scheme = { sizeof("://") - 1, "://" };
+    static const dfp_str_t  version = { sizeof("/v2/") - 1, "/v2/" };
+    static const dfp_str_t  blobs = { sizeof("/blobs/") - 1, "/blobs/" };
+
+    *digest = DFP_STR_NULL;
+
+    pos = dfp_d7y_find(url, 0, scheme);
+    pos = dfp_d7y_find(url, pos, version);
+
+    for ( ;; ) {
+        pos = dfp_d7y_find(url, pos, blobs);
+
+        if (pos >= url.len) {
+            return digest->len > 0;
+        }
+
+        if (url.data[pos] != '?') {
+            *digest = (dfp_str_t) { url.len - pos, url.data + pos };
+
+            end = memchr(digest->data, '?', digest->len);
+            if (end) {
+                digest->len = end - digest->data;
+            }
+        }
+
+        /* the "/" at its end may be the next one's */
+
+        pos--;
+    }
+}
+
+
+/* The place behind PART in S, from POS on; the length of S where it is not. */
+
+static size_t
+dfp_d7y_find(dfp_str_t s, size_t pos, dfp_str_t part)
+{
+    for ( /* void */ ; pos + part.len <= s.len; pos++) {
+        if (memcmp(s.data + pos, part.data, part.len) == 0) {
+            return pos + part.len;
+        }
+    }
+
+    return s.len;
+}
+
+
+static int
+dfp_d7y_blob_id(dfp_mem_t *mem, dfp_str_t digest, dfp_str_t *id)
+{
+    size_t                      i, n;
+    const dfp_d7y_algorithm_t  *a;
+
+    n = sizeof(dfp_d7y_algorithms) / sizeof(dfp_d7y_algorithm_t);
+
+    for (i = 0; i < n; i++) {
+        a = &dfp_d7y_algorithms[i];
+
+        if (digest.len == a->name.len + a->len
+            && memcmp(digest.data, a->name.data, a->name.len) == 0)
+        {
+            id->len = a->len;
+            id->data = dfp_strdup(mem, digest.data + a->name.len, a->len);
+
+            return id->data ? DFP_OK : DFP_ERROR;
+        }
+    }
+
+    return DFP_INVALID;
+}
+
+
+int
+dfp_d7y_stat_finds(dfp_mem_t *mem, const dfp_d7y_request_t *request)
+{
+    int             rc;
+    size_t          n;
+    dfp_str_t       one, two, *names;
+    dfp_d7y_url_t   url;
+
+    rc = dfp_d7y_url_split(mem, request->url, &url);
+
+    if (rc != DFP_OK) {
+        return (rc == DFP_ERROR) ? DFP_ERROR : 0;
+    }
+
+    /* that would be a directory */
+
+    if (request->url.data[request->url.len - 1] == '/') {
+        return 0;
+    }
+
+    if (dfp_d7y_names(mem, request->filter, &names, &n) != DFP_OK) {
+        return DFP_ERROR;
+    }
+
+    /* the scheduler has a list of its own where none is given */
+
+    if (n == 0) {
+        one = (dfp_str_t) { strlen(dfp_job_default_filter),
+                            dfp_job_default_filter };
+
+        if (dfp_d7y_names(mem, one, &names, &n) != DFP_OK) {
+            return DFP_ERROR;
+        }
+    }
+
+    if (dfp_d7y_url_print(mem, &url, names, n, &one) != DFP_OK) {
+        return DFP_ERROR;
+    }
+
+    rc = dfp_d7y_url_print_go(mem, &url, names, n, &two);
+
+    if (rc == DFP_ERROR) {
+        return DFP_ERROR;
+    }
+
+    return rc == DFP_OK && dfp_str_eq(one, two);
+}
+
+
+int
+dfp_d7y_names(dfp_mem_t *mem, dfp_str_t filter, dfp_str_t **names, size_t *n)
+{
+    size_t  i, start, count;
+
+    *names = NULL;
+    *n = 0;
+
+    count = 1;
+
+    for (i = 0; i < filter.len; i++) {
+        count += (filter.data[i] == '&');
+    }
+
+    if (filter.len == 0) {
+        return DFP_OK;
+    }
+
+    *names = mem->alloc(mem->ctx, count * sizeof(dfp_str_t));
+    if (*names == NULL) {
+        return DFP_ERROR;
+    }
+
+    start = 0;
+
+    for (i = 0; i <= filter.len; i++) {
+
+        if (i < filter.len && filter.data[i] != '&') {
+            continue;
+        }
+
+        if (i > start) {
+            (*names)[(*n)++] = (dfp_str_t) { i - start, filter.data + start };
+        }
+
+        start = i + 1;
+    }
+
+    return DFP_OK;
+}

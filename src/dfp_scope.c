@@ -1,0 +1,459 @@
+/*
+ * Scopes, and the order of peers for a task.
+ */
+
+#include <stdlib.h>
+
+#include "dfp_d7y_parser.h"
+#include "dfp_scope.h"
+
+
+/* FNV-1a, of 64 bits */
+#define DFP_SCOPE_FNV_BASIS  UINT64_C(0xcbf29ce484222325)
+#define DFP_SCOPE_FNV_PRIME  UINT64_C(0x00000100000001b3)
+
+/* odd numbers with no pattern: digits of pi */
+#define DFP_SCOPE_MIX_ONE    UINT64_C(0x243f6a8885a308d3)
+#define DFP_SCOPE_MIX_TWO    UINT64_C(0x082efa98ec4e6c89)
+
+
+typedef int (*dfp_scope_compare_pt)(const void *one, const void *two);
+
+
+typedef struct {
+    const dfp_d7y_host_t  *host;
+    uint64_t               rank;
+} dfp_scope_place_t;
+
+
+static int dfp_scope_sort(dfp_mem_t *mem, const dfp_job_t *job,
+    const dfp_d7y_host_t *hosts, size_t n, dfp_scope_t *scope);
+static size_t dfp_scope_unique(const dfp_d7y_host_t **hosts, size_t n,
+    dfp_scope_compare_pt order, dfp_scope_compare_pt same);
+static size_t dfp_scope_without(const dfp_d7y_host_t **hosts, size_t n,
+    const dfp_d7y_host_t **others, size_t nothers);
+static int dfp_scope_by_id(const void *one, const void *two);
+static int dfp_scope_by_address(const void *one, const void *two);
+static int dfp_scope_same_id(const void *one, const void *two);
+static int dfp_scope_same_address(const void *one, const void *two);
+static int dfp_scope_compare(dfp_str_t one, dfp_str_t two);
+static int dfp_scope_pick_ips(dfp_mem_t *mem, const dfp_job_t *job,
+    dfp_scope_t *scope);
+static size_t dfp_scope_keep(const dfp_d7y_host_t **hosts, size_t n,
+    const dfp_str_t *ips, char *found, size_t nips);
+static int dfp_scope_pick_some(dfp_mem_t *mem, size_t count,
+    dfp_scope_t *scope);
+static int dfp_scope_by_rank(const void *one, const void *two);
+static uint64_t dfp_scope_rank(const dfp_d7y_host_t *host, dfp_str_t task_id);
+static uint64_t dfp_scope_hash(uint64_t hash, const void *data, size_t len);
+static int dfp_scope_descending(const void *one, const void *two);
+
+
+/* ips say which peers a job is about: others that could not be used are none
+ * of its concern. */
+
+int
+dfp_scope_pick(dfp_mem_t *mem, const dfp_job_t *job,
+    const dfp_d7y_host_t *hosts, size_t n, dfp_scope_t *scope)
+{
+    size_t  count;
+
+    memset(scope, 0, sizeof(dfp_scope_t));
+
+    if (n && dfp_scope_sort(mem, job, hosts, n, scope) != DFP_OK) {
+        return DFP_ERROR;
+    }
+
+    if (job->scope == DFP_SCOPE_SINGLE_SEED_PEER) {
+        return DFP_OK;
+    }
+
+    if (job->nips) {
+        return dfp_scope_pick_ips(mem, job, scope);
+    }
+
+    count = scope->n;
+
+    if (job->count > 0) {
+        count = job->count;
+
+    } else if (job->percentage > 0) {
+        count = scope->n * job->percentage / 100;
+        count += (count == 0);
+    }
+
+    if (count >= scope->n) {
+        return DFP_OK;
+    }
+
+    return dfp_scope_pick_some(mem, count, scope);
+}
+
+
+/* A list is in another order each time; the result does not depend on it. */
+
+static int
+dfp_scope_sort(dfp_mem_t *mem, const dfp_job_t *job,
+    const dfp_d7y_host_t *hosts, size_t n, dfp_scope_t *scope)
+{
+    size_t    i;
+    unsigned  seed;
+
+    scope->hosts = mem->alloc(mem->ctx, n * sizeof(dfp_d7y_host_t *));
+    scope->unusable = mem->alloc(mem->ctx, n * sizeof(dfp_d7y_host_t *));
+
+    if (scope->hosts == NULL || scope->unusable == NULL) {
+        return DFP_ERROR;
+    }
+
+    seed = (job->scope != DFP_SCOPE_ALL_PEERS);
+
+    for (i = 0; i < n; i++) {
+
+        if (hosts[i].seed != seed) {
+            continue;
+        }
+
+        if (hosts[i].ip.len && hosts[i].port) {
+            scope->hosts[scope->n++] = &hosts[i];
+
+        } else {
+            scope->unusable[scope->nunusable++] = &hosts[i];
+        }
+    }
+
+    scope->n = dfp_scope_unique(scope->hosts, scope->n, dfp_scope_by_id,
+                                dfp_scope_same_id);
+    scope->nunusable = dfp_scope_unique(scope->unusable, scope->nunusable,
+                                        dfp_scope_by_id, dfp_scope_same_id);
+
+    /* what can be used by one entry can be used */
+
+    scope->nunusable = dfp_scope_without(scope->unusable, scope->nunusable,
+                                         scope->hosts, scope->n);
+
+    scope->n = dfp_scope_unique(scope->hosts, scope->n, dfp_scope_by_address,
+                                dfp_scope_same_address);
+
+    return DFP_OK;
+}
+
+
+/* Sorts, and leaves the first of each that are the same. */
+
+static size_t
+dfp_scope_unique(const dfp_d7y_host_t **hosts, size_t n,
+    dfp_scope_compare_pt order, dfp_scope_compare_pt same)
+{
+    size_t  i, kept;
+
+    qsort(hosts, n, sizeof(dfp_d7y_host_t *), order);
+
+    kept = 0;
+
+    for (i = 0; i < n; i++) {
+        if (kept == 0 || !same(&hosts[kept - 1], &hosts[i])) {
+            hosts[kept++] = hosts[i];
+        }
+    }
+
+    return kept;
+}
+
+
+/* Leaves those whose id no other has. Both lists are sorted by id. */
+
+static size_t
+dfp_scope_without(const dfp_d7y_host_t **hosts, size_t n,
+    const dfp_d7y_host_t **others, size_t nothers)
+{
+    size_t  i, j, kept;
+
+    kept = 0;
+    j = 0;
+
+    for (i = 0; i < n; i++) {
+
+        while (j < nothers
+               && dfp_scope_compare(others[j]->id, hosts[i]->id) < 0)
+        {
+            j++;
+        }
+
+        if (j == nothers || !dfp_scope_same_id(&others[j], &hosts[i])) {
+            hosts[kept++] = hosts[i];
+        }
+    }
+
+    return kept;
+}
+
+
+static int
+dfp_scope_by_id(const void *one, const void *two)
+{
+    int                    order;
+    const dfp_d7y_host_t  *a, *b;
+
+    a = *(const dfp_d7y_host_t *const *) one;
+    b = *(const dfp_d7y_host_t *const *) two;
+
+    order = dfp_scope_compare(a->id, b->id);
+    order = order ? order : dfp_scope_compare(a->ip, b->ip);
+
+    return order ? order : (int) a->port - b->port;
+}
+
+
+static int
+dfp_scope_by_address(const void *one, const void *two)
+{
+    int                    order;
+    const dfp_d7y_host_t  *a, *b;
+
+    a = *(const dfp_d7y_host_t *const *) one;
+    b = *(const dfp_d7y_host_t *const *) two;
+
+    order = dfp_scope_compare(a->ip, b->ip);
+    order = order ? order : (int) a->port - b->port;
+
+    return order ? order : dfp_scope_compare(a->id, b->id);
+}
+
+
+static int
+dfp_scope_same_id(const void *one, const void *two)
+{
+    const dfp_d7y_host_t  *a, *b;
+
+    a = *(const dfp_d7y_host_t *const *) one;
+    b = *(const dfp_d7y_host_t *const *) two;
+
+    return a->id.len && dfp_str_eq(a->id, b->id);
+}
+
+
+static int
+dfp_scope_same_address(const void *one, const void *two)
+{
+    const dfp_d7y_host_t  *a, *b;
+
+    a = *(const dfp_d7y_host_t *const *) one;
+    b = *(const dfp_d7y_host_t *const *) two;
+
+    return a->port == b->port && dfp_str_eq(a->ip, b->ip);
+}
+
+
+static int
+dfp_scope_compare(dfp_str_t one, dfp_str_t two)
+{
+    int     order;
+    size_t  len;
+
+    len = one.len < two.len ? one.len : two.len;
+    order = len ? memcmp(one.data, two.data, len) : 0;
+
+    return order ? order : (one.len > two.len) - (one.len < two.len);
+}
+
+
+static int
+dfp_scope_pick_ips(dfp_mem_t *mem, const dfp_job_t *job, dfp_scope_t *scope)
+{
+    char       *found, *text;
+    size_t      i, j;
+    dfp_str_t  *ips;
+
+    ips = mem->alloc(mem->ctx, job->nips * sizeof(dfp_str_t));
+    text = mem->alloc(mem->ctx, job->nips * INET6_ADDRSTRLEN);
+    found = mem->alloc(mem->ctx, job->nips);
+    scope->missing = mem->alloc(mem->ctx, job->nips * sizeof(dfp_str_t));
+
+    if (ips == NULL || text == NULL || found == NULL || scope->missing == NULL)
+    {
+        return DFP_ERROR;
+    }
+
+    memset(found, 0, job->nips);
+
+    for (i = 0; i < job->nips; i++) {
+        ips[i].data = text + i * INET6_ADDRSTRLEN;
+        ips[i].len = dfp_d7y_ip(job->ips[i], text + i * INET6_ADDRSTRLEN);
+
+        if (ips[i].len == 0) {
+            ips[i] = job->ips[i];
+        }
+    }
+
+    scope->n = dfp_scope_keep(scope->hosts, scope->n, ips, found, job->nips);
+    scope->nunusable = dfp_scope_keep(scope->unusable, scope->nunusable, ips,
+                                      found, job->nips);
+
+    for (i = 0; i < job->nips; i++) {
+
+        for (j = 0; j < i && !dfp_str_eq(ips[j], ips[i]); j++) {
+            /* void */
+        }
+
+        if (!found[i] && j == i) {
+            scope->missing[scope->nmissing++] = job->ips[i];
+        }
+    }
+
+    return DFP_OK;
+}
+
+
+/* Leaves those that have one of the addresses; FOUND tells which. */
+
+static size_t
+dfp_scope_keep(const dfp_d7y_host_t **hosts, size_t n, const dfp_str_t *ips,
+    char *found, size_t nips)
+{
+    int     keep;
+    size_t  i, j, kept;
+
+    kept = 0;
+
+    for (i = 0; i < n; i++) {
+        keep = 0;
+
+        for (j = 0; j < nips; j++) {
+            if (dfp_str_eq(hosts[i]->ip, ips[j])) {
+                found[j] = 1;
+                keep = 1;
+            }
+        }
+
+        if (keep) {
+            hosts[kept++] = hosts[i];
+        }
+    }
+
+    return kept;
+}
+
+
+static int
+dfp_scope_pick_some(dfp_mem_t *mem, size_t count, dfp_scope_t *scope)
+{
+    size_t              i;
+    dfp_scope_place_t  *places;
+
+    places = mem->alloc(mem->ctx, scope->n * sizeof(dfp_scope_place_t));
+    if (places == NULL) {
+        return DFP_ERROR;
+    }
+
+    for (i = 0; i < scope->n; i++) {
+        places[i].host = scope->hosts[i];
+        places[i].rank = dfp_scope_rank(scope->hosts[i], DFP_STR(""));
+    }
+
+    qsort(places, scope->n, sizeof(dfp_scope_place_t), dfp_scope_by_rank);
+
+    for (i = 0; i < count; i++) {
+        scope->hosts[i] = places[i].host;
+    }
+
+    scope->n = count;
+
+    return DFP_OK;
+}
+
+
+static int
+dfp_scope_by_rank(const void *one, const void *two)
+{
+    const dfp_scope_place_t  *a, *b;
+
+    a = one;
+    b = two;
+
+    return a->rank == b->rank ? dfp_scope_by_address(&a->host, &b->host)
+                              : a->rank < b->rank ? 1 : -1;
+}
+
+
+/* Whoever has an id is known by it alone. */
+
+static uint64_t
+dfp_scope_rank(const dfp_d7y_host_t *host, dfp_str_t task_id)
+{
+    uint64_t       rank;
+    dfp_str_t      id;
+    unsigned char  port[2];
+
+    id = host->id.len ? host->id : host->ip;
+
+    port[0] = host->id.len ? 0 : (unsigned char) (host->port >> 8);
+    port[1] = host->id.len ? 0 : (unsigned char) host->port;
+
+    rank = dfp_scope_hash(DFP_SCOPE_FNV_BASIS, task_id.data, task_id.len);
+    rank = dfp_scope_hash(rank, port, sizeof(port));
+    rank = dfp_scope_hash(rank, id.data, id.len);
+
+    rank = (rank ^ rank >> 32) * DFP_SCOPE_MIX_ONE;
+    rank = (rank ^ rank >> 32) * DFP_SCOPE_MIX_TWO;
+
+    return rank ^ rank >> 32;
+}
+
+
+static uint64_t
+dfp_scope_hash(uint64_t hash, const void *data, size_t len)
+{
+    size_t                i;
+    const unsigned char  *p;
+
+    p = data;
+
+    for (i = 0; i < len; i++) {
+        hash = (hash ^ p[i]) * DFP_SCOPE_FNV_PRIME;
+    }
+
+    return hash;
+}
+
+
+/* A rank and its place are sorted as one number: the place in the last
+ * bits. */
+
+void
+dfp_scope_order(const dfp_scope_t *scope, dfp_str_t task_id, size_t *order)
+{
+    size_t    i, mask;
+    uint64_t  rank;
+
+    mask = 0;
+
+    while (mask < scope->n) {
+        mask = mask * 2 + 1;
+    }
+
+    for (i = 0; i < scope->n; i++) {
+        rank = dfp_scope_rank(scope->hosts[i], task_id);
+        rank >>= 8 * (sizeof(uint64_t) - sizeof(size_t));
+
+        order[i] = ((size_t) rank & ~mask) | i;
+    }
+
+    qsort(order, scope->n, sizeof(size_t), dfp_scope_descending);
+
+    for (i = 0; i < scope->n; i++) {
+        order[i] &= mask;
+    }
+}
+
+
+static int
+dfp_scope_descending(const void *one, const void *two)
+{
+    size_t  a, b;
+
+    a = *(const size_t *) one;
+    b = *(const size_t *) two;
+
+    return (a < b) - (a > b);
+}

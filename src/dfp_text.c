@@ -1,0 +1,292 @@
+/*
+ * UTF-8 that may be wrong, and text for people.
+ */
+
+#include "dfp_buf.h"
+#include "dfp_text.h"
+#include "dfp_url.h"
+
+
+#define DFP_TEXT_REPLACEMENT  "\xef\xbf\xbd"    /* U+FFFD */
+#define DFP_TEXT_SCHEME       "://"
+#define DFP_TEXT_SHORT        512               /* bytes */
+
+
+/* Code points, from the first to the last of a range. */
+typedef struct {
+    uint32_t    first;
+    uint32_t    last;
+} dfp_text_range_t;
+
+
+static void dfp_text_buf(dfp_buf_t *b, dfp_mem_t *mem, char *start);
+static int dfp_text_copy(dfp_mem_t *mem, dfp_str_t s, dfp_str_t *text);
+static int dfp_text_plain(dfp_str_t s, size_t max);
+static void dfp_text_print(dfp_buf_t *b, dfp_str_t s);
+static int dfp_text_unprintable(uint32_t ch);
+static int dfp_text_word(dfp_buf_t *b, dfp_str_t word);
+static size_t dfp_text_find(dfp_str_t s, const char *part);
+static dfp_str_t dfp_text_cut(dfp_str_t text, size_t max);
+
+
+/* Controls, and what cannot be seen itself but changes how its neighbours
+ * look: soft hyphens, marks of direction, joiners, tags. */
+
+static const dfp_text_range_t  dfp_text_unseen[] = {
+    { 0x0000, 0x001f }, { 0x007f, 0x009f }, { 0x00ad, 0x00ad },
+    { 0x061c, 0x061c }, { 0x180e, 0x180e }, { 0x200b, 0x200f },
+    { 0x2028, 0x202e }, { 0x2060, 0x206f }, { 0xfeff, 0xfeff },
+    { 0xfff0, 0xfffb }, { 0xfffe, 0xffff }, { 0xe0000, 0xe0fff }
+};
+
+
+size_t
+dfp_text_char(const char *s, size_t len, uint32_t *ch)
+{
+    size_t                i, n;
+    unsigned char         low, high;
+    const unsigned char  *p;
+
+    p = (const unsigned char *) s;
+
+    if (p[0] < 0x80) {
+        *ch = p[0];
+        return 1;
+    }
+
+    n = (p[0] < 0xc2 || p[0] > 0xf4) ? 1
+        : (p[0] < 0xe0) ? 2 : (p[0] < 0xf0) ? 3 : 4;
+
+    *ch = p[0] & (0x7f >> n);
+
+    /* nothing overlong, no surrogates, nothing over U+10FFFF: only the second
+     * byte has a narrower range */
+
+    low = (p[0] == 0xe0) ? 0xa0 : (p[0] == 0xf0) ? 0x90 : 0x80;
+    high = (p[0] == 0xed) ? 0x9f : (p[0] == 0xf4) ? 0x8f : 0xbf;
+
+    for (i = 1; i < n && i < len && p[i] >= low && p[i] <= high; i++) {
+        *ch = *ch << 6 | (p[i] & 0x3f);
+        low = 0x80;
+        high = 0xbf;
+    }
+
+    if (n == 1 || i < n) {
+        *ch = DFP_TEXT_WRONG;
+    }
+
+    return i;
+}
+
+
+/* A word that begins within the limit is looked at as a whole: who cuts a URL
+ * first may lose the "@" that tells a password from a host. */
+
+int
+dfp_text_clean(dfp_mem_t *mem, dfp_str_t s, size_t max, dfp_str_t *text)
+{
+    char         one[DFP_TEXT_SHORT], two[DFP_TEXT_SHORT];
+    dfp_buf_t    plain, b;
+    dfp_str_t    word;
+    const char  *p, *last;
+
+    if (s.len == 0) {
+        *text = DFP_STR("");
+        return DFP_OK;
+    }
+
+    if (dfp_text_plain(s, max)) {
+        return dfp_text_copy(mem, s, text);
+    }
+
+    dfp_text_buf(&plain, mem, one);
+    dfp_text_buf(&b, mem, two);
+
+    dfp_text_print(&plain, s);
+
+    if (plain.failed) {
+        return DFP_ERROR;
+    }
+
+    p = plain.data;
+    last = p + plain.len;
+
+    while (p < last && b.len < max) {
+
+        word.data = p;
+        p = memchr(p, ' ', last - p);
+        p = p ? p : last;
+        word.len = p - word.data;
+
+        if (dfp_text_word(&b, word) != DFP_OK) {
+            return DFP_ERROR;
+        }
+
+        p += (p < last);
+    }
+
+    return dfp_text_copy(mem, dfp_text_cut(dfp_buf_value(&b), max), text);
+}
+
+
+/* Most texts are short, and some messages have many. */
+
+static void
+dfp_text_buf(dfp_buf_t *b, dfp_mem_t *mem, char *start)
+{
+    dfp_buf_init(b, mem, 0, 0);
+
+    b->data = start;
+    b->size = DFP_TEXT_SHORT;
+}
+
+
+static int
+dfp_text_copy(dfp_mem_t *mem, dfp_str_t s, dfp_str_t *text)
+{
+    text->data = dfp_strdup(mem, s.data, s.len);
+    text->len = text->data ? s.len : 0;
+
+    return text->data ? DFP_OK : DFP_ERROR;
+}
+
+
+/* What stays as it is: one short word of ASCII, no URL. */
+
+static int
+dfp_text_plain(dfp_str_t s, size_t max)
+{
+    size_t  i;
+
+    if (s.len > max) {
+        return 0;
+    }
+
+    for (i = 0; i < s.len; i++) {
+        if (s.data[i] <= 0x20 || s.data[i] >= 0x7f) {
+            return 0;
+        }
+    }
+
+    return dfp_text_find(s, DFP_TEXT_SCHEME) == s.len;
+}
+
+
+/* White space becomes a blank. What cannot be printed is left out, so that
+ * nothing comes apart: the rest of a URL would be no URL. */
+
+static void
+dfp_text_print(dfp_buf_t *b, dfp_str_t s)
+{
+    size_t    i, n;
+    uint32_t  ch;
+
+    for (i = 0; i < s.len; i += n) {
+        n = dfp_text_char(s.data + i, s.len - i, &ch);
+
+        if (ch == DFP_TEXT_WRONG) {
+            dfp_buf_cstr(b, DFP_TEXT_REPLACEMENT);
+
+        } else if (ch == '\t' || (ch >= '\n' && ch <= '\r')) {
+            dfp_buf_cstr(b, " ");
+
+        } else if (!dfp_text_unprintable(ch)) {
+            dfp_buf_append(b, s.data + i, n);
+        }
+    }
+}
+
+
+static int
+dfp_text_unprintable(uint32_t ch)
+{
+    size_t  i, n;
+
+    n = sizeof(dfp_text_unseen) / sizeof(dfp_text_range_t);
+
+    for (i = 0; i < n; i++) {
+        if (ch >= dfp_text_unseen[i].first && ch <= dfp_text_unseen[i].last) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* A URL may stand behind something, as in url=(https://u:p@a.lan/), where it
+ * would not be seen to be one. */
+
+static int
+dfp_text_word(dfp_buf_t *b, dfp_str_t word)
+{
+    int     changed;
+    size_t  pos;
+
+    if (word.len == 0) {
+        return DFP_OK;
+    }
+
+    dfp_buf_cstr(b, b->len ? " " : "");
+
+    if (dfp_text_find(word, DFP_TEXT_SCHEME) < word.len) {
+
+        if (dfp_url_redact(b->mem, word, &word, &changed) != DFP_OK) {
+            return DFP_ERROR;
+        }
+
+        pos = dfp_text_find(word, DFP_TEXT_SCHEME);
+        dfp_buf_append(b, word.data, pos);
+
+        word.data += pos;
+        word.len -= pos;
+
+        if (dfp_url_redact(b->mem, word, &word, &changed) != DFP_OK) {
+            return DFP_ERROR;
+        }
+    }
+
+    dfp_buf_str(b, word);
+
+    return b->failed ? DFP_ERROR : DFP_OK;
+}
+
+
+/* Where PART begins in S; the end where it does not. */
+
+static size_t
+dfp_text_find(dfp_str_t s, const char *part)
+{
+    size_t  i, len;
+
+    len = strlen(part);
+
+    for (i = 0; i + len <= s.len; i++) {
+        if (memcmp(s.data + i, part, len) == 0) {
+            return i;
+        }
+    }
+
+    return s.len;
+}
+
+
+/* Cuts between two characters, and leaves no blank at the end. */
+
+static dfp_str_t
+dfp_text_cut(dfp_str_t text, size_t max)
+{
+    if (text.len > max) {
+        text.len = max;
+
+        while (text.len && (text.data[text.len] & 0xc0) == 0x80) {
+            text.len--;
+        }
+    }
+
+    while (text.len && text.data[text.len - 1] == ' ') {
+        text.len--;
+    }
+
+    return text;
+}
