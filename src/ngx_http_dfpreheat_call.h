@@ -41,7 +41,7 @@ struct ngx_http_dfpreheat_call_s {
     dfp_url_t                         url;
     ngx_str_t                         shown;    /* URL as it may be logged */
     const char                       *who;      /* "the origin" */
-    ngx_array_t                      *secrets;  /* of the run; NULL: none */
+    ngx_array_t                      *secrets;  /* that are sent; NULL: none */
     ngx_str_t                         authorization;    /* "": none */
     dfp_job_header_t                 *headers;
     ngx_uint_t                        nheaders;

@@ -59,7 +59,11 @@ ngx_http_dfpreheat_grant_get(ngx_http_dfpreheat_run_t *run,
     }
 
     grant = ngx_pcalloc(run->pool, sizeof(ngx_http_dfpreheat_grant_t));
-    if (grant == NULL) {
+
+    if (grant == NULL
+        || ngx_http_dfpreheat_secrets_init(&grant->secrets, run->pool)
+           != NGX_OK)
+    {
         return NULL;
     }
 
@@ -527,7 +531,10 @@ ngx_http_dfpreheat_grant_set(ngx_http_dfpreheat_grant_t *grant,
 {
     /* one that could not be remembered would not be hidden */
 
-    if (ngx_http_dfpreheat_secrets_add(&grant->run->secrets,
+    ngx_str_null(&grant->authorization);
+    grant->secrets.nelts = 0;
+
+    if (ngx_http_dfpreheat_secrets_add(&grant->secrets,
                                        ngx_http_dfpreheat_dfp(*authorization))
         != NGX_OK)
     {

@@ -19,6 +19,7 @@ struct ngx_http_dfpreheat_grant_s {
     ngx_str_t                      repository; /* "" of files */
 
     ngx_str_t                      authorization;   /* "": none so far */
+    ngx_array_t                    secrets;    /* the same, in all its forms */
     ngx_uint_t                     serial;     /* of authorization */
     time_t                         renew;      /* when; 0: never */
     time_t                         accepted;   /* last; 0: not yet */

@@ -272,8 +272,8 @@ ngx_http_dfpreheat_request_log(ngx_connection_t *c, ngx_log_t *parent,
 
     ctx->shown.len = shown->len;
 
-    if (ngx_http_dfpreheat_secrets_copy(&ctx->secrets, secrets, c->pool)
-        != NGX_OK)
+    if (ngx_http_dfpreheat_secrets_init(&ctx->secrets, c->pool) != NGX_OK
+        || ngx_http_dfpreheat_secrets_copy(&ctx->secrets, secrets) != NGX_OK)
     {
         return NGX_ERROR;
     }

@@ -3,10 +3,10 @@
 #include "dfp_mask.h"
 
 
+static ngx_uint_t ngx_http_dfpreheat_secrets_known(ngx_array_t *secrets,
+    dfp_str_t value);
 static ngx_int_t ngx_http_dfpreheat_secrets_header(ngx_array_t *secrets,
     dfp_str_t value);
-static ngx_int_t ngx_http_dfpreheat_secrets_url(ngx_array_t *secrets,
-    dfp_str_t url);
 
 
 ngx_int_t
@@ -38,8 +38,8 @@ ngx_http_dfpreheat_secrets_add(ngx_array_t *secrets, dfp_str_t value)
 
     for (i = (form[1].len == value.len); i < n; i++) {
 
-        if (secrets->nelts == NGX_HTTP_DFPREHEAT_SECRETS_MAX) {
-            return NGX_OK;
+        if (ngx_http_dfpreheat_secrets_known(secrets, form[i])) {
+            continue;
         }
 
         secret = ngx_array_push(secrets);
@@ -51,6 +51,24 @@ ngx_http_dfpreheat_secrets_add(ngx_array_t *secrets, dfp_str_t value)
     }
 
     return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_dfpreheat_secrets_known(ngx_array_t *secrets, dfp_str_t value)
+{
+    dfp_str_t   *secret;
+    ngx_uint_t   i;
+
+    secret = secrets->elts;
+
+    for (i = 0; i < secrets->nelts; i++) {
+        if (dfp_str_eq(secret[i], value)) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -103,13 +121,7 @@ ngx_http_dfpreheat_secrets_job(ngx_array_t *secrets, const dfp_job_t *job)
         }
     }
 
-    for (i = 0; i < job->nurls; i++) {
-        if (ngx_http_dfpreheat_secrets_url(secrets, job->urls[i]) != NGX_OK) {
-            return NGX_ERROR;
-        }
-    }
-
-    return ngx_http_dfpreheat_secrets_url(secrets, job->url);
+    return NGX_OK;
 }
 
 
@@ -118,9 +130,11 @@ ngx_http_dfpreheat_secrets_job(ngx_array_t *secrets, const dfp_job_t *job)
 static ngx_int_t
 ngx_http_dfpreheat_secrets_header(ngx_array_t *secrets, dfp_str_t value)
 {
-    size_t     i;
-    dfp_str_t  part;
+    size_t      i;
+    dfp_str_t   part;
+    ngx_uint_t  parts;
 
+    parts = 0;
     part = value;
     part.len = 0;
 
@@ -132,6 +146,7 @@ ngx_http_dfpreheat_secrets_header(ngx_array_t *secrets, dfp_str_t value)
         }
 
         if (part.len >= NGX_HTTP_DFPREHEAT_SECRET_PART_MIN
+            && parts++ < NGX_HTTP_DFPREHEAT_SECRET_PARTS_MAX
             && ngx_http_dfpreheat_secrets_add(secrets, part) != NGX_OK)
         {
             return NGX_ERROR;
@@ -145,7 +160,7 @@ ngx_http_dfpreheat_secrets_header(ngx_array_t *secrets, dfp_str_t value)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_dfpreheat_secrets_url(ngx_array_t *secrets, dfp_str_t url)
 {
     size_t      i, n;
@@ -171,16 +186,11 @@ ngx_http_dfpreheat_secrets_url(ngx_array_t *secrets, dfp_str_t url)
 
 
 ngx_int_t
-ngx_http_dfpreheat_secrets_copy(ngx_array_t *copy, ngx_array_t *secrets,
-    ngx_pool_t *pool)
+ngx_http_dfpreheat_secrets_copy(ngx_array_t *copy, ngx_array_t *secrets)
 {
     ngx_str_t    from;
     dfp_str_t   *secret, *to;
     ngx_uint_t   i;
-
-    if (ngx_http_dfpreheat_secrets_init(copy, pool) != NGX_OK) {
-        return NGX_ERROR;
-    }
 
     for (i = 0; secrets && i < secrets->nelts; i++) {
         secret = secrets->elts;
@@ -192,9 +202,10 @@ ngx_http_dfpreheat_secrets_copy(ngx_array_t *copy, ngx_array_t *secrets,
         }
 
         to->len = from.len;
-        to->data = (char *) ngx_pstrdup(pool, &from);
+        to->data = (char *) ngx_pstrdup(copy->pool, &from);
 
         if (to->data == NULL) {
+            copy->nelts--;
             return NGX_ERROR;
         }
     }

@@ -9,6 +9,10 @@ static ngx_http_dfpreheat_task_t *ngx_http_dfpreheat_task_create(
     ngx_http_dfpreheat_image_t *image);
 static ngx_int_t ngx_http_dfpreheat_task_start(ngx_http_dfpreheat_task_t *task,
     size_t limit);
+static ngx_array_t *ngx_http_dfpreheat_task_secrets(
+    ngx_http_dfpreheat_task_t *task, ngx_pool_t *pool);
+static ngx_str_t ngx_http_dfpreheat_task_mask(ngx_http_dfpreheat_task_t *task,
+    ngx_str_t text);
 static void ngx_http_dfpreheat_task_called(ngx_http_dfpreheat_call_t *call);
 static void ngx_http_dfpreheat_task_ready(ngx_event_t *ev);
 static void ngx_http_dfpreheat_task_undone(ngx_http_dfpreheat_task_t *task);
@@ -206,7 +210,7 @@ ngx_http_dfpreheat_task_start(ngx_http_dfpreheat_task_t *task, size_t limit)
     call->url = task->url;
     call->shown = task->shown;
     call->who = "the origin";
-    call->secrets = &run->secrets;
+    call->secrets = ngx_http_dfpreheat_task_secrets(task, pool);
     call->headers = run->job.headers;
     call->nheaders = run->job.nheaders;
     call->authorization = task->grant->authorization;
@@ -218,7 +222,9 @@ ngx_http_dfpreheat_task_start(ngx_http_dfpreheat_task_t *task, size_t limit)
     /* what a tag stands for is known at its registry only */
     call->refresh = (task->manifest && task->digest.len == 0);
 
-    if (ngx_http_dfpreheat_call_start(call) != NGX_OK) {
+    if (call->secrets == NULL
+        || ngx_http_dfpreheat_call_start(call) != NGX_OK)
+    {
         goto failed;
     }
 
@@ -236,6 +242,62 @@ failed:
     ngx_destroy_pool(pool);
 
     return NGX_AGAIN;
+}
+
+
+/* What a call of the task sends along, and who is called may repeat. */
+
+static ngx_array_t *
+ngx_http_dfpreheat_task_secrets(ngx_http_dfpreheat_task_t *task,
+    ngx_pool_t *pool)
+{
+    ngx_array_t  *secrets;
+
+    secrets = ngx_palloc(pool, sizeof(ngx_array_t));
+
+    if (secrets == NULL
+        || ngx_http_dfpreheat_secrets_init(secrets, pool) != NGX_OK
+        || ngx_http_dfpreheat_secrets_copy(secrets, &task->run->secrets)
+           != NGX_OK
+        || ngx_http_dfpreheat_secrets_copy(secrets, &task->grant->secrets)
+           != NGX_OK
+        || ngx_http_dfpreheat_secrets_url(secrets, task->url.href) != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return secrets;
+}
+
+
+/* Without memory nothing of the text is left. */
+
+static ngx_str_t
+ngx_http_dfpreheat_task_mask(ngx_http_dfpreheat_task_t *task, ngx_str_t text)
+{
+    ngx_str_t     masked;
+    ngx_pool_t   *pool;
+    ngx_array_t  *secrets;
+
+    ngx_str_null(&masked);
+
+    /* of its own: thousands of tasks may fail */
+
+    pool = ngx_create_pool(NGX_HTTP_DFPREHEAT_CALL_POOL_SIZE, &task->run->log);
+    if (pool == NULL) {
+        return masked;
+    }
+
+    secrets = ngx_http_dfpreheat_task_secrets(task, pool);
+
+    if (secrets) {
+        masked = ngx_http_dfpreheat_secrets_mask(secrets, task->run->pool,
+                                                 text);
+    }
+
+    ngx_destroy_pool(pool);
+
+    return masked;
 }
 
 
@@ -333,9 +395,7 @@ ngx_http_dfpreheat_task_failed(ngx_http_dfpreheat_task_t *task,
         va_end(args);
 
         task->reason.len = p - task->reason.data;
-        task->reason = ngx_http_dfpreheat_secrets_mask(&task->run->secrets,
-                                                       task->run->pool,
-                                                       task->reason);
+        task->reason = ngx_http_dfpreheat_task_mask(task, task->reason);
     }
 
     if (task->done) {
@@ -390,8 +450,7 @@ ngx_http_dfpreheat_task_again(ngx_http_dfpreheat_task_t *task,
 
     why.data = (u_char *) reason;
     why.len = ngx_strlen(reason);
-    why = ngx_http_dfpreheat_secrets_mask(&task->run->secrets,
-                                          task->run->pool, why);
+    why = ngx_http_dfpreheat_task_mask(task, why);
 
     ngx_log_error(NGX_LOG_INFO, &task->run->log, 0,
                   "dfpreheat: \"%V\" again in %M ms: %V", &task->shown, pause,

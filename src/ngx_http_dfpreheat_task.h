@@ -81,7 +81,7 @@ struct ngx_http_dfpreheat_run_s {
     ngx_http_dfpreheat_claim_t       claim;
     dfp_job_t                        job;
 
-    ngx_array_t                      secrets;   /* dfp_str_t */
+    ngx_array_t                      secrets;   /* logins, for all its calls */
     ngx_queue_t                      grants;
     ngx_array_t                      tasks;     /* pointers, as added */
     ngx_rbtree_t                     urls;      /* the same, by URL */

@@ -40,8 +40,8 @@
 #define NGX_HTTP_DFPREHEAT_RETRY_MAX         30000   /* ms */
 #define NGX_HTTP_DFPREHEAT_RETRY_AFTER_MAX   3600    /* s, as obeyed */
 #define NGX_HTTP_DFPREHEAT_URL_SECRETS       16      /* of one URL */
-#define NGX_HTTP_DFPREHEAT_SECRETS_MAX       256     /* of a run, in each form */
-#define NGX_HTTP_DFPREHEAT_SECRET_PART_MIN   8       /* bytes, of one in a header */
+#define NGX_HTTP_DFPREHEAT_SECRET_PART_MIN   8       /* bytes, in a header */
+#define NGX_HTTP_DFPREHEAT_SECRET_PARTS_MAX  32      /* of one header */
 #define NGX_HTTP_DFPREHEAT_REFUSALS_MAX      2       /* 401 of one task */
 #define NGX_HTTP_DFPREHEAT_RENEW             30      /* s before it expires, at
                                                         most a quarter */

@@ -356,7 +356,7 @@ $service->answers('/broken', { status => "x @secret{ @sent }" });
 
 sub echoing
 {
-    my ($warm, $who, $echo) = @_;
+    my ($warm, $who, $echo, @more) = @_;
 
     my ($where, $answer) = @$echo;
     my $repository = 'echo-' . ++$warm->{echoes};
@@ -374,7 +374,7 @@ sub echoing
             %$answer });
     }
 
-    return [ "$who in $where", $warm->post('file', args(url => $url)) ];
+    return [ "$who in $where", $warm->post('file', args(url => $url, @more)) ];
 }
 
 
@@ -416,6 +416,25 @@ warm_story 'who repeats what was sent', {},
                       echoes(@sent, 'token')),
            map { echoing($warm, 'a token service', $_) }
            grep { $_->[0] !~ /challenge/ } echoes(@sent));
+};
+
+
+# Each of them is a secret as well.
+
+warm_story 'also where a job has hundreds of signed URLs', {},
+           location('/v2/', REGISTRY, $upstream->port) . calls($service_url),
+           sub
+{
+    my $warm = shift;
+
+    $upstream->answers('/v2/many', { body => 'one of them' });
+    my @many = map { REGISTRY . "/v2/many?X-Amz-Signature=is-the-one-of-$_" }
+                   1 .. 300;
+
+    echoed($warm, map({ echoing($warm, 'a registry', $_, urls => \@many) }
+                      (echoes(@sent, 'token', 'signature'))[0, 2, 3]),
+           map { echoing($warm, 'a token service', $_, urls => \@many) }
+               (echoes(@sent))[0, 2, 3]);
 };
 
 
