@@ -65,6 +65,21 @@ typedef struct {
         (message)->name = (n);                                                \
     } while (0)
 
+/* what says where to */
+
+#define DFP_D7Y_SET_PREHEAT(message, request, job)                            \
+    do {                                                                      \
+        (message)->scope = (char *) dfp_job_scope_name((job)->scope);         \
+        (message)->n_ips = (job)->nips;                                       \
+        DFP_D7Y_SET_INT(message, percentage, (job)->percentage);              \
+        DFP_D7Y_SET_INT(message, count, (job)->count);                        \
+        DFP_D7Y_SET_INT(message, concurrent_task_count,                       \
+                        (job)->concurrent_task_count);                        \
+        DFP_D7Y_SET_INT(message, concurrent_peer_count,                       \
+                        (job)->concurrent_peer_count);                        \
+        DFP_D7Y_SET_INT(message, priority, (request)->priority);              \
+    } while (0)
+
 
 static int dfp_d7y_preheat_image(dfp_mem_t *mem,
     const dfp_d7y_request_t *request, const dfp_job_t *job, dfp_str_t *frame);
@@ -164,17 +179,7 @@ dfp_d7y_preheat_image(dfp_mem_t *mem, const dfp_d7y_request_t *request,
 
     DFP_D7Y_SET(&message, &fields, request);
     DFP_D7Y_SET_HEADERS(&message, header, &fields);
-
-    message.scope = (char *) dfp_job_scope_name(job->scope);
-    message.n_ips = job->nips;
-
-    DFP_D7Y_SET_INT(&message, percentage, job->percentage);
-    DFP_D7Y_SET_INT(&message, count, job->count);
-    DFP_D7Y_SET_INT(&message, concurrent_task_count,
-                    job->concurrent_task_count);
-    DFP_D7Y_SET_INT(&message, concurrent_peer_count,
-                    job->concurrent_peer_count);
-    DFP_D7Y_SET_INT(&message, priority, request->priority);
+    DFP_D7Y_SET_PREHEAT(&message, request, job);
 
     return dfp_d7y_pack(mem, &message.base, frame);
 }
@@ -199,17 +204,7 @@ dfp_d7y_preheat_file(dfp_mem_t *mem, const dfp_d7y_request_t *request,
 
     DFP_D7Y_SET(&message, &fields, request);
     DFP_D7Y_SET_HEADERS(&message, header, &fields);
-
-    message.scope = (char *) dfp_job_scope_name(job->scope);
-    message.n_ips = job->nips;
-
-    DFP_D7Y_SET_INT(&message, percentage, job->percentage);
-    DFP_D7Y_SET_INT(&message, count, job->count);
-    DFP_D7Y_SET_INT(&message, concurrent_task_count,
-                    job->concurrent_task_count);
-    DFP_D7Y_SET_INT(&message, concurrent_peer_count,
-                    job->concurrent_peer_count);
-    DFP_D7Y_SET_INT(&message, priority, request->priority);
+    DFP_D7Y_SET_PREHEAT(&message, request, job);
 
     return dfp_d7y_pack(mem, &message.base, frame);
 }
