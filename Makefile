@@ -5,6 +5,7 @@
 # make asan       an nginx and the module under sanitizers
 # make asan-test  the suites under them; one: make asan-test SUITES=t/NAME.t
 # make fuzz       each fuzz target for FUZZ_SECONDS
+# make interop    against the real Dragonfly: DRAGONFLY_SCHEDULER= and DFDAEMON=
 # make bench      the table of figures of the README
 # make install    the module and the files that users include (DESTDIR)
 # make deps       Debian's packages for the above; the others call it too
@@ -21,7 +22,7 @@ ASAN_MODULE = $(ASAN)/ngx_http_dfpreheat_module.so
 
 DEPS = gcc libc6-dev make nginx nginx-dev libhiredis-dev libjansson-dev \
        libssl-dev libprotobuf-c-dev protobuf-c-compiler redis-server redis-tools docker-registry skopeo curl jq \
-       openssl procps ca-certificates libtest-base-perl
+       openssl procps ca-certificates libtest-base-perl python3-grpcio
 FUZZ_DEPS = clang libclang-rt-14-dev
 BENCH_DEPS = wrk python3
 
@@ -41,7 +42,8 @@ FUZZ_SECONDS = 20
 
 all: module
 
-.PHONY: all module deps demo run test asan asan-test fuzz bench install clean
+.PHONY: all module deps demo run test asan asan-test fuzz interop bench install
+.PHONY: clean
 .PHONY: FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -198,6 +200,15 @@ demo: module
 
 run: module
 	@exec demo/run.sh
+
+# The real Dragonfly, whose binaries nobody packages. Without them there is
+# nothing to build either: the script says what it wants.
+
+interop: $(if $(and $(DRAGONFLY_SCHEDULER),$(DFDAEMON)),module)
+	@TEST_NGINX_LOAD_MODULES=$(CURDIR)/$(MODULE) \
+	    DRAGONFLY_SCHEDULER='$(DRAGONFLY_SCHEDULER)' \
+	    DFDAEMON='$(DFDAEMON)' t/interop/run
+
 
 bench: module
 	@tools/deps.sh $(BENCH_DEPS)

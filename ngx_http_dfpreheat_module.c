@@ -19,6 +19,11 @@ static ngx_conf_num_bounds_t  ngx_http_dfpreheat_at_least_one = {
 };
 
 
+static ngx_conf_num_bounds_t  ngx_http_dfpreheat_per_cent = {
+    ngx_conf_check_num_bounds, 1, 100
+};
+
+
 static ngx_command_t  ngx_http_dfpreheat_commands[] = {
 
     { ngx_string("dfpreheat"),
@@ -40,6 +45,13 @@ static ngx_command_t  ngx_http_dfpreheat_commands[] = {
       ngx_http_dfpreheat_conf_redirect,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
+      NULL },
+
+    { ngx_string("dfpreheat_grpc"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_http_dfpreheat_conf_grpc,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_dfpreheat_loc_conf_t, grpc),
       NULL },
 
     { ngx_string("dfpreheat_share_blobs"),
@@ -69,6 +81,34 @@ static ngx_command_t  ngx_http_dfpreheat_commands[] = {
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
+
+    { ngx_string("dfpreheat_peers_allow"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_http_dfpreheat_conf_peers_allow,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("dfpreheat_certificate_chain"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_dfpreheat_conf_certificates,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("dfpreheat_unreachable_peers"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_dfpreheat_conf_unreachable,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("dfpreheat_success_threshold"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_dfpreheat_main_conf_t, success_threshold),
+      &ngx_http_dfpreheat_per_cent },
 
     { ngx_string("dfpreheat_instance"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
@@ -259,6 +299,9 @@ ngx_http_dfpreheat_create_main_conf(ngx_conf_t *cf)
            != NGX_OK
         || ngx_array_init(&mcf->redirects, cf->pool, 1,
                           sizeof(ngx_http_conf_ctx_t *))
+           != NGX_OK
+        || ngx_array_init(&mcf->grpc, cf->pool, 1,
+                          sizeof(ngx_http_dfpreheat_origin_t))
            != NGX_OK)
     {
         return NULL;
@@ -277,6 +320,8 @@ ngx_http_dfpreheat_create_main_conf(ngx_conf_t *cf)
     mcf->task_timeout = NGX_CONF_UNSET_MSEC;
     mcf->max_manifest_size = NGX_CONF_UNSET_SIZE;
     mcf->skip_verify = NGX_CONF_UNSET;
+    mcf->unreachable = NGX_CONF_UNSET_UINT;
+    mcf->success_threshold = NGX_CONF_UNSET_UINT;
 
     return mcf;
 }
@@ -297,6 +342,12 @@ ngx_http_dfpreheat_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_msec_value(mcf->task_timeout, 60 * 60 * 1000);
     ngx_conf_init_size_value(mcf->max_manifest_size, 4 * 1024 * 1024);
     ngx_conf_init_value(mcf->skip_verify, 0);
+    ngx_conf_init_uint_value(mcf->success_threshold, 100);
+
+    if (mcf->unreachable == NGX_CONF_UNSET_UINT) {
+        mcf->unreachable = 1;
+        mcf->unreachable_share = 1;
+    }
 
     if (mcf->lease < NGX_HTTP_DFPREHEAT_LEASE_MIN) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -354,6 +405,7 @@ ngx_http_dfpreheat_create_loc_conf(ngx_conf_t *cf)
 
     dlcf->enable = NGX_CONF_UNSET;
     dlcf->share_blobs = NGX_CONF_UNSET;
+    dlcf->grpc = NGX_CONF_UNSET;
 
     return dlcf;
 }
@@ -376,6 +428,7 @@ ngx_http_dfpreheat_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     if (clcf->noname) {
         ngx_conf_merge_value(conf->enable, prev->enable, 0);
         ngx_conf_merge_value(conf->share_blobs, prev->share_blobs, 0);
+        ngx_conf_merge_value(conf->grpc, prev->grpc, 0);
 
         if (conf->origins == NULL && conf->redirects == NULL) {
             conf->origins = prev->origins;
@@ -385,6 +438,7 @@ ngx_http_dfpreheat_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_init_value(conf->enable, 0);
     ngx_conf_init_value(conf->share_blobs, 0);
+    ngx_conf_init_value(conf->grpc, 0);
 
     if (!conf->enable) {
         return NGX_CONF_OK;
@@ -450,6 +504,8 @@ ngx_http_dfpreheat_postconfiguration(ngx_conf_t *cf)
     }
 
     if (ngx_http_dfpreheat_conf_check_origins(cf, mcf) != NGX_OK
+        || ngx_http_dfpreheat_conf_default_peers(cf, mcf) != NGX_OK
+        || ngx_http_dfpreheat_conf_check_dragonfly(cf, mcf) != NGX_OK
         || ngx_http_dfpreheat_conf_default_instance(cf, mcf) != NGX_OK)
     {
         return NGX_ERROR;

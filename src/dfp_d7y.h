@@ -109,6 +109,12 @@ int dfp_d7y_stat_parse(dfp_mem_t *mem, dfp_str_t message, int image,
     dfp_d7y_stat_t *stat, dfp_err_t *err);
 
 
+/* What a peer says when it was the origin that failed: the status of HTTP in
+ * "backend error: 404 Not Found"; 0 where the origin gave no answer, and -1 where
+ * the text is about something else. */
+int dfp_d7y_backend_status(dfp_str_t text);
+
+
 /*
  * The id that dfdaemon gives to the task of this request, 64 hex digits: by
  * "Task id" in Dragonfly's client, as it was measured (22 of 22): SHA-256 of URL,

@@ -23,6 +23,7 @@
 #define DFP_GRPC_DEADLINE_EXCEEDED    4
 #define DFP_GRPC_NOT_FOUND            5
 #define DFP_GRPC_RESOURCE_EXHAUSTED   8
+#define DFP_GRPC_ABORTED              10
 #define DFP_GRPC_INTERNAL             13
 #define DFP_GRPC_UNAVAILABLE          14
 #define DFP_GRPC_UNAUTHENTICATED      16

@@ -81,6 +81,8 @@ typedef struct {
     size_t                nips;
     int                   count;         /* 0: not given; so below */
     int                   percentage;
+    int                   success_threshold;  /* per cent of the peers; of
+                                                 dfpreheat's own */
     int64_t               piece_length;
     int                   concurrent_task_count;
     int                   concurrent_peer_count;

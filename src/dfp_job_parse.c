@@ -454,6 +454,7 @@ dfp_job_parse_counts(dfp_json_t *in, dfp_job_t *job)
 
     static const dfp_json_range_t  counts = { 1, DFP_JOB_MAX_COUNT, 0, "" };
     static const dfp_json_range_t  percentages = { 1, 100, 0, "" };
+    static const dfp_json_range_t  thresholds = { 1, 100, 0, "" };
     static const dfp_json_range_t  tasks = { 1, DFP_JOB_TASKS_MAX, 1, "" };
     static const dfp_json_range_t  peers = { 1, DFP_JOB_PEERS_MAX, 1, "" };
 
@@ -463,6 +464,12 @@ dfp_job_parse_counts(dfp_json_t *in, dfp_job_t *job)
     }
 
     rc = dfp_job_parse_int(in, "percentage", &percentages, &job->percentage);
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    rc = dfp_job_parse_int(in, "success_threshold", &thresholds,
+                           &job->success_threshold);
     if (rc != DFP_OK) {
         return rc;
     }

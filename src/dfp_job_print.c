@@ -67,7 +67,16 @@ dfp_job_print_args(dfp_buf_t *b, const dfp_job_t *job, int redact)
     dfp_job_print_text(&p, ",\"platform\":", job->platform);
     dfp_buf_cstr(b, ",\"scope\":\"");
     dfp_buf_cstr(b, dfp_job_scope_name(job->scope));
-    dfp_job_print_text(&p, "\",\"tag\":", job->tag);
+    dfp_buf_cstr(b, "\"");
+
+    /* Dragonfly does not have it, so it is there only where it was given */
+
+    if (job->success_threshold) {
+        dfp_job_print_int(&p, ",\"success_threshold\":",
+                          job->success_threshold);
+    }
+
+    dfp_job_print_text(&p, ",\"tag\":", job->tag);
     dfp_job_print_int(&p, ",\"timeout\":", job->timeout);
     dfp_buf_cstr(b, ",\"type\":\"");
     dfp_buf_cstr(b, dfp_job_type_name(job->type));

@@ -5,22 +5,14 @@ static void ngx_http_dfpreheat_answer_collect(ngx_http_dfpreheat_call_t *call,
     ngx_http_request_t *sr, ngx_int_t rc);
 static void ngx_http_dfpreheat_answer_complete(ngx_http_dfpreheat_call_t *call,
     ngx_http_request_t *sr, ngx_int_t rc);
-static ngx_int_t ngx_http_dfpreheat_answer_copy(
-    ngx_http_dfpreheat_call_t *call, ngx_table_elt_t *h, ngx_str_t *value);
-static void ngx_http_dfpreheat_answer_retry_after(
-    ngx_http_dfpreheat_call_t *call, ngx_http_upstream_t *u);
-static void ngx_http_dfpreheat_answer_leads_to(
-    ngx_http_dfpreheat_call_t *call, ngx_http_upstream_t *u);
-static ngx_int_t ngx_http_dfpreheat_answer_challenges(
-    ngx_http_dfpreheat_call_t *call, ngx_http_upstream_t *u);
-static ngx_table_elt_t *ngx_http_dfpreheat_answer_header(
-    ngx_http_upstream_t *u, ngx_str_t *name, ngx_uint_t *n);
 static void ngx_http_dfpreheat_answer_unreached(
     ngx_http_dfpreheat_call_t *call, ngx_http_request_t *sr, ngx_int_t rc);
 static ngx_int_t ngx_http_dfpreheat_answer_header_filter(
     ngx_http_request_t *r);
 static ngx_int_t ngx_http_dfpreheat_answer_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
+static ngx_int_t ngx_http_dfpreheat_answer_bytes(
+    ngx_http_dfpreheat_call_t *call, u_char *data, size_t len);
 static ngx_int_t ngx_http_dfpreheat_answer_keep(
     ngx_http_dfpreheat_call_t *call, u_char *data, size_t len);
 
@@ -77,15 +69,17 @@ ngx_http_dfpreheat_answer_collect(ngx_http_dfpreheat_call_t *call,
 
     if (call->strayed || !call->entered) {
         ngx_http_dfpreheat_call_fail(call, NGX_HTTP_DFPREHEAT_CALL_FAILED,
-            "its path leads to a location that is not bound to its origin "
-            "(dfpreheat_origin)");
+            call->take
+            ? "its location is not one of gRPC (dfpreheat_grpc)"
+            : "its path leads to a location that is not bound to its origin "
+              "(dfpreheat_origin)");
         return;
     }
 
     if (call->unverified) {
         ngx_http_dfpreheat_call_fail(call, NGX_HTTP_DFPREHEAT_CALL_FAILED,
-            "its location does not verify certificates (proxy_ssl_verify), "
-            "and dfpreheat_insecure_skip_verify is not on");
+            "its location does not verify certificates (proxy_ssl_verify, "
+            "grpc_ssl_verify), and dfpreheat_insecure_skip_verify is not on");
         return;
     }
 
@@ -121,7 +115,7 @@ ngx_http_dfpreheat_answer_collect(ngx_http_dfpreheat_call_t *call,
     if (target && target->ready && !target->used && !sr->cached) {
         ngx_http_dfpreheat_call_fail(call, NGX_HTTP_DFPREHEAT_CALL_FAILED,
             "its location does not pass to the address that was checked: it "
-            "needs \"proxy_pass $dfpreheat_target\"");
+            "needs \"proxy_pass $dfpreheat_target\", or grpc_pass");
         return;
     }
 
@@ -138,10 +132,21 @@ ngx_http_dfpreheat_answer_unreached(ngx_http_dfpreheat_call_t *call,
 
     trouble = ngx_http_dfpreheat_request_trouble(call->request);
 
+    /* a connection that did not come about, not one whose TLS has failed */
+
+    if (sr->upstream->state
+        && sr->upstream->state->connect_time == (ngx_msec_t) -1
+        && (rc == NGX_HTTP_GATEWAY_TIME_OUT
+            || ngx_strncmp(trouble, "connect()", 9) == 0))
+    {
+        call->unreached = 1;
+    }
+
     if (rc == NGX_HTTP_GATEWAY_TIME_OUT) {
         ngx_snprintf(reason, sizeof(reason), "%s did not answer in time "
-                     "(proxy_connect_timeout, proxy_read_timeout)%Z",
-                     call->who);
+                     "(%s_connect_timeout, %s_read_timeout)%Z", call->who,
+                     call->take ? "grpc" : "proxy",
+                     call->take ? "grpc" : "proxy");
 
     } else if (*trouble) {
         ngx_snprintf(reason, sizeof(reason), "%s could not be reached: %s%Z",
@@ -166,23 +171,13 @@ static void
 ngx_http_dfpreheat_answer_complete(ngx_http_dfpreheat_call_t *call,
     ngx_http_request_t *sr, ngx_int_t rc)
 {
-    const char           *reason;
-    ngx_int_t             stored;
-    ngx_http_upstream_t  *u;
+    ngx_int_t    got, stored;
+    const char  *reason;
 
-    u = sr->upstream;
+    got = call->take ? ngx_http_dfpreheat_answer_grpc(call, sr)
+                     : ngx_http_dfpreheat_answer_head(call, sr);
 
-    call->status = sr->headers_out.status ? sr->headers_out.status
-                                          : u->headers_in.status_n;
-
-    ngx_http_dfpreheat_answer_retry_after(call, u);
-    ngx_http_dfpreheat_answer_leads_to(call, u);
-
-    if (ngx_http_dfpreheat_answer_copy(call, u->headers_in.content_type,
-                                     &call->content_type)
-        != NGX_OK
-        || ngx_http_dfpreheat_answer_challenges(call, u) != NGX_OK)
-    {
+    if (got != NGX_OK) {
         ngx_http_dfpreheat_call_fail(call, NGX_HTTP_DFPREHEAT_CALL_AGAIN,
                                      "no memory for the answer");
         return;
@@ -212,25 +207,6 @@ ngx_http_dfpreheat_answer_complete(ngx_http_dfpreheat_call_t *call,
                                  stored == NGX_AGAIN
                                  ? NGX_HTTP_DFPREHEAT_CALL_AGAIN
                                  : NGX_HTTP_DFPREHEAT_CALL_FAILED, reason);
-}
-
-
-static ngx_int_t
-ngx_http_dfpreheat_answer_copy(ngx_http_dfpreheat_call_t *call,
-    ngx_table_elt_t *h, ngx_str_t *value)
-{
-    if (h == NULL) {
-        return NGX_OK;
-    }
-
-    value->data = ngx_pstrdup(call->pool, &h->value);
-    if (value->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    value->len = h->value.len;
-
-    return NGX_OK;
 }
 
 
@@ -306,138 +282,6 @@ ngx_http_dfpreheat_call_bytes(ngx_http_dfpreheat_call_t *call)
 }
 
 
-/* RFC 9110, 10.2.3: seconds, or a date. */
-
-static void
-ngx_http_dfpreheat_answer_retry_after(ngx_http_dfpreheat_call_t *call,
-    ngx_http_upstream_t *u)
-{
-    time_t            when;
-    ngx_int_t         seconds;
-    ngx_uint_t        n;
-    ngx_table_elt_t  *h;
-
-    static ngx_str_t  name = ngx_string("Retry-After");
-
-    n = 0;
-    h = ngx_http_dfpreheat_answer_header(u, &name, &n);
-
-    if (h == NULL) {
-        return;
-    }
-
-    seconds = ngx_atoi(h->value.data, h->value.len);
-
-    if (seconds == NGX_ERROR) {
-        when = ngx_parse_http_time(h->value.data, h->value.len);
-        seconds = (when == NGX_ERROR) ? 0 : when - ngx_time();
-    }
-
-    if (seconds > 0) {
-        call->retry_after = ngx_min(seconds,
-                                    NGX_HTTP_DFPREHEAT_RETRY_AFTER_MAX)
-                            * 1000;
-    }
-}
-
-
-/* Where a redirect leads to, without what follows the host: that may be a
- * signature. */
-
-static void
-ngx_http_dfpreheat_answer_leads_to(ngx_http_dfpreheat_call_t *call,
-    ngx_http_upstream_t *u)
-{
-    dfp_err_t         err;
-    dfp_mem_t         mem;
-    dfp_url_t         to;
-    ngx_table_elt_t  *h;
-
-    h = u->headers_in.location;
-
-    if (h == NULL || call->status < NGX_HTTP_SPECIAL_RESPONSE
-        || call->status >= NGX_HTTP_BAD_REQUEST)
-    {
-        return;
-    }
-
-    mem = ngx_http_dfpreheat_mem(call->pool);
-
-    if (dfp_url_join(&mem, &call->url, ngx_http_dfpreheat_dfp(h->value),
-                     "a redirect", &to, &err)
-        == DFP_OK)
-    {
-        call->leads_to = ngx_http_dfpreheat_str(to.origin);
-    }
-}
-
-
-static ngx_int_t
-ngx_http_dfpreheat_answer_challenges(ngx_http_dfpreheat_call_t *call,
-    ngx_http_upstream_t *u)
-{
-    ngx_str_t         value;
-    ngx_uint_t        n;
-    ngx_table_elt_t  *h;
-
-    static ngx_str_t  name = ngx_string("WWW-Authenticate");
-
-    call->nchallenges = 0;
-
-    if (call->status != NGX_HTTP_UNAUTHORIZED) {
-        return NGX_OK;
-    }
-
-    n = 0;
-
-    while (call->nchallenges < DFP_CHALLENGE_MAX_HEADERS) {
-
-        h = ngx_http_dfpreheat_answer_header(u, &name, &n);
-        if (h == NULL) {
-            break;
-        }
-
-        if (ngx_http_dfpreheat_answer_copy(call, h, &value) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        call->challenges[call->nchallenges++] = ngx_http_dfpreheat_dfp(value);
-    }
-
-    return NGX_OK;
-}
-
-
-/* The next header of this name, from the N-th of all headers on. */
-
-static ngx_table_elt_t *
-ngx_http_dfpreheat_answer_header(ngx_http_upstream_t *u, ngx_str_t *name,
-    ngx_uint_t *n)
-{
-    ngx_uint_t        i, at;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    at = 0;
-
-    for (part = &u->headers_in.headers.part; part; part = part->next) {
-        h = part->elts;
-
-        for (i = 0; i < part->nelts; i++, at++) {
-
-            if (at >= *n && h[i].key.len == name->len
-                && ngx_strncasecmp(h[i].key.data, name->data, name->len) == 0)
-            {
-                *n = at + 1;
-                return &h[i];
-            }
-        }
-    }
-
-    return NULL;
-}
-
-
 /* What an error says is read, also where an answer would go into the cache. */
 
 static ngx_int_t
@@ -488,8 +332,7 @@ ngx_http_dfpreheat_answer_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
         b = cl->buf;
 
         if (call && ngx_buf_in_memory(b)
-            && ngx_http_dfpreheat_answer_keep(call, b->pos,
-                                            b->last - b->pos)
+            && ngx_http_dfpreheat_answer_bytes(call, b->pos, b->last - b->pos)
                != NGX_OK)
         {
             return NGX_ERROR;
@@ -504,6 +347,18 @@ ngx_http_dfpreheat_answer_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
     }
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_answer_bytes(ngx_http_dfpreheat_call_t *call, u_char *data,
+    size_t len)
+{
+    if (call->take && !call->cut) {
+        return len ? call->take(call, data, len) : NGX_OK;
+    }
+
+    return ngx_http_dfpreheat_answer_keep(call, data, len);
 }
 
 

@@ -6,6 +6,8 @@ static ngx_int_t ngx_http_dfpreheat_call_subrequest(
     ngx_http_dfpreheat_call_t *call);
 static ngx_int_t ngx_http_dfpreheat_call_headers(
     ngx_http_dfpreheat_call_t *call, ngx_http_request_t *sr);
+static ngx_int_t ngx_http_dfpreheat_call_post(ngx_http_dfpreheat_call_t *call,
+    ngx_http_request_t *sr);
 static ngx_table_elt_t *ngx_http_dfpreheat_call_header(ngx_http_request_t *sr,
     ngx_str_t name, ngx_str_t value);
 static void ngx_http_dfpreheat_call_end(ngx_http_request_t *r);
@@ -14,6 +16,8 @@ static void ngx_http_dfpreheat_call_over(ngx_event_t *ev);
 static void ngx_http_dfpreheat_call_timeout(ngx_event_t *ev);
 static ngx_int_t ngx_http_dfpreheat_call_enter(ngx_http_request_t *r);
 static ngx_int_t ngx_http_dfpreheat_call_preaccess(ngx_http_request_t *r);
+static ngx_int_t ngx_http_dfpreheat_call_allowed(
+    ngx_http_dfpreheat_call_t *call, ngx_http_request_t *r);
 static ngx_int_t ngx_http_dfpreheat_call_handler(ngx_conf_t *cf,
     ngx_uint_t phase, ngx_http_handler_pt handler);
 
@@ -118,13 +122,15 @@ ngx_http_dfpreheat_call_subrequest(ngx_http_dfpreheat_call_t *call)
         return NGX_ERROR;
     }
 
-    if (ngx_http_dfpreheat_call_headers(call, sr) != NGX_OK) {
+    if (ngx_http_dfpreheat_call_headers(call, sr) != NGX_OK
+        || (call->take && ngx_http_dfpreheat_call_post(call, sr) != NGX_OK))
+    {
         return NGX_ERROR;
     }
 
     sr->valid_unparsed_uri = 1;
-    sr->header_only = (call->limit == 0);
-    sr->filter_need_in_memory = (call->limit != 0);
+    sr->header_only = (call->limit == 0 && call->take == NULL);
+    sr->filter_need_in_memory = !sr->header_only;
 
     r->write_event_handler = ngx_http_dfpreheat_call_end;
 
@@ -136,8 +142,8 @@ static ngx_int_t
 ngx_http_dfpreheat_call_headers(ngx_http_dfpreheat_call_t *call,
     ngx_http_request_t *sr)
 {
-    ngx_str_t         name;
-    ngx_uint_t        i;
+    ngx_str_t   name, value;
+    ngx_uint_t  i;
 
     ngx_memzero(&sr->headers_in, sizeof(ngx_http_headers_in_t));
 
@@ -175,6 +181,16 @@ ngx_http_dfpreheat_call_headers(ngx_http_dfpreheat_call_t *call,
         }
     }
 
+    if (call->accept) {
+        ngx_str_set(&name, "Accept");
+        value.data = (u_char *) call->accept;
+        value.len = ngx_strlen(call->accept);
+
+        if (ngx_http_dfpreheat_call_header(sr, name, value) == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
     if (call->authorization.len == 0) {
         return NGX_OK;
     }
@@ -185,6 +201,57 @@ ngx_http_dfpreheat_call_headers(ngx_http_dfpreheat_call_t *call,
                                                         call->authorization);
 
     return sr->headers_in.authorization ? NGX_OK : NGX_ERROR;
+}
+
+
+/* A request of gRPC: one message, and nothing after it. */
+
+static ngx_int_t
+ngx_http_dfpreheat_call_post(ngx_http_dfpreheat_call_t *call,
+    ngx_http_request_t *sr)
+{
+    size_t                    len;
+    ngx_buf_t                *b;
+    ngx_str_t                 name, value;
+    ngx_http_request_body_t  *body;
+
+    len = call->post.len;
+    body = ngx_pcalloc(sr->pool, sizeof(ngx_http_request_body_t));
+    b = ngx_create_temp_buf(sr->pool, len);
+
+    if (body == NULL || b == NULL) {
+        return NGX_ERROR;
+    }
+
+    b->last = ngx_cpymem(b->last, call->post.data, len);
+    b->last_buf = 1;
+
+    body->bufs = ngx_alloc_chain_link(sr->pool);
+    if (body->bufs == NULL) {
+        return NGX_ERROR;
+    }
+
+    body->bufs->buf = b;
+    body->bufs->next = NULL;
+
+    sr->request_body = body;
+    sr->headers_in.content_length_n = len;
+    sr->method = NGX_HTTP_POST;
+    ngx_str_set(&sr->method_name, "POST");
+
+    ngx_str_set(&name, "Content-Type");
+    ngx_str_set(&value, "application/grpc");
+
+    if (ngx_http_dfpreheat_call_header(sr, name, value) == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&name, "TE");
+    ngx_str_set(&value, "trailers");
+
+    sr->headers_in.te = ngx_http_dfpreheat_call_header(sr, name, value);
+
+    return sr->headers_in.te ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -400,22 +467,53 @@ ngx_http_dfpreheat_call_preaccess(ngx_http_request_t *r)
                : NGX_DECLINED;
     }
 
-    call->entered = 1;
-
-    if (!ngx_http_dfpreheat_origin_allowed(dlcf->origins, &call->url)) {
-        call->strayed = 1;
+    if (ngx_http_dfpreheat_call_allowed(call, r) != NGX_OK) {
         return NGX_HTTP_FORBIDDEN;
     }
 
-    if (call->url.tls && !ngx_http_dfpreheat_origin_verified(r)) {
-        call->unverified = 1;
-        return NGX_HTTP_FORBIDDEN;
+    if (call->take) {
+        return ngx_http_dfpreheat_target_pin(r, &call->url, call->sockaddr,
+                                             call->socklen);
     }
 
     pinned = call->origin->location.len != 0
              || call->origin->rule.kind != NGX_HTTP_DFPREHEAT_ORIGIN_FULL;
 
     return ngx_http_dfpreheat_target_begin(r, &call->url, pinned);
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_call_allowed(ngx_http_dfpreheat_call_t *call,
+    ngx_http_request_t *r)
+{
+    const char                     *module;
+    ngx_uint_t                      allowed;
+    ngx_http_dfpreheat_loc_conf_t  *dlcf;
+
+    dlcf = ngx_http_get_module_loc_conf(r, ngx_http_dfpreheat_module);
+    call->entered = 1;
+
+    if (call->take) {
+        allowed = (dlcf->grpc == 1);
+        module = NGX_HTTP_DFPREHEAT_GRPC_MODULE;
+
+    } else {
+        allowed = ngx_http_dfpreheat_origin_allowed(dlcf->origins, &call->url);
+        module = NGX_HTTP_DFPREHEAT_PROXY_MODULE;
+    }
+
+    if (!allowed) {
+        call->strayed = 1;
+        return NGX_DECLINED;
+    }
+
+    if (call->url.tls && !ngx_http_dfpreheat_origin_verified(r, module)) {
+        call->unverified = 1;
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
 }
 
 

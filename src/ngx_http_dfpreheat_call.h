@@ -19,6 +19,11 @@ typedef struct ngx_http_dfpreheat_call_s  ngx_http_dfpreheat_call_t;
 
 typedef void (*ngx_http_dfpreheat_call_pt)(ngx_http_dfpreheat_call_t *call);
 
+/* Some bytes of a 200, as they come. NGX_ERROR: no more of them, the call has
+ * failed. */
+typedef ngx_int_t (*ngx_http_dfpreheat_take_pt)(
+    ngx_http_dfpreheat_call_t *call, u_char *data, size_t len);
+
 
 /* What the call came to, apart from the answer. */
 typedef enum {
@@ -43,6 +48,7 @@ struct ngx_http_dfpreheat_call_s {
     const char                       *who;      /* "the origin" */
     ngx_array_t                      *secrets;  /* that are sent; NULL: none */
     ngx_str_t                         authorization;    /* "": none */
+    const char                       *accept;   /* NULL: anything */
     dfp_job_header_t                 *headers;
     ngx_uint_t                        nheaders;
     size_t                            limit;    /* of the body to keep; 0:
@@ -50,6 +56,13 @@ struct ngx_http_dfpreheat_call_s {
     ngx_msec_t                        timeout;
     unsigned                          refresh:1;  /* past the cache */
     unsigned                          store:1;    /* it has to be cached */
+
+    /* of gRPC, where TAKE is set: it goes to this address, and nowhere else */
+
+    ngx_http_dfpreheat_take_pt        take;
+    dfp_str_t                         post;     /* the body that is sent */
+    struct sockaddr                  *sockaddr;
+    socklen_t                         socklen;
 
     /* the answer; valid in the handler */
 
@@ -62,6 +75,8 @@ struct ngx_http_dfpreheat_call_s {
     ngx_uint_t                        nchallenges;
     ngx_msec_t                        retry_after;  /* 0: not said */
     ngx_http_dfpreheat_entry_t        entry;    /* where it is cached */
+    ngx_str_t                         grpc_status;    /* "": there was none */
+    ngx_str_t                         grpc_message;   /* as it was sent */
     char                              reason[NGX_HTTP_DFPREHEAT_REASON_MAX];
 
     /* private */
@@ -80,6 +95,7 @@ struct ngx_http_dfpreheat_call_s {
                                                    not refused */
     unsigned                          too_big:1;
     unsigned                          timedout:1;
+    unsigned                          unreached:1;  /* nobody is there */
     unsigned                          collected:1;
 };
 
@@ -100,7 +116,8 @@ ngx_int_t ngx_http_dfpreheat_call_verdict(ngx_http_dfpreheat_call_t *call,
 /* Bytes of the answer's body that are in the cache's file so far. */
 off_t ngx_http_dfpreheat_call_bytes(ngx_http_dfpreheat_call_t *call);
 
-/* Between the two files of a call: call.c sends, answer.c collects. */
+/* Between the files of a call: call.c sends, answer.c collects, answer_head.c
+ * reads headers and trailers (NGX_ERROR: no memory). */
 
 /* The request of a call, when SR is its subrequest, or NULL. */
 ngx_http_dfpreheat_request_t *ngx_http_dfpreheat_call_request(
@@ -114,6 +131,11 @@ void ngx_http_dfpreheat_call_fail(ngx_http_dfpreheat_call_t *call,
     ngx_http_dfpreheat_call_result_e result, const char *reason);
 
 void ngx_http_dfpreheat_answer_init(void);
+
+ngx_int_t ngx_http_dfpreheat_answer_head(ngx_http_dfpreheat_call_t *call,
+    ngx_http_request_t *sr);
+ngx_int_t ngx_http_dfpreheat_answer_grpc(ngx_http_dfpreheat_call_t *call,
+    ngx_http_request_t *sr);
 
 /* $dfpreheat_refresh, for proxy_cache_bypass: "1" in a call that must not be
  * answered from the cache, else not found. */

@@ -17,6 +17,7 @@ static ngx_http_dfpreheat_engine_t *ngx_http_dfpreheat_conf_engine(
 
 static ngx_http_dfpreheat_engine_t  *ngx_http_dfpreheat_engines[] = {
     &ngx_http_dfpreheat_engine_cache,
+    &ngx_http_dfpreheat_engine_peers,
     NULL
 };
 
@@ -223,7 +224,8 @@ ngx_http_dfpreheat_conf_cluster_params(ngx_conf_t *cf,
     if (cluster->engine == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "dfpreheat_cluster %L: engine \"%V\" is not known: "
-                           "it must be engine=cache", cluster->id, &engine);
+                           "it must be engine=cache, engine=peers or "
+                           "engine=scheduler", cluster->id, &engine);
         return NGX_CONF_ERROR;
     }
 
@@ -233,7 +235,18 @@ ngx_http_dfpreheat_conf_cluster_params(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
-    return cluster->engine->configure(cf, cluster, &value[2], n);
+    if (cluster->engine->dragonfly) {
+        return ngx_http_dfpreheat_conf_dragonfly(cf, cluster, &value[2], n);
+    }
+
+    if (n) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "engine=%V takes no parameter \"%V\"",
+                           &cluster->engine->name, &value[2]);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
 }
 
 

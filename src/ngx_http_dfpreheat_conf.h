@@ -27,6 +27,14 @@ char *ngx_http_dfpreheat_conf_credentials(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_dfpreheat_conf_redirect(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_dfpreheat_conf_grpc(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_dfpreheat_conf_peers_allow(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_dfpreheat_conf_certificates(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_dfpreheat_conf_unreachable(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 
 /* Between the files of these: whether VALUE begins with NAME ("user="), and
  * what follows it. */
@@ -41,6 +49,20 @@ ngx_int_t ngx_http_dfpreheat_conf_file(ngx_conf_t *cf, ngx_str_t *path,
 /* What can be seen before a request comes of the locations that are bound:
  * whether they verify certificates, and use the address that was checked. */
 ngx_int_t ngx_http_dfpreheat_conf_check_origins(ngx_conf_t *cf,
+    ngx_http_dfpreheat_main_conf_t *mcf);
+
+/* The N parameters of a dfpreheat_cluster of Dragonfly that are not name= and
+ * engine=. */
+char *ngx_http_dfpreheat_conf_dragonfly(ngx_conf_t *cf,
+    ngx_http_dfpreheat_cluster_t *cluster, ngx_str_t *value, ngx_uint_t n);
+
+/* Where dfpreheat_peers_allow is not given: private networks. */
+ngx_int_t ngx_http_dfpreheat_conf_default_peers(ngx_conf_t *cf,
+    ngx_http_dfpreheat_main_conf_t *mcf);
+
+/* The clusters of Dragonfly get their locations, which have to pass gRPC to
+ * where they are told, and to verify certificates. */
+ngx_int_t ngx_http_dfpreheat_conf_check_dragonfly(ngx_conf_t *cf,
     ngx_http_dfpreheat_main_conf_t *mcf);
 
 /* Where dfpreheat_instance is not given: the host's name, and of its addresses

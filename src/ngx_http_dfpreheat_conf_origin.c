@@ -287,7 +287,8 @@ ngx_http_dfpreheat_conf_check_origins(ngx_conf_t *cf,
     for (i = 0; i < mcf->origins.nelts; i++) {
         rule = &origin[i].rule;
         upstream = ngx_http_dfpreheat_origin_upstream(cf->cycle,
-                                                      origin[i].ctx->loc_conf);
+                                              origin[i].ctx->loc_conf,
+                                              NGX_HTTP_DFPREHEAT_PROXY_MODULE);
 
         if (ngx_http_dfpreheat_conf_check_tls(cf, "dfpreheat_origin", rule,
                                               upstream)
@@ -312,7 +313,8 @@ ngx_http_dfpreheat_conf_check_origins(ngx_conf_t *cf,
         dlcf = ctx[i]->loc_conf[ngx_http_dfpreheat_module.ctx_index];
         rule = dlcf->redirects->elts;
         upstream = ngx_http_dfpreheat_origin_upstream(cf->cycle,
-                                                      ctx[i]->loc_conf);
+                                              ctx[i]->loc_conf,
+                                              NGX_HTTP_DFPREHEAT_PROXY_MODULE);
 
         if (upstream && upstream->pass_request_headers) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,

@@ -4,11 +4,25 @@
 #define NGX_HTTP_DFPREHEAT_ENGINE_H
 
 
+#include "ngx_http_dfpreheat_dragonfly.h"
 #include "ngx_http_dfpreheat_image.h"
 
 
 /* engine=cache: into the proxy_cache of this nginx. */
 extern ngx_http_dfpreheat_engine_t  ngx_http_dfpreheat_engine_cache;
+
+/* engine=peers: Dragonfly's peers are asked, one by one. */
+extern ngx_http_dfpreheat_engine_t  ngx_http_dfpreheat_engine_peers;
+
+/* engine=scheduler: Dragonfly's scheduler is asked to. */
+extern ngx_http_dfpreheat_engine_t  ngx_http_dfpreheat_engine_scheduler;
+
+
+/* Adds to a list of results, or counts what does not go into it. URL and
+ * DESCRIPTION may be NULL. */
+void ngx_http_dfpreheat_list_add(ngx_http_dfpreheat_list_t *list,
+    ngx_str_t *hostname, ngx_str_t *ip, ngx_str_t *url,
+    ngx_str_t *description);
 
 
 #endif /* NGX_HTTP_DFPREHEAT_ENGINE_H */

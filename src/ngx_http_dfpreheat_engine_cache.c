@@ -1,75 +1,38 @@
 #include "ngx_http_dfpreheat_engine.h"
 
 
-static char *ngx_http_dfpreheat_cache_configure(ngx_conf_t *cf,
-    ngx_http_dfpreheat_cluster_t *cluster, ngx_str_t *value, ngx_uint_t n);
-static ngx_int_t ngx_http_dfpreheat_cache_parts(
-    ngx_http_dfpreheat_main_conf_t *conf,
-    ngx_http_dfpreheat_cluster_t *cluster, dfp_job_t *job,
-    ngx_array_t *parts);
-static void ngx_http_dfpreheat_cache_start(ngx_http_dfpreheat_run_t *run);
+static ngx_int_t ngx_http_dfpreheat_cache_start(
+    ngx_http_dfpreheat_run_t *run);
 static ngx_int_t ngx_http_dfpreheat_cache_next(ngx_http_dfpreheat_run_t *run);
 static void ngx_http_dfpreheat_cache_warmed(ngx_http_dfpreheat_task_t *task,
     ngx_http_dfpreheat_call_t *call);
 static void ngx_http_dfpreheat_cache_checked(void *data, ngx_int_t rc);
 static ngx_int_t ngx_http_dfpreheat_cache_check(ngx_http_dfpreheat_run_t *run);
+static void ngx_http_dfpreheat_cache_progress(ngx_http_dfpreheat_run_t *run,
+    ngx_http_dfpreheat_progress_t *p);
 static void ngx_http_dfpreheat_cache_results(ngx_http_dfpreheat_run_t *run,
-    dfp_buf_t *success, dfp_buf_t *failure);
-static void ngx_http_dfpreheat_cache_result(ngx_http_dfpreheat_task_t *task,
-    dfp_buf_t *b, ngx_str_t *description);
+    ngx_http_dfpreheat_results_t *results);
 
 
 ngx_http_dfpreheat_engine_t  ngx_http_dfpreheat_engine_cache = {
     ngx_string("cache"),
     1,                                      /* caches */
-    ngx_http_dfpreheat_cache_configure,
-    ngx_http_dfpreheat_cache_parts,
+    0,                                      /* resolves */
+    0,                                      /* dragonfly */
     ngx_http_dfpreheat_cache_start,
     ngx_http_dfpreheat_cache_check,
+    NULL,
+    ngx_http_dfpreheat_cache_progress,
     ngx_http_dfpreheat_cache_results
 };
 
 
-static char *
-ngx_http_dfpreheat_cache_configure(ngx_conf_t *cf,
-    ngx_http_dfpreheat_cluster_t *cluster, ngx_str_t *value, ngx_uint_t n)
-{
-    if (n) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "engine=cache takes no parameter \"%V\"", value);
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-/* One part for each instance: this one. */
-
 static ngx_int_t
-ngx_http_dfpreheat_cache_parts(ngx_http_dfpreheat_main_conf_t *conf,
-    ngx_http_dfpreheat_cluster_t *cluster, dfp_job_t *job, ngx_array_t *parts)
-{
-    ngx_http_dfpreheat_part_t  *part;
-
-    part = ngx_array_push(parts);
-    if (part == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memzero(part, sizeof(ngx_http_dfpreheat_part_t));
-
-    part->cluster = cluster->id;
-    part->queue = conf->instance.queue;
-
-    return NGX_OK;
-}
-
-
-static void
 ngx_http_dfpreheat_cache_start(ngx_http_dfpreheat_run_t *run)
 {
     run->next = ngx_http_dfpreheat_cache_next;
+
+    return NGX_OK;
 }
 
 
@@ -167,53 +130,56 @@ ngx_http_dfpreheat_cache_check(ngx_http_dfpreheat_run_t *run)
                                      "small, or its time of validity?");
     }
 
-    return run->left ? NGX_AGAIN : NGX_OK;
+    if (run->left) {
+        return NGX_AGAIN;
+    }
+
+    return run->nfailed ? NGX_DECLINED : NGX_OK;
 }
 
 
 static void
-ngx_http_dfpreheat_cache_results(ngx_http_dfpreheat_run_t *run,
-    dfp_buf_t *success, dfp_buf_t *failure)
+ngx_http_dfpreheat_cache_progress(ngx_http_dfpreheat_run_t *run,
+    ngx_http_dfpreheat_progress_t *p)
 {
     ngx_uint_t                   i;
     ngx_http_dfpreheat_task_t  **task;
 
     task = run->tasks.elts;
+    p->bytes_done = run->bytes;
 
     for (i = 0; i < run->tasks.nelts; i++) {
+        p->bytes_total += ngx_max(task[i]->size, 0);
 
-        if (task[i]->done) {
-            ngx_http_dfpreheat_cache_result(task[i], success, NULL);
-
-        } else if (!task[i]->skipped) {
-            ngx_http_dfpreheat_cache_result(task[i], failure,
-                                            &task[i]->reason);
+        if (task[i]->call) {
+            p->bytes_done += ngx_http_dfpreheat_call_bytes(task[i]->call);
         }
     }
 }
 
 
 static void
-ngx_http_dfpreheat_cache_result(ngx_http_dfpreheat_task_t *task, dfp_buf_t *b,
-    ngx_str_t *description)
+ngx_http_dfpreheat_cache_results(ngx_http_dfpreheat_run_t *run,
+    ngx_http_dfpreheat_results_t *results)
 {
-    ngx_http_dfpreheat_instance_t  *instance;
+    ngx_uint_t                       i;
+    ngx_http_dfpreheat_task_t      **task;
+    ngx_http_dfpreheat_instance_t   *instance;
 
-    instance = &task->run->conf->instance;
+    task = run->tasks.elts;
+    instance = &run->conf->instance;
 
-    dfp_buf_cstr(b, b->len ? ",{" : "{");
+    for (i = 0; i < run->tasks.nelts; i++) {
 
-    if (description) {
-        dfp_buf_cstr(b, "\"description\":");
-        dfp_buf_json(b, ngx_http_dfpreheat_dfp(*description));
-        dfp_buf_cstr(b, ",");
+        if (task[i]->done) {
+            ngx_http_dfpreheat_list_add(&results->success, &instance->name,
+                                        &instance->address, &task[i]->shown,
+                                        NULL);
+
+        } else if (!task[i]->skipped) {
+            ngx_http_dfpreheat_list_add(&results->failure, &instance->name,
+                                        &instance->address, &task[i]->shown,
+                                        &task[i]->reason);
+        }
     }
-
-    dfp_buf_cstr(b, "\"hostname\":");
-    dfp_buf_json(b, ngx_http_dfpreheat_dfp(instance->name));
-    dfp_buf_cstr(b, ",\"ip\":");
-    dfp_buf_json(b, ngx_http_dfpreheat_dfp(instance->address));
-    dfp_buf_cstr(b, ",\"url\":");
-    dfp_buf_json(b, ngx_http_dfpreheat_dfp(task->shown));
-    dfp_buf_cstr(b, "}");
 }

@@ -255,10 +255,13 @@ ngx_http_dfpreheat_image_digest(ngx_http_dfpreheat_task_t *task,
 
     mem = ngx_http_dfpreheat_mem(task->run->pool);
 
+    /* peers do not cache manifests */
+
     if (dfp_oci_digest_of(&mem, ngx_http_dfpreheat_dfp(*body), &desc.digest)
         == DFP_OK
-        && ngx_http_dfpreheat_image_add(task, &desc,
-                                        NGX_HTTP_DFPREHEAT_MANIFEST_READ))
+        && (!task->run->cluster->engine->caches
+            || ngx_http_dfpreheat_image_add(task, &desc,
+                                            NGX_HTTP_DFPREHEAT_MANIFEST_READ)))
     {
         ngx_http_dfpreheat_image_stands_for(task, desc.digest);
         return NGX_OK;

@@ -133,30 +133,25 @@ ngx_http_dfpreheat_jobs_parts(ngx_http_dfpreheat_api_t *api, dfp_err_t *err)
 }
 
 
-/* One job state for each cluster: its parts share a task_uuid. */
+/* One job state for each cluster, and one part: for the workers of this nginx. */
 
 static ngx_int_t
 ngx_http_dfpreheat_jobs_cluster(ngx_http_dfpreheat_api_t *api,
     ngx_http_dfpreheat_cluster_t *cluster, ngx_array_t *parts)
 {
-    ngx_str_t                   uuid;
-    ngx_uint_t                  i;
     ngx_http_dfpreheat_part_t  *part;
 
-    i = parts->nelts;
-
-    if (ngx_http_dfpreheat_jobs_uuid(api, &uuid) != NGX_OK
-        || cluster->engine->parts(api->conf, cluster, &api->request, parts)
-           != NGX_OK)
-    {
+    part = ngx_array_push(parts);
+    if (part == NULL) {
         return NGX_ERROR;
     }
 
-    for (part = parts->elts; i < parts->nelts; i++) {
-        part[i].task_uuid = uuid;
-    }
+    ngx_memzero(part, sizeof(ngx_http_dfpreheat_part_t));
 
-    return NGX_OK;
+    part->cluster = cluster->id;
+    part->queue = api->conf->instance.queue;
+
+    return ngx_http_dfpreheat_jobs_uuid(api, &part->task_uuid);
 }
 
 

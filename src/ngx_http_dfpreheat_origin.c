@@ -163,20 +163,18 @@ ngx_http_dfpreheat_origin_first(ngx_array_t *rules)
 
 /*
  * The module's own structure is private; its first member is the configuration
- * of the upstream (ngx_http_proxy_module.c).
+ * of the upstream (ngx_http_proxy_module.c, ngx_http_grpc_module.c).
  */
 
 ngx_http_upstream_conf_t *
-ngx_http_dfpreheat_origin_upstream(ngx_cycle_t *cycle, void **loc_conf)
+ngx_http_dfpreheat_origin_upstream(ngx_cycle_t *cycle, void **loc_conf,
+    const char *module)
 {
-    ngx_uint_t     i;
-    ngx_module_t  *module;
+    ngx_uint_t  i;
 
     for (i = 0; cycle->modules[i]; i++) {
-        module = cycle->modules[i];
-
-        if (ngx_strcmp(module->name, "ngx_http_proxy_module") == 0) {
-            return loc_conf[module->ctx_index];
+        if (ngx_strcmp(cycle->modules[i]->name, module) == 0) {
+            return loc_conf[cycle->modules[i]->ctx_index];
         }
     }
 
@@ -185,7 +183,7 @@ ngx_http_dfpreheat_origin_upstream(ngx_cycle_t *cycle, void **loc_conf)
 
 
 ngx_uint_t
-ngx_http_dfpreheat_origin_verified(ngx_http_request_t *r)
+ngx_http_dfpreheat_origin_verified(ngx_http_request_t *r, const char *module)
 {
     ngx_http_upstream_conf_t        *upstream;
     ngx_http_dfpreheat_main_conf_t  *dmcf;
@@ -197,7 +195,7 @@ ngx_http_dfpreheat_origin_verified(ngx_http_request_t *r)
     }
 
     upstream = ngx_http_dfpreheat_origin_upstream((ngx_cycle_t *) ngx_cycle,
-                                                  r->loc_conf);
+                                                  r->loc_conf, module);
 
 #if (NGX_HTTP_SSL)
     return upstream && upstream->ssl_verify;

@@ -29,13 +29,18 @@ ngx_uint_t ngx_http_dfpreheat_origin_named(
     ngx_http_dfpreheat_main_conf_t *conf, ngx_array_t *rules,
     const dfp_url_t *url);
 
-/* The settings of a location's proxy_pass; NULL: nginx has no proxy module. */
-ngx_http_upstream_conf_t *ngx_http_dfpreheat_origin_upstream(
-    ngx_cycle_t *cycle, void **loc_conf);
+#define NGX_HTTP_DFPREHEAT_PROXY_MODULE  "ngx_http_proxy_module"
+#define NGX_HTTP_DFPREHEAT_GRPC_MODULE   "ngx_http_grpc_module"
 
-/* Whether R's location verifies certificates, or need not
+/* The settings of a location's proxy_pass or grpc_pass; NULL: nginx has no such
+ * module. */
+ngx_http_upstream_conf_t *ngx_http_dfpreheat_origin_upstream(
+    ngx_cycle_t *cycle, void **loc_conf, const char *module);
+
+/* Whether R's location verifies certificates with that module, or need not
  * (dfpreheat_insecure_skip_verify). */
-ngx_uint_t ngx_http_dfpreheat_origin_verified(ngx_http_request_t *r);
+ngx_uint_t ngx_http_dfpreheat_origin_verified(ngx_http_request_t *r,
+    const char *module);
 
 /* The origin that a location stands for, in its cache key and as Host: the
  * first that it names in full. NULL: none. */

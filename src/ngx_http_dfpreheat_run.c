@@ -16,8 +16,6 @@ static void ngx_http_dfpreheat_run_over(ngx_http_dfpreheat_run_t *run);
 static void ngx_http_dfpreheat_run_tick(ngx_event_t *ev);
 static void ngx_http_dfpreheat_run_renewed(void *data, ngx_int_t rc);
 static void ngx_http_dfpreheat_run_deadline(ngx_event_t *ev);
-static void ngx_http_dfpreheat_run_fail(ngx_http_dfpreheat_run_t *run,
-    const char *fmt, ...);
 static void ngx_http_dfpreheat_run_error(ngx_http_dfpreheat_run_t *run);
 
 
@@ -127,6 +125,8 @@ ngx_http_dfpreheat_run_prepare(ngx_http_dfpreheat_run_t *run)
         return NGX_ERROR;
     }
 
+    run->width = run->job.concurrent_task_count;
+
     return ngx_http_dfpreheat_secrets_job(&run->secrets, &run->job);
 }
 
@@ -138,7 +138,7 @@ ngx_http_dfpreheat_run_resolve(ngx_http_dfpreheat_run_t *run)
         return NGX_OK;
     }
 
-    if (run->job.type == DFP_JOB_IMAGE) {
+    if (run->job.type == DFP_JOB_IMAGE && !run->cluster->engine->resolves) {
         return ngx_http_dfpreheat_image_start(run,
                                               ngx_http_dfpreheat_run_warm);
     }
@@ -182,7 +182,9 @@ ngx_http_dfpreheat_run_warm(ngx_http_dfpreheat_run_t *run)
     run->pending = &run->left;
     run->then = ngx_http_dfpreheat_run_check;
 
-    run->cluster->engine->start(run);
+    if (run->cluster->engine->start(run) != NGX_OK) {
+        ngx_http_dfpreheat_run_fail(run, "no memory");
+    }
 
     /* there may be nothing to warm, when no manifest could be read */
     run->wake(run);
@@ -192,11 +194,15 @@ ngx_http_dfpreheat_run_warm(ngx_http_dfpreheat_run_t *run)
 static void
 ngx_http_dfpreheat_run_check(ngx_http_dfpreheat_run_t *run)
 {
-    if (run->cluster->engine->check(run) == NGX_AGAIN) {
+    ngx_int_t  rc;
+
+    rc = run->cluster->engine->check(run);
+
+    if (rc == NGX_AGAIN) {
         return;
     }
 
-    if (run->nfailed) {
+    if (rc == NGX_DECLINED && run->error.len == 0) {
         ngx_http_dfpreheat_run_error(run);
     }
 
@@ -446,37 +452,11 @@ ngx_http_dfpreheat_run_deadline(ngx_event_t *ev)
     }
 
     ngx_http_dfpreheat_run_fail(run, "the timeout of the job, %L s, has "
-                                "passed: %ui of %ui tasks were not done",
+                                "passed: %ui of %ui tasks were not done%s%V",
                                 run->job.timeout / 1000000000, run->nfailed,
-                                run->tasks.nelts);
+                                run->tasks.nelts, run->trouble.len ? "; " : "",
+                                &run->trouble);
     run->wake(run);
-}
-
-
-static void
-ngx_http_dfpreheat_run_fail(ngx_http_dfpreheat_run_t *run, const char *fmt,
-    ...)
-{
-    u_char   *p;
-    va_list   args;
-
-    static u_char  none[] = "no memory";
-
-    p = ngx_pnalloc(run->pool, NGX_HTTP_DFPREHEAT_REASON_MAX);
-
-    if (p == NULL) {
-        run->error.data = none;
-        run->error.len = sizeof(none) - 1;
-        return;
-    }
-
-    run->error.data = p;
-
-    va_start(args, fmt);
-    p = ngx_vslprintf(p, p + NGX_HTTP_DFPREHEAT_REASON_MAX, fmt, args);
-    va_end(args);
-
-    run->error.len = p - run->error.data;
 }
 
 

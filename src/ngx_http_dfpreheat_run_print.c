@@ -1,6 +1,10 @@
 #include "ngx_http_dfpreheat_run.h"
 
 
+static void ngx_http_dfpreheat_run_number(dfp_buf_t *b, const char *key,
+    int64_t n);
+static void ngx_http_dfpreheat_run_list(dfp_buf_t *b, const char *key,
+    ngx_http_dfpreheat_list_t *list);
 static void ngx_http_dfpreheat_run_images(ngx_http_dfpreheat_run_t *run,
     dfp_buf_t *b);
 static void ngx_http_dfpreheat_run_skipped(ngx_http_dfpreheat_run_t *run,
@@ -10,34 +14,33 @@ static void ngx_http_dfpreheat_run_skipped(ngx_http_dfpreheat_run_t *run,
 ngx_str_t
 ngx_http_dfpreheat_run_progress(ngx_http_dfpreheat_run_t *run, dfp_mem_t *mem)
 {
-    off_t                        done, total;
-    ngx_uint_t                   i;
-    dfp_buf_t                    b;
-    ngx_http_dfpreheat_task_t  **task;
+    dfp_buf_t                      b;
+    ngx_http_dfpreheat_progress_t  p;
 
-    task = run->tasks.elts;
-    done = run->bytes;
-    total = 0;
+    ngx_memzero(&p, sizeof(ngx_http_dfpreheat_progress_t));
 
-    for (i = 0; i < run->tasks.nelts; i++) {
-        total += ngx_max(task[i]->size, 0);
-
-        if (task[i]->call) {
-            done += ngx_http_dfpreheat_call_bytes(task[i]->call);
-        }
+    if (run->cluster) {
+        run->cluster->engine->progress(run, &p);
     }
 
-    dfp_buf_init(&b, mem, 160, 0);
-    dfp_buf_cstr(&b, "{\"tasks_done\":");
-    dfp_buf_int(&b, run->tasks.nelts - run->left - run->nfailed);
-    dfp_buf_cstr(&b, ",\"tasks_failed\":");
-    dfp_buf_int(&b, run->nfailed);
-    dfp_buf_cstr(&b, ",\"tasks_total\":");
-    dfp_buf_int(&b, run->tasks.nelts);
-    dfp_buf_cstr(&b, ",\"bytes_done\":");
-    dfp_buf_int(&b, done);
-    dfp_buf_cstr(&b, ",\"bytes_total\":");
-    dfp_buf_int(&b, total);
+    dfp_buf_init(&b, mem, 320, 0);
+    ngx_http_dfpreheat_run_number(&b, "{\"tasks_done\":",
+                                  run->tasks.nelts - run->left - run->nfailed);
+    ngx_http_dfpreheat_run_number(&b, ",\"tasks_failed\":", run->nfailed);
+    ngx_http_dfpreheat_run_number(&b, ",\"tasks_total\":", run->tasks.nelts);
+    ngx_http_dfpreheat_run_number(&b, ",\"bytes_done\":", p.bytes_done);
+    ngx_http_dfpreheat_run_number(&b, ",\"bytes_total\":", p.bytes_total);
+
+    if (p.downloads) {
+        ngx_http_dfpreheat_run_number(&b, ",\"downloads_done\":",
+                                      p.downloads_done);
+        ngx_http_dfpreheat_run_number(&b, ",\"downloads_failed\":",
+                                      p.downloads_failed);
+        ngx_http_dfpreheat_run_number(&b, ",\"downloads_total\":",
+                                      p.downloads_total);
+        ngx_http_dfpreheat_run_number(&b, ",\"pieces_done\":", p.pieces);
+    }
+
     dfp_buf_cstr(&b, "}");
 
     return b.failed ? (ngx_str_t) ngx_null_string
@@ -45,40 +48,73 @@ ngx_http_dfpreheat_run_progress(ngx_http_dfpreheat_run_t *run, dfp_mem_t *mem)
 }
 
 
+static void
+ngx_http_dfpreheat_run_number(dfp_buf_t *b, const char *key, int64_t n)
+{
+    dfp_buf_cstr(b, key);
+    dfp_buf_int(b, n);
+}
+
+
 ngx_str_t
 ngx_http_dfpreheat_run_results(ngx_http_dfpreheat_run_t *run)
 {
-    dfp_buf_t  b, success, failure;
-    dfp_mem_t  mem;
+    dfp_buf_t                      b;
+    dfp_mem_t                      mem;
+    ngx_http_dfpreheat_results_t   r;
 
     if (run->cluster == NULL || run->tasks.nelts == 0) {
         return (ngx_str_t) ngx_null_string;
     }
 
     mem = ngx_http_dfpreheat_mem(run->pool);
+    ngx_memzero(&r, sizeof(ngx_http_dfpreheat_results_t));
 
-    dfp_buf_init(&success, &mem, 1024, 0);
-    dfp_buf_init(&failure, &mem, 1024, 0);
+    dfp_buf_init(&r.success.json, &mem, 1024, 0);
+    dfp_buf_init(&r.failure.json, &mem, 1024, 0);
+    dfp_buf_init(&r.unreachable.json, &mem, 256, 0);
 
-    run->cluster->engine->results(run, &success, &failure);
+    run->cluster->engine->results(run, &r);
 
-    dfp_buf_init(&b, &mem, success.len + failure.len + 128, 0);
-    dfp_buf_cstr(&b, "{\"failure_tasks\":[");
-    dfp_buf_str(&b, dfp_buf_value(&failure));
-    dfp_buf_cstr(&b, "]");
+    dfp_buf_init(&b, &mem, r.success.json.len + r.failure.json.len + 256, 0);
+    dfp_buf_cstr(&b, "{");
+    ngx_http_dfpreheat_run_list(&b, "failure_tasks", &r.failure);
     ngx_http_dfpreheat_run_images(run, &b);
-    dfp_buf_cstr(&b, ",\"scheduler_cluster_id\":");
-    dfp_buf_int(&b, run->cluster->id);
+    ngx_http_dfpreheat_run_number(&b, ",\"scheduler_cluster_id\":",
+                                  run->cluster->id);
     ngx_http_dfpreheat_run_skipped(run, &b);
-    dfp_buf_cstr(&b, ",\"success_tasks\":[");
-    dfp_buf_str(&b, dfp_buf_value(&success));
-    dfp_buf_cstr(&b, "]}");
+    dfp_buf_cstr(&b, ",");
+    ngx_http_dfpreheat_run_list(&b, "success_tasks", &r.success);
 
-    if (b.failed || success.failed || failure.failed) {
-        return (ngx_str_t) ngx_null_string;
+    if (r.unreachable.n) {
+        dfp_buf_cstr(&b, ",");
+        ngx_http_dfpreheat_run_list(&b, "unreachable", &r.unreachable);
     }
 
-    return ngx_http_dfpreheat_str(dfp_buf_value(&b));
+    dfp_buf_cstr(&b, "}");
+
+    return b.failed ? (ngx_str_t) ngx_null_string
+                    : ngx_http_dfpreheat_str(dfp_buf_value(&b));
+}
+
+
+static void
+ngx_http_dfpreheat_run_list(dfp_buf_t *b, const char *key,
+    ngx_http_dfpreheat_list_t *list)
+{
+    dfp_buf_cstr(b, "\"");
+    dfp_buf_cstr(b, key);
+    dfp_buf_cstr(b, "\":[");
+    dfp_buf_str(b, dfp_buf_value(&list->json));
+    dfp_buf_cstr(b, "]");
+
+    if (list->omitted) {
+        dfp_buf_cstr(b, ",\"");
+        dfp_buf_cstr(b, key);
+        ngx_http_dfpreheat_run_number(b, "_omitted\":", list->omitted);
+    }
+
+    b->failed |= list->json.failed;
 }
 
 

@@ -456,9 +456,7 @@ ngx_http_dfpreheat_worker_fill(ngx_http_dfpreheat_worker_t *worker)
 
         rc = NGX_DECLINED;
 
-        if (run->next
-            && run->calls < (ngx_uint_t) run->job.concurrent_task_count)
-        {
+        if (run->next && run->calls < run->width) {
             rc = run->next(run);
         }
 

@@ -141,6 +141,39 @@ ngx_http_dfpreheat_target_begin(ngx_http_request_t *r, const dfp_url_t *url,
 
 
 ngx_int_t
+ngx_http_dfpreheat_target_pin(ngx_http_request_t *r, const dfp_url_t *url,
+    struct sockaddr *sockaddr, socklen_t socklen)
+{
+    ngx_http_dfpreheat_target_t  *target;
+
+    target = ngx_http_dfpreheat_target_create(r);
+    if (target == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (target->ready) {
+        return NGX_DECLINED;
+    }
+
+    target->url = *url;
+    target->grpc = 1;
+    target->special = 1;
+    target->address.host = ngx_http_dfpreheat_str(url->host);
+    target->address.port = url->port;
+
+    ngx_http_dfpreheat_target_keep(target, sockaddr, socklen);
+
+    if (target->address.naddrs == 0) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    target->ready = 1;
+
+    return NGX_DECLINED;
+}
+
+
+ngx_int_t
 ngx_http_dfpreheat_target_follow(ngx_http_request_t *r, ngx_array_t *rules)
 {
     dfp_err_t                     err;
@@ -270,7 +303,9 @@ ngx_http_dfpreheat_target_check(ngx_http_dfpreheat_target_t *target,
         return ngx_http_dfpreheat_target_refuse(target);
     }
 
-    if (to->tls && !ngx_http_dfpreheat_origin_verified(target->r)) {
+    if (to->tls && !ngx_http_dfpreheat_origin_verified(target->r,
+                                            NGX_HTTP_DFPREHEAT_PROXY_MODULE))
+    {
         ngx_http_dfpreheat_target_reason(target,
             "the location that follows redirects does not verify certificates "
             "(proxy_ssl_verify)");

@@ -25,6 +25,7 @@ typedef struct {
     ngx_resolver_ctx_t              *lookup;    /* under way */
     ngx_http_upstream_resolved_t     address;
     char                             reason[NGX_HTTP_DFPREHEAT_REASON_MAX];
+    unsigned                         grpc:1;
     unsigned                         special:1; /* addresses may be */
     unsigned                         waiting:1; /* for the lookup */
     unsigned                         ready:1;
@@ -45,25 +46,30 @@ ngx_http_dfpreheat_loc_conf_t *ngx_http_dfpreheat_target_began(
 ngx_str_t ngx_http_dfpreheat_target_first(ngx_http_request_t *r);
 
 /*
- * These two are for a handler of a phase, which returns what they return; it is
+ * These three are for a handler of a phase, which returns what they return; it is
  * called again when an address was looked up.
  *
  * target_begin: R is in a location that is bound to origins. URL is that of a
  * call, and NULL for a client's request. With PINNED the target is looked up;
  * without, nginx's own proxy_pass goes there.
  *
+ * target_pin: R is a call of gRPC to URL at this address.
+ *
  * target_follow: R is in a location that follows the redirects of RULES, after
  * an answer of the location before.
  */
 ngx_int_t ngx_http_dfpreheat_target_begin(ngx_http_request_t *r,
     const dfp_url_t *url, ngx_uint_t pinned);
+ngx_int_t ngx_http_dfpreheat_target_pin(ngx_http_request_t *r,
+    const dfp_url_t *url, struct sockaddr *sockaddr, socklen_t socklen);
 ngx_int_t ngx_http_dfpreheat_target_follow(ngx_http_request_t *r,
     ngx_array_t *rules);
 
 /* Adds the upstream: before the configuration is read. */
 ngx_int_t ngx_http_dfpreheat_target_upstream(ngx_conf_t *cf);
 
-/* $dfpreheat_target: scheme, upstream, path and query; empty without target.
+/* $dfpreheat_target: scheme, upstream, path and query; for grpc_pass without the
+ * last two; empty without target.
  * $dfpreheat_host, $dfpreheat_authority: of the target, or of the origin that
  * the location is bound to. $dfpreheat_authorization: the request's own
  * Authorization, but for a redirect that has led to another origin. */

@@ -106,6 +106,7 @@ ngx_http_dfpreheat_target_url(ngx_http_request_t *r,
 {
     u_char                       *p;
     ngx_str_t                     rest, value;
+    const char                   *scheme;
     ngx_http_dfpreheat_target_t  *target;
 
     target = ngx_http_dfpreheat_target_get(r);
@@ -115,8 +116,14 @@ ngx_http_dfpreheat_target_url(ngx_http_request_t *r,
         return NGX_OK;
     }
 
+    scheme = target->url.tls ? "https" : "http";
     rest.data = (u_char *) target->url.path.data;
     rest.len = target->url.href.len - target->url.origin.len;
+
+    if (target->grpc) {
+        scheme = target->url.tls ? "grpcs" : "grpc";
+        rest.len = 0;
+    }
 
     p = ngx_pnalloc(r->pool, sizeof("https://" NGX_HTTP_DFPREHEAT_ADDRESS)
                              + rest.len);
@@ -126,7 +133,7 @@ ngx_http_dfpreheat_target_url(ngx_http_request_t *r,
 
     value.data = p;
     value.len = ngx_sprintf(p, "%s://" NGX_HTTP_DFPREHEAT_ADDRESS "%V",
-                            target->url.tls ? "https" : "http", &rest)
+                            scheme, &rest)
                 - p;
 
     ngx_http_dfpreheat_target_value(v, value);

@@ -4,15 +4,19 @@
 #define NGX_HTTP_DFPREHEAT_CALL_POOL_SIZE  4096
 
 
+/* What a registry is told about, or it answers with something older. */
+static const char  ngx_http_dfpreheat_manifest_types[] =
+    "application/vnd.oci.image.index.v1+json, "
+    "application/vnd.docker.distribution.manifest.list.v2+json, "
+    "application/vnd.oci.image.manifest.v1+json, "
+    "application/vnd.docker.distribution.manifest.v2+json, */*";
+
+
 static ngx_http_dfpreheat_task_t *ngx_http_dfpreheat_task_create(
     ngx_http_dfpreheat_run_t *run, dfp_url_t *url,
     ngx_http_dfpreheat_image_t *image);
 static ngx_int_t ngx_http_dfpreheat_task_start(ngx_http_dfpreheat_task_t *task,
     size_t limit);
-static ngx_array_t *ngx_http_dfpreheat_task_secrets(
-    ngx_http_dfpreheat_task_t *task, ngx_pool_t *pool);
-static ngx_str_t ngx_http_dfpreheat_task_mask(ngx_http_dfpreheat_task_t *task,
-    ngx_str_t text);
 static void ngx_http_dfpreheat_task_called(ngx_http_dfpreheat_call_t *call);
 static void ngx_http_dfpreheat_task_ready(ngx_event_t *ev);
 static void ngx_http_dfpreheat_task_undone(ngx_http_dfpreheat_task_t *task);
@@ -219,6 +223,10 @@ ngx_http_dfpreheat_task_start(ngx_http_dfpreheat_task_t *task, size_t limit)
                             (task->deadline - ngx_current_msec), 1);
     call->store = run->cluster->engine->caches;
 
+    if (task->manifest) {
+        call->accept = ngx_http_dfpreheat_manifest_types;
+    }
+
     /* what a tag stands for is known at its registry only */
     call->refresh = (task->manifest && task->digest.len == 0);
 
@@ -245,9 +253,7 @@ failed:
 }
 
 
-/* What a call of the task sends along, and who is called may repeat. */
-
-static ngx_array_t *
+ngx_array_t *
 ngx_http_dfpreheat_task_secrets(ngx_http_dfpreheat_task_t *task,
     ngx_pool_t *pool)
 {
@@ -270,9 +276,7 @@ ngx_http_dfpreheat_task_secrets(ngx_http_dfpreheat_task_t *task,
 }
 
 
-/* Without memory nothing of the text is left. */
-
-static ngx_str_t
+ngx_str_t
 ngx_http_dfpreheat_task_mask(ngx_http_dfpreheat_task_t *task, ngx_str_t text)
 {
     ngx_str_t     masked;
@@ -434,7 +438,7 @@ ngx_http_dfpreheat_task_again(ngx_http_dfpreheat_task_t *task,
         return;
     }
 
-    pause = NGX_HTTP_DFPREHEAT_RETRY_BASE << (task->tries - 1);
+    pause = NGX_HTTP_DFPREHEAT_RETRY_BASE << (ngx_max(task->tries, 1) - 1);
     pause = ngx_min(pause, NGX_HTTP_DFPREHEAT_RETRY_MAX);
     pause = pause / 2 + (ngx_msec_t) ngx_random() % pause;
     pause = ngx_max(pause, retry_after);
@@ -537,4 +541,62 @@ ngx_http_dfpreheat_tasks_stop(ngx_http_dfpreheat_run_t *run)
     ngx_http_dfpreheat_grants_stop(run);
 
     ngx_queue_init(&run->ready);
+
+    if (run->cluster && run->cluster->engine->stop) {
+        run->cluster->engine->stop(run);
+    }
+}
+
+
+void
+ngx_http_dfpreheat_run_fail(ngx_http_dfpreheat_run_t *run, const char *fmt,
+    ...)
+{
+    u_char   *p;
+    va_list   args;
+
+    static u_char  none[] = "no memory";
+
+    p = ngx_pnalloc(run->pool, NGX_HTTP_DFPREHEAT_REASON_MAX);
+
+    if (p == NULL) {
+        run->error.data = none;
+        run->error.len = sizeof(none) - 1;
+        return;
+    }
+
+    run->error.data = p;
+
+    va_start(args, fmt);
+    p = ngx_vslprintf(p, p + NGX_HTTP_DFPREHEAT_REASON_MAX, fmt, args);
+    va_end(args);
+
+    run->error.len = p - run->error.data;
+}
+
+
+void
+ngx_http_dfpreheat_run_trouble(ngx_http_dfpreheat_run_t *run, ngx_str_t *who,
+    ngx_str_t *text)
+{
+    u_char     *p, *last;
+    ngx_str_t   masked;
+
+    p = run->trouble.data;
+
+    if (p == NULL) {
+        p = ngx_pnalloc(run->pool, NGX_HTTP_DFPREHEAT_REASON_MAX);
+        if (p == NULL) {
+            return;
+        }
+
+        run->trouble.data = p;
+    }
+
+    masked = ngx_http_dfpreheat_secrets_mask(&run->secrets, run->pool, *text);
+
+    last = p + NGX_HTTP_DFPREHEAT_REASON_MAX;
+    run->trouble.len = ngx_slprintf(p, last, "%V: %V", who, &masked) - p;
+
+    ngx_log_error(NGX_LOG_WARN, &run->log, 0, "dfpreheat: %V", &run->trouble);
 }

@@ -49,6 +49,7 @@ struct ngx_http_dfpreheat_task_s {
     ngx_event_t                      retry;
     ngx_str_t                        reason;    /* of failure, or skipping */
     ngx_http_dfpreheat_entry_t       entry;
+    void                            *data;      /* the engine's */
     unsigned                         manifest:1;
     unsigned                         done:1;
     unsigned                         failed:1;
@@ -92,7 +93,10 @@ struct ngx_http_dfpreheat_run_s {
     ngx_uint_t                       nfailed;
     off_t                            bytes;     /* done */
     ngx_uint_t                       calls;     /* under way */
+    ngx_uint_t                       width;     /* calls that may be */
     ngx_str_t                        error;     /* of the run as a whole */
+    ngx_str_t                        trouble;   /* that holds it up */
+    void                            *data;      /* the engine's */
 
     ngx_http_dfpreheat_image_t      *images;    /* of an image job */
     ngx_uint_t                       nimages;
@@ -128,28 +132,57 @@ struct ngx_http_dfpreheat_engine_s {
     /* what is read must come to be in nginx's cache, or it has failed */
     unsigned                         caches:1;
 
-    /* the parameters of dfpreheat_cluster that are not name= and engine= */
-    char                          *(*configure)(ngx_conf_t *cf,
-                                        ngx_http_dfpreheat_cluster_t *cluster,
-                                        ngx_str_t *value, ngx_uint_t n);
+    /* it is told the images, and finds out itself what is in them */
+    unsigned                         resolves:1;
 
-    /* the parts of a job in this cluster: pushes part_t with their queue */
-    ngx_int_t                      (*parts)(
-                                        ngx_http_dfpreheat_main_conf_t *conf,
-                                        ngx_http_dfpreheat_cluster_t *cluster,
-                                        dfp_job_t *job, ngx_array_t *parts);
+    /* its cluster is one of Dragonfly: dfpreheat_cluster has schedulers */
+    unsigned                         dragonfly:1;
 
     /* begins to warm the run's tasks: sets next, and what is to be done
-       before */
-    void                           (*start)(ngx_http_dfpreheat_run_t *run);
+       before; NGX_ERROR: no memory */
+    ngx_int_t                      (*start)(ngx_http_dfpreheat_run_t *run);
 
-    /* NGX_OK: all is where it should be; NGX_AGAIN: tasks are left again */
+    /* NGX_OK: all is where it should be; NGX_AGAIN: tasks are left again;
+       NGX_DECLINED: the run has failed, by its error or by its tasks */
     ngx_int_t                      (*check)(ngx_http_dfpreheat_run_t *run);
 
-    /* prints the lists of success_tasks and failure_tasks */
+    /* ends all of its own calls and timers; NULL: it has none */
+    void                           (*stop)(ngx_http_dfpreheat_run_t *run);
+
+    /* fills in what there is so far */
+    void                           (*progress)(ngx_http_dfpreheat_run_t *run,
+                                        ngx_http_dfpreheat_progress_t *p);
+
+    /* prints what became of each task */
     void                           (*results)(ngx_http_dfpreheat_run_t *run,
-                                        dfp_buf_t *success,
-                                        dfp_buf_t *failure);
+                                        ngx_http_dfpreheat_results_t *results);
+};
+
+
+/* How far a run is. */
+struct ngx_http_dfpreheat_progress_s {
+    off_t                            bytes_done;
+    off_t                            bytes_total;
+    unsigned                         downloads:1;   /* these are given, too */
+    ngx_uint_t                       downloads_done;
+    ngx_uint_t                       downloads_failed;
+    ngx_uint_t                       downloads_total;
+    ngx_uint_t                       pieces;
+};
+
+
+/* The lists of a result, each a JSON array without its brackets, and how many did
+ * not go into it (NGX_HTTP_DFPREHEAT_RESULTS_MAX). */
+typedef struct {
+    dfp_buf_t                        json;
+    ngx_uint_t                       n;
+    ngx_uint_t                       omitted;
+} ngx_http_dfpreheat_list_t;
+
+struct ngx_http_dfpreheat_results_s {
+    ngx_http_dfpreheat_list_t        success;
+    ngx_http_dfpreheat_list_t        failure;
+    ngx_http_dfpreheat_list_t        unreachable;
 };
 
 
@@ -203,6 +236,24 @@ ngx_int_t ngx_http_dfpreheat_task_trouble(ngx_http_dfpreheat_task_t *task,
 
 /* Ends all calls and timers of the run's tasks. */
 void ngx_http_dfpreheat_tasks_stop(ngx_http_dfpreheat_run_t *run);
+
+/* What a call of the task sends along, and who is called may repeat; in POOL. NULL:
+ * no memory. */
+ngx_array_t *ngx_http_dfpreheat_task_secrets(ngx_http_dfpreheat_task_t *task,
+    ngx_pool_t *pool);
+
+/* TEXT without these, in the run's pool; without memory it is "". */
+ngx_str_t ngx_http_dfpreheat_task_mask(ngx_http_dfpreheat_task_t *task,
+    ngx_str_t text);
+
+/* The run as a whole has failed: sets its error. */
+void ngx_http_dfpreheat_run_fail(ngx_http_dfpreheat_run_t *run,
+    const char *fmt, ...);
+
+/* What WHO answers holds the run up: it is logged, and told where the timeout
+ * passes over it. */
+void ngx_http_dfpreheat_run_trouble(ngx_http_dfpreheat_run_t *run,
+    ngx_str_t *who, ngx_str_t *text);
 
 
 #endif /* NGX_HTTP_DFPREHEAT_TASK_H */

@@ -55,7 +55,17 @@
 #define NGX_HTTP_DFPREHEAT_TROUBLE_MAX       256     /* bytes of nginx's words */
 #define NGX_HTTP_DFPREHEAT_REASON_MAX        512     /* bytes of one reason */
 #define NGX_HTTP_DFPREHEAT_CLUSTERS_MAX      100     /* as in a job */
+#define NGX_HTTP_DFPREHEAT_RESULTS_MAX       1000    /* of one list */
 #define NGX_HTTP_DFPREHEAT_LOOK_MAX          100     /* overdue jobs a look */
+
+/* Dragonfly */
+#define NGX_HTTP_DFPREHEAT_SCHEDULER_PORT    8002
+#define NGX_HTTP_DFPREHEAT_SCHEDULERS_MAX    32      /* addresses of a cluster */
+#define NGX_HTTP_DFPREHEAT_SCHEDULER_WAIT    30000   /* ms, for one reply */
+#define NGX_HTTP_DFPREHEAT_REPLY_MAX         67108864    /* bytes of one */
+#define NGX_HTTP_DFPREHEAT_EVENT_MAX         1048576 /* bytes of one message of
+                                                        a download */
+#define NGX_HTTP_DFPREHEAT_CERTIFICATES_MAX  64      /* of a chain */
 #define NGX_HTTP_DFPREHEAT_CLAIMS_MAX        16      /* parts a look */
 
 
@@ -63,8 +73,11 @@ typedef struct ngx_http_dfpreheat_engine_s     ngx_http_dfpreheat_engine_t;
 typedef struct ngx_http_dfpreheat_run_s        ngx_http_dfpreheat_run_t;
 typedef struct ngx_http_dfpreheat_task_s       ngx_http_dfpreheat_task_t;
 typedef struct ngx_http_dfpreheat_grant_s      ngx_http_dfpreheat_grant_t;
+typedef struct ngx_http_dfpreheat_progress_s   ngx_http_dfpreheat_progress_t;
+typedef struct ngx_http_dfpreheat_results_s    ngx_http_dfpreheat_results_t;
 typedef struct ngx_http_dfpreheat_image_s      ngx_http_dfpreheat_image_t;
 typedef struct ngx_http_dfpreheat_index_s      ngx_http_dfpreheat_index_t;
+typedef struct ngx_http_dfpreheat_dragonfly_s  ngx_http_dfpreheat_dragonfly_t;
 typedef struct ngx_http_dfpreheat_credentials_s
                                            ngx_http_dfpreheat_credentials_t;
 
@@ -90,6 +103,7 @@ typedef struct {
     int64_t                        id;
     ngx_str_t                      name;
     ngx_http_dfpreheat_engine_t   *engine;
+    ngx_http_dfpreheat_dragonfly_t  *dragonfly;  /* NULL: it is none */
     ngx_str_t                      json;      /* as in scheduler_clusters */
 } ngx_http_dfpreheat_cluster_t;
 
@@ -132,6 +146,12 @@ typedef struct {
     ngx_array_t                    origins;   /* origin_t */
     ngx_array_t                    redirects; /* conf_ctx_t *: locations with
                                                  dfpreheat_redirect */
+    ngx_array_t                    grpc;      /* origin_t: locations with
+                                                 dfpreheat_grpc */
+    ngx_array_t                   *peers_allow;   /* ngx_cidr_t */
+    ngx_array_t                   *certificates;  /* dfp_str_t, DER; NULL */
+    ngx_uint_t                     unreachable;   /* peers, or ... */
+    ngx_uint_t                     success_threshold;  /* per cent */
     dfp_seal_keys_t                keys;
     ngx_str_t                      admin_key;
     ngx_http_dfpreheat_credentials_t  *credentials;  /* NULL: no file */
@@ -148,6 +168,7 @@ typedef struct {
     size_t                         max_manifest_size;
     ngx_flag_t                     skip_verify;
     unsigned                       used:1;    /* dfpreheat on somewhere */
+    unsigned                       unreachable_share:1;  /* ... per cent */
 } ngx_http_dfpreheat_main_conf_t;
 
 
@@ -156,6 +177,7 @@ typedef struct {
     ngx_array_t                   *origins;   /* rule_t; NULL: not bound */
     ngx_array_t                   *redirects; /* rule_t; NULL: not followed */
     ngx_flag_t                     share_blobs;
+    ngx_flag_t                     grpc;      /* calls of gRPC go through it */
 } ngx_http_dfpreheat_loc_conf_t;
 
 

@@ -51,6 +51,7 @@ check_limits(const dfp_job_t *job)
 
     MUST(in_range(job->count, 0, DFP_JOB_MAX_COUNT));
     MUST(in_range(job->percentage, 0, 100));
+    MUST(in_range(job->success_threshold, 0, 100));
     MUST(in_range(job->concurrent_task_count, 1, DFP_JOB_TASKS_MAX));
     MUST(in_range(job->concurrent_peer_count, 1, DFP_JOB_PEERS_MAX));
     MUST(in_range(job->timeout, DFP_JOB_TIMEOUT_MIN, FUZZ_MAX_TIMEOUT));

@@ -564,3 +564,30 @@ TEST("a message that ends too early, or is none, is refused or read")
     CHECK_INT(parse_stat(DFP_STR("\x0a\x01"), 0), DFP_INVALID);
     CHECK_HAS(err.text, "the scheduler's list of who has what");
 }
+
+
+TEST("a peer's words tell what the origin has answered")
+{
+    size_t  i;
+
+    static const struct {
+        const char  *text;
+        int          status;
+    } texts[] = {
+        { "backend error: 404 Not Found", 404 },
+        { "INTERNAL: backend error: 401 Unauthorized", 401 },
+        { "backend error: 503", 503 },
+        { "backend error: ", 0 },
+        { "backend error: 40", 0 },
+        { "backend error: 4o4", 0 },
+        { "backend error: dns", 0 },
+        { "backend error:404", -1 },
+        { "no space left", -1 },
+        { "", -1 }
+    };
+
+    for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        CHECK_INT(dfp_d7y_backend_status(dfp_test_str(texts[i].text)),
+                  texts[i].status);
+    }
+}

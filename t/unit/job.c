@@ -474,6 +474,7 @@ TEST("integers are taken within their limits only")
     } ints[] = {
         { "count", 1, 200, 0, "" },
         { "percentage", 1, 100, 0, "" },
+        { "success_threshold", 1, 100, 0, "" },
         { "concurrent_task_count", 1, 100, 1, "" },
         { "concurrent_peer_count", 1, 1000, 1, "" },
         { "piece_length", 4194304, 67108864, 0, " bytes" },

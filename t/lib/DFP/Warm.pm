@@ -97,14 +97,26 @@ sub scopes
 }
 
 
+# Jobs that follow are for these clusters.
+
+sub clusters
+{
+    my ($self, @ids) = @_;
+
+    $self->{clusters} = \@ids;
+}
+
+
 # Posts a job of this type; its id. Then, and at once, the job at its end.
 
 sub post
 {
     my ($self, $type, %args) = @_;
 
+    my %where = $self->{clusters}
+                ? (scheduler_cluster_ids => $self->{clusters}) : ();
     my $answer = $self->{servers}->client->post('/oapi/v1/jobs', {
-        type => 'preheat', args => { type => $type, %args } });
+        type => 'preheat', args => { type => $type, %args }, %where });
 
     die "no job: $answer->{body}" if $answer->{status} != 200;
 

@@ -1,0 +1,174 @@
+#include "ngx_http_dfpreheat_dragonfly.h"
+
+
+#define NGX_HTTP_DFPREHEAT_TOLERANT_FROM  10    /* peers that were chosen */
+
+
+static ngx_int_t ngx_http_dfpreheat_dragonfly_url(
+    ngx_http_dfpreheat_task_t *task, ngx_pool_t *pool, dfp_str_t *url);
+static ngx_int_t ngx_http_dfpreheat_dragonfly_headers(
+    ngx_http_dfpreheat_task_t *task, ngx_pool_t *pool,
+    dfp_d7y_request_t *request);
+
+
+ngx_int_t
+ngx_http_dfpreheat_dragonfly_request(ngx_http_dfpreheat_task_t *task,
+    ngx_pool_t *pool, dfp_d7y_request_t *request)
+{
+    dfp_job_t                       *job;
+    ngx_msec_int_t                   left;
+    ngx_http_dfpreheat_run_t        *run;
+
+    run = task->run;
+    job = &run->job;
+
+    ngx_memzero(request, sizeof(dfp_d7y_request_t));
+
+    if (ngx_http_dfpreheat_dragonfly_url(task, pool, &request->url) != NGX_OK
+        || ngx_http_dfpreheat_dragonfly_headers(task, pool, request)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    left = run->started + run->claim.left - ngx_current_msec;
+
+    request->tag = job->tag;
+    request->application = job->application;
+    request->filter = job->filter;
+    request->piece_length = job->piece_length;
+    request->timeout = (int64_t) ngx_max(left, 1) * 1000000;
+    request->blob_digest = run->cluster->dragonfly->blob_digest;
+
+    if (run->conf->certificates) {
+        request->certificates = run->conf->certificates->elts;
+        request->ncertificates = run->conf->certificates->nelts;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_dragonfly_url(ngx_http_dfpreheat_task_t *task,
+    ngx_pool_t *pool, dfp_str_t *url)
+{
+    dfp_buf_t      b;
+    dfp_mem_t      mem;
+    ngx_uint_t     i;
+    ngx_array_t   *map;
+    ngx_keyval_t  *pair;
+
+    map = &task->run->cluster->dragonfly->map;
+    pair = map->elts;
+
+    for (i = 0; i < map->nelts; i++) {
+        if (dfp_str_eq(ngx_http_dfpreheat_dfp(pair[i].key),
+                       task->url.origin))
+        {
+            break;
+        }
+    }
+
+    if (i == map->nelts) {
+        *url = task->url.href;
+        return NGX_OK;
+    }
+
+    mem = ngx_http_dfpreheat_mem(pool);
+
+    dfp_buf_init(&b, &mem, pair[i].value.len + task->url.href.len, 0);
+    dfp_buf_str(&b, ngx_http_dfpreheat_dfp(pair[i].value));
+    dfp_buf_append(&b, task->url.href.data + task->url.origin.len,
+                   task->url.href.len - task->url.origin.len);
+
+    *url = dfp_buf_value(&b);
+
+    return b.failed ? NGX_ERROR : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_dragonfly_headers(ngx_http_dfpreheat_task_t *task,
+    ngx_pool_t *pool, dfp_d7y_request_t *request)
+{
+    size_t             i, n;
+    dfp_job_t         *job;
+    ngx_str_t          authorization;
+    dfp_job_header_t  *header;
+
+    job = &task->run->job;
+
+    header = ngx_palloc(pool, (job->nheaders + 1) * sizeof(dfp_job_header_t));
+    if (header == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0, n = 0; i < job->nheaders; i++) {
+        if (!dfp_job_header_authorization(job->headers[i].name)) {
+            header[n++] = job->headers[i];
+        }
+    }
+
+    authorization = task->grant->authorization;
+
+    if (authorization.len) {
+        header[n].name = DFP_STR("Authorization");
+        header[n].value = ngx_http_dfpreheat_dfp(authorization);
+        n++;
+    }
+
+    request->headers = header;
+    request->nheaders = n;
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_dfpreheat_dragonfly_needed(ngx_http_dfpreheat_run_t *run,
+    ngx_uint_t n, ngx_uint_t unreachable)
+{
+    ngx_uint_t  threshold;
+
+    threshold = run->job.success_threshold;
+
+    if (threshold == 0) {
+        threshold = run->conf->success_threshold;
+    }
+
+    n -= ngx_min(unreachable, ngx_http_dfpreheat_dragonfly_tolerated(run, n));
+
+    return (n * threshold + 99) / 100;
+}
+
+
+ngx_uint_t
+ngx_http_dfpreheat_dragonfly_tolerated(ngx_http_dfpreheat_run_t *run,
+    ngx_uint_t n)
+{
+    ngx_uint_t                       share;
+    ngx_http_dfpreheat_main_conf_t  *conf;
+
+    conf = run->conf;
+
+    /* who names peers wants these */
+
+    if (run->job.nips) {
+        return 0;
+    }
+
+    if (!conf->unreachable_share) {
+        return conf->unreachable;
+    }
+
+    share = n * conf->unreachable / 100;
+
+    if (share == 0 && conf->unreachable
+        && n >= NGX_HTTP_DFPREHEAT_TOLERANT_FROM)
+    {
+        return 1;
+    }
+
+    return share;
+}

@@ -1,0 +1,94 @@
+/*
+ * A cluster of Dragonfly, and what both of its engines need: what a request says
+ * about a task, and calls to the schedulers.
+ */
+
+#ifndef NGX_HTTP_DFPREHEAT_DRAGONFLY_H
+#define NGX_HTTP_DFPREHEAT_DRAGONFLY_H
+
+
+#include "ngx_http_dfpreheat_grant.h"
+#include "ngx_http_dfpreheat_grpc.h"
+
+#include "dfp_d7y.h"
+#include "dfp_scope.h"
+
+
+/* dfpreheat_cluster */
+struct ngx_http_dfpreheat_dragonfly_s {
+    ngx_array_t                      schedulers;  /* server_t */
+    ngx_uint_t                       last;        /* that has answered, of this
+                                                     worker */
+    ngx_array_t                      map;         /* ngx_keyval_t: origins */
+    ngx_str_t                        via;         /* location=, "@name" */
+    ngx_str_t                        peers_via;
+    ngx_http_dfpreheat_origin_t     *location;
+    ngx_http_dfpreheat_origin_t     *peers_location;
+    unsigned                         peers_tls:1;
+    unsigned                         blob_digest:1;
+};
+
+
+/*
+ * What Dragonfly is told about the URL of TASK: as its pullers spell it (map=), and
+ * with what its origin wants to see. In POOL, and parts of it in the run's.
+ * NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_http_dfpreheat_dragonfly_request(
+    ngx_http_dfpreheat_task_t *task, ngx_pool_t *pool,
+    dfp_d7y_request_t *request);
+
+/* Of N peers that a job is about, how many have to hold every URL of it, when so
+ * many of them are not there. */
+ngx_uint_t ngx_http_dfpreheat_dragonfly_needed(ngx_http_dfpreheat_run_t *run,
+    ngx_uint_t n, ngx_uint_t unreachable);
+
+/* Of N, how many may be unreachable (dfpreheat_unreachable_peers). */
+ngx_uint_t ngx_http_dfpreheat_dragonfly_tolerated(
+    ngx_http_dfpreheat_run_t *run, ngx_uint_t n);
+
+
+/*
+ * A call to whichever scheduler answers, which begins with the one that did so
+ * last. What is wrong with all of them is waited out, with growing pauses, for
+ * as long as the owner lets it.
+ */
+typedef struct ngx_http_dfpreheat_ask_s  ngx_http_dfpreheat_ask_t;
+
+struct ngx_http_dfpreheat_ask_s {
+
+    /* set by the owner, the rest zeroed */
+
+    /* the end: a status other than UNAVAILABLE, but after ONCE; GRPC dies with
+       the call of this */
+    void                           (*handler)(ngx_http_dfpreheat_ask_t *ask,
+                                         ngx_http_dfpreheat_grpc_t *grpc);
+    void                            *data;
+    ngx_http_dfpreheat_run_t        *run;
+    ngx_array_t                     *secrets;     /* that are sent */
+    const char                      *method;
+    dfp_str_t                        frame;       /* stays, as long as this */
+    int                            (*message)(ngx_http_dfpreheat_grpc_t *grpc,
+                                         dfp_str_t message, dfp_err_t *err);
+    unsigned                         once:1;      /* not again after a scheduler
+                                                     broke off: it may have died
+                                                     of it */
+
+    /* private */
+
+    ngx_http_dfpreheat_grpc_t       *grpc;        /* under way */
+    ngx_uint_t                       tried;       /* of this round */
+    ngx_uint_t                       rounds;
+    ngx_event_t                      again;
+};
+
+
+/* HANDLER is called once, and not before this has returned; it may start ASK
+ * again. What is under way counts as one of the run's calls. */
+void ngx_http_dfpreheat_ask_start(ngx_http_dfpreheat_ask_t *ask);
+
+/* Ends it without its handler; safe at any time, before the start, too. */
+void ngx_http_dfpreheat_ask_stop(ngx_http_dfpreheat_ask_t *ask);
+
+
+#endif /* NGX_HTTP_DFPREHEAT_DRAGONFLY_H */

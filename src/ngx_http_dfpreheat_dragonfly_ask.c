@@ -1,0 +1,137 @@
+#include "ngx_http_dfpreheat_dragonfly.h"
+
+
+#define NGX_HTTP_DFPREHEAT_ASK_PAUSE      500     /* ms, doubled up to */
+#define NGX_HTTP_DFPREHEAT_ASK_PAUSE_MAX  10000
+
+
+static void ngx_http_dfpreheat_ask_try(ngx_http_dfpreheat_ask_t *ask);
+static void ngx_http_dfpreheat_ask_called(ngx_http_dfpreheat_grpc_t *grpc);
+static void ngx_http_dfpreheat_ask_next(ngx_http_dfpreheat_ask_t *ask);
+static void ngx_http_dfpreheat_ask_again(ngx_event_t *ev);
+
+
+void
+ngx_http_dfpreheat_ask_start(ngx_http_dfpreheat_ask_t *ask)
+{
+    ask->again.handler = ngx_http_dfpreheat_ask_again;
+    ask->again.data = ask;
+    ask->again.log = &ask->run->log;
+
+    ask->tried = 0;
+    ask->rounds = 0;
+
+    ngx_http_dfpreheat_ask_try(ask);
+}
+
+
+void
+ngx_http_dfpreheat_ask_stop(ngx_http_dfpreheat_ask_t *ask)
+{
+    if (ask->again.timer_set) {
+        ngx_del_timer(&ask->again);
+    }
+
+    if (ask->grpc) {
+        ask->run->calls--;
+        ngx_http_dfpreheat_grpc_destroy(ask->grpc);
+        ask->grpc = NULL;
+    }
+}
+
+
+static void
+ngx_http_dfpreheat_ask_try(ngx_http_dfpreheat_ask_t *ask)
+{
+    ngx_http_dfpreheat_run_t        *run;
+    ngx_http_dfpreheat_grpc_t       *grpc;
+    ngx_http_dfpreheat_server_t     *server;
+    ngx_http_dfpreheat_dragonfly_t  *dragonfly;
+
+    run = ask->run;
+    dragonfly = run->cluster->dragonfly;
+    server = dragonfly->schedulers.elts;
+
+    grpc = ngx_http_dfpreheat_grpc_create(&run->log);
+
+    if (grpc == NULL) {
+        ngx_http_dfpreheat_ask_next(ask);
+        return;
+    }
+
+    grpc->handler = ngx_http_dfpreheat_ask_called;
+    grpc->message = ask->message;
+    grpc->data = ask;
+    grpc->job = run->claim.id;
+    grpc->secrets = ask->secrets;
+    grpc->server = &server[dragonfly->last % dragonfly->schedulers.nelts];
+    grpc->method = ask->method;
+    grpc->frame = ask->frame;
+    grpc->max = NGX_HTTP_DFPREHEAT_REPLY_MAX;
+    grpc->timeout = NGX_HTTP_DFPREHEAT_SCHEDULER_WAIT;
+
+    if (ngx_http_dfpreheat_grpc_start(grpc) != NGX_OK) {
+        ngx_http_dfpreheat_grpc_destroy(grpc);
+        ngx_http_dfpreheat_ask_next(ask);
+        return;
+    }
+
+    ask->grpc = grpc;
+    run->calls++;
+}
+
+
+static void
+ngx_http_dfpreheat_ask_called(ngx_http_dfpreheat_grpc_t *grpc)
+{
+    ngx_http_dfpreheat_ask_t *ask = grpc->data;
+
+    ngx_http_dfpreheat_run_t  *run;
+
+    run = ask->run;
+    run->calls--;
+    ask->grpc = NULL;
+
+    if (grpc->status == DFP_GRPC_UNAVAILABLE && !(ask->once && grpc->broken)) {
+        ngx_http_dfpreheat_run_trouble(run, &grpc->server->name, &grpc->text);
+        ngx_http_dfpreheat_ask_next(ask);
+
+    } else {
+        run->trouble.len = 0;
+        ask->handler(ask, grpc);
+    }
+
+    ngx_http_dfpreheat_grpc_destroy(grpc);
+    run->wake(run);
+}
+
+
+static void
+ngx_http_dfpreheat_ask_next(ngx_http_dfpreheat_ask_t *ask)
+{
+    ngx_msec_t                       pause;
+    ngx_http_dfpreheat_dragonfly_t  *dragonfly;
+
+    dragonfly = ask->run->cluster->dragonfly;
+    dragonfly->last = (dragonfly->last + 1) % dragonfly->schedulers.nelts;
+
+    /* by an event also where the next one is asked at once */
+    pause = 1;
+
+    if (++ask->tried >= dragonfly->schedulers.nelts) {
+        ask->tried = 0;
+        pause = NGX_HTTP_DFPREHEAT_ASK_PAUSE << ngx_min(ask->rounds, 8);
+        pause = ngx_min(pause, NGX_HTTP_DFPREHEAT_ASK_PAUSE_MAX);
+        pause = pause / 2 + (ngx_msec_t) ngx_random() % pause;
+        ask->rounds++;
+    }
+
+    ngx_add_timer(&ask->again, pause);
+}
+
+
+static void
+ngx_http_dfpreheat_ask_again(ngx_event_t *ev)
+{
+    ngx_http_dfpreheat_ask_try(ev->data);
+}

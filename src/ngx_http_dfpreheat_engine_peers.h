@@ -1,0 +1,181 @@
+/*
+ * The engine "peers" and its parts: engine_peers.c asks a scheduler who there is and
+ * gives out the work, engine_peers_pick.c says whose turn it is,
+ * engine_peers_download.c has one task fetched by one peer, engine_peers_state.c
+ * knows which peers can be called, engine_peers_results.c says what came of it.
+ */
+
+#ifndef NGX_HTTP_DFPREHEAT_ENGINE_PEERS_H
+#define NGX_HTTP_DFPREHEAT_ENGINE_PEERS_H
+
+
+#include "ngx_http_dfpreheat_engine.h"
+
+
+#define NGX_HTTP_DFPREHEAT_SEEDS_MAX        4      /* tried for one task */
+#define NGX_HTTP_DFPREHEAT_NO_PEERS_WAIT    60000  /* ms: a scheduler that has
+                                                      just started knows none */
+#define NGX_HTTP_DFPREHEAT_NO_PEERS_PAUSE   5000   /* ms */
+#define NGX_HTTP_DFPREHEAT_SUSPECT_LOOK     2000   /* ms: then the scheduler is
+                                                      asked again */
+#define NGX_HTTP_DFPREHEAT_SUSPECT_WAIT     30000  /* ms: then the peer is called
+                                                      again */
+
+
+typedef struct ngx_http_dfpreheat_peers_s  ngx_http_dfpreheat_peers_t;
+
+
+/* Whether a peer can be called. */
+typedef enum {
+    NGX_HTTP_DFPREHEAT_PEER_READY = 0,
+    NGX_HTTP_DFPREHEAT_PEER_PAUSED,      /* it has had trouble */
+    NGX_HTTP_DFPREHEAT_PEER_SUSPECT,     /* nobody was there */
+    NGX_HTTP_DFPREHEAT_PEER_TRIAL,       /* one more call, */
+    NGX_HTTP_DFPREHEAT_PEER_TRIED,       /* which is under way */
+    NGX_HTTP_DFPREHEAT_PEER_GONE         /* unreachable */
+} ngx_http_dfpreheat_peer_e;
+
+
+typedef struct {
+    ngx_http_dfpreheat_peers_t     *peers;
+    ngx_http_dfpreheat_server_t     server;
+    dfp_d7y_host_t                  host;
+    ngx_http_dfpreheat_peer_e       state;
+    ngx_uint_t                      troubles;    /* one after the other */
+    ngx_uint_t                      failed;      /* downloads */
+    ngx_str_t                       reason;      /* why it is gone */
+    ngx_event_t                     resume;
+} ngx_http_dfpreheat_peer_t;
+
+
+/* One that the job is about, and that cannot be called at all. */
+typedef struct {
+    ngx_str_t                       hostname;
+    ngx_str_t                       ip;
+    ngx_str_t                       reason;
+    unsigned                        unreachable:1;  /* no failure by itself */
+} ngx_http_dfpreheat_absent_t;
+
+
+/* A download of a task by a peer: its state in the low bits of a byte, and in the
+ * high ones how often it was tried in vain. */
+typedef enum {
+    NGX_HTTP_DFPREHEAT_PAIR_WAITING = 0,
+    NGX_HTTP_DFPREHEAT_PAIR_ACTIVE,
+    NGX_HTTP_DFPREHEAT_PAIR_DONE,
+    NGX_HTTP_DFPREHEAT_PAIR_FAILED,
+    NGX_HTTP_DFPREHEAT_PAIR_GONE
+} ngx_http_dfpreheat_pair_e;
+
+#define NGX_HTTP_DFPREHEAT_PAIR_STATE  0x0f
+#define NGX_HTTP_DFPREHEAT_PAIR_TRY    0x10
+
+
+/* The downloads of one task: its DATA. */
+typedef struct {
+    ngx_http_dfpreheat_task_t      *task;
+    ngx_pool_t                     *pool;        /* of what is sent */
+    dfp_str_t                       frame;
+    ngx_array_t                    *secrets;
+    ngx_uint_t                      serial;      /* of the credentials in it */
+    u_char                         *pairs;       /* by peer */
+    size_t                          seeds[NGX_HTTP_DFPREHEAT_SEEDS_MAX];
+    ngx_uint_t                      nseeds;      /* of single_seed_peer */
+    ngx_uint_t                      at;          /* where to look next */
+    ngx_uint_t                      active;
+    ngx_uint_t                      left;        /* active ones, too */
+    ngx_uint_t                      done;
+    ngx_str_t                       reason;      /* of the first that failed */
+    unsigned                        queued:1;    /* it gets its turn by itself */
+    unsigned                        probe:1;     /* the origin is asked first */
+    unsigned                        ended:1;
+} ngx_http_dfpreheat_downloads_t;
+
+
+typedef struct {
+    ngx_http_dfpreheat_task_t      *task;
+    ngx_http_dfpreheat_peer_t      *peer;
+    ngx_str_t                       reason;
+} ngx_http_dfpreheat_failure_t;
+
+
+/* The DATA of a run. */
+struct ngx_http_dfpreheat_peers_s {
+    ngx_http_dfpreheat_run_t       *run;
+    ngx_http_dfpreheat_ask_t        ask;
+    ngx_pool_t                     *pool;        /* of a list of hosts */
+    dfp_d7y_host_t                 *hosts;
+    size_t                          nhosts;
+    ngx_event_t                     look;
+    ngx_msec_t                      since;       /* no peer was there */
+
+    dfp_scope_t                     scope;       /* those that were chosen */
+    ngx_http_dfpreheat_peer_t      *peer;        /* the same */
+    ngx_uint_t                      n;
+    ngx_array_t                     absent;      /* absent_t */
+    ngx_array_t                     failures;    /* failure_t, the first ones */
+    ngx_queue_t                     downloads;   /* under way */
+
+    ngx_uint_t                      busy;        /* tasks with active ones */
+    ngx_uint_t                      opened;      /* tasks */
+    ngx_uint_t                      done;        /* downloads, */
+    ngx_uint_t                      failed;      /* and those that failed */
+    ngx_uint_t                      pieces;
+    off_t                           bytes;
+    unsigned                        single:1;    /* single_seed_peer */
+    unsigned                        chosen:1;
+};
+
+
+/* The downloads of a task that gets its turn; NULL: no memory. */
+ngx_http_dfpreheat_downloads_t *ngx_http_dfpreheat_peers_open(
+    ngx_http_dfpreheat_task_t *task);
+
+/* Gives the task another turn, if it has something to do. */
+void ngx_http_dfpreheat_peers_queue(ngx_http_dfpreheat_downloads_t *d);
+
+/* Ends the task when all of its downloads have ended. */
+void ngx_http_dfpreheat_peers_settle(ngx_http_dfpreheat_downloads_t *d);
+
+/* Asks for a new list of hosts. */
+void ngx_http_dfpreheat_peers_look(ngx_http_dfpreheat_peers_t *peers,
+    ngx_msec_t when);
+
+/* Whose turn it is: a place in peers->peer, or nobody's. */
+#define NGX_HTTP_DFPREHEAT_NOBODY  ((ngx_uint_t) -1)
+
+ngx_uint_t ngx_http_dfpreheat_peers_pick(ngx_http_dfpreheat_downloads_t *d);
+
+/* Which seeds are tried for the task, and in which order: sets SEEDS. NGX_ERROR: no
+ * memory. */
+ngx_int_t ngx_http_dfpreheat_peers_seeds(ngx_http_dfpreheat_downloads_t *d);
+
+/* Starts a download of the task: as next_pt. */
+ngx_int_t ngx_http_dfpreheat_download_start(
+    ngx_http_dfpreheat_downloads_t *d);
+
+/* Ends all that are under way. */
+void ngx_http_dfpreheat_downloads_stop(ngx_http_dfpreheat_peers_t *peers);
+
+/* Chooses peers out of the list of hosts, and copies them. NGX_ERROR: no memory. */
+ngx_int_t ngx_http_dfpreheat_peers_choose(ngx_http_dfpreheat_peers_t *peers);
+
+/* What a call to the peer came to: it answered; it had trouble, and may be called
+ * later; nobody was there. */
+void ngx_http_dfpreheat_peer_answered(ngx_http_dfpreheat_peer_t *peer);
+void ngx_http_dfpreheat_peer_pause(ngx_http_dfpreheat_peer_t *peer);
+void ngx_http_dfpreheat_peer_unreached(ngx_http_dfpreheat_peer_t *peer,
+    ngx_str_t *text);
+
+/* Of those that nobody was at, who is not in the new list of hosts is gone. */
+void ngx_http_dfpreheat_peers_compare(ngx_http_dfpreheat_peers_t *peers);
+
+/* As of the engine. */
+ngx_int_t ngx_http_dfpreheat_peers_check(ngx_http_dfpreheat_run_t *run);
+void ngx_http_dfpreheat_peers_progress(ngx_http_dfpreheat_run_t *run,
+    ngx_http_dfpreheat_progress_t *p);
+void ngx_http_dfpreheat_peers_results(ngx_http_dfpreheat_run_t *run,
+    ngx_http_dfpreheat_results_t *results);
+
+
+#endif /* NGX_HTTP_DFPREHEAT_ENGINE_PEERS_H */

@@ -1,0 +1,552 @@
+#include "ngx_http_dfpreheat_engine_peers.h"
+
+
+#define NGX_HTTP_DFPREHEAT_FRAME_POOL  4096
+#define NGX_HTTP_DFPREHEAT_EVENT_POOL  1024
+
+
+/* One that is under way; in the pool of its call. */
+typedef struct {
+    ngx_queue_t                      queue;      /* in peers->downloads */
+    ngx_http_dfpreheat_downloads_t  *d;
+    ngx_http_dfpreheat_peer_t       *peer;
+    ngx_http_dfpreheat_grpc_t       *grpc;
+    ngx_uint_t                       serial;     /* of its credentials */
+    off_t                            size;       /* -1: not known */
+    off_t                            bytes;
+} ngx_http_dfpreheat_download_t;
+
+
+static ngx_int_t ngx_http_dfpreheat_download_frame(
+    ngx_http_dfpreheat_downloads_t *d);
+static ngx_int_t ngx_http_dfpreheat_download_call(
+    ngx_http_dfpreheat_downloads_t *d, ngx_http_dfpreheat_peer_t *peer);
+static int ngx_http_dfpreheat_download_event(ngx_http_dfpreheat_grpc_t *grpc,
+    dfp_str_t message, dfp_err_t *err);
+static void ngx_http_dfpreheat_download_count(
+    ngx_http_dfpreheat_download_t *download, dfp_d7y_event_t *event);
+static void ngx_http_dfpreheat_download_ended(ngx_http_dfpreheat_grpc_t *grpc);
+static void ngx_http_dfpreheat_download_verdict(
+    ngx_http_dfpreheat_download_t *download);
+static ngx_uint_t ngx_http_dfpreheat_download_retriable(int status,
+    int backend);
+static void ngx_http_dfpreheat_download_done(
+    ngx_http_dfpreheat_download_t *download);
+static void ngx_http_dfpreheat_download_refused(
+    ngx_http_dfpreheat_download_t *download);
+static void ngx_http_dfpreheat_download_again(
+    ngx_http_dfpreheat_download_t *download, int backend);
+static void ngx_http_dfpreheat_download_failed(
+    ngx_http_dfpreheat_download_t *download);
+static void ngx_http_dfpreheat_download_remember(
+    ngx_http_dfpreheat_download_t *download);
+
+
+ngx_int_t
+ngx_http_dfpreheat_download_start(ngx_http_dfpreheat_downloads_t *d)
+{
+    ngx_uint_t                   i;
+    ngx_http_dfpreheat_run_t    *run;
+    ngx_http_dfpreheat_peers_t  *peers;
+
+    run = d->task->run;
+    peers = run->data;
+    i = NGX_HTTP_DFPREHEAT_NOBODY;
+
+    if (d->active < (ngx_uint_t) run->job.concurrent_peer_count) {
+        i = ngx_http_dfpreheat_peers_pick(d);
+    }
+
+    if (i == NGX_HTTP_DFPREHEAT_NOBODY) {
+
+        /* it comes back when something has changed */
+
+        if (d->queued && !d->task->retry.timer_set) {
+            ngx_queue_remove(&d->task->queue);
+            d->queued = 0;
+        }
+
+        return NGX_DECLINED;
+    }
+
+    if (ngx_http_dfpreheat_download_frame(d) != NGX_OK
+        || ngx_http_dfpreheat_download_call(d, &peers->peer[i]) != NGX_OK)
+    {
+        return NGX_AGAIN;
+    }
+
+    if (peers->peer[i].state == NGX_HTTP_DFPREHEAT_PEER_TRIAL) {
+        peers->peer[i].state = NGX_HTTP_DFPREHEAT_PEER_TRIED;
+    }
+
+    d->pairs[i] = (d->pairs[i] & ~NGX_HTTP_DFPREHEAT_PAIR_STATE)
+                  | NGX_HTTP_DFPREHEAT_PAIR_ACTIVE;
+
+    peers->busy += (d->active++ == 0);
+    run->calls++;
+
+    return NGX_OK;
+}
+
+
+/* What is sent to all of the peers, with the credentials of now. */
+
+static ngx_int_t
+ngx_http_dfpreheat_download_frame(ngx_http_dfpreheat_downloads_t *d)
+{
+    dfp_mem_t                  mem;
+    dfp_d7y_request_t          request;
+    ngx_http_dfpreheat_run_t  *run;
+
+    run = d->task->run;
+
+    if (d->pool && d->serial == d->task->grant->serial) {
+        return NGX_OK;
+    }
+
+    if (d->pool) {
+        ngx_destroy_pool(d->pool);
+    }
+
+    d->serial = d->task->grant->serial;
+    d->pool = ngx_create_pool(NGX_HTTP_DFPREHEAT_FRAME_POOL, &run->log);
+
+    if (d->pool == NULL) {
+        return NGX_ERROR;
+    }
+
+    mem = ngx_http_dfpreheat_mem(d->pool);
+
+    if (ngx_http_dfpreheat_dragonfly_request(d->task, d->pool, &request)
+        == NGX_OK
+        && dfp_d7y_download(&mem, &request, &d->frame) == DFP_OK)
+    {
+        return NGX_OK;
+    }
+
+    ngx_destroy_pool(d->pool);
+    d->pool = NULL;
+
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_download_call(ngx_http_dfpreheat_downloads_t *d,
+    ngx_http_dfpreheat_peer_t *peer)
+{
+    ngx_msec_int_t                  left;
+    ngx_http_dfpreheat_run_t       *run;
+    ngx_http_dfpreheat_grpc_t      *grpc;
+    ngx_http_dfpreheat_peers_t     *peers;
+    ngx_http_dfpreheat_download_t  *download;
+
+    run = d->task->run;
+    peers = run->data;
+
+    grpc = ngx_http_dfpreheat_grpc_create(&run->log);
+    if (grpc == NULL) {
+        return NGX_ERROR;
+    }
+
+    download = ngx_pcalloc(grpc->pool, sizeof(ngx_http_dfpreheat_download_t));
+    grpc->secrets = ngx_http_dfpreheat_task_secrets(d->task, grpc->pool);
+
+    if (download == NULL || grpc->secrets == NULL) {
+        goto failed;
+    }
+
+    download->d = d;
+    download->peer = peer;
+    download->grpc = grpc;
+    download->serial = d->serial;
+    download->size = d->task->size;
+
+    left = run->started + run->claim.left - ngx_current_msec;
+
+    grpc->handler = ngx_http_dfpreheat_download_ended;
+    grpc->message = ngx_http_dfpreheat_download_event;
+    grpc->data = download;
+    grpc->job = run->claim.id;
+    grpc->server = &peer->server;
+    grpc->method = DFP_D7Y_DOWNLOAD_TASK;
+    grpc->frame = d->frame;
+    grpc->max = NGX_HTTP_DFPREHEAT_EVENT_MAX;
+    grpc->timeout = ngx_min((ngx_msec_t) ngx_max(left, 1),
+                            run->conf->task_timeout);
+
+    if (ngx_http_dfpreheat_grpc_start(grpc) != NGX_OK) {
+        goto failed;
+    }
+
+    ngx_queue_insert_tail(&peers->downloads, &download->queue);
+
+    return NGX_OK;
+
+failed:
+
+    ngx_destroy_pool(grpc->pool);
+
+    return NGX_ERROR;
+}
+
+
+static int
+ngx_http_dfpreheat_download_event(ngx_http_dfpreheat_grpc_t *grpc,
+    dfp_str_t message, dfp_err_t *err)
+{
+    int               rc;
+    dfp_mem_t         mem;
+    ngx_pool_t       *pool;
+    dfp_d7y_event_t   event;
+
+    /* there may be thousands of them */
+
+    pool = ngx_create_pool(NGX_HTTP_DFPREHEAT_EVENT_POOL, grpc->log);
+    if (pool == NULL) {
+        return DFP_ERROR;
+    }
+
+    mem = ngx_http_dfpreheat_mem(pool);
+    rc = dfp_d7y_event_parse(&mem, message, &event, err);
+
+    if (rc == DFP_OK) {
+        ngx_http_dfpreheat_download_count(grpc->data, &event);
+    }
+
+    ngx_destroy_pool(pool);
+
+    return rc;
+}
+
+
+/* A peer's numbers are taken for what they are: no more than the size is done. */
+
+static void
+ngx_http_dfpreheat_download_count(ngx_http_dfpreheat_download_t *download,
+    dfp_d7y_event_t *event)
+{
+    off_t                        left;
+    ngx_http_dfpreheat_task_t   *task;
+    ngx_http_dfpreheat_peers_t  *peers;
+
+    task = download->d->task;
+    peers = download->peer->peers;
+
+    if (event->started && event->content_length <= NGX_MAX_OFF_T_VALUE) {
+        download->size = event->content_length;
+
+        if (task->size == -1) {
+            task->size = download->size;
+        }
+    }
+
+    if (!event->piece) {
+        return;
+    }
+
+    peers->pieces++;
+    left = ngx_max(download->size - download->bytes, 0);
+
+    if (event->length < (uint64_t) left) {
+        left = event->length;
+    }
+
+    download->bytes += left;
+    peers->bytes += left;
+}
+
+
+static void
+ngx_http_dfpreheat_download_ended(ngx_http_dfpreheat_grpc_t *grpc)
+{
+    ngx_uint_t                       i;
+    ngx_http_dfpreheat_run_t        *run;
+    ngx_http_dfpreheat_peers_t      *peers;
+    ngx_http_dfpreheat_download_t   *download;
+    ngx_http_dfpreheat_downloads_t  *d;
+
+    download = grpc->data;
+    d = download->d;
+    run = d->task->run;
+    peers = run->data;
+    i = download->peer - peers->peer;
+
+    ngx_queue_remove(&download->queue);
+
+    run->calls--;
+    peers->busy -= (--d->active == 0);
+
+    d->pairs[i] &= ~NGX_HTTP_DFPREHEAT_PAIR_STATE;
+
+    ngx_http_dfpreheat_download_verdict(download);
+
+    ngx_http_dfpreheat_grpc_destroy(grpc);
+
+    ngx_http_dfpreheat_peers_settle(d);
+    ngx_http_dfpreheat_peers_queue(d);
+
+    run->changed = 1;
+    run->wake(run);
+}
+
+
+static void
+ngx_http_dfpreheat_download_verdict(ngx_http_dfpreheat_download_t *download)
+{
+    int                         backend, tries;
+    ngx_uint_t                  i;
+    ngx_http_dfpreheat_peer_t  *peer;
+    ngx_http_dfpreheat_grpc_t  *grpc;
+
+    grpc = download->grpc;
+    peer = download->peer;
+    i = peer - peer->peers->peer;
+
+    if (grpc->unreached) {
+        ngx_http_dfpreheat_peer_unreached(peer, &grpc->text);
+
+        if (peer->state == NGX_HTTP_DFPREHEAT_PEER_GONE
+            && download->d->pairs[i] != NGX_HTTP_DFPREHEAT_PAIR_GONE)
+        {
+            download->d->pairs[i] = NGX_HTTP_DFPREHEAT_PAIR_GONE;
+            download->d->left--;
+        }
+
+        return;
+    }
+
+    if (!grpc->broken) {
+        ngx_http_dfpreheat_peer_answered(peer);
+    }
+
+    if (grpc->status == DFP_GRPC_OK) {
+        ngx_http_dfpreheat_download_done(download);
+        return;
+    }
+
+    peer->peers->bytes -= download->bytes;
+
+    backend = -1;
+
+    if (grpc->status == DFP_GRPC_INTERNAL) {
+        backend = dfp_d7y_backend_status(ngx_http_dfpreheat_dfp(grpc->text));
+    }
+
+    if (backend == NGX_HTTP_UNAUTHORIZED
+        && download->d->task->refused < NGX_HTTP_DFPREHEAT_REFUSALS_MAX)
+    {
+        ngx_http_dfpreheat_download_refused(download);
+        return;
+    }
+
+    tries = download->d->pairs[i] / NGX_HTTP_DFPREHEAT_PAIR_TRY + 1;
+
+    if (ngx_http_dfpreheat_download_retriable(grpc->status, backend)
+        && tries < NGX_HTTP_DFPREHEAT_TASK_TRIES)
+    {
+        ngx_http_dfpreheat_download_again(download, backend);
+        return;
+    }
+
+    ngx_http_dfpreheat_download_failed(download);
+}
+
+
+/* Whether the same may go better a little later. */
+
+static ngx_uint_t
+ngx_http_dfpreheat_download_retriable(int status, int backend)
+{
+    switch (status) {
+
+    case DFP_GRPC_INTERNAL:
+        return backend == 0
+               || backend == NGX_HTTP_REQUEST_TIME_OUT
+               || backend == NGX_HTTP_TOO_MANY_REQUESTS
+               || backend >= NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+    case DFP_GRPC_CANCELLED:
+    case DFP_GRPC_RESOURCE_EXHAUSTED:
+    case DFP_GRPC_ABORTED:
+    case DFP_GRPC_UNAVAILABLE:
+        return 1;
+
+    default:
+        return 0;
+    }
+}
+
+
+static void
+ngx_http_dfpreheat_download_done(ngx_http_dfpreheat_download_t *download)
+{
+    ngx_uint_t                       i;
+    ngx_http_dfpreheat_task_t       *task;
+    ngx_http_dfpreheat_peers_t      *peers;
+    ngx_http_dfpreheat_downloads_t  *d;
+
+    d = download->d;
+    task = d->task;
+    peers = download->peer->peers;
+    i = download->peer - peers->peer;
+
+    d->pairs[i] = NGX_HTTP_DFPREHEAT_PAIR_DONE;
+    d->left--;
+    d->done++;
+    peers->done++;
+
+    /* of what a peer has already it says nothing */
+
+    peers->bytes += ngx_max(task->size - download->bytes, 0);
+
+    if (peers->single) {
+        ngx_str_null(&d->reason);
+    }
+
+    task->serial = download->serial;
+    ngx_http_dfpreheat_grant_accepted(task);
+}
+
+
+/* Without credentials, or with such as were good only until now. */
+
+static void
+ngx_http_dfpreheat_download_refused(ngx_http_dfpreheat_download_t *download)
+{
+    ngx_http_dfpreheat_downloads_t  *d;
+
+    d = download->d;
+
+    if (download->serial == d->task->grant->serial
+        && d->task->grant->call == NULL)
+    {
+        d->probe = 1;
+    }
+}
+
+
+static void
+ngx_http_dfpreheat_download_again(ngx_http_dfpreheat_download_t *download,
+    int backend)
+{
+    ngx_uint_t                       i;
+    ngx_http_dfpreheat_run_t        *run;
+    ngx_http_dfpreheat_peer_t       *peer;
+    ngx_http_dfpreheat_downloads_t  *d;
+
+    d = download->d;
+    run = d->task->run;
+    peer = download->peer;
+    i = peer - peer->peers->peer;
+
+    ngx_log_error(NGX_LOG_INFO, &run->log, 0,
+                  "dfpreheat: \"%V\" again later: %V: %V", &d->task->shown,
+                  &peer->server.name, &download->grpc->text);
+
+    if (peer->peers->single) {
+        ngx_http_dfpreheat_download_remember(download);
+        d->at++;
+        return;
+    }
+
+    d->pairs[i] += NGX_HTTP_DFPREHEAT_PAIR_TRY;
+
+    /* an origin in trouble gets a rest by its peers' rest */
+
+    ngx_http_dfpreheat_peer_pause(peer);
+}
+
+
+static void
+ngx_http_dfpreheat_download_failed(ngx_http_dfpreheat_download_t *download)
+{
+    ngx_uint_t                       i;
+    ngx_str_t                        reason;
+    ngx_http_dfpreheat_peers_t      *peers;
+    ngx_http_dfpreheat_failure_t    *failure;
+    ngx_http_dfpreheat_downloads_t  *d;
+
+    d = download->d;
+    peers = download->peer->peers;
+    i = download->peer - peers->peer;
+
+    ngx_http_dfpreheat_download_remember(download);
+
+    /* another seed can help where it was not the origin that said no */
+
+    if (peers->single
+        && dfp_d7y_backend_status(
+                          ngx_http_dfpreheat_dfp(download->grpc->text)) <= 0
+        && d->at + 1 < d->nseeds)
+    {
+        d->at++;
+        return;
+    }
+
+    d->pairs[i] = NGX_HTTP_DFPREHEAT_PAIR_FAILED;
+    d->left--;
+    peers->failed++;
+    download->peer->failed++;
+
+    if (peers->failures.nelts == NGX_HTTP_DFPREHEAT_RESULTS_MAX) {
+        return;
+    }
+
+    reason = ngx_http_dfpreheat_task_mask(d->task, download->grpc->text);
+    failure = ngx_array_push(&peers->failures);
+
+    if (failure) {
+        failure->task = d->task;
+        failure->peer = download->peer;
+        failure->reason = reason;
+    }
+}
+
+
+/* The first one's text is the task's own. */
+
+static void
+ngx_http_dfpreheat_download_remember(ngx_http_dfpreheat_download_t *download)
+{
+    u_char                          *p;
+    ngx_pool_t                      *pool;
+    ngx_http_dfpreheat_downloads_t  *d;
+
+    d = download->d;
+    pool = d->task->run->pool;
+
+    if (d->reason.len) {
+        return;
+    }
+
+    p = ngx_pnalloc(pool, NGX_HTTP_DFPREHEAT_REASON_MAX);
+
+    if (p) {
+        d->reason.data = p;
+        p = ngx_slprintf(p, p + NGX_HTTP_DFPREHEAT_REASON_MAX, "%V: %V",
+                         &download->peer->server.name, &download->grpc->text);
+        d->reason.len = p - d->reason.data;
+    }
+}
+
+
+void
+ngx_http_dfpreheat_downloads_stop(ngx_http_dfpreheat_peers_t *peers)
+{
+    ngx_queue_t                    *q;
+    ngx_http_dfpreheat_download_t  *download;
+
+    while (!ngx_queue_empty(&peers->downloads)) {
+
+        q = ngx_queue_head(&peers->downloads);
+        download = ngx_queue_data(q, ngx_http_dfpreheat_download_t, queue);
+
+        ngx_queue_remove(q);
+
+        peers->run->calls--;
+        peers->busy -= (--download->d->active == 0);
+
+        ngx_http_dfpreheat_grpc_destroy(download->grpc);
+    }
+}

@@ -1,0 +1,459 @@
+#include "ngx_http_dfpreheat_engine_peers.h"
+
+
+static ngx_int_t ngx_http_dfpreheat_peers_add(
+    ngx_http_dfpreheat_peers_t *peers, const dfp_d7y_host_t *host);
+static ngx_int_t ngx_http_dfpreheat_peer_address(
+    ngx_http_dfpreheat_peer_t *peer);
+static ngx_int_t ngx_http_dfpreheat_peer_text(ngx_pool_t *pool, ngx_str_t *s,
+    size_t len, const char *fmt, ...);
+static ngx_int_t ngx_http_dfpreheat_peer_copy(ngx_pool_t *pool, dfp_str_t *s);
+static ngx_int_t ngx_http_dfpreheat_peers_absent(
+    ngx_http_dfpreheat_peers_t *peers, dfp_str_t hostname, dfp_str_t ip,
+    ngx_uint_t unreachable, const char *reason);
+static void ngx_http_dfpreheat_peer_resume(ngx_event_t *ev);
+static void ngx_http_dfpreheat_peer_gone(ngx_http_dfpreheat_peer_t *peer,
+    const char *why);
+static void ngx_http_dfpreheat_peers_wake(ngx_http_dfpreheat_peers_t *peers);
+
+
+ngx_int_t
+ngx_http_dfpreheat_peers_choose(ngx_http_dfpreheat_peers_t *peers)
+{
+    size_t       i;
+    dfp_mem_t    mem;
+    dfp_job_t   *job;
+    dfp_scope_t  scope;
+
+    job = &peers->run->job;
+    mem = ngx_http_dfpreheat_mem(peers->pool);
+
+    if (dfp_scope_pick(&mem, job, peers->hosts, peers->nhosts, &scope)
+        != DFP_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    peers->scope.hosts = ngx_palloc(peers->run->pool, (scope.n + 1)
+                                               * sizeof(dfp_d7y_host_t *));
+    peers->peer = ngx_pcalloc(peers->run->pool, (scope.n + 1)
+                                          * sizeof(ngx_http_dfpreheat_peer_t));
+
+    if (peers->scope.hosts == NULL || peers->peer == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < scope.n; i++) {
+        if (ngx_http_dfpreheat_peers_add(peers, scope.hosts[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    for (i = 0; i < scope.nmissing; i++) {
+        if (ngx_http_dfpreheat_peers_absent(peers, DFP_STR(""),
+                                            scope.missing[i], 0,
+                                            "no peer has this address")
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    /* who wants some, or one, gets those that can be used */
+
+    if (peers->single || (job->nips == 0 && (job->count || job->percentage))) {
+        return NGX_OK;
+    }
+
+    for (i = 0; i < scope.nunusable; i++) {
+        if (ngx_http_dfpreheat_peers_absent(peers,
+                                            scope.unusable[i]->hostname,
+                                            scope.unusable[i]->ip, 1,
+                                            "the scheduler lists it without "
+                                            "an address, or a port")
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_peers_add(ngx_http_dfpreheat_peers_t *peers,
+    const dfp_d7y_host_t *host)
+{
+    ngx_int_t                   rc;
+    ngx_pool_t                 *pool;
+    ngx_http_dfpreheat_peer_t  *peer;
+
+    pool = peers->run->pool;
+    peer = &peers->peer[peers->n];
+
+    ngx_memzero(peer, sizeof(ngx_http_dfpreheat_peer_t));
+
+    peer->peers = peers;
+    peer->host = *host;
+
+    peer->resume.handler = ngx_http_dfpreheat_peer_resume;
+    peer->resume.data = peer;
+    peer->resume.log = &peers->run->log;
+
+    if (ngx_http_dfpreheat_peer_copy(pool, &peer->host.id) != NGX_OK
+        || ngx_http_dfpreheat_peer_copy(pool, &peer->host.hostname) != NGX_OK
+        || ngx_http_dfpreheat_peer_copy(pool, &peer->host.ip) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_dfpreheat_peer_address(peer);
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_dfpreheat_peers_absent(peers, host->hostname, host->ip,
+                                               0, "this address may not be "
+                                               "called "
+                                               "(dfpreheat_peers_allow)");
+    }
+
+    if (rc == NGX_OK) {
+        peers->scope.hosts[peers->n] = &peer->host;
+        peers->n++;
+        peers->scope.n = peers->n;
+    }
+
+    return rc;
+}
+
+
+/* NGX_DECLINED: it may not be called. */
+
+static ngx_int_t
+ngx_http_dfpreheat_peer_address(ngx_http_dfpreheat_peer_t *peer)
+{
+    u_char                          *p;
+    ngx_str_t                        ip;
+    ngx_addr_t                       addr;
+    ngx_pool_t                      *pool;
+    ngx_http_dfpreheat_run_t        *run;
+    ngx_http_dfpreheat_server_t     *server;
+    ngx_http_dfpreheat_dragonfly_t  *dragonfly;
+
+    run = peer->peers->run;
+    pool = run->pool;
+    server = &peer->server;
+    dragonfly = run->cluster->dragonfly;
+    ip = ngx_http_dfpreheat_str(peer->host.ip);
+
+    if (ngx_parse_addr(pool, &addr, ip.data, ip.len) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_cidr_match(addr.sockaddr, run->conf->peers_allow) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    ngx_inet_set_port(addr.sockaddr, peer->host.port);
+
+    server->sockaddr = addr.sockaddr;
+    server->socklen = addr.socklen;
+    server->location = dragonfly->peers_location;
+    server->tls = dragonfly->peers_tls;
+
+    p = ngx_strlchr(ip.data, ip.data + ip.len, ':');
+
+    if (ngx_http_dfpreheat_peer_text(pool, &server->authority, ip.len,
+                                     p ? "[%V]:%d" : "%V:%d", &ip,
+                                     (int) peer->host.port)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_dfpreheat_peer_text(pool, &server->name,
+                                        peer->host.hostname.len
+                                        + server->authority.len,
+                                        "the peer %*s (%V)%Z",
+                                        peer->host.hostname.len,
+                                        peer->host.hostname.data,
+                                        &server->authority);
+}
+
+
+/* LEN is that of the strings; the rest is little. */
+
+static ngx_int_t
+ngx_http_dfpreheat_peer_text(ngx_pool_t *pool, ngx_str_t *s, size_t len,
+    const char *fmt, ...)
+{
+    u_char   *last;
+    va_list   args;
+
+    len += sizeof("the peer  ([]:65535)");
+
+    s->data = ngx_pnalloc(pool, len);
+    if (s->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    va_start(args, fmt);
+    last = ngx_vslprintf(s->data, s->data + len, fmt, args);
+    va_end(args);
+
+    s->len = last - s->data;
+
+    if (s->len && last[-1] == '\0') {
+        s->len--;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_peer_copy(ngx_pool_t *pool, dfp_str_t *s)
+{
+    dfp_mem_t  mem;
+
+    mem = ngx_http_dfpreheat_mem(pool);
+    s->data = dfp_strdup(&mem, s->data, s->len);
+
+    return s->data ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_peers_absent(ngx_http_dfpreheat_peers_t *peers,
+    dfp_str_t hostname, dfp_str_t ip, ngx_uint_t unreachable,
+    const char *reason)
+{
+    ngx_http_dfpreheat_absent_t  *absent;
+
+    absent = ngx_array_push(&peers->absent);
+
+    if (absent == NULL
+        || ngx_http_dfpreheat_peer_copy(peers->run->pool, &hostname) != NGX_OK
+        || ngx_http_dfpreheat_peer_copy(peers->run->pool, &ip) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    absent->hostname = ngx_http_dfpreheat_str(hostname);
+    absent->ip = ngx_http_dfpreheat_str(ip);
+    absent->reason.data = (u_char *) reason;
+    absent->reason.len = ngx_strlen(reason);
+    absent->unreachable = unreachable;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_dfpreheat_peer_answered(ngx_http_dfpreheat_peer_t *peer)
+{
+    peer->troubles = 0;
+
+    if (peer->state != NGX_HTTP_DFPREHEAT_PEER_READY
+        && peer->state != NGX_HTTP_DFPREHEAT_PEER_GONE)
+    {
+        if (peer->resume.timer_set) {
+            ngx_del_timer(&peer->resume);
+        }
+
+        peer->state = NGX_HTTP_DFPREHEAT_PEER_READY;
+        ngx_http_dfpreheat_peers_wake(peer->peers);
+    }
+}
+
+
+void
+ngx_http_dfpreheat_peer_pause(ngx_http_dfpreheat_peer_t *peer)
+{
+    ngx_msec_t  pause;
+
+    if (peer->state == NGX_HTTP_DFPREHEAT_PEER_PAUSED
+        || peer->state == NGX_HTTP_DFPREHEAT_PEER_GONE)
+    {
+        return;
+    }
+
+    pause = NGX_HTTP_DFPREHEAT_RETRY_BASE << ngx_min(peer->troubles, 8);
+    pause = ngx_min(pause, NGX_HTTP_DFPREHEAT_RETRY_MAX);
+    pause = pause / 2 + (ngx_msec_t) ngx_random() % pause;
+
+    peer->troubles++;
+    peer->state = NGX_HTTP_DFPREHEAT_PEER_PAUSED;
+
+    ngx_add_timer(&peer->resume, pause);
+}
+
+
+void
+ngx_http_dfpreheat_peer_unreached(ngx_http_dfpreheat_peer_t *peer,
+    ngx_str_t *text)
+{
+    ngx_http_dfpreheat_run_t  *run;
+
+    run = peer->peers->run;
+
+    switch (peer->state) {
+
+    case NGX_HTTP_DFPREHEAT_PEER_TRIED:
+
+        if (!peer->peers->single) {
+            ngx_http_dfpreheat_peer_gone(peer, ", twice");
+            return;
+        }
+
+        break;
+
+    case NGX_HTTP_DFPREHEAT_PEER_READY:
+    case NGX_HTTP_DFPREHEAT_PEER_PAUSED:
+        break;
+
+    default:
+
+        /* one more of the calls that found nobody */
+
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, &run->log, 0, "dfpreheat: %V: %V",
+                  &peer->server.name, text);
+
+    if (peer->reason.len == 0) {
+        peer->reason.data = ngx_pstrdup(run->pool, text);
+        peer->reason.len = peer->reason.data ? text->len : 0;
+    }
+
+    peer->state = NGX_HTTP_DFPREHEAT_PEER_SUSPECT;
+    ngx_add_timer(&peer->resume, NGX_HTTP_DFPREHEAT_SUSPECT_WAIT);
+
+    if (!peer->peers->single) {
+        ngx_http_dfpreheat_peers_look(peer->peers,
+                                      NGX_HTTP_DFPREHEAT_SUSPECT_LOOK);
+    }
+}
+
+
+static void
+ngx_http_dfpreheat_peer_resume(ngx_event_t *ev)
+{
+    ngx_http_dfpreheat_peer_t *peer = ev->data;
+
+    peer->state = (peer->state == NGX_HTTP_DFPREHEAT_PEER_SUSPECT)
+                  ? NGX_HTTP_DFPREHEAT_PEER_TRIAL
+                  : NGX_HTTP_DFPREHEAT_PEER_READY;
+
+    ngx_http_dfpreheat_peers_wake(peer->peers);
+}
+
+
+void
+ngx_http_dfpreheat_peers_compare(ngx_http_dfpreheat_peers_t *peers)
+{
+    size_t                      k;
+    ngx_uint_t                  i;
+    ngx_http_dfpreheat_peer_t  *peer;
+
+    for (i = 0; i < peers->n; i++) {
+
+        peer = &peers->peer[i];
+
+        if (peer->state != NGX_HTTP_DFPREHEAT_PEER_SUSPECT) {
+            continue;
+        }
+
+        for (k = 0; k < peers->nhosts; k++) {
+            if (dfp_str_eq(peers->hosts[k].id, peer->host.id)
+                && dfp_str_eq(peers->hosts[k].ip, peer->host.ip))
+            {
+                break;
+            }
+        }
+
+        if (k == peers->nhosts) {
+            ngx_http_dfpreheat_peer_gone(peer, ", and the scheduler does not "
+                                         "list it any more");
+        }
+    }
+}
+
+
+static void
+ngx_http_dfpreheat_peer_gone(ngx_http_dfpreheat_peer_t *peer, const char *why)
+{
+    u_char                          *p;
+    ngx_str_t                        reason;
+    ngx_uint_t                       i, k;
+    ngx_http_dfpreheat_run_t        *run;
+    ngx_http_dfpreheat_task_t      **task;
+    ngx_http_dfpreheat_downloads_t  *d;
+
+    run = peer->peers->run;
+    k = peer - peer->peers->peer;
+
+    if (peer->resume.timer_set) {
+        ngx_del_timer(&peer->resume);
+    }
+
+    peer->state = NGX_HTTP_DFPREHEAT_PEER_GONE;
+
+    p = ngx_pnalloc(run->pool, peer->reason.len + ngx_strlen(why));
+
+    if (p) {
+        reason.data = p;
+        p = ngx_cpymem(p, peer->reason.data, peer->reason.len);
+        p = ngx_cpymem(p, why, ngx_strlen(why));
+        reason.len = p - reason.data;
+        peer->reason = reason;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, &run->log, 0,
+                  "dfpreheat: %V is unreachable: %V", &peer->server.name,
+                  &peer->reason);
+
+    task = run->tasks.elts;
+
+    for (i = 0; i < run->tasks.nelts; i++) {
+
+        d = task[i]->data;
+
+        if (d == NULL
+            || (d->pairs[k] & NGX_HTTP_DFPREHEAT_PAIR_STATE)
+               != NGX_HTTP_DFPREHEAT_PAIR_WAITING)
+        {
+            continue;
+        }
+
+        d->pairs[k] = NGX_HTTP_DFPREHEAT_PAIR_GONE;
+        d->left--;
+
+        ngx_http_dfpreheat_peers_settle(d);
+    }
+
+    run->wake(run);
+}
+
+
+/* Tasks may have waited for a peer. */
+
+static void
+ngx_http_dfpreheat_peers_wake(ngx_http_dfpreheat_peers_t *peers)
+{
+    ngx_uint_t                   i;
+    ngx_http_dfpreheat_run_t    *run;
+    ngx_http_dfpreheat_task_t  **task;
+
+    run = peers->run;
+    task = run->tasks.elts;
+
+    for (i = 0; i < run->tasks.nelts; i++) {
+        if (task[i]->data) {
+            ngx_http_dfpreheat_peers_queue(task[i]->data);
+        }
+    }
+
+    run->wake(run);
+}

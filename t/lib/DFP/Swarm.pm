@@ -1,0 +1,113 @@
+# Jobs for a cluster of Dragonfly, whose scheduler and peers are stand-ins:
+#
+#     swarm_story 'what a user would see', { seeds => 1, peers => 2 }, sub {
+#         my ($warm, $dragonfly, $upstream) = @_;
+#         my $job = $warm->run('file', url => FILES . '/files/a',
+#                              scope => 'all_peers');
+#         is_deeply(told($job, 'success_tasks'), [ ... ]);
+#     };
+#
+# Options are those of DFP::Dragonfly->cluster, and engine, cluster (parameters of
+# dfpreheat_cluster), http, grpc (lines of the location), story (options of a
+# story).
+
+package DFP::Swarm;
+
+use strict;
+use warnings;
+
+use Exporter qw( import );
+
+use DFP::Dragonfly;
+use DFP::Upstream;
+use DFP::Warm;
+
+our @EXPORT = qw( FILES REGISTRY error progress swarm_story told words );
+
+use constant {
+    REGISTRY => 'http://registry.test',
+    FILES    => 'http://files.test',
+};
+
+
+sub swarm_story
+{
+    my ($name, $options, $code) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    my $upstream = DFP::Upstream->start;
+    my $dragonfly = DFP::Dragonfly->cluster(%$options);
+    my $address = $options->{scheduler} // $dragonfly->scheduler->address;
+    my %options = (engine => 'peers', map { $_ => '' } qw( cluster http grpc ));
+
+    %options = (%options, %$options);
+
+    # what is passed on is not cached: peers keep what they are told to
+
+    my $locations = join '', map { location(@$_, $upstream->port,
+                                            "proxy_pass http://127.0.0.1:"
+                                            . $upstream->port . ';') }
+                             [ '/v2/', REGISTRY ], [ '/files/', FILES ];
+
+    $locations =~ s/proxy_pass [^;]+;\n(?=proxy_pass)//g;
+
+    my %story = %{ $options{story} // {} };
+
+    $story{http} = <<"END";
+    dfpreheat_cluster 2 name=swarm engine=$options{engine} $address
+                      $options{cluster};
+    dfpreheat_peers_allow 127.0.0.0/8 ::1;
+    $options{http}
+END
+
+    $locations .= <<"END";
+    location \@dfpreheat_grpc {
+        include grpc.conf;
+        $options{grpc}
+    }
+END
+
+    warm_story $name, \%story, $locations, sub {
+        my $warm = shift;
+
+        $warm->clusters(2);
+        $code->($warm, $dragonfly, $upstream);
+    };
+
+    $_->stop for $dragonfly->scheduler, $dragonfly->all;
+}
+
+
+# What a list of the result names: "hostname path", sorted.
+
+sub told
+{
+    my ($job, $list) = @_;
+
+    return [ sort map { join ' ', $_->{hostname},
+                             ($_->{url} // '') =~ s{^http://[^/]+}{}r }
+                  @{ _results($job)->{$list} // [] } ];
+}
+
+
+# The descriptions of a list, each once.
+
+sub words
+{
+    my ($job, $list) = @_;
+
+    my %words = map { $_->{description} => 1 }
+                    @{ _results($job)->{$list} // [] };
+
+    return [ sort keys %words ];
+}
+
+
+sub _results { $_[0]{result}{job_states}[0]{results}[0] // {} }
+
+sub error { $_[0]{result}{job_states}[0]{error} }
+
+sub progress { $_[0]{result}{job_states}[0]{progress}[0] }
+
+1;
