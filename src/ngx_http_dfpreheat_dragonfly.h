@@ -91,4 +91,45 @@ void ngx_http_dfpreheat_ask_start(ngx_http_dfpreheat_ask_t *ask);
 void ngx_http_dfpreheat_ask_stop(ngx_http_dfpreheat_ask_t *ask);
 
 
+/* The hosts that a scheduler lists. */
+typedef struct ngx_http_dfpreheat_hosts_s  ngx_http_dfpreheat_hosts_t;
+
+struct ngx_http_dfpreheat_hosts_s {
+
+    /* set by the owner, the rest zeroed; HANDLER may copy of the list what it
+       needs, and ask for another one */
+
+    void                           (*handler)(
+                                         ngx_http_dfpreheat_hosts_t *hosts);
+    void                            *data;
+    ngx_http_dfpreheat_run_t        *run;
+
+    dfp_d7y_host_t                  *list;
+    size_t                           n;
+    ngx_pool_t                      *pool;        /* of these */
+
+    /* private */
+
+    ngx_http_dfpreheat_ask_t         ask;
+    ngx_event_t                      look;
+    ngx_msec_t                       since;       /* the start */
+};
+
+
+/* Asks for a list; a scheduler that answers with an error fails the run. NGX_ERROR:
+ * no memory. */
+ngx_int_t ngx_http_dfpreheat_hosts_start(ngx_http_dfpreheat_hosts_t *hosts);
+
+/* Asks for another one in WHEN ms. */
+void ngx_http_dfpreheat_hosts_look(ngx_http_dfpreheat_hosts_t *hosts,
+    ngx_msec_t when);
+
+/* For the handler: nobody on the list is of the job's scope. Asks again, or fails
+ * the run. */
+void ngx_http_dfpreheat_hosts_none(ngx_http_dfpreheat_hosts_t *hosts);
+
+/* Ends what is under way; safe at any time, before the start, too. */
+void ngx_http_dfpreheat_hosts_stop(ngx_http_dfpreheat_hosts_t *hosts);
+
+
 #endif /* NGX_HTTP_DFPREHEAT_DRAGONFLY_H */

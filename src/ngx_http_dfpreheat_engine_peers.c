@@ -1,17 +1,10 @@
 #include "ngx_http_dfpreheat_engine_peers.h"
 
 
-#define NGX_HTTP_DFPREHEAT_HOSTS_POOL  16384
-
-
 static ngx_int_t ngx_http_dfpreheat_peers_start(ngx_http_dfpreheat_run_t *run);
-static void ngx_http_dfpreheat_peers_ask(ngx_event_t *ev);
-static int ngx_http_dfpreheat_peers_listed(ngx_http_dfpreheat_grpc_t *grpc,
-    dfp_str_t message, dfp_err_t *err);
-static void ngx_http_dfpreheat_peers_asked(ngx_http_dfpreheat_ask_t *ask,
-    ngx_http_dfpreheat_grpc_t *grpc);
+static void ngx_http_dfpreheat_peers_listed(
+    ngx_http_dfpreheat_hosts_t *hosts);
 static void ngx_http_dfpreheat_peers_begin(ngx_http_dfpreheat_peers_t *peers);
-static void ngx_http_dfpreheat_peers_none(ngx_http_dfpreheat_peers_t *peers);
 static ngx_int_t ngx_http_dfpreheat_peers_next(ngx_http_dfpreheat_run_t *run);
 static void ngx_http_dfpreheat_peers_probed(ngx_http_dfpreheat_task_t *task,
     ngx_http_dfpreheat_call_t *call);
@@ -34,7 +27,6 @@ ngx_http_dfpreheat_engine_t  ngx_http_dfpreheat_engine_peers = {
 static ngx_int_t
 ngx_http_dfpreheat_peers_start(ngx_http_dfpreheat_run_t *run)
 {
-    dfp_mem_t                    mem;
     ngx_http_dfpreheat_peers_t  *peers;
 
     peers = ngx_pcalloc(run->pool, sizeof(ngx_http_dfpreheat_peers_t));
@@ -44,18 +36,17 @@ ngx_http_dfpreheat_peers_start(ngx_http_dfpreheat_run_t *run)
 
     peers->run = run;
     peers->single = (run->job.scope == DFP_SCOPE_SINGLE_SEED_PEER);
-    peers->since = ngx_current_msec;
+    peers->hosts.handler = ngx_http_dfpreheat_peers_listed;
+    peers->hosts.data = peers;
+    peers->hosts.run = run;
     ngx_queue_init(&peers->downloads);
-
-    mem = ngx_http_dfpreheat_mem(run->pool);
 
     if (ngx_array_init(&peers->absent, run->pool, 4,
                        sizeof(ngx_http_dfpreheat_absent_t))
         != NGX_OK
         || ngx_array_init(&peers->failures, run->pool, 16,
                           sizeof(ngx_http_dfpreheat_failure_t))
-           != NGX_OK
-        || dfp_d7y_list_hosts(&mem, &peers->ask.frame) != DFP_OK)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -64,102 +55,20 @@ ngx_http_dfpreheat_peers_start(ngx_http_dfpreheat_run_t *run)
     run->next = NULL;
     run->width = NGX_MAX_INT32_VALUE;
 
-    peers->ask.handler = ngx_http_dfpreheat_peers_asked;
-    peers->ask.data = peers;
-    peers->ask.run = run;
-    peers->ask.method = DFP_D7Y_LIST_HOSTS;
-    peers->ask.message = ngx_http_dfpreheat_peers_listed;
-
-    peers->look.handler = ngx_http_dfpreheat_peers_ask;
-    peers->look.data = peers;
-    peers->look.log = &run->log;
-
-    if (run->left) {
-        ngx_http_dfpreheat_ask_start(&peers->ask);
-    }
-
-    return NGX_OK;
-}
-
-
-void
-ngx_http_dfpreheat_peers_look(ngx_http_dfpreheat_peers_t *peers,
-    ngx_msec_t when)
-{
-    if (!peers->look.timer_set) {
-        ngx_add_timer(&peers->look, when);
-    }
+    return run->left ? ngx_http_dfpreheat_hosts_start(&peers->hosts) : NGX_OK;
 }
 
 
 static void
-ngx_http_dfpreheat_peers_ask(ngx_event_t *ev)
+ngx_http_dfpreheat_peers_listed(ngx_http_dfpreheat_hosts_t *hosts)
 {
-    ngx_http_dfpreheat_peers_t *peers = ev->data;
+    ngx_http_dfpreheat_peers_t *peers = hosts->data;
 
-    /* one that is under way may have left before what made us look */
-
-    ngx_http_dfpreheat_ask_stop(&peers->ask);
-    ngx_http_dfpreheat_ask_start(&peers->ask);
-}
-
-
-/* In a pool of its own: what is chosen is copied. */
-
-static int
-ngx_http_dfpreheat_peers_listed(ngx_http_dfpreheat_grpc_t *grpc,
-    dfp_str_t message, dfp_err_t *err)
-{
-    dfp_mem_t                    mem;
-    ngx_http_dfpreheat_ask_t    *ask;
-    ngx_http_dfpreheat_peers_t  *peers;
-
-    ask = grpc->data;
-    peers = ask->data;
-
-    if (peers->pool) {
-        ngx_destroy_pool(peers->pool);
-    }
-
-    peers->hosts = NULL;
-    peers->nhosts = 0;
-
-    peers->pool = ngx_create_pool(NGX_HTTP_DFPREHEAT_HOSTS_POOL, grpc->log);
-    if (peers->pool == NULL) {
-        return DFP_ERROR;
-    }
-
-    mem = ngx_http_dfpreheat_mem(peers->pool);
-
-    return dfp_d7y_hosts_parse(&mem, message, &peers->hosts, &peers->nhosts,
-                               err);
-}
-
-
-static void
-ngx_http_dfpreheat_peers_asked(ngx_http_dfpreheat_ask_t *ask,
-    ngx_http_dfpreheat_grpc_t *grpc)
-{
-    ngx_http_dfpreheat_run_t    *run;
-    ngx_http_dfpreheat_peers_t  *peers;
-
-    peers = ask->data;
-    run = peers->run;
-
-    if (grpc->status != DFP_GRPC_OK) {
-        ngx_http_dfpreheat_run_fail(run, "%V answered ListHosts: %V",
-                                    &grpc->server->name, &grpc->text);
-
-    } else if (peers->chosen) {
+    if (peers->chosen) {
         ngx_http_dfpreheat_peers_compare(peers);
 
     } else {
         ngx_http_dfpreheat_peers_begin(peers);
-    }
-
-    if (peers->pool) {
-        ngx_destroy_pool(peers->pool);
-        peers->pool = NULL;
     }
 }
 
@@ -177,7 +86,7 @@ ngx_http_dfpreheat_peers_begin(ngx_http_dfpreheat_peers_t *peers)
     }
 
     if (peers->n == 0 && peers->absent.nelts == 0) {
-        ngx_http_dfpreheat_peers_none(peers);
+        ngx_http_dfpreheat_hosts_none(&peers->hosts);
         return;
     }
 
@@ -185,7 +94,7 @@ ngx_http_dfpreheat_peers_begin(ngx_http_dfpreheat_peers_t *peers)
 
     ngx_log_error(NGX_LOG_INFO, &run->log, 0,
                   "dfpreheat: of %uz hosts %ui peers were chosen (%s)",
-                  peers->nhosts, peers->n,
+                  peers->hosts.n, peers->n,
                   dfp_job_scope_name(run->job.scope));
 
     if (peers->n == 0) {
@@ -197,30 +106,6 @@ ngx_http_dfpreheat_peers_begin(ngx_http_dfpreheat_peers_t *peers)
     }
 
     run->next = ngx_http_dfpreheat_peers_next;
-}
-
-
-static void
-ngx_http_dfpreheat_peers_none(ngx_http_dfpreheat_peers_t *peers)
-{
-    ngx_http_dfpreheat_run_t  *run;
-
-    static ngx_str_t  who = ngx_string("the scheduler");
-    static ngx_str_t  no_peer = ngx_string("it lists no peer");
-    static ngx_str_t  no_seed = ngx_string("it lists no seed peer");
-
-    run = peers->run;
-
-    ngx_http_dfpreheat_run_trouble(run, &who,
-                                   run->job.scope == DFP_SCOPE_ALL_PEERS
-                                   ? &no_peer : &no_seed);
-
-    if (ngx_current_msec - peers->since >= NGX_HTTP_DFPREHEAT_NO_PEERS_WAIT) {
-        ngx_http_dfpreheat_run_fail(run, "%V", &run->trouble);
-        return;
-    }
-
-    ngx_http_dfpreheat_peers_look(peers, NGX_HTTP_DFPREHEAT_NO_PEERS_PAUSE);
 }
 
 
@@ -446,17 +331,8 @@ ngx_http_dfpreheat_peers_stop(ngx_http_dfpreheat_run_t *run)
         return;
     }
 
-    ngx_http_dfpreheat_ask_stop(&peers->ask);
+    ngx_http_dfpreheat_hosts_stop(&peers->hosts);
     ngx_http_dfpreheat_downloads_stop(peers);
-
-    if (peers->look.timer_set) {
-        ngx_del_timer(&peers->look);
-    }
-
-    if (peers->pool) {
-        ngx_destroy_pool(peers->pool);
-        peers->pool = NULL;
-    }
 
     for (i = 0; i < peers->n; i++) {
         if (peers->peer[i].resume.timer_set) {

@@ -13,9 +13,6 @@
 
 
 #define NGX_HTTP_DFPREHEAT_SEEDS_MAX        4      /* tried for one task */
-#define NGX_HTTP_DFPREHEAT_NO_PEERS_WAIT    60000  /* ms: a scheduler that has
-                                                      just started knows none */
-#define NGX_HTTP_DFPREHEAT_NO_PEERS_PAUSE   5000   /* ms */
 #define NGX_HTTP_DFPREHEAT_SUSPECT_LOOK     2000   /* ms: then the scheduler is
                                                       asked again */
 #define NGX_HTTP_DFPREHEAT_SUSPECT_WAIT     30000  /* ms: then the peer is called
@@ -102,12 +99,7 @@ typedef struct {
 /* The DATA of a run. */
 struct ngx_http_dfpreheat_peers_s {
     ngx_http_dfpreheat_run_t       *run;
-    ngx_http_dfpreheat_ask_t        ask;
-    ngx_pool_t                     *pool;        /* of a list of hosts */
-    dfp_d7y_host_t                 *hosts;
-    size_t                          nhosts;
-    ngx_event_t                     look;
-    ngx_msec_t                      since;       /* no peer was there */
+    ngx_http_dfpreheat_hosts_t      hosts;
 
     dfp_scope_t                     scope;       /* those that were chosen */
     ngx_http_dfpreheat_peer_t      *peer;        /* the same */
@@ -136,10 +128,6 @@ void ngx_http_dfpreheat_peers_queue(ngx_http_dfpreheat_downloads_t *d);
 
 /* Ends the task when all of its downloads have ended. */
 void ngx_http_dfpreheat_peers_settle(ngx_http_dfpreheat_downloads_t *d);
-
-/* Asks for a new list of hosts. */
-void ngx_http_dfpreheat_peers_look(ngx_http_dfpreheat_peers_t *peers,
-    ngx_msec_t when);
 
 /* Whose turn it is: a place in peers->peer, or nobody's. */
 #define NGX_HTTP_DFPREHEAT_NOBODY  ((ngx_uint_t) -1)

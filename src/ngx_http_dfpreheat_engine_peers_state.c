@@ -26,9 +26,9 @@ ngx_http_dfpreheat_peers_choose(ngx_http_dfpreheat_peers_t *peers)
     dfp_scope_t  scope;
 
     job = &peers->run->job;
-    mem = ngx_http_dfpreheat_mem(peers->pool);
+    mem = ngx_http_dfpreheat_mem(peers->hosts.pool);
 
-    if (dfp_scope_pick(&mem, job, peers->hosts, peers->nhosts, &scope)
+    if (dfp_scope_pick(&mem, job, peers->hosts.list, peers->hosts.n, &scope)
         != DFP_OK)
     {
         return NGX_ERROR;
@@ -331,7 +331,7 @@ ngx_http_dfpreheat_peer_unreached(ngx_http_dfpreheat_peer_t *peer,
     ngx_add_timer(&peer->resume, NGX_HTTP_DFPREHEAT_SUSPECT_WAIT);
 
     if (!peer->peers->single) {
-        ngx_http_dfpreheat_peers_look(peer->peers,
+        ngx_http_dfpreheat_hosts_look(&peer->peers->hosts,
                                       NGX_HTTP_DFPREHEAT_SUSPECT_LOOK);
     }
 }
@@ -365,15 +365,15 @@ ngx_http_dfpreheat_peers_compare(ngx_http_dfpreheat_peers_t *peers)
             continue;
         }
 
-        for (k = 0; k < peers->nhosts; k++) {
-            if (dfp_str_eq(peers->hosts[k].id, peer->host.id)
-                && dfp_str_eq(peers->hosts[k].ip, peer->host.ip))
+        for (k = 0; k < peers->hosts.n; k++) {
+            if (dfp_str_eq(peers->hosts.list[k].id, peer->host.id)
+                && dfp_str_eq(peers->hosts.list[k].ip, peer->host.ip))
             {
                 break;
             }
         }
 
-        if (k == peers->nhosts) {
+        if (k == peers->hosts.n) {
             ngx_http_dfpreheat_peer_gone(peer, ", and the scheduler does not "
                                          "list it any more");
         }

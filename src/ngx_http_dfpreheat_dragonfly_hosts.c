@@ -1,0 +1,168 @@
+#include "ngx_http_dfpreheat_dragonfly.h"
+
+
+#define NGX_HTTP_DFPREHEAT_HOSTS_POOL      16384
+#define NGX_HTTP_DFPREHEAT_NOBODY_WAIT     60000   /* ms: a scheduler that has
+                                                      just started knows none */
+#define NGX_HTTP_DFPREHEAT_NOBODY_PAUSE    5000    /* ms */
+
+
+static void ngx_http_dfpreheat_hosts_ask(ngx_event_t *ev);
+static int ngx_http_dfpreheat_hosts_listed(ngx_http_dfpreheat_grpc_t *grpc,
+    dfp_str_t message, dfp_err_t *err);
+static void ngx_http_dfpreheat_hosts_asked(ngx_http_dfpreheat_ask_t *ask,
+    ngx_http_dfpreheat_grpc_t *grpc);
+static void ngx_http_dfpreheat_hosts_free(ngx_http_dfpreheat_hosts_t *hosts);
+
+
+ngx_int_t
+ngx_http_dfpreheat_hosts_start(ngx_http_dfpreheat_hosts_t *hosts)
+{
+    dfp_mem_t                  mem;
+    ngx_http_dfpreheat_ask_t  *ask;
+
+    ask = &hosts->ask;
+    mem = ngx_http_dfpreheat_mem(hosts->run->pool);
+
+    if (dfp_d7y_list_hosts(&mem, &ask->frame) != DFP_OK) {
+        return NGX_ERROR;
+    }
+
+    ask->handler = ngx_http_dfpreheat_hosts_asked;
+    ask->data = hosts;
+    ask->run = hosts->run;
+    ask->method = DFP_D7Y_LIST_HOSTS;
+    ask->message = ngx_http_dfpreheat_hosts_listed;
+
+    hosts->look.handler = ngx_http_dfpreheat_hosts_ask;
+    hosts->look.data = hosts;
+    hosts->look.log = &hosts->run->log;
+
+    hosts->since = ngx_current_msec;
+
+    ngx_http_dfpreheat_ask_start(ask);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_dfpreheat_hosts_look(ngx_http_dfpreheat_hosts_t *hosts,
+    ngx_msec_t when)
+{
+    if (!hosts->look.timer_set) {
+        ngx_add_timer(&hosts->look, when);
+    }
+}
+
+
+static void
+ngx_http_dfpreheat_hosts_ask(ngx_event_t *ev)
+{
+    ngx_http_dfpreheat_hosts_t *hosts = ev->data;
+
+    /* what is under way may have left before that which made us look */
+
+    ngx_http_dfpreheat_ask_stop(&hosts->ask);
+    ngx_http_dfpreheat_ask_start(&hosts->ask);
+}
+
+
+/* In a pool of its own: the list is long, and what is chosen is copied. */
+
+static int
+ngx_http_dfpreheat_hosts_listed(ngx_http_dfpreheat_grpc_t *grpc,
+    dfp_str_t message, dfp_err_t *err)
+{
+    dfp_mem_t                    mem;
+    ngx_http_dfpreheat_ask_t    *ask;
+    ngx_http_dfpreheat_hosts_t  *hosts;
+
+    ask = grpc->data;
+    hosts = ask->data;
+
+    /* of a call before this one, which broke off */
+
+    ngx_http_dfpreheat_hosts_free(hosts);
+
+    hosts->pool = ngx_create_pool(NGX_HTTP_DFPREHEAT_HOSTS_POOL, grpc->log);
+    if (hosts->pool == NULL) {
+        return DFP_ERROR;
+    }
+
+    mem = ngx_http_dfpreheat_mem(hosts->pool);
+
+    return dfp_d7y_hosts_parse(&mem, message, &hosts->list, &hosts->n, err);
+}
+
+
+static void
+ngx_http_dfpreheat_hosts_asked(ngx_http_dfpreheat_ask_t *ask,
+    ngx_http_dfpreheat_grpc_t *grpc)
+{
+    ngx_http_dfpreheat_hosts_t *hosts = ask->data;
+
+    if (grpc->status != DFP_GRPC_OK) {
+        ngx_http_dfpreheat_run_fail(hosts->run, "%V answered ListHosts: %V",
+                                    &grpc->server->name, &grpc->text);
+
+    } else if (hosts->pool == NULL) {
+        ngx_http_dfpreheat_run_fail(hosts->run, "%V answered ListHosts with "
+                                    "nothing", &grpc->server->name);
+
+    } else {
+        hosts->handler(hosts);
+    }
+
+    ngx_http_dfpreheat_hosts_free(hosts);
+}
+
+
+void
+ngx_http_dfpreheat_hosts_none(ngx_http_dfpreheat_hosts_t *hosts)
+{
+    ngx_http_dfpreheat_run_t  *run;
+
+    static ngx_str_t  who = ngx_string("the scheduler");
+    static ngx_str_t  no_peer = ngx_string("it lists no peer");
+    static ngx_str_t  no_seed = ngx_string("it lists no seed peer");
+
+    run = hosts->run;
+
+    ngx_http_dfpreheat_run_trouble(run, &who,
+                                   run->job.scope == DFP_SCOPE_ALL_PEERS
+                                   ? &no_peer : &no_seed);
+
+    if (ngx_current_msec - hosts->since >= NGX_HTTP_DFPREHEAT_NOBODY_WAIT) {
+        ngx_http_dfpreheat_run_fail(run, "%V", &run->trouble);
+        return;
+    }
+
+    ngx_http_dfpreheat_hosts_look(hosts, NGX_HTTP_DFPREHEAT_NOBODY_PAUSE);
+}
+
+
+static void
+ngx_http_dfpreheat_hosts_free(ngx_http_dfpreheat_hosts_t *hosts)
+{
+    if (hosts->pool) {
+        ngx_destroy_pool(hosts->pool);
+        hosts->pool = NULL;
+    }
+
+    hosts->list = NULL;
+    hosts->n = 0;
+}
+
+
+void
+ngx_http_dfpreheat_hosts_stop(ngx_http_dfpreheat_hosts_t *hosts)
+{
+    ngx_http_dfpreheat_ask_stop(&hosts->ask);
+
+    if (hosts->look.timer_set) {
+        ngx_del_timer(&hosts->look);
+    }
+
+    ngx_http_dfpreheat_hosts_free(hosts);
+}
