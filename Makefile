@@ -24,7 +24,7 @@ DEPS = gcc libc6-dev make nginx nginx-dev libhiredis-dev libjansson-dev \
        libssl-dev libprotobuf-c-dev protobuf-c-compiler redis-server redis-tools docker-registry skopeo curl jq \
        openssl procps ca-certificates libtest-base-perl python3-grpcio
 FUZZ_DEPS = clang libclang-rt-14-dev
-BENCH_DEPS = wrk python3
+BENCH_DEPS = wrk python3 g++ libgrpc++-dev
 
 WARN = -W -Wall -Wpointer-arith -Wno-unused-parameter -Wshadow -Werror
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all \

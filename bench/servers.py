@@ -62,6 +62,7 @@ class Servers:
     def __init__(self):
         self.processes = {}
         self.baseline = "ok"
+        self.values = {}            # of a group's own configurations
 
         shutil.rmtree(DIR, ignore_errors=True)
         for name in ("tmp", "cache", "files", "redis"):
@@ -103,7 +104,8 @@ class Servers:
             "--appendonly", "yes", "--save", "",
             "--maxmemory-policy", "noeviction"])
 
-    def start_nginx(self, name):
+    def start_nginx(self, name, template=None):
+        """Its configuration is bench/TEMPLATE.conf, or bench/NAME.conf."""
         conf = "%s/%s.conf" % (DIR, name)
         values = {
             "MODULE": MODULE, "DIR": DIR, "CONF": TOP + "/conf",
@@ -112,9 +114,10 @@ class Servers:
             "ORIGIN_PORT": str(self.ports["origin"]),
             "FRONT_PORT": str(self.ports["front"]),
             "REDIS_PORT": str(self.ports["redis"]),
+            **self.values,
         }
 
-        with open("%s/bench/%s.conf" % (TOP, name)) as f:
+        with open("%s/bench/%s.conf" % (TOP, template or name)) as f:
             text = re.sub("@([A-Z_]+)@", lambda m: values[m[1]], f.read())
 
         with open(conf, "w") as f:
@@ -180,18 +183,20 @@ class Servers:
 
     def workers(self):
         """The ids of the module's processes, not of those of the cache."""
-        master = self.processes["front"].pid
         ids = []
 
-        with open("/proc/%d/task/%d/children" % (master, master)) as f:
-            children = f.read().split()
-
-        for child in children:
-            with open("/proc/%s/cmdline" % child) as f:
+        for child in self.children("front"):
+            with open("/proc/%d/cmdline" % child) as f:
                 if "worker process" in f.read():
-                    ids.append(int(child))
+                    ids.append(child)
 
         return ids
+
+    def children(self, name):
+        master = self.processes[name].pid
+
+        with open("/proc/%d/task/%d/children" % (master, master)) as f:
+            return [int(child) for child in f.read().split()]
 
     def check_logs(self):
         """nginx has called nothing worse than an error."""

@@ -18,6 +18,7 @@ static ngx_http_dfpreheat_engine_t *ngx_http_dfpreheat_conf_engine(
 static ngx_http_dfpreheat_engine_t  *ngx_http_dfpreheat_engines[] = {
     &ngx_http_dfpreheat_engine_cache,
     &ngx_http_dfpreheat_engine_peers,
+    &ngx_http_dfpreheat_engine_scheduler,
     NULL
 };
 

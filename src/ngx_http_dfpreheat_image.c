@@ -21,6 +21,19 @@ ngx_int_t
 ngx_http_dfpreheat_image_start(ngx_http_dfpreheat_run_t *run,
     ngx_http_dfpreheat_run_pt then)
 {
+    run->next = ngx_http_dfpreheat_image_next;
+    run->pending = &run->manifests;
+    run->then = ngx_http_dfpreheat_image_end;
+    run->resolved = then;
+
+    return ngx_http_dfpreheat_image_tasks(run, 1);
+}
+
+
+ngx_int_t
+ngx_http_dfpreheat_image_tasks(ngx_http_dfpreheat_run_t *run,
+    ngx_uint_t manifest)
+{
     size_t                       i, n;
     dfp_mem_t                    mem;
     dfp_str_t                   *urls;
@@ -50,7 +63,7 @@ ngx_http_dfpreheat_image_start(ngx_http_dfpreheat_run_t *run,
         }
 
         task = ngx_http_dfpreheat_task_add(run, &image[i].ref.url, &image[i],
-                                           1);
+                                           manifest);
         if (task == NULL) {
             return NGX_ERROR;
         }
@@ -63,11 +76,6 @@ ngx_http_dfpreheat_image_start(ngx_http_dfpreheat_run_t *run,
             image[i].digest = task->digest;
         }
     }
-
-    run->next = ngx_http_dfpreheat_image_next;
-    run->pending = &run->manifests;
-    run->then = ngx_http_dfpreheat_image_end;
-    run->resolved = then;
 
     return NGX_OK;
 }

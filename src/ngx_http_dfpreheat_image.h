@@ -18,6 +18,11 @@
 ngx_int_t ngx_http_dfpreheat_image_start(ngx_http_dfpreheat_run_t *run,
     ngx_http_dfpreheat_run_pt then);
 
+/* Adds the manifest URLs of the run's image job as tasks, with MANIFEST such as are
+ * to be read here. NGX_ERROR: no memory. */
+ngx_int_t ngx_http_dfpreheat_image_tasks(ngx_http_dfpreheat_run_t *run,
+    ngx_uint_t manifest);
+
 
 typedef enum {
     NGX_HTTP_DFPREHEAT_BLOB = 0,

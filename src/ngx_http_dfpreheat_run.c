@@ -138,12 +138,22 @@ ngx_http_dfpreheat_run_resolve(ngx_http_dfpreheat_run_t *run)
         return NGX_OK;
     }
 
-    if (run->job.type == DFP_JOB_IMAGE && !run->cluster->engine->resolves) {
+    if (run->job.type == DFP_JOB_FILE) {
+        return ngx_http_dfpreheat_run_files(run);
+    }
+
+    if (!run->cluster->engine->resolves) {
         return ngx_http_dfpreheat_image_start(run,
                                               ngx_http_dfpreheat_run_warm);
     }
 
-    return ngx_http_dfpreheat_run_files(run);
+    if (ngx_http_dfpreheat_image_tasks(run, 0) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_dfpreheat_run_warm(run);
+
+    return NGX_OK;
 }
 
 

@@ -5,6 +5,8 @@
 #define NGX_HTTP_DFPREHEAT_RUN_POOL     4096
 #define NGX_HTTP_DFPREHEAT_LATE         100    /* ms: after what is due */
 #define NGX_HTTP_DFPREHEAT_STARVED      100    /* ms: no connection was free */
+#define NGX_HTTP_DFPREHEAT_STARTS       16     /* calls in one turn of the event
+                                                  loop: clients have theirs */
 
 
 typedef struct {
@@ -44,6 +46,8 @@ static ngx_int_t ngx_http_dfpreheat_worker_keep(ngx_pool_t *pool,
 static void ngx_http_dfpreheat_worker_look_timer(ngx_event_t *ev);
 static void ngx_http_dfpreheat_worker_wake(ngx_http_dfpreheat_run_t *run);
 static void ngx_http_dfpreheat_worker_over(ngx_http_dfpreheat_run_t *run);
+static void ngx_http_dfpreheat_worker_again(
+    ngx_http_dfpreheat_worker_t *worker);
 static void ngx_http_dfpreheat_worker_dispatch(ngx_event_t *ev);
 static void ngx_http_dfpreheat_worker_fill(
     ngx_http_dfpreheat_worker_t *worker);
@@ -219,9 +223,7 @@ ngx_http_dfpreheat_worker_quit(ngx_http_dfpreheat_conn_t *conn)
     worker->quit = 1;
     ngx_http_dfpreheat_conn_close(conn);
 
-    if (!worker->dispatch.posted) {
-        ngx_post_event(&worker->dispatch, &ngx_posted_events);
-    }
+    ngx_http_dfpreheat_worker_again(worker);
 }
 
 
@@ -361,9 +363,7 @@ ngx_http_dfpreheat_worker_wake(ngx_http_dfpreheat_run_t *run)
 
     run->woken = 1;
 
-    if (!worker->dispatch.posted) {
-        ngx_post_event(&worker->dispatch, &ngx_posted_events);
-    }
+    ngx_http_dfpreheat_worker_again(worker);
 }
 
 
@@ -385,8 +385,19 @@ ngx_http_dfpreheat_worker_over(ngx_http_dfpreheat_run_t *run)
         ngx_http_dfpreheat_worker_look(worker);
     }
 
-    if (!worker->quit && !worker->dispatch.posted) {
-        ngx_post_event(&worker->dispatch, &ngx_posted_events);
+    if (!worker->quit) {
+        ngx_http_dfpreheat_worker_again(worker);
+    }
+}
+
+
+/* Once a turn, whatever has happened in it. */
+
+static void
+ngx_http_dfpreheat_worker_again(ngx_http_dfpreheat_worker_t *worker)
+{
+    if (!worker->dispatch.posted) {
+        ngx_post_event(&worker->dispatch, &ngx_posted_next_events);
     }
 }
 
@@ -430,11 +441,12 @@ static void
 ngx_http_dfpreheat_worker_fill(ngx_http_dfpreheat_worker_t *worker)
 {
     ngx_int_t                  rc;
-    ngx_uint_t                 calls, idle;
+    ngx_uint_t                 calls, idle, started;
     ngx_queue_t               *q;
     ngx_http_dfpreheat_run_t  *run;
 
     calls = 0;
+    started = 0;
 
     for (q = ngx_queue_head(&worker->runs);
          q != ngx_queue_sentinel(&worker->runs);
@@ -469,6 +481,11 @@ ngx_http_dfpreheat_worker_fill(ngx_http_dfpreheat_worker_t *worker)
             calls++;
             idle = 0;
 
+            if (++started == NGX_HTTP_DFPREHEAT_STARTS) {
+                ngx_http_dfpreheat_worker_again(worker);
+                return;
+            }
+
         } else {
             idle++;
         }
@@ -481,9 +498,7 @@ ngx_http_dfpreheat_worker_starved(ngx_event_t *ev)
 {
     ngx_http_dfpreheat_worker_t *worker = ev->data;
 
-    if (!worker->dispatch.posted) {
-        ngx_post_event(&worker->dispatch, &ngx_posted_events);
-    }
+    ngx_http_dfpreheat_worker_again(worker);
 }
 
 

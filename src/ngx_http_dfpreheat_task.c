@@ -223,7 +223,7 @@ ngx_http_dfpreheat_task_start(ngx_http_dfpreheat_task_t *task, size_t limit)
                             (task->deadline - ngx_current_msec), 1);
     call->store = run->cluster->engine->caches;
 
-    if (task->manifest) {
+    if (task->manifest || (task->image && run->cluster->engine->resolves)) {
         call->accept = ngx_http_dfpreheat_manifest_types;
     }
 
