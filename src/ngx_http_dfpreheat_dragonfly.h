@@ -107,6 +107,8 @@ struct ngx_http_dfpreheat_hosts_s {
     dfp_d7y_host_t                  *list;
     size_t                           n;
     ngx_pool_t                      *pool;        /* of these */
+    unsigned                         known:1;     /* set by the handler: another
+                                                     list is not worth a run */
 
     /* private */
 

@@ -93,7 +93,8 @@ ngx_http_dfpreheat_ask_called(ngx_http_dfpreheat_grpc_t *grpc)
     ask->grpc = NULL;
 
     if (grpc->status == DFP_GRPC_UNAVAILABLE && !(ask->once && grpc->broken)) {
-        ngx_http_dfpreheat_run_trouble(run, &grpc->server->name, &grpc->text);
+        ngx_http_dfpreheat_run_trouble(run, ask->secrets, &grpc->server->name,
+                                       &grpc->text);
         ngx_http_dfpreheat_ask_next(ask);
 
     } else {

@@ -102,7 +102,11 @@ ngx_http_dfpreheat_hosts_asked(ngx_http_dfpreheat_ask_t *ask,
 {
     ngx_http_dfpreheat_hosts_t *hosts = ask->data;
 
-    if (grpc->status != DFP_GRPC_OK) {
+    if (hosts->known && (grpc->status != DFP_GRPC_OK || hosts->pool == NULL)) {
+        ngx_http_dfpreheat_run_trouble(hosts->run, NULL, &grpc->server->name,
+                                       &grpc->text);
+
+    } else if (grpc->status != DFP_GRPC_OK) {
         ngx_http_dfpreheat_run_fail(hosts->run, "%V answered ListHosts: %V",
                                     &grpc->server->name, &grpc->text);
 
@@ -129,7 +133,7 @@ ngx_http_dfpreheat_hosts_none(ngx_http_dfpreheat_hosts_t *hosts)
 
     run = hosts->run;
 
-    ngx_http_dfpreheat_run_trouble(run, &who,
+    ngx_http_dfpreheat_run_trouble(run, NULL, &who,
                                    run->job.scope == DFP_SCOPE_ALL_PEERS
                                    ? &no_peer : &no_seed);
 

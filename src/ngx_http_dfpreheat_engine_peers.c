@@ -64,7 +64,7 @@ ngx_http_dfpreheat_peers_listed(ngx_http_dfpreheat_hosts_t *hosts)
 {
     ngx_http_dfpreheat_peers_t *peers = hosts->data;
 
-    if (peers->chosen) {
+    if (hosts->known) {
         ngx_http_dfpreheat_peers_compare(peers);
 
     } else {
@@ -90,7 +90,14 @@ ngx_http_dfpreheat_peers_begin(ngx_http_dfpreheat_peers_t *peers)
         return;
     }
 
-    peers->chosen = 1;
+    if (peers->n * run->left > NGX_HTTP_DFPREHEAT_DOWNLOADS_MAX) {
+        ngx_http_dfpreheat_run_fail(run, "%ui tasks on %ui peers are more than "
+                                    "%d downloads", run->left, peers->n,
+                                    NGX_HTTP_DFPREHEAT_DOWNLOADS_MAX);
+        return;
+    }
+
+    peers->hosts.known = 1;
 
     ngx_log_error(NGX_LOG_INFO, &run->log, 0,
                   "dfpreheat: of %uz hosts %ui peers were chosen (%s)",
@@ -307,6 +314,13 @@ ngx_http_dfpreheat_peers_probed(ngx_http_dfpreheat_task_t *task,
         && call->status == NGX_HTTP_UNAUTHORIZED)
     {
         ngx_http_dfpreheat_grant_refused(task, call);
+        d->queued = !task->failed;
+        return;
+    }
+
+    if (call->result == NGX_HTTP_DFPREHEAT_CALL_AGAIN) {
+        d->probe = 1;
+        ngx_http_dfpreheat_task_again(task, 0, call->reason);
         d->queued = !task->failed;
         return;
     }

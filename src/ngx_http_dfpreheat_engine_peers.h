@@ -13,6 +13,7 @@
 
 
 #define NGX_HTTP_DFPREHEAT_SEEDS_MAX        4      /* tried for one task */
+#define NGX_HTTP_DFPREHEAT_DOWNLOADS_MAX    16777216    /* of a job */
 #define NGX_HTTP_DFPREHEAT_SUSPECT_LOOK     2000   /* ms: then the scheduler is
                                                       asked again */
 #define NGX_HTTP_DFPREHEAT_SUSPECT_WAIT     30000  /* ms: then the peer is called
@@ -39,7 +40,6 @@ typedef struct {
     dfp_d7y_host_t                  host;
     ngx_http_dfpreheat_peer_e       state;
     ngx_uint_t                      troubles;    /* one after the other */
-    ngx_uint_t                      failed;      /* downloads */
     ngx_str_t                       reason;      /* why it is gone */
     ngx_event_t                     resume;
 } ngx_http_dfpreheat_peer_t;
@@ -115,7 +115,6 @@ struct ngx_http_dfpreheat_peers_s {
     ngx_uint_t                      pieces;
     off_t                           bytes;
     unsigned                        single:1;    /* single_seed_peer */
-    unsigned                        chosen:1;
 };
 
 
@@ -148,8 +147,8 @@ void ngx_http_dfpreheat_downloads_stop(ngx_http_dfpreheat_peers_t *peers);
 /* Chooses peers out of the list of hosts, and copies them. NGX_ERROR: no memory. */
 ngx_int_t ngx_http_dfpreheat_peers_choose(ngx_http_dfpreheat_peers_t *peers);
 
-/* What a call to the peer came to: it answered; it had trouble, and may be called
- * later; nobody was there. */
+/* What a call to the peer came to: somebody was there; it had trouble, and may be
+ * called later; nobody was there. */
 void ngx_http_dfpreheat_peer_answered(ngx_http_dfpreheat_peer_t *peer);
 void ngx_http_dfpreheat_peer_pause(ngx_http_dfpreheat_peer_t *peer);
 void ngx_http_dfpreheat_peer_unreached(ngx_http_dfpreheat_peer_t *peer,

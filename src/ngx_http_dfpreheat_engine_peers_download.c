@@ -316,9 +316,7 @@ ngx_http_dfpreheat_download_verdict(ngx_http_dfpreheat_download_t *download)
         return;
     }
 
-    if (!grpc->broken) {
-        ngx_http_dfpreheat_peer_answered(peer);
-    }
+    ngx_http_dfpreheat_peer_answered(peer);
 
     if (grpc->status == DFP_GRPC_OK) {
         ngx_http_dfpreheat_download_done(download);
@@ -395,6 +393,7 @@ ngx_http_dfpreheat_download_done(ngx_http_dfpreheat_download_t *download)
     d->left--;
     d->done++;
     peers->done++;
+    download->peer->troubles = 0;
 
     /* of what a peer has already it says nothing */
 
@@ -430,19 +429,22 @@ static void
 ngx_http_dfpreheat_download_again(ngx_http_dfpreheat_download_t *download,
     int backend)
 {
+    ngx_str_t                        text;
     ngx_uint_t                       i;
-    ngx_http_dfpreheat_run_t        *run;
     ngx_http_dfpreheat_peer_t       *peer;
+    ngx_http_dfpreheat_grpc_t       *grpc;
     ngx_http_dfpreheat_downloads_t  *d;
 
     d = download->d;
-    run = d->task->run;
+    grpc = download->grpc;
     peer = download->peer;
     i = peer - peer->peers->peer;
+    text = ngx_http_dfpreheat_secrets_mask(grpc->secrets, grpc->pool,
+                                           grpc->text);
 
-    ngx_log_error(NGX_LOG_INFO, &run->log, 0,
+    ngx_log_error(NGX_LOG_INFO, grpc->log, 0,
                   "dfpreheat: \"%V\" again later: %V: %V", &d->task->shown,
-                  &peer->server.name, &download->grpc->text);
+                  &peer->server.name, &text);
 
     if (peer->peers->single) {
         ngx_http_dfpreheat_download_remember(download);
@@ -487,7 +489,6 @@ ngx_http_dfpreheat_download_failed(ngx_http_dfpreheat_download_t *download)
     d->pairs[i] = NGX_HTTP_DFPREHEAT_PAIR_FAILED;
     d->left--;
     peers->failed++;
-    download->peer->failed++;
 
     if (peers->failures.nelts == NGX_HTTP_DFPREHEAT_RESULTS_MAX) {
         return;
@@ -509,24 +510,26 @@ ngx_http_dfpreheat_download_failed(ngx_http_dfpreheat_download_t *download)
 static void
 ngx_http_dfpreheat_download_remember(ngx_http_dfpreheat_download_t *download)
 {
+    size_t                           len;
     u_char                          *p;
-    ngx_pool_t                      *pool;
+    ngx_str_t                       *name, *text;
     ngx_http_dfpreheat_downloads_t  *d;
 
     d = download->d;
-    pool = d->task->run->pool;
+    name = &download->peer->server.name;
+    text = &download->grpc->text;
 
     if (d->reason.len) {
         return;
     }
 
-    p = ngx_pnalloc(pool, NGX_HTTP_DFPREHEAT_REASON_MAX);
+    len = name->len + 2 + text->len;
+    p = ngx_pnalloc(d->task->run->pool, len);
 
     if (p) {
         d->reason.data = p;
-        p = ngx_slprintf(p, p + NGX_HTTP_DFPREHEAT_REASON_MAX, "%V: %V",
-                         &download->peer->server.name, &download->grpc->text);
-        d->reason.len = p - d->reason.data;
+        d->reason.len = len;
+        (void) ngx_sprintf(p, "%V: %V", name, text);
     }
 }
 

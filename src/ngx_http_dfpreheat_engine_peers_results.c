@@ -7,6 +7,8 @@ static ngx_http_dfpreheat_absent_t *ngx_http_dfpreheat_peers_missing(
     ngx_http_dfpreheat_peers_t *peers);
 static ngx_uint_t ngx_http_dfpreheat_peers_holders(
     ngx_http_dfpreheat_peers_t *peers);
+static ngx_uint_t ngx_http_dfpreheat_peers_holds(
+    ngx_http_dfpreheat_peers_t *peers, ngx_uint_t i);
 static ngx_uint_t ngx_http_dfpreheat_peers_nobody(
     ngx_http_dfpreheat_run_t *run);
 static void ngx_http_dfpreheat_peers_task_results(
@@ -133,14 +135,41 @@ ngx_http_dfpreheat_peers_holders(ngx_http_dfpreheat_peers_t *peers)
     n = 0;
 
     for (i = 0; i < peers->n; i++) {
-        if (peers->peer[i].state != NGX_HTTP_DFPREHEAT_PEER_GONE
-            && peers->peer[i].failed == 0)
-        {
-            n++;
-        }
+        n += ngx_http_dfpreheat_peers_holds(peers, i);
     }
 
     return n;
+}
+
+
+/* Whether the peer has all of the tasks; manifests were for this nginx. */
+
+static ngx_uint_t
+ngx_http_dfpreheat_peers_holds(ngx_http_dfpreheat_peers_t *peers, ngx_uint_t i)
+{
+    ngx_uint_t                       k;
+    ngx_http_dfpreheat_task_t      **task;
+    ngx_http_dfpreheat_downloads_t  *d;
+
+    task = peers->run->tasks.elts;
+
+    for (k = 0; k < peers->run->tasks.nelts; k++) {
+
+        d = task[k]->data;
+
+        if (d == NULL && (task[k]->skipped || task[k]->done)) {
+            continue;
+        }
+
+        if (d == NULL
+            || (d->pairs[i] & NGX_HTTP_DFPREHEAT_PAIR_STATE)
+               != NGX_HTTP_DFPREHEAT_PAIR_DONE)
+        {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 

@@ -252,8 +252,6 @@ ngx_http_dfpreheat_peers_absent(ngx_http_dfpreheat_peers_t *peers,
 void
 ngx_http_dfpreheat_peer_answered(ngx_http_dfpreheat_peer_t *peer)
 {
-    peer->troubles = 0;
-
     if (peer->state != NGX_HTTP_DFPREHEAT_PEER_READY
         && peer->state != NGX_HTTP_DFPREHEAT_PEER_GONE)
     {

@@ -112,8 +112,7 @@ ngx_http_dfpreheat_scheduler_listed(ngx_http_dfpreheat_hosts_t *hosts)
     mem = ngx_http_dfpreheat_mem(hosts->pool);
 
     if (dfp_scope_pick(&mem, &run->job, hosts->list, hosts->n, &scope)
-        != DFP_OK
-        || ngx_http_dfpreheat_scheduler_choose(orders, &scope) != NGX_OK)
+        != DFP_OK)
     {
         ngx_http_dfpreheat_run_fail(run, "no memory");
         return;
@@ -123,6 +122,11 @@ ngx_http_dfpreheat_scheduler_listed(ngx_http_dfpreheat_hosts_t *hosts)
 
     if (chosen == 0) {
         ngx_http_dfpreheat_hosts_none(hosts);
+        return;
+    }
+
+    if (ngx_http_dfpreheat_scheduler_choose(orders, &scope) != NGX_OK) {
+        ngx_http_dfpreheat_run_fail(run, "no memory");
         return;
     }
 
@@ -348,7 +352,7 @@ ngx_http_dfpreheat_scheduler_stop(ngx_http_dfpreheat_run_t *run)
                                 held, wanted)
                    - buf;
 
-        ngx_http_dfpreheat_run_trouble(run, &who, &text);
+        ngx_http_dfpreheat_run_trouble(run, NULL, &who, &text);
     }
 }
 

@@ -557,6 +557,8 @@ ngx_http_dfpreheat_run_fail(ngx_http_dfpreheat_run_t *run, const char *fmt,
 
     static u_char  none[] = "no memory";
 
+    run->next = NULL;
+
     p = ngx_pnalloc(run->pool, NGX_HTTP_DFPREHEAT_REASON_MAX);
 
     if (p == NULL) {
@@ -576,11 +578,12 @@ ngx_http_dfpreheat_run_fail(ngx_http_dfpreheat_run_t *run, const char *fmt,
 
 
 void
-ngx_http_dfpreheat_run_trouble(ngx_http_dfpreheat_run_t *run, ngx_str_t *who,
-    ngx_str_t *text)
+ngx_http_dfpreheat_run_trouble(ngx_http_dfpreheat_run_t *run,
+    ngx_array_t *secrets, ngx_str_t *who, ngx_str_t *text)
 {
-    u_char     *p, *last;
-    ngx_str_t   masked;
+    u_char      *p, *last;
+    ngx_str_t    masked;
+    ngx_pool_t  *pool;
 
     p = run->trouble.data;
 
@@ -593,10 +596,20 @@ ngx_http_dfpreheat_run_trouble(ngx_http_dfpreheat_run_t *run, ngx_str_t *who,
         run->trouble.data = p;
     }
 
-    masked = ngx_http_dfpreheat_secrets_mask(&run->secrets, run->pool, *text);
+    /* this may go on for an hour */
+
+    pool = ngx_create_pool(NGX_HTTP_DFPREHEAT_CALL_POOL_SIZE, &run->log);
+    if (pool == NULL) {
+        return;
+    }
+
+    masked = ngx_http_dfpreheat_secrets_mask(secrets ? secrets : &run->secrets,
+                                             pool, *text);
 
     last = p + NGX_HTTP_DFPREHEAT_REASON_MAX;
     run->trouble.len = ngx_slprintf(p, last, "%V: %V", who, &masked) - p;
+
+    ngx_destroy_pool(pool);
 
     ngx_log_error(NGX_LOG_WARN, &run->log, 0, "dfpreheat: %V", &run->trouble);
 }

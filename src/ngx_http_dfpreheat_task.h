@@ -246,14 +246,14 @@ ngx_array_t *ngx_http_dfpreheat_task_secrets(ngx_http_dfpreheat_task_t *task,
 ngx_str_t ngx_http_dfpreheat_task_mask(ngx_http_dfpreheat_task_t *task,
     ngx_str_t text);
 
-/* The run as a whole has failed: sets its error. */
+/* The run as a whole has failed: sets its error; nothing more is begun. */
 void ngx_http_dfpreheat_run_fail(ngx_http_dfpreheat_run_t *run,
     const char *fmt, ...);
 
 /* What WHO answers holds the run up: it is logged, and told where the timeout
- * passes over it. */
+ * passes over it; without SECRETS, which are the run's where NULL. */
 void ngx_http_dfpreheat_run_trouble(ngx_http_dfpreheat_run_t *run,
-    ngx_str_t *who, ngx_str_t *text);
+    ngx_array_t *secrets, ngx_str_t *who, ngx_str_t *text);
 
 
 #endif /* NGX_HTTP_DFPREHEAT_TASK_H */
