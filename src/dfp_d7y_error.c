@@ -11,7 +11,7 @@ dfp_d7y_backend_status(dfp_str_t text)
     int     status;
     size_t  i, len;
 
-    static const char  words[] = "backend error: ";
+    static const char  words[] = "backend error:";
 
     len = sizeof(words) - 1;
 
@@ -27,7 +27,11 @@ dfp_d7y_backend_status(dfp_str_t text)
 
     status = 0;
 
-    for (i += len; i < text.len && status < 100; i++) {
+    /* where there are no words, the blank before them may be gone, too */
+
+    for (i += len; i < text.len && text.data[i] == ' '; i++) { /* void */ }
+
+    for ( ; i < text.len && status < 100; i++) {
 
         if (text.data[i] < '0' || text.data[i] > '9') {
             return 0;

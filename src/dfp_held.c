@@ -14,6 +14,8 @@ typedef struct {
 } dfp_held_layer_t;
 
 
+static void dfp_held_doubles(const dfp_held_layer_t *layers, size_t n,
+    size_t *counts);
 static int dfp_held_compare(dfp_str_t one, dfp_str_t two);
 static int dfp_held_by_address(const void *one, const void *two);
 static int dfp_held_by_url(const void *one, const void *two);
@@ -96,7 +98,35 @@ dfp_held_count(dfp_mem_t *mem, const dfp_d7y_host_t *hosts, size_t n,
         }
     }
 
+    dfp_held_doubles(layers, stat->nlayers, counts);
+
     return DFP_OK;
+}
+
+
+/* One of two layers that are the same was found each time. */
+
+static void
+dfp_held_doubles(const dfp_held_layer_t *layers, size_t n, size_t *counts)
+{
+    size_t  i, k, first, most;
+
+    for (first = 0; first < n; first = i) {
+
+        most = 0;
+
+        for (i = first; i < n && dfp_str_eq(layers[i].url, layers[first].url);
+             i++)
+        {
+            if (counts[layers[i].pos] > most) {
+                most = counts[layers[i].pos];
+            }
+        }
+
+        for (k = first; k < i; k++) {
+            counts[layers[k].pos] = most;
+        }
+    }
 }
 
 

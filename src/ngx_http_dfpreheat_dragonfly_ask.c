@@ -92,7 +92,9 @@ ngx_http_dfpreheat_ask_called(ngx_http_dfpreheat_grpc_t *grpc)
     run->calls--;
     ask->grpc = NULL;
 
-    if (grpc->status == DFP_GRPC_UNAVAILABLE && !(ask->once && grpc->broken)) {
+    if ((grpc->status == DFP_GRPC_UNAVAILABLE && !(ask->once && grpc->broken))
+        || (grpc->status == DFP_GRPC_DEADLINE_EXCEEDED && !ask->once))
+    {
         ngx_http_dfpreheat_run_trouble(run, ask->secrets, &grpc->server->name,
                                        &grpc->text);
         ngx_http_dfpreheat_ask_next(ask);

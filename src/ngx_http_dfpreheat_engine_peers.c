@@ -139,6 +139,14 @@ ngx_http_dfpreheat_peers_next(ngx_http_dfpreheat_run_t *run)
             return NGX_AGAIN;
         }
 
+        if (d->left == 0) {
+
+            /* all of its peers were gone before its turn came */
+
+            ngx_http_dfpreheat_peers_settle(d);
+            continue;
+        }
+
         if (d->active == 0
             && peers->busy >= (ngx_uint_t) run->job.concurrent_task_count)
         {
@@ -155,9 +163,10 @@ ngx_http_dfpreheat_peers_next(ngx_http_dfpreheat_run_t *run)
         }
 
         if (d->probe) {
-            d->queued = 0;
-            return ngx_http_dfpreheat_task_call(run, 1,
+            rc = ngx_http_dfpreheat_task_call(run, 1,
                                               ngx_http_dfpreheat_peers_probed);
+            d->queued = (rc != NGX_OK);
+            return rc;
         }
 
         rc = ngx_http_dfpreheat_download_start(d);

@@ -281,6 +281,16 @@ ngx_http_dfpreheat_download_ended(ngx_http_dfpreheat_grpc_t *grpc)
 
     ngx_http_dfpreheat_download_verdict(download);
 
+    /* nobody can call it any more */
+
+    if (download->peer->state == NGX_HTTP_DFPREHEAT_PEER_GONE
+        && (d->pairs[i] & NGX_HTTP_DFPREHEAT_PAIR_STATE)
+           == NGX_HTTP_DFPREHEAT_PAIR_WAITING)
+    {
+        d->pairs[i] = NGX_HTTP_DFPREHEAT_PAIR_GONE;
+        d->left--;
+    }
+
     ngx_http_dfpreheat_grpc_destroy(grpc);
 
     ngx_http_dfpreheat_peers_settle(d);
@@ -305,14 +315,6 @@ ngx_http_dfpreheat_download_verdict(ngx_http_dfpreheat_download_t *download)
 
     if (grpc->unreached) {
         ngx_http_dfpreheat_peer_unreached(peer, &grpc->text);
-
-        if (peer->state == NGX_HTTP_DFPREHEAT_PEER_GONE
-            && download->d->pairs[i] != NGX_HTTP_DFPREHEAT_PAIR_GONE)
-        {
-            download->d->pairs[i] = NGX_HTTP_DFPREHEAT_PAIR_GONE;
-            download->d->left--;
-        }
-
         return;
     }
 

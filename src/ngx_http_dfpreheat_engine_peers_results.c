@@ -322,7 +322,9 @@ ngx_http_dfpreheat_peers_absent_results(ngx_http_dfpreheat_peers_t *peers,
     task = peers->run->tasks.elts;
     absent = peers->absent.elts;
 
-    for (i = 0; i < peers->absent.nelts; i++) {
+    /* of seeds one is enough */
+
+    for (i = 0; i < peers->absent.nelts && !(peers->single && peers->n); i++) {
         ngx_http_dfpreheat_list_add(absent[i].unreachable
                                     ? &results->unreachable
                                     : &results->failure,

@@ -81,14 +81,12 @@ ngx_http_dfpreheat_order_start(ngx_http_dfpreheat_order_t *order)
                                        "is not spelled as the scheduler does, "
                                        "with sorted keys (engine=peers can "
                                        "preheat it)");
-        order->orders->run->wake(order->orders->run);
         return;
     }
 
     if (rc != NGX_OK) {
         ngx_http_dfpreheat_order_ended(order);
         ngx_http_dfpreheat_task_failed(order->task, "no memory");
-        order->orders->run->wake(order->orders->run);
         return;
     }
 

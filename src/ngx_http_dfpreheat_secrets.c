@@ -228,6 +228,16 @@ ngx_http_dfpreheat_secrets_mask(ngx_array_t *secrets, ngx_pool_t *pool,
         != DFP_OK)
     {
         masked.len = 0;
+
+    } else if (masked.data == (char *) text.data) {
+
+        /* nothing was hidden; TEXT may go before POOL does */
+
+        masked.data = dfp_strdup(&mem, masked.data, masked.len);
+
+        if (masked.data == NULL) {
+            masked.len = 0;
+        }
     }
 
     return ngx_http_dfpreheat_str(masked);

@@ -422,6 +422,9 @@ ngx_http_dfpreheat_task_ended(ngx_http_dfpreheat_task_t *task)
     task->run->left--;
     task->run->manifests -= task->manifest;
     task->run->changed = 1;
+
+    /* it may have been the last one, with no call that would tell of it */
+    task->run->wake(task->run);
 }
 
 

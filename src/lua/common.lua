@@ -82,7 +82,8 @@ local function finish(id, part, state, err, results, progress, run)
   return true
 end
 
--- Ends what is left of a job whose time is over.
+-- Ends what is left of a job whose time is over. A run has half a second more,
+-- since it knows what has failed, and why.
 local function overdue(id)
   local job = call('HMGET', job_key(id), 'parts', 'created', 'deadline')
 
@@ -95,7 +96,10 @@ local function overdue(id)
     local runs = call('HGET', job_key(id), 'n:' .. part)
     local what = runs == '0' and 'no worker had taken it up'
                  or 'the run had not ended'
-    finish(id, part, 'FAILURE', 'the timeout of the job, ' ..
-           (job[3] - job[2]) / 1000 .. ' s, has passed: ' .. what, '')
+
+    if runs == '0' or now >= job[3] + 500 then
+      finish(id, part, 'FAILURE', 'the timeout of the job, ' ..
+             (job[3] - job[2]) / 1000 .. ' s, has passed: ' .. what, '')
+    end
   end
 end

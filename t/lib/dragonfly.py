@@ -4,7 +4,8 @@
 A stand-in for Dragonfly's scheduler or for a dfdaemon, over gRPC. It does what
 DIR/script.json says, which is read anew for each call, and else what the real
 ones were seen to do. It appends to DIR/calls.log, and puts its pid into
-DIR/listening when it listens.
+DIR/listening when it listens. On SIGUSR1 it leaves as one that is told to: it
+takes no connection and no call any more, and goes on with those that it has.
 
 A script of a scheduler:
 
@@ -42,6 +43,7 @@ An event is {"started": {"content_length", "pieces"}}, {"piece": {"number",
 import functools
 import json
 import os
+import signal
 import sys
 import threading
 import time
@@ -95,13 +97,41 @@ class Log:
 
     def end(self, number, cancelled):
         with self.lock:
-            self.active -= 1
             self.write({"ended": number, "cancelled": cancelled})
+
+    def leave(self):
+        with self.lock:
+            self.active -= 1
 
     def write(self, line):
         """At once, so that a reader sees whole lines."""
         with open(self.path, "ab", buffering=0) as f:
             f.write(json.dumps(line).encode() + b"\n")
+
+
+class End:
+    """Of a call: said by the server, or else by the client, who has gone. It
+    counts as active until then, and not until the client knows: who starts
+    another call by then may have known first."""
+
+    def __init__(self, log):
+        self.log = log
+        self.lock = threading.Lock()
+        self.said = False
+        self.over = False
+
+    def set(self):
+        self.said = True
+        self.leave()
+
+    def is_set(self):
+        return self.said
+
+    def leave(self):
+        with self.lock:
+            first, self.over = not self.over, True
+        if first:
+            self.log.leave()
 
 
 class Script:
@@ -149,7 +179,7 @@ class Service(grpc.GenericRpcHandler):
             functools.partial(self.call, method))
 
     def call(self, method, data, context):
-        ended = threading.Event()
+        ended = End(self.log)
 
         try:
             fields = wire.decode(self.server.METHODS[method], data)
@@ -212,6 +242,7 @@ class Service(grpc.GenericRpcHandler):
         # an end that was not said here is the client's
 
         def callback():
+            ended.leave()
             self.log.end(number, not ended.is_set())
 
         if not context.add_callback(callback):
@@ -292,6 +323,7 @@ def main(kind, address, folder, *tls):
     else:
         server.add_insecure_port(address)
 
+    signal.signal(signal.SIGUSR1, lambda *_: server.stop(WAIT_SECONDS))
     server.start()
 
     with open(folder + "/listening", "w", encoding="ascii") as f:

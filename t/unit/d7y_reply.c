@@ -581,7 +581,8 @@ TEST("a peer's words tell what the origin has answered")
         { "backend error: 40", 0 },
         { "backend error: 4o4", 0 },
         { "backend error: dns", 0 },
-        { "backend error:404", -1 },
+        { "INTERNAL: backend error:", 0 },
+        { "backend errors: 404", -1 },
         { "no space left", -1 },
         { "", -1 }
     };

@@ -324,6 +324,30 @@ sub _read
 }
 
 
+# Nobody can call it any more, and calls that it has go on.
+
+sub drain
+{
+    my $self = shift;
+
+    CORE::kill('USR1', $self->{pid});
+
+    wait_until(START_SECONDS, sub {
+        !IO::Socket::IP->new(PeerHost => $self->ip, PeerPort => $self->port)
+    }) or die 'it goes on listening';
+}
+
+
+# Whether it has died by itself.
+
+sub died { gone($_[0]{pid}) }
+
+
+# It neither answers nor refuses, as when a machine hangs.
+
+sub freeze { CORE::kill('STOP', $_[0]{pid}) }
+
+
 # Without a goodbye, as when a machine is lost.
 
 sub kill { $_[0]->stop('KILL') }

@@ -8,7 +8,8 @@
 #     };
 #
 # Options are those of DFP::Dragonfly->cluster, and engine, cluster (parameters of
-# dfpreheat_cluster), http, grpc (lines of the location), story (options of a
+# dfpreheat_cluster), scheduler (another address), before (a list of addresses
+# that come before it), http, grpc (lines of the location), story (options of a
 # story).
 
 package DFP::Swarm;
@@ -19,14 +20,17 @@ use warnings;
 use Exporter qw( import );
 
 use DFP::Dragonfly;
+use DFP::Process qw( wait_until );
 use DFP::Upstream;
 use DFP::Warm;
 
-our @EXPORT = qw( FILES REGISTRY error progress swarm_story told words );
+our @EXPORT = qw( FILES REGISTRY asked ended_within error files progress reasons
+                  run_out swarm_story told words );
 
 use constant {
-    REGISTRY => 'http://registry.test',
-    FILES    => 'http://files.test',
+    REGISTRY    => 'http://registry.test',
+    FILES       => 'http://files.test',
+    RUN_SECONDS => 20,
 };
 
 
@@ -38,7 +42,9 @@ sub swarm_story
 
     my $upstream = DFP::Upstream->start;
     my $dragonfly = DFP::Dragonfly->cluster(%$options);
-    my $address = $options->{scheduler} // $dragonfly->scheduler->address;
+    my $address = join ' ', @{ $options->{before} // [] },
+                            $options->{scheduler}
+                            // $dragonfly->scheduler->address;
     my %options = (engine => 'peers', map { $_ => '' } qw( cluster http grpc ));
 
     %options = (%options, %$options);
@@ -101,6 +107,62 @@ sub words
                     @{ _results($job)->{$list} // [] };
 
     return [ sort keys %words ];
+}
+
+
+# The same with what is said of each: "hostname: description".
+
+sub reasons
+{
+    my ($job, $list) = @_;
+
+    return [ sort map { "$_->{hostname}: $_->{description}" }
+                  @{ _results($job)->{$list} // [] } ];
+}
+
+
+# The URLs of files by their names.
+
+sub files { [ map { FILES . "/files/$_" } @_ ] }
+
+
+# What peers were asked for, with each call: "hostname path", sorted.
+
+sub asked
+{
+    my @peers = @_;
+
+    return [ sort map {
+        my $peer = $_;
+        map { $peer->hostname . ' ' . $_->{url} =~ s{^https?://[^/]+}{}r }
+            $peer->calls;
+    } @peers ];
+}
+
+
+# The job when its run has ended it. A GET would settle one whose time is over,
+# and what the run has to tell would be lost.
+
+sub run_out
+{
+    my ($warm, @job) = @_;
+
+    my $id = $warm->post(@job);
+
+    wait_until(RUN_SECONDS, sub {
+        $warm->{servers}->stored_state($id) ne 'PENDING' });
+
+    return $warm->{servers}->job($id);
+}
+
+
+# The job as soon as it has ended, for one that takes its time.
+
+sub ended_within
+{
+    my ($warm, $id, $seconds) = @_;
+
+    return $warm->{servers}->ended_job($id, $seconds);
 }
 
 
