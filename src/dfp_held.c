@@ -16,7 +16,6 @@ typedef struct {
 
 static void dfp_held_doubles(const dfp_held_layer_t *layers, size_t n,
     size_t *counts);
-static int dfp_held_compare(dfp_str_t one, dfp_str_t two);
 static int dfp_held_by_address(const void *one, const void *two);
 static int dfp_held_by_url(const void *one, const void *two);
 static const dfp_d7y_host_t *dfp_held_host(const dfp_d7y_host_t *hosts,
@@ -131,19 +130,6 @@ dfp_held_doubles(const dfp_held_layer_t *layers, size_t n, size_t *counts)
 
 
 static int
-dfp_held_compare(dfp_str_t one, dfp_str_t two)
-{
-    int     order;
-    size_t  len;
-
-    len = one.len < two.len ? one.len : two.len;
-    order = len ? memcmp(one.data, two.data, len) : 0;
-
-    return order ? order : (one.len > two.len) - (one.len < two.len);
-}
-
-
-static int
 dfp_held_by_address(const void *one, const void *two)
 {
     int                    order;
@@ -151,16 +137,16 @@ dfp_held_by_address(const void *one, const void *two)
 
     a = one;
     b = two;
-    order = dfp_held_compare(a->ip, b->ip);
+    order = dfp_str_cmp(a->ip, b->ip);
 
-    return order ? order : dfp_held_compare(a->hostname, b->hostname);
+    return order ? order : dfp_str_cmp(a->hostname, b->hostname);
 }
 
 
 static int
 dfp_held_by_url(const void *one, const void *two)
 {
-    return dfp_held_compare(((const dfp_held_layer_t *) one)->url,
+    return dfp_str_cmp(((const dfp_held_layer_t *) one)->url,
                             ((const dfp_held_layer_t *) two)->url);
 }
 

@@ -8,6 +8,19 @@
 #include "dfp_mem.h"
 
 
+int
+dfp_str_cmp(dfp_str_t a, dfp_str_t b)
+{
+    int     order;
+    size_t  len;
+
+    len = a.len < b.len ? a.len : b.len;
+    order = len ? memcmp(a.data, b.data, len) : 0;
+
+    return order ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+
 char *
 dfp_strdup(dfp_mem_t *mem, const char *data, size_t len)
 {

@@ -56,6 +56,9 @@ dfp_str_eq(dfp_str_t a, dfp_str_t b)
 }
 
 
+/* As memcmp(); of two that begin alike the shorter one is less. */
+int dfp_str_cmp(dfp_str_t a, dfp_str_t b);
+
 /* A NUL-terminated copy of LEN bytes; NULL when there is no memory. */
 char *dfp_strdup(dfp_mem_t *mem, const char *data, size_t len);
 

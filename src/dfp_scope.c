@@ -36,7 +36,6 @@ static int dfp_scope_by_id(const void *one, const void *two);
 static int dfp_scope_by_address(const void *one, const void *two);
 static int dfp_scope_same_id(const void *one, const void *two);
 static int dfp_scope_same_address(const void *one, const void *two);
-static int dfp_scope_compare(dfp_str_t one, dfp_str_t two);
 static int dfp_scope_pick_ips(dfp_mem_t *mem, const dfp_job_t *job,
     dfp_scope_t *scope);
 static size_t dfp_scope_keep(const dfp_d7y_host_t **hosts, size_t n,
@@ -175,7 +174,7 @@ dfp_scope_without(const dfp_d7y_host_t **hosts, size_t n,
     for (i = 0; i < n; i++) {
 
         while (j < nothers
-               && dfp_scope_compare(others[j]->id, hosts[i]->id) < 0)
+               && dfp_str_cmp(others[j]->id, hosts[i]->id) < 0)
         {
             j++;
         }
@@ -198,8 +197,8 @@ dfp_scope_by_id(const void *one, const void *two)
     a = *(const dfp_d7y_host_t *const *) one;
     b = *(const dfp_d7y_host_t *const *) two;
 
-    order = dfp_scope_compare(a->id, b->id);
-    order = order ? order : dfp_scope_compare(a->ip, b->ip);
+    order = dfp_str_cmp(a->id, b->id);
+    order = order ? order : dfp_str_cmp(a->ip, b->ip);
 
     return order ? order : (int) a->port - b->port;
 }
@@ -214,10 +213,10 @@ dfp_scope_by_address(const void *one, const void *two)
     a = *(const dfp_d7y_host_t *const *) one;
     b = *(const dfp_d7y_host_t *const *) two;
 
-    order = dfp_scope_compare(a->ip, b->ip);
+    order = dfp_str_cmp(a->ip, b->ip);
     order = order ? order : (int) a->port - b->port;
 
-    return order ? order : dfp_scope_compare(a->id, b->id);
+    return order ? order : dfp_str_cmp(a->id, b->id);
 }
 
 
@@ -242,19 +241,6 @@ dfp_scope_same_address(const void *one, const void *two)
     b = *(const dfp_d7y_host_t *const *) two;
 
     return a->port == b->port && dfp_str_eq(a->ip, b->ip);
-}
-
-
-static int
-dfp_scope_compare(dfp_str_t one, dfp_str_t two)
-{
-    int     order;
-    size_t  len;
-
-    len = one.len < two.len ? one.len : two.len;
-    order = len ? memcmp(one.data, two.data, len) : 0;
-
-    return order ? order : (one.len > two.len) - (one.len < two.len);
 }
 
 
