@@ -426,4 +426,19 @@ swarm_story 'progress', { peers => 2 }, sub {
                 bytes_done => 400, bytes_total => 400 }, 'at the end all');
 };
 
+swarm_story 'more downloads than anybody reads about', { peers => 3 }, sub {
+    my $warm = shift;
+
+    my $job = $warm->run('file', scope => 'all_peers',
+                         urls => [ map { FILES . "/files/$_" } 1 .. 400 ]);
+    my $results = $job->{result}{job_states}[0]{results}[0];
+
+    is($job->{state}, 'SUCCESS', 'the job ends well') or diag(error($job));
+    is(scalar @{ $results->{success_tasks} }, 1000, 'a thousand are listed');
+    is($results->{success_tasks_omitted}, 200, 'the others are counted');
+    ok(!exists $results->{failure_tasks_omitted}, 'nothing else is');
+    is(progress($job)->{downloads_done}, 1200, 'and all were done');
+};
+
+
 done_testing();
