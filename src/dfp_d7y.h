@@ -58,10 +58,9 @@ typedef struct {
 typedef struct {
     dfp_str_t         host_id;
     dfp_str_t         task_id;
-    unsigned          started:1;   /* content_length, pieces are given */
+    unsigned          started:1;   /* content_length is given */
     unsigned          piece:1;     /* length of the piece is given */
     uint64_t          content_length;
-    uint64_t          pieces;      /* that were there already: their bytes */
     uint64_t          length;
 } dfp_d7y_event_t;
 

@@ -55,8 +55,6 @@ static int dfp_d7y_unpack_error(const dfp_d7y_scratch_t *scratch,
     const char *what, dfp_err_t *err);
 static int dfp_d7y_host(dfp_mem_t *mem, const Common__V2__Host *from,
     dfp_d7y_host_t *host);
-static void dfp_d7y_started(const Dfdaemon__V2__DownloadTaskStartedResponse *r,
-    dfp_d7y_event_t *event);
 static int dfp_d7y_stat_image_parse(dfp_mem_t *mem,
     const Scheduler__V2__StatImageResponse *message, dfp_d7y_stat_t *stat,
     dfp_err_t *err);
@@ -252,7 +250,9 @@ dfp_d7y_event_parse(dfp_mem_t *mem, dfp_str_t message,
     switch (r->response_case) {
 
     case DFP_D7Y_STARTED:
-        dfp_d7y_started(r->download_task_started_response, event);
+        event->started = 1;
+        event->content_length =
+                     r->download_task_started_response->content_length;
         break;
 
     case DFP_D7Y_FINISHED:
@@ -272,32 +272,6 @@ dfp_d7y_event_parse(dfp_mem_t *mem, dfp_str_t message,
     }
 
     return DFP_OK;
-}
-
-
-/* dfdaemon lists all pieces that there will be. Those that it has get an event
- * each, like those that it fetches, unless it has them all. */
-
-static void
-dfp_d7y_started(const Dfdaemon__V2__DownloadTaskStartedResponse *r,
-    dfp_d7y_event_t *event)
-{
-    size_t    i;
-    uint64_t  length;
-
-    event->started = 1;
-    event->content_length = r->content_length;
-
-    if (!r->is_finished) {
-        return;
-    }
-
-    for (i = 0; i < r->n_pieces; i++) {
-        length = r->pieces[i]->length;
-
-        event->pieces = (length > UINT64_MAX - event->pieces)
-                        ? UINT64_MAX : event->pieces + length;
-    }
 }
 
 

@@ -63,7 +63,7 @@
 #define NGX_HTTP_DFPREHEAT_SCHEDULERS_MAX    32      /* addresses of a cluster */
 #define NGX_HTTP_DFPREHEAT_SCHEDULER_WAIT    30000   /* ms, for one reply */
 #define NGX_HTTP_DFPREHEAT_REPLY_MAX         67108864    /* bytes of one */
-#define NGX_HTTP_DFPREHEAT_EVENT_MAX         1048576 /* bytes of one message of
+#define NGX_HTTP_DFPREHEAT_EVENT_MAX         4194304 /* bytes of one message of
                                                         a download */
 #define NGX_HTTP_DFPREHEAT_CERTIFICATES_MAX  64      /* of a chain */
 #define NGX_HTTP_DFPREHEAT_CLAIMS_MAX        16      /* parts a look */

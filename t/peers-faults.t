@@ -17,7 +17,7 @@ use constant {
     LONG_SECONDS => 45,
     TWO_SECONDS  => 2_000_000_000,
     TRIES        => 4,      # for what may pass
-    MEGABYTE     => 1_048_576,
+    MESSAGE_MAX  => 4_194_304,
 };
 
 my $no_sense = 'INTERNAL: its answer makes no sense';
@@ -72,9 +72,9 @@ my @failures = (
     [ 'a message that is cut off'
       => { raw => '0a7f61' }, 1, "$no_sense: the peer's message is no message "
       . 'of the kind that it should be' ],
-    [ 'a message of more than a megabyte'
-      => { big => MEGABYTE + 1 }, 1, "$no_sense: a message of 1048577 bytes is "
-      . 'longer than 1048576' ],
+    [ 'a message that is too long'
+      => { big => MESSAGE_MAX + 1 }, 1, "$no_sense: a message of 4194305 bytes is "
+      . 'longer than 4194304' ],
 );
 
 
@@ -166,7 +166,7 @@ swarm_story 'what is odd, but no fault', { peers => 1 }, sub {
          [ 'an empty message' => { messages => [ { raw => '' } ] }, 0, 0 ],
          [ 'an empty file'
            => { messages => [ { started => { content_length => 0 } } ] }, 0, 0 ],
-         [ 'a message of a megabyte' => { big => MEGABYTE }, 0, 0 ],
+         [ 'the longest message' => { big => MESSAGE_MAX }, 0, 0 ],
          [ 'a field that nobody knows yet'
            => { messages => [ { raw => 'fa7f0161' } ] }, 0, 0 ],
          [ 'more than there is'

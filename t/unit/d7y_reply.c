@@ -257,7 +257,6 @@ TEST("what a peer says while it fetches")
     CHECK_STR(event.task_id, TASK);
     CHECK(event.started && !event.piece);
     CHECK_INT(event.content_length, 9000000);
-    CHECK_INT(event.pieces, 0);
 
     CHECK_INT(parse_event(from_hex(D7Y_PIECE_2)), DFP_OK);
     CHECK_STR(event.host_id, "127.0.0.1-seed-1-seed");
@@ -276,43 +275,6 @@ TEST("a small message costs no more than its strings")
 {
     CHECK_INT(parse_event(from_hex(D7Y_PIECE_1)), DFP_OK);
     CHECK_INT(allocated, event.host_id.len + 1 + event.task_id.len + 1);
-}
-
-
-TEST("pieces are there when all of them are")
-{
-    unsigned   i;
-    dfp_buf_t  message, started, piece;
-
-    message = new_buf();
-    started = new_buf();
-    piece = new_buf();
-
-    for (i = 0; i < 3; i++) {
-        put_int(&piece, 4, 100 + i);
-        put_part(&started, 4, &piece);
-    }
-
-    put_int(&started, 1, 303);
-    put_int(&started, 5, 1);
-    put_part(&message, 4, &started);
-
-    CHECK_INT(parse_event(dfp_buf_value(&message)), DFP_OK);
-    CHECK_INT(event.pieces, 303);
-    CHECK_INT(event.content_length, 303);
-
-    /* the sum does not wrap */
-
-    message.len = 0;
-    put_int(&piece, 4, UINT64_MAX - 1);
-    put_part(&started, 4, &piece);
-    put_int(&piece, 4, 3);
-    put_part(&started, 4, &piece);
-    put_int(&started, 5, 1);
-    put_part(&message, 4, &started);
-
-    CHECK_INT(parse_event(dfp_buf_value(&message)), DFP_OK);
-    CHECK(event.pieces == UINT64_MAX);
 }
 
 
