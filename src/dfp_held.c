@@ -31,23 +31,16 @@ dfp_held_sort(dfp_d7y_host_t *hosts, size_t n)
 }
 
 
-int
-dfp_held_by(const dfp_d7y_host_t *hosts, size_t n,
-    const dfp_d7y_holder_t *holder)
-{
-    return dfp_held_host(hosts, n, holder) != NULL;
-}
-
-
 /* A pair of host and layer is a bit: it is counted when it is first seen. */
 
 int
 dfp_held_count(dfp_mem_t *mem, const dfp_d7y_host_t *hosts, size_t n,
-    const dfp_d7y_stat_t *stat, size_t *counts)
+    dfp_d7y_stat_t *stat, size_t *counts)
 {
-    size_t                 i, k, bit, places;
+    size_t                 i, k, bit, left, places;
     unsigned char         *seen;
     dfp_held_layer_t      *layers, key, *found;
+    dfp_d7y_holder_t      *holder;
     const dfp_d7y_host_t  *host;
 
     places = stat->nlayers ? stat->nlayers : 1;
@@ -71,11 +64,13 @@ dfp_held_count(dfp_mem_t *mem, const dfp_d7y_host_t *hosts, size_t n,
 
     for (i = 0; i < stat->nholders; i++) {
 
-        host = dfp_held_host(hosts, n, &stat->holders[i]);
+        holder = &stat->holders[i];
+        host = dfp_held_host(hosts, n, holder);
+        left = 0;
 
-        for (k = 0; host && k < stat->holders[i].nurls; k++) {
+        for (k = 0; host && k < holder->nurls; k++) {
 
-            key.url = stat->holders[i].urls[k];
+            key.url = holder->urls[k];
             key.pos = 0;
 
             if (stat->nlayers) {
@@ -93,8 +88,11 @@ dfp_held_count(dfp_mem_t *mem, const dfp_d7y_host_t *hosts, size_t n,
             if ((seen[bit / 8] & (1 << bit % 8)) == 0) {
                 seen[bit / 8] |= 1 << bit % 8;
                 counts[key.pos]++;
+                holder->urls[left++] = key.url;
             }
         }
+
+        holder->nurls = left;
     }
 
     dfp_held_doubles(layers, stat->nlayers, counts);

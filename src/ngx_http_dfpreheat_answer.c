@@ -142,6 +142,16 @@ ngx_http_dfpreheat_answer_unreached(ngx_http_dfpreheat_call_t *call,
         call->unreached = 1;
     }
 
+    /* it took the request, and may have died of it */
+
+    if (sr->upstream->state
+        && sr->upstream->state->connect_time != (ngx_msec_t) -1
+        && (ngx_strncmp(trouble, "upstream prematurely closed", 27) == 0
+            || ngx_strncmp(trouble, "recv() failed", 13) == 0))
+    {
+        call->broken = 1;
+    }
+
     if (rc == NGX_HTTP_GATEWAY_TIME_OUT) {
         ngx_snprintf(reason, sizeof(reason), "%s did not answer in time "
                      "(%s_connect_timeout, %s_read_timeout)%Z", call->who,

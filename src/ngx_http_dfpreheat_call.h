@@ -96,6 +96,8 @@ struct ngx_http_dfpreheat_call_s {
     unsigned                          too_big:1;
     unsigned                          timedout:1;
     unsigned                          unreached:1;  /* nobody is there */
+    unsigned                          broken:1;     /* it was there, and has
+                                                       closed the connection */
     unsigned                          collected:1;
 };
 

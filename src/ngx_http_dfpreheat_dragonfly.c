@@ -4,6 +4,10 @@
 #define NGX_HTTP_DFPREHEAT_TOLERANT_FROM  10    /* peers that were chosen */
 
 
+static ngx_keyval_t *ngx_http_dfpreheat_dragonfly_map(
+    ngx_http_dfpreheat_task_t *task);
+static ngx_int_t ngx_http_dfpreheat_dragonfly_origin(ngx_pool_t *pool,
+    ngx_str_t *origin, dfp_str_t rest, dfp_str_t *url);
 static ngx_int_t ngx_http_dfpreheat_dragonfly_url(
     ngx_http_dfpreheat_task_t *task, ngx_pool_t *pool, dfp_str_t *url);
 static ngx_int_t ngx_http_dfpreheat_dragonfly_headers(
@@ -53,8 +57,52 @@ static ngx_int_t
 ngx_http_dfpreheat_dragonfly_url(ngx_http_dfpreheat_task_t *task,
     ngx_pool_t *pool, dfp_str_t *url)
 {
-    dfp_buf_t      b;
-    dfp_mem_t      mem;
+    dfp_str_t      rest;
+    ngx_keyval_t  *pair;
+
+    pair = ngx_http_dfpreheat_dragonfly_map(task);
+
+    if (pair == NULL) {
+        *url = task->url.href;
+        return NGX_OK;
+    }
+
+    rest.data = task->url.href.data + task->url.origin.len;
+    rest.len = task->url.href.len - task->url.origin.len;
+
+    return ngx_http_dfpreheat_dragonfly_origin(pool, &pair->value, rest, url);
+}
+
+
+ngx_int_t
+ngx_http_dfpreheat_dragonfly_posted(ngx_http_dfpreheat_task_t *task,
+    ngx_pool_t *pool, dfp_str_t told, dfp_str_t *url)
+{
+    dfp_str_t      rest;
+    ngx_keyval_t  *pair;
+
+    *url = told;
+    pair = ngx_http_dfpreheat_dragonfly_map(task);
+
+    if (pair == NULL || told.len <= pair->value.len
+        || ngx_strncmp(told.data, pair->value.data, pair->value.len) != 0
+        || told.data[pair->value.len] != '/')
+    {
+        return NGX_OK;
+    }
+
+    rest.data = told.data + pair->value.len;
+    rest.len = told.len - pair->value.len;
+
+    return ngx_http_dfpreheat_dragonfly_origin(pool, &pair->key, rest, url);
+}
+
+
+/* How the origin of TASK is called by pullers; NULL: as it was posted. */
+
+static ngx_keyval_t *
+ngx_http_dfpreheat_dragonfly_map(ngx_http_dfpreheat_task_t *task)
+{
     ngx_uint_t     i;
     ngx_array_t   *map;
     ngx_keyval_t  *pair;
@@ -66,21 +114,26 @@ ngx_http_dfpreheat_dragonfly_url(ngx_http_dfpreheat_task_t *task,
         if (dfp_str_eq(ngx_http_dfpreheat_dfp(pair[i].key),
                        task->url.origin))
         {
-            break;
+            return &pair[i];
         }
     }
 
-    if (i == map->nelts) {
-        *url = task->url.href;
-        return NGX_OK;
-    }
+    return NULL;
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_dragonfly_origin(ngx_pool_t *pool, ngx_str_t *origin,
+    dfp_str_t rest, dfp_str_t *url)
+{
+    dfp_buf_t  b;
+    dfp_mem_t  mem;
 
     mem = ngx_http_dfpreheat_mem(pool);
 
-    dfp_buf_init(&b, &mem, pair[i].value.len + task->url.href.len, 0);
-    dfp_buf_str(&b, ngx_http_dfpreheat_dfp(pair[i].value));
-    dfp_buf_append(&b, task->url.href.data + task->url.origin.len,
-                   task->url.href.len - task->url.origin.len);
+    dfp_buf_init(&b, &mem, origin->len + rest.len, 0);
+    dfp_buf_str(&b, ngx_http_dfpreheat_dfp(*origin));
+    dfp_buf_str(&b, rest);
 
     *url = dfp_buf_value(&b);
 

@@ -38,6 +38,10 @@ ngx_int_t ngx_http_dfpreheat_dragonfly_request(
     ngx_http_dfpreheat_task_t *task, ngx_pool_t *pool,
     dfp_d7y_request_t *request);
 
+/* The other way round: what a scheduler calls TOLD, of an image that is TASK. */
+ngx_int_t ngx_http_dfpreheat_dragonfly_posted(ngx_http_dfpreheat_task_t *task,
+    ngx_pool_t *pool, dfp_str_t told, dfp_str_t *url);
+
 /* Of N peers that a job is about, how many have to hold every URL of it, when so
  * many of them are not there. */
 ngx_uint_t ngx_http_dfpreheat_dragonfly_needed(ngx_http_dfpreheat_run_t *run,

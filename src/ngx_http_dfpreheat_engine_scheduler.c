@@ -280,27 +280,16 @@ ngx_http_dfpreheat_scheduler_probed(ngx_http_dfpreheat_task_t *task,
 {
     ngx_http_dfpreheat_order_t *order = task->data;
 
-    if (task->image) {
+    /* of a file that was let through no more is read */
 
-        if (ngx_http_dfpreheat_task_trouble(task, call) == NGX_OK) {
-            return;
-        }
-
-        order->probed = 1;
-        ngx_http_dfpreheat_task_queue(task);
+    if (!call->too_big
+        && ngx_http_dfpreheat_task_trouble(task, call) == NGX_OK)
+    {
         return;
     }
 
     order->probed = 1;
-
-    if (call->result == NGX_HTTP_DFPREHEAT_CALL_OK
-        && call->status == NGX_HTTP_UNAUTHORIZED)
-    {
-        ngx_http_dfpreheat_grant_refused(task, call);
-
-    } else {
-        ngx_http_dfpreheat_task_queue(task);
-    }
+    ngx_http_dfpreheat_task_queue(task);
 }
 
 
@@ -345,11 +334,12 @@ ngx_http_dfpreheat_scheduler_stop(ngx_http_dfpreheat_run_t *run)
         }
     }
 
-    if (!run->ending && run->trouble.len == 0 && wanted) {
+    if (!run->ending && run->trouble.len == 0 && run->next) {
         text.data = buf;
         text.len = ngx_snprintf(buf, sizeof(buf), "it tells of %ui copies on "
-                                "the peers, of %ui that there should be",
-                                held, wanted)
+                                "the peers, of %ui that there should be%s",
+                                held, wanted,
+                                wanted ? "" : " (and of no layers)")
                    - buf;
 
         ngx_http_dfpreheat_run_trouble(run, NULL, &who, &text);

@@ -40,6 +40,7 @@ typedef struct {
     ngx_event_t                     again;
     ngx_msec_t                      pause;       /* before that */
     ngx_msec_t                      sent;        /* the preheat */
+    ngx_uint_t                      serial;      /* of the Authorization */
     ngx_uint_t                      errors;      /* one after the other */
     ngx_uint_t                      held;        /* pairs of layer and peer */
     ngx_uint_t                      wanted;

@@ -90,7 +90,12 @@ ngx_http_dfpreheat_order_start(ngx_http_dfpreheat_order_t *order)
         return;
     }
 
-    ngx_http_dfpreheat_order_preheat(order);
+    if (order->sent) {
+        ngx_http_dfpreheat_order_stat(&order->again);
+
+    } else {
+        ngx_http_dfpreheat_order_preheat(order);
+    }
 }
 
 
@@ -115,6 +120,7 @@ ngx_http_dfpreheat_order_frames(ngx_http_dfpreheat_order_t *order)
     }
 
     mem = ngx_http_dfpreheat_mem(order->pool);
+    order->serial = task->grant->serial;
     order->ask.secrets = ngx_http_dfpreheat_task_secrets(task, order->pool);
 
     if (order->ask.secrets == NULL
@@ -187,12 +193,28 @@ ngx_http_dfpreheat_order_stat(ngx_event_t *ev)
 {
     ngx_http_dfpreheat_order_t *order = ev->data;
 
-    ngx_http_dfpreheat_ask_t  *ask;
+    ngx_http_dfpreheat_ask_t    *ask;
+    ngx_http_dfpreheat_task_t   *task;
+    ngx_http_dfpreheat_grant_t  *grant;
+
+    task = order->task;
+    grant = task->grant;
 
     if (order->held == 0
         && ngx_current_msec - order->sent >= NGX_HTTP_DFPREHEAT_ORDER_ANEW)
     {
-        ngx_http_dfpreheat_order_preheat(order);
+        order->sent = 0;
+        order->pause = NGX_HTTP_DFPREHEAT_ORDER_PAUSE;
+    }
+
+    /* with another token, or less time left, they are other messages */
+
+    if (order->sent == 0 || grant->call || grant->serial != order->serial
+        || (grant->renew && ngx_time() >= grant->renew))
+    {
+        ngx_http_dfpreheat_order_ended(order);
+        ngx_queue_insert_head(&task->run->ready, &task->queue);
+        task->run->wake(task->run);
         return;
     }
 
@@ -312,7 +334,16 @@ ngx_http_dfpreheat_order_count(ngx_http_dfpreheat_order_t *order)
 static void
 ngx_http_dfpreheat_order_wait(ngx_http_dfpreheat_order_t *order)
 {
-    ngx_add_timer(&order->again, order->pause);
+    ngx_msec_t  pause, passed;
+
+    pause = order->pause;
+    passed = ngx_current_msec - order->sent;
+
+    if (order->held == 0 && passed < NGX_HTTP_DFPREHEAT_ORDER_ANEW) {
+        pause = ngx_min(pause, NGX_HTTP_DFPREHEAT_ORDER_ANEW - passed);
+    }
+
+    ngx_add_timer(&order->again, pause);
 
     order->pause = ngx_min(2 * order->pause,
                            NGX_HTTP_DFPREHEAT_ORDER_PAUSE_MAX);
@@ -323,6 +354,7 @@ static void
 ngx_http_dfpreheat_order_done(ngx_http_dfpreheat_order_t *order)
 {
     size_t                        i, k;
+    dfp_str_t                     posted;
     ngx_str_t                     ip, hostname, url;
     dfp_d7y_holder_t             *holder;
     ngx_http_dfpreheat_orders_t  *orders;
@@ -332,17 +364,19 @@ ngx_http_dfpreheat_order_done(ngx_http_dfpreheat_order_t *order)
 
     for (i = 0; i < order->reply.nholders; i++) {
 
-        if (!dfp_held_by(orders->host, orders->n, &holder[i])) {
-            continue;
-        }
-
         ip = ngx_http_dfpreheat_str(holder[i].ip);
         hostname = ngx_http_dfpreheat_str(holder[i].hostname);
 
         for (k = 0; k < holder[i].nurls; k++) {
-            url = (orders->job.type == DFP_JOB_IMAGE)
-                  ? ngx_http_dfpreheat_str(holder[i].urls[k])
-                  : order->task->shown;
+            url = order->task->shown;
+
+            if (orders->job.type == DFP_JOB_IMAGE
+                && ngx_http_dfpreheat_dragonfly_posted(order->task,
+                       order->told, holder[i].urls[k], &posted)
+                   == NGX_OK)
+            {
+                url = ngx_http_dfpreheat_str(posted);
+            }
 
             ngx_http_dfpreheat_list_add(&orders->success, &hostname, &ip, &url,
                                         NULL);
