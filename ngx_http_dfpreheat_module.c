@@ -224,6 +224,9 @@ static ngx_http_variable_t  ngx_http_dfpreheat_variables[] = {
     { ngx_string("dfpreheat_refresh"), NULL,
       ngx_http_dfpreheat_call_refresh, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
+    { ngx_string("dfpreheat_probe"), NULL,
+      ngx_http_dfpreheat_call_refresh, 1, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
     { ngx_string("dfpreheat_cache_key"), NULL,
       ngx_http_dfpreheat_cache_key, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
@@ -468,6 +471,7 @@ ngx_http_dfpreheat_preconfiguration(ngx_conf_t *cf)
         }
 
         var->get_handler = v->get_handler;
+        var->data = v->data;
     }
 
     return ngx_http_dfpreheat_target_upstream(cf);

@@ -5,6 +5,8 @@ static void ngx_http_dfpreheat_answer_collect(ngx_http_dfpreheat_call_t *call,
     ngx_http_request_t *sr, ngx_int_t rc);
 static void ngx_http_dfpreheat_answer_complete(ngx_http_dfpreheat_call_t *call,
     ngx_http_request_t *sr, ngx_int_t rc);
+static ngx_uint_t ngx_http_dfpreheat_answer_cut(
+    ngx_http_dfpreheat_call_t *call);
 static void ngx_http_dfpreheat_answer_unreached(
     ngx_http_dfpreheat_call_t *call, ngx_http_request_t *sr, ngx_int_t rc);
 static ngx_int_t ngx_http_dfpreheat_answer_header_filter(
@@ -100,15 +102,7 @@ ngx_http_dfpreheat_answer_collect(ngx_http_dfpreheat_call_t *call,
         return;
     }
 
-    /* the status line may have fitted, what follows it did not */
-
-    if (ngx_strncmp(ngx_http_dfpreheat_request_trouble(call->request),
-                    "upstream sent too big header",
-                    sizeof("upstream sent too big header") - 1)
-        == 0)
-    {
-        ngx_http_dfpreheat_call_fail(call, NGX_HTTP_DFPREHEAT_CALL_FAILED,
-            "its answer has a header that is too big for proxy_buffer_size");
+    if (ngx_http_dfpreheat_answer_cut(call)) {
         return;
     }
 
@@ -120,6 +114,29 @@ ngx_http_dfpreheat_answer_collect(ngx_http_dfpreheat_call_t *call,
     }
 
     ngx_http_dfpreheat_answer_complete(call, sr, rc);
+}
+
+
+/* The status line may have fitted, what follows it did not. */
+
+static ngx_uint_t
+ngx_http_dfpreheat_answer_cut(ngx_http_dfpreheat_call_t *call)
+{
+    static const char  big[] = "upstream sent too big header";
+
+    if (ngx_strncmp(ngx_http_dfpreheat_request_trouble(call->request), big,
+                    sizeof(big) - 1)
+        != 0)
+    {
+        return 0;
+    }
+
+    ngx_http_dfpreheat_call_fail(call, NGX_HTTP_DFPREHEAT_CALL_FAILED,
+        call->take
+        ? "its answer has a header that is too big for grpc_buffer_size"
+        : "its answer has a header that is too big for proxy_buffer_size");
+
+    return 1;
 }
 
 
@@ -365,6 +382,8 @@ ngx_http_dfpreheat_answer_bytes(ngx_http_dfpreheat_call_t *call, u_char *data,
     size_t len)
 {
     if (call->take && !call->cut) {
+        call->taken |= (len != 0);
+
         return len ? call->take(call, data, len) : NGX_OK;
     }
 

@@ -10,7 +10,7 @@ static void ngx_http_dfpreheat_answer_leads_to(
 static ngx_int_t ngx_http_dfpreheat_answer_challenges(
     ngx_http_dfpreheat_call_t *call, ngx_http_upstream_t *u);
 static ngx_table_elt_t *ngx_http_dfpreheat_answer_trailer(
-    ngx_http_upstream_t *u, ngx_str_t *name);
+    ngx_http_dfpreheat_call_t *call, ngx_http_upstream_t *u, ngx_str_t *name);
 static ngx_table_elt_t *ngx_http_dfpreheat_answer_header(
     ngx_http_upstream_t *u, ngx_str_t *name, ngx_uint_t *n);
 static ngx_table_elt_t *ngx_http_dfpreheat_answer_find(ngx_list_t *headers,
@@ -58,7 +58,8 @@ ngx_http_dfpreheat_answer_grpc(ngx_http_dfpreheat_call_t *call,
     call->status = u->headers_in.status_n;
 
     if (ngx_http_dfpreheat_answer_copy(call,
-                              ngx_http_dfpreheat_answer_trailer(u, &status),
+                              ngx_http_dfpreheat_answer_trailer(call, u,
+                                                                &status),
                               &call->grpc_status)
         != NGX_OK)
     {
@@ -66,13 +67,15 @@ ngx_http_dfpreheat_answer_grpc(ngx_http_dfpreheat_call_t *call,
     }
 
     return ngx_http_dfpreheat_answer_copy(call,
-                              ngx_http_dfpreheat_answer_trailer(u, &message),
+                              ngx_http_dfpreheat_answer_trailer(call, u,
+                                                                &message),
                               &call->grpc_message);
 }
 
 
 static ngx_table_elt_t *
-ngx_http_dfpreheat_answer_trailer(ngx_http_upstream_t *u, ngx_str_t *name)
+ngx_http_dfpreheat_answer_trailer(ngx_http_dfpreheat_call_t *call,
+    ngx_http_upstream_t *u, ngx_str_t *name)
 {
     ngx_uint_t        n;
     ngx_table_elt_t  *h;
@@ -86,7 +89,11 @@ ngx_http_dfpreheat_answer_trailer(ngx_http_upstream_t *u, ngx_str_t *name)
         h = ngx_http_dfpreheat_answer_find(&u->headers_in.trailers, name, &n);
     }
 
-    return h ? h : ngx_http_dfpreheat_answer_header(u, name, &n);
+    if (h || call->taken) {
+        return h;
+    }
+
+    return ngx_http_dfpreheat_answer_header(u, name, &n);
 }
 
 

@@ -528,7 +528,7 @@ ngx_http_dfpreheat_call_refresh(ngx_http_request_t *r,
 
     call = request ? request->data : NULL;
 
-    if (call == NULL || !call->refresh) {
+    if (call == NULL || !(data ? call->probe : call->refresh)) {
         v->not_found = 1;
         return NGX_OK;
     }

@@ -55,6 +55,7 @@ struct ngx_http_dfpreheat_call_s {
                                                    none, the cache is warmed */
     ngx_msec_t                        timeout;
     unsigned                          refresh:1;  /* past the cache */
+    unsigned                          probe:1;    /* the answer is for nobody */
     unsigned                          store:1;    /* it has to be cached */
 
     /* of gRPC, where TAKE is set: it goes to this address, and nowhere else */
@@ -91,6 +92,7 @@ struct ngx_http_dfpreheat_call_s {
     unsigned                          strayed:1;
     unsigned                          unverified:1;
     unsigned                          complete:1;
+    unsigned                          taken:1;      /* bytes have come */
     unsigned                          cut:1;    /* what is over KEEP is, and
                                                    not refused */
     unsigned                          too_big:1;
@@ -140,7 +142,8 @@ ngx_int_t ngx_http_dfpreheat_answer_grpc(ngx_http_dfpreheat_call_t *call,
     ngx_http_request_t *sr);
 
 /* $dfpreheat_refresh, for proxy_cache_bypass: "1" in a call that must not be
- * answered from the cache, else not found. */
+ * answered from the cache, else not found. $dfpreheat_probe (DATA is 1), for
+ * proxy_no_cache: the same in one whose answer must not go into it. */
 ngx_int_t ngx_http_dfpreheat_call_refresh(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 

@@ -360,8 +360,8 @@ static ngx_http_dfpreheat_origin_t *
 ngx_http_dfpreheat_conf_location(ngx_conf_t *cf,
     ngx_http_dfpreheat_cluster_t *cluster, ngx_str_t *name)
 {
-    ngx_uint_t                       i;
-    ngx_http_dfpreheat_origin_t     *location;
+    ngx_uint_t                       i, n;
+    ngx_http_dfpreheat_origin_t     *location, *found;
     ngx_http_dfpreheat_main_conf_t  *mcf;
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_dfpreheat_module);
@@ -388,18 +388,27 @@ ngx_http_dfpreheat_conf_location(ngx_conf_t *cf,
         return NULL;
     }
 
+    found = NULL;
+    n = 0;
+
     for (i = 0; i < mcf->grpc.nelts; i++) {
         if (location[i].location.len == name->len
             && ngx_strncmp(location[i].location.data, name->data, name->len)
                == 0)
         {
-            return &location[i];
+            found = &location[i];
+            n++;
         }
     }
 
+    if (n == 1) {
+        return found;
+    }
+
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "dfpreheat_cluster %L: there is no location \"%V\" "
-                       "with dfpreheat_grpc", cluster->id, name);
+                       "dfpreheat_cluster %L: there %s \"%V\" with "
+                       "dfpreheat_grpc", cluster->id,
+                       n ? "are several locations" : "is no location", name);
     return NULL;
 }
 
@@ -409,16 +418,18 @@ ngx_http_dfpreheat_conf_check_location(ngx_conf_t *cf,
     ngx_http_dfpreheat_origin_t *location, ngx_uint_t tls)
 {
     ngx_http_upstream_conf_t        *upstream;
+    ngx_http_core_loc_conf_t        *clcf;
     ngx_http_dfpreheat_main_conf_t  *mcf;
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_dfpreheat_module);
+    clcf = location->ctx->loc_conf[ngx_http_core_module.ctx_index];
     upstream = ngx_http_dfpreheat_origin_upstream(cf->cycle,
                                                   location->ctx->loc_conf,
                                                   NGX_HTTP_DFPREHEAT_GRPC_MODULE);
 
     /* grpc_pass with a variable has no upstream before a request comes */
 
-    if (upstream == NULL || upstream->upstream) {
+    if (upstream == NULL || upstream->upstream || clcf->handler == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "the location %V has dfpreheat_grpc and needs "
                            "\"grpc_pass $dfpreheat_target\"",

@@ -192,7 +192,9 @@ ngx_http_dfpreheat_dragonfly_needed(ngx_http_dfpreheat_run_t *run,
 
     n -= ngx_min(unreachable, ngx_http_dfpreheat_dragonfly_tolerated(run, n));
 
-    return (n * threshold + 99) / 100;
+    /* what nobody has all of is nowhere */
+
+    return ngx_max((n * threshold + 99) / 100, 1);
 }
 
 

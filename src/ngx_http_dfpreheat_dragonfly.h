@@ -81,6 +81,7 @@ struct ngx_http_dfpreheat_ask_s {
     /* private */
 
     ngx_http_dfpreheat_grpc_t       *grpc;        /* under way */
+    ngx_uint_t                       at;          /* who is asked */
     ngx_uint_t                       tried;       /* of this round */
     ngx_uint_t                       rounds;
     ngx_event_t                      again;

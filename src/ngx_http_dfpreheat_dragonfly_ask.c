@@ -18,6 +18,7 @@ ngx_http_dfpreheat_ask_start(ngx_http_dfpreheat_ask_t *ask)
     ask->again.data = ask;
     ask->again.log = &ask->run->log;
 
+    ask->at = ask->run->cluster->dragonfly->last;
     ask->tried = 0;
     ask->rounds = 0;
 
@@ -64,7 +65,7 @@ ngx_http_dfpreheat_ask_try(ngx_http_dfpreheat_ask_t *ask)
     grpc->data = ask;
     grpc->job = run->claim.id;
     grpc->secrets = ask->secrets;
-    grpc->server = &server[dragonfly->last % dragonfly->schedulers.nelts];
+    grpc->server = &server[ask->at];
     grpc->method = ask->method;
     grpc->frame = ask->frame;
     grpc->max = NGX_HTTP_DFPREHEAT_REPLY_MAX;
@@ -101,6 +102,7 @@ ngx_http_dfpreheat_ask_called(ngx_http_dfpreheat_grpc_t *grpc)
 
     } else {
         run->trouble.len = 0;
+        run->cluster->dragonfly->last = ask->at;
         ask->handler(ask, grpc);
     }
 
@@ -116,7 +118,7 @@ ngx_http_dfpreheat_ask_next(ngx_http_dfpreheat_ask_t *ask)
     ngx_http_dfpreheat_dragonfly_t  *dragonfly;
 
     dragonfly = ask->run->cluster->dragonfly;
-    dragonfly->last = (dragonfly->last + 1) % dragonfly->schedulers.nelts;
+    ask->at = (ask->at + 1) % dragonfly->schedulers.nelts;
 
     /* by an event also where the next one is asked at once */
     pause = 1;
@@ -136,5 +138,12 @@ ngx_http_dfpreheat_ask_next(ngx_http_dfpreheat_ask_t *ask)
 static void
 ngx_http_dfpreheat_ask_again(ngx_event_t *ev)
 {
-    ngx_http_dfpreheat_ask_try(ev->data);
+    ngx_http_dfpreheat_ask_t *ask = ev->data;
+
+    if (ngx_exiting) {
+        ask->run->wake(ask->run);
+        return;
+    }
+
+    ngx_http_dfpreheat_ask_try(ask);
 }

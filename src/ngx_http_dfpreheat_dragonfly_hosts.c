@@ -61,6 +61,11 @@ ngx_http_dfpreheat_hosts_ask(ngx_event_t *ev)
 {
     ngx_http_dfpreheat_hosts_t *hosts = ev->data;
 
+    if (ngx_exiting) {
+        hosts->run->wake(hosts->run);
+        return;
+    }
+
     /* what is under way may have left before that which made us look */
 
     ngx_http_dfpreheat_ask_stop(&hosts->ask);

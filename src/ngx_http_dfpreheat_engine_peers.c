@@ -163,7 +163,7 @@ ngx_http_dfpreheat_peers_next(ngx_http_dfpreheat_run_t *run)
         }
 
         if (d->probe) {
-            rc = ngx_http_dfpreheat_task_call(run, 1,
+            rc = ngx_http_dfpreheat_task_call(run, NGX_HTTP_DFPREHEAT_PROBE,
                                               ngx_http_dfpreheat_peers_probed);
             d->queued = (rc != NGX_OK);
             return rc;
@@ -318,6 +318,14 @@ ngx_http_dfpreheat_peers_probed(ngx_http_dfpreheat_task_t *task,
 
     d = task->data;
     d->probe = 0;
+
+    /* what follows has its own time; and all peers may have gone meanwhile */
+
+    task->deadline = 0;
+
+    if (d->ended) {
+        return;
+    }
 
     if (call->result == NGX_HTTP_DFPREHEAT_CALL_OK
         && call->status == NGX_HTTP_UNAUTHORIZED)

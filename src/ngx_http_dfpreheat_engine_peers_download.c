@@ -4,6 +4,10 @@
 #define NGX_HTTP_DFPREHEAT_FRAME_POOL  4096
 #define NGX_HTTP_DFPREHEAT_EVENT_POOL  1024
 
+/* so that all downloads of a job together fit an off_t */
+#define NGX_HTTP_DFPREHEAT_SIZE_MAX                                           \
+    (NGX_MAX_OFF_T_VALUE / NGX_HTTP_DFPREHEAT_DOWNLOADS_MAX)
+
 
 /* One that is under way; in the pool of its call. */
 typedef struct {
@@ -233,7 +237,9 @@ ngx_http_dfpreheat_download_count(ngx_http_dfpreheat_download_t *download,
     task = download->d->task;
     peers = download->peer->peers;
 
-    if (event->started && event->content_length <= NGX_MAX_OFF_T_VALUE) {
+    if (event->started
+        && event->content_length <= NGX_HTTP_DFPREHEAT_SIZE_MAX)
+    {
         download->size = event->content_length;
 
         if (task->size == -1) {
@@ -318,9 +324,8 @@ ngx_http_dfpreheat_download_verdict(ngx_http_dfpreheat_download_t *download)
         return;
     }
 
-    ngx_http_dfpreheat_peer_answered(peer);
-
     if (grpc->status == DFP_GRPC_OK) {
+        ngx_http_dfpreheat_peer_answered(peer);
         ngx_http_dfpreheat_download_done(download);
         return;
     }
@@ -336,6 +341,7 @@ ngx_http_dfpreheat_download_verdict(ngx_http_dfpreheat_download_t *download)
     if (backend == NGX_HTTP_UNAUTHORIZED
         && download->d->task->refused < NGX_HTTP_DFPREHEAT_REFUSALS_MAX)
     {
+        ngx_http_dfpreheat_peer_answered(peer);
         ngx_http_dfpreheat_download_refused(download);
         return;
     }
@@ -349,6 +355,7 @@ ngx_http_dfpreheat_download_verdict(ngx_http_dfpreheat_download_t *download)
         return;
     }
 
+    ngx_http_dfpreheat_peer_answered(peer);
     ngx_http_dfpreheat_download_failed(download);
 }
 
@@ -449,6 +456,7 @@ ngx_http_dfpreheat_download_again(ngx_http_dfpreheat_download_t *download,
                   &peer->server.name, &text);
 
     if (peer->peers->single) {
+        ngx_http_dfpreheat_peer_answered(peer);
         ngx_http_dfpreheat_download_remember(download);
         d->at++;
         return;
@@ -496,7 +504,9 @@ ngx_http_dfpreheat_download_failed(ngx_http_dfpreheat_download_t *download)
         return;
     }
 
-    reason = ngx_http_dfpreheat_task_mask(d->task, download->grpc->text);
+    reason = ngx_http_dfpreheat_secrets_mask(download->grpc->secrets,
+                                             d->task->run->pool,
+                                             download->grpc->text);
     failure = ngx_array_push(&peers->failures);
 
     if (failure) {
@@ -514,24 +524,29 @@ ngx_http_dfpreheat_download_remember(ngx_http_dfpreheat_download_t *download)
 {
     size_t                           len;
     u_char                          *p;
-    ngx_str_t                       *name, *text;
+    ngx_str_t                       *name, text;
+    ngx_http_dfpreheat_grpc_t       *grpc;
     ngx_http_dfpreheat_downloads_t  *d;
 
     d = download->d;
+    grpc = download->grpc;
     name = &download->peer->server.name;
-    text = &download->grpc->text;
 
     if (d->reason.len) {
         return;
     }
 
-    len = name->len + 2 + text->len;
+    /* the task's own secrets may be others by the time it fails */
+
+    text = ngx_http_dfpreheat_secrets_mask(grpc->secrets, grpc->pool,
+                                           grpc->text);
+    len = name->len + 2 + text.len;
     p = ngx_pnalloc(d->task->run->pool, len);
 
     if (p) {
         d->reason.data = p;
         d->reason.len = len;
-        (void) ngx_sprintf(p, "%V: %V", name, text);
+        (void) ngx_sprintf(p, "%V: %V", name, &text);
     }
 }
 

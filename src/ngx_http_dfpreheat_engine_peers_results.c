@@ -34,7 +34,10 @@ ngx_http_dfpreheat_peers_check(ngx_http_dfpreheat_run_t *run)
 
     peers = run->data;
 
-    if (run->nfailed && (peers->single || ngx_http_dfpreheat_peers_nobody(run)))
+    /* with tasks left nobody can be called for them */
+
+    if (run->nfailed && run->left == 0
+        && (peers->single || ngx_http_dfpreheat_peers_nobody(run)))
     {
         return NGX_DECLINED;
     }
@@ -53,7 +56,7 @@ ngx_http_dfpreheat_peers_check(ngx_http_dfpreheat_run_t *run)
         return NGX_OK;
     }
 
-    if (run->nfailed) {
+    if (run->nfailed && run->left == 0) {
         return NGX_DECLINED;
     }
 

@@ -12,6 +12,7 @@ static ngx_int_t ngx_http_dfpreheat_peers_absent(
     ngx_http_dfpreheat_peers_t *peers, dfp_str_t hostname, dfp_str_t ip,
     ngx_uint_t unreachable, const char *reason);
 static void ngx_http_dfpreheat_peer_resume(ngx_event_t *ev);
+static int ngx_http_dfpreheat_peers_order(const void *one, const void *two);
 static void ngx_http_dfpreheat_peer_gone(ngx_http_dfpreheat_peer_t *peer,
     const char *why);
 static void ngx_http_dfpreheat_peers_wake(ngx_http_dfpreheat_peers_t *peers);
@@ -271,6 +272,7 @@ ngx_http_dfpreheat_peer_pause(ngx_http_dfpreheat_peer_t *peer)
     ngx_msec_t  pause;
 
     if (peer->state == NGX_HTTP_DFPREHEAT_PEER_PAUSED
+        || peer->state == NGX_HTTP_DFPREHEAT_PEER_SUSPECT
         || peer->state == NGX_HTTP_DFPREHEAT_PEER_GONE)
     {
         return;
@@ -351,9 +353,13 @@ ngx_http_dfpreheat_peer_resume(ngx_event_t *ev)
 void
 ngx_http_dfpreheat_peers_compare(ngx_http_dfpreheat_peers_t *peers)
 {
-    size_t                      k;
     ngx_uint_t                  i;
     ngx_http_dfpreheat_peer_t  *peer;
+
+    /* a network that is cut makes suspects of all of them */
+
+    qsort(peers->hosts.list, peers->hosts.n, sizeof(dfp_d7y_host_t),
+          ngx_http_dfpreheat_peers_order);
 
     for (i = 0; i < peers->n; i++) {
 
@@ -363,19 +369,29 @@ ngx_http_dfpreheat_peers_compare(ngx_http_dfpreheat_peers_t *peers)
             continue;
         }
 
-        for (k = 0; k < peers->hosts.n; k++) {
-            if (dfp_str_eq(peers->hosts.list[k].id, peer->host.id)
-                && dfp_str_eq(peers->hosts.list[k].ip, peer->host.ip))
-            {
-                break;
-            }
-        }
-
-        if (k == peers->hosts.n) {
+        if (peers->hosts.n == 0
+            || bsearch(&peer->host, peers->hosts.list, peers->hosts.n,
+                       sizeof(dfp_d7y_host_t), ngx_http_dfpreheat_peers_order)
+               == NULL)
+        {
             ngx_http_dfpreheat_peer_gone(peer, ", and the scheduler does not "
                                          "list it any more");
         }
     }
+}
+
+
+static int
+ngx_http_dfpreheat_peers_order(const void *one, const void *two)
+{
+    int                    order;
+    const dfp_d7y_host_t  *a, *b;
+
+    a = one;
+    b = two;
+    order = dfp_str_cmp(a->id, b->id);
+
+    return order ? order : dfp_str_cmp(a->ip, b->ip);
 }
 
 

@@ -233,7 +233,8 @@ ngx_http_dfpreheat_scheduler_next(ngx_http_dfpreheat_run_t *run)
         if (ngx_http_dfpreheat_scheduler_probes(order)) {
             return ngx_http_dfpreheat_task_call(run,
                                           task->image
-                                          ? run->conf->max_manifest_size : 1,
+                                          ? run->conf->max_manifest_size
+                                          : NGX_HTTP_DFPREHEAT_PROBE,
                                           ngx_http_dfpreheat_scheduler_probed);
         }
 
@@ -264,7 +265,9 @@ ngx_http_dfpreheat_scheduler_probes(ngx_http_dfpreheat_order_t *order)
 
     run = order->orders->run;
 
-    if (order->probed) {
+    if (order->probed
+        || (order->task->image == NULL && order->task->grant->accepted))
+    {
         return 0;
     }
 
@@ -287,6 +290,8 @@ ngx_http_dfpreheat_scheduler_probed(ngx_http_dfpreheat_task_t *task,
     {
         return;
     }
+
+    ngx_http_dfpreheat_grant_accepted(task);
 
     order->probed = 1;
     ngx_http_dfpreheat_task_queue(task);

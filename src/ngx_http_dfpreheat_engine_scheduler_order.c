@@ -200,6 +200,11 @@ ngx_http_dfpreheat_order_stat(ngx_event_t *ev)
     task = order->task;
     grant = task->grant;
 
+    if (ngx_exiting) {
+        task->run->wake(task->run);
+        return;
+    }
+
     if (order->held == 0
         && ngx_current_msec - order->sent >= NGX_HTTP_DFPREHEAT_ORDER_ANEW)
     {
@@ -392,9 +397,14 @@ static void
 ngx_http_dfpreheat_order_failed(ngx_http_dfpreheat_order_t *order,
     const char *what, ngx_http_dfpreheat_grpc_t *grpc)
 {
+    ngx_str_t  text;
+
+    text = ngx_http_dfpreheat_secrets_mask(order->ask.secrets, grpc->pool,
+                                           grpc->text);
+
     ngx_http_dfpreheat_order_ended(order);
     ngx_http_dfpreheat_task_failed(order->task, "%V answered %s: %V%s",
-                                   &grpc->server->name, what, &grpc->text,
+                                   &grpc->server->name, what, &text,
                                    grpc->broken
                                    ? " (does it have a Redis for its job "
                                      "service? engine=peers needs none)" : "");

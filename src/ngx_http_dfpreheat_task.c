@@ -227,8 +227,11 @@ ngx_http_dfpreheat_task_start(ngx_http_dfpreheat_task_t *task, size_t limit)
         call->accept = ngx_http_dfpreheat_manifest_types;
     }
 
-    /* what a tag stands for is known at its registry only */
-    call->refresh = (task->manifest && task->digest.len == 0);
+    call->probe = (limit == NGX_HTTP_DFPREHEAT_PROBE);
+
+    /* only a registry knows what a tag stands for, and whom it lets in */
+    call->refresh = (task->manifest && task->digest.len == 0) || call->probe
+                    || run->cluster->engine->resolves;
 
     if (call->secrets == NULL
         || ngx_http_dfpreheat_call_start(call) != NGX_OK)

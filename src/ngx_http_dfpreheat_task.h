@@ -208,6 +208,9 @@ void ngx_http_dfpreheat_task_skipped(ngx_http_dfpreheat_task_t *task,
 /* One that was skipped is to be fetched after all. */
 void ngx_http_dfpreheat_task_wanted(ngx_http_dfpreheat_task_t *task);
 
+/* A limit: it is only asked how the origin answers. */
+#define NGX_HTTP_DFPREHEAT_PROBE  1
+
 /* Takes the next ready task and starts its call, which keeps at most LIMIT
  * bytes of the body (0: warms the cache). As next_pt. */
 ngx_int_t ngx_http_dfpreheat_task_call(ngx_http_dfpreheat_run_t *run,
