@@ -8,9 +8,10 @@
 #     };
 #
 # Options are those of DFP::Dragonfly->cluster, and engine, cluster (parameters of
-# dfpreheat_cluster), scheduler (another address), before (a list of addresses
-# that come before it), http, grpc (lines of the location), story (options of a
-# story).
+# dfpreheat_cluster), scheduler (another address), scheme (of the scheduler's),
+# before (a list of addresses that come before it), http, grpc (lines of the
+# location), locations (more of them), cached (true: what goes through this nginx
+# is), story (options of a story).
 
 package DFP::Swarm;
 
@@ -44,19 +45,20 @@ sub swarm_story
     my $dragonfly = DFP::Dragonfly->cluster(%$options);
     my $address = join ' ', @{ $options->{before} // [] },
                             $options->{scheduler}
-                            // $dragonfly->scheduler->address;
-    my %options = (engine => 'peers', map { $_ => '' } qw( cluster http grpc ));
+                            // ($options->{scheme} // '')
+                               . $dragonfly->scheduler->address;
+    my %options = (engine => 'peers',
+                   map { $_ => '' } qw( cluster http grpc locations ));
 
     %options = (%options, %$options);
 
-    # what is passed on is not cached: peers keep what they are told to
+    # what is passed on is not cached, unless a story wants it: peers keep what
+    # they are told to
 
-    my $locations = join '', map { location(@$_, $upstream->port,
-                                            "proxy_pass http://127.0.0.1:"
-                                            . $upstream->port . ';') }
-                             [ '/v2/', REGISTRY ], [ '/files/', FILES ];
-
-    $locations =~ s/proxy_pass [^;]+;\n(?=proxy_pass)//g;
+    my $locations = join '', map {
+        location(@$_, $upstream->port,
+                 $options->{cached} ? () : 'proxy_cache off;')
+    } [ '/v2/', REGISTRY ], [ '/files/', FILES ];
 
     my %story = %{ $options{story} // {} };
 
@@ -72,6 +74,7 @@ END
         include grpc.conf;
         $options{grpc}
     }
+    $options{locations}
 END
 
     warm_story $name, \%story, $locations, sub {
