@@ -94,7 +94,9 @@ ngx_http_dfpreheat_ask_called(ngx_http_dfpreheat_grpc_t *grpc)
     ask->grpc = NULL;
 
     if ((grpc->status == DFP_GRPC_UNAVAILABLE && !(ask->once && grpc->broken))
-        || (grpc->status == DFP_GRPC_DEADLINE_EXCEEDED && !ask->once))
+        || (grpc->status == DFP_GRPC_DEADLINE_EXCEEDED && !ask->once)
+        || (grpc->unanswered && !grpc->broken && !ask->once
+            && ask->tried + 1 < run->cluster->dragonfly->schedulers.nelts))
     {
         ngx_http_dfpreheat_run_trouble(run, ask->secrets, &grpc->server->name,
                                        &grpc->text);

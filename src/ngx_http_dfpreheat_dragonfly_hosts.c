@@ -111,6 +111,9 @@ ngx_http_dfpreheat_hosts_asked(ngx_http_dfpreheat_ask_t *ask,
         ngx_http_dfpreheat_run_trouble(hosts->run, NULL, &grpc->server->name,
                                        &grpc->text);
 
+    } else if (grpc->unanswered) {
+        ngx_http_dfpreheat_run_fail(hosts->run, "%V", &grpc->text);
+
     } else if (grpc->status != DFP_GRPC_OK) {
         ngx_http_dfpreheat_run_fail(hosts->run, "%V answered ListHosts: %V",
                                     &grpc->server->name, &grpc->text);

@@ -209,6 +209,7 @@ ngx_http_dfpreheat_grpc_ended(ngx_http_dfpreheat_grpc_t *grpc)
         grpc->status = (call->result == NGX_HTTP_DFPREHEAT_CALL_AGAIN)
                        ? DFP_GRPC_UNAVAILABLE : DFP_GRPC_INTERNAL;
         grpc->unreached = call->unreached;
+        grpc->unanswered = 1;
         grpc->broken = call->broken;
         ngx_http_dfpreheat_grpc_text(grpc, "%s", call->reason);
         return;

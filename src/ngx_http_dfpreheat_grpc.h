@@ -53,6 +53,9 @@ struct ngx_http_dfpreheat_grpc_s {
     int                            status;     /* DFP_GRPC_... */
     ngx_str_t                      text;       /* in words, "NAME: ..." */
     unsigned                       unreached:1;    /* nobody is there */
+    unsigned                       unanswered:1;   /* nor has anybody else, as
+                                                      who has a wrong
+                                                      certificate */
     unsigned                       broken:1;   /* it was there, and then it
                                                   broke off */
 

@@ -57,14 +57,15 @@ sub peer
 
 
 # A scheduler, and the peers that it lists. Options: seeds and peers (how many),
-# tls (of the peers), script (of the scheduler).
+# tls (of the peers), scheduler_tls, script (of the scheduler).
 
 sub cluster
 {
     my ($class, %options) = @_;
 
     my @tls = $options{tls} ? (tls => $options{tls}) : ();
-    my $scheduler = $class->_spawned('scheduler', script => $options{script});
+    my $scheduler = $class->_spawned('scheduler', script => $options{script},
+                                     tls => $options{scheduler_tls} // []);
 
     my @seeds = map { $class->_spawned('peer', hostname => "seed-$_",
                                        seed => 1, @tls) }

@@ -1,0 +1,448 @@
+# Peers that the scheduler lists and that are not there: what a job waits for, how
+# many of them it puts up with, and what it says of them.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Socket qw( AF_INET INADDR_ANY SOCK_STREAM pack_sockaddr_in
+               unpack_sockaddr_in );
+use Test::More;
+
+use DFP::Dragonfly;
+use DFP::Process qw( wait_until );
+use DFP::Swarm;
+
+use constant {
+    CALL_SECONDS => 10,     # for a peer to be asked
+    LOOK_SECONDS => 10,     # for a new list, which is asked for after 2 s
+    LONG_SECONDS => 42,     # for a peer to be called again, after 30 s
+    LOG_LINES    => 1000,
+    REFUSED      => 'connect() failed (111: Connection refused)',
+    DELISTED     => ', and the scheduler does not list it any more',
+    NOBODY       => 'none of the peers that should have it could be reached',
+    NOT_FOUND    => { status => 13, message => 'backend error: 404 Not Found' },
+};
+
+my @file = (url => FILES . '/files/a', scope => 'all_peers');
+
+# one that answers at all addresses of this machine, and a port of these that is
+# taken, and at which nobody listens
+
+my $crowd = DFP::Dragonfly->peer(address => '0.0.0.0');
+socket my $taken, AF_INET, SOCK_STREAM, 0 or die "socket: $!";
+bind $taken, pack_sockaddr_in(0, INADDR_ANY) or die "no port: $!";
+my ($nobody) = unpack_sockaddr_in(getsockname $taken);
+
+
+# So many peers that are there, and then so many that are not, as a scheduler
+# lists them: 1 to 250 in all.
+
+sub listed
+{
+    my ($there, $gone) = @_;
+
+    return map { $crowd->host(id => "id-$_", hostname => "peer-$_",
+                              ip => "127.0.1.$_",
+                              $_ > $there ? (port => $nobody) : ()) }
+           1 .. $there + $gone;
+}
+
+
+# What is said of a peer that refused, by its name and address.
+
+sub unreached
+{
+    my ($name, $address) = @_;
+
+    return "UNAVAILABLE: the peer $name ($address) could not be reached: "
+           . REFUSED;
+}
+
+sub unreached_listed
+{
+    my $number = shift;
+
+    return unreached("peer-$number", "127.0.1.$number:$nobody");
+}
+
+
+# The jobs at their ends, of which the scheduler told one list at first, and later
+# another one.
+
+sub while_they_leave
+{
+    my ($warm, $scheduler, $before, $after, @jobs) = @_;
+
+    $scheduler->forget_calls;
+    $scheduler->hosts(@$before);
+
+    my @ids = map { $warm->post('file', @file, %$_) } @jobs ? @jobs : {};
+
+    wait_until(CALL_SECONDS, sub { @ids <= $scheduler->ended })
+        or die 'the scheduler was not asked';
+
+    $scheduler->hosts(@$after);
+
+    return map { $warm->ended($_) } @ids;
+}
+
+
+# Of so many that are there, and so many that have gone: what a job comes to,
+# and of how many that may be away it tells where it fails.
+
+sub comes_to
+{
+    my ($warm, $dragonfly, @cases) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    for (@cases) {
+        my ($there, $gone, $state, $may) = @$_;
+        my $all = $there + $gone;
+        my $name = "$gone of $all";
+        my ($job) = while_they_leave($warm, $dragonfly->scheduler,
+                                     [ listed($there, $gone) ],
+                                     [ listed($there, 0) ]);
+
+        is($job->{state}, $state, "$name: $state") or diag(error($job));
+        is(scalar @{ told($job, 'success_tasks') }, $there,
+           "$name: the others have the file");
+        is_deeply(reasons($job, 'unreachable'),
+                  [ sort map { "peer-$_: " . unreached_listed($_) . DELISTED }
+                         $there + 1 .. $all ],
+                  "$name: these are told");
+        is_deeply(told($job, 'failure_tasks'), [],
+                  "$name: and are no failures");
+        like(error($job), $state eq 'SUCCESS' ? qr/^$/
+             : qr/^\Q$gone of $all peers are unreachable, and $may may be /,
+             "$name: and what may be");
+    }
+}
+
+
+swarm_story 'a peer that is gone', { peers => 2 }, sub {
+    my ($warm, $dragonfly) = @_;
+
+    my ($one, $two) = @{ $dragonfly->peers };
+    my $reason = unreached('peer-2', $two->address) . DELISTED;
+
+    $two->stop;
+
+    my ($job) = while_they_leave($warm, $dragonfly->scheduler,
+                                 [ $one->host, $two->host ], [ $one->host ]);
+
+    is($job->{state}, 'FAILURE', 'is one too many of two');
+    is(error($job), '1 of 2 peers are unreachable, and 0 may be '
+       . '(dfpreheat_unreachable_peers); the peer peer-2 (' . $two->address
+       . "): $reason", 'the job says who, and why');
+
+    my $results = $job->{result}{job_states}[0]{results}[0];
+    is_deeply($results->{unreachable},
+              [ { hostname => 'peer-2', ip => $two->ip,
+                  description => $reason } ],
+              'there is a list of such peers');
+    is_deeply($results->{failure_tasks}, [], 'it is not a failure of the file');
+    is_deeply(told($job, 'success_tasks'), ['peer-1 /files/a'],
+              'which the other one has');
+    is(progress($job)->{downloads_failed}, 0, 'no download has failed');
+    is(scalar $dragonfly->scheduler->calls, 2, 'the scheduler was asked twice');
+};
+
+
+swarm_story 'by default', {}, sub {
+    comes_to(@_[0, 1], [ 8, 1, 'FAILURE', 0 ], [ 9, 1, 'SUCCESS' ],
+             [ 8, 2, 'FAILURE', 1 ], [ 198, 2, 'SUCCESS' ],
+             [ 197, 3, 'FAILURE', 2 ]);
+};
+
+
+swarm_story 'dfpreheat_unreachable_peers 0',
+    { http => 'dfpreheat_unreachable_peers 0;' }, sub
+{
+    comes_to(@_[0, 1], [ 19, 1, 'FAILURE', 0 ]);
+};
+
+
+swarm_story 'dfpreheat_unreachable_peers 2',
+    { http => 'dfpreheat_unreachable_peers 2;' }, sub
+{
+    comes_to(@_[0, 1], [ 1, 2, 'SUCCESS' ], [ 1, 3, 'FAILURE', 2 ],
+             [ 17, 3, 'FAILURE', 2 ]);
+};
+
+
+swarm_story 'dfpreheat_unreachable_peers 50%',
+    { http => 'dfpreheat_unreachable_peers 50%;' }, sub
+{
+    comes_to(@_[0, 1], [ 2, 2, 'SUCCESS' ], [ 2, 1, 'SUCCESS' ],
+             [ 1, 2, 'FAILURE', 1 ]);
+};
+
+
+swarm_story 'peers that a job names',
+    { http => 'dfpreheat_unreachable_peers 100%;' }, sub
+{
+    my ($warm, $dragonfly) = @_;
+
+    my @ips = map { "127.0.1.$_" } 1 .. 3;
+    my @lists = ([ listed(2, 2) ], [ listed(2, 0) ]);
+    my ($named, $some) = while_they_leave(
+        $warm, $dragonfly->scheduler, @lists, { ips => \@ips },
+        { count => 4 });
+
+    is($named->{state}, 'FAILURE', 'have to be there');
+    is(error($named), '1 of 3 peers are unreachable, and 0 may be '
+       . '(dfpreheat_unreachable_peers); the peer peer-3 ('
+       . "$ips[2]:$nobody): " . unreached_listed(3)
+       . DELISTED, 'the job says who is not');
+    is($some->{state}, 'SUCCESS', 'those of a count do not');
+};
+
+
+swarm_story 'a file that nobody got',
+    { http => 'dfpreheat_unreachable_peers 100%; dfpreheat_success_threshold 1;'
+    }, sub
+{
+    my ($warm, $dragonfly) = @_;
+
+    my ($job) = while_they_leave($warm, $dragonfly->scheduler,
+                                 [ listed(0, 3) ], []);
+
+    is($job->{state}, 'FAILURE', 'is a failure, whoever may be away');
+    is(error($job), '1 of 1 tasks failed; ' . FILES . '/files/a: ' . NOBODY,
+       'the job says so');
+    is_deeply([ map { s/:.*//r } @{ reasons($job, 'unreachable') } ],
+              [qw( peer-1 peer-2 peer-3 )], 'and who was away');
+
+    # one is there, and does not get it
+
+    $crowd->script({ urls => { FILES . '/files/a' => NOT_FOUND } });
+    ($job) = while_they_leave($warm, $dragonfly->scheduler,
+                              [ listed(1, 2) ], [ listed(1, 0) ],
+                              { urls => files(qw( a b )), url => undef });
+    is($job->{state}, 'FAILURE', 'also where somebody has the other file');
+    is_deeply(told($job, 'success_tasks'), ['peer-1 /files/b'], 'which is told');
+    is_deeply(told($job, 'failure_tasks'), ['peer-1 /files/a'],
+              'as is where it failed');
+    $crowd->script({});
+};
+
+
+# Peers do not get these files, by the peers' numbers.
+
+sub failing
+{
+    my ($dragonfly, %missing) = @_;
+
+    my $peers = $dragonfly->peers;
+
+    for my $i (1 .. @$peers) {
+        $peers->[$i - 1]->script({ urls => { map {
+            (FILES . "/files/$_" => NOT_FOUND) } @{ $missing{$i} // [] } } });
+    }
+}
+
+
+# The states of jobs for /files/a and /files/b, of each of these thresholds.
+
+sub states
+{
+    my ($warm, @thresholds) = @_;
+
+    my @jobs = map { $warm->run('file', scope => 'all_peers',
+                                urls => files(qw( a b )),
+                                $_ ? (success_threshold => $_) : ()) }
+                   @thresholds;
+
+    return [ map { $_->{state} } @jobs ];
+}
+
+
+swarm_story 'a success threshold',
+    { peers => 4, http => 'dfpreheat_success_threshold 50;' }, sub
+{
+    my ($warm, $dragonfly) = @_;
+
+    my @thresholds = (undef, 25, 50, 51, 75, 100);
+
+    failing($dragonfly, 1 => ['a']);
+    is_deeply(states($warm, @thresholds), [ ('SUCCESS') x 5, 'FAILURE' ],
+              'three of four have all');
+
+    failing($dragonfly, 1 => ['a'], 2 => [qw( a b )]);
+    is_deeply(states($warm, @thresholds), [ ('SUCCESS') x 3, ('FAILURE') x 3 ],
+              'two of four have all');
+
+    my $job = $warm->run('file', scope => 'all_peers',
+                         urls => files(qw( a b )));
+    is($job->{state}, 'SUCCESS', 'the configured one is that of a job without');
+    is_deeply(told($job, 'failure_tasks'),
+              [ 'peer-1 /files/a', 'peer-2 /files/a', 'peer-2 /files/b' ],
+              'where it ends well, failures are told as well');
+};
+
+
+swarm_story 'files that peers do not hold together', { peers => 4 }, sub {
+    my ($warm, $dragonfly) = @_;
+
+    # these hold half of the downloads, and none of them all of the files
+
+    failing($dragonfly, 1 => ['a'], 2 => ['b'], 3 => ['a'], 4 => ['b']);
+    is_deeply(states($warm, 50, 1), [ ('FAILURE') x 2 ],
+              'no peer has all of the files');
+
+    failing($dragonfly, 1 => ['a'], 2 => ['b'], 3 => ['a']);
+    is_deeply(states($warm, undef, 26, 25), [ ('FAILURE') x 2, 'SUCCESS' ],
+              'one of four has');
+
+    failing($dragonfly, map { $_ => ['a'] } 1 .. 4);
+    is_deeply(states($warm, 1), ['FAILURE'], 'a file that nobody has');
+};
+
+
+swarm_story 'a success threshold, and a peer that is gone', {}, sub {
+    my ($warm, $dragonfly) = @_;
+
+    my @jobs = while_they_leave(
+        $warm, $dragonfly->scheduler, [ listed(1, 1) ], [ listed(1, 0) ],
+        map { { success_threshold => $_ } } 50, 51);
+
+    is($jobs[0]{state}, 'SUCCESS', 'a half of them is enough')
+        or diag(error($jobs[0]));
+    is_deeply(reasons($jobs[0], 'unreachable'),
+              [ 'peer-2: ' . unreached_listed(2) . DELISTED ],
+              'who is gone is told');
+    is($jobs[1]{state}, 'FAILURE', 'it is not more than a half');
+
+    # of ten one may be away, and of the nine others five are a half
+
+    @jobs = while_they_leave(
+        $warm, $dragonfly->scheduler, [ listed(5, 5) ], [ listed(5, 0) ],
+        map { { success_threshold => $_ } } 55, 56);
+    is_deeply([ map { $_->{state} } @jobs ], [qw( SUCCESS FAILURE )],
+              'who may be away does not count');
+};
+
+
+swarm_story 'one that stays away, and one that comes back',
+    { peers => 3, http => 'dfpreheat_unreachable_peers 1;' }, sub
+{
+    my ($warm, $dragonfly) = @_;
+
+    my ($one, $two, $three) = @{ $dragonfly->peers };
+    my @names = map { "file-$_" } 1 .. 12;
+    my $log = sub { join "\n", $warm->{servers}->log_tail(LOG_LINES) };
+
+    $_->stop for $two, $three;
+
+    my $id = $warm->post('file', urls => files(@names), scope => 'all_peers',
+                         concurrent_task_count => 2);
+    my $lonely = $warm->post('file', urls => files(@names),
+                             scope => 'all_peers', ips => [ $two->ip ],
+                             concurrent_task_count => 2);
+
+    for ($two, $three) {
+        my $text = unreached($_->hostname, $_->address);
+        ok(wait_until(CALL_SECONDS, sub { index($log->(), $text) >= 0 }),
+           $_->hostname . ' is not there');
+    }
+
+    $three->restart;
+    ok(wait_until(LOOK_SECONDS, sub { $dragonfly->scheduler->calls >= 4 }),
+       'the scheduler is asked again');
+    is($warm->{servers}->job($id)->{state}, 'PENDING',
+       'and lists all of them: the job waits');
+
+    my $job = ended_within($warm, $id, LONG_SECONDS);
+    is($job->{state}, 'SUCCESS', 'one that was away does not spoil it')
+        or diag(error($job));
+    is_deeply(reasons($job, 'unreachable'),
+              [ 'peer-2: ' . unreached('peer-2', $two->address) . ', twice' ],
+              'who did not come back is told');
+    is_deeply(told($job, 'success_tasks'),
+              [ sort map { ("peer-1 /files/$_", "peer-3 /files/$_") } @names ],
+              'who came back has all');
+    is(scalar $three->calls, 12, 'and was asked once for each');
+
+    $job = ended_within($warm, $lonely, CALL_SECONDS);
+    is($job->{state}, 'FAILURE', 'a job for nobody else fails');
+    like(error($job), qr/^\Q12 of 12 tasks failed; \E\S+: \Q${\ NOBODY }\E$/,
+         'with all of its files');
+};
+
+
+swarm_story 'nobody is there any more', {}, sub {
+    my ($warm, $dragonfly) = @_;
+
+    my @names = map { "file-$_" } 1 .. 20;
+    my ($job) = while_they_leave(
+        $warm, $dragonfly->scheduler, [ listed(0, 2) ], [],
+        { url => undef, urls => files(@names), concurrent_task_count => 2 });
+
+    is($job->{state}, 'FAILURE', 'also a job that is mostly not begun ends');
+    like(error($job), qr/^\Q20 of 20 tasks failed; \E\S+: \Q${\ NOBODY }\E$/,
+         'with all of its files');
+    is(progress($job)->{tasks_failed}, 20, 'which are counted');
+    is_deeply([ map { s/:.*//r } @{ reasons($job, 'unreachable') } ],
+              [qw( peer-1 peer-2 )], 'who was away is told');
+};
+
+
+# Each of: how the stream that is still there ends, and whether it is a success.
+
+for ([ 'and ends what it has begun', sub { $_[0]->open_gate('a') }, 1 ],
+     [ 'and does not end what it has begun', sub { $_[0]->kill }, 0 ])
+{
+    my ($name, $end, $whole) = @$_;
+
+    swarm_story "a peer that leaves, $name", { peers => 2 }, sub {
+        my ($warm, $dragonfly) = @_;
+
+        my ($one, $two) = @{ $dragonfly->peers };
+        my %stream = (messages => [
+            { started => { content_length => 8, pieces => 2 } },
+            { piece => { number => 0, length => 4 } },
+            { wait_for => $two->gate('a') },
+            { piece => { number => 1, length => 4 } } ]);
+
+        $two->script({ urls => {
+            FILES . '/files/a' => \%stream,
+            FILES . '/files/b' => { wait_for => $two->gate('b'), status => 14,
+                                    message => 'busy' } } });
+
+        my $id = $warm->post('file', urls => files(qw( a b )),
+                             scope => 'all_peers');
+
+        ok(wait_until(CALL_SECONDS, sub { $two->calls == 2 }),
+           'it is asked for two files');
+        $two->drain;
+        $dragonfly->scheduler->hosts($one->host);
+        $two->open_gate('b');
+        ok(wait_until(LOOK_SECONDS, sub {
+               grep { /dfpreheat: the peer peer-2 \S+ is unreachable/ }
+                    $warm->{servers}->log_tail(LOG_LINES) }),
+           'it is not there for another try');
+        is($warm->{servers}->job($id)->{state}, 'PENDING',
+           'what it has begun goes on');
+        $end->($two);
+
+        my $job = $warm->ended($id);
+        is($job->{state}, 'FAILURE', 'the job ends');
+        is_deeply(told($job, 'success_tasks'),
+                  [ 'peer-1 /files/a', 'peer-1 /files/b',
+                    $whole ? 'peer-2 /files/a' : () ], 'who has what is told');
+        is_deeply(reasons($job, 'unreachable'),
+                  [ 'peer-2: ' . unreached('peer-2', $two->address)
+                    . DELISTED ], 'and who is gone');
+        is_deeply(told($job, 'failure_tasks'), [], 'nothing else has failed');
+        is(progress($job)->{bytes_done}, $whole ? 24 : 16,
+           'what was fetched to its end counts');
+    };
+}
+
+$crowd->stop;
+
+done_testing();
