@@ -358,8 +358,10 @@ ngx_http_dfpreheat_peers_compare(ngx_http_dfpreheat_peers_t *peers)
 
     /* a network that is cut makes suspects of all of them */
 
-    qsort(peers->hosts.list, peers->hosts.n, sizeof(dfp_d7y_host_t),
-          ngx_http_dfpreheat_peers_order);
+    if (peers->hosts.n) {
+        qsort(peers->hosts.list, peers->hosts.n, sizeof(dfp_d7y_host_t),
+              ngx_http_dfpreheat_peers_order);
+    }
 
     for (i = 0; i < peers->n; i++) {
 
