@@ -1,6 +1,10 @@
 #include "ngx_http_dfpreheat_engine_peers.h"
 
 
+/* a prime, so that multiples of it meet all places */
+#define NGX_HTTP_DFPREHEAT_STRIDE  7919
+
+
 static ngx_int_t ngx_http_dfpreheat_peers_start(ngx_http_dfpreheat_run_t *run);
 static void ngx_http_dfpreheat_peers_listed(
     ngx_http_dfpreheat_hosts_t *hosts);
@@ -220,7 +224,7 @@ ngx_http_dfpreheat_peers_open(ngx_http_dfpreheat_task_t *task)
 
         /* so that not all of them begin with the same peer */
 
-        d->at = peers->opened * 7919 % peers->n;
+        d->at = peers->opened * NGX_HTTP_DFPREHEAT_STRIDE % peers->n;
 
         for (i = 0; i < peers->n; i++) {
             if (peers->peer[i].state == NGX_HTTP_DFPREHEAT_PEER_GONE) {

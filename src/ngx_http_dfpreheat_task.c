@@ -17,6 +17,8 @@ static ngx_http_dfpreheat_task_t *ngx_http_dfpreheat_task_create(
     ngx_http_dfpreheat_image_t *image);
 static ngx_int_t ngx_http_dfpreheat_task_start(ngx_http_dfpreheat_task_t *task,
     size_t limit);
+static ngx_str_t ngx_http_dfpreheat_task_mask(ngx_http_dfpreheat_task_t *task,
+    ngx_str_t text);
 static void ngx_http_dfpreheat_task_called(ngx_http_dfpreheat_call_t *call);
 static void ngx_http_dfpreheat_task_ready(ngx_event_t *ev);
 static void ngx_http_dfpreheat_task_undone(ngx_http_dfpreheat_task_t *task);
@@ -279,7 +281,9 @@ ngx_http_dfpreheat_task_secrets(ngx_http_dfpreheat_task_t *task,
 }
 
 
-ngx_str_t
+/* TEXT without what the task sends, in the run's pool; without memory it is "". */
+
+static ngx_str_t
 ngx_http_dfpreheat_task_mask(ngx_http_dfpreheat_task_t *task, ngx_str_t text)
 {
     ngx_str_t     masked;

@@ -245,10 +245,6 @@ void ngx_http_dfpreheat_tasks_stop(ngx_http_dfpreheat_run_t *run);
 ngx_array_t *ngx_http_dfpreheat_task_secrets(ngx_http_dfpreheat_task_t *task,
     ngx_pool_t *pool);
 
-/* TEXT without these, in the run's pool; without memory it is "". */
-ngx_str_t ngx_http_dfpreheat_task_mask(ngx_http_dfpreheat_task_t *task,
-    ngx_str_t text);
-
 /* The run as a whole has failed: sets its error; nothing more is begun. */
 void ngx_http_dfpreheat_run_fail(ngx_http_dfpreheat_run_t *run,
     const char *fmt, ...);
