@@ -402,10 +402,11 @@ ngx_http_dfpreheat_request_log_trouble(ngx_http_dfpreheat_log_ctx_t *ctx,
     static const char  *known[] = {
         "connect() failed ", "connect() to ", "upstream SSL certificate ",
         "SSL_do_handshake() failed ", "upstream timed out ",
-        "upstream prematurely closed ", "recv() failed ", "send() failed ",
+        "upstream prematurely ", "recv() failed ", "send() failed ",
         "writev() failed ", "no live upstreams", "peer closed connection in "
         "SSL handshake", "no resolver defined to resolve ",
-        "upstream sent too big header", NULL
+        "upstream sent too big header", "upstream rejected request with error ",
+        "upstream sent goaway with error ", NULL
     };
 
     last = buf + len;

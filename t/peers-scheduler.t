@@ -182,7 +182,7 @@ swarm_story 'what a scheduler answers', { peers => 1 }, sub {
 };
 
 
-my @web = (free_port(), free_port());
+my @web = map { free_port() } 1 .. 3;
 
 swarm_story 'what is no scheduler',
     { peers => 1, scheduler => "127.0.0.1:$web[0]",
@@ -210,6 +210,20 @@ swarm_story 'what speaks HTTP/2, and no gRPC',
 
     is(error($job), "$who answered ListHosts: UNKNOWN: $who answered HTTP 404: "
        . 'does it speak gRPC?', 'a job asks just that');
+};
+
+
+swarm_story 'what ends a call before it answers',
+    { peers => 1, scheduler => "127.0.0.1:$web[2]",
+      http => "server { listen 127.0.0.1:$web[2] http2; return 444; }" }, sub
+{
+    my ($warm) = @_;
+
+    my $job = run_out($warm, @job, timeout => TWO_SECONDS);
+    my $who = "the scheduler 127.0.0.1:$web[2]";
+
+    is(error($job), PASSED . "; $who: UNAVAILABLE: $who could not be reached: "
+       . 'upstream rejected request with error 1', 'a job says so');
 };
 
 

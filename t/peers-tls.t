@@ -248,15 +248,18 @@ swarm_story 'names of schedulers',
 swarm_story 'a scheduler without TLS, where there should be one',
     { peers => 1, %both, scheduler_tls => undef }, sub
 {
-    is_not_called(@_[0, 1],
-                  qr/SSL_do_handshake\(\) failed .*wrong version number/,
-                  'no TLS');
+    # its SETTINGS come of themselves, before the handshake or in it
+
+    my $troubles = join '|', 'SSL_do_handshake\(\) failed .*wrong version number',
+                             'upstream prematurely sent response';
+
+    is_not_called(@_[0, 1], qr/(?:$troubles)/, 'no TLS');
 };
 
 swarm_story 'a scheduler with TLS, where there should be none',
     { peers => 1, scheduler_tls => pair($scheduler) }, sub
 {
-    is_not_called(@_[0, 1], qr/upstream prematurely closed connection/, 'TLS');
+    is_not_called(@_[0, 1], qr/(?:$closed)/, 'TLS');
 };
 
 
