@@ -107,6 +107,8 @@ struct ngx_http_dfpreheat_peers_s {
     ngx_array_t                     absent;      /* absent_t */
     ngx_array_t                     failures;    /* failure_t, the first ones */
     ngx_queue_t                     downloads;   /* under way */
+    ngx_http_dfpreheat_peer_t      *troubled;    /* the last one; NULL: none */
+    ngx_str_t                       trouble;     /* what it said */
 
     ngx_uint_t                      busy;        /* tasks with active ones */
     ngx_uint_t                      opened;      /* tasks */
@@ -141,7 +143,8 @@ ngx_int_t ngx_http_dfpreheat_peers_seeds(ngx_http_dfpreheat_downloads_t *d);
 ngx_int_t ngx_http_dfpreheat_download_start(
     ngx_http_dfpreheat_downloads_t *d);
 
-/* Ends all that are under way. */
+/* Ends all that are under way; where the job's time is over, its trouble is what
+ * was waited for. */
 void ngx_http_dfpreheat_downloads_stop(ngx_http_dfpreheat_peers_t *peers);
 
 /* Chooses peers out of the list of hosts, and copies them. NGX_ERROR: no memory. */
@@ -152,6 +155,10 @@ ngx_int_t ngx_http_dfpreheat_peers_choose(ngx_http_dfpreheat_peers_t *peers);
 void ngx_http_dfpreheat_peer_answered(ngx_http_dfpreheat_peer_t *peer);
 void ngx_http_dfpreheat_peer_pause(ngx_http_dfpreheat_peer_t *peer);
 void ngx_http_dfpreheat_peer_unreached(ngx_http_dfpreheat_peer_t *peer,
+    ngx_str_t *text);
+
+/* What the peer says, which the job may have to tell: it has waited for this one. */
+void ngx_http_dfpreheat_peer_troubled(ngx_http_dfpreheat_peer_t *peer,
     ngx_str_t *text);
 
 /* Of those that nobody was at, who is not in the new list of hosts is gone. */

@@ -39,11 +39,13 @@ static void ngx_http_dfpreheat_download_done(
 static void ngx_http_dfpreheat_download_refused(
     ngx_http_dfpreheat_download_t *download);
 static void ngx_http_dfpreheat_download_again(
-    ngx_http_dfpreheat_download_t *download, int backend);
+    ngx_http_dfpreheat_download_t *download);
 static void ngx_http_dfpreheat_download_failed(
     ngx_http_dfpreheat_download_t *download);
 static void ngx_http_dfpreheat_download_remember(
     ngx_http_dfpreheat_download_t *download);
+static void ngx_http_dfpreheat_downloads_trouble(
+    ngx_http_dfpreheat_peers_t *peers);
 
 
 ngx_int_t
@@ -351,7 +353,7 @@ ngx_http_dfpreheat_download_verdict(ngx_http_dfpreheat_download_t *download)
     if (ngx_http_dfpreheat_download_retriable(grpc->status, backend)
         && tries < NGX_HTTP_DFPREHEAT_TASK_TRIES)
     {
-        ngx_http_dfpreheat_download_again(download, backend);
+        ngx_http_dfpreheat_download_again(download);
         return;
     }
 
@@ -412,6 +414,10 @@ ngx_http_dfpreheat_download_done(ngx_http_dfpreheat_download_t *download)
         ngx_str_null(&d->reason);
     }
 
+    if (peers->single || peers->troubled == download->peer) {
+        peers->troubled = NULL;
+    }
+
     task->serial = download->serial;
     ngx_http_dfpreheat_grant_accepted(task);
 }
@@ -435,8 +441,7 @@ ngx_http_dfpreheat_download_refused(ngx_http_dfpreheat_download_t *download)
 
 
 static void
-ngx_http_dfpreheat_download_again(ngx_http_dfpreheat_download_t *download,
-    int backend)
+ngx_http_dfpreheat_download_again(ngx_http_dfpreheat_download_t *download)
 {
     ngx_str_t                        text;
     ngx_uint_t                       i;
@@ -454,6 +459,8 @@ ngx_http_dfpreheat_download_again(ngx_http_dfpreheat_download_t *download,
     ngx_log_error(NGX_LOG_INFO, grpc->log, 0,
                   "dfpreheat: \"%V\" again later: %V: %V", &d->task->shown,
                   &peer->server.name, &text);
+
+    ngx_http_dfpreheat_peer_troubled(peer, &text);
 
     if (peer->peers->single) {
         ngx_http_dfpreheat_peer_answered(peer);
@@ -557,6 +564,10 @@ ngx_http_dfpreheat_downloads_stop(ngx_http_dfpreheat_peers_t *peers)
     ngx_queue_t                    *q;
     ngx_http_dfpreheat_download_t  *download;
 
+    if (!peers->run->ending && peers->run->trouble.len == 0) {
+        ngx_http_dfpreheat_downloads_trouble(peers);
+    }
+
     while (!ngx_queue_empty(&peers->downloads)) {
 
         q = ngx_queue_head(&peers->downloads);
@@ -569,4 +580,38 @@ ngx_http_dfpreheat_downloads_stop(ngx_http_dfpreheat_peers_t *peers)
 
         ngx_http_dfpreheat_grpc_destroy(download->grpc);
     }
+}
+
+
+static void
+ngx_http_dfpreheat_downloads_trouble(ngx_http_dfpreheat_peers_t *peers)
+{
+    u_char                         *p;
+    ngx_str_t                       text;
+    ngx_queue_t                    *q;
+    ngx_http_dfpreheat_download_t  *download;
+    u_char                          buf[NGX_HTTP_DFPREHEAT_REASON_MAX];
+
+    if (peers->troubled) {
+        ngx_http_dfpreheat_run_trouble(peers->run, NULL,
+                                       &peers->troubled->server.name,
+                                       &peers->trouble);
+        return;
+    }
+
+    if (ngx_queue_empty(&peers->downloads)) {
+        return;
+    }
+
+    q = ngx_queue_head(&peers->downloads);
+    download = ngx_queue_data(q, ngx_http_dfpreheat_download_t, queue);
+
+    p = ngx_slprintf(buf, buf + sizeof(buf), "it is not done with %V",
+                     &download->d->task->shown);
+
+    text.data = buf;
+    text.len = p - buf;
+
+    ngx_http_dfpreheat_run_trouble(peers->run, NULL,
+                                   &download->peer->server.name, &text);
 }

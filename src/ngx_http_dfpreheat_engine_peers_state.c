@@ -322,6 +322,8 @@ ngx_http_dfpreheat_peer_unreached(ngx_http_dfpreheat_peer_t *peer,
     ngx_log_error(NGX_LOG_WARN, &run->log, 0, "dfpreheat: %V: %V",
                   &peer->server.name, text);
 
+    ngx_http_dfpreheat_peer_troubled(peer, text);
+
     if (peer->reason.len == 0) {
         peer->reason.data = ngx_pstrdup(run->pool, text);
         peer->reason.len = peer->reason.data ? text->len : 0;
@@ -333,6 +335,29 @@ ngx_http_dfpreheat_peer_unreached(ngx_http_dfpreheat_peer_t *peer,
     if (!peer->peers->single) {
         ngx_http_dfpreheat_hosts_look(&peer->peers->hosts,
                                       NGX_HTTP_DFPREHEAT_SUSPECT_LOOK);
+    }
+}
+
+
+void
+ngx_http_dfpreheat_peer_troubled(ngx_http_dfpreheat_peer_t *peer,
+    ngx_str_t *text)
+{
+    ngx_str_t                   *trouble;
+    ngx_http_dfpreheat_peers_t  *peers;
+
+    peers = peer->peers;
+    trouble = &peers->trouble;
+
+    if (trouble->data == NULL) {
+        trouble->data = ngx_pnalloc(peers->run->pool,
+                                    NGX_HTTP_DFPREHEAT_REASON_MAX);
+    }
+
+    if (trouble->data) {
+        peers->troubled = peer;
+        trouble->len = ngx_min(text->len, NGX_HTTP_DFPREHEAT_REASON_MAX);
+        ngx_memcpy(trouble->data, text->data, trouble->len);
     }
 }
 

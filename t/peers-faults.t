@@ -81,6 +81,18 @@ my @failures = (
 sub failed { $_[0]{result}{job_states}[0]{results}[0]{failure_tasks} }
 
 
+# What a job of two seconds begins with whose time is over, waiting for this peer.
+
+sub passed
+{
+    my ($tasks, $peer) = @_;
+
+    return "the timeout of the job, 2 s, has passed: $tasks of $tasks tasks were "
+           . 'not done; the peer ' . $peer->hostname . ' (' . $peer->address
+           . '): ';
+}
+
+
 swarm_story 'what a file fails for', { peers => 1 }, sub {
     my ($warm, $dragonfly) = @_;
 
@@ -314,16 +326,42 @@ swarm_story 'a peer that does not answer', { peers => 2 }, sub {
                       scope => 'all_peers', timeout => TWO_SECONDS);
 
     is($job->{state}, 'FAILURE', 'is waited for until time is up');
-    is(error($job), 'the timeout of the job, 2 s, has passed: 2 of 2 tasks '
-       . 'were not done', 'the job says so');
+    is(error($job), passed(2, $bad) . 'it is not done with ' . FILES . '/files/a',
+       'the job says so, and for whom');
     is_deeply(reasons($job, 'failure_tasks'),
-              [ ('peer-2: the timeout of the job passed') x 2 ], 'and for whom');
+              [ ('peer-2: the timeout of the job passed') x 2 ], 'so does the list');
     is_deeply(told($job, 'success_tasks'),
               [ map { "peer-1 /files/$_" } qw( a b ) ], 'the other has all');
     ok(wait_until(CALL_SECONDS, sub {
            2 == grep { $_->{cancelled} } $bad->ended }),
        'the peer was told that nobody waits any more');
     is(scalar(grep { $_->{cancelled} } $good->ended), 0, 'the other was not');
+};
+
+
+swarm_story 'a peer in trouble when the time is up', { peers => 2 }, sub {
+    my ($warm, $dragonfly) = @_;
+
+    my ($good, $bad) = @{ $dragonfly->peers };
+    my @job = ('file', url => FILES . '/files/a', scope => 'all_peers',
+               timeout => TWO_SECONDS);
+
+    $bad->script({ default => [ { status => 14, message => 'busy' },
+                                { wait_for => $bad->gate('never') } ] });
+    is(error(run_out($warm, @job)), passed(1, $bad) . 'UNAVAILABLE: busy',
+       'its last words are in the job');
+
+    $bad->script({ default => [ { status => 14, message => 'busy' }, {} ] });
+    $good->script({ default => { wait_for => $good->gate('never') } });
+    is(error(run_out($warm, @job)),
+       passed(1, $good) . 'it is not done with ' . FILES . '/files/a',
+       'unless it has done its part since');
+
+    $good->script({ default => {} });
+    $bad->stop;
+    like(error(run_out($warm, @job)),
+         qr/^\Q${\ passed(1, $bad) }\EUNAVAILABLE: .* could not be reached: /,
+         'that nobody is there, too');
 };
 
 
