@@ -307,8 +307,13 @@ swarm_story 'a token that is refused in the middle',
     $service->answers('/never', token('one'));
     require_header('Bearer none', @$peers);
 
-    is_refused($warm->run('image', url => $url, @all), UNAUTHORIZED,
-               'one that is never good');
+    # whoever hears it the last time, the peer or this nginx
+
+    $job = $warm->run('image', url => $url, @all);
+    is($job->{state}, 'FAILURE', 'one that is never good: the job fails');
+    like($_, qr/^(?:\Q${\ UNAUTHORIZED }\E|INTERNAL: backend error: 401 .*)$/,
+         'it says why') for @{ words($job, 'failure_tasks') };
+    is_deeply(told($job, 'success_tasks'), [], 'nobody has it');
     cmp_ok(scalar $service->requests('/never'), '<=', 5,
            'the token service is asked a few times only');
 };
