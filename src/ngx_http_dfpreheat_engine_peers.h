@@ -40,6 +40,7 @@ typedef struct {
     dfp_d7y_host_t                  host;
     ngx_http_dfpreheat_peer_e       state;
     ngx_uint_t                      troubles;    /* one after the other */
+    ngx_uint_t                      done;        /* tasks that it holds */
     ngx_str_t                       reason;      /* why it is gone */
     ngx_event_t                     resume;
 } ngx_http_dfpreheat_peer_t;

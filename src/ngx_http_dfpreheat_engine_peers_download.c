@@ -404,6 +404,7 @@ ngx_http_dfpreheat_download_done(ngx_http_dfpreheat_download_t *download)
     d->left--;
     d->done++;
     peers->done++;
+    download->peer->done++;
     download->peer->troubles = 0;
 
     /* of what a peer has already it says nothing */

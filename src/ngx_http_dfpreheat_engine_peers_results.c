@@ -7,8 +7,6 @@ static ngx_http_dfpreheat_absent_t *ngx_http_dfpreheat_peers_missing(
     ngx_http_dfpreheat_peers_t *peers);
 static ngx_uint_t ngx_http_dfpreheat_peers_holders(
     ngx_http_dfpreheat_peers_t *peers);
-static ngx_uint_t ngx_http_dfpreheat_peers_holds(
-    ngx_http_dfpreheat_peers_t *peers, ngx_uint_t i);
 static ngx_uint_t ngx_http_dfpreheat_peers_nobody(
     ngx_http_dfpreheat_run_t *run);
 static void ngx_http_dfpreheat_peers_task_results(
@@ -130,49 +128,28 @@ ngx_http_dfpreheat_peers_missing(ngx_http_dfpreheat_peers_t *peers)
 }
 
 
+/* Those that have all of the tasks; manifests were for this nginx. */
+
 static ngx_uint_t
 ngx_http_dfpreheat_peers_holders(ngx_http_dfpreheat_peers_t *peers)
 {
-    ngx_uint_t  i, n;
+    ngx_uint_t                   i, n, all;
+    ngx_http_dfpreheat_task_t  **task;
+
+    all = 0;
+    task = peers->run->tasks.elts;
+
+    for (i = 0; i < peers->run->tasks.nelts; i++) {
+        all += (task[i]->data || (!task[i]->skipped && !task[i]->done));
+    }
 
     n = 0;
 
     for (i = 0; i < peers->n; i++) {
-        n += ngx_http_dfpreheat_peers_holds(peers, i);
+        n += (peers->peer[i].done == all);
     }
 
     return n;
-}
-
-
-/* Whether the peer has all of the tasks; manifests were for this nginx. */
-
-static ngx_uint_t
-ngx_http_dfpreheat_peers_holds(ngx_http_dfpreheat_peers_t *peers, ngx_uint_t i)
-{
-    ngx_uint_t                       k;
-    ngx_http_dfpreheat_task_t      **task;
-    ngx_http_dfpreheat_downloads_t  *d;
-
-    task = peers->run->tasks.elts;
-
-    for (k = 0; k < peers->run->tasks.nelts; k++) {
-
-        d = task[k]->data;
-
-        if (d == NULL && (task[k]->skipped || task[k]->done)) {
-            continue;
-        }
-
-        if (d == NULL
-            || (d->pairs[i] & NGX_HTTP_DFPREHEAT_PAIR_STATE)
-               != NGX_HTTP_DFPREHEAT_PAIR_DONE)
-        {
-            return 0;
-        }
-    }
-
-    return 1;
 }
 
 
@@ -272,7 +249,7 @@ static void
 ngx_http_dfpreheat_peers_task_results(ngx_http_dfpreheat_task_t *task,
     ngx_http_dfpreheat_results_t *results)
 {
-    ngx_uint_t                       i;
+    ngx_uint_t                       i, waiting;
     ngx_http_dfpreheat_peers_t      *peers;
     ngx_http_dfpreheat_instance_t   *instance;
     ngx_http_dfpreheat_downloads_t  *d;
@@ -287,7 +264,20 @@ ngx_http_dfpreheat_peers_task_results(ngx_http_dfpreheat_task_t *task,
                                     &task->reason);
     }
 
-    for (i = 0; d && i < peers->n; i++) {
+    if (d == NULL) {
+        return;
+    }
+
+    waiting = task->failed && !peers->single;
+
+    /* of millions of pairs most are only counted */
+
+    if (!waiting && results->success.n == NGX_HTTP_DFPREHEAT_RESULTS_MAX) {
+        results->success.omitted += d->done;
+        return;
+    }
+
+    for (i = 0; i < peers->n; i++) {
 
         switch (d->pairs[i] & NGX_HTTP_DFPREHEAT_PAIR_STATE) {
 
@@ -299,7 +289,7 @@ ngx_http_dfpreheat_peers_task_results(ngx_http_dfpreheat_task_t *task,
         case NGX_HTTP_DFPREHEAT_PAIR_WAITING:
         case NGX_HTTP_DFPREHEAT_PAIR_ACTIVE:
 
-            if (task->failed && !peers->single) {
+            if (waiting) {
                 ngx_http_dfpreheat_peers_list(&results->failure,
                                               &peers->peer[i], &task->shown,
                                               &task->reason);
