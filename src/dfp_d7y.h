@@ -15,8 +15,6 @@
 
 
 #define DFP_D7Y_MAX_HOSTS     20000   /* of one ListHosts */
-#define DFP_D7Y_MAX_PEERS     20000   /* of one StatImage or StatFile */
-#define DFP_D7Y_MAX_LAYERS    20000   /* of one image, and of one peer's */
 #define DFP_D7Y_MAX_TEXT      253     /* bytes of an id, hostname */
 
 /* the names of the methods, as paths */
@@ -65,21 +63,17 @@ typedef struct {
 } dfp_d7y_event_t;
 
 
-/* A peer that holds something. */
+/* A scheduler's list of hosts, which is read as it comes. */
 typedef struct {
-    dfp_str_t         ip;
-    dfp_str_t         hostname;
-    dfp_str_t        *urls;        /* finished ones only */
-    size_t            nurls;
-} dfp_d7y_holder_t;
+    dfp_d7y_host_t            *list;
+    size_t                     n;
+    unsigned                   complete:1;
 
+    /* private */
 
-typedef struct {
-    dfp_str_t        *layers;      /* of an image: config first */
-    size_t            nlayers;
-    dfp_d7y_holder_t *holders;
-    size_t            nholders;
-} dfp_d7y_stat_t;
+    size_t                     size;        /* places in the list */
+    struct dfp_d7y_reader_s   *reader;
+} dfp_d7y_hosts_t;
 
 
 /* Requests: *FRAME is in MEM. DFP_ERROR: no memory. */
@@ -96,16 +90,17 @@ int dfp_d7y_stat(dfp_mem_t *mem, const dfp_d7y_request_t *request,
     const dfp_job_t *job, dfp_str_t *frame);
 
 
-/* Replies: MESSAGE without its prefix. DFP_INVALID: err says what is wrong. */
+/* In MEM, and all that is copied; NULL: no memory. */
+dfp_d7y_hosts_t *dfp_d7y_hosts_create(dfp_mem_t *mem);
 
-int dfp_d7y_hosts_parse(dfp_mem_t *mem, dfp_str_t message,
-    dfp_d7y_host_t **hosts, size_t *n, dfp_err_t *err);
+/* The next bytes of a ListHostsResponse, which ENDS with them or does not: then the
+ * list is complete. DFP_INVALID: err says what is wrong. */
+int dfp_d7y_hosts_read(dfp_d7y_hosts_t *hosts, dfp_str_t part, int ends,
+    dfp_err_t *err);
+
+/* MESSAGE is whole, without its prefix. DFP_INVALID: err says what is wrong. */
 int dfp_d7y_event_parse(dfp_mem_t *mem, dfp_str_t message,
     dfp_d7y_event_t *event, dfp_err_t *err);
-
-/* StatImageResponse where IMAGE, else StatFileResponse. */
-int dfp_d7y_stat_parse(dfp_mem_t *mem, dfp_str_t message, int image,
-    dfp_d7y_stat_t *stat, dfp_err_t *err);
 
 
 /* What a peer says when it was the origin that failed: the status of HTTP in

@@ -22,7 +22,8 @@ typedef struct {
 
 
 static int dfp_grpc_read_prefix(dfp_grpc_reader_t *reader, dfp_err_t *err);
-static int dfp_grpc_reserve(dfp_grpc_reader_t *reader, size_t size);
+static int dfp_grpc_reserve(dfp_grpc_reader_t *reader, size_t have,
+    size_t len);
 static void dfp_grpc_unescape(dfp_buf_t *b, dfp_str_t s);
 
 
@@ -55,6 +56,41 @@ int
 dfp_grpc_read(dfp_grpc_reader_t *reader, const char **p, const char *last,
     dfp_str_t *message, dfp_err_t *err)
 {
+    int              rc;
+    size_t           have;
+    dfp_grpc_part_t  part;
+
+    do {
+        have = reader->have;
+        rc = dfp_grpc_read_part(reader, p, last, &part, err);
+
+        if (rc != DFP_OK) {
+            return rc;
+        }
+
+        if (part.bytes.len == 0) {
+            continue;
+        }
+
+        if (dfp_grpc_reserve(reader, have, part.bytes.len) != DFP_OK) {
+            return DFP_ERROR;
+        }
+
+        memcpy(reader->buf + have, part.bytes.data, part.bytes.len);
+
+    } while (!part.ends);
+
+    *message = reader->len ? (dfp_str_t) { reader->len, reader->buf }
+                           : DFP_STR("");
+
+    return DFP_OK;
+}
+
+
+int
+dfp_grpc_read_part(dfp_grpc_reader_t *reader, const char **p,
+    const char *last, dfp_grpc_part_t *part, dfp_err_t *err)
+{
     size_t  n;
 
     while (reader->nprefix < DFP_GRPC_PREFIX) {
@@ -78,25 +114,22 @@ dfp_grpc_read(dfp_grpc_reader_t *reader, const char **p, const char *last,
         n = reader->len - reader->have;
     }
 
-    if (n) {
-        if (dfp_grpc_reserve(reader, reader->have + n) != DFP_OK) {
-            return DFP_ERROR;
-        }
-
-        memcpy(reader->buf + reader->have, *p, n);
-        reader->have += n;
-        *p += n;
-    }
-
-    if (reader->have < reader->len) {
+    if (n == 0 && reader->len) {
         return DFP_DECLINED;
     }
 
-    *message = reader->len ? (dfp_str_t) { reader->len, reader->buf }
-                           : DFP_STR("");
+    part->bytes = n ? (dfp_str_t) { n, *p } : DFP_STR("");
+    part->begins = (reader->have == 0);
 
-    reader->nprefix = 0;
-    reader->have = 0;
+    *p += n;
+    reader->have += n;
+
+    part->ends = (reader->have == reader->len);
+
+    if (part->ends) {
+        reader->nprefix = 0;
+        reader->have = 0;
+    }
 
     return DFP_OK;
 }
@@ -134,22 +167,23 @@ dfp_grpc_read_prefix(dfp_grpc_reader_t *reader, dfp_err_t *err)
 /*
  * Memory is taken for what has come, not for what a prefix promises. What was
  * outgrown stays with the memory's owner, so the size doubles up to max: all
- * buffers of a reader together are less than three times that.
+ * buffers of a reader together are less than three times that. Room for LEN more
+ * bytes than it HAS.
  */
 
 static int
-dfp_grpc_reserve(dfp_grpc_reader_t *reader, size_t size)
+dfp_grpc_reserve(dfp_grpc_reader_t *reader, size_t have, size_t len)
 {
     char    *buf;
     size_t   n;
 
-    if (size <= reader->size) {
+    if (have + len <= reader->size) {
         return DFP_OK;
     }
 
     n = reader->size ? reader->size : DFP_GRPC_MIN_SIZE;
 
-    while (n < size) {
+    while (n < have + len) {
         n *= 2;
     }
 
@@ -162,8 +196,8 @@ dfp_grpc_reserve(dfp_grpc_reader_t *reader, size_t size)
         return DFP_ERROR;
     }
 
-    if (reader->have) {
-        memcpy(buf, reader->buf, reader->have);
+    if (have) {
+        memcpy(buf, reader->buf, have);
     }
 
     reader->buf = buf;

@@ -43,6 +43,14 @@ typedef struct {
 } dfp_grpc_reader_t;
 
 
+/* The next bytes of a message, none where it is empty. */
+typedef struct {
+    dfp_str_t       bytes;
+    unsigned        begins:1;
+    unsigned        ends:1;
+} dfp_grpc_part_t;
+
+
 void dfp_grpc_reader_init(dfp_grpc_reader_t *reader, dfp_mem_t *mem,
     size_t max);
 
@@ -55,6 +63,11 @@ void dfp_grpc_reader_init(dfp_grpc_reader_t *reader, dfp_mem_t *mem,
  */
 int dfp_grpc_read(dfp_grpc_reader_t *reader, const char **p, const char *last,
     dfp_str_t *message, dfp_err_t *err);
+
+/* As this, for messages of which nothing has to be kept. DFP_OK: PART is some of the
+ * bytes up to LAST. */
+int dfp_grpc_read_part(dfp_grpc_reader_t *reader, const char **p,
+    const char *last, dfp_grpc_part_t *part, dfp_err_t *err);
 
 /* Whether the stream ends here between two messages, not within one. */
 int dfp_grpc_reader_clean(const dfp_grpc_reader_t *reader);

@@ -72,8 +72,9 @@ struct ngx_http_dfpreheat_ask_s {
     ngx_array_t                     *secrets;     /* that are sent */
     const char                      *method;
     dfp_str_t                        frame;       /* stays, as long as this */
-    int                            (*message)(ngx_http_dfpreheat_grpc_t *grpc,
-                                         dfp_str_t message, dfp_err_t *err);
+    int                            (*part)(ngx_http_dfpreheat_grpc_t *grpc,
+                                         dfp_grpc_part_t *part,
+                                         dfp_err_t *err);
     unsigned                         once:1;      /* not again after a scheduler
                                                      broke off: it may have died
                                                      of it */
@@ -118,6 +119,7 @@ struct ngx_http_dfpreheat_hosts_s {
     /* private */
 
     ngx_http_dfpreheat_ask_t         ask;
+    dfp_d7y_hosts_t                 *told;        /* so far */
     ngx_event_t                      look;
     ngx_msec_t                       since;       /* the start */
 };

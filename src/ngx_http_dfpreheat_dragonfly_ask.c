@@ -61,7 +61,7 @@ ngx_http_dfpreheat_ask_try(ngx_http_dfpreheat_ask_t *ask)
     }
 
     grpc->handler = ngx_http_dfpreheat_ask_called;
-    grpc->message = ask->message;
+    grpc->part = ask->part;
     grpc->data = ask;
     grpc->job = run->claim.id;
     grpc->secrets = ask->secrets;

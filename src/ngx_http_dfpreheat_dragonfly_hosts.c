@@ -9,7 +9,7 @@
 
 static void ngx_http_dfpreheat_hosts_ask(ngx_event_t *ev);
 static int ngx_http_dfpreheat_hosts_listed(ngx_http_dfpreheat_grpc_t *grpc,
-    dfp_str_t message, dfp_err_t *err);
+    dfp_grpc_part_t *part, dfp_err_t *err);
 static void ngx_http_dfpreheat_hosts_asked(ngx_http_dfpreheat_ask_t *ask,
     ngx_http_dfpreheat_grpc_t *grpc);
 static void ngx_http_dfpreheat_hosts_free(ngx_http_dfpreheat_hosts_t *hosts);
@@ -32,7 +32,7 @@ ngx_http_dfpreheat_hosts_start(ngx_http_dfpreheat_hosts_t *hosts)
     ask->data = hosts;
     ask->run = hosts->run;
     ask->method = DFP_D7Y_LIST_HOSTS;
-    ask->message = ngx_http_dfpreheat_hosts_listed;
+    ask->part = ngx_http_dfpreheat_hosts_listed;
 
     hosts->look.handler = ngx_http_dfpreheat_hosts_ask;
     hosts->look.data = hosts;
@@ -77,7 +77,7 @@ ngx_http_dfpreheat_hosts_ask(ngx_event_t *ev)
 
 static int
 ngx_http_dfpreheat_hosts_listed(ngx_http_dfpreheat_grpc_t *grpc,
-    dfp_str_t message, dfp_err_t *err)
+    dfp_grpc_part_t *part, dfp_err_t *err)
 {
     dfp_mem_t                    mem;
     ngx_http_dfpreheat_ask_t    *ask;
@@ -86,18 +86,27 @@ ngx_http_dfpreheat_hosts_listed(ngx_http_dfpreheat_grpc_t *grpc,
     ask = grpc->data;
     hosts = ask->data;
 
-    /* of a call before this one, which broke off */
+    if (part->begins) {
 
-    ngx_http_dfpreheat_hosts_free(hosts);
+        /* there may be some of a call before this one, which broke off */
 
-    hosts->pool = ngx_create_pool(NGX_HTTP_DFPREHEAT_HOSTS_POOL, grpc->log);
-    if (hosts->pool == NULL) {
-        return DFP_ERROR;
+        ngx_http_dfpreheat_hosts_free(hosts);
+
+        hosts->pool = ngx_create_pool(NGX_HTTP_DFPREHEAT_HOSTS_POOL,
+                                      grpc->log);
+        if (hosts->pool == NULL) {
+            return DFP_ERROR;
+        }
+
+        mem = ngx_http_dfpreheat_mem(hosts->pool);
+
+        hosts->told = dfp_d7y_hosts_create(&mem);
+        if (hosts->told == NULL) {
+            return DFP_ERROR;
+        }
     }
 
-    mem = ngx_http_dfpreheat_mem(hosts->pool);
-
-    return dfp_d7y_hosts_parse(&mem, message, &hosts->list, &hosts->n, err);
+    return dfp_d7y_hosts_read(hosts->told, part->bytes, part->ends, err);
 }
 
 
@@ -107,7 +116,12 @@ ngx_http_dfpreheat_hosts_asked(ngx_http_dfpreheat_ask_t *ask,
 {
     ngx_http_dfpreheat_hosts_t *hosts = ask->data;
 
-    if (hosts->known && (grpc->status != DFP_GRPC_OK || hosts->pool == NULL)) {
+    if (grpc->status == DFP_GRPC_OK && hosts->told && hosts->told->complete) {
+        hosts->list = hosts->told->list;
+        hosts->n = hosts->told->n;
+        hosts->handler(hosts);
+
+    } else if (hosts->known) {
         ngx_http_dfpreheat_run_trouble(hosts->run, NULL, &grpc->server->name,
                                        &grpc->text);
 
@@ -118,12 +132,9 @@ ngx_http_dfpreheat_hosts_asked(ngx_http_dfpreheat_ask_t *ask,
         ngx_http_dfpreheat_run_fail(hosts->run, "%V answered ListHosts: %V",
                                     &grpc->server->name, &grpc->text);
 
-    } else if (hosts->pool == NULL) {
+    } else {
         ngx_http_dfpreheat_run_fail(hosts->run, "%V answered ListHosts with "
                                     "nothing", &grpc->server->name);
-
-    } else {
-        hosts->handler(hosts);
     }
 
     ngx_http_dfpreheat_hosts_free(hosts);
@@ -162,6 +173,7 @@ ngx_http_dfpreheat_hosts_free(ngx_http_dfpreheat_hosts_t *hosts)
         hosts->pool = NULL;
     }
 
+    hosts->told = NULL;
     hosts->list = NULL;
     hosts->n = 0;
 }

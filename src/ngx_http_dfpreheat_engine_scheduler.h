@@ -36,7 +36,7 @@ typedef struct {
     dfp_str_t                       preheat;
     dfp_str_t                       stat;
     ngx_pool_t                     *told;        /* pool of the last reply */
-    dfp_d7y_stat_t                  reply;
+    dfp_held_t                     *reply;
     ngx_event_t                     again;
     ngx_msec_t                      pause;       /* before that */
     ngx_msec_t                      sent;        /* the preheat */

@@ -19,7 +19,7 @@ static void ngx_http_dfpreheat_order_preheated(ngx_http_dfpreheat_ask_t *ask,
     ngx_http_dfpreheat_grpc_t *grpc);
 static void ngx_http_dfpreheat_order_stat(ngx_event_t *ev);
 static int ngx_http_dfpreheat_order_told(ngx_http_dfpreheat_grpc_t *grpc,
-    dfp_str_t message, dfp_err_t *err);
+    dfp_grpc_part_t *part, dfp_err_t *err);
 static void ngx_http_dfpreheat_order_statted(ngx_http_dfpreheat_ask_t *ask,
     ngx_http_dfpreheat_grpc_t *grpc);
 static ngx_int_t ngx_http_dfpreheat_order_count(
@@ -163,7 +163,7 @@ ngx_http_dfpreheat_order_preheat(ngx_http_dfpreheat_order_t *order)
     ask = &order->ask;
 
     ask->handler = ngx_http_dfpreheat_order_preheated;
-    ask->message = NULL;
+    ask->part = NULL;
     ask->frame = order->preheat;
     ask->method = (order->orders->job.type == DFP_JOB_IMAGE)
                   ? DFP_D7Y_PREHEAT_IMAGE : DFP_D7Y_PREHEAT_FILE;
@@ -226,7 +226,7 @@ ngx_http_dfpreheat_order_stat(ngx_event_t *ev)
     ask = &order->ask;
 
     ask->handler = ngx_http_dfpreheat_order_statted;
-    ask->message = ngx_http_dfpreheat_order_told;
+    ask->part = ngx_http_dfpreheat_order_told;
     ask->frame = order->stat;
     ask->method = (order->orders->job.type == DFP_JOB_IMAGE)
                   ? DFP_D7Y_STAT_IMAGE : DFP_D7Y_STAT_FILE;
@@ -237,27 +237,36 @@ ngx_http_dfpreheat_order_stat(ngx_event_t *ev)
 
 static int
 ngx_http_dfpreheat_order_told(ngx_http_dfpreheat_grpc_t *grpc,
-    dfp_str_t message, dfp_err_t *err)
+    dfp_grpc_part_t *part, dfp_err_t *err)
 {
-    dfp_mem_t                    mem;
-    ngx_http_dfpreheat_ask_t    *ask;
-    ngx_http_dfpreheat_order_t  *order;
+    dfp_mem_t                     mem;
+    ngx_http_dfpreheat_ask_t     *ask;
+    ngx_http_dfpreheat_order_t   *order;
+    ngx_http_dfpreheat_orders_t  *orders;
 
     ask = grpc->data;
     order = ask->data;
+    orders = order->orders;
 
-    ngx_http_dfpreheat_order_forget(&order->told);
+    if (part->begins) {
+        ngx_http_dfpreheat_order_forget(&order->told);
 
-    order->told = ngx_create_pool(NGX_HTTP_DFPREHEAT_ORDER_POOL, grpc->log);
-    if (order->told == NULL) {
-        return DFP_ERROR;
+        order->told = ngx_create_pool(NGX_HTTP_DFPREHEAT_ORDER_POOL,
+                                      grpc->log);
+        if (order->told == NULL) {
+            return DFP_ERROR;
+        }
+
+        mem = ngx_http_dfpreheat_mem(order->told);
+
+        order->reply = dfp_held_create(&mem, orders->host, orders->n,
+                                       orders->job.type == DFP_JOB_IMAGE);
+        if (order->reply == NULL) {
+            return DFP_ERROR;
+        }
     }
 
-    mem = ngx_http_dfpreheat_mem(order->told);
-
-    return dfp_d7y_stat_parse(&mem, message,
-                              order->orders->job.type == DFP_JOB_IMAGE,
-                              &order->reply, err);
+    return dfp_held_read(order->reply, part->bytes, part->ends, err);
 }
 
 
@@ -274,7 +283,7 @@ ngx_http_dfpreheat_order_statted(ngx_http_dfpreheat_ask_t *ask,
     if (grpc->status == DFP_GRPC_OK) {
         order->errors = 0;
 
-        if (order->told) {
+        if (order->told && order->reply->complete) {
             rc = ngx_http_dfpreheat_order_count(order);
         }
 
@@ -300,34 +309,22 @@ ngx_http_dfpreheat_order_statted(ngx_http_dfpreheat_ask_t *ask,
 static ngx_int_t
 ngx_http_dfpreheat_order_count(ngx_http_dfpreheat_order_t *order)
 {
-    size_t                        i, n, *counts;
-    dfp_mem_t                     mem;
+    size_t                        i;
+    dfp_held_t                   *reply;
     ngx_http_dfpreheat_orders_t  *orders;
 
     orders = order->orders;
-    n = order->reply.nlayers;
+    reply = order->reply;
 
-    if (n == 0 && orders->job.type == DFP_JOB_IMAGE) {
+    if (reply->nlayers == 0) {
         return NGX_DECLINED;
     }
 
-    n = ngx_max(n, 1);
-
-    mem = ngx_http_dfpreheat_mem(order->told);
-    counts = ngx_palloc(order->told, n * sizeof(size_t));
-
-    if (counts == NULL
-        || dfp_held_count(&mem, orders->host, orders->n, &order->reply, counts)
-           != DFP_OK)
-    {
-        return NGX_ERROR;
-    }
-
     order->held = 0;
-    order->wanted = n * orders->needed;
+    order->wanted = reply->nlayers * orders->needed;
 
-    for (i = 0; i < n; i++) {
-        order->held += ngx_min(counts[i], orders->needed);
+    for (i = 0; i < reply->nlayers; i++) {
+        order->held += ngx_min(reply->counts[i], orders->needed);
     }
 
     orders->run->changed = 1;
@@ -361,27 +358,32 @@ ngx_http_dfpreheat_order_done(ngx_http_dfpreheat_order_t *order)
     size_t                        i, k;
     dfp_str_t                     posted;
     ngx_str_t                     ip, hostname, url;
-    dfp_d7y_holder_t             *holder;
+    dfp_held_t                   *reply;
     ngx_http_dfpreheat_orders_t  *orders;
 
     orders = order->orders;
-    holder = order->reply.holders;
+    reply = order->reply;
 
-    for (i = 0; i < order->reply.nholders; i++) {
+    for (k = 0; k < reply->nlayers; k++) {
 
-        ip = ngx_http_dfpreheat_str(holder[i].ip);
-        hostname = ngx_http_dfpreheat_str(holder[i].hostname);
+        url = order->task->shown;
 
-        for (k = 0; k < holder[i].nurls; k++) {
-            url = order->task->shown;
+        if (reply->layers
+            && ngx_http_dfpreheat_dragonfly_posted(order->task, order->told,
+                                                   reply->layers[k], &posted)
+               == NGX_OK)
+        {
+            url = ngx_http_dfpreheat_str(posted);
+        }
 
-            if (orders->job.type == DFP_JOB_IMAGE
-                && ngx_http_dfpreheat_dragonfly_posted(order->task,
-                       order->told, holder[i].urls[k], &posted)
-                   == NGX_OK)
-            {
-                url = ngx_http_dfpreheat_str(posted);
+        for (i = 0; i < orders->n; i++) {
+
+            if (!dfp_held_by(reply, i, k)) {
+                continue;
             }
+
+            ip = ngx_http_dfpreheat_str(orders->host[i].ip);
+            hostname = ngx_http_dfpreheat_str(orders->host[i].hostname);
 
             ngx_http_dfpreheat_list_add(&orders->success, &hostname, &ip, &url,
                                         NULL);

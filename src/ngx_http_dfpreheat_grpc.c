@@ -10,6 +10,10 @@ static ngx_int_t ngx_http_dfpreheat_grpc_timeout(
     ngx_http_dfpreheat_grpc_t *grpc);
 static ngx_int_t ngx_http_dfpreheat_grpc_take(ngx_http_dfpreheat_call_t *call,
     u_char *data, size_t len);
+static int ngx_http_dfpreheat_grpc_message(ngx_http_dfpreheat_grpc_t *grpc,
+    const char **p, const char *last);
+static int ngx_http_dfpreheat_grpc_part(ngx_http_dfpreheat_grpc_t *grpc,
+    const char **p, const char *last);
 static void ngx_http_dfpreheat_grpc_called(ngx_http_dfpreheat_call_t *call);
 static void ngx_http_dfpreheat_grpc_ended(ngx_http_dfpreheat_grpc_t *grpc);
 static int ngx_http_dfpreheat_grpc_http(ngx_uint_t status);
@@ -145,7 +149,6 @@ ngx_http_dfpreheat_grpc_take(ngx_http_dfpreheat_call_t *call, u_char *data,
     ngx_http_dfpreheat_grpc_t *grpc = call->data;
 
     int          rc;
-    dfp_str_t    message;
     const char  *p, *last;
 
     p = (const char *) data;
@@ -153,14 +156,11 @@ ngx_http_dfpreheat_grpc_take(ngx_http_dfpreheat_call_t *call, u_char *data,
 
     while (grpc->err.text[0] == '\0') {
 
-        rc = dfp_grpc_read(&grpc->reader, &p, last, &message, &grpc->err);
+        rc = grpc->message ? ngx_http_dfpreheat_grpc_message(grpc, &p, last)
+                           : ngx_http_dfpreheat_grpc_part(grpc, &p, last);
 
         if (rc == DFP_DECLINED) {
             return NGX_OK;
-        }
-
-        if (rc == DFP_OK && grpc->message) {
-            rc = grpc->message(grpc, message, &grpc->err);
         }
 
         if (rc == DFP_ERROR) {
@@ -169,6 +169,33 @@ ngx_http_dfpreheat_grpc_take(ngx_http_dfpreheat_call_t *call, u_char *data,
     }
 
     return NGX_ERROR;
+}
+
+
+static int
+ngx_http_dfpreheat_grpc_message(ngx_http_dfpreheat_grpc_t *grpc,
+    const char **p, const char *last)
+{
+    int        rc;
+    dfp_str_t  message;
+
+    rc = dfp_grpc_read(&grpc->reader, p, last, &message, &grpc->err);
+
+    return rc == DFP_OK ? grpc->message(grpc, message, &grpc->err) : rc;
+}
+
+
+static int
+ngx_http_dfpreheat_grpc_part(ngx_http_dfpreheat_grpc_t *grpc, const char **p,
+    const char *last)
+{
+    int              rc;
+    dfp_grpc_part_t  part;
+
+    rc = dfp_grpc_read_part(&grpc->reader, p, last, &part, &grpc->err);
+
+    return rc == DFP_OK && grpc->part ? grpc->part(grpc, &part, &grpc->err)
+                                      : rc;
 }
 
 

@@ -37,6 +37,10 @@ struct ngx_http_dfpreheat_grpc_s {
        the call ends and ERR tells why; DFP_ERROR: no memory */
     int                          (*message)(ngx_http_dfpreheat_grpc_t *grpc,
                                        dfp_str_t message, dfp_err_t *err);
+
+    /* or, instead of MESSAGE, what comes of it, nothing of which is kept */
+    int                          (*part)(ngx_http_dfpreheat_grpc_t *grpc,
+                                       dfp_grpc_part_t *part, dfp_err_t *err);
     void                          *data;
     ngx_pool_t                    *pool;       /* of the call; see below */
     ngx_log_t                     *log;

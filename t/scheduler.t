@@ -20,6 +20,8 @@ use DFP::Swarm;
 use constant {
     CALL_SECONDS => 10,
     LONG_SECONDS => 45,
+    MANY         => 90,     # peers, and layers
+    LISTED       => 1000,
     HALF_MINUTE  => 35,     # s, after which a preheat is sent again
     TWO_SECONDS  => 2_000_000_000,
     PASSED       => 'the timeout of the job, 2 s, has passed: 1 of 1 tasks '
@@ -294,6 +296,45 @@ swarm_story 'some of the peers',
         is_deeply(told($job, 'success_tasks'),
                   lines(\@holders, FILES . '/files/a'), 'they are told');
     }
+};
+
+
+# It comes in many pieces, and not a byte of it may be lost.
+
+swarm_story 'a reply of a megabyte', { engine => 'scheduler', peers => 1 }, sub {
+    my ($warm, $dragonfly, $upstream) = @_;
+
+    my $scheduler = $dragonfly->scheduler;
+    my ($peer) = @{ $dragonfly->peers };
+    my ($url) = an_image($upstream, 'app');
+    my @layers = map { REGISTRY . '/v2/app/blobs/sha256:' . sha256_hex($_) }
+                     1 .. MANY;
+    my @many = map { $peer->host(id => "id-$_", hostname => "many-$_",
+                                 ip => "127.1.0.$_") } 1 .. MANY;
+
+    $scheduler->hosts(@many);
+
+    # the last one of the last one
+
+    my @replies = map { {
+        layers => \@layers, peers => [ map {
+            my $host = $_;
+
+            { ip => $host->{ip}, hostname => $host->{hostname},
+              layers => [ map { { url => $_, finished => 1 } } @layers ] }
+        } @many ]
+    } } 1 .. 2;
+
+    $replies[0]{peers}[-1]{layers}[-1]{finished} = 0;
+
+    my $job = waits($warm, $scheduler, 'all have all of it',
+                    [ 'image', url => $url, scope => 'all_peers' ], @replies);
+    my $results = $job->{result}{job_states}[0]{results}[0];
+
+    is(scalar @{ $results->{success_tasks} }, LISTED, 'some are listed');
+    is($results->{success_tasks_omitted}, MANY * MANY - LISTED,
+       'all are counted');
+    is(progress($job)->{downloads_done}, MANY * MANY, 'also in the progress');
 };
 
 

@@ -1,10 +1,12 @@
 /*
- * Dragonfly's messages: the whole of an input is each of those that come, and
- * its lines are what goes into those that are sent, which are decoded again.
+ * Dragonfly's messages: the whole of an input is each of those that come, at
+ * once and in pieces whose sizes its bytes say; and its lines are what goes
+ * into those that are sent, which are decoded again.
  */
 
 #include "dfp_d7y_parser.h"
 #include "dfp_fuzz.h"
+#include "dfp_held.h"
 #include "dfp_scope.h"
 
 #include "dfdaemon.pb-c.h"
@@ -14,10 +16,18 @@
 #define FUZZ_LINES    16
 #define FUZZ_HOSTS    1000     /* of which the scope picks */
 
-/* what a message of LEN bytes may cost: 16 of them for protobuf-c, the rest
- * for results, of which URLs of three bytes as names cost most */
-#define FUZZ_COST(len)  (48 * (len) + 16384)
+#define FUZZ_PIECE    32       /* bytes of one, at most */
+#define FUZZ_LAYERS   32       /* of which each is looked at */
 
+/* what a message of LEN bytes may cost: 16 of them for protobuf-c, as much
+ * again where each field is larger than all before, 4 for what is in pieces,
+ * the rest for results, of which URLs of three bytes as names cost most; and
+ * the reader with a block. A list of N hosts is outgrown again and again. */
+#define FUZZ_COST(len)  (64 * (len) + 32768)
+#define FUZZ_LIST(n)    (4 * (n) * sizeof(dfp_d7y_host_t))
+
+
+typedef int (*read_pt)(void *reader, dfp_str_t part, int ends, dfp_err_t *err);
 
 static size_t     allocated;
 static dfp_str_t  lines[FUZZ_LINES];
@@ -44,10 +54,46 @@ counting(void)
 
 
 static void
-check_ended(int rc, const dfp_err_t *err, size_t len)
+check_ended(int rc, const dfp_err_t *err, size_t cost)
 {
     MUST(rc == DFP_OK || (rc == DFP_INVALID && err->text[0] != '\0'));
-    MUST(allocated <= FUZZ_COST(len));
+    MUST(allocated <= cost);
+}
+
+
+/* Hands a message to READ, in pieces or not. Each is a block of its own, which
+ * is gone after the call. */
+
+static int
+feed(read_pt read, void *reader, dfp_str_t message, int pieces,
+    dfp_err_t *err)
+{
+    int      rc;
+    char    *piece;
+    size_t   i, n;
+
+    i = 0;
+    err->text[0] = '\0';
+
+    do {
+        n = message.len - i;
+
+        if (n && pieces) {
+            n = 1 + (unsigned char) message.data[i] % FUZZ_PIECE;
+            n = (n < message.len - i) ? n : message.len - i;
+        }
+
+        piece = malloc(n);
+        MUST(piece != NULL);
+        memcpy(piece, n ? message.data + i : "", n);
+
+        i += n;
+        rc = read(reader, (dfp_str_t) { n, piece }, i == message.len, err);
+        free(piece);
+
+    } while (rc == DFP_OK && i < message.len);
+
+    return rc;
 }
 
 
@@ -74,23 +120,6 @@ check_ip(dfp_str_t ip)
     MUST(ip.data != NULL);
     MUST(ip.len == 0 || dfp_d7y_ip(ip, text) == ip.len);
     MUST(ip.len == 0 || memcmp(ip.data, text, ip.len) == 0);
-}
-
-
-static void
-check_urls(const dfp_str_t *urls, size_t n)
-{
-    size_t  i, j;
-
-    MUST(n <= DFP_D7Y_MAX_LAYERS);
-
-    for (i = 0; i < n; i++) {
-        MUST(urls[i].len > 0 && urls[i].len <= DFP_URL_MAX_LEN);
-
-        for (j = 0; j < urls[i].len; j++) {
-            MUST(urls[i].data[j] > 0x20 && urls[i].data[j] < 0x7f);
-        }
-    }
 }
 
 
@@ -125,25 +154,68 @@ check_scope(const dfp_d7y_host_t *hosts, size_t n, dfp_str_t task_id)
 }
 
 
+static int
+read_hosts(void *reader, dfp_str_t part, int ends, dfp_err_t *err)
+{
+    return dfp_d7y_hosts_read(reader, part, ends, err);
+}
+
+
+/* protobuf-c builds as many out of the whole. */
+
+static void
+check_list(dfp_str_t message, const dfp_d7y_hosts_t *hosts)
+{
+    Scheduler__V2__ListHostsResponse  *list;
+
+    list = scheduler__v2__list_hosts_response__unpack(NULL, message.len,
+                                             (const uint8_t *) message.data);
+    MUST(list == NULL || hosts->n == list->n_hosts);
+
+    scheduler__v2__list_hosts_response__free_unpacked(list, NULL);
+}
+
+
 static void
 check_hosts(dfp_str_t message)
 {
-    int              rc;
-    size_t           i, n;
-    dfp_err_t        err;
-    dfp_d7y_host_t  *hosts;
+    int               rc, again;
+    size_t            i;
+    dfp_err_t         err, second;
+    dfp_d7y_host_t   *one, *two;
+    dfp_d7y_hosts_t  *hosts, *pieces;
 
-    rc = dfp_d7y_hosts_parse(counting(), message, &hosts, &n, &err);
-    check_ended(rc, &err, message.len);
-    MUST(n <= DFP_D7Y_MAX_HOSTS && (rc == DFP_OK || n == 0));
+    hosts = dfp_d7y_hosts_create(counting());
+    rc = feed(read_hosts, hosts, message, 0, &err);
+    check_ended(rc, &err, FUZZ_COST(message.len) + FUZZ_LIST(hosts->n));
 
-    for (i = 0; i < n; i++) {
-        check_text(hosts[i].id);
-        check_text(hosts[i].hostname);
-        check_ip(hosts[i].ip);
+    pieces = dfp_d7y_hosts_create(counting());
+    again = feed(read_hosts, pieces, message, 1, &second);
+    check_ended(again, &second, FUZZ_COST(message.len) + FUZZ_LIST(hosts->n));
+
+    MUST(rc == again && strcmp(err.text, second.text) == 0);
+    MUST(hosts->n <= DFP_D7Y_MAX_HOSTS && hosts->n == pieces->n);
+    MUST(hosts->complete == (rc == DFP_OK));
+    MUST(hosts->complete == pieces->complete);
+
+    for (i = 0; i < hosts->n; i++) {
+        one = &hosts->list[i];
+        two = &pieces->list[i];
+
+        check_text(one->id);
+        check_text(one->hostname);
+        check_ip(one->ip);
+
+        MUST(dfp_str_eq(one->id, two->id) && dfp_str_eq(one->ip, two->ip));
+        MUST(dfp_str_eq(one->hostname, two->hostname));
+        MUST(one->port == two->port && one->seed == two->seed);
     }
 
-    check_scope(hosts, n < FUZZ_HOSTS ? n : FUZZ_HOSTS, message);
+    if (rc == DFP_OK) {
+        check_list(message, hosts);
+        check_scope(hosts->list, hosts->n < FUZZ_HOSTS ? hosts->n : FUZZ_HOSTS,
+                    message);
+    }
 }
 
 
@@ -155,7 +227,7 @@ check_event(dfp_str_t message)
     dfp_d7y_event_t   event;
 
     rc = dfp_d7y_event_parse(counting(), message, &event, &err);
-    check_ended(rc, &err, message.len);
+    check_ended(rc, &err, FUZZ_COST(message.len));
 
     if (rc == DFP_OK) {
         check_text(event.host_id);
@@ -165,30 +237,91 @@ check_event(dfp_str_t message)
 }
 
 
+static int
+read_held(void *reader, dfp_str_t part, int ends, dfp_err_t *err)
+{
+    return dfp_held_read(reader, part, ends, err);
+}
+
+
+/* Those that the replies of the corpus tell of, in their order, and others. */
+
+static dfp_d7y_host_t  peers[] = {
+    { .ip = { 9, "127.0.0.1" }, .hostname = { 0, "" } },
+    { .ip = { 9, "127.0.0.1" }, .hostname = { 1, "a" } },
+    { .ip = { 9, "127.0.0.1" }, .hostname = { 6, "seed-1" } },
+    { .ip = { 3, "::1" }, .hostname = { 0, "" } }
+};
+
+#define FUZZ_PEERS  (sizeof(peers) / sizeof(peers[0]))
+
+/* A layer is held by those who hold it, or one that is the same. */
+
+static void
+check_layer(const dfp_held_t *held, size_t layer)
+{
+    size_t      i, k, n;
+    dfp_str_t   url;
+
+    if (held->layers) {
+        url = held->layers[layer];
+        MUST(url.len > 0 && url.len <= DFP_URL_MAX_LEN);
+
+        for (i = 0; i < url.len; i++) {
+            MUST(url.data[i] > 0x20 && url.data[i] < 0x7f);
+        }
+    }
+
+    for (i = 0, n = 0; i < FUZZ_PEERS; i++) {
+        for (k = 0; k < held->nlayers; k++) {
+            n += dfp_held_by(held, i, k)
+                 && (k == layer
+                     || dfp_str_eq(held->layers[k], held->layers[layer]));
+        }
+    }
+
+    MUST(n == held->counts[layer] && n <= FUZZ_PEERS);
+}
+
+
 static void
 check_stat(dfp_str_t message, int image)
 {
-    int              rc;
-    size_t           i;
-    dfp_err_t        err;
-    dfp_d7y_stat_t   stat_;
+    int          rc, again;
+    size_t       i, k;
+    dfp_err_t    err, second;
+    dfp_held_t  *held, *pieces;
 
-    rc = dfp_d7y_stat_parse(counting(), message, image, &stat_, &err);
-    check_ended(rc, &err, message.len);
+    held = dfp_held_create(counting(), peers, FUZZ_PEERS, image);
+    rc = feed(read_held, held, message, 0, &err);
+    check_ended(rc, &err, FUZZ_COST(message.len));
+
+    pieces = dfp_held_create(counting(), peers, FUZZ_PEERS, image);
+    again = feed(read_held, pieces, message, 1, &second);
+    check_ended(again, &second, FUZZ_COST(message.len));
+
+    MUST(rc == again && strcmp(err.text, second.text) == 0);
+    MUST(held->complete == (rc == DFP_OK));
+    MUST(held->complete == pieces->complete);
 
     if (rc != DFP_OK) {
         return;
     }
 
-    MUST(image || stat_.nlayers == 0);
-    MUST(stat_.nholders <= DFP_D7Y_MAX_PEERS);
-    check_urls(stat_.layers, stat_.nlayers);
+    MUST(image || (held->nlayers == 1 && held->layers == NULL));
+    MUST(held->nlayers == pieces->nlayers);
 
-    for (i = 0; i < stat_.nholders; i++) {
-        MUST(stat_.holders[i].nurls > 0);
-        check_urls(stat_.holders[i].urls, stat_.holders[i].nurls);
-        check_text(stat_.holders[i].hostname);
-        check_ip(stat_.holders[i].ip);
+    for (k = 0; k < held->nlayers; k++) {
+        MUST(held->counts[k] == pieces->counts[k]);
+        MUST(!image || dfp_str_eq(held->layers[k], pieces->layers[k]));
+
+        for (i = 0; i < FUZZ_PEERS; i++) {
+            MUST(dfp_held_by(held, i, k) == dfp_held_by(pieces, i, k));
+        }
+
+        if (k < FUZZ_LAYERS) {
+            check_layer(held, k);
+        }
     }
 }
 

@@ -1,8 +1,10 @@
 /*
  * gRPC's frames in pieces, and how a call ended: the first byte is the size of
- * a piece, the rest is a stream, and a grpc-message, a grpc-status and a time.
+ * a piece, at most, the rest is a stream, whose bytes say how large each piece
+ * is, and a grpc-message, a grpc-status and a time.
  */
 
+#include "dfp_buf.h"
 #include "dfp_fuzz.h"
 #include "dfp_grpc.h"
 #include "dfp_text.h"
@@ -24,19 +26,39 @@ count_alloc(void *ctx, size_t size)
 }
 
 
-/* Reads a stream in pieces of STEP bytes; returns how it ended, and the
- * lengths of its messages. */
+/* A piece of the stream from I on, of at most STEP bytes; 0: all that is there.
+ * It is a block of its own. */
+
+static dfp_str_t
+piece_of(dfp_str_t stream, size_t i, size_t step)
+{
+    char    *piece;
+    size_t   n;
+
+    n = stream.len - i;
+
+    if (step && n > 1 + (unsigned char) stream.data[i] % step) {
+        n = 1 + (unsigned char) stream.data[i] % step;
+    }
+
+    piece = dfp_fuzz_alloc(NULL, n);
+    memcpy(piece, stream.data + i, n);
+
+    return (dfp_str_t) { n, piece };
+}
+
+
+/* Reads a stream in pieces; returns how it ended, and its messages. */
 
 static int
 read_all(dfp_str_t stream, size_t step, dfp_str_t *messages, size_t *n,
     int *clean)
 {
     int                 rc;
-    char               *piece;
-    size_t              i, len;
+    size_t              i;
     dfp_err_t           err;
     dfp_mem_t           mem = { count_alloc, NULL };
-    dfp_str_t           message;
+    dfp_str_t           message, piece;
     const char         *p;
     dfp_grpc_reader_t   reader;
 
@@ -47,14 +69,13 @@ read_all(dfp_str_t stream, size_t step, dfp_str_t *messages, size_t *n,
 
     dfp_grpc_reader_init(&reader, &mem, FUZZ_MAX);
 
-    for (i = 0; i < stream.len && rc == DFP_DECLINED; i += len) {
-        len = (stream.len - i < step) ? stream.len - i : step;
-        piece = dfp_fuzz_alloc(NULL, len);
-        memcpy(piece, stream.data + i, len);
-        p = piece;
+    for (i = 0; i < stream.len && rc == DFP_DECLINED; i += piece.len) {
+        piece = piece_of(stream, i, step);
+        p = piece.data;
 
         for ( ;; ) {
-            rc = dfp_grpc_read(&reader, &p, piece + len, &message, &err);
+            rc = dfp_grpc_read(&reader, &p, piece.data + piece.len, &message,
+                               &err);
 
             if (rc != DFP_OK) {
                 break;
@@ -71,7 +92,7 @@ read_all(dfp_str_t stream, size_t step, dfp_str_t *messages, size_t *n,
             (*n)++;
         }
 
-        MUST(rc == DFP_INVALID || p == piece + len);
+        MUST(rc == DFP_INVALID || p == piece.data + piece.len);
     }
 
     MUST(rc == DFP_DECLINED || (rc == DFP_INVALID && err.text[0] != '\0'));
@@ -83,20 +104,94 @@ read_all(dfp_str_t stream, size_t step, dfp_str_t *messages, size_t *n,
 }
 
 
+/* The same, in parts, of which nothing is kept. */
+
+static int
+read_parts(dfp_str_t stream, size_t step, dfp_str_t *messages, size_t *n,
+    int *clean)
+{
+    int                 rc, within;
+    size_t              i;
+    dfp_buf_t           b;
+    dfp_err_t           err;
+    dfp_mem_t           mem = { count_alloc, NULL };
+    dfp_str_t           piece;
+    const char         *p, *last;
+    dfp_grpc_part_t     part;
+    dfp_grpc_reader_t   reader;
+
+    *n = 0;
+    rc = DFP_DECLINED;
+    within = 0;
+    err.text[0] = '\0';
+    allocated = 0;
+
+    dfp_grpc_reader_init(&reader, &mem, FUZZ_MAX);
+    dfp_buf_init(&b, dfp_fuzz_mem(), 0, FUZZ_MAX);
+
+    for (i = 0; i < stream.len && rc == DFP_DECLINED; i += piece.len) {
+        piece = piece_of(stream, i, step);
+        p = piece.data;
+        last = p + piece.len;
+
+        while ((rc = dfp_grpc_read_part(&reader, &p, last, &part, &err))
+               == DFP_OK)
+        {
+            MUST(part.bytes.len == 0 || part.bytes.data + part.bytes.len == p);
+            MUST(part.bytes.data != NULL && part.begins == !within);
+            MUST(part.bytes.len || (part.begins && part.ends));
+            MUST(part.ends || p == last);
+
+            within = !part.ends;
+            dfp_buf_str(&b, part.bytes);
+            MUST(!b.failed);
+
+            if (within) {
+                continue;
+            }
+
+            if (*n < FUZZ_MESSAGES) {
+                messages[*n].len = b.len;
+                messages[*n].data = dfp_strdup(dfp_fuzz_mem(),
+                                               b.len ? b.data : "", b.len);
+            }
+
+            (*n)++;
+            b.len = 0;
+        }
+
+        MUST(rc == DFP_INVALID || p == last);
+    }
+
+    MUST(rc == DFP_DECLINED || (rc == DFP_INVALID && err.text[0] != '\0'));
+    MUST(allocated == 0);
+
+    *clean = (rc == DFP_DECLINED && dfp_grpc_reader_clean(&reader));
+
+    return rc;
+}
+
+
+/* Whole and in pieces, as messages and in parts: it is the same. */
+
 static void
 check_stream(dfp_str_t stream, size_t step)
 {
-    int         rc, clean, clean_again;
-    size_t      i, n, again;
+    int         i, rc, clean, clean_again;
+    size_t      k, n, again;
     dfp_str_t   one[FUZZ_MESSAGES], two[FUZZ_MESSAGES];
 
-    rc = read_all(stream, stream.len + 1, one, &n, &clean);
+    rc = read_all(stream, 0, one, &n, &clean);
 
-    MUST(read_all(stream, step + 1, two, &again, &clean_again) == rc);
-    MUST(n == again && clean == clean_again);
+    for (i = 0; i < 3; i++) {
+        MUST((i ? read_parts : read_all)(stream, i == 1 ? 0 : step + 1, two,
+                                         &again, &clean_again)
+             == rc);
+        MUST(n == again && clean == clean_again);
 
-    for (i = 0; i < n && i < FUZZ_MESSAGES; i++) {
-        MUST(dfp_str_eq(one[i], two[i]));
+        for (k = 0; k < n && k < FUZZ_MESSAGES; k++) {
+            MUST(dfp_str_eq(one[k], two[k]));
+        }
     }
 }
 

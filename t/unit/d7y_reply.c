@@ -4,58 +4,132 @@
  */
 
 #include "d7y_test.h"
+#include "dfp_held.h"
 
 
 #define TASK "a7e23d0759278ef3601a6c978f56cb9e91202c3336613f4d1dd302923e4e3b11"
 #define BLOBS "http://127.0.0.1:15000/v2/lab/multi/blobs/sha256:"
 
+#define SMALL  2000     /* bytes of a list that is read byte by byte, too */
+
+
 static size_t            n;
-static size_t            allocated;
+static int               complete;
 static dfp_err_t         err;
 static dfp_d7y_host_t   *hosts;
 static dfp_d7y_event_t   event;
-static dfp_d7y_stat_t    stat_;
+static dfp_held_t       *held;
 
 
-static void *
-count_alloc(void *ctx, size_t size)
+static int
+read_hosts(void *reader, dfp_str_t part, int ends, dfp_err_t *e)
 {
-    allocated += size;
-
-    return dfp_test_alloc(ctx, size);
-}
-
-
-static dfp_mem_t *
-counting(void)
-{
-    static dfp_mem_t  mem = { count_alloc, NULL };
-
-    allocated = 0;
-    err.text[0] = '\0';
-
-    return &mem;
+    return dfp_d7y_hosts_read(reader, part, ends, e);
 }
 
 
 static int
+read_list(dfp_str_t message, size_t step)
+{
+    int               rc;
+    dfp_d7y_hosts_t  *told;
+
+    err.text[0] = '\0';
+
+    told = dfp_d7y_hosts_create(dfp_test_mem());
+    rc = feed(read_hosts, told, message, step, &err);
+
+    hosts = told->list;
+    n = told->n;
+    complete = told->complete;
+
+    return rc;
+}
+
+
+static void
+check_same_list(const dfp_d7y_host_t *list, size_t count)
+{
+    size_t  i;
+
+    CHECK_INT(n, count);
+
+    for (i = 0; i < n && i < count; i++) {
+        CHECK_SAME(hosts[i].id, list[i].id);
+        CHECK_SAME(hosts[i].hostname, list[i].hostname);
+        CHECK_SAME(hosts[i].ip, list[i].ip);
+        CHECK_INT(hosts[i].port, list[i].port);
+        CHECK_INT(hosts[i].seed, list[i].seed);
+    }
+}
+
+
+/* In pieces it is the same list, or the same error. */
+
+static int
 parse_hosts(dfp_str_t message)
 {
-    return dfp_d7y_hosts_parse(counting(), message, &hosts, &n, &err);
+    int              rc;
+    size_t           i, count;
+    dfp_err_t        first;
+    dfp_d7y_host_t  *list;
+
+    rc = read_list(message, WHOLE);
+    first = err;
+    list = hosts;
+    count = n;
+
+    for (i = 1; i < NSTEPS && message.len <= SMALL; i++) {
+        CHECK_INT(read_list(message, steps[i]), rc);
+        CHECK_TEXT(err.text, first.text);
+        check_same_list(list, count);
+    }
+
+    CHECK_INT(complete, rc == DFP_OK);
+    CHECK_INT(err.text[0] == '\0', rc == DFP_OK);
+
+    return rc;
+}
+
+
+static int
+read_held(void *reader, dfp_str_t part, int ends, dfp_err_t *e)
+{
+    return dfp_held_read(reader, part, ends, e);
+}
+
+
+/* Whether this host has an image or a file. */
+
+static int
+parse_stat(const dfp_d7y_host_t *host, dfp_str_t message, int image)
+{
+    int     rc, again;
+    size_t  i;
+
+    for (i = 0, rc = DFP_OK; i < NSTEPS; i++) {
+        err.text[0] = '\0';
+        held = dfp_held_create(dfp_test_mem(), host, 1, image);
+        again = feed(read_held, held, message, steps[i], &err);
+
+        if (i == 0) {
+            rc = again;
+        }
+
+        CHECK_INT(again, rc);
+        CHECK_INT(held->complete, rc == DFP_OK);
+    }
+
+    return rc;
 }
 
 
 static int
 parse_event(dfp_str_t message)
 {
+    err.text[0] = '\0';
+
     return dfp_d7y_event_parse(counting(), message, &event, &err);
-}
-
-
-static int
-parse_stat(dfp_str_t message, int image)
-{
-    return dfp_d7y_stat_parse(counting(), message, image, &stat_, &err);
 }
 
 
@@ -245,8 +319,73 @@ TEST("there may be as many hosts as the limit says, and not more")
 
     CHECK_INT(parse_hosts(dfp_buf_value(&list)), DFP_INVALID);
     CHECK_TEXT(err.text, "the scheduler lists more than 20000 hosts");
+
+    /* of what is no host there may be more */
+
+    list.len = 0;
+
+    for (i = 0; i <= DFP_D7Y_MAX_HOSTS; i++) {
+        put_str(&list, 2, DFP_STR("no host"));
+    }
+
+    CHECK_INT(parse_hosts(dfp_buf_value(&list)), DFP_OK);
     CHECK_INT(n, 0);
-    CHECK(hosts == NULL);
+}
+
+
+TEST("a list that grows keeps what was there")
+{
+    char        text[32];
+    size_t      i, k, len;
+    dfp_buf_t   list, host;
+
+    list = new_buf();
+    host = new_buf();
+
+    for (i = 0; i < 1000; i++) {
+        len = snprintf(text, sizeof(text), "node-%zu", i);
+        put_str(&host, 1, (dfp_str_t) { len, text });
+        put_int(&host, 5, i + 1);
+        put_part(&list, 1, &host);
+    }
+
+    for (k = 0; k < NSTEPS; k++) {
+        CHECK_INT(read_list(dfp_buf_value(&list), steps[k]), DFP_OK);
+        CHECK_INT(n, 1000);
+
+        for (i = 0; i < n; i++) {
+            (void) snprintf(text, sizeof(text), "node-%zu", i);
+            CHECK_SAME(hosts[i].id, dfp_test_str(text));
+            CHECK_INT(hosts[i].port, i + 1);
+        }
+    }
+}
+
+
+TEST("a list is complete when its end is told, and not before")
+{
+    dfp_str_t         message;
+    dfp_d7y_hosts_t  *told;
+
+    message = from_hex(D7Y_HOSTS);
+    told = dfp_d7y_hosts_create(dfp_test_mem());
+    CHECK(!told->complete);
+    CHECK_INT(told->n, 0);
+
+    CHECK_INT(dfp_d7y_hosts_read(told, message, 0, &err), DFP_OK);
+    CHECK(!told->complete);
+    CHECK_INT(told->n, 3);
+
+    CHECK_INT(dfp_d7y_hosts_read(told, DFP_STR_NULL, 1, &err), DFP_OK);
+    CHECK(told->complete);
+    CHECK_INT(told->n, 3);
+
+    /* what ends within a field is not */
+
+    told = dfp_d7y_hosts_create(dfp_test_mem());
+    message.len--;
+    CHECK_INT(dfp_d7y_hosts_read(told, message, 1, &err), DFP_INVALID);
+    CHECK(!told->complete);
 }
 
 
@@ -293,238 +432,126 @@ TEST("an event of nothing, of both, and without a piece")
 }
 
 
+static const dfp_d7y_host_t  seed = {
+    .ip = { 9, "127.0.0.1" }, .hostname = { 6, "seed-1" }
+};
+
+
 TEST("who has an image")
 {
     size_t              i;
     static const char  *digests[] = { "c40e1ab5a0435f3e", "5d88f79cada46295",
                                       "cbdb70325722dfb8", "86a8d3a39ebda278" };
 
-    CHECK_INT(parse_stat(from_hex(D7Y_STAT_IMAGE_REPLY), 1), DFP_OK);
-    CHECK_INT(stat_.nlayers, 4);
+    CHECK_INT(parse_stat(&seed, from_hex(D7Y_STAT_IMAGE_REPLY), 1), DFP_OK);
+    CHECK_INT(held->nlayers, 4);
 
     for (i = 0; i < 4; i++) {
-        CHECK_INT(stat_.layers[i].len, sizeof(BLOBS) - 1 + 64);
-        CHECK(memcmp(stat_.layers[i].data, BLOBS, sizeof(BLOBS) - 1) == 0);
-        CHECK_HAS(stat_.layers[i].data, digests[i]);
+        CHECK_INT(held->layers[i].len, sizeof(BLOBS) - 1 + 64);
+        CHECK(memcmp(held->layers[i].data, BLOBS, sizeof(BLOBS) - 1) == 0);
+        CHECK_HAS(held->layers[i].data, digests[i]);
+        CHECK_INT(held->counts[i], 1);
+        CHECK(dfp_held_by(held, 0, i));
     }
-
-    CHECK_INT(stat_.nholders, 1);
-    CHECK_STR(stat_.holders[0].ip, "127.0.0.1");
-    CHECK_STR(stat_.holders[0].hostname, "seed-1");
-    CHECK_INT(stat_.holders[0].nurls, 4);
-    CHECK_SAME(stat_.holders[0].urls[0], stat_.layers[0]);
-    CHECK_SAME(stat_.holders[0].urls[1], stat_.layers[3]);
-    CHECK_SAME(stat_.holders[0].urls[3], stat_.layers[1]);
 }
 
 
 TEST("who has a file")
 {
-    CHECK_INT(parse_stat(from_hex(D7Y_STAT_FILE_REPLY), 0), DFP_OK);
-    CHECK_INT(stat_.nlayers, 0);
-    CHECK_INT(stat_.nholders, 1);
-    CHECK_STR(stat_.holders[0].ip, "127.0.0.1");
-    CHECK_STR(stat_.holders[0].hostname, "seed-1");
-    CHECK_INT(stat_.holders[0].nurls, 1);
-    CHECK_STR(stat_.holders[0].urls[0],
-              "http://127.0.0.1:15009/file/vec?size=1000");
+    CHECK_INT(parse_stat(&seed, from_hex(D7Y_STAT_FILE_REPLY), 0), DFP_OK);
+    CHECK_INT(held->nlayers, 1);
+    CHECK(held->layers == NULL);
+    CHECK_INT(held->counts[0], 1);
+    CHECK(dfp_held_by(held, 0, 0));
 }
 
 
-TEST("nobody has anything")
+/* The names of hosts come from their list. Both are cleaned. */
+
+TEST("a peer has the name that the list of hosts says, whatever it is")
 {
-    CHECK_INT(parse_stat(DFP_STR(""), 0), DFP_OK);
-    CHECK_INT(stat_.nholders, 0);
-    CHECK_INT(parse_stat(DFP_STR(""), 1), DFP_OK);
-    CHECK_INT(stat_.nlayers + stat_.nholders, 0);
-    CHECK_INT(parse_stat(DFP_STR("\x0a\0"), 1), DFP_OK);
-    CHECK_INT(stat_.nlayers + stat_.nholders, 0);
-}
+    size_t      i;
+    dfp_buf_t   list, host;
+    dfp_str_t   names[6];
 
+    names[0] = DFP_STR("a\x1b[0m\r\nb");
+    names[1] = DFP_STR("\xff\xfe");
+    names[2] = repeated('a', DFP_D7Y_MAX_TEXT);
+    names[3] = repeated('a', DFP_D7Y_MAX_TEXT + 1);
+    names[4] = repeated('\x01', DFP_D7Y_MAX_TEXT + 1);
+    names[5] = DFP_STR("http://u:p@a.lan/ x");
 
-/* A peer with one URL, in messages of both kinds. */
+    list = new_buf();
+    host = new_buf();
 
-static void
-check_held(dfp_str_t url, int finished, size_t expected)
-{
-    int        image;
-    dfp_buf_t  message, peer, part;
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        list.len = 0;
+        put_str(&host, 3, names[i]);
+        put_str(&host, 4, DFP_STR("::FFFF:10.0.0.1"));
+        put_part(&list, 1, &host);
+        CHECK_INT(parse_hosts(dfp_buf_value(&list)), DFP_OK);
 
-    message = new_buf();
-    peer = new_buf();
-    part = new_buf();
-
-    for (image = 0; image < 2; image++) {
-        message.len = 0;
-        put_str(&part, 1, url);
-        put_int(&part, 2, finished);
-        put_str(&peer, 2, DFP_STR("p"));
-        put_part(&peer, 3, &part);
-        put_part(&message, image ? 2 : 1, &peer);
-
-        CHECK_INT(parse_stat(dfp_buf_value(&message), image), DFP_OK);
-        CHECK_INT(stat_.nholders, expected);
-    }
-}
-
-
-TEST("who has nothing that is finished, or no URL, holds nothing")
-{
-    check_held(DFP_STR("http://a.lan/x"), 1, 1);
-    check_held(DFP_STR("http://a.lan/x"), 0, 0);
-    check_held(DFP_STR(""), 1, 0);
-    check_held(DFP_STR("http://a.lan/a b"), 1, 0);
-    check_held(DFP_STR("http://a.lan/\n"), 1, 0);
-    check_held(DFP_STR("http://a.lan/\x80"), 1, 0);
-    check_held(DFP_STR("http://a.lan/\x7f"), 1, 0);
-    check_held(repeated('u', DFP_URL_MAX_LEN), 1, 1);
-    check_held(repeated('u', DFP_URL_MAX_LEN + 1), 1, 0);
-}
-
-
-static int
-parse_layer(dfp_str_t url)
-{
-    dfp_buf_t  message, image, layer;
-
-    message = new_buf();
-    image = new_buf();
-    layer = new_buf();
-
-    put_str(&layer, 1, DFP_STR("http://a.lan/x"));
-    put_part(&image, 1, &layer);
-    put_str(&layer, 1, url);
-    put_part(&image, 1, &layer);
-    put_part(&message, 1, &image);
-
-    return parse_stat(dfp_buf_value(&message), 1);
-}
-
-
-TEST("a layer with a wrong URL cannot be left out")
-{
-    CHECK_INT(parse_layer(DFP_STR("http://a.lan/y")), DFP_OK);
-    CHECK_INT(stat_.nlayers, 2);
-    CHECK_INT(parse_layer(repeated('u', DFP_URL_MAX_LEN)), DFP_OK);
-    CHECK_INT(parse_layer(repeated('u', DFP_URL_MAX_LEN + 1)), DFP_INVALID);
-    CHECK_HAS(err.text, "4096");
-    CHECK_INT(parse_layer(DFP_STR("")), DFP_INVALID);
-    CHECK_INT(parse_layer(DFP_STR("http://a.lan/\r\n")), DFP_INVALID);
-    CHECK_INT(stat_.nlayers, 0);
-}
-
-
-/* COUNT fields OF, layers or files, in one field IN: the image, or a peer. */
-
-static int
-parse_many(size_t count, unsigned in, unsigned of, int image)
-{
-    size_t     i;
-    dfp_buf_t  message, outer, inner;
-
-    message = new_buf();
-    outer = new_buf();
-    inner = new_buf();
-
-    for (i = 0; i < count; i++) {
-        put_str(&inner, 1, DFP_STR("http://registry.lan/v2/a/blobs/sha256:"));
-        put_int(&inner, 2, 1);
-        put_part(&outer, of, &inner);
-    }
-
-    put_part(&message, in, &outer);
-
-    return parse_stat(dfp_buf_value(&message), image);
-}
-
-
-TEST("layers, and what a peer has, are limited")
-{
-    CHECK_INT(parse_many(DFP_D7Y_MAX_LAYERS, 1, 1, 1), DFP_OK);
-    CHECK_INT(stat_.nlayers, DFP_D7Y_MAX_LAYERS);
-    CHECK_INT(parse_many(DFP_D7Y_MAX_LAYERS + 1, 1, 1, 1), DFP_INVALID);
-    CHECK_TEXT(err.text, "the scheduler's image has more than 20000 layers");
-
-    CHECK_INT(parse_many(DFP_D7Y_MAX_LAYERS, 2, 3, 1), DFP_OK);
-    CHECK_INT(stat_.holders[0].nurls, DFP_D7Y_MAX_LAYERS);
-    CHECK_INT(parse_many(DFP_D7Y_MAX_LAYERS + 1, 2, 3, 1), DFP_INVALID);
-    CHECK_TEXT(err.text, "the scheduler lists more than 20000 URLs of one "
-               "peer");
-
-    CHECK_INT(parse_many(DFP_D7Y_MAX_LAYERS, 1, 3, 0), DFP_OK);
-    CHECK_INT(stat_.holders[0].nurls, DFP_D7Y_MAX_LAYERS);
-    CHECK_INT(parse_many(DFP_D7Y_MAX_LAYERS + 1, 1, 3, 0), DFP_INVALID);
-    CHECK_TEXT(err.text, "the scheduler lists more than 20000 URLs of one "
-               "peer");
-}
-
-
-TEST("peers are limited")
-{
-    int        image;
-    size_t     i;
-    dfp_buf_t  message, peer, held;
-
-    message = new_buf();
-    peer = new_buf();
-    held = new_buf();
-
-    for (image = 0; image < 2; image++) {
-        message.len = 0;
-
-        for (i = 0; i < DFP_D7Y_MAX_PEERS; i++) {
-            put_str(&held, 1, DFP_STR("http://registry.lan/file"));
-            put_int(&held, 2, 1);
-            put_str(&peer, 1, DFP_STR("10.0.0.1"));
-            put_part(&peer, 3, &held);
-            put_part(&message, image ? 2 : 1, &peer);
-        }
-
-        CHECK_INT(parse_stat(dfp_buf_value(&message), image), DFP_OK);
-        CHECK_INT(stat_.nholders, DFP_D7Y_MAX_PEERS);
-
-        put_part(&message, image ? 2 : 1, &peer);
-
-        CHECK_INT(parse_stat(dfp_buf_value(&message), image), DFP_INVALID);
-        CHECK_TEXT(err.text, "the scheduler lists more than 20000 peers");
+        list.len = 0;
+        put_str(&host, 1, DFP_STR("10.0.0.1"));
+        put_str(&host, 2, names[i]);
+        put_url(&host, 3, DFP_STR("http://f/a"), 1);
+        put_part(&list, 1, &host);
+        CHECK_INT(parse_stat(hosts, dfp_buf_value(&list), 0), DFP_OK);
+        CHECK_INT(held->counts[0], 1);
     }
 }
 
 
 TEST("a message that ends too early, or is none, is refused or read")
 {
-    int         rc, kind;
-    size_t      i;
+    int         rc;
+    size_t      i, k, count;
     dfp_str_t   all, part;
 
     static const char  *hex[] = { D7Y_HOSTS, D7Y_STARTED, D7Y_STAT_FILE_REPLY,
                                   D7Y_STAT_IMAGE_REPLY };
 
-    for (kind = 0; kind < 4; kind++) {
-        all = from_hex(hex[kind]);
+    for (k = 0; k < 4; k++) {
+        all = from_hex(hex[k]);
 
         for (i = 0; i < all.len; i++) {
             part.len = i;
             part.data = dfp_test_alloc(NULL, i);
             memcpy((char *) part.data, all.data, i);
 
-            rc = (kind == 0) ? parse_hosts(part)
-                 : (kind == 1) ? parse_event(part)
-                               : parse_stat(part, kind == 3);
+            rc = (k == 0) ? parse_hosts(part)
+                 : (k == 1) ? parse_event(part)
+                            : parse_stat(&seed, part, k == 3);
 
             CHECK(rc == DFP_OK || rc == DFP_INVALID);
             CHECK((rc == DFP_OK) == (err.text[0] == '\0'));
-            CHECK(rc == DFP_OK || n == 0);
         }
     }
+
+    /* of a list, every host that is there as a whole was read */
+
+    count = 0;
+    all = from_hex(D7Y_HOSTS);
+
+    for (i = 0; i < all.len; i++) {
+        if (parse_hosts((dfp_str_t) { i, all.data }) == DFP_OK) {
+            CHECK_INT(n, count++);
+        }
+    }
+
+    CHECK_INT(count, 3);
 
     CHECK_INT(parse_hosts(DFP_STR("<html>")), DFP_INVALID);
     CHECK_TEXT(err.text, "the scheduler's list of hosts is no message of the "
                "kind that it should be");
+    CHECK_INT(parse_hosts(DFP_STR("\x0a\x01\x0a")), DFP_INVALID);
+    CHECK_TEXT(err.text, "the scheduler's list of hosts is no message of the "
+               "kind that it should be");
     CHECK_INT(parse_event(DFP_STR("\xff")), DFP_INVALID);
     CHECK_HAS(err.text, "the peer's message");
-    CHECK_INT(parse_stat(DFP_STR("\x0a\x01"), 0), DFP_INVALID);
-    CHECK_HAS(err.text, "the scheduler's list of who has what");
+    CHECK_INT(parse_stat(&seed, DFP_STR("\x0a\x01"), 0), DFP_INVALID);
+    CHECK_TEXT(err.text, "the scheduler's list of who has what is no message "
+               "of the kind that it should be");
 }
 
 

@@ -184,6 +184,78 @@
     "01"
 
 
+#define WHOLE   SIZE_MAX    /* a step: all at once */
+#define NSTEPS  (sizeof(steps) / sizeof(size_t))
+
+
+/* Takes the next bytes of a message: one of the readers that are tested. */
+typedef int (*read_pt)(void *reader, dfp_str_t part, int ends, dfp_err_t *err);
+
+
+/* bytes of a piece */
+static const size_t  steps[] = { WHOLE, 1, 2, 3, 7 };
+
+static size_t  allocated;
+
+
+static inline void *
+count_alloc(void *ctx, size_t size)
+{
+    allocated += size;
+
+    return dfp_test_alloc(ctx, size);
+}
+
+
+/* The memory of the test, counted from now. */
+
+static inline dfp_mem_t *
+counting(void)
+{
+    static dfp_mem_t  mem = { count_alloc, NULL };
+
+    allocated = 0;
+
+    return &mem;
+}
+
+
+/* Hands MESSAGE to READ in pieces of STEP bytes. Each is a block of its own,
+ * which is gone after the call. */
+
+static inline int
+feed(read_pt read, void *reader, dfp_str_t message, size_t step,
+    dfp_err_t *err)
+{
+    int      rc;
+    char    *piece;
+    size_t   i, n;
+
+    i = 0;
+
+    do {
+        n = (message.len - i < step) ? message.len - i : step;
+
+        piece = malloc(n);
+        if (piece == NULL) {
+            abort();
+        }
+
+        if (n) {
+            memcpy(piece, message.data + i, n);
+        }
+
+        i += n;
+        rc = read(reader, (dfp_str_t) { n, piece }, i == message.len, err);
+
+        free(piece);
+
+    } while (rc == DFP_OK && i < message.len);
+
+    return rc;
+}
+
+
 static inline dfp_str_t
 from_hex(const char *hex)
 {
@@ -270,6 +342,20 @@ put_part(dfp_buf_t *b, unsigned field, dfp_buf_t *part)
 {
     put_str(b, field, dfp_buf_value(part));
     part->len = 0;
+}
+
+
+/* A layer or a file, with its URL. */
+
+static inline void
+put_url(dfp_buf_t *b, unsigned field, dfp_str_t url, int finished)
+{
+    dfp_buf_t  part;
+
+    dfp_buf_init(&part, dfp_test_mem(), 0, 0);
+    put_str(&part, 1, url);
+    put_int(&part, 2, finished);
+    put_part(b, field, &part);
 }
 
 

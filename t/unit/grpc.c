@@ -2,6 +2,7 @@
  * gRPC's frames, times and endings.
  */
 
+#include "dfp_buf.h"
 #include "dfp_grpc.h"
 #include "dfp_test.h"
 
@@ -42,6 +43,9 @@ count_alloc(void *ctx, size_t size)
 
     return dfp_test_alloc(ctx, size);
 }
+
+
+static dfp_mem_t  counted = { count_alloc, NULL };
 
 
 /* LEN bytes of 'x' with their prefix, N times. */
@@ -214,11 +218,10 @@ TEST("memory is taken for what has come, not for what was promised")
     int          rc;
     char         byte;
     size_t       i;
-    dfp_mem_t    mem = { count_alloc, NULL };
     dfp_str_t    message, frames;
     const char  *p;
 
-    dfp_grpc_reader_init(&reader, &mem, 64 << 20);
+    dfp_grpc_reader_init(&reader, &counted, 64 << 20);
     allocated = 0;
 
     p = "\0\3\0\0\0x";
@@ -227,7 +230,7 @@ TEST("memory is taken for what has come, not for what was promised")
 
     /* byte by byte, and all buffers together */
 
-    dfp_grpc_reader_init(&reader, &mem, LARGE);
+    dfp_grpc_reader_init(&reader, &counted, LARGE);
     allocated = 0;
 
     for (i = 1; i < 40; i++) {
@@ -279,6 +282,148 @@ TEST("no memory is an error")
 
     frame = frames_of(50000, 1);
     dfp_test_oom(run_read, &frame);
+}
+
+
+/* Reads a stream in parts, in pieces of STEP bytes; what came is written as
+ * "<abc>" for a message. Returns how it ended. */
+
+static int
+read_parts(dfp_str_t stream, size_t step, size_t max, dfp_buf_t *trace)
+{
+    int               rc;
+    char             *piece;
+    size_t            i, n;
+    const char       *p, *before;
+    dfp_grpc_part_t   part;
+
+    rc = DFP_DECLINED;
+    trace->len = 0;
+    allocated = 0;
+    dfp_grpc_reader_init(&reader, &counted, max);
+
+    for (i = 0; i < stream.len && rc == DFP_DECLINED; i += n) {
+        n = (stream.len - i < step) ? stream.len - i : step;
+        piece = dfp_test_alloc(NULL, n);
+        memcpy(piece, stream.data + i, n);
+        p = before = piece;
+
+        while ((rc = dfp_grpc_read_part(&reader, &p, piece + n, &part, &err))
+               == DFP_OK)
+        {
+            /* where it is, not a copy */
+
+            CHECK(part.bytes.data != NULL);
+            CHECK(part.bytes.len == 0
+                  || (part.bytes.data >= before
+                      && part.bytes.data + part.bytes.len == p));
+            CHECK(part.bytes.len || (part.begins && part.ends));
+
+            dfp_buf_cstr(trace, part.begins ? "<" : "");
+            dfp_buf_str(trace, part.bytes);
+            dfp_buf_cstr(trace, part.ends ? ">" : "");
+
+            CHECK(!part.ends || dfp_grpc_reader_clean(&reader));
+            before = p;
+        }
+
+        CHECK(rc != DFP_DECLINED || p == piece + n);
+    }
+
+    CHECK_INT(allocated, 0);
+
+    return rc;
+}
+
+
+#define CHECK_PARTS(stream, rc, expected, ends_clean)                         \
+    do {                                                                      \
+        for (step = 1; step < 40; step++) {                                   \
+            CHECK_INT(read_parts(DFP_STR(stream), step, 9, &trace), rc);      \
+            CHECK_STR(dfp_buf_value(&trace), expected);                       \
+            CHECK_INT(dfp_grpc_reader_clean(&reader), ends_clean);            \
+        }                                                                     \
+    } while (0)
+
+
+TEST("parts of messages, in pieces of any size")
+{
+    size_t     step;
+    dfp_buf_t  trace;
+
+    dfp_buf_init(&trace, dfp_test_mem(), 0, 0);
+
+    CHECK_PARTS("\0\0\0\0\3xyz", DFP_DECLINED, "<xyz>", 1);
+    CHECK_PARTS("\0\0\0\0\0", DFP_DECLINED, "<>", 1);
+    CHECK_PARTS("\0\0\0\0\0\0\0\0\0\0", DFP_DECLINED, "<><>", 1);
+    CHECK_PARTS("\0\0\0\0\0\0\0\0\0\2xy\0\0\0\0\0\0\0\0\0\1z",
+                DFP_DECLINED, "<><xy><><z>", 1);
+    CHECK_PARTS("\0\0\0\0\x09" "123456789\0\0\0\0\1x", DFP_DECLINED,
+                "<123456789><x>", 1);
+
+    /* what does not end */
+
+    CHECK_PARTS("\0\0\0\0\1x\0\0\0\0", DFP_DECLINED, "<x>", 0);
+    CHECK_PARTS("\0\0\0\0\1x\0\0\0\0\2", DFP_DECLINED, "<x>", 0);
+    CHECK_PARTS("\0\0\0\0\1x\0\0\0\0\3yz", DFP_DECLINED, "<x><yz", 0);
+
+    /* what is none, after one that is */
+
+    CHECK_PARTS("\0\0\0\0\1x\0\0\0\0\x0a", DFP_INVALID, "<x>", 0);
+    CHECK_TEXT(err.text, "a message of 10 bytes is longer than 9");
+    CHECK_PARTS("\0\0\0\0\1x\1\0\0\0\1y", DFP_INVALID, "<x>", 0);
+    CHECK_HAS(err.text, "compressed");
+    CHECK_PARTS("\0\0\0\0\0\2\0\0\0\1y", DFP_INVALID, "<>", 0);
+    CHECK_HAS(err.text, "no messages of gRPC");
+}
+
+
+TEST("a part is as much as is there")
+{
+    dfp_str_t         stream;
+    const char       *p, *last;
+    dfp_grpc_part_t   part;
+
+    stream = DFP_STR("\0\0\0\0\5" "12345\0\0\0\0\0");
+    p = stream.data;
+    last = p + stream.len;
+    dfp_grpc_reader_init(&reader, &counted, MAX);
+
+    CHECK_INT(dfp_grpc_read_part(&reader, &p, p + 7, &part, &err), DFP_OK);
+    CHECK_STR(part.bytes, "12");
+    CHECK_INT(dfp_grpc_read_part(&reader, &p, p, &part, &err), DFP_DECLINED);
+    CHECK_INT(dfp_grpc_read_part(&reader, &p, last, &part, &err), DFP_OK);
+    CHECK_STR(part.bytes, "345");
+}
+
+
+TEST("whole messages are their parts")
+{
+    size_t       i, step;
+    dfp_buf_t    whole;
+    dfp_str_t    stream, message;
+    const char  *p, *end;
+
+    stream = DFP_STR("\0\0\0\0\0\0\0\0\0\2xy\0\0\0\0\0\0\0\0\0\1z\0");
+
+    for (step = 1; step <= stream.len; step++) {
+        dfp_buf_init(&whole, dfp_test_mem(), 0, 0);
+        dfp_grpc_reader_init(&reader, dfp_test_mem(), 9);
+        p = stream.data;
+
+        for (i = 0; i < stream.len; i += step) {
+            end = p + (stream.len - i < step ? stream.len - i : step);
+
+            while (dfp_grpc_read(&reader, &p, end, &message, &err) == DFP_OK) {
+                dfp_buf_cstr(&whole, "<");
+                dfp_buf_str(&whole, message);
+                dfp_buf_cstr(&whole, ">");
+            }
+        }
+
+        CHECK_STR(dfp_buf_value(&whole), "<><xy><><z>");
+        CHECK(!dfp_grpc_reader_clean(&reader));
+    }
 }
 
 

@@ -2,32 +2,29 @@
  * Who holds which layers of an image, of those peers that a job is about.
  */
 
+#include "d7y_test.h"
 #include "dfp_held.h"
-#include "dfp_test.h"
 
 
 #define MAX     16
-#define MANY    1000
+#define SMALL   20000    /* bytes of a reply that is read byte by byte, too */
 
 
-static dfp_d7y_host_t    hosts[MAX];
-static size_t            nhosts;
-static dfp_str_t         layers[MAX];
-static dfp_d7y_holder_t  holders[MAX];
-static dfp_d7y_stat_t    reply;
-static size_t            counts[MAX];
+static dfp_d7y_host_t   hosts[MAX];
+static size_t           nhosts;
+static int              image;
+static dfp_buf_t        layers, peers;     /* as they are written */
+static dfp_held_t      *held;
+static dfp_err_t        err;
 
 
 static void
-start(void)
+start(int of_image)
 {
-    memset(&reply, 0, sizeof(dfp_d7y_stat_t));
-    reply.layers = layers;
-    reply.holders = holders;
+    image = of_image;
+    layers = new_buf();
+    peers = new_buf();
     nhosts = 0;
-
-    /* what is not counted is seen */
-    memset(counts, 0xa5, sizeof(counts));
 }
 
 
@@ -49,7 +46,7 @@ add_host(const char *ip, const char *hostname)
 static void
 add_layer(const char *url)
 {
-    reply.layers[reply.nlayers++] = dfp_test_str(url);
+    put_url(&layers, 1, dfp_test_str(url), 0);
 }
 
 
@@ -59,30 +56,147 @@ static void
 add_holder(const char *ip, const char *hostname, const char *one,
     const char *two, const char *three)
 {
-    size_t             i;
-    const char        *urls[] = { one, two, three };
-    dfp_d7y_holder_t  *holder;
+    size_t       i;
+    dfp_buf_t    peer;
+    const char  *urls[] = { one, two, three };
 
-    holder = &reply.holders[reply.nholders++];
-
-    holder->ip = dfp_test_str(ip);
-    holder->hostname = dfp_test_str(hostname);
-    holder->urls = dfp_test_alloc(NULL, 3 * sizeof(dfp_str_t));
-    holder->nurls = 0;
+    peer = new_buf();
+    put_str(&peer, 1, dfp_test_str(ip));
+    put_str(&peer, 2, dfp_test_str(hostname));
 
     for (i = 0; i < 3 && urls[i]; i++) {
-        holder->urls[holder->nurls++] = dfp_test_str(urls[i]);
+        put_url(&peer, 3, dfp_test_str(urls[i]), 1);
     }
+
+    put_part(&peers, image ? 2 : 1, &peer);
+}
+
+
+/* The reply as the scheduler writes it. */
+
+static dfp_str_t
+reply(void)
+{
+    dfp_buf_t  message;
+
+    message = new_buf();
+
+    if (image) {
+        put_str(&message, 1, dfp_buf_value(&layers));
+    }
+
+    dfp_buf_str(&message, dfp_buf_value(&peers));
+
+    return dfp_buf_value(&message);
+}
+
+
+static int
+read_held(void *reader, dfp_str_t part, int ends, dfp_err_t *e)
+{
+    return dfp_held_read(reader, part, ends, e);
+}
+
+
+static int
+read_reply(dfp_str_t message, size_t step)
+{
+    int  rc;
+
+    err.text[0] = '\0';
+
+    held = dfp_held_create(counting(), hosts, nhosts, image);
+    CHECK(!held->complete);
+
+    rc = feed(read_held, held, message, step, &err);
+    CHECK_INT(held->complete, rc == DFP_OK);
+    CHECK_INT(err.text[0] == '\0', rc == DFP_OK);
+
+    return rc;
+}
+
+
+static void
+check_same(const dfp_held_t *one, const dfp_held_t *two)
+{
+    size_t  i, k;
+
+    CHECK_INT(two->nlayers, one->nlayers);
+
+    for (k = 0; k < one->nlayers && k < two->nlayers; k++) {
+        CHECK_INT(two->counts[k], one->counts[k]);
+
+        if (image) {
+            CHECK_SAME(two->layers[k], one->layers[k]);
+        }
+
+        for (i = 0; i < nhosts; i++) {
+            CHECK_INT(dfp_held_by(two, i, k), dfp_held_by(one, i, k));
+        }
+    }
+}
+
+
+/* In pieces it is the same, or the same error. */
+
+static int
+read_all(dfp_str_t message)
+{
+    int          rc;
+    size_t       i;
+    dfp_err_t    first;
+    dfp_held_t  *whole;
+
+    dfp_held_sort(hosts, nhosts);
+
+    rc = read_reply(message, WHOLE);
+    whole = held;
+    first = err;
+
+    for (i = 1; i < NSTEPS && message.len <= SMALL; i++) {
+        CHECK_INT(read_reply(message, steps[i]), rc);
+        CHECK_TEXT(err.text, first.text);
+
+        if (rc == DFP_OK) {
+            check_same(whole, held);
+        }
+    }
+
+    return rc;
 }
 
 
 static void
 count(void)
 {
-    dfp_held_sort(hosts, nhosts);
-    CHECK_INT(dfp_held_count(dfp_test_mem(), hosts, nhosts, &reply, counts),
-              DFP_OK);
+    CHECK_INT(read_all(reply()), DFP_OK);
 }
+
+
+/* Whether this host, wherever it stands, holds a layer. */
+
+static int
+holds(const char *ip, const char *hostname, size_t layer)
+{
+    size_t  i;
+
+    for (i = 0; i < nhosts; i++) {
+        if (dfp_str_eq(hosts[i].ip, dfp_test_str(ip))
+            && dfp_str_eq(hosts[i].hostname, dfp_test_str(hostname)))
+        {
+            return dfp_held_by(held, i, layer);
+        }
+    }
+
+    return -1;
+}
+
+
+#define CHECK_COUNTS(a, b, c)                                                 \
+    CHECK_INT(held->nlayers, 3);                                              \
+    CHECK_INT(held->counts[0], a);                                            \
+    CHECK_INT(held->counts[1], b);                                            \
+    CHECK_INT(held->counts[2], c)
 
 
 /* Three peers, in no order, and an image of three layers. */
@@ -90,7 +204,7 @@ count(void)
 static void
 start_image(void)
 {
-    start();
+    start(1);
     add_host("10.0.0.3", "c");
     add_host("10.0.0.1", "a");
     add_host("10.0.0.2", "b");
@@ -109,9 +223,15 @@ TEST("each layer has its own count, in the order of the image")
     add_holder("10.0.0.3", "c", "http://r/top", NULL, NULL);
     count();
 
-    CHECK_INT(counts[0], 1);
-    CHECK_INT(counts[1], 2);
-    CHECK_INT(counts[2], 3);
+    CHECK_COUNTS(1, 2, 3);
+    CHECK_STR(held->layers[0], "http://r/config");
+    CHECK_STR(held->layers[1], "http://r/base");
+    CHECK_STR(held->layers[2], "http://r/top");
+    CHECK_INT(holds("10.0.0.1", "a", 0), 1);
+    CHECK_INT(holds("10.0.0.2", "b", 0), 0);
+    CHECK_INT(holds("10.0.0.2", "b", 1), 1);
+    CHECK_INT(holds("10.0.0.3", "c", 1), 0);
+    CHECK_INT(holds("10.0.0.3", "c", 2), 1);
 }
 
 
@@ -119,11 +239,11 @@ TEST("where nobody holds anything all counts are 0")
 {
     start_image();
     count();
-    CHECK_INT(counts[0] + counts[1] + counts[2], 0);
+    CHECK_COUNTS(0, 0, 0);
 
     add_holder("10.0.0.1", "a", NULL, NULL, NULL);
     count();
-    CHECK_INT(counts[0] + counts[1] + counts[2], 0);
+    CHECK_COUNTS(0, 0, 0);
 }
 
 
@@ -133,10 +253,7 @@ TEST("a peer that is told of twice counts once for each layer")
     add_holder("10.0.0.1", "a", "http://r/config", "http://r/base", NULL);
     add_holder("10.0.0.1", "a", "http://r/config", "http://r/top", NULL);
     count();
-
-    CHECK_INT(counts[0], 1);
-    CHECK_INT(counts[1], 1);
-    CHECK_INT(counts[2], 1);
+    CHECK_COUNTS(1, 1, 1);
 }
 
 
@@ -146,15 +263,13 @@ TEST("a peer that tells of a layer twice counts once")
     add_holder("10.0.0.2", "b", "http://r/top", "http://r/top",
                "http://r/top");
     count();
-
-    CHECK_INT(counts[0] + counts[1], 0);
-    CHECK_INT(counts[2], 1);
+    CHECK_COUNTS(0, 0, 1);
 }
 
 
 TEST("a layer that an image has twice is held in both places")
 {
-    start();
+    start(1);
     add_host("10.0.0.1", "a");
     add_host("10.0.0.2", "b");
     add_layer("http://r/config");
@@ -166,11 +281,19 @@ TEST("a layer that an image has twice is held in both places")
     add_holder("10.0.0.2", "b", "http://r/empty", "http://r/empty", NULL);
     count();
 
-    CHECK_INT(counts[0], 1);
-    CHECK_INT(counts[1], 2);
-    CHECK_INT(counts[2], 0);
-    CHECK_INT(counts[3], 2);
-    CHECK_INT(counts[4], 2);
+    CHECK_INT(held->nlayers, 5);
+    CHECK_INT(held->counts[0], 1);
+    CHECK_INT(held->counts[1], 2);
+    CHECK_INT(held->counts[2], 0);
+    CHECK_INT(held->counts[3], 2);
+    CHECK_INT(held->counts[4], 2);
+
+    /* of each host it is told once */
+
+    CHECK_INT(holds("10.0.0.1", "a", 1) + holds("10.0.0.1", "a", 3)
+              + holds("10.0.0.1", "a", 4), 1);
+    CHECK_INT(holds("10.0.0.2", "b", 1) + holds("10.0.0.2", "b", 3)
+              + holds("10.0.0.2", "b", 4), 1);
 }
 
 
@@ -182,11 +305,11 @@ TEST("peers that a job is not about do not count")
     add_holder("10.0.0.11", "a", "http://r/config", NULL, NULL);
     add_holder("", "", "http://r/config", NULL, NULL);
     count();
-    CHECK_INT(counts[0] + counts[1] + counts[2], 0);
+    CHECK_COUNTS(0, 0, 0);
 
     add_holder("10.0.0.1", "a", "http://r/config", NULL, NULL);
     count();
-    CHECK_INT(counts[0], 1);
+    CHECK_COUNTS(1, 0, 0);
 }
 
 
@@ -197,16 +320,13 @@ TEST("layers that the image does not have do not count")
                "http://r/a");
     add_holder("10.0.0.2", "b", "", "http://r/zzz", "http://r/base");
     count();
-
-    CHECK_INT(counts[0], 0);
-    CHECK_INT(counts[1], 1);
-    CHECK_INT(counts[2], 0);
+    CHECK_COUNTS(0, 1, 0);
 }
 
 
 TEST("hosts of one address are told apart by their names")
 {
-    start();
+    start(1);
     add_host("10.0.0.1", "b");
     add_host("10.0.0.1", "a");
     add_host("10.0.0.2", "a");
@@ -215,49 +335,80 @@ TEST("hosts of one address are told apart by their names")
     add_holder("10.0.0.1", "c", "http://r/config", NULL, NULL);
     add_holder("10.0.0.1", "", "http://r/config", NULL, NULL);
     count();
-    CHECK_INT(counts[0], 1);
-
-    CHECK_INT(holders[0].nurls, 1);
-    CHECK_INT(holders[1].nurls, 0);
-    CHECK_INT(holders[2].nurls, 0);
+    CHECK_INT(held->counts[0], 1);
+    CHECK_INT(holds("10.0.0.1", "a", 0), 1);
+    CHECK_INT(holds("10.0.0.1", "b", 0), 0);
+    CHECK_INT(holds("10.0.0.2", "a", 0), 0);
 
     add_holder("10.0.0.1", "b", "http://r/config", NULL, NULL);
     add_holder("10.0.0.2", "a", "http://r/config", NULL, NULL);
     count();
-    CHECK_INT(counts[0], 3);
+    CHECK_INT(held->counts[0], 3);
+}
+
+
+TEST("an address is the same however it is spelled")
+{
+    size_t  i;
+
+    static const char  *ips[][3] = {
+        { "2001:db8::1", "2001:DB8:0::0:1", "2001:db8::2" },
+        { "10.0.0.1", "::ffff:10.0.0.1", "::10.0.0.1" },
+        { "10.0.0.1", "::FFFF:a00:1", "010.0.0.1" },
+        { "::1", "0:0:0:0:0:0:0:1", "[::1]" }
+    };
+
+    for (i = 0; i < sizeof(ips) / sizeof(ips[0]); i++) {
+        start(0);
+        add_host(ips[i][0], "a");
+        add_holder(ips[i][2], "a", "http://f/a", NULL, NULL);
+        count();
+        CHECK_INT(held->counts[0], 0);
+
+        add_holder(ips[i][1], "a", "http://f/a", NULL, NULL);
+        count();
+        CHECK_INT(held->counts[0], 1);
+    }
 }
 
 
 TEST("of a file there is one count, whatever it is called")
 {
-    start();
+    start(0);
     add_host("10.0.0.2", "b");
     add_host("10.0.0.1", "a");
     count();
-    CHECK_INT(counts[0], 0);
+    CHECK_INT(held->nlayers, 1);
+    CHECK_INT(held->counts[0], 0);
 
     add_holder("10.0.0.1", "a", "http://f/a?b=c", "http://f/a", NULL);
     add_holder("10.0.0.2", "b", NULL, NULL, NULL);
     add_holder("10.0.0.3", "c", "http://f/a", NULL, NULL);
     count();
-    CHECK_INT(counts[0], 1);
+    CHECK_INT(held->counts[0], 1);
+    CHECK_INT(holds("10.0.0.1", "a", 0), 1);
+    CHECK_INT(holds("10.0.0.2", "b", 0), 0);
 
     add_holder("10.0.0.2", "b", "http://f/a", NULL, NULL);
     add_holder("10.0.0.1", "a", "http://f/a", NULL, NULL);
     count();
-    CHECK_INT(counts[0], 2);
+    CHECK_INT(held->counts[0], 2);
 }
 
 
 TEST("without hosts nobody holds anything")
 {
-    start();
+    start(1);
     add_layer("http://r/config");
     add_holder("10.0.0.1", "a", "http://r/config", NULL, NULL);
     count();
+    CHECK_INT(held->nlayers, 1);
+    CHECK_INT(held->counts[0], 0);
 
-    CHECK_INT(counts[0], 0);
-    CHECK_INT(holders[0].nurls, 0);
+    start(0);
+    add_holder("10.0.0.1", "a", "http://r/config", NULL, NULL);
+    count();
+    CHECK_INT(held->counts[0], 0);
 
     dfp_held_sort(NULL, 0);
 }
@@ -266,94 +417,175 @@ TEST("without hosts nobody holds anything")
 TEST("who is one of the hosts is found wherever it stands")
 {
     size_t       i;
-    char         text[16];
+    char         text[32];
     const char  *ip;
 
-    start();
+    start(0);
 
     for (i = 0; i < MAX; i++) {
-        (void) snprintf(text, sizeof(text), "10.0.0.%zu", i * 7 % MAX);
+        (void) snprintf(text, sizeof(text), "10.0.0.%zu", i * 7 % MAX + 1);
         ip = dfp_strdup(dfp_test_mem(), text, strlen(text));
 
         if (i % 4) {
             add_host(ip, "same");
         }
 
-        add_holder(ip, "same", "http://f/a", NULL, NULL);
+        if (i % 3) {
+            add_holder(ip, "same", "http://f/a", NULL, NULL);
+        }
     }
 
     count();
-    CHECK_INT(counts[0], nhosts);
+    CHECK_INT(held->counts[0], 8);
 
     for (i = 0; i < MAX; i++) {
-        CHECK_INT(holders[i].nurls, i % 4 ? 1 : 0);
+        (void) snprintf(text, sizeof(text), "10.0.0.%zu", i * 7 % MAX + 1);
+        CHECK_INT(holds(text, "same", 0), i % 4 ? i % 3 != 0 : -1);
     }
 }
 
 
-/* Many layers on many peers: the Kth layer is on those whose number is at least
- * K, so that each count is another one. */
+/* Whether a peer's layer, or file, with this URL counts. */
 
-TEST("a large cluster with a large image")
+static void
+check_held(int of_image, dfp_str_t url, int finished, size_t expected)
 {
-    int                i, k;
-    char               text[32];
-    size_t            *many;
-    dfp_str_t         *urls;
-    dfp_mem_t         *mem;
-    dfp_d7y_host_t    *peers;
-    dfp_d7y_stat_t     large;
-    dfp_d7y_holder_t  *holder;
+    dfp_buf_t  peer;
 
-    mem = dfp_test_mem();
-    urls = dfp_test_alloc(NULL, MANY * sizeof(dfp_str_t));
-    peers = dfp_test_alloc(NULL, MANY * sizeof(dfp_d7y_host_t));
-    holder = dfp_test_alloc(NULL, MANY * sizeof(dfp_d7y_holder_t));
-    many = dfp_test_alloc(NULL, MANY * sizeof(size_t));
+    start(of_image);
+    add_host("10.0.0.1", "a");
+    add_layer("http://a.lan/x");
+    put_url(&layers, 1, repeated('u', DFP_URL_MAX_LEN), 1);
 
-    for (i = 0; i < MANY; i++) {
-        k = snprintf(text, sizeof(text), "http://r/%d", i);
-        urls[i] = (dfp_str_t) { k, dfp_strdup(mem, text, k) };
+    peer = new_buf();
+    put_str(&peer, 1, DFP_STR("10.0.0.1"));
+    put_str(&peer, 2, DFP_STR("a"));
+    put_url(&peer, 3, url, finished);
+    put_part(&peers, image ? 2 : 1, &peer);
 
-        k = snprintf(text, sizeof(text), "10.0.%d.%d", i / 256, i % 256);
-        memset(&peers[i], 0, sizeof(dfp_d7y_host_t));
-        peers[i].ip = (dfp_str_t) { k, dfp_strdup(mem, text, k) };
-        peers[i].hostname = DFP_STR("peer");
+    count();
+    CHECK_INT(held->counts[0] + (image ? held->counts[1] : 0), expected);
+}
 
-        holder[i].ip = peers[i].ip;
-        holder[i].hostname = peers[i].hostname;
-        holder[i].urls = urls;
-        holder[i].nurls = i + 1;
-    }
 
-    large = (dfp_d7y_stat_t) { urls, MANY, holder, MANY };
-    dfp_held_sort(peers, MANY);
-    CHECK_INT(dfp_held_count(mem, peers, MANY, &large, many), DFP_OK);
+TEST("who has nothing that is finished, or no URL, holds nothing")
+{
+    int  i;
 
-    for (i = 0; i < MANY; i++) {
-        if (!CHECK_INT(many[i], MANY - i)) {
-            break;
-        }
+    for (i = 0; i < 2; i++) {
+        check_held(i, DFP_STR("http://a.lan/x"), 1, 1);
+        check_held(i, DFP_STR("http://a.lan/x"), 0, 0);
+        check_held(i, DFP_STR(""), 1, 0);
+        check_held(i, DFP_STR("http://a.lan/a b"), 1, 0);
+        check_held(i, DFP_STR("http://a.lan/\n"), 1, 0);
+        check_held(i, DFP_STR("http://a.lan/\x80"), 1, 0);
+        check_held(i, DFP_STR("http://a.lan/\x7f"), 1, 0);
+        check_held(i, repeated('u', DFP_URL_MAX_LEN), 1, 1);
+        check_held(i, repeated('u', DFP_URL_MAX_LEN + 1), 1, 0);
     }
 }
 
 
 static int
-run(dfp_mem_t *mem, void *data)
+read_layer(dfp_str_t url)
 {
-    return dfp_held_count(mem, hosts, nhosts, &reply, counts);
+    start(1);
+    add_layer("http://a.lan/x");
+    put_url(&layers, 1, url, 0);
+
+    return read_all(reply());
 }
 
 
-TEST("no memory is an error")
+TEST("a layer with a wrong URL cannot be left out")
 {
-    start_image();
-    add_holder("10.0.0.1", "a", "http://r/config", NULL, NULL);
-    dfp_held_sort(hosts, nhosts);
-    dfp_test_oom(run, NULL);
-    CHECK_INT(counts[0], 1);
+    CHECK_INT(read_layer(DFP_STR("http://a.lan/y")), DFP_OK);
+    CHECK_INT(held->nlayers, 2);
+    CHECK_INT(read_layer(repeated('u', DFP_URL_MAX_LEN)), DFP_OK);
+    CHECK_INT(held->nlayers, 2);
+    CHECK_INT(read_layer(repeated('u', DFP_URL_MAX_LEN + 1)), DFP_INVALID);
+    CHECK_HAS(err.text, "4096");
+    CHECK_INT(read_layer(DFP_STR("")), DFP_INVALID);
+    CHECK_INT(read_layer(DFP_STR("http://a.lan/\r\n")), DFP_INVALID);
+    CHECK_INT(read_layer(DFP_STR("http://a.lan/ ")), DFP_INVALID);
+    CHECK_INT(read_layer(DFP_STR("http://a.lan/\x7f")), DFP_INVALID);
+    CHECK_INT(held->nlayers, 0);
 
-    reply.nlayers = 0;
-    dfp_test_oom(run, NULL);
-    CHECK_INT(counts[0], 1);
+    CHECK_INT(read_all(DFP_STR("\x0a\x02\x0a\0")), DFP_INVALID);
+    CHECK_TEXT(err.text, "the scheduler's image has a layer without a URL of "
+               "1 to 4096 printable characters");
+}
+
+
+TEST("an image without layers, or none, is held by nobody")
+{
+    start(1);
+    add_host("10.0.0.1", "a");
+    add_holder("10.0.0.1", "a", "http://r/config", "http://r/base", NULL);
+    count();
+    CHECK_INT(held->nlayers, 0);
+
+    CHECK_INT(read_all(dfp_buf_value(&peers)), DFP_OK);
+    CHECK_INT(held->nlayers, 0);
+    CHECK_INT(read_all(DFP_STR("")), DFP_OK);
+    CHECK_INT(held->nlayers, 0);
+    CHECK_INT(read_all(DFP_STR("\x0a\0")), DFP_OK);
+    CHECK_INT(held->nlayers, 0);
+}
+
+
+static void
+check_order(dfp_str_t one, dfp_str_t two)
+{
+    dfp_buf_t  message;
+
+    message = new_buf();
+    dfp_buf_str(&message, one);
+    dfp_buf_str(&message, two);
+
+    CHECK_INT(read_all(dfp_buf_value(&message)), DFP_INVALID);
+    CHECK_TEXT(err.text, "the scheduler's image is there twice, or after who "
+               "has it");
+}
+
+
+TEST("there is one image, and then the peers")
+{
+    dfp_str_t  whole, nothing;
+
+    start_image();
+    whole = reply();
+    nothing = DFP_STR("\x0a\0");
+
+    check_order(whole, whole);
+    check_order(whole, nothing);
+    check_order(nothing, whole);
+    check_order(nothing, nothing);
+
+    add_holder("10.0.0.9", "z", NULL, NULL, NULL);
+    check_order(dfp_buf_value(&peers), whole);
+    check_order(dfp_buf_value(&peers), nothing);
+}
+
+
+TEST("a reply is complete when its end is told, and not before")
+{
+    dfp_str_t  message;
+
+    start_image();
+    add_holder("10.0.0.1", "a", "http://r/top", NULL, NULL);
+    message = reply();
+    dfp_held_sort(hosts, nhosts);
+
+    held = dfp_held_create(dfp_test_mem(), hosts, nhosts, 1);
+    CHECK_INT(dfp_held_read(held, message, 0, &err), DFP_OK);
+    CHECK(!held->complete);
+    CHECK_INT(dfp_held_read(held, DFP_STR_NULL, 1, &err), DFP_OK);
+    CHECK(held->complete);
+    CHECK_COUNTS(0, 0, 1);
+
+    held = dfp_held_create(dfp_test_mem(), hosts, nhosts, 1);
+    message.len--;
+    CHECK_INT(dfp_held_read(held, message, 1, &err), DFP_INVALID);
+    CHECK(!held->complete);
 }
