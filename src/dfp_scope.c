@@ -64,6 +64,7 @@ dfp_scope_pick(dfp_mem_t *mem, const dfp_job_t *job,
     }
 
     if (job->scope == DFP_SCOPE_SINGLE_SEED_PEER) {
+        scope->nunusable = 0;
         return DFP_OK;
     }
 
@@ -71,12 +72,14 @@ dfp_scope_pick(dfp_mem_t *mem, const dfp_job_t *job,
         return dfp_scope_pick_ips(mem, job, scope);
     }
 
-    count = scope->n;
+    if (job->count == 0 && job->percentage == 0) {
+        return DFP_OK;
+    }
 
-    if (job->count > 0) {
-        count = job->count;
+    scope->nunusable = 0;
+    count = job->count;
 
-    } else if (job->percentage > 0) {
+    if (count == 0) {
         count = scope->n * job->percentage / 100;
         count += (count == 0);
     }

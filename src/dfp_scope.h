@@ -15,8 +15,9 @@ typedef struct {
     size_t                  n;
     dfp_str_t              *missing;   /* args.ips that no host has */
     size_t                  nmissing;
-    const dfp_d7y_host_t  **unusable;  /* of the right kind, but without an
-                                          address or a port */
+    const dfp_d7y_host_t  **unusable;  /* meant, but without an address or a
+                                          port; who wants one or some of many
+                                          means those that can be used */
     size_t                  nunusable;
 } dfp_scope_t;
 

@@ -18,6 +18,11 @@ extern ngx_http_dfpreheat_engine_t  ngx_http_dfpreheat_engine_peers;
 extern ngx_http_dfpreheat_engine_t  ngx_http_dfpreheat_engine_scheduler;
 
 
+/* Why a peer is unreachable that nobody has called. */
+#define NGX_HTTP_DFPREHEAT_UNUSABLE                                           \
+    "the scheduler lists it without an address, or a port"
+
+
 /* Adds to a list of results, or counts what does not go into it. URL and
  * DESCRIPTION may be NULL. */
 void ngx_http_dfpreheat_list_add(ngx_http_dfpreheat_list_t *list,

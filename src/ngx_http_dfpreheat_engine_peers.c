@@ -166,6 +166,12 @@ ngx_http_dfpreheat_peers_next(ngx_http_dfpreheat_run_t *run)
             continue;
         }
 
+        /* with other credentials it may be let in */
+
+        if (d->probe && d->serial != task->grant->serial) {
+            d->probe = 0;
+        }
+
         if (d->probe) {
             rc = ngx_http_dfpreheat_task_call(run, NGX_HTTP_DFPREHEAT_PROBE,
                                               ngx_http_dfpreheat_peers_probed);
@@ -318,6 +324,7 @@ static void
 ngx_http_dfpreheat_peers_probed(ngx_http_dfpreheat_task_t *task,
     ngx_http_dfpreheat_call_t *call)
 {
+    dfp_err_t                        why;
     ngx_http_dfpreheat_downloads_t  *d;
 
     d = task->data;
@@ -339,9 +346,11 @@ ngx_http_dfpreheat_peers_probed(ngx_http_dfpreheat_task_t *task,
         return;
     }
 
-    if (call->result == NGX_HTTP_DFPREHEAT_CALL_AGAIN) {
+    if (!call->too_big
+        && ngx_http_dfpreheat_call_verdict(call, &why) == NGX_AGAIN)
+    {
         d->probe = 1;
-        ngx_http_dfpreheat_task_again(task, 0, call->reason);
+        ngx_http_dfpreheat_task_again(task, call->retry_after, why.text);
         d->queued = !task->failed;
         return;
     }

@@ -314,6 +314,7 @@ ngx_http_dfpreheat_download_verdict(ngx_http_dfpreheat_download_t *download)
 {
     int                         backend, tries;
     ngx_uint_t                  i;
+    ngx_http_dfpreheat_task_t  *task;
     ngx_http_dfpreheat_peer_t  *peer;
     ngx_http_dfpreheat_grpc_t  *grpc;
 
@@ -340,8 +341,13 @@ ngx_http_dfpreheat_download_verdict(ngx_http_dfpreheat_download_t *download)
         backend = dfp_d7y_backend_status(ngx_http_dfpreheat_dfp(grpc->text));
     }
 
+    task = download->d->task;
+
+    /* what was refused may be what nobody is told any more */
+
     if (backend == NGX_HTTP_UNAUTHORIZED
-        && download->d->task->refused < NGX_HTTP_DFPREHEAT_REFUSALS_MAX)
+        && (task->refused < NGX_HTTP_DFPREHEAT_REFUSALS_MAX
+            || download->serial != task->grant->serial))
     {
         ngx_http_dfpreheat_peer_answered(peer);
         ngx_http_dfpreheat_download_refused(download);

@@ -87,6 +87,8 @@ ngx_http_dfpreheat_peers_unreachable(ngx_http_dfpreheat_peers_t *peers,
     ngx_http_dfpreheat_absent_t  *absent;
 
     n = 0;
+    ngx_str_null(who);
+    ngx_str_null(why);
 
     for (i = 0; i < peers->n; i++) {
         if (peers->peer[i].state == NGX_HTTP_DFPREHEAT_PEER_GONE && n++ == 0) {

@@ -60,18 +60,11 @@ ngx_http_dfpreheat_peers_choose(ngx_http_dfpreheat_peers_t *peers)
         }
     }
 
-    /* who wants some, or one, gets those that can be used */
-
-    if (peers->single || (job->nips == 0 && (job->count || job->percentage))) {
-        return NGX_OK;
-    }
-
     for (i = 0; i < scope.nunusable; i++) {
         if (ngx_http_dfpreheat_peers_absent(peers,
                                             scope.unusable[i]->hostname,
                                             scope.unusable[i]->ip, 1,
-                                            "the scheduler lists it without "
-                                            "an address, or a port")
+                                            NGX_HTTP_DFPREHEAT_UNUSABLE)
             != NGX_OK)
         {
             return NGX_ERROR;

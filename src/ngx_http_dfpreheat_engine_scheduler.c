@@ -7,8 +7,12 @@ static ngx_int_t ngx_http_dfpreheat_scheduler_platform(
     ngx_http_dfpreheat_run_t *run, ngx_http_dfpreheat_orders_t *orders);
 static void ngx_http_dfpreheat_scheduler_listed(
     ngx_http_dfpreheat_hosts_t *hosts);
+static void ngx_http_dfpreheat_scheduler_too_few(
+    ngx_http_dfpreheat_orders_t *orders, dfp_scope_t *scope);
 static ngx_int_t ngx_http_dfpreheat_scheduler_choose(
     ngx_http_dfpreheat_orders_t *orders, dfp_scope_t *scope);
+static ngx_int_t ngx_http_dfpreheat_scheduler_copy(
+    ngx_http_dfpreheat_orders_t *orders, dfp_d7y_host_t *host);
 static ngx_int_t ngx_http_dfpreheat_scheduler_next(
     ngx_http_dfpreheat_run_t *run);
 static ngx_uint_t ngx_http_dfpreheat_scheduler_probes(
@@ -118,7 +122,7 @@ ngx_http_dfpreheat_scheduler_listed(ngx_http_dfpreheat_hosts_t *hosts)
         return;
     }
 
-    chosen = scope.n + scope.nmissing;
+    chosen = scope.n + scope.nmissing + scope.nunusable;
 
     if (chosen == 0) {
         ngx_http_dfpreheat_hosts_none(hosts);
@@ -133,17 +137,45 @@ ngx_http_dfpreheat_scheduler_listed(ngx_http_dfpreheat_hosts_t *hosts)
     orders->needed = 1;
 
     if (run->job.scope != DFP_SCOPE_SINGLE_SEED_PEER) {
-        orders->needed = ngx_http_dfpreheat_dragonfly_needed(run, chosen, 0);
+        orders->needed = ngx_http_dfpreheat_dragonfly_needed(run, chosen,
+                                                             scope.nunusable);
     }
 
     if (orders->needed > scope.n) {
-        ngx_http_dfpreheat_run_fail(run, "%*s: no peer has this address",
-                                    scope.missing[0].len,
-                                    scope.missing[0].data);
+        ngx_http_dfpreheat_scheduler_too_few(orders, &scope);
         return;
     }
 
     run->next = ngx_http_dfpreheat_scheduler_next;
+}
+
+
+static void
+ngx_http_dfpreheat_scheduler_too_few(ngx_http_dfpreheat_orders_t *orders,
+    dfp_scope_t *scope)
+{
+    ngx_uint_t                 n;
+    const dfp_d7y_host_t      *host;
+    ngx_http_dfpreheat_run_t  *run;
+
+    run = orders->run;
+
+    if (scope->nmissing) {
+        ngx_http_dfpreheat_run_fail(run, "%*s: no peer has this address",
+                                    scope->missing[0].len,
+                                    scope->missing[0].data);
+        return;
+    }
+
+    host = scope->unusable[0];
+    n = scope->n + scope->nunusable;
+
+    ngx_http_dfpreheat_run_fail(run, "%uz of %ui peers are unreachable, and %ui "
+                                "may be (dfpreheat_unreachable_peers); the "
+                                "peer %*s: " NGX_HTTP_DFPREHEAT_UNUSABLE,
+                                scope->nunusable, n,
+                                ngx_http_dfpreheat_dragonfly_tolerated(run, n),
+                                host->hostname.len, host->hostname.data);
 }
 
 
@@ -163,9 +195,13 @@ ngx_http_dfpreheat_scheduler_choose(ngx_http_dfpreheat_orders_t *orders,
     seed = (job->scope != DFP_SCOPE_ALL_PEERS);
 
     orders->n = 0;
+    orders->nunusable = scope->nunusable;
     orders->host = ngx_palloc(orders->run->pool, (n + 1)
                                                  * sizeof(dfp_d7y_host_t));
-    if (orders->host == NULL) {
+    orders->unusable = ngx_palloc(orders->run->pool, (scope->nunusable + 1)
+                                                    * sizeof(dfp_d7y_host_t));
+
+    if (orders->host == NULL || orders->unusable == NULL) {
         return NGX_ERROR;
     }
 
@@ -178,20 +214,42 @@ ngx_http_dfpreheat_scheduler_choose(ngx_http_dfpreheat_orders_t *orders,
             continue;
         }
 
-        host->ip.data = dfp_strdup(&orders->mem, host->ip.data, host->ip.len);
-        host->hostname.data = dfp_strdup(&orders->mem, host->hostname.data,
-                                         host->hostname.len);
-
-        if (host->ip.data == NULL || host->hostname.data == NULL) {
+        if (ngx_http_dfpreheat_scheduler_copy(orders, host) != NGX_OK) {
             return NGX_ERROR;
         }
 
         orders->n++;
     }
 
+    for (i = 0; i < scope->nunusable; i++) {
+        orders->unusable[i] = *scope->unusable[i];
+
+        if (ngx_http_dfpreheat_scheduler_copy(orders, &orders->unusable[i])
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
     dfp_held_sort(orders->host, orders->n);
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_scheduler_copy(ngx_http_dfpreheat_orders_t *orders,
+    dfp_d7y_host_t *host)
+{
+    dfp_mem_t  *mem;
+
+    mem = &orders->mem;
+
+    host->ip.data = dfp_strdup(mem, host->ip.data, host->ip.len);
+    host->hostname.data = dfp_strdup(mem, host->hostname.data,
+                                     host->hostname.len);
+
+    return host->ip.data && host->hostname.data ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -378,10 +436,13 @@ static void
 ngx_http_dfpreheat_scheduler_results(ngx_http_dfpreheat_run_t *run,
     ngx_http_dfpreheat_results_t *results)
 {
+    ngx_str_t                       hostname, ip;
     ngx_uint_t                      i;
     ngx_http_dfpreheat_task_t     **task;
     ngx_http_dfpreheat_orders_t    *orders;
     ngx_http_dfpreheat_instance_t  *instance;
+
+    static ngx_str_t  reason = ngx_string(NGX_HTTP_DFPREHEAT_UNUSABLE);
 
     orders = run->data;
     task = run->tasks.elts;
@@ -389,6 +450,14 @@ ngx_http_dfpreheat_scheduler_results(ngx_http_dfpreheat_run_t *run,
 
     if (orders) {
         results->success = orders->success;
+
+        for (i = 0; i < orders->nunusable; i++) {
+            hostname = ngx_http_dfpreheat_str(orders->unusable[i].hostname);
+            ip = ngx_http_dfpreheat_str(orders->unusable[i].ip);
+
+            ngx_http_dfpreheat_list_add(&results->unreachable, &hostname, &ip,
+                                        NULL, &reason);
+        }
     }
 
     for (i = 0; i < run->tasks.nelts; i++) {

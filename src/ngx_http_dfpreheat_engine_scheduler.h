@@ -20,6 +20,9 @@ typedef struct {
     dfp_d7y_host_t                 *host;        /* those it may be about */
     size_t                          n;
     ngx_uint_t                      needed;      /* of these */
+    dfp_d7y_host_t                 *unusable;    /* listed without an address,
+                                                    or a port */
+    size_t                          nunusable;
     dfp_job_t                       job;         /* as the scheduler is told */
     dfp_mem_t                       mem;
     ngx_http_dfpreheat_list_t       success;

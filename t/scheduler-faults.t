@@ -1,5 +1,5 @@
 # Jobs that Dragonfly's scheduler does by itself, and it does not: it refuses,
-# dies, or tells nothing that makes sense. And what it sees of credentials.
+# dies, or tells nothing that makes sense.
 
 use strict;
 use warnings;
@@ -7,77 +7,27 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
-use JSON::PP ();
-use MIME::Base64 qw( encode_base64 );
 use Test::More;
 
 use DFP::Dragonfly;
 use DFP::Image;
 use DFP::Process qw( wait_until );
+use DFP::Stat;
 use DFP::Swarm;
-use DFP::Upstream;
-use DFP::Warm qw( calls );
 
 use constant {
-    CALL_SECONDS => 10,
-    LOG_LINES    => 10_000,
-    SIX_SECONDS  => 6_000_000_000,
-    HINT         => ' (does it have a Redis for its job service? '
-                    . 'engine=peers needs none)',
-    MANIFEST     => 'failed to resolve manifests: failed to pull image '
-                    . 'manifest: manifest unknown: manifest unknown',
-    USERNAME     => 'robot$of-the-job',
-    PASSWORD     => 'the-password-of-the-job',
-    TOKEN        => 'the.token-of.the-registry',
+    CALL_SECONDS  => 10,
+    LONG_SECONDS  => 42,    # for half a minute
+    LOG_LINES     => 10_000,
+    TWO_SECONDS   => 2_000_000_000,
+    THREE_SECONDS => 3_000_000_000,
+    HINT          => ' (does it have a Redis for its job service? '
+                     . 'engine=peers needs none)',
+    MANIFEST      => 'failed to resolve manifests: failed to pull image '
+                     . 'manifest: manifest unknown: manifest unknown',
 };
 
 my @file = ('file', url => FILES . '/files/a');
-my $basic = 'Basic ' . encode_base64(USERNAME . ':' . PASSWORD, '');
-
-
-# A reply to a stat: these URLs, which are the layers, are on this peer.
-
-sub all_on
-{
-    my ($peer, @urls) = @_;
-
-    return { layers => \@urls,
-             peers => [ { ip => $peer->ip, hostname => $peer->hostname,
-                          layers => [ map { { url => $_, finished => 1 } }
-                                      @urls ] } ] };
-}
-
-
-sub called
-{
-    my ($scheduler, $begin) = @_;
-
-    return grep { $_->{method} =~ /^$begin/ } $scheduler->calls;
-}
-
-
-sub an_image
-{
-    my ($upstream, $name, $wrap) = @_;
-
-    my $image = DFP::Image->new($upstream, $name, $wrap);
-
-    $image->tag('v1', $image->manifest($image->layer("top of $name")));
-
-    return REGISTRY . $image->by_tag('v1');
-}
-
-
-# An answer that only who sends this Authorization gets.
-
-sub guarded
-{
-    my ($authorization, $challenge, %answer) = @_;
-
-    return { %answer, wants => "Authorization: $authorization",
-             refusal => { status => 401, headers =>
-                          [ 'WWW-Authenticate' => $challenge ] } };
-}
 
 
 # What a job says of its only URL: in the list, and in one line.
@@ -97,7 +47,7 @@ sub is_failure
 swarm_story 'platforms', { engine => 'scheduler', seeds => 1 }, sub {
     my ($warm, $dragonfly, $upstream) = @_;
 
-    my $url = an_image($upstream, 'app');
+    my $url = REGISTRY . DFP::Image->simple($upstream, 'app');
 
     for my $platform ('linux/amd64,linux/arm64', 'all') {
         my $job = $warm->run('image', url => $url, platform => $platform);
@@ -146,7 +96,7 @@ sub {
 
     my $scheduler = $dragonfly->scheduler;
     my $who = 'the scheduler ' . $scheduler->address;
-    my $url = an_image($upstream, 'app');
+    my $url = REGISTRY . DFP::Image->simple($upstream, 'app');
 
     for ([ { status => 3, message => MANIFEST },
            'INVALID_ARGUMENT: ' . MANIFEST, 'an image' ],
@@ -189,7 +139,7 @@ for my $early (1, 0) {
 
         my $scheduler = $dragonfly->scheduler;
         my ($seed) = @{ $dragonfly->seeds };
-        my $url = an_image($upstream, 'app');
+        my $url = REGISTRY . DFP::Image->simple($upstream, 'app');
 
         for ([ 'PreheatFile', @file ],
              [ 'PreheatImage', 'image', url => $url ])
@@ -270,6 +220,101 @@ sub {
     $job = $warm->ended($id);
     is($job->{state}, 'SUCCESS', 'goes on where it was') or diag(error($job));
     is(scalar called($scheduler, 'Preheat'), 1, 'the preheat was sent once');
+
+    # and once more, until there is no time left
+
+    $scheduler->script({ stat => {} });
+    $scheduler->forget_calls;
+    $id = $warm->post(@file, timeout => THREE_SECONDS);
+    wait_until(CALL_SECONDS, sub { called($scheduler, 'Stat') });
+    $scheduler->stop;
+    wait_until(CALL_SECONDS, sub {
+        $warm->{servers}->stored_state($id) ne 'PENDING' });
+    like(error($warm->{servers}->job($id)),
+         qr/were\ not\ done;\ the\ scheduler\ \S+:\ UNAVAILABLE:\ .*
+            could\ not\ be\ reached/x, 'in the end the job says so');
+};
+
+
+swarm_story 'a scheduler that says nothing to a preheat',
+    { engine => 'scheduler', seeds => 1 }, sub
+{
+    my ($warm, $dragonfly) = @_;
+
+    my $scheduler = $dragonfly->scheduler;
+
+    $scheduler->script({ preheat => { wait_for => $scheduler->gate('no') } });
+    my $job = run_out($warm, @file, timeout => TWO_SECONDS);
+    is($job->{state}, 'FAILURE', 'until time is up');
+    ok(wait_until(CALL_SECONDS, sub {
+           1 == grep { $_->{cancelled} } $scheduler->ended }),
+       'is told that nobody waits any more');
+
+    $scheduler->script({ stat => all_on($dragonfly->seeds->[0], $file[2]) });
+    is($warm->run(@file)->{state}, 'SUCCESS', 'and the worker goes on');
+};
+
+
+my $second = DFP::Dragonfly->scheduler;
+
+swarm_story 'a scheduler that says nothing for half a minute',
+    { engine => 'scheduler', seeds => 1, cluster => $second->address,
+      story => { workers => 1 } }, sub
+{
+    my ($warm, $dragonfly) = @_;
+
+    my $scheduler = $dragonfly->scheduler;
+    my ($seed) = @{ $dragonfly->seeds };
+
+    $scheduler->script({ preheat => { wait_for => $scheduler->gate('no') } });
+    $second->script({ hosts => [ $seed->host ],
+                      stat => all_on($seed, $file[2]) });
+
+    my $job = ended_within($warm, $warm->post(@file), LONG_SECONDS);
+    is($job->{state}, 'FAILURE', 'the job fails');
+    like(error($job), qr/answered the preheat: DEADLINE_EXCEEDED: /,
+         'it says why');
+    is(scalar called($second, 'Preheat'), 0,
+       'the other one is not told: nobody knows what this one does');
+};
+
+$second->stop;
+
+
+swarm_story 'a peer without a port', { engine => 'scheduler', peers => 10 },
+sub {
+    my ($warm, $dragonfly) = @_;
+
+    my $scheduler = $dragonfly->scheduler;
+    my ($one, $two, @others) = @{ $dragonfly->peers };
+    my $why = 'the scheduler lists it without an address, or a port';
+    my @job = (@file, scope => 'all_peers');
+
+    $scheduler->hosts($one->host, $two->host(port => 0));
+    $scheduler->script({ stat => all_on($one, $file[2]) });
+
+    for my $args ([], [ ips => [ $one->ip, $two->ip ] ]) {
+        my $job = $warm->run(@job, @$args);
+
+        is($job->{state}, 'FAILURE', "@$args: one of two is not all");
+        is(error($job), '1 of 2 peers are unreachable, and 0 may be '
+           . "(dfpreheat_unreachable_peers); the peer peer-2: $why",
+           'the job says so');
+        is_deeply(reasons($job, 'unreachable'), ["peer-2: $why"],
+                  'so does the list');
+    }
+
+    is(scalar called($scheduler, 'Preheat'), 0, 'nothing was sent');
+    is($warm->run(@job, count => 2)->{state}, 'SUCCESS',
+       'a count is of those that can be called');
+
+    $scheduler->hosts($two->host(port => 0), map { $_->host } $one, @others);
+    $scheduler->script({ stat => { peers => [ map {
+        @{ all_on($_, $file[2])->{peers} } } $one, @others ] } });
+    my $job = $warm->run(@job);
+    is($job->{state}, 'SUCCESS', 'of ten one may be missing')
+        or diag(error($job));
+    is_deeply(reasons($job, 'unreachable'), ["peer-2: $why"], 'and is told');
 };
 
 
@@ -339,163 +384,6 @@ swarm_story 'stats that fail', { engine => 'scheduler', seeds => 1 }, sub {
     my $job = $warm->{servers}->ended_job($ids{passes}, 30);
     is($job->{state}, 'SUCCESS', 'three in a row are none')
         or diag(error($job));
-};
-
-
-swarm_story 'a Basic registry', { engine => 'scheduler', seeds => 1 }, sub {
-    my ($warm, $dragonfly, $upstream) = @_;
-
-    my $scheduler = $dragonfly->scheduler;
-    my ($seed) = @{ $dragonfly->seeds };
-    my @login = (username => USERNAME, password => PASSWORD);
-    my $url = an_image($upstream, 'basic',
-                       sub { guarded($basic, 'Basic realm="x"', @_) });
-
-    $upstream->answers('/files/a', guarded($basic, 'Basic realm="x"',
-                                           body => 'a file'));
-    $scheduler->script({ stat => all_on($seed, $file[2]) });
-
-    for ([ 'image', url => $url ], \@file) {
-        my @job = @$_;
-
-        $scheduler->forget_calls;
-        my $job = $warm->run(@job, @login, headers => { 'X-One' => '1' });
-        my @calls = called($scheduler, 'Preheat|Stat');
-
-        is($job->{state}, 'SUCCESS', "$job[0]: ends well")
-            or diag(error($job));
-        is_deeply([ map { $_->{header} } @calls ],
-                  [ ({ Authorization => $basic, 'X-One' => '1' }) x 2 ],
-                  "$job[0]: peers get what the registry takes");
-        is_deeply([ grep { exists $_->{username} || exists $_->{password} }
-                    @calls ], [], "$job[0]: and no password beside it");
-    }
-
-    # nobody asks: the password is of use for a token that it may want
-
-    my $open = an_image($upstream, 'open');
-    $scheduler->forget_calls;
-    is($warm->run('image', url => $open, @login)->{state}, 'SUCCESS',
-       'a registry that does not ask');
-    ok(!grep({ $_->{header} } called($scheduler, 'Preheat|Stat')),
-       'gets no Authorization');
-
-    $scheduler->forget_calls;
-    my $job = $warm->run('image', url => $url, @login, password => 'wrong');
-    is_failure($job, $url, 'the origin answered 401', 'a wrong password');
-    is(scalar called($scheduler, 'Preheat'), 0, 'it goes no further');
-
-    $job = $warm->run('image', url => $url,
-                      headers => { authorization => $basic });
-    is($job->{state}, 'SUCCESS', 'an Authorization of the job');
-    is_deeply([ map { $_->{header} } called($scheduler, 'Preheat') ],
-              [ { Authorization => $basic } ], 'goes on as it is');
-};
-
-
-my $service = DFP::Upstream->start;
-my $realm = 'http://127.0.0.1:' . $service->port;
-
-swarm_story 'a registry with tokens',
-    { engine => 'scheduler', seeds => 1,
-      grpc => "}\n" . calls($realm) =~ s/\}\s*\z//r }, sub
-{
-    my ($warm, $dragonfly, $upstream) = @_;
-
-    my $scheduler = $dragonfly->scheduler;
-    my ($seed) = @{ $dragonfly->seeds };
-    my @job = (username => USERNAME, password => PASSWORD);
-    my $challenge = qq(Bearer realm="$realm/token",service="x",)
-                    . 'scope="repository:tokens:pull"';
-    my $url = an_image($upstream, 'tokens', sub {
-        guarded('Bearer ' . TOKEN, $challenge, @_) });
-
-    $service->answers('/token', guarded($basic, 'Basic x', body =>
-        '{"token":"' . TOKEN . '","expires_in":300}'));
-    $scheduler->script({ stat => all_on($seed, REGISTRY . '/layer') });
-
-    my $job = $warm->run('image', url => $url, @job);
-    my @calls = called($scheduler, 'Preheat|Stat');
-
-    is($job->{state}, 'SUCCESS', 'a job ends well') or diag(error($job));
-    is_deeply([ map { $_->{header} } @calls ],
-              [ ({ Authorization => 'Bearer ' . TOKEN }) x 2 ],
-              'peers get the token');
-    is_deeply([ grep { exists $_->{username} || exists $_->{password} }
-                @calls ], [], 'and no password');
-
-    # two seconds, and then another
-
-    $upstream->answers('/v2/tokens/manifests/v1', guarded('Bearer first',
-        $challenge, body => $upstream->body('/v2/tokens/manifests/v1')));
-    $service->answers('/token', map { { body => $_ } }
-        '{"token":"first","expires_in":2}', '{"token":"second"}');
-    $scheduler->script({ stat => [ ({}) x 4,
-                                   all_on($seed, REGISTRY . '/layer') ] });
-    $scheduler->forget_calls;
-
-    $job = $warm->run('image', url => $url, @job);
-    @calls = called($scheduler, 'Preheat|Stat');
-    is($job->{state}, 'SUCCESS', 'also where it lasts long')
-        or diag(error($job));
-    is($calls[0]{header}{Authorization}, 'Bearer first', 'with one token');
-    is($calls[-1]{header}{Authorization}, 'Bearer second',
-       'and another when that has run out');
-
-    # and that one is in its words
-
-    $service->answers('/token', { body => '{"token":"' . TOKEN . '"}' });
-    $upstream->answers('/v2/tokens/manifests/v1', guarded('Bearer ' . TOKEN,
-        $challenge, body => $upstream->body('/v2/tokens/manifests/v1')));
-
-    for my $status (3, 14) {
-        $scheduler->script({ preheat => {
-            status => $status, message => 'odd: Bearer ' . TOKEN } });
-        $job = run_out($warm, 'image', url => $url, @job,
-                       timeout => SIX_SECONDS);
-        like(error($job), qr/odd: (?:Bearer )?\*\*\*$/,
-             "status $status: what is repeated is hidden");
-    }
-
-    my $log = join "\n", $warm->{servers}->log_tail(LOG_LINES);
-    is(index($log, TOKEN), -1, 'in the log, too');
-};
-
-
-swarm_story 'a scheduler that repeats what it was told',
-    { engine => 'scheduler', seeds => 1 }, sub
-{
-    my ($warm, $dragonfly, $upstream) = @_;
-
-    my $scheduler = $dragonfly->scheduler;
-    my $url = an_image($upstream, 'echo',
-                       sub { guarded($basic, 'Basic realm="x"', @_) });
-    my ($sealed) = $basic =~ /^Basic (.*)/;
-    my $echo = join ' ', 'no such user', USERNAME, PASSWORD, $basic;
-    my @secrets = (USERNAME, PASSWORD, $sealed);
-    my $json = JSON::PP->new->canonical;
-
-    for ([ { preheat => { status => 3, message => $echo } }, 'a refusal' ],
-         [ { stat => { status => 13, message => $echo } }, 'an error' ],
-         [ { preheat => { status => 14, message => $echo } }, 'busy' ],
-         [ { stat => { status => 14, message => $echo } }, 'busy later' ])
-    {
-        my ($script, $name) = @$_;
-
-        $scheduler->script($script);
-        my $job = run_out($warm, 'image', url => $url, username => USERNAME,
-                          password => PASSWORD, timeout => SIX_SECONDS);
-        my $text = $json->encode($job->{result});
-
-        is($job->{state}, 'FAILURE', $name);
-        like(error($job), qr/no such user/, "$name: it is heard");
-        is_deeply([ grep { index($text, $_) >= 0 } @secrets ], [],
-                  "$name: the job does not repeat it");
-    }
-
-    my $log = join "\n", $warm->{servers}->log_tail(LOG_LINES);
-    like($log, qr/no such user/, 'nor does the log, which has its words');
-    is_deeply([ grep { index($log, $_) >= 0 } @secrets ], [], 'but these');
 };
 
 done_testing();

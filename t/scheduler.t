@@ -15,6 +15,7 @@ use DFP::Certificates;
 use DFP::Image;
 use DFP::Jobs qw( default_filter );
 use DFP::Process qw( wait_until );
+use DFP::Stat;
 use DFP::Swarm;
 
 use constant {
@@ -31,33 +32,9 @@ use constant {
 my @file = ('file', url => FILES . '/files/a');
 
 
-# A reply to a stat of a file, or of an image with its layers: who has finished
-# all of it, and who a part: [ $peer, the finished URLs, others ].
+# A reply to a stat of the file: who has finished it.
 
 sub finished { return stat_of([], map { [ $_, [ FILES . '/files/a' ] ] } @_) }
-
-sub stat_of
-{
-    my ($layers, @holders) = @_;
-
-    return { layers => $layers, peers => [ map {
-        my ($peer, $done, $begun) = @$_;
-
-        { ip => $peer->ip, hostname => $peer->hostname, layers => [
-            (map { { url => $_, finished => 1 } } @$done),
-            (map { { url => $_, finished => 0 } } @{ $begun // [] }) ] };
-    } @holders ] };
-}
-
-
-# The calls of a scheduler, by the beginning of their method.
-
-sub called
-{
-    my ($scheduler, $begin) = @_;
-
-    return grep { $_->{method} =~ /^$begin/ } $scheduler->calls;
-}
 
 
 # What a call said about a job: not when, and how, it was made.
@@ -296,6 +273,12 @@ swarm_story 'some of the peers',
         is_deeply(told($job, 'success_tasks'),
                   lines(\@holders, FILES . '/files/a'), 'they are told');
     }
+
+    $scheduler->script({ stat => finished(@peers[0 .. 2]) });
+    my $job = $warm->run(@job, count => 2);
+    is($job->{state}, 'SUCCESS', 'more than were wanted') or diag(error($job));
+    is_deeply([ @{ progress($job) }{qw( downloads_done downloads_total )} ],
+              [ 2, 2 ], 'count for those that were');
 };
 
 
@@ -517,7 +500,10 @@ swarm_story 'a job that is never done',
          [ [ 'image', url => $url, @args ],
            stat_of(\@urls, [ $one, \@urls ], [ $two, [], \@urls ]),
            '3 copies on the peers, of 6 that there should be',
-           'one has the image' ])
+           'one has the image' ],
+         [ [ 'image', url => $url, @args ], stat_of([]),
+           '0 copies on the peers, of 0 that there should be (and of no layers)',
+           'an image of nothing' ])
     {
         my ($job, $reply, $copies, $name) = @$_;
 
@@ -532,24 +518,38 @@ swarm_story 'a job that is never done',
 };
 
 
-swarm_story 'a preheat that was dropped', { engine => 'scheduler', seeds => 1 },
+swarm_story 'a preheat that was dropped', { engine => 'scheduler', peers => 2 },
 sub {
     my ($warm, $dragonfly) = @_;
 
     my $scheduler = $dragonfly->scheduler;
-    my $sent;
+    my ($one) = @{ $dragonfly->peers };
+    my ($dropped, $slow) = @{ files(qw( dropped slow )) };
+    my $times = sub {
+        my ($begin, $url) = @_;
 
-    $warm->post(@file);
+        return scalar grep { $_->{url} eq $url } called($scheduler, $begin);
+    };
 
-    ok(wait_until(CALL_SECONDS, sub { called($scheduler, 'Stat') >= 4 }),
+    $scheduler->script({ urls => { $slow => {
+        stat => stat_of([], [ $one, [$slow] ]) } } });
+    $warm->post('file', url => $_, scope => 'all_peers') for $slow, $dropped;
+
+    ok(wait_until(CALL_SECONDS, sub { $times->('Stat', $dropped) >= 4 }),
        'a job asks how it is');
-    $sent = time;
-    ok(wait_until(LONG_SECONDS, sub { called($scheduler, 'Preheat') > 1 }),
+    my $sent = time;
+    ok(wait_until(LONG_SECONDS, sub { $times->('Preheat', $dropped) > 1 }),
        'and sends the preheat again where there is nothing');
     cmp_ok(time - $sent, '>', HALF_MINUTE - CALL_SECONDS, 'after a while');
-    cmp_ok(scalar called($scheduler, 'Stat'), '<=', 10,
+    cmp_ok($times->('Stat', $dropped), '<=', 10,
            'it asks more and more seldom');
-    is(scalar called($scheduler, 'ListHosts'), 1, 'and for peers only once');
+    is(scalar called($scheduler, 'ListHosts'), 2, 'and for peers only once');
+
+    my $asked = $times->('Stat', $slow);
+
+    ok(wait_until(LONG_SECONDS, sub { $times->('Stat', $slow) > $asked }),
+       'what somebody has is asked for, too');
+    is($times->('Preheat', $slow), 1, 'but not sent again');
 };
 
 done_testing();

@@ -398,6 +398,25 @@ TEST("hosts without an address or a port are named, and not chosen")
     CHECK_INT(scope.nmissing, 0);
     CHECK_INT(scope.nunusable, 1);
     CHECK_STR(scope.unusable[0]->id, "b");
+
+    /* and none where some of them are as good as others */
+
+    job.nips = 0;
+    job.count = 3;
+    pick();
+    CHECK_INT(scope.n, 2);
+    CHECK_INT(scope.nunusable, 0);
+
+    job.count = 0;
+    job.percentage = 100;
+    pick();
+    CHECK_INT(scope.n, 2);
+    CHECK_INT(scope.nunusable, 0);
+
+    job.percentage = 0;
+    job.scope = DFP_SCOPE_SINGLE_SEED_PEER;
+    pick();
+    CHECK_INT(scope.n + scope.nunusable, 0);
 }
 
 

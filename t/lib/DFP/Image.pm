@@ -120,6 +120,20 @@ sub tag
 }
 
 
+# The path of one of a single layer, as "v1".
+
+sub simple
+{
+    my ($class, @args) = @_;
+
+    my $image = $class->new(@args);
+
+    $image->tag('v1', $image->manifest($image->layer("top of $args[1]")));
+
+    return $image->by_tag('v1');
+}
+
+
 # Paths of what there is: by tag, and by descriptor.
 
 sub by_tag { "$_[0]{base}/manifests/$_[1]" }
