@@ -151,7 +151,8 @@ swarm_story 'a registry with tokens',
     is_deeply([ grep { exists $_->{username} || exists $_->{password} }
                 @calls ], [], 'and no password');
 
-    # two seconds, and then another; of two images one renews it for both
+    # two seconds, and then another; of two images one renews it for both, some
+    # time before the other one is asked for
 
     my $twin = $url =~ s/v1$/v2/r;
 
@@ -160,8 +161,10 @@ swarm_story 'a registry with tokens',
         for qw( v1 v2 );
     $service->answers('/token', map { { body => $_ } }
         '{"token":"first","expires_in":2}', '{"token":"second"}');
-    $scheduler->script({ stat => [ ({}) x 4,
-                                   all_on($seed, REGISTRY . '/layer') ] });
+    my $done = all_on($seed, REGISTRY . '/layer');
+
+    $scheduler->script({ stat => [ ({}) x 4, $done ], urls => {
+        $twin => { stat => [ { before => 0.5 }, ({}) x 3, $done ] } } });
     $scheduler->forget_calls;
 
     $job = $warm->run('image', urls => [ $url, $twin ], @job);
