@@ -9,17 +9,20 @@ use lib "$FindBin::Bin/lib";
 
 use Digest::SHA qw( sha256_hex );
 use File::Temp ();
+use IO::Socket::INET;
 use JSON::PP qw( encode_json );
 use MIME::Base64 qw( encode_base64 );
 use Test::More;
 
 use DFP::Certificates;
 use DFP::Image;
+use DFP::Process qw( run_child wait_until );
 use DFP::Swarm;
 use DFP::Upstream;
 use DFP::Warm qw( calls );
 
 use constant {
+    CALL_SECONDS => 10,         # for somebody to be asked
     LOG_LINES    => 10_000,
     REASON_MAX   => 512,        # bytes of what is told of a failure
     EXPIRES      => 300,
@@ -225,6 +228,62 @@ swarm_story 'an origin that refuses peers only', { peers => 3 }, sub {
     is_deeply([ grep { $_ ne '' } logins($one, @others) ], [],
               'which nobody gets');
 };
+
+
+swarm_story 'a refusal that comes late', { peers => 2 }, sub {
+    my ($warm, $dragonfly, $upstream) = @_;
+
+    my ($one, $two) = @{ $dragonfly->peers };
+    my %private = %{ basic(body => 'a file') };
+    my %refused = (status => 13, message => 'backend error: 401 Unauthorized');
+    my ($x, $y) = @{ files(qw( x y )) };
+
+    # asked about x the origin breaks off, and meanwhile it tells about y
+
+    $upstream->answers('/files/x', { body => 'a file', sends => 0 }, \%private);
+    $upstream->answers('/files/y', \%private);
+    $one->script({ urls => {
+        $x => [ \%refused, {} ],
+        $y => [ { %refused, wait_for => $one->gate('y') }, {} ] } });
+    $two->script({ urls => {
+        $x => [ { %refused, wait_for => $two->gate('x') }, {} ] } });
+
+    my $id = $warm->post('file', urls => [ $x, $y ], @all, @bob);
+
+    ok(wait_until(CALL_SECONDS, sub { $upstream->requests('/files/x') }),
+       'the origin is asked');
+    $one->open_gate('y');
+    ok(wait_until(CALL_SECONDS, sub {
+           2 == grep { $_->{url} eq $x } $one->calls }),
+       'a peer gets the password');
+    $two->open_gate('x');
+
+    my $job = $warm->ended($id);
+    is($job->{state}, 'SUCCESS', 'so does one that was told nothing before')
+        or diag(error($job));
+};
+
+
+# Each of: how the origin answers first.
+
+for ([ 'breaks off', { body => 'a file', sends => 0 } ],
+     [ 'is in trouble', { status => 503, body => 'busy' } ])
+{
+    my ($name, $answer) = @$_;
+
+    swarm_story "an origin that $name, when it is asked what it wants to see",
+        { peers => 2 }, sub
+    {
+        my ($warm, $dragonfly, $upstream) = @_;
+
+        $upstream->answers('/files/a', $answer, basic(body => 'a file'));
+        require_header(BASIC, @{ $dragonfly->peers });
+
+        my $job = $warm->run('file', url => FILES . '/files/a', @all, @bob);
+        is($job->{state}, 'SUCCESS', 'is asked again') or diag(error($job));
+        is(scalar $upstream->requests('/files/a'), 2, 'once');
+    };
+}
 
 
 swarm_story "a job's own Authorization", { peers => 2 }, sub {
@@ -527,6 +586,58 @@ swarm_story 'peers that repeat what was made of a password',
     my @log = grep { /, job: [13],/ } $warm->{servers}->log_tail(LOG_LINES);
     cmp_ok(scalar @log, '>', 10, 'the log tells of the token');
     is_deeply([ grep { @{ found($_) } } @log ], [], 'and not what it is');
+};
+
+
+# A peer whose answer has a header that is none (RFC 9113, 8.2.1), with this value:
+# nginx logs it. A frame is its length, its type, flags and stream.
+
+sub odd_peer
+{
+    my $value = shift;
+
+    my $frame = sub {
+        my ($type, $flags, $stream, $payload) = @_;
+
+        return substr(pack('N', length $payload), 1)
+               . pack('CCN', $type, $flags, $stream) . $payload;
+    };
+
+    # of HPACK (RFC 7541): ":status: 200", and a name and a value as they are
+
+    my $header = "\x88\0" . join '', map { chr(length) . $_ } 'x odd', $value;
+    my $answer = $frame->(4, 0, 0, '') . $frame->(1, 5, 1, $header);
+
+    my $listen = IO::Socket::INET->new(Listen => 8, LocalAddr => '127.0.0.1')
+        or die "no port: $!";
+
+    run_child(sub {
+        while (my $client = $listen->accept) {
+            print {$client} $answer;
+            $client->flush;
+            1 while sysread $client, my $read, 4096;
+        }
+    });
+
+    return $listen->sockport;
+}
+
+swarm_story 'a peer that repeats it where it should not', { peers => 1 }, sub {
+    my ($warm, $dragonfly) = @_;
+
+    my ($peer) = @{ $dragonfly->peers };
+    my $secret = 'the-token-of-the-job';
+
+    $dragonfly->scheduler->hosts($peer->host(
+        ip => '127.0.0.1', port => odd_peer("Bearer $secret")));
+    my $job = $warm->run('file', url => FILES . '/files/a', @all,
+                         headers => { Authorization => "Bearer $secret" });
+
+    is($job->{state}, 'FAILURE', 'the job fails');
+
+    my $log = join "\n", $warm->{servers}->log_tail(LOG_LINES);
+    like($log, qr/sent invalid header: "x odd: /, 'nginx logs it');
+    is(index($log, $secret), -1, 'without the token');
 };
 
 done_testing();

@@ -16,6 +16,7 @@ use DFP::Swarm;
 use constant {
     SOON      => 10,        # s
     LONG      => 30,        # s: a peer that nobody is at is looked for
+    LOG_LINES => 1000,
     PASSWORD  => 'a-password-of-the-tests',
     CHALLENGE => [ 'WWW-Authenticate', 'Basic realm="x"' ],
 };
@@ -56,6 +57,57 @@ swarm_story 'a peer goes while the origin is asked about its download',
     is($warm->run('file', url => FILES . '/files/c',
                   scope => 'all_peers')->{state},
        'SUCCESS', 'and the worker goes on');
+};
+
+
+swarm_story 'a peer goes while the origin gets a rest',
+    { peers => 2, http => 'dfpreheat_unreachable_peers 1;' }, sub
+{
+    my ($warm, $dragonfly, $upstream) = @_;
+
+    my ($goes, $stays) = @{ $dragonfly->peers };
+
+    $upstream->answers('/files/a', { body => 'a file', sends => 0 });
+    $stays->script({ urls => { FILES . '/files/c' => {
+        wait_for => $stays->gate('c') } } });
+    $goes->script({ urls => {
+        FILES . '/files/a' => { wait_for => $goes->gate('a'), status => 13,
+                                message => 'backend error: 401 Unauthorized' },
+        FILES . '/files/b' => { wait_for => $goes->gate('b'), status => 14,
+                                message => 'bye' } } });
+
+    my $id = $warm->post('file', scope => 'all_peers',
+                         urls => files(qw( a b c )));
+
+    ok(wait_until(SOON, sub { $goes->calls == 3 }), 'it is asked');
+    $goes->drain;
+    $dragonfly->scheduler->hosts($stays->host);
+    $goes->open_gate('b');
+
+    # nobody is there: after 2 s the scheduler is asked, and a little earlier the
+    # origin what it wants to see
+
+    ok(wait_until(SOON, sub {
+           grep { /the peer peer-1 \S+ could not be reached/ }
+                $warm->{servers}->log_tail(LOG_LINES) }), 'it is not there');
+    sleep 1;
+    $goes->open_gate('a');
+    ok(wait_until(SOON, sub {
+           grep { /the peer peer-1 \S+ is unreachable/ }
+                $warm->{servers}->log_tail(LOG_LINES) }), 'it is gone');
+    my $asked = $upstream->requests('/files/a');
+    cmp_ok($asked, '<', 4, 'while the origin has a rest');
+
+    sleep 4;
+    is(scalar $upstream->requests('/files/a'), $asked,
+       'which nobody needs any more');
+    $stays->open_gate('c');
+
+    my $job = $warm->ended($id);
+    is($job->{state}, 'SUCCESS', 'the job ends well') or diag(error($job));
+    is_deeply(told($job, 'success_tasks'),
+              [ 'peer-1 /files/c', map { "peer-2 /files/$_" } qw( a b c ) ],
+              'with what each of them has');
 };
 
 

@@ -9,7 +9,7 @@ use lib "$FindBin::Bin/lib";
 
 use Test::More;
 
-use DFP::Process qw( wait_until );
+use DFP::Process qw( free_port wait_until );
 use DFP::Swarm;
 
 use constant {
@@ -17,6 +17,7 @@ use constant {
     LONG_SECONDS => 45,
     TWO_SECONDS  => 2_000_000_000,
     TRIES        => 4,      # for what may pass
+    PAUSES       => 1.7,    # s between them: half of 0.5, of 1 and of 2
     MESSAGE_MAX  => 4_194_304,
 };
 
@@ -35,6 +36,12 @@ my @failures = (
     [ 'an origin with troubles'
       => { status => 13, message => 'backend error: 503 Service Unavailable' },
       TRIES, 'INTERNAL: backend error: 503 Service Unavailable' ],
+    [ 'an origin that times out'
+      => { status => 13, message => 'backend error: 408 Request Timeout' },
+      TRIES, 'INTERNAL: backend error: 408 Request Timeout' ],
+    [ 'an origin with a fault'
+      => { status => 13, message => 'backend error: 500 Internal Server Error' },
+      TRIES, 'INTERNAL: backend error: 500 Internal Server Error' ],
     [ 'an origin that is busy'
       => { status => 13, message => 'backend error: 429 Too Many Requests' },
       TRIES, 'INTERNAL: backend error: 429 Too Many Requests' ],
@@ -50,6 +57,10 @@ my @failures = (
     [ 'a peer with a limit'
       => { status => 8, message => 'too many tasks' },
       TRIES, 'RESOURCE_EXHAUSTED: too many tasks' ],
+    [ 'a peer that gives up'
+      => { status => 1, message => 'stop' }, TRIES, 'CANCELLED: stop' ],
+    [ 'a peer that aborts'
+      => { status => 10, message => 'no' }, TRIES, 'ABORTED: no' ],
     [ 'a peer that refuses'
       => { status => 7, message => 'no' }, 1, 'PERMISSION_DENIED: no' ],
     [ 'a method that it does not know'
@@ -119,8 +130,15 @@ swarm_story 'what a file fails for', { peers => 1 }, sub {
                 description => $reason } ], 'it says where and why');
             is(error($job), "1 of 1 tasks failed; $url: the peer peer-1 ("
                . $peer->address . "): $reason", 'also in one line');
-            is(scalar(grep { $_->{url} eq $url } $peer->calls), $tries,
+            my @calls = grep { $_->{url} eq $url } $peer->calls;
+
+            is(scalar @calls, $tries,
                'the peer was asked as often as makes sense');
+
+            # each call says what time is left
+
+            cmp_ok($calls[0]{grpc_timeout} - $calls[-1]{grpc_timeout}, '>',
+                   PAUSES, 'with pauses that grow') if $tries > 1;
             is(progress($job)->{bytes_done}, 0, 'nothing was done');
         };
     }
@@ -305,6 +323,16 @@ swarm_story 'one seed fails', { seeds => 3 }, sub {
               ["$first: INTERNAL: backend error: 404 Not Found"],
               'and is told once');
 
+    $_->script({ default => { status => 13, message => 'disk is full' } })
+        for @seeds;
+    $_->forget_calls for @seeds;
+    $job = $warm->run(@job);
+    is($job->{state}, 'FAILURE', 'all of them are full');
+    is_deeply([ map { scalar $_->calls } @seeds ], [ 1, 1, 1 ],
+              'each is asked once');
+    is_deeply(words($job, 'failure_tasks'), ['INTERNAL: disk is full'],
+              'and it is told once');
+
     $_->script({ default => { status => 14, message => 'busy' } }) for @seeds;
     $_->forget_calls for @seeds;
     $job = $warm->run(@job);
@@ -312,6 +340,27 @@ swarm_story 'one seed fails', { seeds => 3 }, sub {
     is_deeply([ map { scalar $_->calls } @seeds ], [ (TRIES) x 3 ],
               'each is asked as often as any peer');
     is(scalar @{ failed($job) }, 1, 'the file is told once');
+};
+
+
+my $closing = free_port();
+
+swarm_story 'a peer that ends calls before it answers',
+    { peers => 1, http => "server { listen 127.0.0.1:$closing http2;
+                           return 444; }" }, sub
+{
+    my ($warm, $dragonfly) = @_;
+
+    my ($peer) = @{ $dragonfly->peers };
+
+    $dragonfly->scheduler->hosts($peer->host(
+        ip => '127.0.0.1', port => $closing, hostname => 'closing'));
+    my $job = ended_within($warm, $warm->post('file', url => FILES . '/files/a',
+                                              scope => 'all_peers'),
+                           CALL_SECONDS);
+    is($job->{state}, 'FAILURE', 'is there, and is not waited for');
+    is_deeply(told($job, 'failure_tasks'), ['closing /files/a'],
+              'and is not unreachable');
 };
 
 

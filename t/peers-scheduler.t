@@ -12,11 +12,13 @@ use Test::More;
 use DFP::Dragonfly;
 use DFP::Process qw( free_port wait_until );
 use DFP::Swarm;
+use DFP::Upstream;
 
 use constant {
     CALL_SECONDS => 10,
     LONG_SECONDS => 45,     # for a job that waits for half a minute
     TWO_SECONDS  => 2_000_000_000,
+    SIX_SECONDS  => 6_000_000_000,
     LOG_LINES    => 1000,
     REFUSED      => 'connect() failed (111: Connection refused)',
     PASSED       => 'the timeout of the job, 2 s, has passed: 1 of 1 tasks '
@@ -182,7 +184,41 @@ swarm_story 'what a scheduler answers', { peers => 1 }, sub {
 };
 
 
-my @web = map { free_port() } 1 .. 3;
+swarm_story 'a scheduler that had troubles', { peers => 1 }, sub {
+    my ($warm, $dragonfly) = @_;
+
+    my ($peer) = @{ $dragonfly->peers };
+
+    $dragonfly->scheduler->script({ list_hosts => [
+        { status => 14, message => 'busy' }, {} ] });
+    $peer->script({ default => { wait_for => $peer->gate('never') } });
+
+    my $job = run_out($warm, @job, timeout => SIX_SECONDS);
+    like(error($job), qr/were not done; the peer peer-1 /,
+         'is not what a job waited for in the end');
+};
+
+
+swarm_story 'a list that cannot be had again', { peers => 2 }, sub {
+    my ($warm, $dragonfly) = @_;
+
+    my $scheduler = $dragonfly->scheduler;
+    my $two = $dragonfly->peers->[1];
+
+    $scheduler->script({ list_hosts => [ {}, {
+        status => 13, message => 'database is locked' } ] });
+    $two->stop;
+
+    my $job = run_out($warm, @job, timeout => SIX_SECONDS);
+    is(error($job), 'the timeout of the job, 6 s, has passed: 1 of 1 tasks were '
+       . 'not done; the scheduler ' . $scheduler->address
+       . ': INTERNAL: database is locked', 'does not end the job');
+    is_deeply(told($job, 'success_tasks'), ['peer-1 /files/a'],
+              'which goes on with the first one');
+};
+
+
+my @web = map { free_port() } 1 .. 5;
 
 swarm_story 'what is no scheduler',
     { peers => 1, scheduler => "127.0.0.1:$web[0]",
@@ -224,6 +260,41 @@ swarm_story 'what ends a call before it answers',
 
     is(error($job), PASSED . "; $who: UNAVAILABLE: $who could not be reached: "
        . 'upstream rejected request with error 1', 'a job says so');
+};
+
+
+swarm_story 'a proxy whose scheduler is away',
+    { peers => 1, scheduler => "127.0.0.1:$web[3]",
+      http => "server { listen 127.0.0.1:$web[3] http2; return 503; }" }, sub
+{
+    my ($warm) = @_;
+
+    my $who = "the scheduler 127.0.0.1:$web[3]";
+    my $job = run_out($warm, @job, timeout => TWO_SECONDS);
+    is(error($job), PASSED . "; $who: UNAVAILABLE: $who answered HTTP 503: does "
+       . 'it speak gRPC?', 'is waited for');
+};
+
+
+my $cut = DFP::Upstream->start;
+
+$cut->answers('/scheduler.v2.Scheduler/ListHosts', {
+    headers => [ 'Content-Type', 'application/grpc' ],
+    body => "\0\0\0\0\x05ab" });
+
+swarm_story 'an answer that ends within a message',
+    { peers => 1, scheduler => "127.0.0.1:$web[4]",
+      http => "server { listen 127.0.0.1:$web[4] http2; location / {
+               proxy_pass http://127.0.0.1:" . $cut->port . ";
+               proxy_method GET; proxy_pass_request_body off;
+               proxy_set_header Content-Length '';
+               add_trailer grpc-status 0; } }" }, sub
+{
+    my ($warm) = @_;
+
+    my $job = $warm->run(@job);
+    is(error($job), "the scheduler 127.0.0.1:$web[4] answered ListHosts: "
+       . 'INTERNAL: its answer ends within a message', 'is no answer');
 };
 
 
@@ -307,6 +378,21 @@ swarm_story 'a list with an address that may not be called',
     $dragonfly->scheduler->hosts($seed->host(ip => '8.8.8.8'));
     my $job = $warm->run('file', url => FILES . '/files/a');
     is(error($job), "8.8.8.8: $reason", 'nor is a seed called there');
+};
+
+
+swarm_story 'a seed that may not be called', { seeds => 2 }, sub {
+    my ($warm, $dragonfly) = @_;
+
+    my ($one, $two) = @{ $dragonfly->seeds };
+
+    $dragonfly->scheduler->hosts($one->host, $two->host(ip => '8.8.8.8'));
+    my $job = $warm->run('file', urls => files(1 .. 10));
+
+    is($job->{state}, 'SUCCESS', 'one is enough') or diag(error($job));
+    is_deeply(told($job, 'success_tasks'),
+              [ sort map { "seed-1 /files/$_" } 1 .. 10 ], 'it has all');
+    is_deeply(told($job, 'failure_tasks'), [], 'the other one is no failure');
 };
 
 done_testing();

@@ -7,6 +7,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use MIME::Base64 qw( encode_base64 );
 use Socket qw( AF_INET INADDR_ANY SOCK_STREAM pack_sockaddr_in
                unpack_sockaddr_in );
 use Test::More;
@@ -19,7 +20,9 @@ use constant {
     CALL_SECONDS => 10,     # for a peer to be asked
     LOOK_SECONDS => 10,     # for a new list, which is asked for after 2 s
     LONG_SECONDS => 42,     # for a peer to be called again, after 30 s
+    AWAY_SECONDS => 26,     # of these, at least
     LOG_LINES    => 1000,
+    BASIC        => 'Basic ' . encode_base64('bob:secret', ''),
     REFUSED      => 'connect() failed (111: Connection refused)',
     DELISTED     => ', and the scheduler does not list it any more',
     NOBODY       => 'none of the peers that should have it could be reached',
@@ -182,6 +185,13 @@ swarm_story 'dfpreheat_unreachable_peers 50%',
 };
 
 
+swarm_story 'dfpreheat_unreachable_peers 0%',
+    { http => 'dfpreheat_unreachable_peers 0%;' }, sub
+{
+    comes_to(@_[0, 1], [ 19, 1, 'FAILURE', 0 ]);
+};
+
+
 swarm_story 'peers that a job names',
     { http => 'dfpreheat_unreachable_peers 100%;' }, sub
 {
@@ -285,6 +295,18 @@ swarm_story 'a success threshold',
 };
 
 
+swarm_story 'one of ten that fails', { peers => 10 }, sub {
+    my ($warm, $dragonfly) = @_;
+
+    $dragonfly->peers->[3]->script({ default => NOT_FOUND });
+    my $job = $warm->run('file', @file);
+    is($job->{state}, 'FAILURE',
+       'is there, and is not one of those that may be unreachable');
+    is($warm->run('file', @file, success_threshold => 90)->{state}, 'SUCCESS',
+       'a threshold is for that');
+};
+
+
 swarm_story 'files that peers do not hold together', { peers => 4 }, sub {
     my ($warm, $dragonfly) = @_;
 
@@ -371,6 +393,102 @@ swarm_story 'one that stays away, and one that comes back',
     is($job->{state}, 'FAILURE', 'a job for nobody else fails');
     like(error($job), qr/^\Q12 of 12 tasks failed; \E\S+: \Q${\ NOBODY }\E$/,
          'with all of its files');
+};
+
+
+swarm_story 'a peer that has moved', { peers => 2 }, sub {
+    my ($warm, $dragonfly) = @_;
+
+    my ($one, $two) = @{ $dragonfly->peers };
+
+    $two->stop;
+    my $id = $warm->post('file', @file);
+    wait_until(CALL_SECONDS, sub { $dragonfly->scheduler->ended }) or die;
+    $dragonfly->scheduler->hosts($one->host, $two->host(ip => '127.0.9.9'));
+
+    my $job = ended_within($warm, $id, CALL_SECONDS);
+    like(words($job, 'unreachable')->[0], qr/does not list it any more$/,
+         'is not waited for where it was');
+};
+
+
+swarm_story 'one that is there, and that is not listed any more',
+    { peers => 2, http => 'dfpreheat_unreachable_peers 1;' }, sub
+{
+    my ($warm, $dragonfly) = @_;
+
+    my ($stays, $gone) = @{ $dragonfly->peers };
+
+    $stays->script({ urls => { FILES . '/files/a' => {
+        wait_for => $stays->gate('a') } } });
+    $gone->stop;
+
+    my $id = $warm->post('file', urls => files(qw( a b )),
+                         scope => 'all_peers', concurrent_task_count => 1);
+
+    ok(wait_until(CALL_SECONDS, sub { $stays->calls }), 'it is asked');
+    $dragonfly->scheduler->hosts;
+    ok(wait_until(CALL_SECONDS, sub {
+           grep { /dfpreheat: the peer peer-2 \S+ is unreachable/ }
+                $warm->{servers}->log_tail(LOG_LINES) }),
+       'the new list has nobody');
+    $stays->open_gate('a');
+
+    my $job = $warm->ended($id);
+    is($job->{state}, 'SUCCESS', 'and it gets what follows')
+        or diag(error($job));
+    is_deeply(told($job, 'unreachable'), ['peer-2 '], 'as who answers is there');
+};
+
+
+# Of what it is asked for again, it does not get the one, and the other only with a
+# password.
+
+swarm_story 'one that comes back, and fails',
+    { peers => 3, http => 'dfpreheat_unreachable_peers 1;' }, sub
+{
+    my ($warm, $dragonfly, $upstream) = @_;
+
+    my ($one, $two, $three) = @{ $dragonfly->peers };
+    my @names = map { $_->hostname } $two, $three;
+
+    $upstream->answers('/files/c', {
+        body => 'x', wants => 'Authorization: ' . BASIC,
+        refusal => { status => 401, body => 'no',
+                     headers => [ 'WWW-Authenticate', 'Basic realm="x"' ] } });
+    $two->script({ urls => {
+        FILES . '/files/a' => NOT_FOUND,
+        FILES . '/files/c' => [ { status => 13,
+            message => 'backend error: 401 Unauthorized' }, {} ] } });
+    $_->stop for $two, $three;
+
+    my @ids = ($warm->post('file', urls => files(qw( a b )),
+                           scope => 'all_peers', concurrent_task_count => 1),
+               $warm->post('file', url => FILES . '/files/c', username => 'bob',
+                           password => 'secret', scope => 'all_peers'));
+
+    for my $name (@names) {
+        ok(wait_until(CALL_SECONDS, sub {
+               2 == grep { /dfpreheat: the peer $name \S+: UNAVAILABLE/ }
+                         $warm->{servers}->log_tail(LOG_LINES) }),
+           "$name is not there");
+    }
+
+    $dragonfly->scheduler->hosts(map { $_->host } $one, $two);
+    $two->restart;
+
+    my $since = time;
+    my ($missing, $private) = map { ended_within($warm, $_, LONG_SECONDS) } @ids;
+
+    cmp_ok(time - $since, '>', AWAY_SECONDS, 'nor is it called at once');
+    is($missing->{state}, 'FAILURE', 'a file that it does not get');
+    is_deeply(told($missing, 'success_tasks'),
+              [ 'peer-1 /files/a', 'peer-1 /files/b', 'peer-2 /files/b' ],
+              'does not keep it from the next one');
+    is($private->{state}, 'SUCCESS', 'a file that it is refused, it gets with a '
+       . 'password') or diag(error($private));
+    is_deeply(told($_, 'unreachable'), ['peer-3 '],
+              'who is not listed any more stays away') for $missing, $private;
 };
 
 

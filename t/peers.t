@@ -271,6 +271,53 @@ swarm_story 'concurrent_peer_count', { peers => 5 }, sub {
 };
 
 
+swarm_story 'what has begun', { peers => 3 }, sub {
+    my ($warm, $dragonfly) = @_;
+
+    my @peers = @{ $dragonfly->peers };
+
+    $_->script({ default => { wait_for => $_->gate('go') } }) for @peers;
+
+    my $id = $warm->post('file', urls => files(qw( a b )),
+                         scope => 'all_peers', concurrent_task_count => 1,
+                         concurrent_peer_count => 2);
+
+    ok(wait_until(CALL_SECONDS, sub { all_calls(@peers) == 2 }),
+       'one file at once may be on several peers');
+
+    my ($first) = grep { $_->calls } @peers;
+    $first->open_gate('go');
+    ok(wait_until(CALL_SECONDS, sub { all_calls(@peers) == 3 }),
+       'where one has it, the next is asked');
+
+    my %urls = map { $_->{url} => 1 } all_calls(@peers);
+    is(scalar keys %urls, 1, 'for that file, and not yet for the other one');
+
+    $_->open_gate('go') for @peers;
+    is($warm->ended($id)->{state}, 'SUCCESS', 'which follows');
+};
+
+
+swarm_story 'several files begin', { peers => 4 }, sub {
+    my ($warm, $dragonfly) = @_;
+
+    my @peers = @{ $dragonfly->peers };
+
+    $_->script({ default => { wait_for => $_->gate('go') } }) for @peers;
+
+    my $id = $warm->post('file', urls => files(1 .. 8), scope => 'all_peers',
+                         concurrent_peer_count => 1);
+
+    ok(wait_until(CALL_SECONDS, sub { all_calls(@peers) == 8 }),
+       'each with one peer');
+    is_deeply([ map { scalar $_->calls } @peers ], [ (2) x 4 ],
+              'and not all with the same one');
+
+    $_->open_gate('go') for @peers;
+    is($warm->ended($id)->{state}, 'SUCCESS', 'the job ends well');
+};
+
+
 swarm_story 'what a peer is told', { peers => 1 }, sub {
     my ($warm, $dragonfly) = @_;
 
@@ -426,6 +473,28 @@ swarm_story 'progress', { peers => 2 }, sub {
                 bytes_done => 400, bytes_total => 400 }, 'at the end all');
 };
 
+swarm_story 'the progress of an image', { seeds => 2, peers => 2 }, sub {
+    my ($warm, $dragonfly, $upstream) = @_;
+
+    my $image = DFP::Image->new($upstream, 'app');
+    my $manifest = $image->manifest($image->layer('base'),
+                                    $image->layer('top'));
+    $image->tag('v1', $manifest);
+
+    for ([ 'all_peers', 6 ], [ 'single_seed_peer', 3 ]) {
+        my ($scope, $downloads) = @$_;
+        my $job = $warm->run('image', url => REGISTRY . $image->by_tag('v1'),
+                             scope => $scope);
+        my $progress = progress($job);
+
+        is_deeply([ @$progress{qw( downloads_done downloads_failed
+                                   downloads_total ) } ],
+                  [ $downloads, 0, $downloads ],
+                  "$scope: config and layers are what peers have to get");
+    }
+};
+
+
 swarm_story 'more downloads than anybody reads about', { peers => 3 }, sub {
     my $warm = shift;
 
@@ -440,5 +509,41 @@ swarm_story 'more downloads than anybody reads about', { peers => 3 }, sub {
     is(progress($job)->{downloads_done}, 1200, 'and all were done');
 };
 
+
+swarm_story 'more failures than anybody reads about', { peers => 3 }, sub {
+    my ($warm, $dragonfly) = @_;
+
+    $_->script({ default => {
+        status => 13, message => 'backend error: 404 Not Found' } }) for @{ $dragonfly->peers };
+
+    my $job = $warm->run('file', scope => 'all_peers', urls => files(1 .. 400));
+    my $results = $job->{result}{job_states}[0]{results}[0];
+
+    is($job->{state}, 'FAILURE', 'the job fails');
+    is(scalar @{ $results->{failure_tasks} }, 1000, 'a thousand are listed');
+    is($results->{failure_tasks_omitted}, 200, 'the others are counted');
+    is(progress($job)->{downloads_failed}, 1200, 'all of them have failed');
+    is(progress($job)->{tasks_failed}, 400, 'as have the files');
+};
+
+
+swarm_story 'more downloads than there may be', { peers => 1 }, sub {
+    my ($warm, $dragonfly) = @_;
+
+    my ($peer) = @{ $dragonfly->peers };
+
+    $dragonfly->scheduler->hosts(map {
+        $peer->host(id => "id-$_", hostname => "peer-$_",
+                    ip => '127.1.' . int($_ / 250) . '.' . (1 + $_ % 250))
+    } 1 .. 1700);
+
+    my $job = $warm->run('file', urls => files(1 .. 10_000),
+                         scope => 'all_peers');
+
+    is($job->{state}, 'FAILURE', 'are refused');
+    is(error($job), '10000 tasks on 1700 peers are more than 16777216 '
+       . 'downloads', 'in words');
+    is(scalar $peer->calls, 0, 'and nobody is called');
+};
 
 done_testing();
