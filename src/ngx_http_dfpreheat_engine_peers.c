@@ -166,12 +166,6 @@ ngx_http_dfpreheat_peers_next(ngx_http_dfpreheat_run_t *run)
             continue;
         }
 
-        /* with other credentials it may be let in */
-
-        if (d->probe && d->serial != task->grant->serial) {
-            d->probe = 0;
-        }
-
         if (d->probe) {
             rc = ngx_http_dfpreheat_task_call(run, NGX_HTTP_DFPREHEAT_PROBE,
                                               ngx_http_dfpreheat_peers_probed);

@@ -2,8 +2,6 @@
  * What a 401 asks for: the grammar of challenges, and the one that is answered.
  */
 
-#include <stdarg.h>
-
 #include "dfp_challenge.h"
 #include "dfp_test.h"
 
@@ -20,27 +18,6 @@
 
 static dfp_challenge_t  challenge;
 static dfp_err_t        err;
-
-
-static dfp_str_t
-text_of(const char *fmt, ...)
-{
-    char     *text;
-    size_t    len;
-    va_list   args;
-
-    va_start(args, fmt);
-    len = vsnprintf(NULL, 0, fmt, args);
-    va_end(args);
-
-    text = dfp_test_alloc(NULL, len + 1);
-
-    va_start(args, fmt);
-    (void) vsnprintf(text, len + 1, fmt, args);
-    va_end(args);
-
-    return (dfp_str_t) { len, text };
-}
 
 
 static const char *

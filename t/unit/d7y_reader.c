@@ -392,7 +392,7 @@ TEST("a length is refused or not before its value is there")
 /* The text that a message has in the field NAME; NULL: none. */
 
 static const char *
-text_of(const void *message, const char *name)
+field_of(const void *message, const char *name)
 {
     const ProtobufCFieldDescriptor  *field;
 
@@ -452,9 +452,9 @@ build(void *data, unsigned number, dfp_str_t value, dfp_err_t *e)
         memset(p, 0xa5, n);
     }
 
-    CHECK_TEXT(text_of(message, "ip"), "10.0.0.1");
-    n = strlen(text_of(message, "hostname"));
-    CHECK_INT(strspn(text_of(message, "hostname"), "x"), n);
+    CHECK_TEXT(field_of(message, "ip"), "10.0.0.1");
+    n = strlen(field_of(message, "hostname"));
+    CHECK_INT(strspn(field_of(message, "hostname"), "x"), n);
     longest = (n > longest) ? n : longest;
 
     return DFP_OK;

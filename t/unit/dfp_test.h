@@ -14,6 +14,7 @@
 #define DFP_TEST_H
 
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -225,6 +226,29 @@ dfp_test_alloc(void *ctx, size_t size)
     dfp_test_blocks = block;
 
     return block + 1;
+}
+
+
+/* Text of any length, of the running test. */
+
+static inline dfp_str_t
+text_of(const char *fmt, ...)
+{
+    char     *text;
+    size_t    len;
+    va_list   args;
+
+    va_start(args, fmt);
+    len = vsnprintf(NULL, 0, fmt, args);
+    va_end(args);
+
+    text = dfp_test_alloc(NULL, len + 1);
+
+    va_start(args, fmt);
+    (void) vsnprintf(text, len + 1, fmt, args);
+    va_end(args);
+
+    return (dfp_str_t) { len, text };
 }
 
 

@@ -7,8 +7,6 @@
 #define JOB_TEST_H
 
 
-#include <stdarg.h>
-
 #include "dfp_job.h"
 #include "dfp_test.h"
 
@@ -24,29 +22,6 @@ static dfp_err_t  err;
 
 /* A job's body may be long: as much of it as tells which one it is. */
 #define BRIEF(body)  text_of("%.100s", (body).len ? (body).data : "").data
-
-
-/* Text of any length, of the running test. */
-
-static inline dfp_str_t
-text_of(const char *fmt, ...)
-{
-    char     *text;
-    size_t    len;
-    va_list   args;
-
-    va_start(args, fmt);
-    len = vsnprintf(NULL, 0, fmt, args);
-    va_end(args);
-
-    text = dfp_test_alloc(NULL, len + 1);
-
-    va_start(args, fmt);
-    (void) vsnprintf(text, len + 1, fmt, args);
-    va_end(args);
-
-    return (dfp_str_t) { len, text };
-}
 
 
 static inline const char *

@@ -3,8 +3,6 @@
  * asked of, what comes back, a registry's own words, and Basic.
  */
 
-#include <stdarg.h>
-
 #include <jansson.h>
 #include <openssl/err.h>
 
@@ -21,27 +19,6 @@ static dfp_url_t             url;
 static dfp_err_t             err;
 static dfp_str_t             text;
 static dfp_registry_token_t  token;
-
-
-static dfp_str_t
-text_of(const char *fmt, ...)
-{
-    char     *s;
-    size_t    len;
-    va_list   args;
-
-    va_start(args, fmt);
-    len = vsnprintf(NULL, 0, fmt, args);
-    va_end(args);
-
-    s = dfp_test_alloc(NULL, len + 1);
-
-    va_start(args, fmt);
-    (void) vsnprintf(s, len + 1, fmt, args);
-    va_end(args);
-
-    return (dfp_str_t) { len, s };
-}
 
 
 static const char *

@@ -7,8 +7,6 @@
 #define SCOPE_TEST_H
 
 
-#include <stdarg.h>
-
 #include "dfp_scope.h"
 #include "dfp_test.h"
 
@@ -20,27 +18,6 @@ static dfp_job_t        job;
 static dfp_scope_t      scope;
 static dfp_d7y_host_t   hosts[MAX];
 static size_t           nhosts;
-
-
-static inline dfp_str_t
-text_of(const char *fmt, ...)
-{
-    char     *s;
-    size_t    len;
-    va_list   args;
-
-    va_start(args, fmt);
-    len = vsnprintf(NULL, 0, fmt, args);
-    va_end(args);
-
-    s = dfp_test_alloc(NULL, len + 1);
-
-    va_start(args, fmt);
-    (void) vsnprintf(s, len + 1, fmt, args);
-    va_end(args);
-
-    return (dfp_str_t) { len, s };
-}
 
 
 static inline dfp_d7y_host_t *
