@@ -474,10 +474,11 @@ swarm_story 'one that comes back, and fails',
            "$name is not there");
     }
 
+    my $since = time;
+
     $dragonfly->scheduler->hosts(map { $_->host } $one, $two);
     $two->restart;
 
-    my $since = time;
     my ($missing, $private) = map { ended_within($warm, $_, LONG_SECONDS) } @ids;
 
     cmp_ok(time - $since, '>', AWAY_SECONDS, 'nor is it called at once');
