@@ -302,6 +302,8 @@ sub reload
     kill USR1 => $pid;
     _poll($Test::Nginx::Util::Timeout, sub { -e $log });
 
+    my @old = _accepting(_children());
+
     kill HUP => $pid;
 
     if (!defined $is_new) {
@@ -309,7 +311,31 @@ sub reload
         return 1;
     }
 
-    return _poll(START_TIME, $is_new);
+    # until the old workers are told to quit, each connection may be one of theirs
+
+    return _poll(START_TIME, sub { !_accepting(@old) && $is_new->() });
+}
+
+
+# Those of these processes that are workers and take connections. One that was told
+# to quit says so in its title.
+
+sub _accepting
+{
+    my @pids = @_;
+
+    return grep {
+        open my $in, '<', "/proc/$_/cmdline";
+        $in && (readline($in) // '') =~ /worker process[\s\0]*$/;
+    } @pids;
+}
+
+
+sub _children
+{
+    open my $in, '<', "/proc/$pid/task/$pid/children" or return;
+
+    return split ' ', readline($in) // '';
 }
 
 1;
