@@ -147,6 +147,9 @@ ngx_http_dfpreheat_peers_next(ngx_http_dfpreheat_run_t *run)
 
             /* all of its peers were gone before its turn came */
 
+            ngx_queue_remove(&task->queue);
+            d->queued = 0;
+
             ngx_http_dfpreheat_peers_settle(d);
             continue;
         }

@@ -234,14 +234,14 @@ swarm_story 'a refusal that comes late', { peers => 2 }, sub {
     my ($warm, $dragonfly, $upstream) = @_;
 
     my ($one, $two) = @{ $dragonfly->peers };
-    my %private = %{ basic(body => 'a file') };
+    my $private = basic(body => 'a file');
     my %refused = (status => 13, message => 'backend error: 401 Unauthorized');
     my ($x, $y) = @{ files(qw( x y )) };
 
     # asked about x the origin breaks off, and meanwhile it tells about y
 
-    $upstream->answers('/files/x', { body => 'a file', sends => 0 }, \%private);
-    $upstream->answers('/files/y', \%private);
+    $upstream->answers('/files/x', { body => 'a file', sends => 0 }, $private);
+    $upstream->answers('/files/y', $private);
     $one->script({ urls => {
         $x => [ \%refused, {} ],
         $y => [ { %refused, wait_for => $one->gate('y') }, {} ] } });

@@ -330,8 +330,8 @@ swarm_story 'one seed fails', { seeds => 3 }, sub {
     is($job->{state}, 'FAILURE', 'all of them are full');
     is_deeply([ map { scalar $_->calls } @seeds ], [ 1, 1, 1 ],
               'each is asked once');
-    is_deeply(words($job, 'failure_tasks'), ['INTERNAL: disk is full'],
-              'and it is told once');
+    is_deeply([ map { $_->{description} } @{ failed($job) } ],
+              ['INTERNAL: disk is full'], 'and it is told once');
 
     $_->script({ default => { status => 14, message => 'busy' } }) for @seeds;
     $_->forget_calls for @seeds;

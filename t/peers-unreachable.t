@@ -155,6 +155,23 @@ swarm_story 'a peer that is gone', { peers => 2 }, sub {
 };
 
 
+swarm_story 'a peer that has moved', { peers => 2 }, sub {
+    my ($warm, $dragonfly) = @_;
+
+    my ($one, $two) = @{ $dragonfly->peers };
+
+    $two->stop;
+
+    my ($job) = while_they_leave($warm, $dragonfly->scheduler,
+                                 [ $one->host, $two->host ],
+                                 [ $one->host, $two->host(ip => '127.0.9.9') ]);
+
+    is_deeply(words($job, 'unreachable'),
+              [ unreached('peer-2', $two->address) . DELISTED ],
+              'is not waited for where it was');
+};
+
+
 swarm_story 'by default', {}, sub {
     comes_to(@_[0, 1], [ 8, 1, 'FAILURE', 0 ], [ 9, 1, 'SUCCESS' ],
              [ 8, 2, 'FAILURE', 1 ], [ 198, 2, 'SUCCESS' ],
@@ -396,22 +413,6 @@ swarm_story 'one that stays away, and one that comes back',
 };
 
 
-swarm_story 'a peer that has moved', { peers => 2 }, sub {
-    my ($warm, $dragonfly) = @_;
-
-    my ($one, $two) = @{ $dragonfly->peers };
-
-    $two->stop;
-    my $id = $warm->post('file', @file);
-    wait_until(CALL_SECONDS, sub { $dragonfly->scheduler->ended }) or die;
-    $dragonfly->scheduler->hosts($one->host, $two->host(ip => '127.0.9.9'));
-
-    my $job = ended_within($warm, $id, CALL_SECONDS);
-    like(words($job, 'unreachable')->[0], qr/does not list it any more$/,
-         'is not waited for where it was');
-};
-
-
 swarm_story 'one that is there, and that is not listed any more',
     { peers => 2, http => 'dfpreheat_unreachable_peers 1;' }, sub
 {
@@ -478,10 +479,15 @@ swarm_story 'one that comes back, and fails',
 
     $dragonfly->scheduler->hosts(map { $_->host } $one, $two);
     $two->restart;
+    ok(wait_until(LOOK_SECONDS, sub {
+           2 == grep { /dfpreheat: the peer peer-3 \S+ is unreachable/ }
+                     $warm->{servers}->log_tail(LOG_LINES) }),
+       'peer-3 is not listed any more');
+    $three->restart;
 
     my ($missing, $private) = map { ended_within($warm, $_, LONG_SECONDS) } @ids;
 
-    cmp_ok(time - $since, '>', AWAY_SECONDS, 'nor is it called at once');
+    cmp_ok(time - $since, '>', AWAY_SECONDS, 'peer-2 is not called at once');
     is($missing->{state}, 'FAILURE', 'a file that it does not get');
     is_deeply(told($missing, 'success_tasks'),
               [ 'peer-1 /files/a', 'peer-1 /files/b', 'peer-2 /files/b' ],
@@ -490,6 +496,7 @@ swarm_story 'one that comes back, and fails',
        . 'password') or diag(error($private));
     is_deeply(told($_, 'unreachable'), ['peer-3 '],
               'who is not listed any more stays away') for $missing, $private;
+    is(scalar $three->calls, 0, 'and is not called');
 };
 
 

@@ -88,6 +88,8 @@ swarm_story 'an image', { seeds => 1, peers => 2 }, sub {
               'each peer has config and layers');
     is_deeply(asked($dragonfly->all), told($job, 'success_tasks'),
               'and was asked for nothing else');
+    is(progress($job)->{downloads_total}, 2 * @blobs,
+       'nor is anything else counted');
 
     my @requests = $upstream->requests;
     is_deeply([ map { m{^GET (\S+)} } @requests ],
@@ -110,6 +112,7 @@ swarm_story 'single_seed_peer', { seeds => 3, peers => 1 }, sub {
     is($job->{state}, 'SUCCESS', 'is the default') or diag(error($job));
     is_deeply([ sort map { m{/files/(.*)} } @$told ], [ sort @names ],
               'each file is told once');
+    is(progress($job)->{downloads_total}, scalar @names, 'and counts once');
     is_deeply(holders($job), [qw( seed-1 seed-2 seed-3 )],
               'the seeds share them');
     is_deeply(asked($dragonfly->all), $told, 'no other peer was asked');
@@ -473,27 +476,6 @@ swarm_story 'progress', { peers => 2 }, sub {
                 bytes_done => 400, bytes_total => 400 }, 'at the end all');
 };
 
-swarm_story 'the progress of an image', { seeds => 2, peers => 2 }, sub {
-    my ($warm, $dragonfly, $upstream) = @_;
-
-    my $image = DFP::Image->new($upstream, 'app');
-    my $manifest = $image->manifest($image->layer('base'),
-                                    $image->layer('top'));
-    $image->tag('v1', $manifest);
-
-    for ([ 'all_peers', 6 ], [ 'single_seed_peer', 3 ]) {
-        my ($scope, $downloads) = @$_;
-        my $job = $warm->run('image', url => REGISTRY . $image->by_tag('v1'),
-                             scope => $scope);
-        my $progress = progress($job);
-
-        is_deeply([ @$progress{qw( downloads_done downloads_failed
-                                   downloads_total ) } ],
-                  [ $downloads, 0, $downloads ],
-                  "$scope: config and layers are what peers have to get");
-    }
-};
-
 
 swarm_story 'more downloads than anybody reads about', { peers => 3 }, sub {
     my $warm = shift;
@@ -514,7 +496,8 @@ swarm_story 'more failures than anybody reads about', { peers => 3 }, sub {
     my ($warm, $dragonfly) = @_;
 
     $_->script({ default => {
-        status => 13, message => 'backend error: 404 Not Found' } }) for @{ $dragonfly->peers };
+        status => 13, message => 'backend error: 404 Not Found' } })
+        for @{ $dragonfly->peers };
 
     my $job = $warm->run('file', scope => 'all_peers', urls => files(1 .. 400));
     my $results = $job->{result}{job_states}[0]{results}[0];
