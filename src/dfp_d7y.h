@@ -94,7 +94,7 @@ int dfp_d7y_stat(dfp_mem_t *mem, const dfp_d7y_request_t *request,
 dfp_d7y_hosts_t *dfp_d7y_hosts_create(dfp_mem_t *mem);
 
 /* The next bytes of a ListHostsResponse, which ENDS with them or does not: then the
- * list is complete. DFP_INVALID: err says what is wrong. */
+ * list is complete. DFP_INVALID: err says what is wrong; DFP_ERROR: no memory. */
 int dfp_d7y_hosts_read(dfp_d7y_hosts_t *hosts, dfp_str_t part, int ends,
     dfp_err_t *err);
 

@@ -1,7 +1,7 @@
 /*
  * What a scheduler tells of who holds what (StatImageResponse, StatFileResponse),
  * against the peers that a job is about. A cluster of a thousand peers and an image
- * of a hundred layers make 13 MB of it: it is read as it comes, and of it only a
+ * of a hundred layers make 12 MB of it: it is read as it comes, and of it only a
  * bit for each pair is kept.
  */
 

@@ -13,6 +13,8 @@ static ngx_int_t ngx_http_dfpreheat_dragonfly_url(
 static ngx_int_t ngx_http_dfpreheat_dragonfly_headers(
     ngx_http_dfpreheat_task_t *task, ngx_pool_t *pool,
     dfp_d7y_request_t *request);
+static ngx_uint_t ngx_http_dfpreheat_dragonfly_tolerated(
+    ngx_http_dfpreheat_run_t *run, ngx_uint_t n);
 
 
 ngx_int_t
@@ -198,7 +200,21 @@ ngx_http_dfpreheat_dragonfly_needed(ngx_http_dfpreheat_run_t *run,
 }
 
 
-ngx_uint_t
+void
+ngx_http_dfpreheat_dragonfly_too_few(ngx_http_dfpreheat_run_t *run,
+    ngx_uint_t n, ngx_uint_t unreachable, ngx_str_t *who, ngx_str_t *why)
+{
+    ngx_http_dfpreheat_run_fail(run, "%ui of %ui peers are unreachable, and %ui "
+                                "may be (dfpreheat_unreachable_peers); %V: %V",
+                                unreachable, n,
+                                ngx_http_dfpreheat_dragonfly_tolerated(run, n),
+                                who, why);
+}
+
+
+/* Of N, how many may be unreachable. */
+
+static ngx_uint_t
 ngx_http_dfpreheat_dragonfly_tolerated(ngx_http_dfpreheat_run_t *run,
     ngx_uint_t n)
 {

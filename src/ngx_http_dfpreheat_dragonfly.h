@@ -47,9 +47,9 @@ ngx_int_t ngx_http_dfpreheat_dragonfly_posted(ngx_http_dfpreheat_task_t *task,
 ngx_uint_t ngx_http_dfpreheat_dragonfly_needed(ngx_http_dfpreheat_run_t *run,
     ngx_uint_t n, ngx_uint_t unreachable);
 
-/* Of N, how many may be unreachable (dfpreheat_unreachable_peers). */
-ngx_uint_t ngx_http_dfpreheat_dragonfly_tolerated(
-    ngx_http_dfpreheat_run_t *run, ngx_uint_t n);
+/* Fails the run for it: WHO is the first of those that are not there. */
+void ngx_http_dfpreheat_dragonfly_too_few(ngx_http_dfpreheat_run_t *run,
+    ngx_uint_t n, ngx_uint_t unreachable, ngx_str_t *who, ngx_str_t *why);
 
 
 /*

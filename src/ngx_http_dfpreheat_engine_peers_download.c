@@ -571,7 +571,7 @@ ngx_http_dfpreheat_downloads_stop(ngx_http_dfpreheat_peers_t *peers)
     ngx_queue_t                    *q;
     ngx_http_dfpreheat_download_t  *download;
 
-    if (!peers->run->ending && peers->run->trouble.len == 0) {
+    if (!peers->run->ending) {
         ngx_http_dfpreheat_downloads_trouble(peers);
     }
 

@@ -66,12 +66,7 @@ ngx_http_dfpreheat_peers_check(ngx_http_dfpreheat_run_t *run)
         return NGX_DECLINED;
     }
 
-    ngx_http_dfpreheat_run_fail(run, "%ui of %ui peers are unreachable, and %ui "
-                                "may be (dfpreheat_unreachable_peers); %V: %V",
-                                unreachable, chosen,
-                                ngx_http_dfpreheat_dragonfly_tolerated(run,
-                                                                    chosen),
-                                &who, &why);
+    ngx_http_dfpreheat_dragonfly_too_few(run, chosen, unreachable, &who, &why);
 
     return NGX_DECLINED;
 }

@@ -28,6 +28,10 @@ static void ngx_http_dfpreheat_scheduler_results(
     ngx_http_dfpreheat_run_t *run, ngx_http_dfpreheat_results_t *results);
 
 
+static ngx_str_t  ngx_http_dfpreheat_unusable =
+    ngx_string(NGX_HTTP_DFPREHEAT_UNUSABLE);
+
+
 ngx_http_dfpreheat_engine_t  ngx_http_dfpreheat_engine_scheduler = {
     ngx_string("scheduler"),
     0,                                      /* caches */
@@ -154,8 +158,7 @@ static void
 ngx_http_dfpreheat_scheduler_too_few(ngx_http_dfpreheat_orders_t *orders,
     dfp_scope_t *scope)
 {
-    ngx_uint_t                 n;
-    const dfp_d7y_host_t      *host;
+    ngx_str_t                  who;
     ngx_http_dfpreheat_run_t  *run;
 
     run = orders->run;
@@ -167,15 +170,11 @@ ngx_http_dfpreheat_scheduler_too_few(ngx_http_dfpreheat_orders_t *orders,
         return;
     }
 
-    host = scope->unusable[0];
-    n = scope->n + scope->nunusable;
+    who = ngx_http_dfpreheat_str(scope->unusable[0]->hostname);
 
-    ngx_http_dfpreheat_run_fail(run, "%uz of %ui peers are unreachable, and %ui "
-                                "may be (dfpreheat_unreachable_peers); the "
-                                "peer %*s: " NGX_HTTP_DFPREHEAT_UNUSABLE,
-                                scope->nunusable, n,
-                                ngx_http_dfpreheat_dragonfly_tolerated(run, n),
-                                host->hostname.len, host->hostname.data);
+    ngx_http_dfpreheat_dragonfly_too_few(run, scope->n + scope->nunusable,
+                                         scope->nunusable, &who,
+                                         &ngx_http_dfpreheat_unusable);
 }
 
 
@@ -442,8 +441,6 @@ ngx_http_dfpreheat_scheduler_results(ngx_http_dfpreheat_run_t *run,
     ngx_http_dfpreheat_orders_t    *orders;
     ngx_http_dfpreheat_instance_t  *instance;
 
-    static ngx_str_t  reason = ngx_string(NGX_HTTP_DFPREHEAT_UNUSABLE);
-
     orders = run->data;
     task = run->tasks.elts;
     instance = &run->conf->instance;
@@ -456,7 +453,7 @@ ngx_http_dfpreheat_scheduler_results(ngx_http_dfpreheat_run_t *run,
             ip = ngx_http_dfpreheat_str(orders->unusable[i].ip);
 
             ngx_http_dfpreheat_list_add(&results->unreachable, &hostname, &ip,
-                                        NULL, &reason);
+                                        NULL, &ngx_http_dfpreheat_unusable);
         }
     }
 

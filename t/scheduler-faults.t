@@ -293,13 +293,13 @@ sub {
     $scheduler->hosts($one->host, $two->host(port => 0));
     $scheduler->script({ stat => all_on($one, $file[2]) });
 
-    for my $args ([], [ ips => [ $one->ip, $two->ip ] ]) {
-        my $job = $warm->run(@job, @$args);
+    for ([ 'all' ], [ 'those that are named', ips => [ $one->ip, $two->ip ] ]) {
+        my ($name, @args) = @$_;
+        my $job = $warm->run(@job, @args);
 
-        is($job->{state}, 'FAILURE', "@$args: one of two is not all");
+        is($job->{state}, 'FAILURE', "one is not $name");
         is(error($job), '1 of 2 peers are unreachable, and 0 may be '
-           . "(dfpreheat_unreachable_peers); the peer peer-2: $why",
-           'the job says so');
+           . "(dfpreheat_unreachable_peers); peer-2: $why", 'the job says so');
         is_deeply(reasons($job, 'unreachable'), ["peer-2: $why"],
                   'so does the list');
     }
