@@ -580,3 +580,28 @@ dfp_url_copy(char *p, dfp_str_t s, dfp_str_t *part)
 
     return p + s.len;
 }
+
+
+int
+dfp_url_dup(dfp_mem_t *mem, const dfp_url_t *from, dfp_url_t *to)
+{
+    size_t      i;
+    const char *copy;
+    dfp_str_t  *part[] = { &to->host, &to->path, &to->query, &to->origin,
+                           &to->authority, &to->href };
+
+    copy = dfp_strdup(mem, from->href.data, from->href.len);
+    if (copy == NULL) {
+        return DFP_ERROR;
+    }
+
+    *to = *from;
+
+    for (i = 0; i < sizeof(part) / sizeof(part[0]); i++) {
+        if (part[i]->data) {
+            part[i]->data = copy + (part[i]->data - from->href.data);
+        }
+    }
+
+    return DFP_OK;
+}

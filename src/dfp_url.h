@@ -70,6 +70,10 @@ int dfp_url_redact(dfp_mem_t *mem, dfp_str_t text, dfp_str_t *out,
     int *changed);
 
 
+/* A copy of FROM with its strings in MEM. DFP_ERROR: no memory. */
+int dfp_url_dup(dfp_mem_t *mem, const dfp_url_t *from, dfp_url_t *to);
+
+
 /* The values that dfp_url_redact() hides, as they stand in TEXT and point into it:
  * at most MAX of them, and none of less than DFP_URL_MIN_SECRET bytes, which might
  * stand anywhere. DFP_ERROR: no memory. */

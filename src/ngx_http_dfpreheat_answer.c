@@ -5,6 +5,8 @@ static void ngx_http_dfpreheat_answer_collect(ngx_http_dfpreheat_call_t *call,
     ngx_http_request_t *sr, ngx_int_t rc);
 static void ngx_http_dfpreheat_answer_complete(ngx_http_dfpreheat_call_t *call,
     ngx_http_request_t *sr, ngx_int_t rc);
+static void ngx_http_dfpreheat_answer_never_entered(
+    ngx_http_dfpreheat_call_t *call, ngx_http_request_t *sr, ngx_int_t rc);
 static ngx_uint_t ngx_http_dfpreheat_answer_cut(
     ngx_http_dfpreheat_call_t *call);
 static void ngx_http_dfpreheat_answer_unreached(
@@ -39,6 +41,12 @@ ngx_http_dfpreheat_call_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
         return rc;
     }
 
+    /* a thread reads the rest of the body: nginx finalizes it once more then */
+
+    if (sr->buffered && (rc == NGX_OK || rc == NGX_AGAIN)) {
+        return rc;
+    }
+
     call = request->data;
 
     if (call && !call->collected) {
@@ -69,7 +77,12 @@ ngx_http_dfpreheat_answer_collect(ngx_http_dfpreheat_call_t *call,
         return;
     }
 
-    if (call->strayed || !call->entered) {
+    if (!call->entered) {
+        ngx_http_dfpreheat_answer_never_entered(call, sr, rc);
+        return;
+    }
+
+    if (call->strayed) {
         ngx_http_dfpreheat_call_fail(call, NGX_HTTP_DFPREHEAT_CALL_FAILED,
             call->take
             ? "its location is not one of gRPC (dfpreheat_grpc)"
@@ -114,6 +127,39 @@ ngx_http_dfpreheat_answer_collect(ngx_http_dfpreheat_call_t *call,
     }
 
     ngx_http_dfpreheat_answer_complete(call, sr, rc);
+}
+
+
+/* A location's own "return" comes before the phase that looks at it, too. */
+
+static void
+ngx_http_dfpreheat_answer_never_entered(ngx_http_dfpreheat_call_t *call,
+    ngx_http_request_t *sr, ngx_int_t rc)
+{
+    u_char                     reason[NGX_HTTP_DFPREHEAT_REASON_MAX];
+    ngx_uint_t                 status;
+    ngx_http_core_srv_conf_t  *cscf;
+
+    cscf = ngx_http_get_module_srv_conf(sr, ngx_http_core_module);
+
+    status = rc >= NGX_HTTP_SPECIAL_RESPONSE ? (ngx_uint_t) rc
+                                             : sr->headers_out.status;
+
+    if (status == 0) {
+        ngx_http_dfpreheat_call_fail(call, NGX_HTTP_DFPREHEAT_CALL_AGAIN,
+                                     "nginx could not process the request: "
+                                     "see the error log");
+        return;
+    }
+
+    ngx_snprintf(reason, sizeof(reason), "%s answered %ui to it: a \"return\" "
+                 "or \"rewrite\" is processed before the request is proxied%Z",
+                 sr->loc_conf == cscf->ctx->loc_conf ? "the server block"
+                                                     : "its location",
+                 status);
+
+    ngx_http_dfpreheat_call_fail(call, NGX_HTTP_DFPREHEAT_CALL_FAILED,
+                                 (char *) reason);
 }
 
 

@@ -126,6 +126,7 @@ ngx_http_dfpreheat_api_create(ngx_http_request_t *r)
     api->op.deadline = ngx_current_msec + NGX_HTTP_DFPREHEAT_REDIS_WAIT;
     api->auth.op.deadline = api->op.deadline;
 
+    api->op.handler = ngx_http_dfpreheat_api_replied;
     api->op.data = api;
     api->op.log = r->connection->log;
     api->op.pool = r->pool;
@@ -207,16 +208,25 @@ ngx_http_dfpreheat_api_authenticated(void *data, ngx_uint_t status,
 {
     ngx_http_dfpreheat_api_t *api = data;
 
-    ngx_connection_t  *c;
-
-    c = api->r->connection;
-
     if (status == NGX_HTTP_OK) {
         api->next(api);
 
     } else {
         ngx_http_dfpreheat_reply_error(api, status, text);
     }
+}
+
+
+void
+ngx_http_dfpreheat_api_replied(void *data, ngx_int_t rc)
+{
+    ngx_http_dfpreheat_api_t *api = data;
+
+    ngx_connection_t  *c;
+
+    c = api->r->connection;
+
+    api->replied(api, rc);
 
     ngx_http_run_posted_requests(c);
 }

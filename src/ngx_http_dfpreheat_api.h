@@ -29,6 +29,7 @@ struct ngx_http_dfpreheat_api_s {
     ngx_http_dfpreheat_store_t      *store;
     ngx_http_dfpreheat_auth_t        auth;
     ngx_http_dfpreheat_op_t          op;
+    ngx_http_dfpreheat_op_pt         replied;   /* what comes after op */
     ngx_http_dfpreheat_api_pt        next;      /* what comes after a wait */
     dfp_mem_t                        mem;       /* of the request's pool */
     ngx_str_t                        body;
@@ -46,7 +47,14 @@ struct ngx_http_dfpreheat_api_s {
 ngx_int_t ngx_http_dfpreheat_api_handler(ngx_http_request_t *r);
 
 
-/* Between the files of the API: each ends with an answer to the client. */
+/*
+ * Between the files of the API: each ends with an answer to the client. They may
+ * run within the content handler, so none of them runs posted requests: that is
+ * for what Redis calls (api_replied, auth_found), once they have returned.
+ */
+
+/* The handler of api->op: goes on with api->replied. */
+void ngx_http_dfpreheat_api_replied(void *data, ngx_int_t rc);
 
 /* Reads the body, up to the limit, into api->body, and goes on with NEXT. */
 void ngx_http_dfpreheat_body_read(ngx_http_dfpreheat_api_t *api,

@@ -20,6 +20,8 @@ static ngx_int_t ngx_http_dfpreheat_auth_bearer(ngx_http_request_t *r,
 static ngx_http_dfpreheat_known_t *ngx_http_dfpreheat_auth_place(
     u_char *hash);
 static void ngx_http_dfpreheat_auth_found(void *data, ngx_int_t rc);
+static void ngx_http_dfpreheat_auth_result(ngx_http_dfpreheat_auth_t *auth,
+    ngx_int_t rc);
 static void ngx_http_dfpreheat_auth_judge(ngx_http_dfpreheat_auth_t *auth);
 static void ngx_http_dfpreheat_auth_refuse(ngx_http_dfpreheat_auth_t *auth,
     ngx_uint_t status, const char *text);
@@ -48,7 +50,7 @@ ngx_http_dfpreheat_auth_token(ngx_http_request_t *r,
     ngx_http_dfpreheat_known_t  *known;
 
     auth->scope = scope;
-    auth->log = r->connection->log;
+    auth->connection = r->connection;
 
     if (ngx_http_dfpreheat_auth_bearer(r, &bearer) != NGX_OK) {
         ngx_http_dfpreheat_auth_refuse(auth, NGX_HTTP_UNAUTHORIZED,
@@ -76,7 +78,7 @@ ngx_http_dfpreheat_auth_token(ngx_http_request_t *r,
 
     auth->op.handler = ngx_http_dfpreheat_auth_found;
     auth->op.data = auth;
-    auth->op.log = auth->log;
+    auth->op.log = r->connection->log;
     auth->op.pool = r->pool;
 
     hash.data = auth->hash;
@@ -86,7 +88,7 @@ ngx_http_dfpreheat_auth_token(ngx_http_request_t *r,
                                             &auth->token)
         != NGX_OK)
     {
-        ngx_http_dfpreheat_auth_found(auth, NGX_ABORT);
+        ngx_http_dfpreheat_auth_result(auth, NGX_ABORT);
     }
 }
 
@@ -96,6 +98,19 @@ ngx_http_dfpreheat_auth_found(void *data, ngx_int_t rc)
 {
     ngx_http_dfpreheat_auth_t *auth = data;
 
+    ngx_connection_t  *c;
+
+    c = auth->connection;
+
+    ngx_http_dfpreheat_auth_result(auth, rc);
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+static void
+ngx_http_dfpreheat_auth_result(ngx_http_dfpreheat_auth_t *auth, ngx_int_t rc)
+{
     ngx_http_dfpreheat_known_t  *known;
 
     switch (rc) {
@@ -163,7 +178,8 @@ static void
 ngx_http_dfpreheat_auth_refuse(ngx_http_dfpreheat_auth_t *auth,
     ngx_uint_t status, const char *text)
 {
-    ngx_log_error(NGX_LOG_WARN, auth->log, 0, "dfpreheat: refused: %s", text);
+    ngx_log_error(NGX_LOG_WARN, auth->connection->log, 0,
+                  "dfpreheat: refused: %s", text);
 
     auth->handler(auth->data, status, text);
 }

@@ -20,7 +20,7 @@ struct ngx_http_dfpreheat_auth_s {
     ngx_http_dfpreheat_auth_pt       handler;
     void                            *data;
     ngx_uint_t                       scope;
-    ngx_log_t                       *log;
+    ngx_connection_t                *connection;
     u_char                           hash[DFP_TOKEN_HASH_LEN + 1];
     ngx_http_dfpreheat_token_t       token;     /* when STATUS is 200 */
 };
@@ -32,8 +32,9 @@ ngx_int_t ngx_http_dfpreheat_auth_init(ngx_cycle_t *cycle);
 /*
  * Checks the request's bearer token for SCOPE (a DFP_SCOPE_ bit), by what this
  * worker has known for at most NGX_HTTP_DFPREHEAT_TOKEN_CACHE ms, or by Redis.
- * AUTH's handler and data are set; the handler may be called at once. AUTH has
- * to be cancelled (its op) when its memory goes.
+ * AUTH's handler and data are set; the handler may be called at once; posted
+ * requests are run after one that is called later. AUTH has to be cancelled (its
+ * op) when its memory goes.
  */
 void ngx_http_dfpreheat_auth_token(ngx_http_request_t *r,
     ngx_http_dfpreheat_store_t *store, ngx_http_dfpreheat_auth_t *auth,

@@ -68,7 +68,7 @@ ngx_http_dfpreheat_jobs_parse(ngx_http_dfpreheat_api_t *api)
                            & DFP_SCOPE_ORIGIN_CREDENTIALS) != 0;
     api->job.timeout = (api->request.timeout + 999999) / 1000000;
 
-    api->op.handler = ngx_http_dfpreheat_jobs_created;
+    api->replied = ngx_http_dfpreheat_jobs_created;
 
     if (ngx_http_dfpreheat_store_create(api->store, &api->op, &api->job)
         != NGX_OK)
@@ -267,14 +267,11 @@ ngx_http_dfpreheat_jobs_created(void *data, ngx_int_t rc)
 {
     ngx_http_dfpreheat_api_t *api = data;
 
-    dfp_err_t          err;
-    ngx_connection_t  *c;
-
-    c = api->r->connection;
+    dfp_err_t  err;
 
     if (rc == NGX_OK) {
-        ngx_log_error(NGX_LOG_INFO, c->log, 0, "dfpreheat: job %L is accepted",
-                      api->job.id);
+        ngx_log_error(NGX_LOG_INFO, api->r->connection->log, 0,
+                      "dfpreheat: job %L is accepted", api->job.id);
         ngx_http_dfpreheat_jobs_show(api, 0);
 
     } else if (rc == NGX_DECLINED) {
@@ -288,8 +285,6 @@ ngx_http_dfpreheat_jobs_created(void *data, ngx_int_t rc)
     } else {
         ngx_http_dfpreheat_reply_trouble(api, rc);
     }
-
-    ngx_http_run_posted_requests(c);
 }
 
 
@@ -301,7 +296,7 @@ ngx_http_dfpreheat_jobs_get(ngx_http_dfpreheat_api_t *api)
     /* the answer is printed before the handler returns */
 
     api->op.borrow = 1;
-    api->op.handler = ngx_http_dfpreheat_jobs_got;
+    api->replied = ngx_http_dfpreheat_jobs_got;
 
     if (ngx_http_dfpreheat_store_get(api->store, &api->op, &api->job)
         != NGX_OK)
@@ -316,11 +311,9 @@ ngx_http_dfpreheat_jobs_got(void *data, ngx_int_t rc)
 {
     ngx_http_dfpreheat_api_t *api = data;
 
-    int64_t            now;
-    ngx_time_t        *tp;
-    ngx_connection_t  *c;
+    int64_t      now;
+    ngx_time_t  *tp;
 
-    c = api->r->connection;
     tp = ngx_timeofday();
     now = (int64_t) tp->sec * 1000 + tp->msec;
 
@@ -337,7 +330,7 @@ ngx_http_dfpreheat_jobs_got(void *data, ngx_int_t rc)
         /* nobody has settled it: all workers may have been away */
 
         api->settled = 1;
-        api->op.handler = ngx_http_dfpreheat_jobs_settled;
+        api->replied = ngx_http_dfpreheat_jobs_settled;
 
         if (ngx_http_dfpreheat_store_settle(api->store, &api->op, api->job.id)
             != NGX_OK)
@@ -348,8 +341,6 @@ ngx_http_dfpreheat_jobs_got(void *data, ngx_int_t rc)
     } else {
         ngx_http_dfpreheat_jobs_show(api, 1);
     }
-
-    ngx_http_run_posted_requests(c);
 }
 
 
@@ -358,18 +349,12 @@ ngx_http_dfpreheat_jobs_settled(void *data, ngx_int_t rc)
 {
     ngx_http_dfpreheat_api_t *api = data;
 
-    ngx_connection_t  *c;
-
-    c = api->r->connection;
-
     if (rc == NGX_OK || rc == NGX_DECLINED) {
         ngx_http_dfpreheat_jobs_get(api);
 
     } else {
         ngx_http_dfpreheat_reply_trouble(api, rc);
     }
-
-    ngx_http_run_posted_requests(c);
 }
 
 

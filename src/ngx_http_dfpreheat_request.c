@@ -35,6 +35,7 @@ static void ngx_http_dfpreheat_request_log_trouble(
     ngx_http_dfpreheat_log_ctx_t *ctx, u_char *buf, size_t len);
 static void ngx_http_dfpreheat_request_unlock(ngx_http_request_t *r);
 static void ngx_http_dfpreheat_request_blocked(ngx_event_t *ev);
+static void ngx_http_dfpreheat_request_terminate(ngx_http_request_t *r);
 static void ngx_http_dfpreheat_request_hang_up(
     ngx_http_dfpreheat_request_t *request);
 static void ngx_http_dfpreheat_request_closed(void *data);
@@ -504,6 +505,11 @@ ngx_http_dfpreheat_request_finish(ngx_http_dfpreheat_request_t *request)
     ctx = r->connection->log->data;
     ctx->http.current_request = r;
 
+    /* nginx may go on in the background (proxy_cache_background_update): what it
+     * reads from who has hung up must not end that */
+
+    r->read_event_handler = ngx_http_block_reading;
+
     /* hang up first: then nothing lingers */
 
     ngx_http_dfpreheat_request_hang_up(request);
@@ -529,8 +535,18 @@ ngx_http_dfpreheat_request_abort(ngx_http_dfpreheat_request_t *request)
     }
 
     ngx_http_dfpreheat_request_hang_up(request);
+    ngx_http_dfpreheat_request_terminate(request->r);
+}
 
-    ngx_http_finalize_request(request->r, NGX_HTTP_CLIENT_CLOSED_REQUEST);
+
+/* While its subrequests are ended one by one, the request must outlive them. */
+
+static void
+ngx_http_dfpreheat_request_terminate(ngx_http_request_t *r)
+{
+    r->main->count++;
+
+    ngx_http_finalize_request(r->main, NGX_HTTP_CLIENT_CLOSED_REQUEST);
 }
 
 
@@ -614,7 +630,7 @@ ngx_http_dfpreheat_request_handler(ngx_event_t *ev)
     ctx->http.current_request = r;
 
     if (c->close) {
-        ngx_http_finalize_request(r->main, NGX_HTTP_CLIENT_CLOSED_REQUEST);
+        ngx_http_dfpreheat_request_terminate(r);
 
     } else if (ev->write) {
         r->write_event_handler(r);

@@ -65,6 +65,25 @@ ngx_int_t ngx_http_dfpreheat_target_pin(ngx_http_request_t *r,
 ngx_int_t ngx_http_dfpreheat_target_follow(ngx_http_request_t *r,
     ngx_array_t *rules);
 
+/* Between the files of a target: target.c decides where a request goes,
+ * target_address.c by which addresses. */
+
+/* Looks the address of target->url up, unless its host is one; returns as the
+ * three above. */
+ngx_int_t ngx_http_dfpreheat_target_resolve(
+    ngx_http_dfpreheat_target_t *target);
+
+/* Adds an address of the host, if it may be used. */
+void ngx_http_dfpreheat_target_keep(ngx_http_dfpreheat_target_t *target,
+    struct sockaddr *sockaddr, socklen_t socklen);
+
+/* Sets the target's reason; then refuses the request for it, with a line in the
+ * log. */
+void ngx_http_dfpreheat_target_reason(ngx_http_dfpreheat_target_t *target,
+    const char *fmt, ...);
+ngx_int_t ngx_http_dfpreheat_target_refuse(
+    ngx_http_dfpreheat_target_t *target);
+
 /* Adds the upstream: before the configuration is read. */
 ngx_int_t ngx_http_dfpreheat_target_upstream(ngx_conf_t *cf);
 

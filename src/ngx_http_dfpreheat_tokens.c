@@ -60,7 +60,7 @@ ngx_http_dfpreheat_tokens_parse(ngx_http_dfpreheat_api_t *api)
         return;
     }
 
-    api->op.handler = ngx_http_dfpreheat_tokens_created;
+    api->replied = ngx_http_dfpreheat_tokens_created;
 
     if (ngx_http_dfpreheat_store_token_create(api->store, &api->op, &hash,
                                               &api->new_token, &api->token)
@@ -76,12 +76,8 @@ ngx_http_dfpreheat_tokens_created(void *data, ngx_int_t rc)
 {
     ngx_http_dfpreheat_api_t *api = data;
 
-    ngx_connection_t  *c;
-
-    c = api->r->connection;
-
     if (rc == NGX_OK) {
-        ngx_log_error(NGX_LOG_NOTICE, c->log, 0,
+        ngx_log_error(NGX_LOG_NOTICE, api->r->connection->log, 0,
                       "dfpreheat: token %L \"%*s\" is created", api->token.id,
                       api->new_token.name.len, api->new_token.name.data);
         ngx_http_dfpreheat_tokens_show(api);
@@ -93,8 +89,6 @@ ngx_http_dfpreheat_tokens_created(void *data, ngx_int_t rc)
     } else {
         ngx_http_dfpreheat_reply_trouble(api, rc);
     }
-
-    ngx_http_run_posted_requests(c);
 }
 
 

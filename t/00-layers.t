@@ -18,7 +18,7 @@ my @layers = (
     [qw( types )],
     [qw( conn redis )],
     [qw( store reply )],
-    [qw( origin target target_vars credentials secrets )],
+    [qw( origin target target_* credentials secrets )],
     [qw( request cache digest call answer answer_* grpc )],
     [qw( task grant image image_* )],
     [qw( dragonfly dragonfly_* )],

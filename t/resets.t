@@ -1,0 +1,174 @@
+# Clients that reset their connections, at each step of each route, thousands of
+# times: nginx frees each request once, and goes on. (An answer that is given
+# within the content handler must not run posted requests: the request would be
+# freed under nginx.)
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use JSON::PP qw( encode_json );
+use Test::More;
+
+use DFP::Process qw( free_port wait_until );
+use DFP::Resets qw( http1 http2 );
+use DFP::Story qw( story );
+
+use constant {
+    TIMES     => 100,       # for each kind of request
+    JOB_LIMIT => 15,        # s
+    UNKNOWN   => 'a-token-that-nobody-has',
+};
+
+
+# The kinds of requests: a name, and what DFP::Resets makes bytes of.
+
+sub requests
+{
+    my ($servers) = @_;
+
+    my $token = $servers->token;
+    my $other = $servers->token('cluster');
+    my $admin = DFP::Servers::ADMIN_KEY;
+    my $job = encode_json($servers->files([ '/quick/100/a' ]));
+    my $new = encode_json({ name => 'n', expired_at => '2037-01-01T00:00:00Z' });
+
+    return (
+        [ 'a job, without a token' => 'GET', '/oapi/v1/jobs/1' ],
+        [ 'a job, with an unknown token' => 'GET', '/oapi/v1/jobs/1',
+          token => UNKNOWN ],
+        [ 'a job, with a token of another scope' => 'GET', '/oapi/v1/jobs/1',
+          token => $other ],
+        [ 'a job' => 'GET', '/oapi/v1/jobs/1', token => $token ],
+        [ 'a job that is not there' => 'GET', '/oapi/v1/jobs/999',
+          token => $token ],
+        [ 'a job, HEAD' => 'HEAD', '/oapi/v1/jobs/1', token => $token ],
+        [ 'a new job' => 'POST', '/oapi/v1/jobs', token => $token,
+          body => $job ],
+        [ 'a new job, half of it' => 'POST', '/oapi/v1/jobs', token => $token,
+          body => $job, sends => length($job) / 2 ],
+        [ 'a new job, without a token' => 'POST', '/oapi/v1/jobs',
+          body => $job ],
+        [ 'a new job that is wrong' => 'POST', '/oapi/v1/jobs',
+          token => $token, body => '{"type":' ],
+        [ 'a new job that is too large' => 'POST', '/oapi/v1/jobs',
+          token => $token, body => ' ' x 2_000_000, sends => 1000 ],
+        [ 'a new token, with a wrong key' => 'POST',
+          '/api/v1/personal-access-tokens', token => UNKNOWN, body => $new ],
+        [ 'a new token, half of it' => 'POST',
+          '/api/v1/personal-access-tokens', token => $admin, body => $new,
+          sends => 10 ],
+        [ 'a new token of a name that is taken' => 'POST',
+          '/api/v1/personal-access-tokens', token => $admin, body => $new ],
+        [ 'a path that is not there' => 'GET', '/oapi/v1/none' ],
+        [ 'a wrong method' => 'DELETE', '/oapi/v1/jobs/1', token => $token ],
+        [ 'the health' => 'GET', '/healthy' ],
+    );
+}
+
+
+# The workers are those that were there, and answer.
+
+sub still_there
+{
+    my ($servers, $name, @workers) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    my $status = eval { $servers->client->get('/healthy')->{status} } // $@;
+
+    is_deeply([ $status, sort $servers->workers ], [ 200, sort @workers ],
+              $name);
+}
+
+
+story 'over HTTP/1.1', {}, sub {
+    my $servers = shift;
+
+    $servers->post_files([ '/quick/100/a' ]);
+
+    my $resets = DFP::Resets->new(port => $servers->{port});
+    my @workers = $servers->workers;
+
+    for (requests($servers)) {
+        my ($name, @request) = @$_;
+        my $bytes = http1(@request);
+
+        $resets->run(TIMES, $bytes);
+        $resets->run(TIMES / 4, http1('GET', '/healthy') . $bytes . $bytes);
+        $resets->run(TIMES / 4, http1('GET', '/healthy'), answered => 1,
+                     then => $bytes);
+        still_there($servers, $name, @workers);
+    }
+};
+
+
+my $port = free_port();
+
+story 'over HTTP/2', { http => <<"END" }, sub {
+    server {
+        listen 127.0.0.1:$port http2;
+        location /oapi/ { dfpreheat on; }
+        location /healthy { dfpreheat on; }
+        location /api/ { dfpreheat on; }
+    }
+END
+    my $servers = shift;
+
+    $servers->post_files([ '/quick/100/a' ]);
+
+    my $resets = DFP::Resets->new(port => $port);
+    my @workers = $servers->workers;
+    my @requests = map { [ @$_[ 1 .. $#$_ ] ] } requests($servers);
+
+    for my $request (@requests) {
+        $resets->run(TIMES / 4, http2(($request) x 4));
+    }
+
+    still_there($servers, 'a stream of each kind', @workers);
+
+    $resets->run(TIMES, http2(@requests));
+    $resets->run(TIMES, http2(@requests), answered => 1);
+    still_there($servers, 'all kinds at once', @workers);
+    cmp_ok($servers->stored_jobs, '>', TIMES, 'some of them were answered');
+};
+
+
+story 'while nginx reloads', {}, sub {
+    my $servers = shift;
+
+    my $resets = DFP::Resets->new(port => $servers->{port});
+    my @requests = map { http1(@$_[ 1 .. $#$_ ]) } requests($servers);
+
+    for (1 .. 3) {
+        my @old = $servers->nginx_reload;
+
+        $resets->run(TIMES / 10, $_) for @requests;
+        wait_until(JOB_LIMIT, sub { !grep { kill 0, $_ } @old });
+    }
+
+    still_there($servers, 'the last workers are there', $servers->workers);
+};
+
+
+story 'while Redis is stopped', {}, sub {
+    my $servers = shift;
+
+    my $resets = DFP::Resets->new(port => $servers->{port});
+    my @workers = $servers->workers;
+    my @requests = map { http1(@$_[ 1 .. $#$_ ]) } requests($servers);
+    my $id = $servers->post_files([ '/quick/100/a' ]);
+
+    $servers->redis_signal('STOP');
+    $resets->run(TIMES / 4, $_) for @requests;
+    $servers->redis_signal('CONT');
+    $resets->run(TIMES / 4, $_) for @requests;
+
+    still_there($servers, 'all go on', @workers);
+    is($servers->ended_job($id, JOB_LIMIT)->{state}, 'SUCCESS',
+       'and the job of a client that stayed has ended');
+};
+
+done_testing();
