@@ -5,7 +5,7 @@ static void ngx_http_dfpreheat_answer_collect(ngx_http_dfpreheat_call_t *call,
     ngx_http_request_t *sr, ngx_int_t rc);
 static void ngx_http_dfpreheat_answer_complete(ngx_http_dfpreheat_call_t *call,
     ngx_http_request_t *sr, ngx_int_t rc);
-static void ngx_http_dfpreheat_answer_never_entered(
+static ngx_uint_t ngx_http_dfpreheat_answer_returned(
     ngx_http_dfpreheat_call_t *call, ngx_http_request_t *sr, ngx_int_t rc);
 static ngx_uint_t ngx_http_dfpreheat_answer_cut(
     ngx_http_dfpreheat_call_t *call);
@@ -77,12 +77,11 @@ ngx_http_dfpreheat_answer_collect(ngx_http_dfpreheat_call_t *call,
         return;
     }
 
-    if (!call->entered) {
-        ngx_http_dfpreheat_answer_never_entered(call, sr, rc);
+    if (!call->entered && ngx_http_dfpreheat_answer_returned(call, sr, rc)) {
         return;
     }
 
-    if (call->strayed) {
+    if (call->strayed || !call->entered) {
         ngx_http_dfpreheat_call_fail(call, NGX_HTTP_DFPREHEAT_CALL_FAILED,
             call->take
             ? "its location is not one of gRPC (dfpreheat_grpc)"
@@ -130,17 +129,28 @@ ngx_http_dfpreheat_answer_collect(ngx_http_dfpreheat_call_t *call,
 }
 
 
-/* A location's own "return" comes before the phase that looks at it, too. */
+/* The server or the location has answered in a phase before the one that looks at
+ * the location. */
 
-static void
-ngx_http_dfpreheat_answer_never_entered(ngx_http_dfpreheat_call_t *call,
+static ngx_uint_t
+ngx_http_dfpreheat_answer_returned(ngx_http_dfpreheat_call_t *call,
     ngx_http_request_t *sr, ngx_int_t rc)
 {
-    u_char                     reason[NGX_HTTP_DFPREHEAT_REASON_MAX];
-    ngx_uint_t                 status;
-    ngx_http_core_srv_conf_t  *cscf;
+    u_char                          reason[NGX_HTTP_DFPREHEAT_REASON_MAX];
+    ngx_uint_t                      status, server;
+    ngx_http_core_srv_conf_t       *cscf;
+    ngx_http_dfpreheat_loc_conf_t  *dlcf;
 
     cscf = ngx_http_get_module_srv_conf(sr, ngx_http_core_module);
+    dlcf = ngx_http_get_module_loc_conf(sr, ngx_http_dfpreheat_module);
+
+    server = (sr->loc_conf == cscf->ctx->loc_conf);
+
+    if (!server
+        && !ngx_http_dfpreheat_origin_allowed(dlcf->origins, &call->url))
+    {
+        return 0;
+    }
 
     status = rc >= NGX_HTTP_SPECIAL_RESPONSE ? (ngx_uint_t) rc
                                              : sr->headers_out.status;
@@ -149,17 +159,17 @@ ngx_http_dfpreheat_answer_never_entered(ngx_http_dfpreheat_call_t *call,
         ngx_http_dfpreheat_call_fail(call, NGX_HTTP_DFPREHEAT_CALL_AGAIN,
                                      "nginx could not process the request: "
                                      "see the error log");
-        return;
+        return 1;
     }
 
-    ngx_snprintf(reason, sizeof(reason), "%s answered %ui to it: a \"return\" "
-                 "or \"rewrite\" is processed before the request is proxied%Z",
-                 sr->loc_conf == cscf->ctx->loc_conf ? "the server block"
-                                                     : "its location",
-                 status);
+    ngx_snprintf(reason, sizeof(reason), "%s answered %ui: its \"return\" or "
+                 "\"rewrite\" is processed before the request is proxied%Z",
+                 server ? "the server block" : "its location", status);
 
     ngx_http_dfpreheat_call_fail(call, NGX_HTTP_DFPREHEAT_CALL_FAILED,
                                  (char *) reason);
+
+    return 1;
 }
 
 

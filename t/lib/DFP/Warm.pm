@@ -13,6 +13,7 @@ use strict;
 use warnings;
 
 use Exporter qw( import );
+use File::Find;
 use HTTP::Tiny;
 use Test::More;
 
@@ -24,6 +25,8 @@ our @EXPORT = qw( calls location warm_story );
 use constant {
     JOB_SECONDS  => 20,
     PULL_SECONDS => 5,
+    KEY_MAX      => 8192,
+    VALID_SEC    => 8,      # where it is in a file
 };
 
 
@@ -149,6 +152,33 @@ sub pull
     my $answer = $self->{http}->get("http://127.0.0.1:$self->{port}$path");
 
     return ($answer->{content}, $answer->{headers}{'x-cache'} // '-');
+}
+
+
+# Entries of the cache whose key ends so are expired from now on: the time until
+# which one is valid stands in its file (ngx_http_file_cache_header_t).
+
+sub expire
+{
+    my ($self, @paths) = @_;
+
+    my %missing = map { $_ => 1 } @paths;
+
+    find(sub {
+        return if !-f;
+
+        open my $file, '+<:raw', $_ or return;
+        read $file, my $head, KEY_MAX;
+        my ($key) = $head =~ /^KEY: (.*)$/m or return;
+        my ($path) = grep { $key =~ /\Q$_\E$/ } @paths or return;
+
+        seek $file, VALID_SEC, 0 or die "seek: $!";
+        print {$file} pack 'q', 1;
+        close $file or die "$File::Find::name: $!";
+        delete $missing{$path};
+    }, "$self->{servers}{dir}/cache");
+
+    die 'not in the cache: ' . join ' ', sort keys %missing if %missing;
 }
 
 
