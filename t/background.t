@@ -228,7 +228,7 @@ warm_story 'a server that answers all requests itself', {},
 
     my $job = $warm->run('file', url => FILES . '/files/a');
 
-    like(error($job), qr/the server block answered 301 .*"return"/,
+    like(error($job), qr/the server block answered 301:.*"return"/,
          'is named by the job');
 };
 
@@ -240,7 +240,7 @@ warm_story 'a server that hangs up on all requests', {},
 
     my $job = $warm->run('file', url => FILES . '/files/a');
 
-    like(error($job), qr/the server block answered 444 .*"return"/,
+    like(error($job), qr/the server block answered 444:.*"return"/,
          'is named by the job');
 };
 
