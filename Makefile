@@ -19,6 +19,7 @@ NGINX = $(BUILD)/nginx
 ASAN = $(BUILD)/asan
 ASAN_NGINX = $(ASAN)/nginx
 ASAN_MODULE = $(ASAN)/ngx_http_dfpreheat_module.so
+FAILING = $(ASAN)/failing_malloc.o
 
 DEPS = gcc libc6-dev make nginx nginx-dev libhiredis-dev libjansson-dev \
        libssl-dev libprotobuf-c-dev protobuf-c-compiler redis-server redis-tools docker-registry skopeo curl jq \
@@ -84,8 +85,9 @@ $(MODULE): FORCE $(NGINX)/objs/Makefile
 # pointers with a length of 0 to memcpy(), adds 0 to them, shifts the first byte
 # of an address (DNS) into the sign, and on x86 stores integers where they are
 # not aligned (HTTP/2 frames): its own files are spared these checks, the
-# module's are not. A module that is unloaded before the process ends would have
-# no names in a report of a leak (nodelete).
+# module's are not. Memory ends where a suite says so (failing_malloc.c). A
+# module that is unloaded before the process ends would have no names in a report
+# of a leak (nodelete).
 
 NGINX_UB = -fno-sanitize=nonnull-attribute,pointer-overflow,alignment,shift
 
@@ -95,7 +97,7 @@ $(ASAN_NGINX)/configure: tools/nginx-source.sh
 	tools/nginx-source.sh $(ASAN_NGINX)
 	touch $@
 
-$(ASAN_NGINX)/objs/Makefile: $(ASAN_NGINX)/configure config \
+$(ASAN_NGINX)/objs/Makefile: $(ASAN_NGINX)/configure $(FAILING) config \
                              src/lua/embed.sh $(BUILD)/inputs
 	cd $(ASAN_NGINX) && ./configure --prefix=$(CURDIR)/$(ASAN) \
 	    --with-compat --with-debug --with-threads --with-http_ssl_module \
@@ -103,9 +105,14 @@ $(ASAN_NGINX)/objs/Makefile: $(ASAN_NGINX)/configure config \
 	    --with-http_auth_request_module --with-http_gunzip_module \
 	    --with-http_stub_status_module --with-http_realip_module \
 	    --with-cc-opt="-O1 -g -Wshadow -DNGX_DEBUG_PALLOC=1 $(SANITIZE)" \
-	    --with-ld-opt="$(SANITIZE) -Wl,-z,nodelete" \
+	    --with-ld-opt="$(SANITIZE) -Wl,-z,nodelete -Wl,--wrap=malloc \
+	                   -Wl,--wrap=posix_memalign $(CURDIR)/$(FAILING)" \
 	    --add-dynamic-module=$(CURDIR) > configure.log \
 	    || { tail -20 configure.log; exit 1; }
+
+$(FAILING): tools/failing_malloc.c
+	@mkdir -p $(@D)
+	@$(CC) $(WARN) -O1 -g -fPIC -c -o $@ $<
 
 $(ASAN_MODULE): FORCE $(ASAN_NGINX)/objs/Makefile
 	@src/lua/embed.sh src/lua \
@@ -137,7 +144,7 @@ asan-test: asan
 	@rm -rf $(REPORTS) && mkdir -p -m 777 $(REPORTS)
 	@export TEST_NGINX_BINARY=$(CURDIR)/$(ASAN_NGINX)/objs/nginx \
 	    TEST_NGINX_LOAD_MODULES=$(CURDIR)/$(ASAN_MODULE) \
-	    TEST_NGINX_TIMEOUT=10 \
+	    TEST_NGINX_TIMEOUT=10 DFPREHEAT_MEMORY_ENDS=1 \
 	    ASAN_OPTIONS=detect_odr_violation=0:malloc_context_size=6 \
 	    LSAN_OPTIONS=print_suppressions=0:suppressions=$(CURDIR)/tools/lsan.supp \
 	    UBSAN_OPTIONS=print_stacktrace=1 \

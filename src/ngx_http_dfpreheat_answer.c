@@ -7,6 +7,7 @@ static void ngx_http_dfpreheat_answer_complete(ngx_http_dfpreheat_call_t *call,
     ngx_http_request_t *sr, ngx_int_t rc);
 static ngx_uint_t ngx_http_dfpreheat_answer_returned(
     ngx_http_dfpreheat_call_t *call, ngx_http_request_t *sr, ngx_int_t rc);
+static ngx_uint_t ngx_http_dfpreheat_answer_headed(ngx_http_request_t *sr);
 static ngx_uint_t ngx_http_dfpreheat_answer_cut(
     ngx_http_dfpreheat_call_t *call);
 static void ngx_http_dfpreheat_answer_unreached(
@@ -109,12 +110,12 @@ ngx_http_dfpreheat_answer_collect(ngx_http_dfpreheat_call_t *call,
         return;
     }
 
-    if (u->headers_in.status_n == 0) {
-        ngx_http_dfpreheat_answer_unreached(call, sr, rc);
+    if (u->headers_in.status_n && ngx_http_dfpreheat_answer_cut(call)) {
         return;
     }
 
-    if (ngx_http_dfpreheat_answer_cut(call)) {
+    if (!ngx_http_dfpreheat_answer_headed(sr)) {
+        ngx_http_dfpreheat_answer_unreached(call, sr, rc);
         return;
     }
 
@@ -170,6 +171,21 @@ ngx_http_dfpreheat_answer_returned(ngx_http_dfpreheat_call_t *call,
                                  (char *) reason);
 
     return 1;
+}
+
+
+/* Whether there is the whole header of an answer, of the upstream or the cache. */
+
+static ngx_uint_t
+ngx_http_dfpreheat_answer_headed(ngx_http_request_t *sr)
+{
+    ngx_http_upstream_t  *u;
+
+    u = sr->upstream;
+
+    return u->headers_in.status_n
+           && (sr->cached || u->state == NULL
+               || u->state->header_time != (ngx_msec_t) -1);
 }
 
 

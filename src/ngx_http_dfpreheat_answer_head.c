@@ -243,7 +243,9 @@ ngx_http_dfpreheat_answer_find(ngx_list_t *headers, ngx_str_t *name,
 
         for (i = 0; i < part->nelts; i++, at++) {
 
-            if (at >= *n && h[i].key.len == name->len
+            /* hash 0: there was no memory for it */
+
+            if (at >= *n && h[i].hash && h[i].key.len == name->len
                 && ngx_strncasecmp(h[i].key.data, name->data, name->len) == 0)
             {
                 *n = at + 1;

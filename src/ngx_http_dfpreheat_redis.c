@@ -125,12 +125,17 @@ ngx_http_dfpreheat_redis_send(ngx_http_dfpreheat_redis_t *redis,
 
     ngx_add_timer(&cmd->timer, timeout);
 
+    if (!redis->conn.ready) {
+        ngx_http_dfpreheat_redis_wait(cmd);
+        return cmd;
+    }
+
     /* a process that ends at once has no time to answer a NOSCRIPT */
 
-    if (!redis->conn.ready
-        || ngx_http_dfpreheat_redis_write(cmd, ngx_terminate) != NGX_OK)
-    {
-        ngx_http_dfpreheat_redis_wait(cmd);
+    if (ngx_http_dfpreheat_redis_write(cmd, ngx_terminate) != NGX_OK) {
+        ngx_del_timer(&cmd->timer);
+        ngx_free(cmd);
+        return NULL;
     }
 
     return cmd;

@@ -112,9 +112,8 @@ ngx_http_dfpreheat_task_create(ngx_http_dfpreheat_run_t *run, dfp_url_t *url,
     }
 
     task = ngx_pcalloc(run->pool, sizeof(ngx_http_dfpreheat_task_t));
-    slot = ngx_array_push(&run->tasks);
 
-    if (task == NULL || slot == NULL
+    if (task == NULL
         || dfp_url_redact(&mem, url->href, &shown, &changed) != DFP_OK)
     {
         return NULL;
@@ -122,6 +121,13 @@ ngx_http_dfpreheat_task_create(ngx_http_dfpreheat_run_t *run, dfp_url_t *url,
 
     task->grant = ngx_http_dfpreheat_grant_get(run, url, &repository);
     if (task->grant == NULL) {
+        return NULL;
+    }
+
+    /* nothing fails once it is in the list */
+
+    slot = ngx_array_push(&run->tasks);
+    if (slot == NULL) {
         return NULL;
     }
 

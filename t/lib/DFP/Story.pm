@@ -9,7 +9,7 @@
 #
 # It is a subtest, which ends with a look into nginx's error log: no line of
 # level alert, crit or emerg, but those that $servers->expects() has named.
-# The options are those of DFP::Servers.
+# The options are those of DFP::Servers, and seconds, for a story that takes long.
 
 package DFP::Story;
 
@@ -37,7 +37,7 @@ sub story
 
     subtest $name => sub {
         local $SIG{ALRM} = sub { die "the story takes too long\n" };
-        alarm STORY_SECONDS;
+        alarm($options->{seconds} // STORY_SECONDS);
 
         my $servers = DFP::Servers->new(%$options);
 

@@ -182,6 +182,16 @@ sub expire
 }
 
 
+# The cache loses all of its files, which nginx does not know.
+
+sub lose_files
+{
+    my $self = shift;
+
+    find(sub { unlink if -f }, "$self->{servers}{dir}/cache");
+}
+
+
 # Paths by how the cache answers them: "HIT /a", ...
 
 sub cached

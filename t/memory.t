@@ -1,0 +1,165 @@
+# Memory that ends at any allocation of a job, from its POST to its end: the job
+# ends, as SUCCESS or as FAILURE, nginx goes on, and the next job is a SUCCESS.
+#
+# Only the nginx of the sanitizers can do that (make asan-test; see
+# tools/failing_malloc.c). With MEMORY_EVERY=1 it fails at each allocation, one
+# after the other, which takes long; without, at some of them, others each time.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use File::Temp ();
+use Test::More;
+
+use DFP::Image;
+use DFP::Process qw( wait_until );
+use DFP::Story qw( story );
+use DFP::Upstream;
+use DFP::Warm;
+
+plan skip_all => 'only the nginx of make asan-test can run out of memory'
+    if !$ENV{DFPREHEAT_MEMORY_ENDS};
+
+use constant {
+    REGISTRY    => 'http://registry.test',
+    AUTH        => 'http://auth.test',
+    SAMPLES     => 80,      # of all allocations
+    STORY_SECONDS => 1800,
+    JOB_SECONDS => 20,      # with leases that run out
+
+    # the second: nginx frees a request whose answer it could not process
+    FAILED      => qr/(?:malloc|posix_memalign)\(.*\) failed
+                      |stalled\ cache\ updating/x,
+};
+
+my $upstream = DFP::Upstream->start;
+my $cdn = DFP::Upstream->start;
+my $port = $upstream->port;
+my $shared = File::Temp->new(TEMPLATE => 'dfpreheat-memory-XXXXXXXX',
+                             TMPDIR => 1);
+
+$ENV{DFPREHEAT_MEMORY} = $shared->filename;
+set(0);
+
+
+# How many allocations are left, and how many were made since then.
+
+sub set
+{
+    my $left = shift;
+
+    open my $file, '+<', $shared->filename or die "$shared: $!";
+    binmode $file;
+    syswrite $file, pack 'qq', $left, 0;
+}
+
+
+sub made
+{
+    open my $file, '<', $shared->filename or die "$shared: $!";
+    binmode $file;
+    sysread $file, my $numbers, 16;
+
+    return (unpack 'qq', $numbers)[1];
+}
+
+
+# An image that needs a token, and whose blobs are elsewhere.
+
+sub image
+{
+    my $name = shift;
+
+    my $image = DFP::Image->new($upstream, $name, sub {
+        return { @_, wants => 'Authorization: Bearer good', refusal => {
+            status => 401, headers => [ 'WWW-Authenticate' =>
+                qq(Bearer realm="@{[ AUTH ]}/token",scope="a:b:pull") ] } } });
+    my $manifest = $image->manifest($image->layer('one'),
+                                    $image->layer('two'));
+
+    $image->tag('1', $image->index([ 'linux/amd64', $manifest ]));
+    $upstream->answers('/token', { body => '{"token":"good"}' });
+
+    for my $path (grep { m{/blobs/} } $image->paths($manifest)) {
+        $cdn->answers($path, { body => $upstream->body($path) });
+        $upstream->answers($path, { status => 307, headers => [
+            Location => 'http://127.0.0.1:' . $cdn->port . $path ] });
+    }
+
+    return REGISTRY . $image->by_tag('1');
+}
+
+
+# What is stored of the jobs that have not ended.
+
+sub unfinished
+{
+    my $servers = shift;
+
+    return $servers->redis('zcard', 'dfpreheat:deadlines');
+}
+
+
+my @registry = (
+    location('/v2/', REGISTRY, $port, 'proxy_cache files;',
+             'include cache.conf;', 'include follow.conf;'),
+    location('/token', AUTH, $port, '#'),
+    <<"END");
+location \@dfpreheat_redirect {
+    dfpreheat_redirect http://127.0.0.1:${\ $cdn->port };
+    proxy_cache files;
+    include cache.conf;
+    include redirect.conf;
+    proxy_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;
+}
+END
+
+# nginx's own lines about it are of level emerg, and are expected
+
+warm_story 'memory ends once in a job', { workers => 1, lease => '1s',
+                                             seconds => STORY_SECONDS },
+           join('', @registry), sub
+{
+    my $warm = shift;
+
+    my $servers = $warm->{servers};
+    my @job = ('image', url => image('app'), username => 'u',
+               password => 'p');
+    my ($worker) = $servers->workers;
+
+    $servers->expects(undef, FAILED);
+
+    is($warm->run(@job)->{state}, 'SUCCESS', 'the first job is a SUCCESS');
+
+    set(0);
+    $warm->run(@job);
+    my $all = made();
+    my $every = $ENV{MEMORY_EVERY} // int($all / SAMPLES) || 1;
+
+    diag("$all allocations, one of $every fails");
+
+    for (my $n = 1 + int rand $every; $n <= $all; $n += $every) {
+        $warm->lose_files if $n % 2;
+
+        set($n);
+        eval { $warm->post(@job) };
+
+        if (!wait_until(JOB_SECONDS, sub { unfinished($servers) == 0 })) {
+            fail("allocation $n: the job ends");
+            last;
+        }
+
+        if (($servers->workers)[0] != $worker) {
+            fail("allocation $n: nginx goes on");
+            last;
+        }
+    }
+
+    set(0);
+    is($warm->run(@job)->{state}, 'SUCCESS', 'and so is the last');
+};
+
+done_testing();
