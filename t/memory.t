@@ -31,7 +31,7 @@ use constant {
     JOB_SECONDS => 20,      # with leases that run out
 
     # the second: nginx frees a request whose answer it could not process
-    FAILED      => qr/(?:malloc|posix_memalign)\(.*\) failed
+    FAILED      => qr/(?:malloc|posix_memalign)\(.*\)\ failed
                       |stalled\ cache\ updating/x,
 };
 
