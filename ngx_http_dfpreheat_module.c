@@ -1,6 +1,7 @@
 #include "ngx_http_dfpreheat_access.h"
 #include "ngx_http_dfpreheat_api.h"
 #include "ngx_http_dfpreheat_conf.h"
+#include "ngx_http_dfpreheat_fill.h"
 
 
 static void *ngx_http_dfpreheat_create_main_conf(ngx_conf_t *cf);
@@ -520,6 +521,8 @@ ngx_http_dfpreheat_postconfiguration(ngx_conf_t *cf)
     {
         return NGX_ERROR;
     }
+
+    ngx_http_dfpreheat_fill_init();
 
     return ngx_http_dfpreheat_call_init(cf);
 }

@@ -19,7 +19,7 @@ my @layers = (
     [qw( conn redis )],
     [qw( store reply )],
     [qw( origin target target_* credentials secrets )],
-    [qw( request cache digest call answer answer_* grpc )],
+    [qw( request cache fill digest call answer answer_* grpc )],
     [qw( task grant image image_* )],
     [qw( dragonfly dragonfly_* )],
     [qw( engine engine_* )],

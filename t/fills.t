@@ -1,0 +1,158 @@
+# Clients and jobs that want what is being fetched: they wait for the one that
+# fetches it, however long that takes, but not for one that has died.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use IO::Select;
+use IO::Socket::INET;
+use Test::More;
+
+use DFP::Process qw( wait_until );
+use DFP::Upstream;
+use DFP::Warm;
+
+use constant {
+    FILES      => 'http://files.test',
+    CLIENTS    => 4,
+    EVERY      => 0.02,     # s between two bytes, of which there are
+    BYTES      => 200,      # so many: several times the age of a lock
+    ANSWERED   => 20,       # s
+    SECOND     => 1_000_000_000,    # ns
+};
+
+my $upstream = DFP::Upstream->start;
+my $locations = location('/files/', FILES, $upstream->port);
+
+
+# A request that is sent now; its whole answer, later.
+
+sub ask
+{
+    my ($warm, $path) = @_;
+
+    my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+                                       PeerPort => $warm->{port})
+        or die "no connection: $!";
+    syswrite $socket, "GET $path HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n";
+
+    return $socket;
+}
+
+
+sub answer
+{
+    my $socket = shift;
+
+    my $answer = '';
+
+    while (IO::Select->new($socket)->can_read(ANSWERED)) {
+        sysread $socket, $answer, 65536, length $answer or return $answer;
+    }
+
+    die "no answer in time\n";
+}
+
+
+sub requested
+{
+    my $path = shift;
+
+    return wait_until(ANSWERED, sub { scalar $upstream->requests($path) });
+}
+
+
+sub slow
+{
+    my $path = shift;
+
+    $upstream->answers($path, { body => 'x' x BYTES, every => EVERY });
+}
+
+
+my %lease = (lease => '1s');
+
+warm_story 'clients of what another client fetches', \%lease, $locations, sub
+{
+    my $warm = shift;
+
+    slow('/files/client');
+
+    my @sockets = map { ask($warm, '/files/client') } 1 .. CLIENTS;
+    my @whole = grep { /\r\n\r\nx{${\ BYTES }}\z/ } map { answer($_) } @sockets;
+
+    is(scalar @whole, CLIENTS, 'get all of it');
+    is(scalar $upstream->requests('/files/client'), 1,
+       'and the origin was asked once');
+};
+
+
+warm_story 'clients of what a job fetches', \%lease, $locations, sub
+{
+    my $warm = shift;
+
+    slow('/files/job');
+
+    my $id = $warm->post('file', url => FILES . '/files/job');
+    requested('/files/job');
+
+    my @sockets = map { ask($warm, '/files/job') } 1 .. CLIENTS;
+    my @whole = grep { /^X-Cache: HIT\r$/m && /\r\n\r\nx{${\ BYTES }}\z/ }
+                map { answer($_) } @sockets;
+
+    is(scalar @whole, CLIENTS, 'get all of it from the cache');
+    is($warm->ended($id)->{state}, 'SUCCESS', 'the job ends well');
+    is(scalar $upstream->requests('/files/job'), 1,
+       'and the origin was asked once');
+};
+
+
+warm_story 'a job for what a client fetches', \%lease, $locations, sub
+{
+    my $warm = shift;
+
+    slow('/files/wait');
+
+    my $socket = ask($warm, '/files/wait');
+    requested('/files/wait');
+
+    my $job = $warm->run('file', url => FILES . '/files/wait');
+
+    is($job->{state}, 'SUCCESS', 'waits for it');
+    is(scalar $upstream->requests('/files/wait'), 1,
+       'and does not ask the origin');
+    like(answer($socket), qr/\r\n\r\nx{${\ BYTES }}\z/, 'the client has it, too');
+};
+
+
+# Nothing renews the lock of a dead worker.
+
+warm_story 'a client of what a worker fetched that died', \%lease, $locations,
+sub
+{
+    my $warm = shift;
+
+    my $servers = $warm->{servers};
+
+    $upstream->answers('/files/dead', { body => 'y' x BYTES, every => EVERY },
+                       { body => 'whole' });
+    $servers->expects(2, qr/exited on signal 9/);
+
+    my $first = ask($warm, '/files/dead');
+    requested('/files/dead');
+
+    my @workers = $servers->workers;
+    kill 'KILL', @workers;
+    wait_until(ANSWERED, sub {
+        my %now = map { $_ => 1 } $servers->workers;
+        keys %now == @workers && !grep { $now{$_} } @workers });
+
+    like(answer(ask($warm, '/files/dead')), qr/\r\n\r\nwhole\z/,
+         'goes to the origin itself');
+    is(($warm->pull('/files/dead'))[1], 'HIT', 'and the next one hits');
+};
+
+done_testing();
