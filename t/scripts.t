@@ -28,7 +28,7 @@ sub script
     my ($name, @args) = @_;
 
     my $text = join '', map { slurp("$FindBin::Bin/../src/lua/$_.lua") }
-                            'common', $name;
+                            $name eq 'check' ? () : 'common', $name;
 
     return split /\n/, $redis->command('eval', $text, 0, 'p:', @args);
 }
@@ -55,8 +55,9 @@ sub post
 
     my ($id) = script('create', $uuid, $with{timeout} // 3_600_000, 1_000_000,
                       $with{limit} // 1000, ',"bio":""', '{"args":1}',
-                      $with{sealed} // '', 0, $parts,
-                      map { ("1 task-$_", 'edge') } 1 .. $parts);
+                      $with{sealed} // '', 0, $parts, $with{newest} // 0,
+                      map { ("1 task-$_", $with{queue} // 'edge') }
+                          1 .. $parts);
 
     return $id;
 }
@@ -71,7 +72,7 @@ sub look
 
     my ($next, @claims) = script('look', $with{lease} // LEASE, ATTEMPTS, 100,
                                  $with{wanted} // 16, $worker, $look,
-                                 $answered, 'edge');
+                                 $answered, 'name', $with{queue} // 'edge');
     my @found;
 
     while (my ($id, $part, $run) = splice @claims, 0, 9) {
@@ -123,7 +124,7 @@ subtest 'what was claimed by a look without an answer is claimed again' => sub {
     post('a', parts => 2);
     look('w', 1, 0);
 
-    my ($fenced) = script('finish', 1, 2, 1, 'SUCCESS', '', '', '');
+    my ($fenced) = script('finish', 1, 2, 1, 'a', 'SUCCESS', '', '', '');
 
     is($fenced, 1, 'one of the two has ended meanwhile');
     post('b');
@@ -146,9 +147,9 @@ subtest 'a worker that dies has had its attempt' => sub {
        'its lease runs out');
     is_deeply(look('v', 2, 1, lease => 1), [ '1:1 2' ], 'another goes on');
 
-    is((script('finish', 1, 1, 1, 'SUCCESS', '', '', ''))[0], 0,
+    is((script('finish', 1, 1, 1, 'a', 'SUCCESS', '', '', ''))[0], 0,
        'the first comes back and is refused');
-    is((script('report', 1, 1, 1, LEASE, ''))[0], 0, 'whatever it says');
+    is((script('report', 1, 1, 1, 'a', LEASE, ''))[0], 0, 'whatever it says');
 
     ok(wait_until(SOON, sub { look('u', 1, 0, wanted => 0);
                               $redis->command('hget', 'p:job:1', 'state')
@@ -164,10 +165,10 @@ subtest 'a part that is handed back has lost no attempt' => sub {
     post('a');
 
     look('w', 1, 0);
-    is((script('back', 1, 1, 1))[0], 1, 'it is handed back');
+    is((script('back', 1, 1, 1, 'a'))[0], 1, 'it is handed back');
     is_deeply(look('v', 1, 0), [ '1:1 2' ], 'another takes it');
     is($redis->command('hget', 'p:job:1', 'd:1'), '', 'nobody has died');
-    is((script('back', 1, 1, 1))[0], 0, 'nobody hands back what is not his');
+    is((script('back', 1, 1, 1, 'a'))[0], 0, 'nobody hands back what is not his');
 };
 
 
@@ -176,12 +177,12 @@ subtest 'a job ends with its last part, and its secrets with it' => sub {
     post('a', parts => 2, sealed => 'SECRET');
     look('w', 1, 0);
 
-    script('finish', 1, 1, 1, 'FAILURE', 'no', '', '');
+    script('finish', 1, 1, 1, 'a', 'FAILURE', 'no', '', '');
     is($redis->command('hget', 'p:job:1', 'state'), 'PENDING', 'one is left');
     is($redis->command('hget', 'p:job:1', 'sealed'), 'SECRET',
        'which needs them');
 
-    script('finish', 1, 2, 1, 'SUCCESS', '', '', '');
+    script('finish', 1, 2, 1, 'a', 'SUCCESS', '', '', '');
     is($redis->command('hget', 'p:job:1', 'state'), 'FAILURE',
        'one failure is enough');
     is($redis->command('hget', 'p:job:1', 'sealed'), '', 'they are gone');
