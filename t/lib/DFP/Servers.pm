@@ -3,8 +3,9 @@
 # workers (how many), lease, main and http (more lines of nginx's
 # configuration), no_redis (true: the test starts it), redis_port (of one that is
 # somebody else's, with no_redis), via (the port where nginx finds it, where that
-# is another one), redis_args (more arguments of dfpreheat_redis), daemon (true:
-# the master is nobody's child, as its binary can only be upgraded then).
+# is another one), redis_user and redis_password (as which nginx logs in),
+# before_nginx (what is done before it is started), daemon (true: the master is
+# nobody's child, as its binary can only be upgraded then).
 #
 # TEST_NGINX_BINARY and TEST_NGINX_LOAD_MODULES, where set, name the nginx and
 # the module.
@@ -56,6 +57,7 @@ sub start
     mkdir "$self->{dir}/$_" or die "mkdir: $!" for qw( redis temp cache );
     $self->_write('seal.key', SEAL_KEY);
     $self->_write('admin.key', ADMIN_KEY);
+    $self->_write('redis.key', $self->{redis_password} // '');
     $self->_write('cache.conf', $self->_cache_conf);
     $self->_write($_, _conf($_))
         for qw( calls.conf follow.conf redirect.conf private.conf grpc.conf );
@@ -63,6 +65,7 @@ sub start
     $self->{origin} = DFP::Origin->start;
     $self->redis_start if !$self->{no_redis};
     $self->{redis_port} //= free_port();
+    $self->{before_nginx}->($self) if $self->{before_nginx};
     $self->nginx_start;
 }
 
@@ -313,7 +316,8 @@ sub _nginx_conf
     my $origin = $self->{origin}->url;
     my ($main, $http) = map { $self->{$_} // '' } qw( main http );
     my $redis = $self->{via} // $self->{redis_port};
-    my $args = $self->{redis_args} // '';
+    my $args = defined $self->{redis_user}
+               ? "user=$self->{redis_user} password_file=$dir/redis.key" : '';
     my $daemon = $self->{daemon} ? 'on' : 'off';
 
     return <<"END";
