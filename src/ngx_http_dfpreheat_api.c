@@ -342,7 +342,8 @@ ngx_http_dfpreheat_reply_trouble(ngx_http_dfpreheat_api_t *api, ngx_int_t rc)
 {
     if (rc == NGX_ABORT) {
         ngx_http_dfpreheat_reply_error(api, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                       "Redis is away");
+                                       ngx_http_dfpreheat_store_trouble(
+                                                                api->store));
         return;
     }
 

@@ -132,7 +132,7 @@ ngx_http_dfpreheat_auth_result(ngx_http_dfpreheat_auth_t *auth, ngx_int_t rc)
 
     case NGX_ABORT:
         auth->handler(auth->data, NGX_HTTP_SERVICE_UNAVAILABLE,
-                      "Redis is away");
+                      ngx_http_dfpreheat_store_trouble(auth->op.store));
         return;
 
     default:

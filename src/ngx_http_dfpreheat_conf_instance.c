@@ -5,6 +5,10 @@
 
 static ngx_int_t ngx_http_dfpreheat_conf_address(ngx_conf_t *cf,
     ngx_str_t *address);
+static ngx_int_t ngx_http_dfpreheat_conf_shared(ngx_conf_t *cf,
+    ngx_http_dfpreheat_instance_t *instance);
+static ngx_int_t ngx_http_dfpreheat_conf_init_shared(ngx_shm_zone_t *zone,
+    void *data);
 static ngx_int_t ngx_http_dfpreheat_conf_queue(ngx_conf_t *cf,
     ngx_http_dfpreheat_instance_t *instance);
 
@@ -82,7 +86,17 @@ ngx_http_dfpreheat_conf_default_instance(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    return ngx_http_dfpreheat_conf_queue(cf, instance);
+    instance->host = cf->cycle->hostname;
+
+    if (mcf->redis.addrs.nelts == 0) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_dfpreheat_conf_queue(cf, instance) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_dfpreheat_conf_shared(cf, instance);
 }
 
 
@@ -121,18 +135,72 @@ ngx_http_dfpreheat_conf_address(ngx_conf_t *cf, ngx_str_t *address)
 }
 
 
+/*
+ * The memory belongs to the master's binary, by its tag, so that a reload that
+ * brings another version of the module along finds it.
+ */
+
+static ngx_int_t
+ngx_http_dfpreheat_conf_shared(ngx_conf_t *cf,
+    ngx_http_dfpreheat_instance_t *instance)
+{
+    ngx_str_t        name;
+    ngx_shm_zone_t  *zone;
+
+    ngx_str_set(&name, "dfpreheat");
+
+    zone = ngx_shared_memory_add(cf, &name, 8 * ngx_pagesize,
+                                 &ngx_http_module);
+    if (zone == NULL) {
+        return NGX_ERROR;
+    }
+
+    zone->init = ngx_http_dfpreheat_conf_init_shared;
+    zone->data = instance;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_conf_init_shared(ngx_shm_zone_t *zone, void *data)
+{
+    ngx_slab_pool_t                *pool;
+    ngx_http_dfpreheat_shared_t    *shared;
+    ngx_http_dfpreheat_instance_t  *instance;
+
+    instance = zone->data;
+    shared = data;
+
+    if (shared == NULL) {
+        pool = (ngx_slab_pool_t *) zone->shm.addr;
+        shared = ngx_slab_calloc(pool, sizeof(ngx_http_dfpreheat_shared_t));
+
+        if (shared == NULL || dfp_uuid((char *) shared->owner) != DFP_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    instance->shared = shared;
+    instance->cycle = ++shared->cycles;
+    zone->data = shared;
+
+    ngx_sprintf(instance->queue.data, "instance:%V:%*s", &instance->id,
+                (size_t) NGX_HTTP_DFPREHEAT_UUID_LEN, shared->owner);
+
+    return NGX_OK;
+}
+
+
+/* It is filled in when it is known which master this is. */
+
 static ngx_int_t
 ngx_http_dfpreheat_conf_queue(ngx_conf_t *cf,
     ngx_http_dfpreheat_instance_t *instance)
 {
-    instance->queue.len = sizeof("instance:") - 1 + instance->id.len;
+    instance->queue.len = sizeof("instance::") - 1 + instance->id.len
+                          + NGX_HTTP_DFPREHEAT_UUID_LEN;
     instance->queue.data = ngx_pnalloc(cf->pool, instance->queue.len);
 
-    if (instance->queue.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_sprintf(instance->queue.data, "instance:%V", &instance->id);
-
-    return NGX_OK;
+    return instance->queue.data ? NGX_OK : NGX_ERROR;
 }

@@ -1,22 +1,11 @@
 #include "ngx_http_dfpreheat_conn.h"
 
 
-#define NGX_HTTP_DFPREHEAT_REDIS_VERSION_MIN  5   /* scripts call TIME */
-
-
 static void ngx_http_dfpreheat_conn_connect(ngx_event_t *ev);
 static ngx_int_t ngx_http_dfpreheat_conn_attach(
     ngx_http_dfpreheat_conn_t *conn, redisAsyncContext *ac);
 static void ngx_http_dfpreheat_conn_connected(const redisAsyncContext *ac,
     int status);
-static void ngx_http_dfpreheat_conn_setup(redisAsyncContext *ac, void *reply,
-    void *data);
-static void ngx_http_dfpreheat_conn_info(redisAsyncContext *ac, void *reply,
-    void *data);
-static ngx_int_t ngx_http_dfpreheat_conn_usable(
-    ngx_http_dfpreheat_conn_t *conn, redisReply *reply);
-static void ngx_http_dfpreheat_conn_warn(ngx_http_dfpreheat_conn_t *conn,
-    const char *info);
 static void ngx_http_dfpreheat_conn_again(ngx_http_dfpreheat_conn_t *conn);
 static void ngx_http_dfpreheat_conn_timeout(ngx_event_t *ev);
 static void ngx_http_dfpreheat_conn_flush_handler(ngx_event_t *ev);
@@ -95,9 +84,8 @@ ngx_http_dfpreheat_conn_connect(ngx_event_t *ev)
     }
 
     if (ac->err) {
-        ngx_log_error(NGX_LOG_ERR, conn->log, 0,
-                      "dfpreheat: connect to redis %V failed: %s",
-                      &addr[conn->server].name, ac->errstr);
+        ngx_http_dfpreheat_conn_say(conn, NGX_LOG_ERR, "can't be connected to",
+                                    ac->errstr);
         redisAsyncFree(ac);
         ngx_http_dfpreheat_conn_again(conn);
         return;
@@ -155,91 +143,23 @@ ngx_http_dfpreheat_conn_attach(ngx_http_dfpreheat_conn_t *conn,
 static void
 ngx_http_dfpreheat_conn_connected(const redisAsyncContext *ac, int status)
 {
-    int                               rc;
-    redisAsyncContext                *actx;
-    ngx_http_dfpreheat_conn_t        *conn;
-    ngx_http_dfpreheat_redis_addr_t  *addr;
-    ngx_http_dfpreheat_redis_conf_t  *conf;
-
-    conn = ac->data;
-    conf = conn->conf;
-    addr = conf->addrs.elts;
+    ngx_http_dfpreheat_conn_t *conn = ac->data;
 
     if (status != REDIS_OK) {
-        ngx_log_error(NGX_LOG_ERR, conn->log, 0,
-                      "dfpreheat: connect to redis %V failed: %s",
-                      &addr[conn->server].name, ac->errstr);
+        ngx_http_dfpreheat_conn_say(conn, NGX_LOG_ERR, "can't be connected to",
+                                    ac->errstr);
         return;
     }
 
     conn->connected = 1;
-    actx = conn->ac;
-    rc = REDIS_OK;
-
-    if (conf->password.len && conf->user.len) {
-        rc = redisAsyncCommand(actx, ngx_http_dfpreheat_conn_setup, "AUTH",
-                               "AUTH %b %b", conf->user.data, conf->user.len,
-                               conf->password.data, conf->password.len);
-
-    } else if (conf->password.len) {
-        rc = redisAsyncCommand(actx, ngx_http_dfpreheat_conn_setup, "AUTH",
-                               "AUTH %b", conf->password.data,
-                               conf->password.len);
-    }
-
-    if (rc == REDIS_OK && conf->db) {
-        rc = redisAsyncCommand(actx, ngx_http_dfpreheat_conn_setup, "SELECT",
-                               "SELECT %d", (int) conf->db);
-    }
-
-    if (rc == REDIS_OK) {
-        rc = redisAsyncCommand(actx, ngx_http_dfpreheat_conn_info, NULL,
-                               "INFO");
-    }
-
-    if (rc != REDIS_OK) {
-        /* it can't be freed here; the timer drops it */
-        ngx_log_error(NGX_LOG_ERR, conn->log, 0,
-                      "dfpreheat: no memory to set up redis %V",
-                      &addr[conn->server].name);
-    }
+    conn->on_connect(conn);
 }
 
 
-static void
-ngx_http_dfpreheat_conn_setup(redisAsyncContext *ac, void *reply, void *data)
+void
+ngx_http_dfpreheat_conn_ready(ngx_http_dfpreheat_conn_t *conn)
 {
-    ngx_http_dfpreheat_conn_t *conn = ac->data;
-
-    const char  *what = data;
-    redisReply  *r = reply;
-
-    if (r == NULL || r->type != REDIS_REPLY_ERROR) {
-        return;
-    }
-
-    ngx_log_error(NGX_LOG_ERR, conn->log, 0,
-                  "dfpreheat: redis refused %s: %s", what, r->str);
-
-    ngx_http_dfpreheat_conn_drop(conn, NULL);
-}
-
-
-static void
-ngx_http_dfpreheat_conn_info(redisAsyncContext *ac, void *reply, void *data)
-{
-    ngx_http_dfpreheat_conn_t *conn = ac->data;
-
-    redisReply                       *r = reply;
     ngx_http_dfpreheat_redis_addr_t  *addr;
-
-    if (r == NULL || (ac->c.flags & REDIS_FREEING)) {
-        return;
-    }
-
-    if (ngx_http_dfpreheat_conn_usable(conn, r) != NGX_OK) {
-        return;
-    }
 
     ngx_del_timer(&conn->timer);
 
@@ -248,95 +168,74 @@ ngx_http_dfpreheat_conn_info(redisAsyncContext *ac, void *reply, void *data)
                   &addr[conn->server].name);
 
     conn->ready = 1;
+    conn->refused = NGX_HTTP_DFPREHEAT_NOT_REFUSED;
     conn->on_ready(conn);
 }
 
 
-static ngx_int_t
-ngx_http_dfpreheat_conn_usable(ngx_http_dfpreheat_conn_t *conn,
-    redisReply *reply)
+void
+ngx_http_dfpreheat_conn_good(ngx_http_dfpreheat_conn_t *conn)
 {
-    if (reply->type == REDIS_REPLY_ERROR) {
-        ngx_http_dfpreheat_conn_drop(conn, reply->str);
-        return NGX_DECLINED;
-    }
-
-    if (reply->type != REDIS_REPLY_STRING) {
-        ngx_http_dfpreheat_conn_drop(conn, "INFO did not answer in text");
-        return NGX_DECLINED;
-    }
-
-    if (strstr(reply->str, "\nloading:1")) {
-        ngx_http_dfpreheat_conn_drop(conn, "it is loading its data");
-        return NGX_DECLINED;
-    }
-
-    if (strstr(reply->str, "\nrole:slave")) {
-        ngx_http_dfpreheat_conn_drop(conn, "it is a replica");
-        return NGX_DECLINED;
-    }
-
-    ngx_http_dfpreheat_conn_warn(conn, reply->str);
-
-    return NGX_OK;
+    conn->backoff = NGX_HTTP_DFPREHEAT_REDIS_BACKOFF;
+    conn->said[conn->server % NGX_HTTP_DFPREHEAT_REDIS_SAID] = 0;
 }
 
 
-static void
-ngx_http_dfpreheat_conn_warn(ngx_http_dfpreheat_conn_t *conn,
-    const char *info)
+void
+ngx_http_dfpreheat_conn_say(ngx_http_dfpreheat_conn_t *conn, ngx_uint_t level,
+    const char *what, const char *why)
 {
-    const char  *p;
+    uint32_t                          hash, *said;
+    ngx_http_dfpreheat_redis_addr_t  *addr;
 
-    if (conn->reported) {
+    addr = conn->conf->addrs.elts;
+    said = &conn->said[conn->server % NGX_HTTP_DFPREHEAT_REDIS_SAID];
+    hash = ngx_crc32_long((u_char *) why, ngx_strlen(why));
+
+    if (*said == hash) {
         return;
     }
 
-    conn->reported = 1;
-
-    p = strstr(info, "redis_version:");
-
-    if (p && atoi(p + sizeof("redis_version:") - 1)
-             < NGX_HTTP_DFPREHEAT_REDIS_VERSION_MIN)
-    {
-        ngx_log_error(NGX_LOG_WARN, conn->log, 0,
-                      "dfpreheat: redis is older than version %d, "
-                      "scripts will fail",
-                      NGX_HTTP_DFPREHEAT_REDIS_VERSION_MIN);
-    }
-
-    p = strstr(info, "maxmemory_policy:");
-
-    if (p && ngx_strncmp(p, "maxmemory_policy:noeviction",
-                         sizeof("maxmemory_policy:noeviction") - 1)
-             != 0)
-    {
-        ngx_log_error(NGX_LOG_WARN, conn->log, 0,
-                      "dfpreheat: redis may evict jobs: set maxmemory-policy "
-                      "to noeviction");
-    }
+    *said = hash;
+    ngx_log_error(level, conn->log, 0, "dfpreheat: redis %V %s: %s",
+                  &addr[conn->server].name, what, why);
 }
 
 
 void
 ngx_http_dfpreheat_conn_drop(ngx_http_dfpreheat_conn_t *conn, const char *why)
 {
-    ngx_http_dfpreheat_redis_addr_t  *addr;
-
     if (conn->ac == NULL || (conn->ac->c.flags & REDIS_FREEING)) {
         return;
     }
 
     if (why) {
-        addr = conn->conf->addrs.elts;
-        ngx_log_error(NGX_LOG_WARN, conn->log, 0,
-                      "dfpreheat: redis %V is away: %s",
-                      &addr[conn->server].name, why);
+        ngx_http_dfpreheat_conn_say(conn, NGX_LOG_WARN, "is away", why);
     }
 
     conn->ready = 0;
 
     redisAsyncFree(conn->ac);
+}
+
+
+void
+ngx_http_dfpreheat_conn_refuse(ngx_http_dfpreheat_conn_t *conn,
+    ngx_http_dfpreheat_refused_e refused, const char *why)
+{
+    ngx_http_dfpreheat_conn_say(conn, NGX_LOG_ERR,
+                                refused == NGX_HTTP_DFPREHEAT_REFUSED_SCHEMA
+                                ? "has the data of another version of this "
+                                  "module, nothing is read or written"
+                                : "refuses this nginx", why);
+
+    conn->refused = refused;
+
+    ngx_http_dfpreheat_conn_drop(conn, NULL);
+
+    if (conn->on_refused) {
+        conn->on_refused(conn);
+    }
 }
 
 
@@ -387,6 +286,25 @@ ngx_http_dfpreheat_conn_away(redisReply *reply)
     }
 
     return 0;
+}
+
+
+ngx_http_dfpreheat_refused_e
+ngx_http_dfpreheat_conn_refused(const char *text)
+{
+    if (ngx_strncmp(text, "DFPSCHEMA ", sizeof("DFPSCHEMA ") - 1) == 0) {
+        return NGX_HTTP_DFPREHEAT_REFUSED_SCHEMA;
+    }
+
+    if (ngx_strncmp(text, "NOPERM", sizeof("NOPERM") - 1) == 0
+        || ngx_strncmp(text, "NOAUTH", sizeof("NOAUTH") - 1) == 0
+        || ngx_strncmp(text, "WRONGPASS", sizeof("WRONGPASS") - 1) == 0
+        || strstr(text, "user executing the script can't"))
+    {
+        return NGX_HTTP_DFPREHEAT_REFUSED_RIGHTS;
+    }
+
+    return NGX_HTTP_DFPREHEAT_NOT_REFUSED;
 }
 
 
@@ -547,14 +465,27 @@ ngx_http_dfpreheat_conn_cleanup(void *data)
 {
     ngx_http_dfpreheat_conn_t *conn = data;
 
-    ngx_connection_t                 *c;
-    ngx_http_dfpreheat_redis_addr_t  *addr;
+    ngx_connection_t              *c;
+    ngx_http_dfpreheat_refused_e   refused;
 
     if (conn->connected && conn->ac->err) {
-        addr = conn->conf->addrs.elts;
-        ngx_log_error(NGX_LOG_WARN, conn->log, 0,
-                      "dfpreheat: connection to redis %V is lost: %s",
-                      &addr[conn->server].name, conn->ac->errstr);
+
+        /* an error that nobody waits for ends a connection, too: what a
+           subscription is refused with */
+
+        refused = ngx_http_dfpreheat_conn_refused(conn->ac->errstr);
+
+        if (refused) {
+            ngx_http_dfpreheat_conn_say(conn, NGX_LOG_ERR,
+                                        "refuses this nginx",
+                                        conn->ac->errstr);
+            conn->refused = refused;
+
+        } else {
+            ngx_http_dfpreheat_conn_say(conn, NGX_LOG_WARN,
+                                        "has closed the connection",
+                                        conn->ac->errstr);
+        }
     }
 
     c = conn->c;

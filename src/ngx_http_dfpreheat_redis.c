@@ -4,6 +4,9 @@
 
 
 static void ngx_http_dfpreheat_redis_ready(ngx_http_dfpreheat_conn_t *conn);
+static void ngx_http_dfpreheat_redis_refused(ngx_http_dfpreheat_conn_t *conn);
+static ngx_uint_t ngx_http_dfpreheat_redis_unusable(
+    ngx_http_dfpreheat_redis_t *redis, redisReply *reply);
 static u_char *ngx_http_dfpreheat_redis_arg(u_char *p, ngx_str_t *arg);
 static ngx_int_t ngx_http_dfpreheat_redis_write(
     ngx_http_dfpreheat_redis_cmd_t *cmd, ngx_uint_t whole);
@@ -19,7 +22,7 @@ static void ngx_http_dfpreheat_redis_stalled(ngx_event_t *ev);
 
 void
 ngx_http_dfpreheat_redis_init(ngx_http_dfpreheat_redis_t *redis,
-    ngx_http_dfpreheat_redis_conf_t *conf, ngx_log_t *log)
+    ngx_http_dfpreheat_redis_conf_t *conf, ngx_str_t *check, ngx_log_t *log)
 {
     ngx_queue_init(&redis->waiting);
 
@@ -31,7 +34,10 @@ ngx_http_dfpreheat_redis_init(ngx_http_dfpreheat_redis_t *redis,
     redis->conn.conf = conf;
     redis->conn.log = log;
     redis->conn.data = redis;
+    redis->conn.check = *check;
+    redis->conn.on_connect = ngx_http_dfpreheat_setup;
     redis->conn.on_ready = ngx_http_dfpreheat_redis_ready;
+    redis->conn.on_refused = ngx_http_dfpreheat_redis_refused;
 
     ngx_http_dfpreheat_conn_open(&redis->conn);
 }
@@ -75,7 +81,7 @@ ngx_http_dfpreheat_redis_script(ngx_http_dfpreheat_script_t *script,
 ngx_http_dfpreheat_redis_cmd_t *
 ngx_http_dfpreheat_redis_send(ngx_http_dfpreheat_redis_t *redis,
     ngx_http_dfpreheat_script_t *script, ngx_str_t *argv, ngx_uint_t argc,
-    ngx_msec_t timeout, ngx_uint_t once, ngx_http_dfpreheat_redis_pt handler,
+    ngx_msec_t timeout, ngx_uint_t flags, ngx_http_dfpreheat_redis_pt handler,
     void *data)
 {
     u_char                          *p;
@@ -83,8 +89,9 @@ ngx_http_dfpreheat_redis_send(ngx_http_dfpreheat_redis_t *redis,
     ngx_uint_t                       i;
     ngx_http_dfpreheat_redis_cmd_t  *cmd;
 
-    if (!redis->conn.ready
-        && redis->nwaiting >= NGX_HTTP_DFPREHEAT_REDIS_WAITING)
+    if (!redis->conn.ready && !(flags & NGX_HTTP_DFPREHEAT_REDIS_OWN)
+        && (redis->nwaiting >= NGX_HTTP_DFPREHEAT_REDIS_WAITING
+            || redis->conn.refused))
     {
         return NULL;
     }
@@ -106,7 +113,8 @@ ngx_http_dfpreheat_redis_send(ngx_http_dfpreheat_redis_t *redis,
     cmd->redis = redis;
     cmd->script = script;
     cmd->argc = argc;
-    cmd->once = once;
+    cmd->once = (flags & NGX_HTTP_DFPREHEAT_REDIS_ONCE) != 0;
+    cmd->own = (flags & NGX_HTTP_DFPREHEAT_REDIS_OWN) != 0;
     cmd->handler = handler;
     cmd->data = data;
     cmd->args = (u_char *) (cmd + 1);
@@ -262,7 +270,7 @@ ngx_http_dfpreheat_redis_wait(ngx_http_dfpreheat_redis_cmd_t *cmd)
     /* what would only be sent now or never holds no worker that quits */
     cmd->timer.cancelable = cmd->once;
 
-    cmd->redis->nwaiting++;
+    cmd->redis->nwaiting += !cmd->own;
     ngx_queue_insert_tail(&cmd->redis->waiting, &cmd->queue);
 }
 
@@ -287,7 +295,34 @@ ngx_http_dfpreheat_redis_ready(ngx_http_dfpreheat_conn_t *conn)
 
         ngx_queue_remove(q);
         cmd->waits = 0;
-        redis->nwaiting--;
+        redis->nwaiting -= !cmd->own;
+    }
+}
+
+
+/* Clients get an error at once; what the worker has to store may still wait. */
+
+static void
+ngx_http_dfpreheat_redis_refused(ngx_http_dfpreheat_conn_t *conn)
+{
+    ngx_http_dfpreheat_redis_t *redis = conn->data;
+
+    ngx_queue_t                     *q;
+    ngx_http_dfpreheat_redis_cmd_t  *cmd;
+
+    /* from the first one each time: a handler may end others */
+
+    q = ngx_queue_head(&redis->waiting);
+
+    while (q != ngx_queue_sentinel(&redis->waiting)) {
+
+        cmd = ngx_queue_data(q, ngx_http_dfpreheat_redis_cmd_t, queue);
+        q = ngx_queue_next(q);
+
+        if (!cmd->own) {
+            ngx_http_dfpreheat_redis_end(cmd, NULL);
+            q = ngx_queue_head(&redis->waiting);
+        }
     }
 }
 
@@ -316,13 +351,12 @@ ngx_http_dfpreheat_redis_reply(redisAsyncContext *ac, void *reply, void *data)
         ngx_del_timer(&redis->stall);
     }
 
-    if (ngx_http_dfpreheat_conn_away(r)) {
-        ngx_http_dfpreheat_conn_drop(&redis->conn, r->str);
+    if (ngx_http_dfpreheat_redis_unusable(redis, r)) {
         ngx_http_dfpreheat_redis_lost(cmd);
         return;
     }
 
-    redis->conn.backoff = NGX_HTTP_DFPREHEAT_REDIS_BACKOFF;
+    ngx_http_dfpreheat_conn_good(&redis->conn);
 
     if (r->type == REDIS_REPLY_ERROR && cmd->handler && cmd->script
         && ngx_strncmp(r->str, "NOSCRIPT", sizeof("NOSCRIPT") - 1) == 0
@@ -335,12 +369,40 @@ ngx_http_dfpreheat_redis_reply(redisAsyncContext *ac, void *reply, void *data)
 }
 
 
+static ngx_uint_t
+ngx_http_dfpreheat_redis_unusable(ngx_http_dfpreheat_redis_t *redis,
+    redisReply *reply)
+{
+    ngx_http_dfpreheat_refused_e  refused;
+
+    if (reply->type != REDIS_REPLY_ERROR) {
+        return 0;
+    }
+
+    refused = ngx_http_dfpreheat_conn_refused(reply->str);
+
+    if (refused) {
+        ngx_http_dfpreheat_conn_refuse(&redis->conn, refused, reply->str);
+        return 1;
+    }
+
+    if (ngx_http_dfpreheat_conn_away(reply)) {
+        ngx_http_dfpreheat_conn_drop(&redis->conn, reply->str);
+        return 1;
+    }
+
+    return 0;
+}
+
+
 static void
 ngx_http_dfpreheat_redis_lost(ngx_http_dfpreheat_redis_cmd_t *cmd)
 {
     cmd->sent = 0;
 
-    if (cmd->handler == NULL || cmd->once || cmd->redis->conn.closed) {
+    if (cmd->handler == NULL || cmd->once || cmd->redis->conn.closed
+        || (cmd->redis->conn.refused && !cmd->own))
+    {
         ngx_http_dfpreheat_redis_end(cmd, NULL);
         return;
     }
@@ -359,7 +421,7 @@ ngx_http_dfpreheat_redis_end(ngx_http_dfpreheat_redis_cmd_t *cmd,
 
     if (cmd->waits) {
         ngx_queue_remove(&cmd->queue);
-        cmd->redis->nwaiting--;
+        cmd->redis->nwaiting -= !cmd->own;
     }
 
     if (cmd->handler) {

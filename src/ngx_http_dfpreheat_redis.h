@@ -7,7 +7,7 @@
 #define NGX_HTTP_DFPREHEAT_REDIS_H
 
 
-#include "ngx_http_dfpreheat_conn.h"
+#include "ngx_http_dfpreheat_setup.h"
 
 
 typedef struct ngx_http_dfpreheat_redis_s      ngx_http_dfpreheat_redis_t;
@@ -17,8 +17,8 @@ typedef struct ngx_http_dfpreheat_redis_cmd_s  ngx_http_dfpreheat_redis_cmd_t;
 /*
  * Called once for each command, unless it was cancelled. REPLY is NULL when
  * Redis was away for the whole of the command's time (or, for a command that
- * must not be sent twice, when the connection was lost); it dies with the
- * call. An error reply that means "away" is never seen here.
+ * must not be sent twice, when the connection was lost) or refuses this nginx;
+ * it dies with the call. An error reply that means either is never seen here.
  */
 typedef void (*ngx_http_dfpreheat_redis_pt)(void *data, redisReply *reply);
 
@@ -40,6 +40,7 @@ struct ngx_http_dfpreheat_redis_cmd_s {
     u_char                         *args;      /* argc arguments as RESP */
     size_t                          len;
     unsigned                        once:1;
+    unsigned                        own:1;
     unsigned                        sent:1;
     unsigned                        waits:1;
 };
@@ -48,15 +49,16 @@ struct ngx_http_dfpreheat_redis_cmd_s {
 struct ngx_http_dfpreheat_redis_s {
     ngx_http_dfpreheat_conn_t       conn;
     ngx_queue_t                     waiting;
-    ngx_uint_t                      nwaiting;
+    ngx_uint_t                      nwaiting;  /* of these, clients' */
     ngx_uint_t                      nsent;
     ngx_event_t                     stall;     /* no reply for too long */
 };
 
 
-/* A connection for commands. LOG must live as long as the worker. */
+/* A connection for commands. CHECK is the script of conn.h. LOG must live as long
+ * as the worker. */
 void ngx_http_dfpreheat_redis_init(ngx_http_dfpreheat_redis_t *redis,
-    ngx_http_dfpreheat_redis_conf_t *conf, ngx_log_t *log);
+    ngx_http_dfpreheat_redis_conf_t *conf, ngx_str_t *check, ngx_log_t *log);
 
 /* Writes what can be written at once, and closes it; commands that wait are
  * answered NULL. */
@@ -66,16 +68,23 @@ void ngx_http_dfpreheat_redis_done(ngx_http_dfpreheat_redis_t *redis);
 void ngx_http_dfpreheat_redis_script(ngx_http_dfpreheat_script_t *script,
     ngx_str_t *text);
 
+/* It is not sent again after a lost connection. */
+#define NGX_HTTP_DFPREHEAT_REDIS_ONCE  1
+
+/* The worker's own, and no client's: there are few of them, so they wait however
+ * many others do, and also while Redis refuses this nginx. */
+#define NGX_HTTP_DFPREHEAT_REDIS_OWN   2
+
 /*
  * Sends SCRIPT with ARGV (or, where SCRIPT is NULL, the plain command ARGV),
- * now or as soon as Redis is there, and again after a lost connection, unless
- * ONCE. Gives up after TIMEOUT milliseconds. The arguments are copied. NULL
- * when there is no memory or too many commands wait; then HANDLER is not
- * called. The result is valid until HANDLER is called.
+ * now or as soon as Redis is there, and again after a lost connection. Gives up
+ * after TIMEOUT milliseconds. The arguments are copied. NULL when there is no
+ * memory, too many commands wait, or Redis refuses this nginx; then HANDLER is
+ * not called. The result is valid until HANDLER is called.
  */
 ngx_http_dfpreheat_redis_cmd_t *ngx_http_dfpreheat_redis_send(
     ngx_http_dfpreheat_redis_t *redis, ngx_http_dfpreheat_script_t *script,
-    ngx_str_t *argv, ngx_uint_t argc, ngx_msec_t timeout, ngx_uint_t once,
+    ngx_str_t *argv, ngx_uint_t argc, ngx_msec_t timeout, ngx_uint_t flags,
     ngx_http_dfpreheat_redis_pt handler, void *data);
 
 /* Nobody waits for the reply any more. A command that was not sent yet is

@@ -2,8 +2,11 @@
 
 
 #define NGX_HTTP_DFPREHEAT_CLAIM_FIELDS  9     /* of one in a look's reply */
+#define NGX_HTTP_DFPREHEAT_OTHER_FIELDS  5     /* with another nginx in them */
 
 
+static void ngx_http_dfpreheat_parse_seen(ngx_http_dfpreheat_op_t *op,
+    int64_t id);
 static ngx_int_t ngx_http_dfpreheat_parse_claim(ngx_http_dfpreheat_op_t *op,
     redisReply **e, ngx_http_dfpreheat_claim_t *claim);
 static ngx_int_t ngx_http_dfpreheat_parse_parts(ngx_http_dfpreheat_op_t *op,
@@ -93,8 +96,26 @@ ngx_http_dfpreheat_parse_created(ngx_http_dfpreheat_op_t *op,
     }
 
     job->updated = job->created;
+    ngx_http_dfpreheat_parse_seen(op, job->id);
 
     return NGX_OK;
+}
+
+
+/* Whatever Redis loses, this id is not given again. */
+
+static void
+ngx_http_dfpreheat_parse_seen(ngx_http_dfpreheat_op_t *op, int64_t id)
+{
+    ngx_atomic_t       *newest;
+    ngx_atomic_uint_t   old;
+
+    newest = &op->store->conf->instance.shared->newest;
+
+    do {
+        old = *newest;
+    } while (old < (ngx_atomic_uint_t) id
+             && !ngx_atomic_cmp_set(newest, old, id));
 }
 
 
@@ -156,9 +177,51 @@ ngx_http_dfpreheat_parse_claim(ngx_http_dfpreheat_op_t *op, redisReply **e,
         return NGX_ERROR;
     }
 
+    ngx_http_dfpreheat_parse_seen(op, claim->id);
+
     claim->cluster = part.cluster;
     claim->left = left > 0 ? left : 1;
     claim->configured = (configured == 1);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_dfpreheat_parse_instance(ngx_http_dfpreheat_op_t *op,
+    redisReply *reply)
+{
+    int64_t                      now;
+    redisReply                 **e;
+    ngx_http_dfpreheat_other_t  *other = op->out;
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements == 0
+        || ngx_http_dfpreheat_parse_number(op, reply->element[0], &now)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (op->store->first == 0) {
+        op->store->first = now;
+    }
+
+    ngx_memzero(other, sizeof(ngx_http_dfpreheat_other_t));
+
+    if (reply->elements == 1) {
+        return NGX_OK;
+    }
+
+    e = reply->element;
+
+    if (reply->elements != NGX_HTTP_DFPREHEAT_OTHER_FIELDS
+        || ngx_http_dfpreheat_parse_text(op, e[1], &other->name) != NGX_OK
+        || ngx_http_dfpreheat_parse_text(op, e[2], &other->address) != NGX_OK
+        || ngx_http_dfpreheat_parse_text(op, e[3], &other->host) != NGX_OK
+        || ngx_http_dfpreheat_parse_text(op, e[4], &other->pid) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
     return NGX_OK;
 }

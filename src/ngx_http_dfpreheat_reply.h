@@ -20,6 +20,9 @@ ngx_int_t ngx_http_dfpreheat_parse_created(ngx_http_dfpreheat_op_t *op,
 ngx_int_t ngx_http_dfpreheat_parse_look(ngx_http_dfpreheat_op_t *op,
     redisReply *reply);
 
+ngx_int_t ngx_http_dfpreheat_parse_instance(ngx_http_dfpreheat_op_t *op,
+    redisReply *reply);
+
 /* The fields of a job with one part, for HMGET, and what becomes of them. */
 
 #define NGX_HTTP_DFPREHEAT_JOB_FIELDS  13

@@ -9,6 +9,8 @@ static ngx_int_t ngx_http_dfpreheat_run_files(ngx_http_dfpreheat_run_t *run);
 static void ngx_http_dfpreheat_run_warm(ngx_http_dfpreheat_run_t *run);
 static void ngx_http_dfpreheat_run_check(ngx_http_dfpreheat_run_t *run);
 static void ngx_http_dfpreheat_run_report(ngx_http_dfpreheat_run_t *run);
+static void ngx_http_dfpreheat_run_store(ngx_http_dfpreheat_run_t *run);
+static void ngx_http_dfpreheat_run_store_again(ngx_http_dfpreheat_run_t *run);
 static void ngx_http_dfpreheat_run_reported(void *data, ngx_int_t rc);
 static void ngx_http_dfpreheat_run_back(ngx_http_dfpreheat_run_t *run);
 static void ngx_http_dfpreheat_run_given_back(void *data, ngx_int_t rc);
@@ -226,7 +228,6 @@ static void
 ngx_http_dfpreheat_run_report(ngx_http_dfpreheat_run_t *run)
 {
     dfp_mem_t   mem;
-    ngx_str_t   results, progress;
     ngx_msec_t  elapsed;
 
     run->ending = 1;
@@ -235,8 +236,9 @@ ngx_http_dfpreheat_run_report(ngx_http_dfpreheat_run_t *run)
     ngx_http_dfpreheat_store_cancel(&run->op);
 
     mem = ngx_http_dfpreheat_mem(run->pool);
-    results = ngx_http_dfpreheat_run_results(run);
-    progress = ngx_http_dfpreheat_run_progress(run, &mem);
+    run->results = ngx_http_dfpreheat_run_results(run);
+    run->counts = ngx_http_dfpreheat_run_progress(run, &mem);
+    run->reported = ngx_current_msec;
 
     elapsed = ngx_current_msec - run->started;
 
@@ -249,15 +251,38 @@ ngx_http_dfpreheat_run_report(ngx_http_dfpreheat_run_t *run)
                   run->nfailed, run->bytes, elapsed / 1000, elapsed % 1000,
                   run->error.len ? ": " : "", &run->error);
 
+    ngx_http_dfpreheat_run_store(run);
+}
+
+
+/* Never ends the run at once: those who call it may still have to do with it. */
+
+static void
+ngx_http_dfpreheat_run_store(ngx_http_dfpreheat_run_t *run)
+{
+    ngx_int_t  rc;
+
     run->op.handler = ngx_http_dfpreheat_run_reported;
 
-    if (ngx_http_dfpreheat_store_finish(run->store, &run->op, &run->claim,
-                                        run->error.len == 0, &run->error,
-                                        &results, &progress)
-        != NGX_OK)
-    {
-        ngx_http_dfpreheat_run_reported(run, NGX_ERROR);
+    rc = ngx_http_dfpreheat_store_finish(run->store, &run->op, &run->claim,
+                                         run->error.len == 0, &run->error,
+                                         &run->results, &run->counts);
+
+    run->unstored = (rc != NGX_OK);
+}
+
+
+/* There was no memory to store the end with. */
+
+static void
+ngx_http_dfpreheat_run_store_again(ngx_http_dfpreheat_run_t *run)
+{
+    if (ngx_current_msec - run->reported < NGX_HTTP_DFPREHEAT_FINISH_WAIT) {
+        ngx_http_dfpreheat_run_store(run);
+        return;
     }
+
+    ngx_http_dfpreheat_run_reported(run, NGX_ERROR);
 }
 
 
@@ -391,6 +416,11 @@ ngx_http_dfpreheat_run_tick(ngx_event_t *ev)
 
     ngx_add_timer(&run->tick, ngx_min(NGX_HTTP_DFPREHEAT_PROGRESS_INTERVAL,
                                       run->conf->lease / 3));
+
+    if (run->unstored) {
+        ngx_http_dfpreheat_run_store_again(run);
+        return;
+    }
 
     if (run->ending || run->op.cmd
         || (!run->changed

@@ -1,5 +1,6 @@
 #include "ngx_http_dfpreheat_runner.h"
 #include "ngx_http_dfpreheat_run.h"
+#include "ngx_http_dfpreheat_subscription.h"
 
 
 #define NGX_HTTP_DFPREHEAT_RUN_POOL     4096
@@ -12,7 +13,7 @@
 typedef struct {
     ngx_http_dfpreheat_main_conf_t  *conf;
     ngx_http_dfpreheat_store_t       store;
-    ngx_http_dfpreheat_conn_t        events;    /* the subscription */
+    ngx_http_dfpreheat_subscription_t  hints;
     ngx_log_t                       *log;
 
     ngx_queue_t                      runs;
@@ -25,17 +26,19 @@ typedef struct {
     ngx_http_dfpreheat_look_t        found;     /* what a look fills in */
     ngx_event_t                      beat;
     ngx_http_dfpreheat_op_t          beat_op;
+    ngx_http_dfpreheat_other_t       other;     /* what a beat fills in */
+    ngx_http_dfpreheat_op_t          leave_op;
 
     unsigned                         again:1;   /* look once more */
     unsigned                         quit:1;
+    unsigned                         shared:1;  /* another nginx has its name */
 } ngx_http_dfpreheat_worker_t;
 
 
-static void ngx_http_dfpreheat_worker_subscribe(
-    ngx_http_dfpreheat_conn_t *conn);
-static void ngx_http_dfpreheat_worker_event(redisAsyncContext *ac, void *reply,
-    void *data);
-static void ngx_http_dfpreheat_worker_quit(ngx_http_dfpreheat_conn_t *conn);
+static void ngx_http_dfpreheat_worker_hint(void *data);
+static void ngx_http_dfpreheat_worker_quit(void *data);
+static void ngx_http_dfpreheat_worker_leave(
+    ngx_http_dfpreheat_worker_t *worker);
 static void ngx_http_dfpreheat_worker_look(
     ngx_http_dfpreheat_worker_t *worker);
 static void ngx_http_dfpreheat_worker_looked(void *data, ngx_int_t rc);
@@ -54,6 +57,7 @@ static void ngx_http_dfpreheat_worker_fill(
 static void ngx_http_dfpreheat_worker_starved(ngx_event_t *ev);
 static void ngx_http_dfpreheat_worker_beat(ngx_event_t *ev);
 static void ngx_http_dfpreheat_worker_alive(void *data, ngx_int_t rc);
+static void ngx_http_dfpreheat_worker_left(void *data, ngx_int_t rc);
 
 
 static ngx_http_dfpreheat_worker_t  *ngx_http_dfpreheat_worker;
@@ -102,19 +106,23 @@ ngx_http_dfpreheat_runner_init(ngx_http_dfpreheat_main_conf_t *conf,
     worker->beat_op.handler = ngx_http_dfpreheat_worker_alive;
     worker->beat_op.data = worker;
     worker->beat_op.log = cycle->log;
+    worker->beat_op.borrow = 1;
+
+    worker->leave_op.handler = ngx_http_dfpreheat_worker_left;
+    worker->leave_op.data = worker;
+    worker->leave_op.log = cycle->log;
 
     if (ngx_http_dfpreheat_store_init(&worker->store, conf, cycle) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    worker->events.conf = &conf->redis;
-    worker->events.log = cycle->log;
-    worker->events.data = worker;
-    worker->events.on_ready = ngx_http_dfpreheat_worker_subscribe;
-    worker->events.on_quit = ngx_http_dfpreheat_worker_quit;
-    worker->events.reported = 1;
+    worker->hints.conf = conf;
+    worker->hints.log = cycle->log;
+    worker->hints.data = worker;
+    worker->hints.hint = ngx_http_dfpreheat_worker_hint;
+    worker->hints.quit = ngx_http_dfpreheat_worker_quit;
 
-    ngx_http_dfpreheat_conn_open(&worker->events);
+    ngx_http_dfpreheat_subscription_open(&worker->hints);
 
     ngx_http_dfpreheat_worker = worker;
 
@@ -142,7 +150,11 @@ ngx_http_dfpreheat_runner_done(void)
     }
 
     ngx_http_dfpreheat_worker = NULL;
-    worker->quit = 1;
+
+    if (!worker->quit) {
+        worker->quit = 1;
+        ngx_http_dfpreheat_worker_leave(worker);
+    }
 
     while (!ngx_queue_empty(&worker->runs)) {
         q = ngx_queue_head(&worker->runs);
@@ -154,8 +166,9 @@ ngx_http_dfpreheat_runner_done(void)
 
     ngx_http_dfpreheat_store_cancel(&worker->look_op);
     ngx_http_dfpreheat_store_cancel(&worker->beat_op);
+    ngx_http_dfpreheat_store_cancel(&worker->leave_op);
 
-    ngx_http_dfpreheat_conn_close(&worker->events);
+    ngx_http_dfpreheat_subscription_close(&worker->hints);
     ngx_http_dfpreheat_store_done(&worker->store);
 }
 
@@ -169,61 +182,45 @@ ngx_http_dfpreheat_runner_store(void)
 
 
 static void
-ngx_http_dfpreheat_worker_subscribe(ngx_http_dfpreheat_conn_t *conn)
+ngx_http_dfpreheat_worker_hint(void *data)
 {
-    ngx_http_dfpreheat_worker_t *worker = conn->data;
-
-    ngx_str_t  *prefix;
-
-    prefix = &worker->conf->redis.prefix;
-
-    (void) redisAsyncCommand(conn->ac, ngx_http_dfpreheat_worker_event, worker,
-                             "SUBSCRIBE %bwake", prefix->data, prefix->len);
-
-    /* what was said while nobody listened */
-    ngx_http_dfpreheat_worker_look(worker);
-}
-
-
-/* ["message", channel, queue]: a hint that a part waits there. */
-
-static void
-ngx_http_dfpreheat_worker_event(redisAsyncContext *ac, void *reply, void *data)
-{
-    ngx_http_dfpreheat_worker_t *worker = data;
-
-    ngx_str_t   *queue;
-    redisReply  *r = reply;
-
-    worker->events.backoff = NGX_HTTP_DFPREHEAT_REDIS_BACKOFF;
-
-    if (r == NULL || r->type != REDIS_REPLY_ARRAY || r->elements != 3
-        || r->element[2]->type != REDIS_REPLY_STRING)
-    {
-        return;
-    }
-
-    queue = &worker->conf->instance.queue;
-
-    if (r->element[2]->len == queue->len
-        && ngx_memcmp(r->element[2]->str, queue->data, queue->len) == 0)
-    {
-        ngx_http_dfpreheat_worker_look(worker);
-    }
+    ngx_http_dfpreheat_worker_look(data);
 }
 
 
 /* Starts no call any more, and hands its parts back. */
 
 static void
-ngx_http_dfpreheat_worker_quit(ngx_http_dfpreheat_conn_t *conn)
+ngx_http_dfpreheat_worker_quit(void *data)
 {
-    ngx_http_dfpreheat_worker_t *worker = conn->data;
+    ngx_http_dfpreheat_worker_t *worker = data;
 
-    worker->quit = 1;
-    ngx_http_dfpreheat_conn_close(conn);
+    if (!worker->quit) {
+        worker->quit = 1;
+        ngx_http_dfpreheat_worker_leave(worker);
+    }
 
     ngx_http_dfpreheat_worker_again(worker);
+}
+
+
+/*
+ * All of nginx goes, unless a newer configuration has taken its place: the next
+ * one need not wait until it is clear that this one is dead. Workers that still
+ * look say the contrary, until they quit, too.
+ */
+
+static void
+ngx_http_dfpreheat_worker_leave(ngx_http_dfpreheat_worker_t *worker)
+{
+    ngx_http_dfpreheat_instance_t  *instance;
+
+    instance = &worker->conf->instance;
+
+    if (instance->cycle == instance->shared->cycles) {
+        (void) ngx_http_dfpreheat_store_leave(&worker->store,
+                                              &worker->leave_op);
+    }
 }
 
 
@@ -412,8 +409,9 @@ ngx_http_dfpreheat_worker_dispatch(ngx_event_t *ev)
     ngx_queue_t               *q, *next;
     ngx_http_dfpreheat_run_t  *run;
 
-    if (ngx_exiting) {
+    if (ngx_exiting && !worker->quit) {
         worker->quit = 1;
+        ngx_http_dfpreheat_worker_leave(worker);
     }
 
     for (q = ngx_queue_head(&worker->runs);
@@ -537,12 +535,51 @@ ngx_http_dfpreheat_worker_beat(ngx_event_t *ev)
     list.len = p - buf;
 
     (void) ngx_http_dfpreheat_store_instance(&worker->store, &worker->beat_op,
-                                             &list);
+                                             &list, &worker->other);
 }
 
+
+/* Whatever came of it, the next beat says it again. */
 
 static void
 ngx_http_dfpreheat_worker_alive(void *data, ngx_int_t rc)
 {
-    /* the next beat says it again, whatever came of this one */
+    ngx_http_dfpreheat_worker_t *worker = data;
+
+    ngx_uint_t                      is;
+    ngx_http_dfpreheat_other_t     *other;
+    ngx_http_dfpreheat_instance_t  *instance;
+
+    if (rc != NGX_OK) {
+        return;
+    }
+
+    other = &worker->other;
+    instance = &worker->conf->instance;
+    is = (other->name.len != 0);
+
+    if (is && !worker->shared) {
+        ngx_log_error(NGX_LOG_ERR, worker->log, 0,
+                      "dfpreheat: another nginx runs as instance \"%V\": pid "
+                      "%V on %V, address %V; each one runs its own jobs, and "
+                      "what one leaves behind when it ends is lost while there "
+                      "are more: give each a dfpreheat_instance of its own",
+                      &instance->id, &other->pid, &other->host,
+                      &other->address);
+    }
+
+    if (!is && worker->shared) {
+        ngx_log_error(NGX_LOG_NOTICE, worker->log, 0,
+                      "dfpreheat: no other nginx runs as instance \"%V\" any "
+                      "more", &instance->id);
+    }
+
+    worker->shared = is;
+}
+
+
+static void
+ngx_http_dfpreheat_worker_left(void *data, ngx_int_t rc)
+{
+    /* without it the next one waits for a lease */
 }

@@ -19,7 +19,7 @@ typedef struct {
 static ngx_int_t ngx_http_dfpreheat_store_start(
     ngx_http_dfpreheat_store_t *store, ngx_http_dfpreheat_op_t *op,
     ngx_http_dfpreheat_script_e script, ngx_str_t *argv, ngx_uint_t argc,
-    ngx_msec_t timeout, ngx_uint_t once);
+    ngx_msec_t timeout);
 static ngx_int_t ngx_http_dfpreheat_store_script(
     ngx_http_dfpreheat_store_t *store, ngx_http_dfpreheat_op_t *op,
     ngx_http_dfpreheat_script_e script, ngx_http_dfpreheat_args_t *args,
@@ -38,18 +38,27 @@ static void ngx_http_dfpreheat_store_reply(void *data, redisReply *reply);
 static const struct {
     const char  *text;
     ngx_int_t  (*parse)(ngx_http_dfpreheat_op_t *op, redisReply *reply);
+    ngx_uint_t   flags;
 } ngx_http_dfpreheat_scripts[] = {
-    { ngx_http_dfpreheat_lua_create, ngx_http_dfpreheat_parse_created },
-    { ngx_http_dfpreheat_lua_look, ngx_http_dfpreheat_parse_look },
-    { ngx_http_dfpreheat_lua_report, ngx_http_dfpreheat_parse_one },
-    { ngx_http_dfpreheat_lua_finish, ngx_http_dfpreheat_parse_one },
-    { ngx_http_dfpreheat_lua_back, ngx_http_dfpreheat_parse_one },
-    { ngx_http_dfpreheat_lua_settle, ngx_http_dfpreheat_parse_one },
-    { ngx_http_dfpreheat_lua_token_create, ngx_http_dfpreheat_parse_new_token },
-    { ngx_http_dfpreheat_lua_token_find, ngx_http_dfpreheat_parse_token },
-    { ngx_http_dfpreheat_lua_instance, ngx_http_dfpreheat_parse_one },
-    { NULL, ngx_http_dfpreheat_parse_job },
-    { NULL, ngx_http_dfpreheat_parse_whole_job }
+    { ngx_http_dfpreheat_lua_create, ngx_http_dfpreheat_parse_created, 0 },
+    { ngx_http_dfpreheat_lua_look, ngx_http_dfpreheat_parse_look,
+      NGX_HTTP_DFPREHEAT_REDIS_OWN|NGX_HTTP_DFPREHEAT_REDIS_ONCE },
+    { ngx_http_dfpreheat_lua_report, ngx_http_dfpreheat_parse_one,
+      NGX_HTTP_DFPREHEAT_REDIS_OWN },
+    { ngx_http_dfpreheat_lua_finish, ngx_http_dfpreheat_parse_one,
+      NGX_HTTP_DFPREHEAT_REDIS_OWN },
+    { ngx_http_dfpreheat_lua_back, ngx_http_dfpreheat_parse_one,
+      NGX_HTTP_DFPREHEAT_REDIS_OWN },
+    { ngx_http_dfpreheat_lua_settle, ngx_http_dfpreheat_parse_one, 0 },
+    { ngx_http_dfpreheat_lua_token_create,
+      ngx_http_dfpreheat_parse_new_token, 0 },
+    { ngx_http_dfpreheat_lua_token_find, ngx_http_dfpreheat_parse_token, 0 },
+    { ngx_http_dfpreheat_lua_instance, ngx_http_dfpreheat_parse_instance,
+      NGX_HTTP_DFPREHEAT_REDIS_OWN|NGX_HTTP_DFPREHEAT_REDIS_ONCE },
+    { ngx_http_dfpreheat_lua_leave, ngx_http_dfpreheat_parse_one,
+      NGX_HTTP_DFPREHEAT_REDIS_OWN|NGX_HTTP_DFPREHEAT_REDIS_ONCE },
+    { NULL, ngx_http_dfpreheat_parse_job, 0 },
+    { NULL, ngx_http_dfpreheat_parse_whole_job, 0 }
 };
 
 
@@ -58,7 +67,7 @@ ngx_http_dfpreheat_store_init(ngx_http_dfpreheat_store_t *store,
     ngx_http_dfpreheat_main_conf_t *conf, ngx_cycle_t *cycle)
 {
     size_t       common, len;
-    ngx_str_t    text;
+    ngx_str_t    text, check;
     ngx_uint_t   i;
 
     store->conf = conf;
@@ -84,7 +93,9 @@ ngx_http_dfpreheat_store_init(ngx_http_dfpreheat_store_t *store,
         ngx_http_dfpreheat_redis_script(&store->scripts[i], &text);
     }
 
-    ngx_http_dfpreheat_redis_init(&store->redis, &conf->redis, cycle->log);
+    ngx_str_set(&check, ngx_http_dfpreheat_lua_check);
+    ngx_http_dfpreheat_redis_init(&store->redis, &conf->redis, &check,
+                                  cycle->log);
 
     return NGX_OK;
 }
@@ -94,6 +105,23 @@ void
 ngx_http_dfpreheat_store_done(ngx_http_dfpreheat_store_t *store)
 {
     ngx_http_dfpreheat_redis_done(&store->redis);
+}
+
+
+const char *
+ngx_http_dfpreheat_store_trouble(ngx_http_dfpreheat_store_t *store)
+{
+    switch (store->redis.conn.refused) {
+
+    case NGX_HTTP_DFPREHEAT_REFUSED_RIGHTS:
+        return "Redis refuses this nginx, see its error log";
+
+    case NGX_HTTP_DFPREHEAT_REFUSED_SCHEMA:
+        return "Redis has the data of another version of dfpreheat";
+
+    default:
+        return "Redis is away";
+    }
 }
 
 
@@ -141,6 +169,7 @@ ngx_http_dfpreheat_args_init(ngx_http_dfpreheat_args_t *args,
         ngx_http_dfpreheat_args_number(args, claim->id);
         ngx_http_dfpreheat_args_text(args, &claim->part);
         ngx_http_dfpreheat_args_text(args, &claim->run);
+        ngx_http_dfpreheat_args_text(args, &claim->uuid);
     }
 }
 
@@ -165,6 +194,8 @@ ngx_http_dfpreheat_store_create(ngx_http_dfpreheat_store_t *store,
     ngx_http_dfpreheat_args_text(&args, &job->sealed);
     ngx_http_dfpreheat_args_number(&args, job->configured);
     ngx_http_dfpreheat_args_number(&args, job->nparts);
+    ngx_http_dfpreheat_args_number(&args,
+                                   store->conf->instance.shared->newest);
 
     argv = ngx_palloc(op->pool,
                       (args.n + 2 * job->nparts) * sizeof(ngx_str_t)
@@ -191,7 +222,7 @@ ngx_http_dfpreheat_store_create(ngx_http_dfpreheat_store_t *store,
     return ngx_http_dfpreheat_store_start(store, op,
                                           NGX_HTTP_DFPREHEAT_CREATE,
                                           argv, arg - argv,
-                                          NGX_HTTP_DFPREHEAT_REDIS_WAIT, 0);
+                                          NGX_HTTP_DFPREHEAT_REDIS_WAIT);
 }
 
 
@@ -252,7 +283,7 @@ ngx_http_dfpreheat_store_job(ngx_http_dfpreheat_store_t *store,
     op->out = job;
 
     return ngx_http_dfpreheat_store_start(store, op, command, argv, argc,
-                                          NGX_HTTP_DFPREHEAT_REDIS_WAIT, 0);
+                                          NGX_HTTP_DFPREHEAT_REDIS_WAIT);
 }
 
 
@@ -291,13 +322,14 @@ ngx_http_dfpreheat_store_look(ngx_http_dfpreheat_store_t *store,
     ngx_http_dfpreheat_args_text(&args, &worker);
     ngx_http_dfpreheat_args_number(&args, ++store->looks);
     ngx_http_dfpreheat_args_number(&args, store->answered);
+    ngx_http_dfpreheat_args_text(&args, &store->conf->instance.id);
     ngx_http_dfpreheat_args_text(&args, &store->conf->instance.queue);
 
     op->out = look;
 
     return ngx_http_dfpreheat_store_start(store, op, NGX_HTTP_DFPREHEAT_LOOK,
                                           args.argv, args.n,
-                                          NGX_HTTP_DFPREHEAT_REDIS_WAIT, 1);
+                                          NGX_HTTP_DFPREHEAT_REDIS_WAIT);
 }
 
 
@@ -340,7 +372,7 @@ ngx_http_dfpreheat_store_finish(ngx_http_dfpreheat_store_t *store,
 
     return ngx_http_dfpreheat_store_start(store, op, NGX_HTTP_DFPREHEAT_FINISH,
                                           args.argv, args.n,
-                                          NGX_HTTP_DFPREHEAT_FINISH_WAIT, 0);
+                                          NGX_HTTP_DFPREHEAT_FINISH_WAIT);
 }
 
 
@@ -398,21 +430,48 @@ ngx_http_dfpreheat_store_token_find(ngx_http_dfpreheat_store_t *store,
 
 ngx_int_t
 ngx_http_dfpreheat_store_instance(ngx_http_dfpreheat_store_t *store,
-    ngx_http_dfpreheat_op_t *op, ngx_str_t *clusters)
+    ngx_http_dfpreheat_op_t *op, ngx_str_t *clusters,
+    ngx_http_dfpreheat_other_t *other)
+{
+    ngx_http_dfpreheat_args_t       args;
+    ngx_http_dfpreheat_instance_t  *instance;
+
+    instance = &store->conf->instance;
+
+    ngx_http_dfpreheat_args_init(&args, store, NULL);
+    ngx_http_dfpreheat_args_text(&args, &instance->id);
+    ngx_http_dfpreheat_args_text(&args, &instance->queue);
+    ngx_http_dfpreheat_args_text(&args, &instance->name);
+    ngx_http_dfpreheat_args_text(&args, &instance->address);
+    ngx_http_dfpreheat_args_text(&args, clusters);
+    ngx_http_dfpreheat_args_number(&args, 2 * (int64_t) store->conf->lease);
+    ngx_http_dfpreheat_args_text(&args, &instance->host);
+    ngx_http_dfpreheat_args_number(&args, ngx_process == NGX_PROCESS_WORKER
+                                          ? ngx_parent : ngx_pid);
+    ngx_http_dfpreheat_args_number(&args, instance->shared->newest);
+    ngx_http_dfpreheat_args_number(&args, store->first);
+
+    op->out = other;
+
+    return ngx_http_dfpreheat_store_start(store, op,
+                                          NGX_HTTP_DFPREHEAT_INSTANCE,
+                                          args.argv, args.n,
+                                          store->conf->lease);
+}
+
+
+ngx_int_t
+ngx_http_dfpreheat_store_leave(ngx_http_dfpreheat_store_t *store,
+    ngx_http_dfpreheat_op_t *op)
 {
     ngx_http_dfpreheat_args_t  args;
 
     ngx_http_dfpreheat_args_init(&args, store, NULL);
     ngx_http_dfpreheat_args_text(&args, &store->conf->instance.id);
-    ngx_http_dfpreheat_args_text(&args, &store->conf->instance.name);
-    ngx_http_dfpreheat_args_text(&args, &store->conf->instance.address);
-    ngx_http_dfpreheat_args_text(&args, clusters);
-    ngx_http_dfpreheat_args_number(&args, 2 * (int64_t) store->conf->lease);
+    ngx_http_dfpreheat_args_text(&args, &store->conf->instance.queue);
 
-    return ngx_http_dfpreheat_store_start(store, op,
-                                          NGX_HTTP_DFPREHEAT_INSTANCE,
-                                          args.argv, args.n,
-                                          store->conf->lease, 1);
+    return ngx_http_dfpreheat_store_script(store, op, NGX_HTTP_DFPREHEAT_LEAVE,
+                                           &args, NULL);
 }
 
 
@@ -427,14 +486,14 @@ ngx_http_dfpreheat_store_script(ngx_http_dfpreheat_store_t *store,
 
     return ngx_http_dfpreheat_store_start(store, op, script, args->argv,
                                           args->n,
-                                          NGX_HTTP_DFPREHEAT_REDIS_WAIT, 0);
+                                          NGX_HTTP_DFPREHEAT_REDIS_WAIT);
 }
 
 
 static ngx_int_t
 ngx_http_dfpreheat_store_start(ngx_http_dfpreheat_store_t *store,
     ngx_http_dfpreheat_op_t *op, ngx_http_dfpreheat_script_e script,
-    ngx_str_t *argv, ngx_uint_t argc, ngx_msec_t timeout, ngx_uint_t once)
+    ngx_str_t *argv, ngx_uint_t argc, ngx_msec_t timeout)
 {
     op->store = store;
 
@@ -448,8 +507,9 @@ ngx_http_dfpreheat_store_start(ngx_http_dfpreheat_store_t *store,
     op->cmd = ngx_http_dfpreheat_redis_send(&store->redis,
                   script < NGX_HTTP_DFPREHEAT_SCRIPTS
                       ? &store->scripts[script] : NULL,
-                  argv, argc, timeout, once, ngx_http_dfpreheat_store_reply,
-                  op);
+                  argv, argc, timeout,
+                  ngx_http_dfpreheat_scripts[script].flags,
+                  ngx_http_dfpreheat_store_reply, op);
 
     return op->cmd ? NGX_OK : NGX_ERROR;
 }

@@ -5,10 +5,11 @@
  * its handler is called once, unless it was cancelled before. RC:
  *     NGX_OK        done
  *     NGX_DECLINED  not there, not free, not this run's: as the operation says
- *     NGX_ABORT     Redis was away for the whole time; nothing is known
+ *     NGX_ABORT     Redis was away for the whole time, or refuses this nginx;
+ *                   nothing is known
  *     NGX_ERROR     an answer that makes no sense, or no memory; it is logged
- * Start functions return NGX_OK, or NGX_ERROR (no memory, or the queue is
- * full), and then the handler is not called.
+ * Start functions return NGX_OK, or NGX_ERROR (no memory, the queue is full, or
+ * Redis refuses this nginx), and then the handler is not called.
  */
 
 #ifndef NGX_HTTP_DFPREHEAT_STORE_H
@@ -28,6 +29,7 @@ typedef enum {
     NGX_HTTP_DFPREHEAT_TOKEN_CREATE,
     NGX_HTTP_DFPREHEAT_TOKEN_FIND,
     NGX_HTTP_DFPREHEAT_INSTANCE,
+    NGX_HTTP_DFPREHEAT_LEAVE,
     NGX_HTTP_DFPREHEAT_SCRIPTS,
 
     /* plain commands */
@@ -45,6 +47,9 @@ typedef struct {
     u_char                            worker[NGX_HTTP_DFPREHEAT_UUID_LEN + 1];
     int64_t                           looks;
     int64_t                           answered;  /* the last of these */
+
+    int64_t                           first;     /* time of the first sign of
+                                                    life; 0: none so far */
 } ngx_http_dfpreheat_store_t;
 
 
@@ -126,6 +131,15 @@ typedef struct {
 } ngx_http_dfpreheat_look_t;
 
 
+/* Another nginx under the same name; nothing in it where there is none. */
+typedef struct {
+    ngx_str_t                         name;
+    ngx_str_t                         address;
+    ngx_str_t                         host;
+    ngx_str_t                         pid;
+} ngx_http_dfpreheat_other_t;
+
+
 typedef struct {
     int64_t                           id;
     int64_t                           created;
@@ -140,6 +154,10 @@ typedef struct {
 ngx_int_t ngx_http_dfpreheat_store_init(ngx_http_dfpreheat_store_t *store,
     ngx_http_dfpreheat_main_conf_t *conf, ngx_cycle_t *cycle);
 void ngx_http_dfpreheat_store_done(ngx_http_dfpreheat_store_t *store);
+
+/* Why nothing can be had of Redis now, for clients. */
+const char *ngx_http_dfpreheat_store_trouble(
+    ngx_http_dfpreheat_store_t *store);
 
 /* Its handler will not be called. Safe when nothing is under way. */
 void ngx_http_dfpreheat_store_cancel(ngx_http_dfpreheat_op_t *op);
@@ -158,8 +176,8 @@ ngx_int_t ngx_http_dfpreheat_store_get(ngx_http_dfpreheat_store_t *store,
 ngx_int_t ngx_http_dfpreheat_store_settle(ngx_http_dfpreheat_store_t *store,
     ngx_http_dfpreheat_op_t *op, int64_t id);
 
-/* Settles what is overdue, takes back what died and claims up to WANT parts of
- * this instance's queues. It is sent once: what was claimed by a look whose
+/* Settles what is overdue, takes back what died, takes over what an nginx of this
+ * name that is gone has left, and claims up to WANT parts of its queue. It is sent once: what was claimed by a look whose
  * answer was lost comes with the answer of one of the next. */
 ngx_int_t ngx_http_dfpreheat_store_look(ngx_http_dfpreheat_store_t *store,
     ngx_http_dfpreheat_op_t *op, ngx_uint_t want,
@@ -186,10 +204,14 @@ ngx_int_t ngx_http_dfpreheat_store_token_find(
     ngx_http_dfpreheat_store_t *store, ngx_http_dfpreheat_op_t *op,
     ngx_str_t *hash, ngx_http_dfpreheat_token_t *token);
 
-/* Says that this instance lives. */
+/* Says that this instance lives, and fills in OTHER. */
 ngx_int_t ngx_http_dfpreheat_store_instance(
     ngx_http_dfpreheat_store_t *store, ngx_http_dfpreheat_op_t *op,
-    ngx_str_t *clusters);
+    ngx_str_t *clusters, ngx_http_dfpreheat_other_t *other);
+
+/* Says that it does not any more. */
+ngx_int_t ngx_http_dfpreheat_store_leave(ngx_http_dfpreheat_store_t *store,
+    ngx_http_dfpreheat_op_t *op);
 
 
 #endif /* NGX_HTTP_DFPREHEAT_STORE_H */

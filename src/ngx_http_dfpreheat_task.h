@@ -119,7 +119,10 @@ struct ngx_http_dfpreheat_run_s {
     ngx_event_t                      deadline;
     ngx_msec_t                       started;
     ngx_msec_t                       reported;
+    ngx_str_t                        results;   /* JSON, at its end */
+    ngx_str_t                        counts;
     unsigned                         changed:1; /* progress to report */
+    unsigned                         unstored:1; /* the end could not be sent */
     unsigned                         woken:1;
     unsigned                         ending:1;
 };

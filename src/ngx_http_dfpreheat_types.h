@@ -19,6 +19,8 @@
 /* Redis */
 #define NGX_HTTP_DFPREHEAT_REDIS_PORT        6379
 #define NGX_HTTP_DFPREHEAT_REDIS_WAITING     10000   /* commands while away */
+#define NGX_HTTP_DFPREHEAT_SCHEMA            "1"     /* as in src/lua */
+#define NGX_HTTP_DFPREHEAT_REDIS_SAID        16      /* addresses */
 #define NGX_HTTP_DFPREHEAT_REDIS_BACKOFF     50      /* ms, doubled up to */
 #define NGX_HTTP_DFPREHEAT_REDIS_BACKOFF_MAX 1000
 #define NGX_HTTP_DFPREHEAT_REDIS_WAIT        25000   /* ms: Harbor waits 30 s */
@@ -131,11 +133,24 @@ typedef struct {
 } ngx_http_dfpreheat_origin_t;
 
 
+/* What all workers of a master share, whichever configuration they have, also
+ * where another version of the module was loaded by a reload. */
 typedef struct {
-    ngx_str_t                      id;        /* unique: names its queue */
+    ngx_atomic_t                   cycles;    /* configurations so far */
+    ngx_atomic_t                   newest;    /* the greatest id of a job that
+                                                 was seen */
+    u_char                         owner[NGX_HTTP_DFPREHEAT_UUID_LEN + 1];
+} ngx_http_dfpreheat_shared_t;
+
+
+typedef struct {
+    ngx_str_t                      id;        /* unique */
     ngx_str_t                      name;      /* "hostname" in results */
     ngx_str_t                      address;   /* "ip" in results */
-    ngx_str_t                      queue;
+    ngx_str_t                      host;      /* where it runs */
+    ngx_str_t                      queue;     /* of this id and this master */
+    ngx_http_dfpreheat_shared_t   *shared;
+    ngx_atomic_uint_t              cycle;     /* of these, this one */
 } ngx_http_dfpreheat_instance_t;
 
 

@@ -16,7 +16,7 @@ use constant MAX_FUNCTION_LINES => 70;
 
 my @layers = (
     [qw( types )],
-    [qw( conn redis )],
+    [qw( conn setup redis subscription )],
     [qw( store reply )],
     [qw( origin target target_* credentials secrets )],
     [qw( request cache fill digest call answer answer_* grpc )],

@@ -28,7 +28,7 @@ sub script
     my ($name, @args) = @_;
 
     my $text = join '', map { slurp("$FindBin::Bin/../src/lua/$_.lua") }
-                            'common', $name;
+                            $name eq 'check' ? () : 'common', $name;
 
     return split /\n/, $redis->command('eval', $text, 0, 'p:', @args);
 }
@@ -55,8 +55,9 @@ sub post
 
     my ($id) = script('create', $uuid, $with{timeout} // 3_600_000, 1_000_000,
                       $with{limit} // 1000, ',"bio":""', '{"args":1}',
-                      $with{sealed} // '', 0, $parts,
-                      map { ("1 task-$_", 'edge') } 1 .. $parts);
+                      $with{sealed} // '', 0, $parts, $with{newest} // 0,
+                      map { ("1 task-$_", $with{queue} // 'edge') }
+                          1 .. $parts);
 
     return $id;
 }
@@ -71,7 +72,7 @@ sub look
 
     my ($next, @claims) = script('look', $with{lease} // LEASE, ATTEMPTS, 100,
                                  $with{wanted} // 16, $worker, $look,
-                                 $answered, 'edge');
+                                 $answered, 'name', $with{queue} // 'edge');
     my @found;
 
     while (my ($id, $part, $run) = splice @claims, 0, 9) {
@@ -123,7 +124,7 @@ subtest 'what was claimed by a look without an answer is claimed again' => sub {
     post('a', parts => 2);
     look('w', 1, 0);
 
-    my ($fenced) = script('finish', 1, 2, 1, 'SUCCESS', '', '', '');
+    my ($fenced) = script('finish', 1, 2, 1, 'a', 'SUCCESS', '', '', '');
 
     is($fenced, 1, 'one of the two has ended meanwhile');
     post('b');
@@ -146,9 +147,9 @@ subtest 'a worker that dies has had its attempt' => sub {
        'its lease runs out');
     is_deeply(look('v', 2, 1, lease => 1), [ '1:1 2' ], 'another goes on');
 
-    is((script('finish', 1, 1, 1, 'SUCCESS', '', '', ''))[0], 0,
+    is((script('finish', 1, 1, 1, 'a', 'SUCCESS', '', '', ''))[0], 0,
        'the first comes back and is refused');
-    is((script('report', 1, 1, 1, LEASE, ''))[0], 0, 'whatever it says');
+    is((script('report', 1, 1, 1, 'a', LEASE, ''))[0], 0, 'whatever it says');
 
     ok(wait_until(SOON, sub { look('u', 1, 0, wanted => 0);
                               $redis->command('hget', 'p:job:1', 'state')
@@ -164,10 +165,10 @@ subtest 'a part that is handed back has lost no attempt' => sub {
     post('a');
 
     look('w', 1, 0);
-    is((script('back', 1, 1, 1))[0], 1, 'it is handed back');
+    is((script('back', 1, 1, 1, 'a'))[0], 1, 'it is handed back');
     is_deeply(look('v', 1, 0), [ '1:1 2' ], 'another takes it');
     is($redis->command('hget', 'p:job:1', 'd:1'), '', 'nobody has died');
-    is((script('back', 1, 1, 1))[0], 0, 'nobody hands back what is not his');
+    is((script('back', 1, 1, 1, 'a'))[0], 0, 'nobody hands back what is not his');
 };
 
 
@@ -176,12 +177,12 @@ subtest 'a job ends with its last part, and its secrets with it' => sub {
     post('a', parts => 2, sealed => 'SECRET');
     look('w', 1, 0);
 
-    script('finish', 1, 1, 1, 'FAILURE', 'no', '', '');
+    script('finish', 1, 1, 1, 'a', 'FAILURE', 'no', '', '');
     is($redis->command('hget', 'p:job:1', 'state'), 'PENDING', 'one is left');
     is($redis->command('hget', 'p:job:1', 'sealed'), 'SECRET',
        'which needs them');
 
-    script('finish', 1, 2, 1, 'SUCCESS', '', '', '');
+    script('finish', 1, 2, 1, 'a', 'SUCCESS', '', '', '');
     is($redis->command('hget', 'p:job:1', 'state'), 'FAILURE',
        'one failure is enough');
     is($redis->command('hget', 'p:job:1', 'sealed'), '', 'they are gone');
@@ -199,6 +200,276 @@ subtest 'a job ends when its time is over, whoever looks' => sub {
                               $redis->command('hget', 'p:job:1', 'state')
                               eq 'FAILURE' }), 'it has failed');
     is_deeply(look('w', 2, 1), [], 'and is not claimed any more');
+};
+
+subtest 'after Redis lost its newest jobs, an old run cannot touch a new one'
+    => sub {
+    fresh();
+    post('lost');
+    look('w', 1, 0);
+
+    fresh();
+    is(post('new'), 1, 'another job has the id');
+    look('v', 1, 0);
+
+    is((script('finish', 1, 1, 1, 'lost', 'SUCCESS', '', '', ''))[0], 0,
+       'the old run does not end it');
+    is((script('report', 1, 1, 1, 'lost', LEASE, '{}'))[0], 0,
+       'reports nothing');
+    is((script('back', 1, 1, 1, 'lost'))[0], 0, 'hands nothing back');
+    is($redis->command('hget', 'p:job:1', 'state'), 'PENDING',
+       'the new job goes on');
+    is((script('finish', 1, 1, 1, 'new', 'SUCCESS', '', '', ''))[0], 1,
+       'and is ended by its own run');
+};
+
+
+subtest 'what a look claimed before the loss is not taken for a new job' => sub {
+    fresh();
+    post('lost');
+    look('w', 1, 0);
+
+    # as if only the job had been lost
+    $redis->command('del', 'p:job:1', 'p:uuid:lost', 'p:job:next',
+                    'p:lease:edge', 'p:deadlines');
+    post('new');
+    look('v', 1, 0);
+
+    is_deeply(look('w', 2, 0), [], 'the worker does not get it');
+};
+
+
+subtest 'a job gets no id that this nginx has seen, whatever Redis has lost'
+    => sub {
+    fresh();
+    is(post('a', newest => 41), 42, 'not one of those');
+    is(post('b', newest => 41), 43, 'nor one that Redis knows');
+
+    script('instance', 'name', 'edge', 'n', 'a', '1', 1000, 'h', 1, 99, 0);
+    is(post('c'), 100, 'nor one that another nginx has told of');
+};
+
+
+subtest 'a POST that is sent again finds no job of another' => sub {
+    fresh();
+    post('a');
+    $redis->command('del', 'p:job:1');
+
+    is(post('a'), 2, 'its job is lost: it is stored again');
+    is(post('a'), 2, 'and then found');
+};
+
+
+subtest 'a job that Redis has evicted leaves nothing behind' => sub {
+    fresh();
+    post('a', parts => 2);
+    look('w', 1, 0, wanted => 1, lease => 1);
+    $redis->command('del', 'p:job:1');
+
+    ok(wait_until(SOON, sub { look('v', 1, 0);
+                              !$redis->command('zcard', 'p:lease:edge') }),
+       'its lease runs out');
+    is($redis->command('exists', 'p:job:1'), 0, 'no part of it is made anew');
+    is($redis->command('zcard', 'p:ready:edge'), 0, 'nothing waits');
+
+    # whoever comes by to end it, or to say how far it is
+
+    script('finish', 1, 1, 1, 'a', 'SUCCESS', '', '', '');
+    script('report', 1, 1, 1, 'a', LEASE, '{}');
+    script('back', 1, 1, 1, 'a');
+    script('settle', 1);
+    $redis->command('zadd', 'p:deadlines', 1, 1);
+    look('v', 2, 1);
+
+    is($redis->command('exists', 'p:job:1'), 0, 'whatever is done');
+    is($redis->command('zcard', 'p:deadlines'), 0, 'and it is not due');
+};
+
+
+# As if Redis's clock had been set by so many milliseconds.
+
+sub set_clock
+{
+    my $by = shift;
+
+    my $offset = $redis->command('hget', 'p:schema', 'offset') || 0;
+
+    $redis->command('hset', 'p:schema', 'offset', $offset + $by);
+}
+
+
+use constant HOUR => 3_600_000;
+
+subtest 'the clock goes back an hour: a dead worker\'s part is taken up' => sub {
+    fresh();
+    post('a');
+    look('w', 1, 0, lease => 2000);
+
+    set_clock(-HOUR);
+    ok(wait_until(SOON, sub { look('v', 1, 0, wanted => 0);
+                              $redis->command('zcard', 'p:ready:edge') }),
+       'when its lease is over');
+};
+
+
+subtest 'the clock goes back an hour: a job ends when its time is over' => sub {
+    fresh();
+    post('a', timeout => 2000);
+    look('w', 1, 0);
+
+    set_clock(-HOUR);
+    ok(wait_until(SOON, sub { look('v', 1, 0, wanted => 0);
+                              $redis->command('hget', 'p:job:1', 'state')
+                              eq 'FAILURE' }), 'it does');
+    like($redis->command('hget', 'p:job:1', 'e:1'), qr/ 2 s, has passed/,
+         'and says how long that was');
+};
+
+
+subtest 'the clock goes back an hour: what is shown is what it shows' => sub {
+    fresh();
+    post('a');
+    look('w', 1, 0);
+    set_clock(-HOUR);
+    look('w', 2, 1);
+    post('b');
+
+    my ($old, $new) = map { $redis->command('hget', "p:job:$_", 'created') }
+                          1, 2;
+    cmp_ok(abs($new - $old), '<', HOUR / 2, 'no hour is added');
+};
+
+
+subtest 'an nginx of the same name does not run what another has queued' => sub {
+    fresh();
+    post('a', queue => 'one');
+    post('b', queue => 'two');
+    look('w', 1, 0, queue => 'one', wanted => 0);
+
+    is_deeply(look('v', 1, 0, queue => 'two'), [ '2:1 1' ], 'but its own');
+    is_deeply(look('v', 2, 1, queue => 'two'), [], 'and no more');
+    is_deeply(look('w', 2, 1, queue => 'one'), [ '1:1 1' ],
+              'that is for the other');
+};
+
+
+subtest 'an nginx that is restarted goes on with what it had queued' => sub {
+    fresh();
+    post('a', parts => 2, queue => 'old');
+    look('w', 1, 0, queue => 'old', wanted => 1, lease => 1000);
+
+    my @new = (queue => 'new', lease => 1000);
+    is_deeply(look('v', 1, 0, @new), [], 'not while the other may live');
+
+    my %claims;
+    ok(wait_until(SOON, sub {
+           $claims{$_} = 1 for @{ look('v', 1, 0, @new) };
+           keys %claims == 2;
+       }), 'when it has been silent for a lease');
+    is_deeply([ sort keys %claims ], [ '1:1 2', '1:2 1' ],
+              'the part that it ran has lost an attempt, the other has not');
+    ok(wait_until(SOON, sub { look('v', 1, 0, @new);
+                              $redis->command('zcard', 'p:owners:name') == 1 }),
+       'and it is forgotten');
+};
+
+
+subtest 'an nginx that has stopped is succeeded at once' => sub {
+    fresh();
+    post('a', queue => 'old');
+    look('w', 1, 0, queue => 'old', wanted => 0);
+    script('leave', 'name', 'old');
+
+    is_deeply(look('v', 1, 0, queue => 'new'), [ '1:1 1' ], 'by the next look');
+};
+
+
+subtest 'while two live under one name, neither takes what a third has left'
+    => sub {
+    fresh();
+    post('a', queue => 'third');
+    look('u', 1, 0, queue => 'third', wanted => 0);
+    look('w', 1, 0, queue => 'one');
+    look('v', 1, 0, queue => 'two');
+    script('leave', 'name', 'third');
+
+    is_deeply(look('w', 2, 1, queue => 'one'), [], 'not the one');
+    is_deeply(look('v', 2, 1, queue => 'two'), [], 'not the other');
+    script('leave', 'name', 'one');
+    is_deeply(look('v', 3, 2, queue => 'two'), [ '1:1 1' ],
+              'the one that is left does');
+};
+
+
+subtest 'an nginx is told of another that lives under its name' => sub {
+    fresh();
+
+    my @one = ('name', 'one', 'n', '192.0.2.1', '1', LEASE, 'host-1', 11, 0);
+    my @two = ('name', 'two', 'n', '192.0.2.2', '1', LEASE, 'host-2', 22, 0);
+    my ($first) = script('instance', @one, 0);
+
+    script('instance', @two, 0);
+    is(scalar(script('instance', @one, $first)), 1, 'not of one that was there');
+
+    look('v', 1, 0, queue => 'two');
+    is_deeply([ (script('instance', @one, $first - 1))[1 .. 4] ],
+              [ 'n', '192.0.2.2', 'host-2', 22 ], 'but of one that is');
+};
+
+
+subtest 'jobs of the time before there was a version are run' => sub {
+    fresh();
+    post('a', queue => 'instance:name');
+    $redis->command('del', 'p:schema');
+
+    script('instance', 'name', 'q', 'n', 'a', '1', LEASE, 'h', 1, 0, 0);
+    is_deeply(look('w', 1, 0, queue => 'q'), [ '1:1 1' ], 'by who has the name');
+};
+
+
+subtest 'data of another version is left alone' => sub {
+    fresh();
+    post('a');
+    $redis->command('hset', 'p:schema', 'version', 2);
+    my $before = $redis->everything;
+
+    for my $script ([ 'create', 'b', 1, 1, 9, '', '', '', 0, 1, 0, '1 t', 'q' ],
+                    [ 'look', 1, 1, 1, 1, 'w', 1, 0, 'name', 'edge' ],
+                    [ 'finish', 1, 1, 1, 'a', 'SUCCESS', '', '', '' ],
+                    [ 'report', 1, 1, 1, 'a', 1, '' ],
+                    [ 'back', 1, 1, 1, 'a' ],
+                    [ 'settle', 1 ],
+                    [ 'instance', 'name', 'q', 'n', 'a', '1', 1, 'h', 1, 0, 0 ],
+                    [ 'leave', 'name', 'edge' ],
+                    [ 'token_create', 'h', 'n', '', 1, 1, 1 ],
+                    [ 'token_find', 'h' ])
+    {
+        my ($name, @args) = @$script;
+        like((script($name, @args))[0], qr/^DFPSCHEMA 2/, "$name says so");
+    }
+
+    is((script('check'))[0], 2, 'who connects is told');
+    is($redis->everything, $before, 'nothing has changed');
+};
+
+
+# The commands of scripts, as they are written there.
+
+subtest 'the rights that are asked for are those that the scripts need' => sub {
+    my %used;
+
+    for my $file (glob "$FindBin::Bin/../src/lua/*.lua") {
+        next if $file =~ /check\.lua$/;
+        $used{$_} = 1 for slurp($file) =~ /call\('([A-Z]+)'/g;
+    }
+
+    my %asked = map { $_ => 1 }
+                slurp("$FindBin::Bin/../src/lua/check.lua")
+                    =~ /may\('([A-Z]+)'/g;
+
+    delete $asked{HGETALL};     # a plain command of GET
+
+    is_deeply([ sort keys %asked ], [ sort keys %used ], 'all of them');
 };
 
 done_testing();

@@ -1,14 +1,13 @@
--- id, part, run: the part waits again; the attempt is not counted
+-- id, part, run, uuid: the part waits again; the attempt is not counted
 -- -> 1; or 0: this run is not the part's any more
-local id, part = ARGV[2], ARGV[3]
-local job = call('HMGET', job_key(id), 's:' .. part, 'n:' .. part,
-                       'q:' .. part)
+local member = ARGV[2] .. ':' .. ARGV[3]
+local queue = mine(ARGV[2], ARGV[3], ARGV[4], ARGV[5])
 
-if job[1] ~= 'PENDING' or job[2] ~= ARGV[4] then
+if not queue then
   return 0
 end
 
-call('ZREM', P .. 'lease:' .. job[3], id .. ':' .. part)
-wait(job[3], id .. ':' .. part)
+call('ZREM', P .. 'lease:' .. queue, member)
+wait(queue, member)
 
 return 1

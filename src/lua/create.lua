@@ -1,25 +1,34 @@
--- uuid, timeout, keep, limit, about, args, sealed, configured, parts, and for
--- each part: "cluster task_uuid", queue
+-- uuid, timeout, keep, limit, about, args, sealed, configured, parts, the
+-- greatest id that this nginx knows, and for each part: "cluster task_uuid",
+-- queue
 -- -> {id, created}; or {'full', unfinished jobs}
 local uuid = P .. 'uuid:' .. ARGV[2]
+local known = call('GET', uuid)
+
+if known then
+  local job = call('HMGET', job_key(known), 'uuid', 'created')
+
+  if job[1] == ARGV[2] then
+    return {known, job[2]}
+  end
+end
+
 local unfinished = call('ZCARD', P .. 'deadlines')
 
-if unfinished >= tonumber(ARGV[5]) and call('EXISTS', uuid) == 0 then
+if unfinished >= tonumber(ARGV[5]) then
   return {'full', unfinished}
 end
 
-local id = text(call('INCR', P .. 'job:next'))
-
-if not call('SET', uuid, id, 'NX', 'PX', 600000) then
-  id = call('GET', uuid)
-  return {id, call('HGET', job_key(id), 'created')}
-end
-
+-- Where Redis has lost its newest jobs, their clients still ask for them: a
+-- new job has none of their ids.
+local newest = tonumber(call('GET', P .. 'job:next') or 0)
+local id = text(math.max(newest, tonumber(ARGV[11])) + 1)
 local deadline = text(now + ARGV[3])
-local job = {'uuid', ARGV[2], 'state', 'PENDING', 'created', now_text,
-             'updated', now_text, 'deadline', deadline, 'keep', ARGV[4],
-             'about', ARGV[6], 'args', ARGV[7], 'parts', ARGV[10], 'left',
-             ARGV[10]}
+local created = text(wall)
+local job = {'uuid', ARGV[2], 'state', 'PENDING', 'created', created,
+             'updated', created, 'deadline', deadline, 'timeout', ARGV[3],
+             'keep', ARGV[4], 'about', ARGV[6], 'args', ARGV[7], 'parts',
+             ARGV[10], 'left', ARGV[10]}
 local n = #job
 
 local function set(field, value)
@@ -39,17 +48,19 @@ end
 local parts = tonumber(ARGV[10])
 
 for part = 1, parts do
-  set('c:' .. part, ARGV[9 + part * 2])
-  set('q:' .. part, ARGV[10 + part * 2])
+  set('c:' .. part, ARGV[10 + part * 2])
+  set('q:' .. part, ARGV[11 + part * 2])
   set('s:' .. part, 'PENDING')
   set('n:' .. part, '0')
 end
 
+call('SET', P .. 'job:next', id)
+call('SET', uuid, id, 'PX', 600000)
 call('HSET', job_key(id), unpack(job))
 call('ZADD', P .. 'deadlines', deadline, id)
 
 for part = 1, parts do
-  wait(ARGV[10 + part * 2], id .. ':' .. part)
+  wait(ARGV[11 + part * 2], id .. ':' .. part)
 end
 
-return {id, now_text}
+return {id, created}

@@ -1,8 +1,35 @@
--- id, name, address, clusters, ttl: this instance is alive
-local k = P .. 'instance:' .. ARGV[2]
+-- instance, queue, name, address, clusters, ttl, host, pid, the greatest id
+-- that this nginx knows, when it said so for the first time or 0
+-- -> {now}; or {now, name, address, host, pid} of another nginx that has said so
+--    since, under the same name
+local owners, queue = P .. 'owners:' .. ARGV[2], ARGV[3]
+local first = tonumber(ARGV[11])
+local old = 'instance:' .. ARGV[2]
 
-call('HSET', k, 'name', ARGV[3], 'address', ARGV[4],
-           'clusters', ARGV[5], 'seen', now)
-call('PEXPIRE', k, ARGV[6])
+call('HSET', P .. queue, 'name', ARGV[4], 'address', ARGV[5], 'clusters',
+     ARGV[6], 'host', ARGV[8], 'pid', ARGV[9], 'seen', text(wall))
+call('PEXPIRE', P .. queue, ARGV[7])
 
-return 1
+if tonumber(ARGV[10]) > tonumber(call('GET', P .. 'job:next') or 0) then
+  call('SET', P .. 'job:next', ARGV[10])
+end
+
+-- what was queued before there was a version, when one name had one queue
+if call('EXISTS', P .. 'ready:' .. old, P .. 'lease:' .. old) > 0 then
+  call('ZADD', owners, 0, old)
+end
+
+if first == 0 then
+  return {now}
+end
+
+for _, other in ipairs(call('ZRANGEBYSCORE', owners, '(' .. text(first),
+                            '+inf', 'LIMIT', 0, 10)) do
+  local who = call('HMGET', P .. other, 'name', 'address', 'host', 'pid')
+
+  if other ~= queue and who[1] then
+    return {now, who[1], who[2], who[3], who[4]}
+  end
+end
+
+return {now}

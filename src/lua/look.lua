@@ -1,23 +1,97 @@
 -- lease, attempts allowed, overdue jobs a look, parts wanted, worker, number of
--- this look, the last look whose answer it got, queues ...
+-- this look, the last look whose answer it got, instance, queue
 -- -> {ms until the next deadline or lease, or -1;
 --     and for each part that is claimed: id, part, run, cluster, left ms, uuid,
 --     args, sealed, configured}
 local lease = now + ARGV[2]
 local allowed = tonumber(ARGV[3])
 local wanted = tonumber(ARGV[5])
+local owners = P .. 'owners:' .. ARGV[9]
+local queue = ARGV[10]
 local reply = {-1}
+local next_at
+
+-- Once a script has begun to write, Redis lets it go on when it has no memory
+-- left: what is done here sets some free.
+call('ZREM', owners, '')
+
+if not schema[3] or schema[3] + 1000 < now then
+  call('HSET', P .. 'schema', 'last', now_text)
+end
 
 for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'deadlines', '-inf', now_text,
                         'LIMIT', 0, ARGV[4])) do
   overdue(id)
 end
 
-local function died(queue, member)
+-- What waits in the queue of an nginx that is gone, with its runs, becomes ours.
+local function adopt(other)
+  local moved = 0
+
+  for _, kind in ipairs({'ready:', 'lease:'}) do
+    local members = call('ZRANGE', P .. kind .. other, 0, 99, 'WITHSCORES')
+
+    for i = 1, #members, 2 do
+      local id, part = members[i]:match('^(%d+):(%d+)$')
+
+      call('ZREM', P .. kind .. other, members[i])
+
+      if call('HGET', job_key(id), 's:' .. part) == 'PENDING' then
+        call('HSET', job_key(id), 'q:' .. part, queue)
+        call('ZADD', P .. kind .. queue, members[i + 1], members[i])
+      end
+    end
+
+    moved = moved + #members
+  end
+
+  if moved == 0 then
+    call('ZREM', owners, other)
+  else
+    next_at = now
+  end
+end
+
+-- This nginx lives. One that has not looked for a whole lease does not; but who
+-- has just come, to a Redis that may have been down, waits for what the others
+-- say. While two live under one name, nobody can tell for whose cache the jobs of
+-- a third were.
+local function live()
+  local since = now - ARGV[2]
+  local before = tonumber(call('ZSCORE', owners, queue) or 0)
+  local again = before + ARGV[2] / 4 < now
+
+  if again then
+    call('ZADD', owners, now_text, queue)
+    call('PEXPIRE', owners, 2592000000)
+  end
+
+  if call('ZCARD', owners) == 1
+     or call('ZCOUNT', owners, text(since), '+inf') > 1
+  then
+    return
+  end
+
+  local gone = again and before > since and '(' .. text(since) or 0
+
+  for _, other in ipairs(call('ZRANGEBYSCORE', owners, '-inf', gone, 'LIMIT',
+                              0, 10)) do
+    adopt(other)
+  end
+end
+
+live()
+
+local function died(member)
   local id, part = member:match('^(%d+):(%d+)$')
-  local deaths = call('HINCRBY', job_key(id), 'd:' .. part, 1)
 
   call('ZREM', P .. 'lease:' .. queue, member)
+
+  if call('HGET', job_key(id), 's:' .. part) ~= 'PENDING' then
+    return
+  end
+
+  local deaths = call('HINCRBY', job_key(id), 'd:' .. part, 1)
 
   if deaths < allowed then
     wait(queue, member)
@@ -42,6 +116,8 @@ local function take(id, part, run)
   reply[n + 7] = job[5] and '' or job[4]
   reply[n + 8] = job[5] or ''
   reply[n + 9] = job[6] or '0'
+
+  return job[3]
 end
 
 -- What a worker claimed by a look whose answer it did not get, it gets by one
@@ -56,13 +132,13 @@ local function take_again()
     return
   end
 
-  for id, part, run in claims:gmatch(' (%d+):(%d+) (%d+)') do
-    local job = call('HMGET', job_key(id), 's:' .. part, 'n:' .. part,
-                     'q:' .. part)
+  for id, part, run, uuid in claims:gmatch(' (%d+):(%d+) (%d+) (%S+)') do
+    local member = id .. ':' .. part
+    local where = mine(id, part, run, uuid)
 
-    if job[1] == 'PENDING' and job[2] == run then
-      call('ZREM', P .. 'ready:' .. job[3], id .. ':' .. part)
-      call('ZADD', P .. 'lease:' .. job[3], text(lease), id .. ':' .. part)
+    if where then
+      call('ZREM', P .. 'ready:' .. where, member)
+      call('ZADD', P .. 'lease:' .. where, text(lease), member)
       take(id, part, run)
     end
   end
@@ -70,11 +146,11 @@ end
 
 local claims = {}
 
-local function claim(queue)
+local function claim()
   local ready = P .. 'ready:' .. queue
 
   for _, member in ipairs(call('ZRANGEBYSCORE', ready, '-inf', '+inf', 'LIMIT',
-                               0, wanted - #claims)) do
+                               0, wanted)) do
     local id, part = member:match('^(%d+):(%d+)$')
 
     call('ZREM', ready, member)
@@ -83,13 +159,10 @@ local function claim(queue)
       local run = text(call('HINCRBY', job_key(id), 'n:' .. part, 1))
 
       call('ZADD', P .. 'lease:' .. queue, text(lease), member)
-      claims[#claims + 1] = member .. ' ' .. run
-      take(id, part, run)
+      claims[#claims + 1] = member .. ' ' .. run .. ' ' .. take(id, part, run)
     end
   end
 end
-
-local next_at
 
 local function due(key)
   local first = call('ZRANGE', key, 0, 0, 'WITHSCORES')[2]
@@ -103,17 +176,13 @@ if wanted > 0 then
   take_again()
 end
 
-for i = 9, #ARGV do
-  for _, member in ipairs(call('ZRANGEBYSCORE', P .. 'lease:' .. ARGV[i],
-                               '-inf', now_text, 'LIMIT', 0, 100)) do
-    died(ARGV[i], member)
-  end
+for _, member in ipairs(call('ZRANGEBYSCORE', P .. 'lease:' .. queue, '-inf',
+                             now_text, 'LIMIT', 0, 100)) do
+  died(member)
+end
 
-  if #reply == 1 and wanted > 0 or #claims > 0 and #claims < wanted then
-    claim(ARGV[i])
-  end
-
-  due(P .. 'lease:' .. ARGV[i])
+if #reply == 1 and wanted > 0 then
+  claim()
 end
 
 if #claims > 0 then
@@ -121,6 +190,7 @@ if #claims > 0 then
        600000)
 end
 
+due(P .. 'lease:' .. queue)
 due(P .. 'deadlines')
 
 if next_at then

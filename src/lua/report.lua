@@ -1,15 +1,14 @@
--- id, part, run, lease, progress
+-- id, part, run, uuid, lease, progress
 -- -> 1; or 0: this run is not the part's any more
-local id, part = ARGV[2], ARGV[3]
-local k = job_key(id)
-local job = call('HMGET', k, 's:' .. part, 'n:' .. part, 'q:' .. part)
+local member = ARGV[2] .. ':' .. ARGV[3]
+local queue = mine(ARGV[2], ARGV[3], ARGV[4], ARGV[5])
 
-if job[1] ~= 'PENDING' or job[2] ~= ARGV[4] then
+if not queue then
   return 0
 end
 
-call('ZREM', P .. 'ready:' .. job[3], id .. ':' .. part)
-call('ZADD', P .. 'lease:' .. job[3], text(now + ARGV[5]), id .. ':' .. part)
-call('HSET', k, 'g:' .. part, ARGV[6], 'updated', now_text)
+call('ZREM', P .. 'ready:' .. queue, member)
+call('ZADD', P .. 'lease:' .. queue, text(now + ARGV[6]), member)
+call('HSET', job_key(ARGV[2]), 'g:' .. ARGV[3], ARGV[7], 'updated', text(wall))
 
 return 1

@@ -10,15 +10,17 @@ if owner then
     return {owner, token[2]}
   end
 
-  return {}
+  if token[1] then
+    return {}
+  end
 end
 
-local id = call('INCR', P .. 'token:next')
+local id = call('INCRBY', P .. 'token:next', 1)
 
 call('HSET', P .. 'token:names', ARGV[3], id)
 call('SET', P .. 'token:hash:' .. ARGV[2], id)
 call('HSET', P .. 'token:' .. id, 'hash', ARGV[2], 'name', ARGV[3],
            'bio', ARGV[4], 'scopes', ARGV[5], 'expired_at', ARGV[6],
-           'user_id', ARGV[7], 'state', 'active', 'created', now)
+           'user_id', ARGV[7], 'state', 'active', 'created', text(wall))
 
-return {id, now}
+return {id, wall}

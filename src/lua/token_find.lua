@@ -8,4 +8,4 @@ end
 local token = call('HMGET', P .. 'token:' .. id, 'scopes', 'state',
                          'expired_at', 'user_id')
 
-return {id, token[1], token[2], token[3], token[4], now}
+return {id, token[1], token[2], token[3], token[4], wall}

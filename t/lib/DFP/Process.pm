@@ -13,7 +13,7 @@ use IO::Socket::INET;
 use POSIX qw( _exit WNOHANG );
 use Time::HiRes qw( sleep time );
 
-our @EXPORT_OK = qw( spawn run_child gone stop forget children title
+our @EXPORT_OK = qw( spawn run_child gone stop forget adopt children title
                      connected wait_until free_port );
 
 use constant {
@@ -115,6 +115,16 @@ sub forget
     my $pid = shift;
 
     delete $started{$pid};
+}
+
+
+# One that somebody else has started is stopped at the end, too.
+
+sub adopt
+{
+    my $pid = shift;
+
+    $started{$pid} = 1;
 }
 
 

@@ -1,7 +1,11 @@
 # A private Redis with an append-only file, an origin, and an nginx with the
 # module, for tests that kill and restart them (see DFP::Story). Options:
 # workers (how many), lease, main and http (more lines of nginx's
-# configuration), no_redis (true: the test starts it).
+# configuration), no_redis (true: the test starts it), redis_port (of one that is
+# somebody else's, with no_redis), via (the port where nginx finds it, where that
+# is another one), redis_user and redis_password (as which nginx logs in),
+# before_nginx (what is done before it is started), daemon (true: the master is
+# nobody's child, as its binary can only be upgraded then).
 #
 # TEST_NGINX_BINARY and TEST_NGINX_LOAD_MODULES, where set, name the nginx and
 # the module.
@@ -17,7 +21,7 @@ use File::Temp qw( tempdir );
 
 use DFP::Client;
 use DFP::Origin;
-use DFP::Process qw( spawn gone stop forget children title connected
+use DFP::Process qw( spawn gone stop forget adopt children title connected
                      wait_until free_port );
 
 use constant {
@@ -53,6 +57,7 @@ sub start
     mkdir "$self->{dir}/$_" or die "mkdir: $!" for qw( redis temp cache );
     $self->_write('seal.key', SEAL_KEY);
     $self->_write('admin.key', ADMIN_KEY);
+    $self->_write('redis.key', $self->{redis_password} // '');
     $self->_write('cache.conf', $self->_cache_conf);
     $self->_write($_, _conf($_))
         for qw( calls.conf follow.conf redirect.conf private.conf grpc.conf );
@@ -60,6 +65,7 @@ sub start
     $self->{origin} = DFP::Origin->start;
     $self->redis_start if !$self->{no_redis};
     $self->{redis_port} //= free_port();
+    $self->{before_nginx}->($self) if $self->{before_nginx};
     $self->nginx_start;
 }
 
@@ -260,6 +266,8 @@ sub nginx_start
 
         # the file is written when the port is taken, and workers follow
 
+        $pid = $self->_daemon($pid) if $self->{daemon};
+
         my $started = wait_until(START_SECONDS, sub {
             gone($pid) || $self->_read('nginx.pid') =~ /^$pid$/
                           && _workers($pid) == $self->{workers};
@@ -278,6 +286,26 @@ sub nginx_start
 }
 
 
+# The master, which the process that was started leaves behind.
+
+sub _daemon
+{
+    my ($self, $pid) = @_;
+
+    my $master;
+
+    wait_until(START_SECONDS, sub {
+        ($master) = $self->_read('nginx.pid') =~ /^(\d+)$/;
+        $master && gone($pid);
+    }) or return $pid;
+
+    forget($pid);
+    adopt($master);
+
+    return $master;
+}
+
+
 sub _nginx_conf
 {
     my ($self, $port) = @_;
@@ -287,11 +315,15 @@ sub _nginx_conf
     my $dir = $self->{dir};
     my $origin = $self->{origin}->url;
     my ($main, $http) = map { $self->{$_} // '' } qw( main http );
+    my $redis = $self->{via} // $self->{redis_port};
+    my $args = defined $self->{redis_user}
+               ? "user=$self->{redis_user} password_file=$dir/redis.key" : '';
+    my $daemon = $self->{daemon} ? 'on' : 'off';
 
     return <<"END";
 $modules
 $user
-daemon off;
+daemon $daemon;
 worker_processes $self->{workers};
 pid $dir/nginx.pid;
 error_log $dir/error.log info;
@@ -312,7 +344,7 @@ http {
     proxy_cache_path $dir/cache levels=1:2 keys_zone=files:4m inactive=1d
                      use_temp_path=off;
 
-    dfpreheat_redis 127.0.0.1:$self->{redis_port};
+    dfpreheat_redis 127.0.0.1:$redis $args;
     dfpreheat_key $dir/seal.key;
     dfpreheat_admin_key $dir/admin.key;
     dfpreheat_cluster 1 name=cluster-1 engine=cache;
@@ -567,6 +599,16 @@ sub severe
     }
 
     return @lines;
+}
+
+
+# The lines of the log that match.
+
+sub logged
+{
+    my ($self, $pattern) = @_;
+
+    return grep { /$pattern/ } split /\n/, $self->_read('error.log');
 }
 
 

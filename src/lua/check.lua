@@ -1,0 +1,55 @@
+-- On its own: before a connection is used, whether this user may do all that
+-- the scripts do; so that none of them has to stop in the middle. Nothing is
+-- written: what would be is not a number, or not complete.
+-- -> {version of the schema or '', what the user may not do ...}
+local P = ARGV[1]
+local reply = {''}
+
+local function may(...)
+  local value = redis.pcall(...)
+
+  if type(value) == 'table' and value.err then
+    if value.err:find('user executing the script can', 1, true) then
+      reply[#reply + 1] = table.concat({...}, ' ', 1,
+                                         math.min(2, select('#', ...)))
+    end
+
+    return nil
+  end
+
+  return value
+end
+
+local schema = may('HMGET', P .. 'schema', 'version')
+
+if schema then
+  reply[1] = schema[1] or ''
+end
+
+may('TIME')
+
+for _, key in ipairs({'schema', 'job:', 'uuid:', 'ready:', 'lease:',
+                      'deadlines', 'owners:', 'instance:', 'claims:',
+                      'token:'}) do
+  may('PEXPIRE', P .. key, 'x')
+  may('EXISTS', P .. key)
+end
+
+may('GET', P .. 'uuid:')
+may('SET', P .. 'uuid:', 'x', 'PX', 'x')
+may('INCRBY', P .. 'token:', 'x')
+may('HGET', P .. 'job:', 'x')
+may('HGETALL', P .. 'job:')
+may('HSET', P .. 'job:', 'x', 'x', 'x')
+may('HINCRBY', P .. 'job:', 'x', 'x')
+may('HDEL', P .. 'job:', 'x')
+may('ZADD', P .. 'ready:', 'x', 'x')
+may('ZREM', P .. 'ready:', 'x')
+may('ZCARD', P .. 'ready:')
+may('ZSCORE', P .. 'ready:', 'x')
+may('ZCOUNT', P .. 'ready:', 0, 0)
+may('ZRANGE', P .. 'ready:', 0, 0)
+may('ZRANGEBYSCORE', P .. 'ready:', 0, 0)
+may('PUBLISH', P .. 'wake', '')
+
+return reply

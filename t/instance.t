@@ -1,0 +1,230 @@
+# Who runs which jobs: two nginx of one name, one after the other, and both
+# binaries of an upgrade.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Test::More;
+
+use DFP::Process qw( adopt children forget gone title wait_until );
+use DFP::Servers;
+use DFP::Story qw( story );
+
+use constant {
+    SOON  => 10,        # s: what needs no timer, or a short lease
+    JOBS  => 10,
+    LEASE => '1s',
+};
+
+my %edge = (lease => LEASE, http => 'dfpreheat_instance edge;');
+
+
+# Another nginx that shares the Redis of the first, and has a cache, an origin
+# and a folder of its own.
+
+sub second
+{
+    my ($servers, %options) = @_;
+
+    my $second = DFP::Servers->new(%options, no_redis => 1,
+                                   redis_port => $servers->{redis_port});
+
+    $second->{tokens} = 100;    # names of its own
+    $second->start;
+
+    return $second;
+}
+
+
+sub all_end_well
+{
+    my ($servers, $name, @ids) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    my @states = map { $servers->ended_job($_, SOON)->{state} } @ids;
+
+    is_deeply(\@states, [ ('SUCCESS') x @ids ], $name);
+}
+
+
+# How many requests its origin had for these files.
+
+sub fetched
+{
+    my ($servers, @paths) = @_;
+
+    my $n = 0;
+    $n += $servers->origin->requests($_) for @paths;
+
+    return $n;
+}
+
+
+story 'two nginx of one name: what one is posted is not in the other\'s cache',
+    { %edge }, sub
+{
+    my $one = shift;
+
+    my $two = second($one, %edge);
+    my %both = (one => $one, two => $two);
+    my %paths = map { my $name = $_;
+                      $name => [ map { "/quick/1000/$name-$_" } 1 .. JOBS ] }
+                    keys %both;
+    my %ids = map { my $name = $_;
+                    $name => [ map { $both{$name}->post_files([$_]) }
+                                   @{ $paths{$name} } ] } keys %both;
+
+    for my $name (sort keys %both) {
+        my ($servers, @paths) = ($both{$name}, @{ $paths{$name} });
+
+        all_end_well($servers, "$name: its jobs end well", @{ $ids{$name} });
+        is(fetched($servers, @paths), JOBS, "$name: it has fetched its files");
+        $servers->client->get($_) for @paths;
+        is(fetched($servers, @paths), JOBS, "$name: clients get them from the "
+                                            . 'cache');
+    }
+
+    my %pids = (one => $two->{nginx}, two => $one->{nginx});
+
+    for my $name (sort keys %both) {
+        my $other = qr/another nginx runs as instance "edge": pid $pids{$name} /;
+
+        ok(wait_until(SOON, sub { $both{$name}->logged($other) }),
+           "$name: the log names the other");
+        is(scalar $both{$name}->logged(qr/another nginx runs as/), 1,
+           "$name: once");
+    }
+
+    $two->stop_all;
+    ok(wait_until(SOON, sub { $one->logged(qr/no other nginx runs as/) }),
+       'when the other has gone, the log says so');
+    is_deeply([ $two->severe ], [], 'the other had no alert');
+};
+
+
+story 'a reload is no other nginx', { %edge }, sub
+{
+    my $servers = shift;
+
+    $servers->nginx_reload;
+    my $id = $servers->post_files(['/quick/1000/a']);
+
+    all_end_well($servers, 'a job ends well', $id);
+    $servers->nginx_reload;
+    ok(wait_until(SOON, sub {
+           $servers->redis('zcard', 'dfpreheat:owners:edge') eq '1';
+       }), 'it has one queue');
+    is_deeply([ $servers->logged(qr/another nginx/) ], [],
+              'and the log names nobody');
+};
+
+
+story 'nginx is killed and started again: no other nginx is suspected',
+    { %edge }, sub
+{
+    my $servers = shift;
+
+    my $path = '/gate/1000/a';
+    my $id = $servers->post_files([$path]);
+
+    $servers->origin->wait_at_gate($path, SOON) or die 'nobody fetches it';
+    $servers->nginx_kill;
+    $servers->nginx_start;
+    my $next = $servers->post_files(['/quick/1000/b']);
+
+    all_end_well($servers, 'new jobs are run at once', $next);
+    $servers->origin->open_gate($path);
+    all_end_well($servers, 'the old one after a lease', $id);
+    is_deeply([ $servers->logged(qr/another nginx/) ], [],
+              'the log names nobody');
+};
+
+
+# The pid of the master that an nginx brings up beside itself.
+
+sub upgrade
+{
+    my $servers = shift;
+
+    my $old = $servers->{nginx};
+    my $new;
+
+    $servers->nginx_signal('USR2');
+
+    wait_until(SOON, sub {
+        $new = $servers->_read('nginx.pid') =~ s/\s//gr;
+        $new =~ /^\d+$/ && $new != $old
+            && (grep { title($_) =~ /worker process *$/ } children($new))
+               == $servers->{workers};
+    }) or die 'no new master';
+
+    adopt($new);
+
+    return $new;
+}
+
+
+story 'the binary is upgraded: jobs of both are run, none is lost',
+    { %edge, daemon => 1 }, sub
+{
+    my $servers = shift;
+
+    my $path = '/gate/1000/long';
+    my $origin = $servers->origin;
+    my $id = $servers->post_files([$path]);
+    $origin->wait_at_gate($path, SOON) or die 'nobody fetches it';
+
+    my $old = $servers->{nginx};
+    my $new = upgrade($servers);
+
+    # both take requests, and each runs what it was posted
+
+    my @ids = map { $servers->post_files(["/quick/1000/both-$_"]) } 1 .. JOBS;
+    all_end_well($servers, 'jobs end well while both are there', @ids);
+
+    kill 'QUIT', $old;
+    $origin->open_gate($path);
+    ok(wait_until(SOON, sub { gone($old) }), 'the old one leaves');
+    forget($old);
+    $servers->{nginx} = $new;
+
+    my $job = $servers->ended_job($id, SOON);
+    is($job->{state}, 'SUCCESS', 'the job in flight has ended well');
+    is($servers->lost_attempts($job), 0, 'no attempt was lost');
+    all_end_well($servers, 'and the next one, too',
+                 $servers->post_files(['/quick/1000/next']));
+};
+
+
+# More jobs than the old workers take up at once wait in their queue.
+
+story 'the binary is upgraded: what the old one leaves, the new one runs',
+    { %edge, daemon => 1, workers => 1,
+      http => "$edge{http} dfpreheat_worker_calls 1;" }, sub
+{
+    my $servers = shift;
+
+    my $path = '/gate/1000/long';
+    my $origin = $servers->origin;
+    my $id = $servers->post_files([$path]);
+    $origin->wait_at_gate($path, SOON) or die 'nobody fetches it';
+    my @waiting = map { $servers->post_files(["/quick/1000/w-$_"]) } 1 .. 3;
+
+    my $old = $servers->{nginx};
+    my $new = upgrade($servers);
+
+    kill 'QUIT', $old;
+    $origin->open_gate($path);
+    ok(wait_until(SOON, sub { gone($old) }), 'the old one leaves');
+    forget($old);
+    $servers->{nginx} = $new;
+
+    all_end_well($servers, 'all jobs end well', $id, @waiting);
+};
+
+
+done_testing();

@@ -1,0 +1,122 @@
+# A relay to Redis, which can lose a connection without a word: what Redis says
+# on it does not arrive any more, and nobody is told.
+#
+#     my $relay = DFP::Relay->start($redis_port);
+#     ... dfpreheat_redis 127.0.0.1:$relay->port ...
+#     $relay->mute_subscriptions;     # those that there are
+#     $relay->subscriptions;          # how many there have been so far
+
+package DFP::Relay;
+
+use strict;
+use warnings;
+
+use File::Temp ();
+use IO::Select;
+use IO::Socket::INET;
+
+use DFP::Process qw( run_child );
+
+use constant {
+    BACKLOG  => 128,
+    READ_MAX => 65536,
+    TICK     => 0.05,       # s
+};
+
+
+sub start
+{
+    my ($class, $to) = @_;
+
+    my $listen = IO::Socket::INET->new(Listen => BACKLOG,
+                                       LocalAddr => '127.0.0.1')
+        or die "no port: $!";
+
+    my $self = bless {
+        port => $listen->sockport,
+        dir  => File::Temp->newdir('dfpreheat-relay-XXXXXXXX', TMPDIR => 1),
+    }, $class;
+
+    run_child(sub { $self->_serve($listen, $to) });
+
+    return $self;
+}
+
+
+sub port { $_[0]{port} }
+
+
+sub mute_subscriptions
+{
+    my $self = shift;
+
+    open my $file, '>', "$self->{dir}/mute" or die "mute: $!";
+    close $file;
+
+    # until it has been done
+    while (-e "$self->{dir}/mute") { select undef, undef, undef, TICK }
+}
+
+
+sub subscriptions
+{
+    my $self = shift;
+
+    return -s "$self->{dir}/subscriptions" // 0;
+}
+
+
+sub _subscribed
+{
+    my $self = shift;
+
+    open my $file, '>>', "$self->{dir}/subscriptions" or die "relay: $!";
+    print {$file} '.';
+}
+
+
+# Each connection is two sockets, of which the other is the peer.
+
+sub _serve
+{
+    my ($self, $listen, $to) = @_;
+
+    my $all = IO::Select->new($listen);
+    my (%peer, %subscribed, %muted);
+
+    while (1) {
+        if (-e "$self->{dir}/mute") {
+            %muted = (%muted, map { $peer{$_} => 1 } keys %subscribed);
+            unlink "$self->{dir}/mute";
+        }
+
+        for my $from ($all->can_read(TICK)) {
+            if ($from == $listen) {
+                my $client = $listen->accept or next;
+                my $redis = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+                                                  PeerPort => $to) or next;
+                @peer{ $client, $redis } = ($redis, $client);
+                $all->add($client, $redis);
+                next;
+            }
+
+            if (!sysread $from, my $bytes, READ_MAX) {
+                my @both = grep { defined } $from, $peer{$from};
+
+                delete @peer{@both};
+                delete @subscribed{@both};
+                delete @muted{@both};
+                $all->remove($_), close $_ for @both;
+
+            } else {
+                $self->_subscribed
+                    if $bytes =~ /SUBSCRIBE/ && !$subscribed{$from}++;
+
+                syswrite $peer{$from}, $bytes
+                    if $peer{$from} && !$muted{$from};
+            }
+        }
+    }
+}
+
+1;
