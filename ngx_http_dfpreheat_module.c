@@ -1,6 +1,8 @@
 #include "ngx_http_dfpreheat_access.h"
 #include "ngx_http_dfpreheat_api.h"
+#include "ngx_http_dfpreheat_cache_key.h"
 #include "ngx_http_dfpreheat_conf.h"
+#include "ngx_http_dfpreheat_sent.h"
 
 
 static void *ngx_http_dfpreheat_create_main_conf(ngx_conf_t *cf);
@@ -472,6 +474,10 @@ ngx_http_dfpreheat_preconfiguration(ngx_conf_t *cf)
 
         var->get_handler = v->get_handler;
         var->data = v->data;
+    }
+
+    if (ngx_http_dfpreheat_sent_init(cf) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     return ngx_http_dfpreheat_target_upstream(cf);

@@ -37,9 +37,9 @@ typedef struct {
  * schemes, userinfo, a host that is not a DNS name, an IPv4 or a bracketed
  * IPv6 address, a host over DFP_HOST_MAX_LEN, a port outside 1..65535, bytes
  * outside printable ASCII, a broken % escape, %00 %0a %0d anywhere, and in the
- * path: "\", "." or ".." segments, plain or escaped (%2e), once or twice
- * (%252e), also before a ";", and an escaped "/" or "\" or "%" (%2f, %5c,
- * %25). A fragment is cut off. Strings are allocated from MEM. Returns DFP_OK,
+ * path: "\", "." or ".." segments, plain or escaped (%2e), also before a ";"
+ * and beside an escaped "/" (%2f), and an escaped "\" or "%" (%5c, %25). A
+ * fragment is cut off. Strings are allocated from MEM. Returns DFP_OK,
  * DFP_INVALID, DFP_ERROR.
  */
 int dfp_url_parse(dfp_mem_t *mem, dfp_str_t text, const char *what,

@@ -148,6 +148,9 @@ typedef struct {
                                                  dfpreheat_redirect */
     ngx_array_t                    grpc;      /* origin_t: locations with
                                                  dfpreheat_grpc */
+    ngx_module_t                  *proxy;     /* NULL: nginx has none */
+    ngx_int_t                      proxy_host;    /* indices of variables */
+    ngx_int_t                      proxy_port;
     ngx_array_t                   *peers_allow;   /* ngx_cidr_t */
     ngx_array_t                   *certificates;  /* dfp_str_t, DER; NULL */
     ngx_uint_t                     unreachable;   /* peers, or ... */
