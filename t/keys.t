@@ -223,4 +223,128 @@ warm_story 'what nginx sends in the place of what it got', {}, $sending, sub {
 };
 
 
+my $second = DFP::Upstream->start;
+my $second_port = $second->port;
+
+my $shared = <<"END";
+location /chosen/ {
+    dfpreheat_origin http://chosen.test;
+    set \$to 127.0.0.1:\$http_x_port;
+    proxy_pass http://\$to;
+    proxy_cache files;
+    include cache.conf;
+}
+location /if/ {
+    dfpreheat_origin http://if.test;
+    proxy_pass http://127.0.0.1:$port;
+    proxy_cache files;
+    include cache.conf;
+
+    if (\$http_x_port = $second_port) {
+        proxy_pass http://127.0.0.1:$second_port;
+    }
+}
+location /unbound/ {
+    set \$to 127.0.0.1:\$http_x_port;
+    proxy_pass http://\$to;
+    proxy_cache files;
+    include cache.conf;
+}
+location /mirror/ {
+    dfpreheat_origin http://mirror.test;
+    proxy_pass http://127.0.0.1:$port/files/;
+    proxy_cache files;
+    include cache.conf;
+}
+location /files/ {
+    dfpreheat_origin http://mirror.test;
+    proxy_pass http://127.0.0.1:$second_port;
+    proxy_cache files;
+    include cache.conf;
+}
+END
+
+warm_story 'what one upstream has is not given out for what another has', {},
+    $shared, sub
+{
+    my $warm = shift;
+
+    my @paths = qw( /chosen/a /if/a /unbound/a );
+
+    for my $path (@paths, '/files/a') {
+        $upstream->answers($path, { body => "first $path" });
+        $second->answers($path, { body => "second $path" });
+    }
+
+    for my $path (@paths) {
+        for (1, 2) {
+            is(body($warm, $path, "X-Port: $port"), "first $path",
+               "$path of the first");
+            is(body($warm, $path, "X-Port: $second_port"), "second $path",
+               "$path of the second");
+        }
+    }
+
+    # two paths, which become one
+
+    is($warm->run('file', url => 'http://mirror.test/mirror/a')->{state},
+       'SUCCESS', 'a job of a location that sends another path');
+    is_deeply([ pull($warm, '/mirror/a') ], [ 'first /files/a', 'HIT' ],
+              'its clients get what it has warmed');
+    is_deeply([ pull($warm, '/files/a') ], [ 'second /files/a', 'MISS' ],
+              'and nobody else does');
+};
+
+
+my $moved = <<"END";
+location /moved/ {
+    dfpreheat_origin http://moved.test;
+    proxy_pass http://127.0.0.1:$port/files/;
+    proxy_cache files;
+    include cache.conf;
+    include follow.conf;
+}
+location \@dfpreheat_redirect {
+    dfpreheat_redirect http://127.0.0.1:$second_port;
+    proxy_cache files;
+    include cache.conf;
+    include redirect.conf;
+    proxy_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;
+}
+END
+
+warm_story 'redirects of an origin that is sent another path', {}, $moved, sub {
+    my $warm = shift;
+
+    my @paths = ('/a%2Fb', '/a/b');
+
+    for my $path (@paths) {
+        $upstream->answers("/files$path", { status => 307, headers =>
+            [ Location => "http://127.0.0.1:$second_port/blob$path" ] });
+        $second->answers("/blob$path", { body => "blob $path" });
+    }
+
+    # both are sent alike, so they are one
+
+    is($warm->run('file', url => 'http://moved.test/moved/a%2Fb')->{state},
+       'SUCCESS', 'a job');
+    is_deeply([ pull($warm, $_) ], [ 'blob /a/b', 'HIT' ],
+              'what it leaves is what a client gets')
+        for '/moved/a%2Fb', '/moved/a/b';
+};
+
+
+warm_story 'a client that asks for the head alone', {}, $locations, sub {
+    my $warm = shift;
+
+    $upstream->answers('/files/head', { body => 'whole' });
+
+    my $head = $warm->{http}->head("http://127.0.0.1:$warm->{port}/files/head");
+
+    is($head->{headers}{'x-cache'}, 'MISS', 'is the first to come');
+    is_deeply([ pull($warm, '/files/head') ], [ 'whole', 'HIT' ],
+              'and leaves all of it to the next');
+};
+
+
 done_testing();
