@@ -11,6 +11,7 @@
 
 #define DFP_KEY_BLOBS  "/blobs/"
 #define DFP_KEY_NS     "ns="
+#define DFP_KEY_HEAD   "HEAD "
 
 
 static dfp_str_t dfp_key_query(dfp_str_t *path);
@@ -50,8 +51,14 @@ dfp_key(dfp_mem_t *mem, const dfp_key_t *parts, dfp_str_t *key)
         return DFP_ERROR;
     }
 
-    dfp_buf_init(&b, mem, parts->upstream.len + parts->origin.len + shown.len
-                          + 2 + DFP_TOKEN_HASH_LEN, 0);
+    dfp_buf_init(&b, mem, sizeof(DFP_KEY_HEAD) + parts->upstream.len
+                          + parts->origin.len + shown.len + 2
+                          + DFP_TOKEN_HASH_LEN, 0);
+
+    if (parts->head) {
+        dfp_buf_cstr(&b, DFP_KEY_HEAD);
+    }
+
     dfp_buf_str(&b, parts->upstream);
     dfp_buf_cstr(&b, " ");
     dfp_buf_str(&b, parts->origin);

@@ -1,7 +1,7 @@
 /*
  * The key of an entry of the cache. Two requests have the same key where they
- * are sent to the same upstream for the same origin with the same path and
- * query, byte for byte, but for the query's parameter "ns".
+ * are sent to the same upstream for the same origin with the same method, path
+ * and query, byte for byte, but for the query's parameter "ns".
  */
 
 #ifndef DFP_KEY_H
@@ -15,12 +15,13 @@ typedef struct {
     dfp_str_t    upstream;      /* "http://backend:5000" */
     dfp_str_t    origin;        /* "https://registry.lan", or "" */
     dfp_str_t    uri;           /* path and query as they are sent */
+    unsigned     head:1;        /* the answer has no body: HEAD */
     unsigned     share_blobs:1; /* a blob's path is its digest alone */
 } dfp_key_t;
 
 
 /*
- * "UPSTREAM ORIGIN/PATH?QUERY". Parameters "ns=..." of the query are left out,
+ * "[HEAD ]UPSTREAM ORIGIN/PATH?QUERY". Parameters "ns=..." of the query are left out,
  * in this spelling only: another one is another request. Where the URI has a
  * "#" it stays as it is. Keys are written to disk: what dfp_url_redact() hides
  * in the URI is hidden, and then " " and SHA-256 of the URI follow, in hex; so

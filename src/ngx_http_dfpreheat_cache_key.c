@@ -23,7 +23,11 @@ ngx_http_dfpreheat_cache_key(ngx_http_request_t *r,
     v->no_cacheable = 1;
     v->not_found = 0;
 
-    if (ngx_http_dfpreheat_cache_key_sent(r, &upstream, &uri) != NGX_OK) {
+    /* a body that is sent is not in the key */
+
+    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))
+        || ngx_http_dfpreheat_cache_key_sent(r, &upstream, &uri) != NGX_OK)
+    {
         ngx_http_dfpreheat_cache_key_unique(r, v);
         return NGX_OK;
     }
@@ -33,6 +37,8 @@ ngx_http_dfpreheat_cache_key(ngx_http_request_t *r,
     parts.upstream = ngx_http_dfpreheat_dfp(upstream);
     parts.origin = ngx_http_dfpreheat_dfp(ngx_http_dfpreheat_target_first(r));
     parts.uri = ngx_http_dfpreheat_dfp(uri);
+    parts.head = (r->method == NGX_HTTP_HEAD && r->upstream
+                  && r->upstream->method.len == 0);
     parts.share_blobs = ngx_http_dfpreheat_target_began(r)->share_blobs;
 
     if (dfp_key(&mem, &parts, &key) != DFP_OK) {
@@ -94,6 +100,13 @@ ngx_http_dfpreheat_cache_key_unique(ngx_http_request_t *r,
 {
     static u_char      text[sizeof("dfpreheat   ") + 3 * NGX_INT64_LEN];
     static ngx_uint_t  n;
+
+    /* it is no key at all, but a word in a log, or the like */
+
+    if (r->cache == NULL) {
+        v->not_found = 1;
+        return;
+    }
 
     v->data = text;
     v->len = ngx_sprintf(text, "dfpreheat %P %T %ui", ngx_pid, ngx_time(), n++)

@@ -334,6 +334,32 @@ warm_story 'redirects of an origin that is sent another path', {}, $moved, sub {
 };
 
 
+# a location of calls, which goes to whom the URL says
+
+my $called = <<"END";
+location \@files {
+    dfpreheat_origin http://127.0.0.1:$port http://127.0.0.1:$second_port;
+    proxy_pass \$dfpreheat_target;
+    proxy_cache files;
+    include cache.conf;
+}
+END
+
+warm_story 'jobs of two origins in one location', {}, $called, sub {
+    my $warm = shift;
+
+    for my $origin ($upstream, $second) {
+        $origin->answers('/called', { body => 'called' });
+        $origin->forget_requests;
+
+        my $url = 'http://127.0.0.1:' . $origin->port . '/called';
+
+        is($warm->run('file', url => $url)->{state}, 'SUCCESS', $url);
+        is(scalar $origin->requests, 1, 'is what that origin has');
+    }
+};
+
+
 warm_story 'a client that asks for the head alone', {}, $locations, sub {
     my $warm = shift;
 
@@ -344,6 +370,23 @@ warm_story 'a client that asks for the head alone', {}, $locations, sub {
     is($head->{headers}{'x-cache'}, 'MISS', 'is the first to come');
     is_deeply([ pull($warm, '/files/head') ], [ 'whole', 'HIT' ],
               'and leaves all of it to the next');
+};
+
+
+warm_story 'a location that does not turn HEAD into GET', {},
+    location('/files/', FILES, $port, 'proxy_cache files;',
+             'include cache.conf;', 'proxy_cache_convert_head off;',
+             'proxy_cache_methods POST;'), sub
+{
+    my $warm = shift;
+
+    $upstream->answers('/files/head', { body => 'whole' });
+
+    my $url = "http://127.0.0.1:$warm->{port}/files/head";
+
+    $warm->{http}->head($url) for 1, 2;
+    is_deeply([ pull($warm, '/files/head') ], [ 'whole', 'MISS' ],
+              'has another entry for each');
 };
 
 

@@ -21,6 +21,7 @@ key_of(dfp_str_t uri, int share_blobs)
     parts.upstream = DFP_STR("http://up:5000");
     parts.origin = DFP_STR("https://a.lan");
     parts.uri = uri;
+    parts.head = 0;
     parts.share_blobs = share_blobs;
 
     CHECK_INT(dfp_key(dfp_test_mem(), &parts, &key), DFP_OK);
@@ -135,10 +136,10 @@ TEST("blobs that are shared have their digest for a path")
 }
 
 
-TEST("an upstream and an origin are parts of the key")
+TEST("an upstream, an origin and HEAD are parts of the key")
 {
     dfp_key_t  parts = { DFP_STR("http://up"), DFP_STR("http://a"),
-                         DFP_STR("/x"), 0 };
+                         DFP_STR("/x"), 0, 0 };
     dfp_str_t  key;
 
     CHECK_INT(dfp_key(dfp_test_mem(), &parts, &key), DFP_OK);
@@ -148,6 +149,11 @@ TEST("an upstream and an origin are parts of the key")
 
     CHECK_INT(dfp_key(dfp_test_mem(), &parts, &key), DFP_OK);
     CHECK_STR(key, "http://up /x");
+
+    parts.head = 1;
+
+    CHECK_INT(dfp_key(dfp_test_mem(), &parts, &key), DFP_OK);
+    CHECK_STR(key, "HEAD http://up /x");
 }
 
 
@@ -155,7 +161,7 @@ static int
 make_key(dfp_mem_t *mem, void *data)
 {
     dfp_key_t  parts = { DFP_STR("http://up"), DFP_STR("http://a"),
-                         DFP_STR("/x?a&token=b&ns=c"), 0 };
+                         DFP_STR("/x?a&token=b&ns=c"), 0, 0 };
     dfp_str_t  key;
 
     (void) data;
