@@ -97,7 +97,7 @@ dfp_key_query(dfp_str_t *path)
 }
 
 
-/* A blob has the same bytes in each repository: its digest is all of its path. */
+/* A blob has the same bytes in each repository: its digest is its path. */
 
 static dfp_str_t
 dfp_key_blob(dfp_str_t path)

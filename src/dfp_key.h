@@ -21,9 +21,9 @@ typedef struct {
 
 
 /*
- * "[HEAD ]UPSTREAM ORIGIN/PATH?QUERY". Parameters "ns=..." of the query are left out,
- * in this spelling only: another one is another request. Where the URI has a
- * "#" it stays as it is. Keys are written to disk: what dfp_url_redact() hides
+ * "[HEAD ]UPSTREAM ORIGIN/PATH?QUERY". Parameters "ns=..." of the query are
+ * left out, in this spelling only: another one is another request. Where the
+ * URI has a "#" it stays as it is. Keys are written to disk: what dfp_url_redact() hides
  * in the URI is hidden, and then " " and SHA-256 of the URI follow, in hex; so
  * it does where the URI has bytes up to and with the space, or 7f. Allocated
  * from MEM. DFP_ERROR: no memory.

@@ -5,7 +5,8 @@
 /*
  * The context of the proxy module is private.  These are its first fields in
  * nginx 1.22 and all later versions (ngx_http_proxy_module.c).  The variables
- * $proxy_host and $proxy_port point into two of them, which is checked each time.
+ * $proxy_host and $proxy_port point into two of them: that is checked each
+ * time, so that another layout is not taken for this one.
  */
 
 typedef struct {

@@ -59,7 +59,7 @@ sub args
     return (username => $secret{username}, password => $secret{password},
             headers => { Authorization => "Bearer $secret{bearer}",
                          'X-Api-Key' => $secret{api_key},
-                         Cookie => "session=$secret{cookie}" }, @_);
+                         'X-Auth-Token' => "session=$secret{cookie}" }, @_);
 }
 
 sub signed { return "$_[0]?X-Amz-Signature=$secret{signature}&name=value" }
