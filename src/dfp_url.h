@@ -60,8 +60,9 @@ int dfp_url_join(dfp_mem_t *mem, const dfp_url_t *base, dfp_str_t text,
 
 /*
  * The URL as it may be shown and logged: the values of query parameters that
- * carry signatures or credentials (X-Amz-Signature, Signature, token, ...; the
- * names of Dragonfly's default filter list, and a few more; any letter case),
+ * carry signatures or credentials (X-Amz-Signature, sig, private_token, hmac,
+ * GoogleAccessId, ...; the names of Dragonfly's default filter list, and those
+ * that object stores, CDNs and registries have; any letter case),
  * and a user name and password, become "***". TEXT need not be a valid URL.
  * *CHANGED is set when something was hidden, and then only; otherwise *OUT is
  * TEXT itself.
