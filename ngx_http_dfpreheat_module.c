@@ -1,7 +1,9 @@
 #include "ngx_http_dfpreheat_access.h"
 #include "ngx_http_dfpreheat_api.h"
+#include "ngx_http_dfpreheat_cache_key.h"
 #include "ngx_http_dfpreheat_conf.h"
 #include "ngx_http_dfpreheat_fill.h"
+#include "ngx_http_dfpreheat_sent.h"
 
 
 static void *ngx_http_dfpreheat_create_main_conf(ngx_conf_t *cf);
@@ -304,6 +306,7 @@ ngx_http_dfpreheat_create_main_conf(ngx_conf_t *cf)
         || ngx_array_init(&mcf->redirects, cf->pool, 1,
                           sizeof(ngx_http_conf_ctx_t *))
            != NGX_OK
+        || ngx_array_init(&mcf->inner, cf->pool, 1, sizeof(void **)) != NGX_OK
         || ngx_array_init(&mcf->grpc, cf->pool, 1,
                           sizeof(ngx_http_dfpreheat_origin_t))
            != NGX_OK)
@@ -437,6 +440,11 @@ ngx_http_dfpreheat_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         if (conf->origins == NULL && conf->redirects == NULL) {
             conf->origins = prev->origins;
             conf->redirects = prev->redirects;
+            conf->named = prev->named;
+        }
+
+        if (ngx_http_dfpreheat_conf_inner(cf, conf) != NGX_OK) {
+            return NGX_CONF_ERROR;
         }
     }
 
@@ -473,6 +481,10 @@ ngx_http_dfpreheat_preconfiguration(ngx_conf_t *cf)
 
         var->get_handler = v->get_handler;
         var->data = v->data;
+    }
+
+    if (ngx_http_dfpreheat_sent_init(cf) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     return ngx_http_dfpreheat_target_upstream(cf);

@@ -99,10 +99,11 @@ typedef struct {
  * it, a scope, an address or a platform that is none, URLs that
  * dfp_url_parse() refuses, NUL in any text, CR or LF in all but bio, other
  * control characters in headers, and header names that are no token (RFC
- * 9110), that are there twice in two letter cases, or that a proxy sets itself
- * (Host, Content-Length, Transfer-Encoding, Connection, Range and the like)
- * are refused. Unknown fields are ignored; of double keys the last wins.
- * Nothing in the result points into BODY.
+ * 9110), that are there twice in two letter cases, or that are neither a
+ * credential's (Authorization, and what ends in "token", "key", "auth" and the
+ * like) nor on a short list (User-Agent, X-Amz-Date and the like) are refused.
+ * Unknown fields are ignored; of double keys the last wins. Nothing in the
+ * result points into BODY.
  */
 int dfp_job_parse(dfp_mem_t *mem, dfp_str_t body, int64_t max_timeout,
     dfp_job_t *job, dfp_err_t *err);
@@ -114,15 +115,14 @@ int dfp_job_parse_args(dfp_mem_t *mem, dfp_str_t args, dfp_job_t *job,
 
 /*
  * Appends the args object: all of Dragonfly's keys, sorted, unset strings "",
- * all else unset null. With REDACT, username, password and credential headers
- * (a name that contains auth, token, key, secret, cookie, password, credential,
- * session or signature) show as "***", and signatures in URLs likewise.
- * Returns 1 where something was hidden, so that the job has secrets which must
- * be sealed; else 0.
+ * all else unset null. With REDACT, username, password and all headers but the
+ * harmless ones show as "***", and signatures in URLs likewise. Returns 1 where
+ * something was hidden, so that the job has secrets which must be sealed; else 0.
  */
 int dfp_job_print_args(dfp_buf_t *b, const dfp_job_t *job, int redact);
 
-/* Whether the value of a header of this name is to be kept secret. */
+/* Whether the value of a header of this name is to be kept secret: of all but
+ * User-Agent, X-Amz-Date and the like. */
 int dfp_job_header_secret(dfp_str_t name);
 
 /* Whether a header of this name is Authorization, in any letter case. */

@@ -11,28 +11,45 @@
 static int dfp_job_parse_header(dfp_json_t *in, const char *name,
     const json_t *value, dfp_job_header_t *header);
 static int dfp_job_header_token(dfp_str_t name);
-static int dfp_job_header_reserved(const char *name);
+static int dfp_job_header_harmless(dfp_str_t name);
+static int dfp_job_header_credential(dfp_str_t name);
+static int dfp_job_header_starts(dfp_str_t name, const char *start);
+static int dfp_job_header_ends(dfp_str_t name, const char *end);
 static int dfp_job_header_printable(dfp_str_t value);
 static int dfp_job_header_twice(const dfp_job_t *job, dfp_str_t name);
 
 
 /*
- * A proxy sets these itself: where a request goes, where it ends, and what
- * concerns one connection only. A part of a file, or word that it has not
- * changed, would be taken for the file.
+ * What a header of one job decides about an answer, everybody gets from the
+ * cache afterwards. So a job may have those that say who asks, and a few that
+ * do not change what is answered; and none that a proxy sets itself, that
+ * concern one connection, a part of a file or another form of it, or that
+ * servers behind a proxy take for its word.
  */
 
-static const char *const  dfp_job_reserved_headers[] = {
-    "Host", "Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive",
-    "Proxy-Connection", "TE", "Trailer", "Upgrade", "Expect", "Range",
-    "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since",
-    "If-Range", NULL
+/* of no use to whoever sees them; requests are signed with the dates */
+static const char *const  dfp_job_harmless_headers[] = {
+    "User-Agent", "Date", "X-Amz-Date", "X-Amz-Content-Sha256",
+    "X-Goog-Date", "X-Ms-Date", "X-Ms-Version", "X-Oss-Date", "X-Obs-Date",
+    "X-Tos-Date", NULL
 };
 
+/* how the names of credentials end, and what their last words are */
+static const char *const  dfp_job_credential_ends[] = {
+    "authorization", "token", "key", "secret", "password", "passwd",
+    "credential", "credentials", "signature", "bearer", NULL
+};
 
-static const char *const  dfp_job_secret_words[] = {
-    "auth", "token", "key", "secret", "cookie", "password", "credential",
-    "session", "signature", NULL
+static const char *const  dfp_job_credential_words[] = {
+    "auth", "api", "jwt", "pat", "pass", "pwd", "otp", "sig", "hmac", "session",
+    "ticket", "key-id", "client-id", NULL
+};
+
+/* but not those that begin so; to some servers "_" is "-" in a name */
+static const char *const  dfp_job_refused_starts[] = {
+    "sec-", "proxy-", "x-forwarded-", "x-original-", "x-rewrite-", "x-accel-",
+    "x-cache-", "cache-", "surrogate-", "content-", "accept-", "if-",
+    "x-http-", NULL
 };
 
 
@@ -116,8 +133,12 @@ dfp_job_parse_header(dfp_json_t *in, const char *name, const json_t *value,
                            DFP_JOB_MAX_HEADER_NAME);
     }
 
-    if (dfp_job_header_reserved(name)) {
-        return dfp_invalid(in->err, "args.headers must not have %s", name);
+    if (!dfp_job_header_harmless(given) && !dfp_job_header_credential(given)) {
+        return dfp_invalid(in->err, "args.headers must not have %s: of a job's "
+                           "headers only Authorization, User-Agent and those "
+                           "are passed on whose names end in a word for a "
+                           "credential, as X-Api-Key, PRIVATE-TOKEN and "
+                           "X-Registry-Auth", name);
     }
 
     header->name.data = dfp_strdup(in->mem, name, given.len);
@@ -168,17 +189,95 @@ dfp_job_header_token(dfp_str_t name)
 
 
 static int
-dfp_job_header_reserved(const char *name)
+dfp_job_header_harmless(dfp_str_t name)
 {
+    size_t              len;
     const char *const  *p;
 
-    for (p = dfp_job_reserved_headers; *p; p++) {
-        if (strcasecmp(name, *p) == 0) {
+    for (p = dfp_job_harmless_headers; *p; p++) {
+        len = strlen(*p);
+
+        if (name.len == len && strncasecmp(name.data, *p, len) == 0) {
             return 1;
         }
     }
 
     return 0;
+}
+
+
+static int
+dfp_job_header_credential(dfp_str_t name)
+{
+    size_t              len;
+    const char *const  *p;
+
+    for (p = dfp_job_refused_starts; *p; p++) {
+        if (dfp_job_header_starts(name, *p)) {
+            return 0;
+        }
+    }
+
+    for (p = dfp_job_credential_ends; *p; p++) {
+        if (dfp_job_header_ends(name, *p)) {
+            return 1;
+        }
+    }
+
+    for (p = dfp_job_credential_words; *p; p++) {
+        len = strlen(*p);
+
+        if (dfp_job_header_ends(name, *p)
+            && (name.len == len
+                || memchr("-_.", name.data[name.len - len - 1], 3)))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static int
+dfp_job_header_starts(dfp_str_t name, const char *start)
+{
+    char    ch;
+    size_t  i;
+
+    for (i = 0; start[i]; i++) {
+
+        if (i == name.len) {
+            return 0;
+        }
+
+        ch = name.data[i];
+
+        if (ch >= 'A' && ch <= 'Z') {
+            ch |= 0x20;
+
+        } else if (ch == '_') {
+            ch = '-';
+        }
+
+        if (ch != start[i]) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static int
+dfp_job_header_ends(dfp_str_t name, const char *end)
+{
+    size_t  len;
+
+    len = strlen(end);
+
+    return name.len >= len
+           && strncasecmp(name.data + name.len - len, end, len) == 0;
 }
 
 
@@ -222,23 +321,12 @@ dfp_job_header_twice(const dfp_job_t *job, dfp_str_t name)
 }
 
 
+/* What is not known to be harmless may be anything. */
+
 int
 dfp_job_header_secret(dfp_str_t name)
 {
-    size_t              i, len;
-    const char *const  *p;
-
-    for (p = dfp_job_secret_words; *p; p++) {
-        len = strlen(*p);
-
-        for (i = 0; i + len <= name.len; i++) {
-            if (strncasecmp(name.data + i, *p, len) == 0) {
-                return 1;
-            }
-        }
-    }
-
-    return 0;
+    return !dfp_job_header_harmless(name);
 }
 
 

@@ -432,7 +432,8 @@ invalid:
 
 /*
  * Refuses what a proxy, a cache and an origin may resolve to different paths.
- * With %25 refused nothing can be escaped twice.
+ * With %25 refused nothing can be escaped twice. An escaped "/" is a part of a
+ * name (GitLab's projects have it), but to some it parts segments.
  */
 
 static int
@@ -446,34 +447,34 @@ dfp_url_check_path(dfp_str_t path, const char *what, dfp_err_t *err)
 
     for (segment = ++p; p <= last; p++) {
 
-        /* what follows a ";" is cut from a segment by some servers */
+        ch = (p < last) ? *p : '/';
 
-        if (p == last || *p == '/' || *p == ';') {
+        if (ch == '%') {
+            ch = dfp_url_escape(p);
 
-            if (dfp_url_is_dots(segment, p - segment)) {
-                return dfp_invalid(err, "%s must not have \".\" or \"..\" as "
-                                   "a part of its path", what);
+            if (ch == '\\' || ch == '%') {
+                return dfp_invalid(err, "%s must not have an escaped \"%c\" "
+                                   "(%%%02X) in its path", what, ch, ch);
             }
 
-            if (p < last && *p == '/') {
-                segment = p + 1;
-            }
-
-            continue;
-        }
-
-        if (*p == '\\') {
+        } else if (ch == '\\') {
             return dfp_invalid(err, "%s must not have \"\\\" in its path",
                                what);
         }
 
-        if (*p == '%') {
-            ch = dfp_url_escape(p);
+        /* what follows a ";" is cut from a segment by some servers */
 
-            if (ch == '/' || ch == '\\' || ch == '%') {
-                return dfp_invalid(err, "%s must not have an escaped \"%c\" "
-                                   "(%%%02X) in its path", what, ch, ch);
-            }
+        if (ch != '/' && ch != ';') {
+            continue;
+        }
+
+        if (dfp_url_is_dots(segment, p - segment)) {
+            return dfp_invalid(err, "%s must not have \".\" or \"..\" as a "
+                               "part of its path", what);
+        }
+
+        if (ch == '/') {
+            segment = p + (p < last && *p == '%' ? 3 : 1);
         }
     }
 

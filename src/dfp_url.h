@@ -37,9 +37,9 @@ typedef struct {
  * schemes, userinfo, a host that is not a DNS name, an IPv4 or a bracketed
  * IPv6 address, a host over DFP_HOST_MAX_LEN, a port outside 1..65535, bytes
  * outside printable ASCII, a broken % escape, %00 %0a %0d anywhere, and in the
- * path: "\", "." or ".." segments, plain or escaped (%2e), once or twice
- * (%252e), also before a ";", and an escaped "/" or "\" or "%" (%2f, %5c,
- * %25). A fragment is cut off. Strings are allocated from MEM. Returns DFP_OK,
+ * path: "\", "." or ".." segments, plain or escaped (%2e), also before a ";"
+ * and beside an escaped "/" (%2f), and an escaped "\" or "%" (%5c, %25). A
+ * fragment is cut off. Strings are allocated from MEM. Returns DFP_OK,
  * DFP_INVALID, DFP_ERROR.
  */
 int dfp_url_parse(dfp_mem_t *mem, dfp_str_t text, const char *what,
@@ -60,8 +60,9 @@ int dfp_url_join(dfp_mem_t *mem, const dfp_url_t *base, dfp_str_t text,
 
 /*
  * The URL as it may be shown and logged: the values of query parameters that
- * carry signatures or credentials (X-Amz-Signature, Signature, token, ...; the
- * names of Dragonfly's default filter list, and a few more; any letter case),
+ * carry signatures or credentials (X-Amz-Signature, sig, private_token, hmac,
+ * GoogleAccessId, ...; the names of Dragonfly's default filter list, and those
+ * that object stores, CDNs and registries have; any letter case),
  * and a user name and password, become "***". TEXT need not be a valid URL.
  * *CHANGED is set when something was hidden, and then only; otherwise *OUT is
  * TEXT itself.

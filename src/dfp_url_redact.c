@@ -9,24 +9,37 @@
 #define DFP_URL_HIDDEN  "***"
 
 
-/* Query parameters whose values are hidden: by how their names begin, what
- * their names contain, and by whole names. All in lower case. */
+/* Query parameters whose values are hidden: by how their names begin and end,
+ * what their names contain, and by whole names. All in lower case. */
 
-/* the signatures of object stores: S3, GCS, OSS, OBS, TOS, COS */
+/* the signatures of object stores: S3, GCS, Azure, OSS, OBS, TOS, COS, and of
+ * Artifactory */
 static const char *const  dfp_url_secret_prefixes[] = {
-    "x-amz-", "x-goog-", "x-oss-", "x-obs-", "x-tos-", "x-cos-", "q-", NULL
+    "x-amz-", "x-goog-", "x-ms-", "x-oss-", "x-obs-", "x-tos-", "x-cos-", "q-",
+    "x-jfrog-", "x-artifactory-", "oauth_", NULL
+};
+
+static const char *const  dfp_url_secret_ends[] = {
+    "key", "jwt", "hmac", "-auth", "_auth", "-sig", "_sig", "-sign", "_sign",
+    "-hash", "_hash", "-pass", "_pass", "-code", "_code", "-otp", "_otp",
+    "-pat", "_pat", NULL
 };
 
 static const char *const  dfp_url_secret_words[] = {
-    "token", "secret", "signature", "password", "passwd", "credential",
-    "authorization", "session", "apikey", "api_key", "api-key", "accesskey",
-    "access_key", "access-key", NULL
+    "token", "secret", "signature", "password", "passwd", "passcode",
+    "credential", "authorization", "session", "bearer", "apikey", "api_key",
+    "api-key", "accesskey", "access_key", "access-key", "accessid", "tempauth",
+    NULL
 };
 
-/* among them Azure's sig, CloudFront's Policy, Akamai's hdnts */
+/* among them the sig, st and se of Azure, CloudFront's Policy, Cloud CDN's
+ * KeyName, Akamai's hdnts, Tencent's txTime, Cloudflare's verify, the md5 of
+ * secure links, and the code of Azure's functions and of OAuth */
 static const char *const  dfp_url_secret_names[] = {
-    "expires", "ns", "sig", "sign", "key", "pass", "pwd", "jwt", "auth",
-    "authkey", "auth_key", "policy", "key-pair-id", "hdnts", "hdnea", NULL
+    "expires", "expire", "ns", "sig", "sign", "st", "se", "sas", "skoid",
+    "sktid", "pass", "pwd", "pw", "pin", "otp", "pat", "auth", "auth_info", "authkey",
+    "policy", "key-pair-id", "keyname", "hdnts", "hdnea", "txtime", "hwtime",
+    "verify", "hash", "mac", "md5", "code", "ticket", "username", "user", NULL
 };
 
 
@@ -270,6 +283,16 @@ dfp_url_secret_name(dfp_str_t name)
         len = strlen(*p);
 
         if (name.len >= len && memcmp(name.data, *p, len) == 0) {
+            return 1;
+        }
+    }
+
+    for (p = dfp_url_secret_ends; *p; p++) {
+        len = strlen(*p);
+
+        if (name.len >= len
+            && memcmp(name.data + name.len - len, *p, len) == 0)
+        {
             return 1;
         }
     }

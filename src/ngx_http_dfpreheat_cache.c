@@ -1,4 +1,5 @@
 #include "ngx_http_dfpreheat_cache.h"
+#include "ngx_http_dfpreheat_cache_key.h"
 
 
 #define NGX_HTTP_DFPREHEAT_FILE_POOL  512
@@ -13,9 +14,6 @@ static ngx_uint_t ngx_http_dfpreheat_cache_node(
     ngx_http_dfpreheat_entry_t *entry, ngx_uint_t written);
 static ngx_http_file_cache_node_t *ngx_http_dfpreheat_cache_lookup(
     ngx_http_file_cache_t *cache, u_char *key);
-static ngx_int_t ngx_http_dfpreheat_cache_hide(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, ngx_str_t *query);
-static void ngx_http_dfpreheat_cache_shared(ngx_str_t *path);
 
 
 ngx_int_t
@@ -352,142 +350,4 @@ ngx_http_dfpreheat_cache_lookup(ngx_http_file_cache_t *cache, u_char *key)
     }
 
     return NULL;
-}
-
-
-ngx_int_t
-ngx_http_dfpreheat_cache_key(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data)
-{
-    u_char     *p, *arg, *next, *last, separator;
-    uintptr_t   escape;
-    ngx_str_t   origin, path, query;
-
-    origin = ngx_http_dfpreheat_target_first(r);
-    path = r->uri;
-
-    if (ngx_http_dfpreheat_target_began(r)->share_blobs) {
-        ngx_http_dfpreheat_cache_shared(&path);
-    }
-
-    /* escaped, or "%3F" in a path would be taken for the query's "?" */
-
-    escape = 2 * ngx_escape_uri(NULL, path.data, path.len, NGX_ESCAPE_URI);
-
-    p = ngx_pnalloc(r->pool, origin.len + path.len + escape + 1 + r->args.len);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    v->data = p;
-
-    if (origin.len) {
-        p = ngx_cpymem(p, origin.data, origin.len);
-    }
-
-    if (escape) {
-        p = (u_char *) ngx_escape_uri(p, path.data, path.len, NGX_ESCAPE_URI);
-
-    } else {
-        p = ngx_cpymem(p, path.data, path.len);
-    }
-
-    query.data = p;
-
-    arg = r->args.data;
-    last = arg + r->args.len;
-    separator = '?';
-
-    while (arg < last) {
-        next = ngx_strlchr(arg, last, '&');
-        next = next ? next : last;
-
-        if (next - arg < 3 || ngx_strncmp(arg, "ns=", 3) != 0) {
-            *p++ = separator;
-            p = ngx_cpymem(p, arg, next - arg);
-            separator = '&';
-        }
-
-        arg = next + 1;
-    }
-
-    query.len = p - query.data;
-    v->len = p - v->data;
-    v->valid = 1;
-    v->no_cacheable = 1;
-    v->not_found = 0;
-
-    return ngx_http_dfpreheat_cache_hide(r, v, &query);
-}
-
-
-/* The key stands in the cache's file: what opens doors is there as a hash. */
-
-static ngx_int_t
-ngx_http_dfpreheat_cache_hide(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, ngx_str_t *query)
-{
-    int         hidden;
-    char        hash[DFP_TOKEN_HASH_LEN + 1];
-    u_char     *p;
-    size_t      len;
-    dfp_mem_t   mem;
-    dfp_str_t   shown;
-
-    mem = ngx_http_dfpreheat_mem(r->pool);
-
-    if (dfp_url_redact(&mem, ngx_http_dfpreheat_dfp(*query), &shown, &hidden)
-        != DFP_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (!hidden) {
-        return NGX_OK;
-    }
-
-    len = query->data - v->data;
-
-    p = ngx_pnalloc(r->pool, len + shown.len + 1 + DFP_TOKEN_HASH_LEN);
-
-    if (p == NULL
-        || dfp_token_hash(ngx_http_dfpreheat_dfp(*query), hash) != DFP_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    v->len = ngx_sprintf(p, "%*s%*s %s", len, v->data, shown.len, shown.data,
-                         hash)
-             - p;
-    v->data = p;
-
-    return NGX_OK;
-}
-
-
-/* A blob has the same bytes in each repository: its digest is all of its path. */
-
-static void
-ngx_http_dfpreheat_cache_shared(ngx_str_t *path)
-{
-    size_t     len;
-    u_char    *p;
-    dfp_str_t  digest;
-
-    len = sizeof("/blobs/") - 1;
-
-    for (p = path->data + path->len; p > path->data && p[-1] != '/'; p--) {
-        /* void */
-    }
-
-    digest = (dfp_str_t) { path->data + path->len - p, (char *) p };
-
-    if ((size_t) (p - path->data) > len
-        && ngx_memcmp(p - len, "/blobs/", len) == 0
-        && dfp_oci_digest_valid(digest))
-    {
-        p -= len;
-        path->len = path->data + path->len - p;
-        path->data = p;
-    }
 }

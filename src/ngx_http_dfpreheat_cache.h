@@ -41,12 +41,5 @@ ngx_int_t ngx_http_dfpreheat_cache_file(ngx_http_dfpreheat_entry_t *entry,
 void ngx_http_dfpreheat_cache_drop(ngx_http_dfpreheat_entry_t *entry,
     ngx_log_t *log);
 
-/* $dfpreheat_cache_key, for proxy_cache_key: the origin of the location, the
- * URI, and the query without containerd's "ns" parameter; so that what was
- * warmed and what is pulled meet in one place. Where the query has signatures or
- * the like in it, they are hidden, and SHA-256 of the whole query follows. */
-ngx_int_t ngx_http_dfpreheat_cache_key(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data);
-
 
 #endif /* NGX_HTTP_DFPREHEAT_CACHE_H */

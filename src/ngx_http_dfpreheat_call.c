@@ -15,6 +15,7 @@ static void ngx_http_dfpreheat_call_closed(void *data);
 static void ngx_http_dfpreheat_call_over(ngx_event_t *ev);
 static void ngx_http_dfpreheat_call_timeout(ngx_event_t *ev);
 static ngx_int_t ngx_http_dfpreheat_call_enter(ngx_http_request_t *r);
+static ngx_int_t ngx_http_dfpreheat_call_rewrite(ngx_http_request_t *r);
 static ngx_int_t ngx_http_dfpreheat_call_preaccess(ngx_http_request_t *r);
 static ngx_int_t ngx_http_dfpreheat_call_allowed(
     ngx_http_dfpreheat_call_t *call, ngx_http_request_t *r);
@@ -128,7 +129,11 @@ ngx_http_dfpreheat_call_subrequest(ngx_http_dfpreheat_call_t *call)
         return NGX_ERROR;
     }
 
+    /* as a client's, so that nginx sends the same */
+
     sr->valid_unparsed_uri = 1;
+    sr->quoted_uri = r->quoted_uri;
+    sr->plus_in_uri = r->plus_in_uri;
     sr->header_only = (call->limit == 0 && call->take == NULL);
     sr->filter_need_in_memory = !sr->header_only;
 
@@ -435,6 +440,20 @@ ngx_http_dfpreheat_call_enter(ngx_http_request_t *r)
 }
 
 
+/* proxy_pass escapes more of the path of an internal request than of a client's,
+ * which this one stands for; from here on a rewrite makes both of them internal. */
+
+static ngx_int_t
+ngx_http_dfpreheat_call_rewrite(ngx_http_request_t *r)
+{
+    if (r->valid_unparsed_uri && ngx_http_dfpreheat_call_request(r)) {
+        r->internal = 0;
+    }
+
+    return NGX_DECLINED;
+}
+
+
 /*
  * The phases of access do not run for a subrequest: the location that was found
  * by the path must itself say that it serves this origin. After an internal
@@ -549,6 +568,9 @@ ngx_http_dfpreheat_call_init(ngx_conf_t *cf)
     if (ngx_http_dfpreheat_call_handler(cf, NGX_HTTP_SERVER_REWRITE_PHASE,
                                         ngx_http_dfpreheat_call_enter)
         != NGX_OK
+        || ngx_http_dfpreheat_call_handler(cf, NGX_HTTP_REWRITE_PHASE,
+                                           ngx_http_dfpreheat_call_rewrite)
+           != NGX_OK
         || ngx_http_dfpreheat_call_handler(cf, NGX_HTTP_PREACCESS_PHASE,
                                            ngx_http_dfpreheat_call_preaccess)
            != NGX_OK)

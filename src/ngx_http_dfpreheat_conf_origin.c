@@ -10,10 +10,17 @@ static ngx_int_t ngx_http_dfpreheat_conf_suffix(ngx_conf_t *cf,
     ngx_str_t *value, ngx_http_dfpreheat_rule_t *rule);
 static ngx_int_t ngx_http_dfpreheat_conf_bind(ngx_conf_t *cf,
     ngx_http_dfpreheat_rule_t *rule);
+static ngx_int_t ngx_http_dfpreheat_conf_check_location(ngx_conf_t *cf,
+    void **loc_conf);
 static ngx_int_t ngx_http_dfpreheat_conf_check_tls(ngx_conf_t *cf,
     const char *directive, ngx_http_dfpreheat_rule_t *rule,
     ngx_http_upstream_conf_t *upstream);
 static ngx_int_t ngx_http_dfpreheat_conf_check_pass(ngx_conf_t *cf,
+    const char *directive, ngx_http_dfpreheat_rule_t *rule,
+    ngx_http_upstream_conf_t *upstream);
+static ngx_int_t ngx_http_dfpreheat_conf_check_single(ngx_conf_t *cf,
+    ngx_array_t *rules, void **loc_conf, ngx_http_upstream_conf_t *upstream);
+static ngx_int_t ngx_http_dfpreheat_conf_check_cache(ngx_conf_t *cf,
     const char *directive, ngx_http_dfpreheat_rule_t *rule,
     ngx_http_upstream_conf_t *upstream);
 
@@ -24,6 +31,7 @@ ngx_http_dfpreheat_conf_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_dfpreheat_loc_conf_t *dlcf = conf;
 
     ngx_uint_t                  i;
+    ngx_http_core_loc_conf_t   *clcf;
     ngx_http_dfpreheat_rule_t  *rule;
 
     if (dlcf->origins) {
@@ -38,9 +46,22 @@ ngx_http_dfpreheat_conf_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    dlcf->named = clcf->named;
+
     rule = dlcf->origins->elts;
 
     for (i = 0; i < dlcf->origins->nelts; i++) {
+
+        if (rule[i].kind != NGX_HTTP_DFPREHEAT_ORIGIN_FULL && !dlcf->named) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "dfpreheat_origin %V belongs into a named "
+                               "location, as in \"location @dfpreheat_calls\": "
+                               "a client's request does not say which origin "
+                               "it is for", &rule[i].text);
+            return NGX_CONF_ERROR;
+        }
+
         if (ngx_http_dfpreheat_conf_bind(cf, &rule[i]) != NGX_OK) {
             return NGX_CONF_ERROR;
         }
@@ -74,6 +95,8 @@ ngx_http_dfpreheat_conf_redirect(ngx_conf_t *cf, ngx_command_t *cmd,
         return "belongs into a named location, as in \"location "
                "@dfpreheat_redirect\", which error_page leads to";
     }
+
+    dlcf->named = 1;
 
     if (ngx_http_dfpreheat_conf_rules(cf, &dlcf->redirects) != NGX_OK) {
         return NGX_CONF_ERROR;
@@ -272,36 +295,47 @@ ngx_http_dfpreheat_conf_bind(ngx_conf_t *cf, ngx_http_dfpreheat_rule_t *rule)
 
 
 ngx_int_t
+ngx_http_dfpreheat_conf_inner(ngx_conf_t *cf,
+    ngx_http_dfpreheat_loc_conf_t *conf)
+{
+    void                          ***inner;
+    ngx_http_conf_ctx_t             *ctx;
+    ngx_http_dfpreheat_main_conf_t  *mcf;
+
+    if (conf->origins == NULL && conf->redirects == NULL) {
+        return NGX_OK;
+    }
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_dfpreheat_module);
+
+    inner = ngx_array_push(&mcf->inner);
+    if (inner == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* while configurations are merged this is the child's */
+
+    ctx = cf->ctx;
+    *inner = ctx->loc_conf;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
 ngx_http_dfpreheat_conf_check_origins(ngx_conf_t *cf,
     ngx_http_dfpreheat_main_conf_t *mcf)
 {
-    ngx_uint_t                       i, k;
+    void                          ***inner;
+    ngx_uint_t                       i;
     ngx_http_conf_ctx_t            **ctx;
-    ngx_http_upstream_conf_t        *upstream;
-    ngx_http_dfpreheat_rule_t       *rule;
     ngx_http_dfpreheat_origin_t     *origin;
-    ngx_http_dfpreheat_loc_conf_t   *dlcf;
 
     origin = mcf->origins.elts;
 
     for (i = 0; i < mcf->origins.nelts; i++) {
-        rule = &origin[i].rule;
-        upstream = ngx_http_dfpreheat_origin_upstream(cf->cycle,
-                                              origin[i].ctx->loc_conf,
-                                              NGX_HTTP_DFPREHEAT_PROXY_MODULE);
-
-        if (ngx_http_dfpreheat_conf_check_tls(cf, "dfpreheat_origin", rule,
-                                              upstream)
+        if (ngx_http_dfpreheat_conf_check_location(cf, origin[i].ctx->loc_conf)
             != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
-        if ((origin[i].location.len
-             || rule->kind != NGX_HTTP_DFPREHEAT_ORIGIN_FULL)
-            && ngx_http_dfpreheat_conf_check_pass(cf, "dfpreheat_origin", rule,
-                                                  upstream)
-               != NGX_OK)
         {
             return NGX_ERROR;
         }
@@ -310,35 +344,73 @@ ngx_http_dfpreheat_conf_check_origins(ngx_conf_t *cf,
     ctx = mcf->redirects.elts;
 
     for (i = 0; i < mcf->redirects.nelts; i++) {
-        dlcf = ctx[i]->loc_conf[ngx_http_dfpreheat_module.ctx_index];
-        rule = dlcf->redirects->elts;
-        upstream = ngx_http_dfpreheat_origin_upstream(cf->cycle,
-                                              ctx[i]->loc_conf,
-                                              NGX_HTTP_DFPREHEAT_PROXY_MODULE);
-
-        if (upstream && upstream->pass_request_headers) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "the location of dfpreheat_redirect %V needs "
-                               "\"proxy_pass_request_headers off\": headers of "
-                               "a request are not for whom a redirect leads to",
-                               &rule->text);
+        if (ngx_http_dfpreheat_conf_check_location(cf, ctx[i]->loc_conf)
+            != NGX_OK)
+        {
             return NGX_ERROR;
         }
+    }
 
-        for (k = 0; k < dlcf->redirects->nelts; k++) {
-            if (ngx_http_dfpreheat_conf_check_tls(cf, "dfpreheat_redirect",
-                                                  &rule[k], upstream)
-                != NGX_OK
-                || ngx_http_dfpreheat_conf_check_pass(cf, "dfpreheat_redirect",
-                                                      &rule[k], upstream)
-                   != NGX_OK)
-            {
-                return NGX_ERROR;
-            }
+    inner = mcf->inner.elts;
+
+    for (i = 0; i < mcf->inner.nelts; i++) {
+        if (ngx_http_dfpreheat_conf_check_location(cf, inner[i]) != NGX_OK) {
+            return NGX_ERROR;
         }
     }
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_conf_check_location(ngx_conf_t *cf, void **loc_conf)
+{
+    ngx_uint_t                      i;
+    const char                     *directive;
+    ngx_array_t                    *rules;
+    ngx_http_upstream_conf_t       *upstream;
+    ngx_http_dfpreheat_rule_t      *rule;
+    ngx_http_dfpreheat_loc_conf_t  *dlcf;
+
+    dlcf = loc_conf[ngx_http_dfpreheat_module.ctx_index];
+    upstream = ngx_http_dfpreheat_origin_upstream(cf->cycle, loc_conf,
+                                              NGX_HTTP_DFPREHEAT_PROXY_MODULE);
+
+    rules = dlcf->origins ? dlcf->origins : dlcf->redirects;
+    directive = dlcf->origins ? "dfpreheat_origin" : "dfpreheat_redirect";
+    rule = rules->elts;
+
+    if (dlcf->redirects && upstream && upstream->pass_request_headers) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the location of dfpreheat_redirect %V needs "
+                           "\"proxy_pass_request_headers off\": headers of "
+                           "a request are not for whom a redirect leads to",
+                           &rule->text);
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < rules->nelts; i++) {
+        if (ngx_http_dfpreheat_conf_check_tls(cf, directive, &rule[i],
+                                              upstream)
+            != NGX_OK
+            || (dlcf->named
+                && ngx_http_dfpreheat_conf_check_pass(cf, directive, &rule[i],
+                                                      upstream)
+                   != NGX_OK))
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (!dlcf->named
+        && ngx_http_dfpreheat_conf_check_single(cf, rules, loc_conf, upstream)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_dfpreheat_conf_check_cache(cf, directive, rule, upstream);
 }
 
 
@@ -390,4 +462,57 @@ ngx_http_dfpreheat_conf_check_pass(ngx_conf_t *cf, const char *directive,
                        "$dfpreheat_target\": so the address that is checked "
                        "is the one that is used", directive, &rule->text);
     return NGX_ERROR;
+}
+
+
+/*
+ * Clients' requests do not say which of the origins they are for: one host has
+ * to answer for all of them, which a variable may change.
+ */
+
+static ngx_int_t
+ngx_http_dfpreheat_conf_check_single(ngx_conf_t *cf, ngx_array_t *rules,
+    void **loc_conf, ngx_http_upstream_conf_t *upstream)
+{
+    ngx_http_core_loc_conf_t   *clcf;
+    ngx_http_dfpreheat_rule_t  *rule;
+
+    clcf = loc_conf[ngx_http_core_module.ctx_index];
+    rule = rules->elts;
+
+    /* a location without a handler has no proxy_pass at all */
+
+    if (rules->nelts == 1 || clcf->handler == NULL || upstream == NULL
+        || upstream->upstream)
+    {
+        return NGX_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "the location of dfpreheat_origin %V and %V needs a "
+                       "proxy_pass without variables: with one, clients could "
+                       "get what is of the one for what is of the other",
+                       &rule[0].text, &rule[1].text);
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_conf_check_cache(ngx_conf_t *cf, const char *directive,
+    ngx_http_dfpreheat_rule_t *rule, ngx_http_upstream_conf_t *upstream)
+{
+#if (NGX_HTTP_CACHE)
+
+    if (upstream && upstream->cache_value) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the location of %s %V needs a proxy_cache without "
+                           "variables: with one, a job could warm another "
+                           "cache than the one that clients get", directive,
+                           &rule->text);
+        return NGX_ERROR;
+    }
+
+#endif
+
+    return NGX_OK;
 }

@@ -474,19 +474,25 @@ ngx_http_dfpreheat_request_parse(ngx_http_request_t *r, ngx_str_t *uri)
 
     if (r->args_start) {
         r->uri.len = r->args_start - 1 - r->uri_start;
-        r->args.data = r->args_start;
-        r->args.len = r->uri_end - r->args_start;
     }
 
     if (r->complex_uri || r->quoted_uri) {
         cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
 
         r->uri.data = ngx_pnalloc(r->pool, r->uri.len + 1);
-        if (r->uri.data == NULL) {
+
+        if (r->uri.data == NULL
+            || ngx_http_parse_complex_uri(r, cscf->merge_slashes) != NGX_OK)
+        {
             return NGX_ERROR;
         }
+    }
 
-        return ngx_http_parse_complex_uri(r, cscf->merge_slashes);
+    /* of a path with escapes only the second parser finds the end */
+
+    if (r->args_start) {
+        r->args.data = r->args_start;
+        r->args.len = r->uri_end - r->args_start;
     }
 
     return NGX_OK;

@@ -140,7 +140,11 @@ ngx_http_dfpreheat_target_begin(ngx_http_request_t *r, const dfp_url_t *url,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    first = ngx_http_dfpreheat_origin_first(rules);
+    ngx_str_null(&target->upstream);
+
+    /* what is pinned goes to the URL's own origin, whichever is named first */
+
+    first = pinned ? NULL : ngx_http_dfpreheat_origin_first(rules);
 
     if (first) {
         target->first = *first;
@@ -295,11 +299,14 @@ ngx_http_dfpreheat_target_base(ngx_http_dfpreheat_target_t *target,
     dfp_buf_t  b;
     dfp_err_t  err;
     dfp_mem_t  mem;
+    ngx_str_t  sent;
 
-    if (target->url.href.len) {
+    if (target->hops > 1) {
         *base = target->url;
         return NGX_OK;
     }
+
+    sent = target->r->upstream->uri;
 
     if (target->first.len == 0) {
         return NGX_DECLINED;
@@ -307,9 +314,9 @@ ngx_http_dfpreheat_target_base(ngx_http_dfpreheat_target_t *target,
 
     mem = ngx_http_dfpreheat_mem(target->r->pool);
 
-    dfp_buf_init(&b, &mem, target->first.len + target->r->unparsed_uri.len, 0);
+    dfp_buf_init(&b, &mem, target->first.len + sent.len, 0);
     dfp_buf_str(&b, ngx_http_dfpreheat_dfp(target->first));
-    dfp_buf_str(&b, ngx_http_dfpreheat_dfp(target->r->unparsed_uri));
+    dfp_buf_str(&b, ngx_http_dfpreheat_dfp(sent));
 
     if (b.failed
         || dfp_url_parse_any(&mem, dfp_buf_value(&b), "the request", base,

@@ -20,6 +20,8 @@ typedef struct {
     ngx_http_dfpreheat_main_conf_t  *conf;
     ngx_str_t                        first;     /* the origin where it began */
     ngx_http_dfpreheat_loc_conf_t   *began;     /* and the location */
+    ngx_str_t                        upstream;  /* whom that asks, for what, as */
+    ngx_str_t                        sent;      /* its cache key has it */
     dfp_url_t                        url;       /* href.len 0: not set */
     ngx_uint_t                       hops;      /* redirects so far */
     ngx_resolver_ctx_t              *lookup;    /* under way */

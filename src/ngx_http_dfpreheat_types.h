@@ -161,8 +161,13 @@ typedef struct {
     ngx_array_t                    origins;   /* origin_t */
     ngx_array_t                    redirects; /* conf_ctx_t *: locations with
                                                  dfpreheat_redirect */
+    ngx_array_t                    inner;     /* void **: configurations of "if"
+                                                 and limit_except in these */
     ngx_array_t                    grpc;      /* origin_t: locations with
                                                  dfpreheat_grpc */
+    ngx_module_t                  *proxy;     /* NULL: nginx has none */
+    ngx_int_t                      proxy_host;    /* indices of variables */
+    ngx_int_t                      proxy_port;
     ngx_array_t                   *peers_allow;   /* ngx_cidr_t */
     ngx_array_t                   *certificates;  /* dfp_str_t, DER; NULL */
     ngx_uint_t                     unreachable;   /* peers, or ... */
@@ -191,6 +196,7 @@ typedef struct {
     ngx_flag_t                     enable;
     ngx_array_t                   *origins;   /* rule_t; NULL: not bound */
     ngx_array_t                   *redirects; /* rule_t; NULL: not followed */
+    ngx_uint_t                     named;     /* ... in a named location */
     ngx_flag_t                     share_blobs;
     ngx_flag_t                     grpc;      /* calls of gRPC go through it */
 } ngx_http_dfpreheat_loc_conf_t;

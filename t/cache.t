@@ -92,13 +92,13 @@ warm_story 'headers of a job go out with its requests', {}, $locations, sub {
 
     my $job = $warm->run('file', url => FILES . '/files/private',
                          headers => { Authorization => 'Bearer one',
-                                      'X-Two' => '2' });
+                                      'X-Two-Key' => '2' });
 
     is($job->{state}, 'SUCCESS', 'the job ends well');
 
     my ($request) = $upstream->requests('/files/private');
     like($request, qr/^Authorization: Bearer one\r$/m, 'the secret');
-    like($request, qr/^X-Two: 2\r$/m, 'and the other');
+    like($request, qr/^X-Two-Key: 2\r$/m, 'and the other');
 };
 
 

@@ -255,7 +255,7 @@ the location of dfpreheat_origin https://registry.lan does not verify certificat
 --- config
 proxy_ssl_verify               on;
 proxy_ssl_trusted_certificate  $TEST_NGINX_CA;
-location /v2/ {
+location @calls {
     dfpreheat_origin  .example.com;
     proxy_pass        https://127.0.0.1:1;
 }
@@ -269,13 +269,13 @@ the location of dfpreheat_origin .example.com needs "proxy_pass $dfpreheat_targe
 --- config
 proxy_ssl_verify               on;
 proxy_ssl_trusted_certificate  $TEST_NGINX_CA;
-location /v2/ {
+location @calls {
     dfpreheat_origin  http://one.lan any;
     proxy_pass        http://127.0.0.1:1;
 }
 --- must_die
 --- error_log
-the location of dfpreheat_origin any needs "proxy_pass $dfpreheat_target"
+the location of dfpreheat_origin http://one.lan needs "proxy_pass $dfpreheat_target"
 
 
 
@@ -291,7 +291,170 @@ the location of dfpreheat_origin http://auth.lan needs "proxy_pass $dfpreheat_ta
 
 
 
-=== TEST 20: dfpreheat_redirect in a location that clients can reach
+=== TEST 20: a named location that passes to a place of its own in an "if"
+--- config
+location @calls {
+    dfpreheat_origin  http://auth.lan;
+    proxy_pass        $dfpreheat_target;
+
+    if ($arg_x) {
+        proxy_pass    http://127.0.0.1:1;
+    }
+}
+--- must_die
+--- error_log
+the location of dfpreheat_origin http://auth.lan needs "proxy_pass $dfpreheat_target"
+
+
+
+=== TEST 21: any in a location that clients can reach
+--- config
+proxy_ssl_verify               on;
+proxy_ssl_trusted_certificate  $TEST_NGINX_CA;
+location /v2/ {
+    dfpreheat_origin  any;
+    proxy_pass        $dfpreheat_target;
+}
+--- must_die
+--- error_log
+dfpreheat_origin any belongs into a named location, as in "location @dfpreheat_calls": a client's request does not say which origin it is for
+
+
+
+=== TEST 22: a suffix beside an origin, in a location that clients can reach
+--- config
+proxy_ssl_verify               on;
+proxy_ssl_trusted_certificate  $TEST_NGINX_CA;
+location ~ ^/v2/ {
+    dfpreheat_origin  https://registry.lan .example.com;
+    proxy_pass        https://127.0.0.1:1;
+}
+--- must_die
+--- error_log
+dfpreheat_origin .example.com belongs into a named location
+
+
+
+=== TEST 23: two origins that a variable tells apart
+--- config
+location /v2/ {
+    dfpreheat_origin  http://one.lan http://two.lan;
+    proxy_pass        http://$arg_ns;
+}
+--- must_die
+--- error_log
+the location of dfpreheat_origin http://one.lan and http://two.lan needs a proxy_pass without variables
+
+
+
+=== TEST 24: two origins that a variable in an "if" tells apart
+--- config
+location /v2/ {
+    dfpreheat_origin  http://one.lan http://two.lan;
+    proxy_pass        http://127.0.0.1:1;
+
+    if ($arg_ns) {
+        proxy_pass    http://$arg_ns;
+    }
+}
+--- must_die
+--- error_log
+the location of dfpreheat_origin http://one.lan and http://two.lan needs a proxy_pass without variables
+
+
+
+=== TEST 25: two origins that a variable in limit_except tells apart
+--- config
+location /v2/ {
+    dfpreheat_origin  http://one.lan http://two.lan;
+    proxy_pass        http://127.0.0.1:1;
+
+    limit_except HEAD {
+        proxy_pass    http://$arg_ns;
+    }
+}
+--- must_die
+--- error_log
+the location of dfpreheat_origin http://one.lan and http://two.lan needs a proxy_pass without variables
+
+
+
+=== TEST 26: a variable in the proxy_cache of a location
+--- config
+location /v2/ {
+    dfpreheat_origin  http://registry.lan;
+    proxy_pass        http://127.0.0.1:1;
+    proxy_cache       $arg_zone;
+}
+--- must_die
+--- error_log
+the location of dfpreheat_origin http://registry.lan needs a proxy_cache without variables: with one, a job could warm another cache than the one that clients get
+
+
+
+=== TEST 27: a variable in the proxy_cache of the server
+--- config
+proxy_cache  $http_x_zone;
+location /v2/ {
+    location /v2/team/ {
+        dfpreheat_origin  http://one.lan http://two.lan;
+        proxy_pass        http://127.0.0.1:1;
+    }
+}
+--- must_die
+--- error_log
+the location of dfpreheat_origin http://one.lan needs a proxy_cache without variables
+
+
+
+=== TEST 28: a variable in the proxy_cache of where redirects are followed
+--- config
+location @redirect {
+    dfpreheat_redirect  http://cdn.lan;
+    proxy_pass          $dfpreheat_target;
+    proxy_pass_request_headers off;
+    proxy_cache         $arg_zone;
+}
+--- must_die
+--- error_log
+the location of dfpreheat_redirect http://cdn.lan needs a proxy_cache without variables
+
+
+
+=== TEST 29: one origin behind a variable, and two behind none
+--- config eval
+main::api(<<'END');
+location /v2/ {
+    dfpreheat_origin  http://one.lan;
+    set               $backend 127.0.0.1;
+    proxy_pass        http://$backend;
+}
+location /two/ {
+    dfpreheat_origin  http://one.lan http://two.lan;
+    proxy_pass        http://127.0.0.1:1;
+
+    if ($arg_x) {
+        set           $backend 127.0.0.1:2;
+    }
+}
+location /none/ { dfpreheat_origin http://one.lan http://two.lan; }
+location /free/ {
+    set               $backend 127.0.0.1;
+    proxy_pass        http://$backend;
+    proxy_cache       $arg_zone;
+}
+END
+--- request
+GET /healthy
+--- response_body chomp
+"OK"
+--- no_error_log
+[error]
+[warn]
+
+
+
+=== TEST 30: dfpreheat_redirect in a location that clients can reach
 --- config
 location /v2/ { dfpreheat_redirect http://cdn.lan; }
 --- must_die
@@ -300,7 +463,7 @@ location /v2/ { dfpreheat_redirect http://cdn.lan; }
 
 
 
-=== TEST 21: dfpreheat_redirect outside of locations
+=== TEST 31: dfpreheat_redirect outside of locations
 --- config
 dfpreheat_redirect http://cdn.lan;
 --- must_die
@@ -309,7 +472,7 @@ dfpreheat_redirect http://cdn.lan;
 
 
 
-=== TEST 22: dfpreheat_redirect twice
+=== TEST 32: dfpreheat_redirect twice
 --- config
 location @redirect {
     dfpreheat_redirect  http://one.lan;
@@ -321,7 +484,7 @@ location @redirect {
 
 
 
-=== TEST 23: dfpreheat_redirect beside dfpreheat_origin
+=== TEST 33: dfpreheat_redirect beside dfpreheat_origin
 --- config
 location @redirect {
     dfpreheat_origin    http://one.lan;
@@ -333,7 +496,7 @@ location @redirect {
 
 
 
-=== TEST 24: dfpreheat_origin beside dfpreheat_redirect
+=== TEST 34: dfpreheat_origin beside dfpreheat_redirect
 --- config
 location @redirect {
     dfpreheat_redirect  http://two.lan;
@@ -345,7 +508,7 @@ location @redirect {
 
 
 
-=== TEST 25: dfpreheat_redirect that is no URL of the web
+=== TEST 35: dfpreheat_redirect that is no URL of the web
 --- config
 location @redirect { dfpreheat_redirect .cdn.lan s3://bucket; }
 --- must_die
@@ -354,7 +517,7 @@ dfpreheat_redirect must be an http or https URL, or .example.com, or any
 
 
 
-=== TEST 26: dfpreheat_redirect with a path
+=== TEST 36: dfpreheat_redirect with a path
 --- config
 location @redirect { dfpreheat_redirect http://cdn.lan/bucket; }
 --- must_die
@@ -363,7 +526,7 @@ dfpreheat_redirect "http://cdn.lan/bucket" must be scheme, host and port only: h
 
 
 
-=== TEST 27: redirects to where certificates are not verified
+=== TEST 37: redirects to where certificates are not verified
 --- config
 location @redirect {
     dfpreheat_redirect  http://cdn.lan https://cdn.lan;
@@ -376,7 +539,7 @@ the location of dfpreheat_redirect https://cdn.lan does not verify certificates:
 
 
 
-=== TEST 28: redirects that are passed to a place of the location's own
+=== TEST 38: redirects that are passed to a place of the location's own
 --- config
 location @redirect {
     dfpreheat_redirect  http://cdn.lan;
@@ -389,7 +552,7 @@ the location of dfpreheat_redirect http://cdn.lan needs "proxy_pass $dfpreheat_t
 
 
 
-=== TEST 29: redirects that take the headers of requests along
+=== TEST 39: redirects that take the headers of requests along
 --- config
 location @redirect {
     dfpreheat_redirect  http://cdn.lan;
@@ -401,7 +564,7 @@ the location of dfpreheat_redirect http://cdn.lan needs "proxy_pass_request_head
 
 
 
-=== TEST 30: dfpreheat_insecure_skip_verify spares locations from verifying, with a warning
+=== TEST 40: dfpreheat_insecure_skip_verify spares locations from verifying, with a warning
 --- http_config eval
 main::http('dfpreheat_insecure_skip_verify on;');
 --- config eval
@@ -429,7 +592,7 @@ qr{\[warn\] .*dfpreheat_insecure_skip_verify is on: whoever stands between here 
 
 
 
-=== TEST 31: dfpreheat_insecure_skip_verify is a switch
+=== TEST 41: dfpreheat_insecure_skip_verify is a switch
 --- http_config
 dfpreheat_insecure_skip_verify yes;
 --- must_die
@@ -438,7 +601,7 @@ invalid value "yes" in "dfpreheat_insecure_skip_verify" directive, it must be "o
 
 
 
-=== TEST 32: dfpreheat_credentials that are not there
+=== TEST 42: dfpreheat_credentials that are not there
 --- http_config
 dfpreheat_credentials $TEST_NGINX_SERVER_ROOT/html/none;
 --- must_die
@@ -448,7 +611,7 @@ dfpreheat_credentials $TEST_NGINX_SERVER_ROOT/html/none;
 
 
 
-=== TEST 33: dfpreheat_credentials that are no JSON
+=== TEST 43: dfpreheat_credentials that are no JSON
 --- http_config
 dfpreheat_credentials $TEST_NGINX_SERVER_ROOT/html/config.json;
 --- user_files
@@ -463,7 +626,7 @@ YWxpY2U6
 
 
 
-=== TEST 34: dfpreheat_credentials that are another JSON
+=== TEST 44: dfpreheat_credentials that are another JSON
 --- http_config
 dfpreheat_credentials $TEST_NGINX_SERVER_ROOT/html/config.json;
 --- user_files
@@ -476,7 +639,7 @@ dfpreheat_credentials $TEST_NGINX_SERVER_ROOT/html/config.json;
 
 
 
-=== TEST 35: dfpreheat_credentials with an auth that is none
+=== TEST 45: dfpreheat_credentials with an auth that is none
 --- http_config
 dfpreheat_credentials $TEST_NGINX_SERVER_ROOT/html/config.json;
 --- user_files
@@ -491,7 +654,7 @@ hunter2
 
 
 
-=== TEST 36: dfpreheat_credentials with a key that names no registry
+=== TEST 46: dfpreheat_credentials with a key that names no registry
 --- http_config
 dfpreheat_credentials $TEST_NGINX_SERVER_ROOT/html/config.json;
 --- user_files
@@ -504,7 +667,7 @@ dfpreheat_credentials $TEST_NGINX_SERVER_ROOT/html/config.json;
 
 
 
-=== TEST 37: dfpreheat_credentials that only a helper has
+=== TEST 47: dfpreheat_credentials that only a helper has
 --- http_config eval
 main::http('dfpreheat_credentials $TEST_NGINX_SERVER_ROOT/html/config.json;');
 --- user_files eval
@@ -521,7 +684,7 @@ hunter2
 
 
 
-=== TEST 38: dfpreheat_credentials that everybody may read are used, with a warning
+=== TEST 48: dfpreheat_credentials that everybody may read are used, with a warning
 --- http_config eval
 main::http('dfpreheat_credentials $TEST_NGINX_SERVER_ROOT/html/config.json;');
 --- user_files eval
@@ -535,7 +698,7 @@ qr{\[warn\] .*"\S+/html/config\.json" holds secrets and is open to everybody}
 
 
 
-=== TEST 39: dfpreheat_credentials twice
+=== TEST 49: dfpreheat_credentials twice
 --- http_config
 dfpreheat_credentials $TEST_NGINX_SERVER_ROOT/html/config.json;
 dfpreheat_credentials $TEST_NGINX_SERVER_ROOT/html/config.json;
@@ -547,7 +710,7 @@ dfpreheat_credentials $TEST_NGINX_SERVER_ROOT/html/config.json;
 
 
 
-=== TEST 40: dfpreheat_task_timeout that is no time
+=== TEST 50: dfpreheat_task_timeout that is no time
 --- http_config
 dfpreheat_task_timeout long;
 --- must_die
@@ -556,7 +719,7 @@ dfpreheat_task_timeout long;
 
 
 
-=== TEST 41: dfpreheat_task_timeout in which nothing can be done
+=== TEST 51: dfpreheat_task_timeout in which nothing can be done
 --- http_config eval
 main::http('dfpreheat_task_timeout 0;');
 --- must_die
@@ -565,7 +728,7 @@ dfpreheat_task_timeout must be at least
 
 
 
-=== TEST 42: dfpreheat_max_manifest_size that is no size
+=== TEST 52: dfpreheat_max_manifest_size that is no size
 --- http_config
 dfpreheat_max_manifest_size large;
 --- must_die
@@ -574,7 +737,7 @@ dfpreheat_max_manifest_size large;
 
 
 
-=== TEST 43: dfpreheat_max_manifest_size that no manifest has
+=== TEST 53: dfpreheat_max_manifest_size that no manifest has
 --- http_config eval
 main::http('dfpreheat_max_manifest_size 0;');
 --- must_die

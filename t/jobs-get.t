@@ -227,7 +227,7 @@ Content-Type: application/json; charset=utf-8
 my $secrets = 'password-1|bearer-2|cookie-3|signature-4|username-5';
 my %args = (password => 'password-1', username => 'username-5',
             headers => { Authorization => 'Bearer bearer-2',
-                         Cookie => 'cookie-3' },
+                         'X-JFrog-Art-Api' => 'cookie-3' },
             url => "$main::A?X-Amz-Signature=signature-4&name=value");
 my $client = main::client();
 my $posted = $client->post('/oapi/v1/jobs',

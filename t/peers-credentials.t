@@ -295,7 +295,7 @@ swarm_story "a job's own Authorization", { peers => 2 }, sub {
 
     my $job = $warm->run('file', url => FILES . '/files/a', @all,
                          headers => { 'authorization' => 'Bearer own',
-                                      'X-Other' => '1' });
+                                      'X-Other-Key' => '1' });
     is($job->{state}, 'SUCCESS', 'the job ends well') or diag(error($job));
     is_deeply([ logins(@$peers) ], [ ('Bearer own') x 2 ], 'it is told at once');
     is_deeply([ map { scalar keys %{ $_->{request_header} } }

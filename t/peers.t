@@ -352,7 +352,7 @@ swarm_story 'what a peer is told', { peers => 1 }, sub {
                          tag => 'one', application => 'two',
                          filtered_query_params => 'a&b',
                          piece_length => 8388608, timeout => 60_000_000_000,
-                         headers => { 'X-One' => '1', 'X-Two' => '2' });
+                         headers => { 'X-One-Key' => '1', 'X-Two-Key' => '2' });
 
     is($job->{state}, 'SUCCESS', 'a job that says more') or diag(error($job));
     ($call) = $peer->calls;
@@ -364,8 +364,8 @@ swarm_story 'what a peer is told', { peers => 1 }, sub {
     is_deeply(\%told, { url => $url, filtered_query_params => [qw( a b )],
                         tag => 'one', application => 'two',
                         piece_length => 8388608,
-                        request_header => { 'X-One' => '1',
-                                            'X-Two' => '2' } },
+                        request_header => { 'X-One-Key' => '1',
+                                            'X-Two-Key' => '2' } },
               'is passed on');
 };
 

@@ -59,13 +59,13 @@ swarm_story 'a Basic registry', { engine => 'scheduler', seeds => 1 }, sub {
         my @job = @$_;
 
         $scheduler->forget_calls;
-        my $job = $warm->run(@job, @login, headers => { 'X-One' => '1' });
+        my $job = $warm->run(@job, @login, headers => { 'X-One-Key' => '1' });
         my @calls = called($scheduler, 'Preheat|Stat');
 
         is($job->{state}, 'SUCCESS', "$job[0]: ends well")
             or diag(error($job));
         is_deeply([ map { $_->{header} } @calls ],
-                  [ ({ Authorization => $basic, 'X-One' => '1' }) x 2 ],
+                  [ ({ Authorization => $basic, 'X-One-Key' => '1' }) x 2 ],
                   "$job[0]: peers get what the registry takes");
         is_deeply([ grep { exists $_->{username} || exists $_->{password} }
                     @calls ], [], "$job[0]: and no password beside it");

@@ -412,10 +412,10 @@ swarm_story 'what the scheduler is told',
                          filtered_query_params => 'a&b', percentage => 70,
                          count => 2, ips => [ '::ffff:' . $one->ip, $two->ip ],
                          timeout => 60_000_000_000, scope => 'all_peers',
-                         headers => { 'X-One' => '1', 'X-Two' => '2' });
+                         headers => { 'X-One-Key' => '1', 'X-Two-Key' => '2' });
 
     is($job->{state}, 'SUCCESS', 'of one that says more') or diag(error($job));
-    $more{header} = { 'X-One' => '1', 'X-Two' => '2' };
+    $more{header} = { 'X-One-Key' => '1', 'X-Two-Key' => '2' };
     ($preheat) = called($scheduler, 'PreheatImage');
     ($stat) = called($scheduler, 'StatImage');
     is_deeply(said($preheat), { %more, method => 'PreheatImage',

@@ -15,7 +15,7 @@ static const char  every_arg[] =
     "{\"type\":\"preheat\",\"args\":{\"type\":\"image\","
     "\"url\":\"http://127.0.0.1:15000/v2/lab/multi/manifests/v1\","
     "\"piece_length\":8388608,\"tag\":\"t\",\"application\":\"app\","
-    "\"filtered_query_params\":\"a&b\",\"headers\":{\"X-One\":\"1\"},"
+    "\"filtered_query_params\":\"a&b\",\"headers\":{\"User-Agent\":\"1\"},"
     "\"username\":\"user\",\"password\":\"secret\","
     "\"platform\":\"linux/arm64\",\"scope\":\"all_seed_peers\","
     "\"ips\":[\"127.0.0.1\"],\"percentage\":50,\"count\":2,"
@@ -91,7 +91,7 @@ TEST("an image job with every argument is taken and printed as it was posted")
         "{\"application\":\"app\",\"concurrent_peer_count\":10,"
         "\"concurrent_task_count\":4,\"count\":2,"
         "\"filtered_query_params\":\"a&b\",\"hdfs\":null,"
-        "\"headers\":{\"X-One\":\"1\"},\"ips\":[\"127.0.0.1\"],"
+        "\"headers\":{\"User-Agent\":\"1\"},\"ips\":[\"127.0.0.1\"],"
         "\"object_storage\":null,\"password\":\"secret\","
         "\"percentage\":50,\"piece_length\":8388608,"
         "\"platform\":\"linux/arm64\",\"scope\":\"all_seed_peers\","
@@ -136,10 +136,14 @@ TEST("user name, password, credential headers and signatures are hidden")
 
     TAKEN("\"username\":\"robot\",\"password\":\"hunter2\","
           "\"urls\":[\"http://b.lan/c?Signature=hunter3&x=1\"],"
-          "\"headers\":{\"X-Plain\":\"seen\",\"AUTHORIZATION\":\"hunter4\","
+          "\"headers\":{\"User-Agent\":\"seen\",\"AUTHORIZATION\":\"hunter4\","
           "\"X-Registry-Auth\":\"hunter4\",\"x-token\":\"hunter4\","
           "\"X-Api-Key\":\"hunter4\",\"X-Secret\":\"hunter4\","
-          "\"Cookie\":\"hunter4\",\"X-Password\":\"hunter4\","
+          "\"X-JFrog-Art-Api\":\"hunter4\",\"X-Password\":\"hunter4\","
+          "\"X-Jwt\":\"hunter4\",\"X-Passwd\":\"hunter4\","
+          "\"X-Pass\":\"hunter4\",\"X-PAT\":\"hunter4\","
+          "\"X-Sig\":\"hunter4\",\"X-Bearer\":\"hunter4\","
+          "\"X-Otp\":\"hunter4\",\"PRIVATE-TOKEN\":\"hunter4\","
           "\"X-Amz-Credential\":\"hunter4\",\"X-Session\":\"hunter4\","
           "\"X-Goog-Signature\":\"hunter4\",\"X-Empty-Token\":\"\"}", &job);
 
@@ -147,8 +151,8 @@ TEST("user name, password, credential headers and signatures are hidden")
     CHECK_INT(hidden, 1);
     CHECK_HAS_NOT(text, "hunter");
     CHECK_HAS_NOT(text, "robot");
-    CHECK_HAS(text, "\"X-Plain\":\"seen\"");
-    CHECK_HAS(text, "\"Cookie\":\"***\"");
+    CHECK_HAS(text, "\"User-Agent\":\"seen\"");
+    CHECK_HAS(text, "\"X-JFrog-Art-Api\":\"***\"");
     CHECK_HAS(text, "\"X-Empty-Token\":\"\"");
     CHECK_HAS(text, "\"username\":\"***\"");
     CHECK_HAS(text, "\"password\":\"***\"");
@@ -176,7 +180,7 @@ TEST("each kind of secret alone says that the job must be sealed")
         { "\"tag\":\"t\"", 0 },
         { "\"username\":\"u\"", 1 },
         { "\"password\":\"p\"", 1 },
-        { "\"headers\":{\"X-One\":\"1\"}", 0 },
+        { "\"headers\":{\"User-Agent\":\"1\"}", 0 },
         { "\"headers\":{\"Authorization\":\"\"}", 0 },
         { "\"headers\":{\"Authorization\":\"b\"}", 1 },
         { "\"url\":\"http://a.lan/b?X-Amz-Signature=c\"", 1 },
@@ -214,7 +218,7 @@ TEST("args have all keys of Dragonfly, sorted, and are valid JSON")
     dfp_job_t    job;
 
     TAKEN("\"tag\":\"\\\" \\\\ \\u0007 \xe2\x82\xac\",\"headers\":"
-          "{\"X-Quote\":\"\\\"\"}", &job);
+          "{\"X-Quote-Key\":\"\\\"\"}", &job);
 
     root = json_loads(printed(&job, 0, NULL), 0, NULL);
     if (!CHECK(root != NULL)) {
@@ -320,7 +324,7 @@ static const char  oom_body[] =
     "{\"type\":\"preheat\",\"bio\":\"b\",\"scheduler_cluster_ids\":[1,2],"
     "\"args\":{\"type\":\"file\",\"url\":\"http://a.lan/b\","
     "\"urls\":[\"http://a.lan/c?token=d\",\"http://a.lan/e\"],"
-    "\"headers\":{\"X-One\":\"1\"},\"ips\":[\"10.0.0.1\"],\"tag\":\"t\","
+    "\"headers\":{\"User-Agent\":\"1\"},\"ips\":[\"10.0.0.1\"],\"tag\":\"t\","
     "\"platform\":\"linux/amd64\",\"username\":\"u\",\"password\":\"p\"}}";
 
 
@@ -335,7 +339,7 @@ run_parse(dfp_mem_t *mem, void *data)
     if (rc == DFP_OK) {
         CHECK_INT(job.nurls, 2);
         CHECK_STR(job.urls[0], "http://a.lan/c?token=d");
-        CHECK_STR(job.headers[0].name, "X-One");
+        CHECK_STR(job.headers[0].name, "User-Agent");
         CHECK_STR(job.password, "p");
         CHECK_INT(job.nclusters, 2);
     }
@@ -384,7 +388,7 @@ TEST("without memory a job is neither taken nor printed by halves")
 static const char  lib_oom_body[] =
     "{\"type\":\"preheat\",\"bio\":\"b\",\"args\":{\"type\":\"file\","
     "\"url\":\"http://a/b\",\"urls\":[\"http://a/c\"],"
-    "\"headers\":{\"X-One\":\"1\"},\"ips\":[\"10.0.0.1\"],\"count\":3,"
+    "\"headers\":{\"User-Agent\":\"1\"},\"ips\":[\"10.0.0.1\"],\"count\":3,"
     "\"username\":\"u\",\"password\":\"p\"}}";
 
 

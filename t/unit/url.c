@@ -376,12 +376,27 @@ TEST("paths that two programs may resolve in two ways are refused")
     CHECK_REFUSED("http://a.lan/..;/x", "\".\" or \"..\"");
     CHECK_REFUSED("http://a.lan/%252e%252e/x", "an escaped \"%\" (%25)");
     CHECK_REFUSED("http://a.lan/%25", "an escaped \"%\" (%25)");
-    CHECK_REFUSED("http://a.lan/a%2fb", "an escaped \"/\" (%2F)");
-    CHECK_REFUSED("http://a.lan/a%2Fb", "an escaped \"/\" (%2F)");
-    CHECK_REFUSED("http://a.lan/..%2f", "an escaped \"/\" (%2F)");
+    CHECK_REFUSED("http://a.lan/..%2f", "\".\" or \"..\"");
+    CHECK_REFUSED("http://a.lan/x/..%2F..%2fy", "\".\" or \"..\"");
+    CHECK_REFUSED("http://a.lan/x%2f..", "\".\" or \"..\"");
+    CHECK_REFUSED("http://a.lan/x%2F%2e%2E/y", "\".\" or \"..\"");
+    CHECK_REFUSED("http://a.lan/x%2F.;y%2Fz", "\".\" or \"..\"");
+    CHECK_REFUSED("http://a.lan/%2f.", "\".\" or \"..\"");
+    CHECK_REFUSED("http://a.lan/%2f.?x", "\".\" or \"..\"");
     CHECK_REFUSED("http://a.lan/a%5cb", "an escaped \"\\\" (%5C)");
     CHECK_REFUSED("http://a.lan/a\\b", "must not have \"\\\"");
     CHECK_REFUSED("http://a.lan/..\\b", "must not have \"\\\"");
+}
+
+
+TEST("an escaped slash is a part of a name, and stays as it is")
+{
+    CHECK_HREF("http://a.lan/a%2fb", "http://a.lan/a%2fb");
+    CHECK_HREF("http://gitlab.lan/api/v4/projects/team%2Fapp/x",
+               "http://gitlab.lan/api/v4/projects/team%2Fapp/x");
+    CHECK_HREF("http://a.lan/%2F", "http://a.lan/%2F");
+    CHECK_HREF("http://a.lan/x%2F%2Fy%2F", "http://a.lan/x%2F%2Fy%2F");
+    CHECK_HREF("http://a.lan/x%2F..y%2F...", "http://a.lan/x%2F..y%2F...");
 }
 
 

@@ -52,6 +52,49 @@ TEST("a URL without secrets is shown as it is")
 }
 
 
+TEST("what object stores, CDNs and registries let in by is hidden")
+{
+    size_t       i;
+    dfp_str_t    out;
+    const char  *name;
+    char         text[128], plain[128];
+
+    static const char *const  names[] = {
+        "sas", "sig", "hmac", "hash", "code", "GoogleAccessId", "st", "se",
+        "private_token", "job_token", "PRIVATE-TOKEN", "X-JFrog-Art-Api",
+        "X-Artifactory-Signature", "x-ms-signature", "AWSAccessKeyId",
+        "OSSAccessKeyId", "Signature", "Expires", "Policy", "Key-Pair-Id",
+        "KeyName", "hdnts", "__token__", "txSecret", "txTime", "hwSecret",
+        "verify", "md5", "subscription-key", "rlkey", "api_key", "jwt",
+        "id_jwt", "x_sig", "url-sign", "tempauth", "oauth_nonce", "otp", "pat",
+        "passCode", "user_pass", "username", "ticket", "auth_key", "auth",
+        "x-auth", "s%69g", "%53IG", "skoid"
+    };
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        name = names[i];
+
+        (void) snprintf(text, sizeof(text), "https://a.lan/x?a=1&%s=hunter2&b=2",
+                        name);
+        (void) snprintf(plain, sizeof(plain), "https://a.lan/x?a=1&%s=***&b=2",
+                        name);
+
+        out = shown((dfp_str_t) { strlen(text), text });
+        CHECK_SAME(out, dfp_test_str(plain));
+    }
+}
+
+
+TEST("what other parameters say is shown")
+{
+    CHECK_AS_IS("https://a.lan/x?sv=2024&sr=b&sp=r&version=1&page=2&size=3");
+    CHECK_AS_IS("https://a.lan/x?state=1&set=2&rest=3&asset=4&statement=5");
+    CHECK_AS_IS("https://a.lan/x?hashed=1&codec=2&recode=3&macos=4&pathname=5");
+    CHECK_AS_IS("https://a.lan/x?design=1&assign=2&compat=3&compass=4&spin=5");
+    CHECK_AS_IS("https://a.lan/x?digest=sha256:abc&platform=linux/amd64");
+}
+
+
 TEST("signatures in a query string are hidden, the rest stays")
 {
     CHECK_SHOWN("https://s3.lan/b/k?X-Amz-Date=20260101T000000Z&part=7"

@@ -1,0 +1,393 @@
+# What shares an entry of the cache: requests that nginx sends alike, and no
+# others. Each of the paths below is another resource to its origin.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Test::More;
+
+use IO::Socket::INET;
+
+use DFP::Upstream;
+use DFP::Warm;
+
+use constant FILES => 'http://files.test';
+
+# what a job may ask for, too
+my @alike = qw( /files/a/b /files/a%2Fb /files//a/b /files/a+b /files/a%2Bb
+                /files/%61/b /files/a%20b /files/a|b /files/a%7Cb
+                /files/a%2fb /files/a;b /files/a%3Bb /files/a%3Fb
+                /files/a%23b );
+
+# what only a client sends
+my @odd = ('/files/x/../a/b', '/files/./a/b', '/files/x/%2E%2E/a/b',
+           '/files/a%5Cb', '/files/a%252Fb');
+
+my @queries = ('/files/q', '/files/q?', '/files/q?a', '/files/q?a&',
+               '/files/q?&a', '/files/q?a&&b', '/files/q?a&b', '/files/q?b&a',
+               '/files/q?NS=1', '/files/q?n%73=1', '/files/q?ns', '/files/q?xns=1',
+               '/files/q?token=1', '/files/q?token=2', '/files/q?token=***',
+               '/files/q;token=1', '/files/q;token=2');
+
+my $upstream = DFP::Upstream->start;
+my $port = $upstream->port;
+
+
+# What the origin was asked for, to the byte.
+
+sub asked
+{
+    return map { m{^\w+ (\S+)} ? $1 : () } $upstream->requests;
+}
+
+
+# A request that no library has changed: the body, and X-Cache.
+
+sub pull
+{
+    my ($warm, $target, @headers) = @_;
+
+    my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+                                       PeerPort => $warm->{port})
+        or die "no connection: $!";
+
+    print {$socket} join "\r\n", "GET $target HTTP/1.0", @headers, '', '';
+    local $/;
+    my ($head, $body) = split /\r\n\r\n/, <$socket> // '', 2;
+
+    return ($body, $head =~ /^X-Cache: (\S+)/m ? $1 : '-');
+}
+
+sub body { (pull(@_))[0] }
+
+sub cached
+{
+    my ($warm, @paths) = @_;
+
+    return [ map { (pull($warm, $_))[1] . " $_" } @paths ];
+}
+
+sub each_has_its_own
+{
+    my ($name, $warm, $from, @paths) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    is_deeply([ map { body($warm, $_) } @paths ],
+              [ map { 'what is in ' . $from->($_) } @paths ], $name);
+}
+
+sub same { $_[0] }
+
+
+my $locations = location('/files/', FILES, $port);
+
+warm_story 'a client gets what it asked for, whatever others ask for', {},
+    $locations, sub
+{
+    my $warm = shift;
+
+    $upstream->answers($_, { body => "what is in $_" }) for @alike, @odd;
+
+    each_has_its_own('each from the origin', $warm, \&same, @alike, @odd);
+    each_has_its_own('and once more', $warm, \&same, @alike, @odd);
+    is_deeply(cached($warm, @alike, @odd),
+              [ map { "HIT $_" } @alike, @odd ], 'from the cache');
+};
+
+
+warm_story 'a job warms what its URL says, to the byte', {}, $locations, sub {
+    my $warm = shift;
+
+    $upstream->answers($_, { body => "what is in $_" }) for @alike;
+
+    for my $path (@alike) {
+        $upstream->forget_requests;
+        my $job = $warm->run('file', url => FILES . $path);
+
+        is($job->{state}, 'SUCCESS', "$path: SUCCESS");
+        is_deeply([ asked() ], [ $path ], 'the origin is asked for that');
+        is_deeply(cached($warm, $path), [ "HIT $path" ],
+                  'a client gets it from the cache');
+    }
+
+    each_has_its_own('each has its own', $warm, \&same, @alike);
+};
+
+
+warm_story 'queries', {}, $locations, sub {
+    my $warm = shift;
+
+    $upstream->answers('/files/q', { body => 'query' });
+    $upstream->answers($_, { body => $_ }) for '/files/q;token=1',
+                                               '/files/q;token=2';
+
+    is_deeply(cached($warm, @queries), [ map { "MISS $_" } @queries ],
+              'each is another request');
+    is_deeply(cached($warm, @queries), [ map { "HIT $_" } @queries ],
+              'and is stored');
+
+    my @named = ('/files/q?ns=docker.io', '/files/q?a&ns=x', '/files/q?ns=x&a',
+                 '/files/q?ns=1&ns=2', '/files/q?a&ns=&b');
+    is_deeply(cached($warm, @named), [ map { "HIT $_" } @named ],
+              'but for the ns of containerd');
+
+    my @fragments = ('/files/q#1', '/files/q#2', '/files/q#?ns=1',
+                     '/files/q?ns=1#2');
+    is_deeply(cached($warm, @fragments), [ map { "MISS $_" } @fragments ],
+              'what a fragment is to the origin nobody knows');
+};
+
+
+# One location for each way in which nginx sends something else than it got.
+
+my $sending = <<"END";
+location /uri/ {
+    dfpreheat_origin http://uri.test;
+    proxy_pass http://127.0.0.1:$port/files/;
+    proxy_cache files;
+    include cache.conf;
+}
+location /exact {
+    dfpreheat_origin http://exact.test;
+    proxy_pass http://127.0.0.1:$port/files/exact;
+    proxy_cache files;
+    include cache.conf;
+}
+location /rewritten/ {
+    dfpreheat_origin http://rewritten.test;
+    rewrite ^/rewritten/(.*) /files/\$1 break;
+    proxy_pass http://127.0.0.1:$port;
+    proxy_cache files;
+    include cache.conf;
+}
+location /variable/ {
+    dfpreheat_origin http://variable.test;
+    set \$to 127.0.0.1:$port;
+    proxy_pass http://\$to;
+    proxy_cache files;
+    include cache.conf;
+}
+location /whole/ {
+    dfpreheat_origin http://whole.test;
+    set \$to 127.0.0.1:$port;
+    proxy_pass http://\$to/files\$request_uri;
+    proxy_cache files;
+    include cache.conf;
+}
+location /args/ {
+    dfpreheat_origin http://args.test;
+    set \$args tag=\$arg_tag;
+    proxy_pass http://127.0.0.1:$port;
+    proxy_cache files;
+    include cache.conf;
+}
+END
+
+warm_story 'what nginx sends in the place of what it got', {}, $sending, sub {
+    my $warm = shift;
+
+    my $tags = 0;
+    my @prefixes = map { "/$_" } qw( uri exact rewritten variable whole args );
+
+    for my $path (map { my $prefix = $_; map { s{^/files}{$prefix}r } @alike }
+                  @prefixes)
+    {
+        my ($name) = $path =~ m{^/(\w+)};
+        my $tag = 'tag=' . ++$tags;
+        my $url = "http://$name.test$path?$tag";
+
+        # the first time only to see what is sent
+
+        $upstream->forget_requests;
+        $warm->run('file', url => $url);
+        my ($by_job) = asked();
+
+        $upstream->answers($by_job =~ s/\?.*//r, {});
+        is($warm->run('file', url => $url)->{state}, 'SUCCESS', $path);
+
+        is_deeply(cached($warm, "$path?$tag"), [ "HIT $path?$tag" ],
+                  'a client gets that from the cache');
+
+        # one that is not there yet
+
+        $upstream->forget_requests;
+        pull($warm, "$path?$tag.");
+
+        is_deeply([ asked() ], [ "$by_job." ],
+                  'and it would have been sent the same');
+    }
+};
+
+
+my $second = DFP::Upstream->start;
+my $second_port = $second->port;
+
+my $shared = <<"END";
+location /chosen/ {
+    dfpreheat_origin http://chosen.test;
+    set \$to 127.0.0.1:\$http_x_port;
+    proxy_pass http://\$to;
+    proxy_cache files;
+    include cache.conf;
+}
+location /if/ {
+    dfpreheat_origin http://if.test;
+    proxy_pass http://127.0.0.1:$port;
+    proxy_cache files;
+    include cache.conf;
+
+    if (\$http_x_port = $second_port) {
+        proxy_pass http://127.0.0.1:$second_port;
+    }
+}
+location /unbound/ {
+    set \$to 127.0.0.1:\$http_x_port;
+    proxy_pass http://\$to;
+    proxy_cache files;
+    include cache.conf;
+}
+location /mirror/ {
+    dfpreheat_origin http://mirror.test;
+    proxy_pass http://127.0.0.1:$port/files/;
+    proxy_cache files;
+    include cache.conf;
+}
+location /files/ {
+    dfpreheat_origin http://mirror.test;
+    proxy_pass http://127.0.0.1:$second_port;
+    proxy_cache files;
+    include cache.conf;
+}
+END
+
+warm_story 'what one upstream has is not given out for what another has', {},
+    $shared, sub
+{
+    my $warm = shift;
+
+    my @paths = qw( /chosen/a /if/a /unbound/a );
+
+    for my $path (@paths, '/files/a') {
+        $upstream->answers($path, { body => "first $path" });
+        $second->answers($path, { body => "second $path" });
+    }
+
+    for my $path (@paths) {
+        for (1, 2) {
+            is(body($warm, $path, "X-Port: $port"), "first $path",
+               "$path of the first");
+            is(body($warm, $path, "X-Port: $second_port"), "second $path",
+               "$path of the second");
+        }
+    }
+
+    # two paths, which become one
+
+    is($warm->run('file', url => 'http://mirror.test/mirror/a')->{state},
+       'SUCCESS', 'a job of a location that sends another path');
+    is_deeply([ pull($warm, '/mirror/a') ], [ 'first /files/a', 'HIT' ],
+              'its clients get what it has warmed');
+    is_deeply([ pull($warm, '/files/a') ], [ 'second /files/a', 'MISS' ],
+              'and nobody else does');
+};
+
+
+my $moved = <<"END";
+location /moved/ {
+    dfpreheat_origin http://moved.test;
+    proxy_pass http://127.0.0.1:$port/files/;
+    proxy_cache files;
+    include cache.conf;
+    include follow.conf;
+}
+location \@dfpreheat_redirect {
+    dfpreheat_redirect http://127.0.0.1:$second_port;
+    proxy_cache files;
+    include cache.conf;
+    include redirect.conf;
+    proxy_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;
+}
+END
+
+warm_story 'redirects of an origin that is sent another path', {}, $moved, sub {
+    my $warm = shift;
+
+    my @paths = ('/a%2Fb', '/a/b');
+
+    for my $path (@paths) {
+        $upstream->answers("/files$path", { status => 307, headers =>
+            [ Location => "http://127.0.0.1:$second_port/blob$path" ] });
+        $second->answers("/blob$path", { body => "blob $path" });
+    }
+
+    # both are sent alike, so they are one
+
+    is($warm->run('file', url => 'http://moved.test/moved/a%2Fb')->{state},
+       'SUCCESS', 'a job');
+    is_deeply([ pull($warm, $_) ], [ 'blob /a/b', 'HIT' ],
+              'what it leaves is what a client gets')
+        for '/moved/a%2Fb', '/moved/a/b';
+};
+
+
+# a location of calls, which goes to whom the URL says
+
+my $called = <<"END";
+location \@files {
+    dfpreheat_origin http://127.0.0.1:$port http://127.0.0.1:$second_port;
+    proxy_pass \$dfpreheat_target;
+    proxy_cache files;
+    include cache.conf;
+}
+END
+
+warm_story 'jobs of two origins in one location', {}, $called, sub {
+    my $warm = shift;
+
+    for my $origin ($upstream, $second) {
+        $origin->answers('/called', { body => 'called' });
+        $origin->forget_requests;
+
+        my $url = 'http://127.0.0.1:' . $origin->port . '/called';
+
+        is($warm->run('file', url => $url)->{state}, 'SUCCESS', $url);
+        is(scalar $origin->requests, 1, 'is what that origin has');
+    }
+};
+
+
+warm_story 'a client that asks for the head alone', {}, $locations, sub {
+    my $warm = shift;
+
+    $upstream->answers('/files/head', { body => 'whole' });
+
+    my $head = $warm->{http}->head("http://127.0.0.1:$warm->{port}/files/head");
+
+    is($head->{headers}{'x-cache'}, 'MISS', 'is the first to come');
+    is_deeply([ pull($warm, '/files/head') ], [ 'whole', 'HIT' ],
+              'and leaves all of it to the next');
+};
+
+
+warm_story 'a location that does not turn HEAD into GET', {},
+    location('/files/', FILES, $port, 'proxy_cache files;',
+             'include cache.conf;', 'proxy_cache_convert_head off;',
+             'proxy_cache_methods POST;'), sub
+{
+    my $warm = shift;
+
+    $upstream->answers('/files/head', { body => 'whole' });
+
+    my $url = "http://127.0.0.1:$warm->{port}/files/head";
+
+    $warm->{http}->head($url) for 1, 2;
+    is_deeply([ pull($warm, '/files/head') ], [ 'whole', 'MISS' ],
+              'has another entry for each');
+};
+
+
+done_testing();
