@@ -1,4 +1,5 @@
 #include "ngx_http_dfpreheat_call.h"
+#include "ngx_http_dfpreheat_storable.h"
 
 
 static void ngx_http_dfpreheat_answer_collect(ngx_http_dfpreheat_call_t *call,
@@ -221,6 +222,14 @@ ngx_http_dfpreheat_answer_complete(ngx_http_dfpreheat_call_t *call,
     }
 
     if (!call->store) {
+        return;
+    }
+
+    reason = ngx_http_dfpreheat_storable_refused(sr);
+
+    if (reason) {
+        ngx_http_dfpreheat_call_fail(call, NGX_HTTP_DFPREHEAT_CALL_FAILED,
+                                     reason);
         return;
     }
 

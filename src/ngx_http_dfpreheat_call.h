@@ -57,6 +57,8 @@ struct ngx_http_dfpreheat_call_s {
     unsigned                          refresh:1;  /* past the cache */
     unsigned                          probe:1;    /* the answer is for nobody */
     unsigned                          store:1;    /* it has to be cached */
+    unsigned                          uncached:1; /* it must not, and must not
+                                                     come from the cache */
 
     /* of gRPC, where TAKE is set: it goes to this address, and nowhere else */
 

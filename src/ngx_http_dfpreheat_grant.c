@@ -389,7 +389,7 @@ ngx_http_dfpreheat_grant_call(ngx_http_dfpreheat_grant_t *grant,
     call->secrets = &run->secrets;
     call->limit = NGX_HTTP_DFPREHEAT_TOKEN_BODY_MAX;
     call->timeout = run->conf->task_timeout;
-    call->refresh = 1;
+    call->uncached = 1;
 
     if (ngx_http_dfpreheat_call_start(call) != NGX_OK) {
         goto failed;
