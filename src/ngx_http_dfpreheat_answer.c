@@ -6,6 +6,8 @@ static void ngx_http_dfpreheat_answer_collect(ngx_http_dfpreheat_call_t *call,
     ngx_http_request_t *sr, ngx_int_t rc);
 static void ngx_http_dfpreheat_answer_complete(ngx_http_dfpreheat_call_t *call,
     ngx_http_request_t *sr, ngx_int_t rc);
+static ngx_int_t ngx_http_dfpreheat_answer_led(
+    ngx_http_dfpreheat_call_t *call, ngx_http_dfpreheat_target_t *target);
 static ngx_uint_t ngx_http_dfpreheat_answer_cut(
     ngx_http_dfpreheat_call_t *call);
 static void ngx_http_dfpreheat_answer_unreached(
@@ -61,6 +63,12 @@ ngx_http_dfpreheat_answer_collect(ngx_http_dfpreheat_call_t *call,
     u = sr->upstream;
     target = ngx_http_dfpreheat_target_get(sr);
 
+    if (ngx_http_dfpreheat_answer_led(call, target) != NGX_OK) {
+        ngx_http_dfpreheat_call_fail(call, NGX_HTTP_DFPREHEAT_CALL_AGAIN,
+                                     "no memory for the answer");
+        return;
+    }
+
     if (target && target->refused) {
         ngx_http_dfpreheat_call_fail(call,
                                      target->again
@@ -115,6 +123,47 @@ ngx_http_dfpreheat_answer_collect(ngx_http_dfpreheat_call_t *call,
     }
 
     ngx_http_dfpreheat_answer_complete(call, sr, rc);
+}
+
+
+/* A redirect may have led to somebody else, whose answer it is. */
+
+static ngx_int_t
+ngx_http_dfpreheat_answer_led(ngx_http_dfpreheat_call_t *call,
+    ngx_http_dfpreheat_target_t *target)
+{
+    u_char     *p;
+    dfp_err_t   err;
+    dfp_mem_t   mem;
+
+    static const char  who[] = "the redirect's target ";
+
+    if (target == NULL || target->hops == 0
+        || dfp_str_eq(target->url.origin, call->url.origin))
+    {
+        return NGX_OK;
+    }
+
+    mem = ngx_http_dfpreheat_mem(call->pool);
+
+    if (dfp_url_parse(&mem, target->url.origin, "it", &call->target_url, &err)
+        != DFP_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    p = ngx_pnalloc(call->pool, sizeof(who) + target->url.origin.len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    (void) ngx_sprintf(p, "%s%*s%Z", who, target->url.origin.len,
+                       target->url.origin.data);
+
+    call->who = (char *) p;
+    call->led = 1;
+
+    return NGX_OK;
 }
 
 

@@ -20,6 +20,9 @@ typedef struct {
     ngx_http_dfpreheat_main_conf_t  *conf;
     ngx_str_t                        first;     /* the origin where it began */
     ngx_http_dfpreheat_loc_conf_t   *began;     /* and the location */
+    ngx_str_t                        own;       /* whose credentials it has */
+    ngx_str_t                        token_for; /* another origin, that gets */
+    ngx_str_t                        token;     /* this Authorization */
     dfp_url_t                        url;       /* href.len 0: not set */
     ngx_uint_t                       hops;      /* redirects so far */
     ngx_resolver_ctx_t              *lookup;    /* under way */
@@ -65,6 +68,10 @@ ngx_int_t ngx_http_dfpreheat_target_pin(ngx_http_request_t *r,
 ngx_int_t ngx_http_dfpreheat_target_follow(ngx_http_request_t *r,
     ngx_array_t *rules);
 
+/* What ORIGIN gets where redirects lead to it. Both are copied; R has a target. */
+ngx_int_t ngx_http_dfpreheat_target_token(ngx_http_request_t *r,
+    ngx_str_t *origin, ngx_str_t *authorization);
+
 /* Adds the upstream: before the configuration is read. */
 ngx_int_t ngx_http_dfpreheat_target_upstream(ngx_conf_t *cf);
 
@@ -72,7 +79,8 @@ ngx_int_t ngx_http_dfpreheat_target_upstream(ngx_conf_t *cf);
  * last two; empty without target.
  * $dfpreheat_host, $dfpreheat_authority: of the target, or of the origin that
  * the location is bound to. $dfpreheat_authorization: the request's own
- * Authorization, but for a redirect that has led to another origin. */
+ * Authorization; where a redirect has led to another origin, that of
+ * target_token(), or nothing. */
 ngx_int_t ngx_http_dfpreheat_target_url(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 ngx_int_t ngx_http_dfpreheat_target_host(ngx_http_request_t *r,

@@ -220,6 +220,12 @@ ngx_http_dfpreheat_task_start(ngx_http_dfpreheat_task_t *task, size_t limit)
     call->headers = run->job.headers;
     call->nheaders = run->job.nheaders;
     call->authorization = task->grant->authorization;
+
+    if (task->grant->target) {
+        call->target = task->grant->target->origin;
+        call->target_authorization = task->grant->target->authorization;
+    }
+
     call->limit = limit;
     call->timeout = ngx_max((ngx_msec_int_t)
                             (task->deadline - ngx_current_msec), 1);
@@ -245,6 +251,8 @@ ngx_http_dfpreheat_task_start(ngx_http_dfpreheat_task_t *task, size_t limit)
 
     task->call = call;
     task->serial = task->grant->serial;
+    task->target = task->grant->target;
+    task->target_serial = task->target ? task->target->serial : 0;
     task->tries++;
     run->calls++;
 
@@ -272,6 +280,10 @@ ngx_http_dfpreheat_task_secrets(ngx_http_dfpreheat_task_t *task,
            != NGX_OK
         || ngx_http_dfpreheat_secrets_copy(secrets, &task->grant->secrets)
            != NGX_OK
+        || (task->grant->target
+            && ngx_http_dfpreheat_secrets_copy(secrets,
+                                               &task->grant->target->secrets)
+               != NGX_OK)
         || ngx_http_dfpreheat_secrets_url(secrets, task->url.href) != NGX_OK)
     {
         return NULL;

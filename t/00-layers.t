@@ -20,7 +20,7 @@ my @layers = (
     [qw( store reply )],
     [qw( origin target target_vars credentials secrets )],
     [qw( request cache digest call answer answer_* grpc storable login )],
-    [qw( task grant image image_* )],
+    [qw( task grant grant_* image image_* )],
     [qw( dragonfly dragonfly_* )],
     [qw( engine engine_* )],
     [qw( run run_* runner )],
