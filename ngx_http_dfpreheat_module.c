@@ -57,6 +57,13 @@ static ngx_command_t  ngx_http_dfpreheat_commands[] = {
       offsetof(ngx_http_dfpreheat_loc_conf_t, grpc),
       NULL },
 
+    { ngx_string("dfpreheat_access"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_dfpreheat_loc_conf_t, access),
+      NULL },
+
     { ngx_string("dfpreheat_share_blobs"),
       NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
       ngx_conf_set_flag_slot,
@@ -233,8 +240,14 @@ static ngx_http_variable_t  ngx_http_dfpreheat_variables[] = {
     { ngx_string("dfpreheat_cache_key"), NULL,
       ngx_http_dfpreheat_cache_key, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
-    { ngx_string("dfpreheat_access_key"), NULL,
-      ngx_http_dfpreheat_access_key, 0, 0, 0 },
+    { ngx_string("dfpreheat_uncached"), NULL,
+      ngx_http_dfpreheat_storable_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("dfpreheat_unstored"), NULL,
+      ngx_http_dfpreheat_storable_variable, 1, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("dfpreheat_range"), NULL,
+      ngx_http_dfpreheat_access_range, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("dfpreheat_target"), NULL,
       ngx_http_dfpreheat_target_url, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
@@ -307,6 +320,7 @@ ngx_http_dfpreheat_create_main_conf(ngx_conf_t *cf)
                           sizeof(ngx_http_conf_ctx_t *))
            != NGX_OK
         || ngx_array_init(&mcf->inner, cf->pool, 1, sizeof(void **)) != NGX_OK
+        || ngx_array_init(&mcf->bound, cf->pool, 4, sizeof(void **)) != NGX_OK
         || ngx_array_init(&mcf->grpc, cf->pool, 1,
                           sizeof(ngx_http_dfpreheat_origin_t))
            != NGX_OK)
@@ -413,13 +427,14 @@ ngx_http_dfpreheat_create_loc_conf(ngx_conf_t *cf)
     dlcf->enable = NGX_CONF_UNSET;
     dlcf->share_blobs = NGX_CONF_UNSET;
     dlcf->grpc = NGX_CONF_UNSET;
+    dlcf->access = NGX_CONF_UNSET;
 
     return dlcf;
 }
 
 
 /* Nothing is inherited, but by "if": each location says for itself what it
- * serves. */
+ * serves. What protects a location protects those below it, too. */
 
 static char *
 ngx_http_dfpreheat_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
@@ -451,12 +466,22 @@ ngx_http_dfpreheat_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_init_value(conf->enable, 0);
     ngx_conf_init_value(conf->share_blobs, 0);
     ngx_conf_init_value(conf->grpc, 0);
+    ngx_conf_merge_value(conf->access, prev->access, 0);
+
+    conf->bound = prev->bound || conf->origins || conf->redirects;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_dfpreheat_module);
+
+    if ((conf->bound || conf->access)
+        && ngx_http_dfpreheat_conf_bound(cf, mcf) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
 
     if (!conf->enable) {
         return NGX_CONF_OK;
     }
 
-    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_dfpreheat_module);
     mcf->used = 1;
 
     clcf->handler = ngx_http_dfpreheat_api_handler;
@@ -531,6 +556,10 @@ ngx_http_dfpreheat_postconfiguration(ngx_conf_t *cf)
     if (mcf->redis.addrs.nelts
         && ngx_http_dfpreheat_digest_init(cf) != NGX_OK)
     {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_dfpreheat_conf_access(cf, mcf) != NGX_OK) {
         return NGX_ERROR;
     }
 

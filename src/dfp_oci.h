@@ -116,6 +116,10 @@ int dfp_oci_parse_image(dfp_mem_t *mem, dfp_str_t text, const char *what,
 int dfp_oci_ref_at(dfp_mem_t *mem, const dfp_oci_ref_t *ref, dfp_str_t origin,
     dfp_oci_ref_t *at, dfp_err_t *err);
 
+/* Whether NAME is that of a repository, at most DFP_OCI_MAX_NAME bytes, by the
+ * grammar of the distribution specification. */
+int dfp_oci_name_valid(dfp_str_t name);
+
 /* Whether S is a tag by the grammar of the distribution specification. */
 int dfp_oci_tag_valid(dfp_str_t s);
 

@@ -8,7 +8,6 @@
 static int dfp_oci_split_path(dfp_oci_ref_t *ref);
 static const char *dfp_oci_find(const char *p, const char *last,
     const char *part);
-static int dfp_oci_name_valid(dfp_str_t name);
 static const char *dfp_oci_name_separator(const char *p, const char *last);
 static int dfp_oci_alnum(char ch);
 
@@ -117,7 +116,7 @@ dfp_oci_find(const char *p, const char *last, const char *part)
 
 /* [a-z0-9]+ ((\. | _ | __ | -+) [a-z0-9]+)*, with "/" as another separator */
 
-static int
+int
 dfp_oci_name_valid(dfp_str_t name)
 {
     const char  *p, *last;

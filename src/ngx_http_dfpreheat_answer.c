@@ -1,13 +1,18 @@
 #include "ngx_http_dfpreheat_call.h"
+#include "ngx_http_dfpreheat_storable.h"
 
 
 static void ngx_http_dfpreheat_answer_collect(ngx_http_dfpreheat_call_t *call,
     ngx_http_request_t *sr, ngx_int_t rc);
 static void ngx_http_dfpreheat_answer_complete(ngx_http_dfpreheat_call_t *call,
     ngx_http_request_t *sr, ngx_int_t rc);
+static ngx_uint_t ngx_http_dfpreheat_answer_misplaced(
+    ngx_http_dfpreheat_call_t *call, ngx_http_request_t *sr, ngx_int_t rc);
 static ngx_uint_t ngx_http_dfpreheat_answer_returned(
     ngx_http_dfpreheat_call_t *call, ngx_http_request_t *sr, ngx_int_t rc);
 static ngx_uint_t ngx_http_dfpreheat_answer_headed(ngx_http_request_t *sr);
+static ngx_int_t ngx_http_dfpreheat_answer_led(
+    ngx_http_dfpreheat_call_t *call, ngx_http_dfpreheat_target_t *target);
 static ngx_uint_t ngx_http_dfpreheat_answer_cut(
     ngx_http_dfpreheat_call_t *call);
 static void ngx_http_dfpreheat_answer_unreached(
@@ -69,6 +74,12 @@ ngx_http_dfpreheat_answer_collect(ngx_http_dfpreheat_call_t *call,
     u = sr->upstream;
     target = ngx_http_dfpreheat_target_get(sr);
 
+    if (ngx_http_dfpreheat_answer_led(call, target) != NGX_OK) {
+        ngx_http_dfpreheat_call_fail(call, NGX_HTTP_DFPREHEAT_CALL_AGAIN,
+                                     "no memory for the answer");
+        return;
+    }
+
     if (target && target->refused) {
         ngx_http_dfpreheat_call_fail(call,
                                      target->again
@@ -78,29 +89,7 @@ ngx_http_dfpreheat_answer_collect(ngx_http_dfpreheat_call_t *call,
         return;
     }
 
-    if (!call->entered && ngx_http_dfpreheat_answer_returned(call, sr, rc)) {
-        return;
-    }
-
-    if (call->strayed || !call->entered) {
-        ngx_http_dfpreheat_call_fail(call, NGX_HTTP_DFPREHEAT_CALL_FAILED,
-            call->take
-            ? "its location is not one of gRPC (dfpreheat_grpc)"
-            : "its path leads to a location that is not bound to its origin "
-              "(dfpreheat_origin)");
-        return;
-    }
-
-    if (call->unverified) {
-        ngx_http_dfpreheat_call_fail(call, NGX_HTTP_DFPREHEAT_CALL_FAILED,
-            "its location does not verify certificates (proxy_ssl_verify, "
-            "grpc_ssl_verify), and dfpreheat_insecure_skip_verify is not on");
-        return;
-    }
-
-    if (u == NULL) {
-        ngx_http_dfpreheat_call_fail(call, NGX_HTTP_DFPREHEAT_CALL_FAILED,
-                                     "its location passes to no upstream");
+    if (ngx_http_dfpreheat_answer_misplaced(call, sr, rc)) {
         return;
     }
 
@@ -127,6 +116,41 @@ ngx_http_dfpreheat_answer_collect(ngx_http_dfpreheat_call_t *call,
     }
 
     ngx_http_dfpreheat_answer_complete(call, sr, rc);
+}
+
+
+/* No upstream was asked, since the location is not one for this call. */
+
+static ngx_uint_t
+ngx_http_dfpreheat_answer_misplaced(ngx_http_dfpreheat_call_t *call,
+    ngx_http_request_t *sr, ngx_int_t rc)
+{
+    const char  *reason;
+
+    if (!call->entered && ngx_http_dfpreheat_answer_returned(call, sr, rc)) {
+        return 1;
+    }
+
+    if (call->strayed || !call->entered) {
+        reason = call->take
+            ? "its location is not one of gRPC (dfpreheat_grpc)"
+            : "its path leads to a location that is not bound to its origin "
+              "(dfpreheat_origin)";
+
+    } else if (call->unverified) {
+        reason = "its location does not verify certificates (proxy_ssl_verify, "
+            "grpc_ssl_verify), and dfpreheat_insecure_skip_verify is not on";
+
+    } else if (sr->upstream == NULL) {
+        reason = "its location passes to no upstream";
+
+    } else {
+        return 0;
+    }
+
+    ngx_http_dfpreheat_call_fail(call, NGX_HTTP_DFPREHEAT_CALL_FAILED, reason);
+
+    return 1;
 }
 
 
@@ -186,6 +210,47 @@ ngx_http_dfpreheat_answer_headed(ngx_http_request_t *sr)
     return u->headers_in.status_n
            && (sr->cached || u->state == NULL
                || u->state->header_time != (ngx_msec_t) -1);
+}
+
+
+/* A redirect may have led to somebody else, whose answer it is. */
+
+static ngx_int_t
+ngx_http_dfpreheat_answer_led(ngx_http_dfpreheat_call_t *call,
+    ngx_http_dfpreheat_target_t *target)
+{
+    u_char     *p;
+    dfp_err_t   err;
+    dfp_mem_t   mem;
+
+    static const char  who[] = "the redirect's target ";
+
+    if (target == NULL || target->hops == 0
+        || dfp_str_eq(target->url.origin, call->url.origin))
+    {
+        return NGX_OK;
+    }
+
+    mem = ngx_http_dfpreheat_mem(call->pool);
+
+    if (dfp_url_parse(&mem, target->url.origin, "it", &call->target_url, &err)
+        != DFP_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    p = ngx_pnalloc(call->pool, sizeof(who) + target->url.origin.len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    (void) ngx_sprintf(p, "%s%*s%Z", who, target->url.origin.len,
+                       target->url.origin.data);
+
+    call->who = (char *) p;
+    call->led = 1;
+
+    return NGX_OK;
 }
 
 
@@ -293,6 +358,14 @@ ngx_http_dfpreheat_answer_complete(ngx_http_dfpreheat_call_t *call,
     }
 
     if (!call->store) {
+        return;
+    }
+
+    reason = ngx_http_dfpreheat_storable_refused(sr);
+
+    if (reason) {
+        ngx_http_dfpreheat_call_fail(call, NGX_HTTP_DFPREHEAT_CALL_FAILED,
+                                     reason);
         return;
     }
 

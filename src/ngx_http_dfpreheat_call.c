@@ -463,6 +463,7 @@ ngx_http_dfpreheat_call_rewrite(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_dfpreheat_call_preaccess(ngx_http_request_t *r)
 {
+    ngx_int_t                        rc;
     ngx_uint_t                       pinned;
     ngx_http_dfpreheat_call_t       *call;
     ngx_http_dfpreheat_request_t    *request;
@@ -498,7 +499,17 @@ ngx_http_dfpreheat_call_preaccess(ngx_http_request_t *r)
     pinned = call->origin->location.len != 0
              || call->origin->rule.kind != NGX_HTTP_DFPREHEAT_ORIGIN_FULL;
 
-    return ngx_http_dfpreheat_target_begin(r, &call->url, pinned);
+    rc = ngx_http_dfpreheat_target_begin(r, &call->url, pinned);
+
+    if (rc != NGX_HTTP_INTERNAL_SERVER_ERROR
+        && ngx_http_dfpreheat_target_token(r, &call->target,
+                                           &call->target_authorization)
+           != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return rc;
 }
 
 

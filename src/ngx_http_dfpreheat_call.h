@@ -48,6 +48,9 @@ struct ngx_http_dfpreheat_call_s {
     const char                       *who;      /* "the origin" */
     ngx_array_t                      *secrets;  /* that are sent; NULL: none */
     ngx_str_t                         authorization;    /* "": none */
+    ngx_str_t                         target;   /* whom a redirect may lead to,
+                                                   an origin, and ... */
+    ngx_str_t                         target_authorization;   /* ... for it */
     const char                       *accept;   /* NULL: anything */
     dfp_job_header_t                 *headers;
     ngx_uint_t                        nheaders;
@@ -57,6 +60,8 @@ struct ngx_http_dfpreheat_call_s {
     unsigned                          refresh:1;  /* past the cache */
     unsigned                          probe:1;    /* the answer is for nobody */
     unsigned                          store:1;    /* it has to be cached */
+    unsigned                          uncached:1; /* it must not, and must not
+                                                     come from the cache */
 
     /* of gRPC, where TAKE is set: it goes to this address, and nowhere else */
 
@@ -72,6 +77,7 @@ struct ngx_http_dfpreheat_call_s {
     ngx_str_t                         body;     /* of an error its begin */
     ngx_str_t                         content_type;
     ngx_str_t                         leads_to; /* by a redirect: an origin */
+    dfp_url_t                         target_url;   /* where LED: who answered */
     dfp_str_t                         challenges[DFP_CHALLENGE_MAX_HEADERS];
     ngx_uint_t                        nchallenges;
     ngx_msec_t                        retry_after;  /* 0: not said */
@@ -101,6 +107,7 @@ struct ngx_http_dfpreheat_call_s {
     unsigned                          broken:1;     /* it was there, and has
                                                        closed the connection */
     unsigned                          collected:1;
+    unsigned                          led:1;    /* to another origin */
 };
 
 

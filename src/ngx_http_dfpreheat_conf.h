@@ -58,6 +58,16 @@ ngx_int_t ngx_http_dfpreheat_conf_inner(ngx_conf_t *cf,
 ngx_int_t ngx_http_dfpreheat_conf_check_origins(ngx_conf_t *cf,
     ngx_http_dfpreheat_main_conf_t *mcf);
 
+/* A location, in the merge of its settings, that is bound to origins, is below such
+ * a one, or has dfpreheat_access. */
+ngx_int_t ngx_http_dfpreheat_conf_bound(ngx_conf_t *cf,
+    ngx_http_dfpreheat_main_conf_t *mcf);
+
+/* These locations are checked, and told what may be cached; the handlers and
+ * filters for that are installed. */
+ngx_int_t ngx_http_dfpreheat_conf_access(ngx_conf_t *cf,
+    ngx_http_dfpreheat_main_conf_t *mcf);
+
 /* The N parameters of a dfpreheat_cluster of Dragonfly that are not name= and
  * engine=. */
 char *ngx_http_dfpreheat_conf_dragonfly(ngx_conf_t *cf,

@@ -314,7 +314,8 @@ ngx_http_dfpreheat_peers_settle(ngx_http_dfpreheat_downloads_t *d)
 
 /*
  * A peer was refused by the origin. Asked by this nginx, it may tell what it wants
- * to see; where it lets this nginx in, what the peer was told stands.
+ * to see; where it lets this nginx in, what the peer was told stands. For whom a
+ * redirect leads to a peer can be told nothing.
  */
 
 static void
@@ -336,7 +337,7 @@ ngx_http_dfpreheat_peers_probed(ngx_http_dfpreheat_task_t *task,
     }
 
     if (call->result == NGX_HTTP_DFPREHEAT_CALL_OK
-        && call->status == NGX_HTTP_UNAUTHORIZED)
+        && call->status == NGX_HTTP_UNAUTHORIZED && !call->led)
     {
         ngx_http_dfpreheat_grant_refused(task, call);
         d->queued = !task->failed;

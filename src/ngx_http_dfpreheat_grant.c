@@ -1,10 +1,13 @@
 #include "ngx_http_dfpreheat_grant.h"
-#include "ngx_http_dfpreheat_credentials.h"
 
 
-#define NGX_HTTP_DFPREHEAT_GRANT_POOL  4096
-
-
+static ngx_http_dfpreheat_grant_t *ngx_http_dfpreheat_grant_find(
+    ngx_http_dfpreheat_run_t *run, const dfp_url_t *url, ngx_str_t *repository,
+    ngx_uint_t led);
+static ngx_http_dfpreheat_grant_t *ngx_http_dfpreheat_grant_target(
+    ngx_http_dfpreheat_grant_t *grant, ngx_http_dfpreheat_call_t *call);
+static ngx_int_t ngx_http_dfpreheat_grant_wait(
+    ngx_http_dfpreheat_task_t *task, ngx_http_dfpreheat_grant_t *grant);
 static ngx_int_t ngx_http_dfpreheat_grant_own(
     ngx_http_dfpreheat_grant_t *grant);
 static ngx_int_t ngx_http_dfpreheat_grant_answer(
@@ -13,33 +16,24 @@ static ngx_int_t ngx_http_dfpreheat_grant_answer(
 static ngx_int_t ngx_http_dfpreheat_grant_pick(
     ngx_http_dfpreheat_grant_t *grant, ngx_http_dfpreheat_call_t *call,
     dfp_err_t *err);
-static void ngx_http_dfpreheat_grant_login(ngx_http_dfpreheat_grant_t *grant,
-    ngx_http_dfpreheat_login_t *login);
-static ngx_int_t ngx_http_dfpreheat_grant_fetch(
-    ngx_http_dfpreheat_grant_t *grant, dfp_err_t *err);
-static ngx_int_t ngx_http_dfpreheat_grant_call(
-    ngx_http_dfpreheat_grant_t *grant, ngx_http_dfpreheat_origin_t *origin,
-    dfp_url_t *url, ngx_http_dfpreheat_login_t *login);
-static ngx_int_t ngx_http_dfpreheat_grant_basic(
-    ngx_http_dfpreheat_grant_t *grant, ngx_http_dfpreheat_login_t *login,
-    ngx_http_dfpreheat_call_t *call);
-static void ngx_http_dfpreheat_grant_called(ngx_http_dfpreheat_call_t *call);
-static ngx_int_t ngx_http_dfpreheat_grant_token(
+static void ngx_http_dfpreheat_grant_fail(ngx_http_dfpreheat_task_t *task,
     ngx_http_dfpreheat_grant_t *grant, ngx_http_dfpreheat_call_t *call,
     dfp_err_t *err);
-static void ngx_http_dfpreheat_grant_set(ngx_http_dfpreheat_grant_t *grant,
-    ngx_str_t *authorization);
-static void ngx_http_dfpreheat_grant_end(ngx_http_dfpreheat_task_t *task,
-    ngx_int_t rc, ngx_msec_t retry_after, const char *reason);
-static ngx_http_dfpreheat_task_t *ngx_http_dfpreheat_grant_next(
-    ngx_http_dfpreheat_grant_t *grant);
-static void ngx_http_dfpreheat_grant_fail(ngx_http_dfpreheat_task_t *task,
-    ngx_http_dfpreheat_call_t *call, dfp_err_t *err);
 
 
 ngx_http_dfpreheat_grant_t *
 ngx_http_dfpreheat_grant_get(ngx_http_dfpreheat_run_t *run,
     const dfp_url_t *url, ngx_str_t *repository)
+{
+    return ngx_http_dfpreheat_grant_find(run, url, repository, 0);
+}
+
+
+/* With LED it is that of a redirect's target, and has nothing of the job. */
+
+static ngx_http_dfpreheat_grant_t *
+ngx_http_dfpreheat_grant_find(ngx_http_dfpreheat_run_t *run,
+    const dfp_url_t *url, ngx_str_t *repository, ngx_uint_t led)
 {
     ngx_queue_t                 *q;
     ngx_http_dfpreheat_grant_t  *grant;
@@ -50,7 +44,8 @@ ngx_http_dfpreheat_grant_get(ngx_http_dfpreheat_run_t *run,
     {
         grant = ngx_queue_data(q, ngx_http_dfpreheat_grant_t, queue);
 
-        if (dfp_str_eq(ngx_http_dfpreheat_dfp(grant->origin), url->origin)
+        if (grant->led == led
+            && dfp_str_eq(ngx_http_dfpreheat_dfp(grant->origin), url->origin)
             && dfp_str_eq(ngx_http_dfpreheat_dfp(grant->repository),
                           ngx_http_dfpreheat_dfp(*repository)))
         {
@@ -68,6 +63,7 @@ ngx_http_dfpreheat_grant_get(ngx_http_dfpreheat_run_t *run,
     }
 
     grant->run = run;
+    grant->led = led;
     grant->origin = ngx_http_dfpreheat_str(url->origin);
     grant->authority = ngx_http_dfpreheat_str(url->authority);
     grant->repository = *repository;
@@ -75,9 +71,38 @@ ngx_http_dfpreheat_grant_get(ngx_http_dfpreheat_run_t *run,
     ngx_queue_init(&grant->waiting);
     ngx_queue_insert_tail(&run->grants, &grant->queue);
 
-    grant->own = ngx_http_dfpreheat_grant_own(grant);
+    if (!led) {
+        grant->own = ngx_http_dfpreheat_grant_own(grant);
+    }
 
     return grant;
+}
+
+
+/* Who has answered CALL, at the end of a redirect. */
+
+static ngx_http_dfpreheat_grant_t *
+ngx_http_dfpreheat_grant_target(ngx_http_dfpreheat_grant_t *grant,
+    ngx_http_dfpreheat_call_t *call)
+{
+    dfp_err_t   err;
+    dfp_mem_t   mem;
+    dfp_url_t   url;
+
+    mem = ngx_http_dfpreheat_mem(grant->run->pool);
+
+    /* a copy, which does not die with the call */
+
+    if (dfp_url_parse(&mem, call->target_url.origin, "it", &url, &err)
+        != DFP_OK)
+    {
+        return NULL;
+    }
+
+    grant->target = ngx_http_dfpreheat_grant_find(grant->run, &url,
+                                                  &grant->repository, 1);
+
+    return grant->target;
 }
 
 
@@ -108,11 +133,24 @@ ngx_http_dfpreheat_grant_own(ngx_http_dfpreheat_grant_t *grant)
 ngx_int_t
 ngx_http_dfpreheat_grant_ready(ngx_http_dfpreheat_task_t *task)
 {
-    dfp_err_t                    err;
-    ngx_int_t                    rc;
-    ngx_http_dfpreheat_grant_t  *grant;
+    ngx_int_t  rc;
 
-    grant = task->grant;
+    rc = ngx_http_dfpreheat_grant_wait(task, task->grant);
+
+    if (rc == NGX_OK && task->grant->target) {
+        rc = ngx_http_dfpreheat_grant_wait(task, task->grant->target);
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_grant_wait(ngx_http_dfpreheat_task_t *task,
+    ngx_http_dfpreheat_grant_t *grant)
+{
+    dfp_err_t  err;
+    ngx_int_t  rc;
 
     if (grant->call == NULL
         && (grant->renew == 0 || ngx_time() < grant->renew))
@@ -144,6 +182,10 @@ ngx_http_dfpreheat_grant_accepted(ngx_http_dfpreheat_task_t *task)
     if (task->serial == task->grant->serial) {
         task->grant->accepted = ngx_time();
     }
+
+    if (task->target && task->target_serial == task->target->serial) {
+        task->target->accepted = ngx_time();
+    }
 }
 
 
@@ -153,20 +195,37 @@ ngx_http_dfpreheat_grant_refused(ngx_http_dfpreheat_task_t *task,
 {
     dfp_err_t                    err;
     ngx_int_t                    rc;
+    ngx_uint_t                   serial;
     ngx_http_dfpreheat_grant_t  *grant;
 
     grant = task->grant;
+    serial = task->serial;
     err.text[0] = '\0';
 
-    if (task->serial && task->refused++ == NGX_HTTP_DFPREHEAT_REFUSALS_MAX) {
-        ngx_http_dfpreheat_grant_fail(task, call, &err);
+    if (call->led) {
+        grant = ngx_http_dfpreheat_grant_target(task->grant, call);
+
+        if (grant == NULL) {
+            ngx_http_dfpreheat_task_failed(task, "no memory");
+            return;
+        }
+
+        serial = (grant == task->target) ? task->target_serial : 0;
+    }
+
+    /* redirects may lead to somebody else each time, who has got nothing yet */
+
+    if ((serial || grant->led)
+        && task->refused++ == NGX_HTTP_DFPREHEAT_REFUSALS_MAX)
+    {
+        ngx_http_dfpreheat_grant_fail(task, grant, call, &err);
         return;
     }
 
     /* that was no try of the task */
     task->tries--;
 
-    if (grant->call == NULL && task->serial == grant->serial) {
+    if (grant->call == NULL && serial == grant->serial) {
         rc = ngx_http_dfpreheat_grant_answer(grant, call, &err);
 
         if (rc == NGX_AGAIN) {
@@ -175,7 +234,7 @@ ngx_http_dfpreheat_grant_refused(ngx_http_dfpreheat_task_t *task,
         }
 
         if (rc != NGX_OK) {
-            ngx_http_dfpreheat_grant_fail(task, call, &err);
+            ngx_http_dfpreheat_grant_fail(task, grant, call, &err);
             return;
         }
     }
@@ -274,7 +333,7 @@ ngx_http_dfpreheat_grant_pick(ngx_http_dfpreheat_grant_t *grant,
 }
 
 
-static void
+void
 ngx_http_dfpreheat_grant_login(ngx_http_dfpreheat_grant_t *grant,
     ngx_http_dfpreheat_login_t *login)
 {
@@ -282,6 +341,10 @@ ngx_http_dfpreheat_grant_login(ngx_http_dfpreheat_grant_t *grant,
 
     run = grant->run;
     ngx_memzero(login, sizeof(ngx_http_dfpreheat_login_t));
+
+    if (grant->led) {
+        return;
+    }
 
     if (run->job.username.len || run->job.password.len) {
         login->username = run->job.username;
@@ -299,233 +362,7 @@ ngx_http_dfpreheat_grant_login(ngx_http_dfpreheat_grant_t *grant,
 }
 
 
-static ngx_int_t
-ngx_http_dfpreheat_grant_fetch(ngx_http_dfpreheat_grant_t *grant,
-    dfp_err_t *err)
-{
-    int                           rc;
-    dfp_mem_t                     mem;
-    dfp_url_t                     url;
-    ngx_http_dfpreheat_login_t    login;
-    ngx_http_dfpreheat_origin_t  *origin;
-
-    mem = ngx_http_dfpreheat_mem(grant->run->pool);
-    ngx_http_dfpreheat_grant_login(grant, &login);
-
-    rc = dfp_challenge_url(&mem, &grant->challenge, login.username,
-                           "the URL of the token service", &url, err);
-    if (rc != DFP_OK) {
-        return rc == DFP_INVALID ? NGX_DECLINED : NGX_ERROR;
-    }
-
-    if (!url.tls && ngx_strncmp(grant->origin.data, "https", 5) == 0) {
-        (void) dfp_invalid(err, "the origin sends to a token service without "
-                           "TLS, %.*s", (int) url.origin.len,
-                           url.origin.data);
-        return NGX_DECLINED;
-    }
-
-    origin = ngx_http_dfpreheat_origin_find(grant->run->conf, &url, 1);
-
-    if (origin == NULL) {
-        (void) dfp_invalid(err, "the origin sends to the token service %.*s, "
-                           "which no location is bound to "
-                           "(dfpreheat_origin)", (int) url.origin.len,
-                           url.origin.data);
-        return NGX_DECLINED;
-    }
-
-    if (ngx_http_dfpreheat_grant_call(grant, origin, &url, &login) != NGX_OK) {
-        (void) dfp_invalid(err, "no connection, or no memory, is free to fetch "
-                           "a token");
-        return NGX_AGAIN;
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_dfpreheat_grant_call(ngx_http_dfpreheat_grant_t *grant,
-    ngx_http_dfpreheat_origin_t *origin, dfp_url_t *url,
-    ngx_http_dfpreheat_login_t *login)
-{
-    ngx_pool_t                 *pool;
-    ngx_http_dfpreheat_run_t   *run;
-    ngx_http_dfpreheat_call_t  *call;
-
-    run = grant->run;
-
-    pool = ngx_create_pool(NGX_HTTP_DFPREHEAT_GRANT_POOL, &run->log);
-    if (pool == NULL) {
-        return NGX_ERROR;
-    }
-
-    call = ngx_pcalloc(pool, sizeof(ngx_http_dfpreheat_call_t));
-    if (call == NULL) {
-        goto failed;
-    }
-
-    call->pool = pool;
-
-    if (login->given
-        && ngx_http_dfpreheat_grant_basic(grant, login, call) != NGX_OK)
-    {
-        goto failed;
-    }
-
-    call->handler = ngx_http_dfpreheat_grant_called;
-    call->data = grant;
-    call->log = &run->log;
-    call->job = run->claim.id;
-    call->origin = origin;
-    call->url = *url;
-
-    /* the query has the user's name in it */
-    call->shown.data = (u_char *) call->url.href.data;
-    call->shown.len = call->url.origin.len + call->url.path.len;
-
-    call->who = "the token service";
-    call->secrets = &run->secrets;
-    call->limit = NGX_HTTP_DFPREHEAT_TOKEN_BODY_MAX;
-    call->timeout = run->conf->task_timeout;
-    call->refresh = 1;
-
-    if (ngx_http_dfpreheat_call_start(call) != NGX_OK) {
-        goto failed;
-    }
-
-    grant->call = call;
-    run->calls++;
-
-    return NGX_OK;
-
-failed:
-
-    ngx_destroy_pool(pool);
-
-    return NGX_ERROR;
-}
-
-
-static ngx_int_t
-ngx_http_dfpreheat_grant_basic(ngx_http_dfpreheat_grant_t *grant,
-    ngx_http_dfpreheat_login_t *login, ngx_http_dfpreheat_call_t *call)
-{
-    dfp_mem_t   mem;
-    dfp_str_t   basic;
-
-    mem = ngx_http_dfpreheat_mem(call->pool);
-
-    if (dfp_basic_print(&mem, login->username, login->password, &basic)
-        != DFP_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (!grant->told
-        && ngx_http_dfpreheat_secrets_login(&grant->run->secrets,
-                                            login->username, login->password,
-                                            basic)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    grant->told = 1;
-    call->authorization = ngx_http_dfpreheat_str(basic);
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_http_dfpreheat_grant_called(ngx_http_dfpreheat_call_t *call)
-{
-    ngx_int_t                    rc;
-    dfp_err_t                    err;
-    ngx_http_dfpreheat_run_t    *run;
-    ngx_http_dfpreheat_task_t   *task;
-    ngx_http_dfpreheat_grant_t  *grant;
-
-    grant = call->data;
-    run = grant->run;
-
-    grant->call = NULL;
-    run->calls--;
-
-    rc = ngx_http_dfpreheat_grant_token(grant, call, &err);
-
-    while ((task = ngx_http_dfpreheat_grant_next(grant)) != NULL) {
-
-        if (rc == NGX_OK) {
-            ngx_http_dfpreheat_task_queue(task);
-
-        } else {
-            ngx_http_dfpreheat_grant_end(task, rc, call->retry_after,
-                                         err.text);
-        }
-    }
-
-    ngx_destroy_pool(call->pool);
-
-    run->wake(run);
-}
-
-
-/* NGX_OK: there is a token; NGX_AGAIN: another try may go better. */
-
-static ngx_int_t
-ngx_http_dfpreheat_grant_token(ngx_http_dfpreheat_grant_t *grant,
-    ngx_http_dfpreheat_call_t *call, dfp_err_t *err)
-{
-    u_char                *p;
-    ngx_int_t              rc;
-    dfp_err_t              why;
-    dfp_mem_t              mem;
-    ngx_str_t              value;
-    dfp_registry_token_t   token;
-
-    rc = ngx_http_dfpreheat_call_verdict(call, &why);
-
-    if (rc != NGX_OK) {
-        (void) dfp_invalid(err, "%.*s: %s", (int) call->url.origin.len,
-                           call->url.origin.data, why.text);
-        return rc;
-    }
-
-    mem = ngx_http_dfpreheat_mem(grant->run->pool);
-
-    if (dfp_registry_token_parse(&mem, ngx_http_dfpreheat_dfp(call->body),
-                                 &token, &why)
-        != DFP_OK)
-    {
-        (void) dfp_invalid(err, "%.*s: %s", (int) call->url.origin.len,
-                           call->url.origin.data, why.text);
-        return NGX_DECLINED;
-    }
-
-    p = ngx_pnalloc(grant->run->pool, sizeof("Bearer ") + token.token.len);
-    if (p == NULL) {
-        (void) dfp_invalid(err, "no memory");
-        return NGX_DECLINED;
-    }
-
-    value.data = p;
-    value.len = ngx_sprintf(p, "Bearer %*s", token.token.len,
-                            token.token.data)
-                - p;
-
-    ngx_http_dfpreheat_grant_set(grant, &value);
-
-    grant->renew = ngx_time() + token.expires
-                   - ngx_min(token.expires / 4, NGX_HTTP_DFPREHEAT_RENEW);
-
-    return NGX_OK;
-}
-
-
-static void
+void
 ngx_http_dfpreheat_grant_set(ngx_http_dfpreheat_grant_t *grant,
     ngx_str_t *authorization)
 {
@@ -548,9 +385,7 @@ ngx_http_dfpreheat_grant_set(ngx_http_dfpreheat_grant_t *grant,
 }
 
 
-/* There is no token: the task tries again, which fetches one, or fails. */
-
-static void
+void
 ngx_http_dfpreheat_grant_end(ngx_http_dfpreheat_task_t *task, ngx_int_t rc,
     ngx_msec_t retry_after, const char *reason)
 {
@@ -564,7 +399,7 @@ ngx_http_dfpreheat_grant_end(ngx_http_dfpreheat_task_t *task, ngx_int_t rc,
 }
 
 
-static ngx_http_dfpreheat_task_t *
+ngx_http_dfpreheat_task_t *
 ngx_http_dfpreheat_grant_next(ngx_http_dfpreheat_grant_t *grant)
 {
     ngx_queue_t  *q;
@@ -584,14 +419,12 @@ ngx_http_dfpreheat_grant_next(ngx_http_dfpreheat_grant_t *grant)
 
 static void
 ngx_http_dfpreheat_grant_fail(ngx_http_dfpreheat_task_t *task,
-    ngx_http_dfpreheat_call_t *call, dfp_err_t *err)
+    ngx_http_dfpreheat_grant_t *grant, ngx_http_dfpreheat_call_t *call,
+    dfp_err_t *err)
 {
-    dfp_buf_t                    until, now;
-    dfp_err_t                    why;
-    dfp_mem_t                    mem;
-    ngx_http_dfpreheat_grant_t  *grant;
-
-    grant = task->grant;
+    dfp_buf_t  until, now;
+    dfp_err_t  why;
+    dfp_mem_t  mem;
 
     (void) ngx_http_dfpreheat_call_verdict(call, &why);
 

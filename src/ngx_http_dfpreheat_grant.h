@@ -2,12 +2,15 @@
  * What an origin wants to see in Authorization: the job's own header, Basic, or
  * a token that is asked of a token service and renewed in time. One grant for
  * each origin and repository of a run; its tasks wait while a token is fetched.
+ * Whom a redirect leads to has a grant of its own, which is for nobody in
+ * particular: a job's credentials are for the origin alone.
  */
 
 #ifndef NGX_HTTP_DFPREHEAT_GRANT_H
 #define NGX_HTTP_DFPREHEAT_GRANT_H
 
 
+#include "ngx_http_dfpreheat_credentials.h"
 #include "ngx_http_dfpreheat_task.h"
 
 
@@ -27,8 +30,12 @@ struct ngx_http_dfpreheat_grant_s {
     dfp_challenge_t                challenge;  /* how to renew it */
     ngx_http_dfpreheat_call_t     *call;       /* to the token service */
     ngx_queue_t                    waiting;    /* tasks */
+    ngx_http_dfpreheat_grant_t    *target;     /* of whom its redirects led to
+                                                  last, and who wants a token */
     unsigned                       own:1;      /* it is the job's header */
     unsigned                       told:1;     /* its login is a secret known */
+    unsigned                       led:1;      /* it is such a target: no login,
+                                                  and no header of the job */
 };
 
 
@@ -47,6 +54,26 @@ void ngx_http_dfpreheat_grant_accepted(ngx_http_dfpreheat_task_t *task);
 /* After a 401: queues the task for another try, or ends it. */
 void ngx_http_dfpreheat_grant_refused(ngx_http_dfpreheat_task_t *task,
     ngx_http_dfpreheat_call_t *call);
+
+/* Between the files of this: asks the token service of the grant's challenge. NGX_OK:
+ * the grant has a call; NGX_AGAIN: later; ERR says why not. */
+ngx_int_t ngx_http_dfpreheat_grant_fetch(ngx_http_dfpreheat_grant_t *grant,
+    dfp_err_t *err);
+
+/* What the grant has to log in with. */
+void ngx_http_dfpreheat_grant_login(ngx_http_dfpreheat_grant_t *grant,
+    ngx_http_dfpreheat_login_t *login);
+
+/* What is sent from now on. */
+void ngx_http_dfpreheat_grant_set(ngx_http_dfpreheat_grant_t *grant,
+    ngx_str_t *authorization);
+
+/* The next task that waits; NULL: none. There is no token for it: it tries again,
+ * which fetches one, or fails. */
+ngx_http_dfpreheat_task_t *ngx_http_dfpreheat_grant_next(
+    ngx_http_dfpreheat_grant_t *grant);
+void ngx_http_dfpreheat_grant_end(ngx_http_dfpreheat_task_t *task,
+    ngx_int_t rc, ngx_msec_t retry_after, const char *reason);
 
 /* Ends all calls to token services. */
 void ngx_http_dfpreheat_grants_stop(ngx_http_dfpreheat_run_t *run);

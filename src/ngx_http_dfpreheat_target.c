@@ -153,6 +153,8 @@ ngx_http_dfpreheat_target_begin(ngx_http_request_t *r, const dfp_url_t *url,
         target->first = ngx_http_dfpreheat_str(target->url.origin);
     }
 
+    target->own = url ? ngx_http_dfpreheat_str(url->origin) : target->first;
+
     if (url == NULL) {
         return NGX_DECLINED;
     }

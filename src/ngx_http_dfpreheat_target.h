@@ -22,6 +22,9 @@ typedef struct {
     ngx_http_dfpreheat_loc_conf_t   *began;     /* and the location */
     ngx_str_t                        upstream;  /* whom that asks, for what, as */
     ngx_str_t                        sent;      /* its cache key has it */
+    ngx_str_t                        own;       /* whose credentials it has */
+    ngx_str_t                        token_for; /* another origin, that gets */
+    ngx_str_t                        token;     /* this Authorization */
     dfp_url_t                        url;       /* href.len 0: not set */
     ngx_uint_t                       hops;      /* redirects so far */
     ngx_resolver_ctx_t              *lookup;    /* under way */
@@ -86,6 +89,10 @@ void ngx_http_dfpreheat_target_reason(ngx_http_dfpreheat_target_t *target,
 ngx_int_t ngx_http_dfpreheat_target_refuse(
     ngx_http_dfpreheat_target_t *target);
 
+/* What ORIGIN gets where redirects lead to it. Both are copied; R has a target. */
+ngx_int_t ngx_http_dfpreheat_target_token(ngx_http_request_t *r,
+    ngx_str_t *origin, ngx_str_t *authorization);
+
 /* Adds the upstream: before the configuration is read. */
 ngx_int_t ngx_http_dfpreheat_target_upstream(ngx_conf_t *cf);
 
@@ -93,7 +100,8 @@ ngx_int_t ngx_http_dfpreheat_target_upstream(ngx_conf_t *cf);
  * last two; empty without target.
  * $dfpreheat_host, $dfpreheat_authority: of the target, or of the origin that
  * the location is bound to. $dfpreheat_authorization: the request's own
- * Authorization, but for a redirect that has led to another origin. */
+ * Authorization; where a redirect has led to another origin, that of
+ * target_token(), or nothing. */
 ngx_int_t ngx_http_dfpreheat_target_url(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 ngx_int_t ngx_http_dfpreheat_target_host(ngx_http_request_t *r,

@@ -212,6 +212,34 @@ ngx_http_dfpreheat_target_here(ngx_http_request_t *r)
 
 
 ngx_int_t
+ngx_http_dfpreheat_target_token(ngx_http_request_t *r, ngx_str_t *origin,
+    ngx_str_t *authorization)
+{
+    ngx_http_dfpreheat_target_t  *target;
+
+    target = ngx_http_dfpreheat_target_get(r);
+
+    if (target == NULL || authorization->len == 0 || target->token.len) {
+        return NGX_OK;
+    }
+
+    /* whose call it is may be gone while the request waits */
+
+    target->token_for.data = ngx_pstrdup(r->pool, origin);
+    target->token.data = ngx_pstrdup(r->pool, authorization);
+
+    if (target->token_for.data == NULL || target->token.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    target->token_for.len = origin->len;
+    target->token.len = authorization->len;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
 ngx_http_dfpreheat_target_authorization(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
@@ -221,11 +249,23 @@ ngx_http_dfpreheat_target_authorization(ngx_http_request_t *r,
     h = r->headers_in.authorization;
     target = ngx_http_dfpreheat_target_get(r);
 
-    if (h == NULL
-        || (target && target->hops
-            && !dfp_str_eq(ngx_http_dfpreheat_dfp(target->first),
-                           target->url.origin)))
+    if (target && target->hops
+        && !dfp_str_eq(ngx_http_dfpreheat_dfp(target->own),
+                       target->url.origin))
     {
+        if (target->token.len == 0
+            || !dfp_str_eq(ngx_http_dfpreheat_dfp(target->token_for),
+                           target->url.origin))
+        {
+            v->not_found = 1;
+            return NGX_OK;
+        }
+
+        ngx_http_dfpreheat_target_value(v, target->token);
+        return NGX_OK;
+    }
+
+    if (h == NULL) {
         v->not_found = 1;
         return NGX_OK;
     }

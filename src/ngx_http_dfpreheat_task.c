@@ -17,6 +17,8 @@ static ngx_http_dfpreheat_task_t *ngx_http_dfpreheat_task_create(
     ngx_http_dfpreheat_image_t *image);
 static ngx_int_t ngx_http_dfpreheat_task_start(ngx_http_dfpreheat_task_t *task,
     size_t limit);
+static ngx_http_dfpreheat_call_t *ngx_http_dfpreheat_task_prepare(
+    ngx_http_dfpreheat_task_t *task, ngx_pool_t *pool, size_t limit);
 static ngx_str_t ngx_http_dfpreheat_task_mask(ngx_http_dfpreheat_task_t *task,
     ngx_str_t text);
 static void ngx_http_dfpreheat_task_called(ngx_http_dfpreheat_call_t *call);
@@ -204,9 +206,38 @@ ngx_http_dfpreheat_task_start(ngx_http_dfpreheat_task_t *task, size_t limit)
         return NGX_AGAIN;
     }
 
+    call = ngx_http_dfpreheat_task_prepare(task, pool, limit);
+
+    if (call == NULL || ngx_http_dfpreheat_call_start(call) != NGX_OK) {
+        ngx_destroy_pool(pool);
+        return NGX_AGAIN;
+    }
+
+    ngx_queue_remove(&task->queue);
+
+    task->call = call;
+    task->serial = task->grant->serial;
+    task->target = task->grant->target;
+    task->target_serial = task->target ? task->target->serial : 0;
+    task->tries++;
+    run->calls++;
+
+    return NGX_OK;
+}
+
+
+static ngx_http_dfpreheat_call_t *
+ngx_http_dfpreheat_task_prepare(ngx_http_dfpreheat_task_t *task,
+    ngx_pool_t *pool, size_t limit)
+{
+    ngx_http_dfpreheat_run_t   *run;
+    ngx_http_dfpreheat_call_t  *call;
+
+    run = task->run;
+
     call = ngx_pcalloc(pool, sizeof(ngx_http_dfpreheat_call_t));
     if (call == NULL) {
-        goto failed;
+        return NULL;
     }
 
     if (task->deadline == 0) {
@@ -226,6 +257,12 @@ ngx_http_dfpreheat_task_start(ngx_http_dfpreheat_task_t *task, size_t limit)
     call->headers = run->job.headers;
     call->nheaders = run->job.nheaders;
     call->authorization = task->grant->authorization;
+
+    if (task->grant->target) {
+        call->target = task->grant->target->origin;
+        call->target_authorization = task->grant->target->authorization;
+    }
+
     call->limit = limit;
     call->timeout = ngx_max((ngx_msec_int_t)
                             (task->deadline - ngx_current_msec), 1);
@@ -241,26 +278,7 @@ ngx_http_dfpreheat_task_start(ngx_http_dfpreheat_task_t *task, size_t limit)
     call->refresh = (task->manifest && task->digest.len == 0) || call->probe
                     || run->cluster->engine->resolves;
 
-    if (call->secrets == NULL
-        || ngx_http_dfpreheat_call_start(call) != NGX_OK)
-    {
-        goto failed;
-    }
-
-    ngx_queue_remove(&task->queue);
-
-    task->call = call;
-    task->serial = task->grant->serial;
-    task->tries++;
-    run->calls++;
-
-    return NGX_OK;
-
-failed:
-
-    ngx_destroy_pool(pool);
-
-    return NGX_AGAIN;
+    return call->secrets ? call : NULL;
 }
 
 
@@ -278,6 +296,10 @@ ngx_http_dfpreheat_task_secrets(ngx_http_dfpreheat_task_t *task,
            != NGX_OK
         || ngx_http_dfpreheat_secrets_copy(secrets, &task->grant->secrets)
            != NGX_OK
+        || (task->grant->target
+            && ngx_http_dfpreheat_secrets_copy(secrets,
+                                               &task->grant->target->secrets)
+               != NGX_OK)
         || ngx_http_dfpreheat_secrets_url(secrets, task->url.href) != NGX_OK)
     {
         return NULL;
@@ -561,71 +583,4 @@ ngx_http_dfpreheat_tasks_stop(ngx_http_dfpreheat_run_t *run)
     if (run->cluster && run->cluster->engine->stop) {
         run->cluster->engine->stop(run);
     }
-}
-
-
-void
-ngx_http_dfpreheat_run_fail(ngx_http_dfpreheat_run_t *run, const char *fmt,
-    ...)
-{
-    u_char   *p;
-    va_list   args;
-
-    static u_char  none[] = "no memory";
-
-    run->next = NULL;
-
-    p = ngx_pnalloc(run->pool, NGX_HTTP_DFPREHEAT_REASON_MAX);
-
-    if (p == NULL) {
-        run->error.data = none;
-        run->error.len = sizeof(none) - 1;
-        return;
-    }
-
-    run->error.data = p;
-
-    va_start(args, fmt);
-    p = ngx_vslprintf(p, p + NGX_HTTP_DFPREHEAT_REASON_MAX, fmt, args);
-    va_end(args);
-
-    run->error.len = p - run->error.data;
-}
-
-
-void
-ngx_http_dfpreheat_run_trouble(ngx_http_dfpreheat_run_t *run,
-    ngx_array_t *secrets, ngx_str_t *who, ngx_str_t *text)
-{
-    u_char      *p, *last;
-    ngx_str_t    masked;
-    ngx_pool_t  *pool;
-
-    p = run->trouble.data;
-
-    if (p == NULL) {
-        p = ngx_pnalloc(run->pool, NGX_HTTP_DFPREHEAT_REASON_MAX);
-        if (p == NULL) {
-            return;
-        }
-
-        run->trouble.data = p;
-    }
-
-    /* this may go on for an hour */
-
-    pool = ngx_create_pool(NGX_HTTP_DFPREHEAT_CALL_POOL_SIZE, &run->log);
-    if (pool == NULL) {
-        return;
-    }
-
-    masked = ngx_http_dfpreheat_secrets_mask(secrets ? secrets : &run->secrets,
-                                             pool, *text);
-
-    last = p + NGX_HTTP_DFPREHEAT_REASON_MAX;
-    run->trouble.len = ngx_slprintf(p, last, "%V: %V", who, &masked) - p;
-
-    ngx_destroy_pool(pool);
-
-    ngx_log_error(NGX_LOG_WARN, &run->log, 0, "dfpreheat: %V", &run->trouble);
 }

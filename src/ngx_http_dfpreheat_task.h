@@ -42,6 +42,9 @@ struct ngx_http_dfpreheat_task_s {
     ngx_uint_t                       tries;
     ngx_uint_t                       refused;   /* times, by a 401 */
     ngx_uint_t                       serial;    /* of what was sent */
+    ngx_http_dfpreheat_grant_t      *target;    /* also for whom a redirect
+                                                   leads to; NULL: nobody */
+    ngx_uint_t                       target_serial;
     ngx_msec_t                       deadline;  /* 0: no try so far */
     ngx_http_dfpreheat_call_t       *call;      /* the one under way */
     ngx_http_dfpreheat_digest_t     *check;     /* of its digest, under way */

@@ -70,6 +70,10 @@
 #define NGX_HTTP_DFPREHEAT_CERTIFICATES_MAX  64      /* of a chain */
 #define NGX_HTTP_DFPREHEAT_CLAIMS_MAX        16      /* parts a look */
 
+/* who may see what */
+#define NGX_HTTP_DFPREHEAT_ACCESS_TIME       60000   /* ms: a yes is remembered */
+#define NGX_HTTP_DFPREHEAT_ACCESS_ZONE       4194304 /* bytes, for these */
+
 
 typedef struct ngx_http_dfpreheat_engine_s     ngx_http_dfpreheat_engine_t;
 typedef struct ngx_http_dfpreheat_run_s        ngx_http_dfpreheat_run_t;
@@ -163,6 +167,10 @@ typedef struct {
                                                  dfpreheat_redirect */
     ngx_array_t                    inner;     /* void **: configurations of "if"
                                                  and limit_except in these */
+    ngx_array_t                    bound;     /* void **: settings of locations
+                                                 that are bound, or below such */
+    ngx_shm_zone_t                *access;    /* NULL: no dfpreheat_access */
+    ngx_int_t                      certificate;   /* index of a variable */
     ngx_array_t                    grpc;      /* origin_t: locations with
                                                  dfpreheat_grpc */
     ngx_module_t                  *proxy;     /* NULL: nginx has none */
@@ -198,6 +206,8 @@ typedef struct {
     ngx_array_t                   *redirects; /* rule_t; NULL: not followed */
     ngx_uint_t                     named;     /* ... in a named location */
     ngx_flag_t                     share_blobs;
+    ngx_flag_t                     access;    /* clients need a yes */
+    ngx_uint_t                     bound;     /* or it is below such a one */
     ngx_flag_t                     grpc;      /* calls of gRPC go through it */
 } ngx_http_dfpreheat_loc_conf_t;
 

@@ -60,7 +60,7 @@ sub start
     $self->_write('redis.key', $self->{redis_password} // '');
     $self->_write('cache.conf', $self->_cache_conf);
     $self->_write($_, _conf($_))
-        for qw( calls.conf follow.conf redirect.conf private.conf grpc.conf );
+        for qw( calls.conf follow.conf redirect.conf grpc.conf );
 
     $self->{origin} = DFP::Origin->start;
     $self->redis_start if !$self->{no_redis};

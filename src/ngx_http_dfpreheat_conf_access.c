@@ -1,0 +1,79 @@
+#include "ngx_http_dfpreheat_access.h"
+#include "ngx_http_dfpreheat_conf.h"
+#include "ngx_http_dfpreheat_login.h"
+
+
+static ngx_int_t ngx_http_dfpreheat_conf_phase(ngx_conf_t *cf,
+    ngx_http_handler_pt handler);
+
+
+ngx_int_t
+ngx_http_dfpreheat_conf_bound(ngx_conf_t *cf,
+    ngx_http_dfpreheat_main_conf_t *mcf)
+{
+    void                 ***loc_conf;
+    ngx_http_conf_ctx_t    *ctx;
+
+    ctx = cf->ctx;
+
+    loc_conf = ngx_array_push(&mcf->bound);
+    if (loc_conf == NULL) {
+        return NGX_ERROR;
+    }
+
+    *loc_conf = ctx->loc_conf;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_dfpreheat_conf_access(ngx_conf_t *cf,
+    ngx_http_dfpreheat_main_conf_t *mcf)
+{
+    void        ***loc_conf;
+    ngx_uint_t     i;
+
+    loc_conf = mcf->bound.elts;
+
+    for (i = 0; i < mcf->bound.nelts; i++) {
+        if (ngx_http_dfpreheat_access_location(cf, loc_conf[i]) != NGX_OK
+            || ngx_http_dfpreheat_storable_location(cf, loc_conf[i]) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (ngx_http_dfpreheat_conf_phase(cf, ngx_http_dfpreheat_login_handler)
+        != NGX_OK
+        || ngx_http_dfpreheat_conf_phase(cf,
+                                         ngx_http_dfpreheat_access_handler)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_http_dfpreheat_storable_init();
+    ngx_http_dfpreheat_login_init();
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_conf_phase(ngx_conf_t *cf, ngx_http_handler_pt handler)
+{
+    ngx_http_handler_pt        *h;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_PRECONTENT_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = handler;
+
+    return NGX_OK;
+}

@@ -1,0 +1,249 @@
+#include "ngx_http_dfpreheat_grant.h"
+
+
+#define NGX_HTTP_DFPREHEAT_GRANT_POOL  4096
+
+
+static ngx_int_t ngx_http_dfpreheat_grant_call(
+    ngx_http_dfpreheat_grant_t *grant, ngx_http_dfpreheat_origin_t *origin,
+    dfp_url_t *url, ngx_http_dfpreheat_login_t *login);
+static ngx_int_t ngx_http_dfpreheat_grant_basic(
+    ngx_http_dfpreheat_grant_t *grant, ngx_http_dfpreheat_login_t *login,
+    ngx_http_dfpreheat_call_t *call);
+static void ngx_http_dfpreheat_grant_called(ngx_http_dfpreheat_call_t *call);
+static ngx_int_t ngx_http_dfpreheat_grant_token(
+    ngx_http_dfpreheat_grant_t *grant, ngx_http_dfpreheat_call_t *call,
+    dfp_err_t *err);
+
+
+ngx_int_t
+ngx_http_dfpreheat_grant_fetch(ngx_http_dfpreheat_grant_t *grant,
+    dfp_err_t *err)
+{
+    int                           rc;
+    dfp_mem_t                     mem;
+    dfp_url_t                     url;
+    ngx_str_t                     who;
+    ngx_http_dfpreheat_login_t    login;
+    ngx_http_dfpreheat_origin_t  *origin;
+
+    ngx_str_set(&who, "the origin");
+
+    if (grant->led) {
+        who = grant->origin;
+    }
+
+    mem = ngx_http_dfpreheat_mem(grant->run->pool);
+    ngx_http_dfpreheat_grant_login(grant, &login);
+
+    rc = dfp_challenge_url(&mem, &grant->challenge, login.username,
+                           "the URL of the token service", &url, err);
+    if (rc != DFP_OK) {
+        return rc == DFP_INVALID ? NGX_DECLINED : NGX_ERROR;
+    }
+
+    if (!url.tls && ngx_strncmp(grant->origin.data, "https", 5) == 0) {
+        (void) dfp_invalid(err, "%.*s sends to a token service without TLS, "
+                           "%.*s", (int) who.len, who.data,
+                           (int) url.origin.len, url.origin.data);
+        return NGX_DECLINED;
+    }
+
+    origin = ngx_http_dfpreheat_origin_find(grant->run->conf, &url, 1);
+
+    if (origin == NULL) {
+        (void) dfp_invalid(err, "%.*s sends to the token service %.*s, which "
+                           "no location is bound to (dfpreheat_origin)",
+                           (int) who.len, who.data, (int) url.origin.len,
+                           url.origin.data);
+        return NGX_DECLINED;
+    }
+
+    if (ngx_http_dfpreheat_grant_call(grant, origin, &url, &login) != NGX_OK) {
+        (void) dfp_invalid(err, "no connection, or no memory, is free to fetch "
+                           "a token");
+        return NGX_AGAIN;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_grant_call(ngx_http_dfpreheat_grant_t *grant,
+    ngx_http_dfpreheat_origin_t *origin, dfp_url_t *url,
+    ngx_http_dfpreheat_login_t *login)
+{
+    ngx_pool_t                 *pool;
+    ngx_http_dfpreheat_run_t   *run;
+    ngx_http_dfpreheat_call_t  *call;
+
+    run = grant->run;
+
+    pool = ngx_create_pool(NGX_HTTP_DFPREHEAT_GRANT_POOL, &run->log);
+    if (pool == NULL) {
+        return NGX_ERROR;
+    }
+
+    call = ngx_pcalloc(pool, sizeof(ngx_http_dfpreheat_call_t));
+    if (call == NULL) {
+        goto failed;
+    }
+
+    call->pool = pool;
+
+    if (login->given
+        && ngx_http_dfpreheat_grant_basic(grant, login, call) != NGX_OK)
+    {
+        goto failed;
+    }
+
+    call->handler = ngx_http_dfpreheat_grant_called;
+    call->data = grant;
+    call->log = &run->log;
+    call->job = run->claim.id;
+    call->origin = origin;
+    call->url = *url;
+
+    /* the query has the user's name in it */
+    call->shown.data = (u_char *) call->url.href.data;
+    call->shown.len = call->url.origin.len + call->url.path.len;
+
+    call->who = "the token service";
+    call->secrets = &run->secrets;
+    call->limit = NGX_HTTP_DFPREHEAT_TOKEN_BODY_MAX;
+    call->timeout = run->conf->task_timeout;
+    call->uncached = 1;
+
+    if (ngx_http_dfpreheat_call_start(call) != NGX_OK) {
+        goto failed;
+    }
+
+    grant->call = call;
+    run->calls++;
+
+    return NGX_OK;
+
+failed:
+
+    ngx_destroy_pool(pool);
+
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_grant_basic(ngx_http_dfpreheat_grant_t *grant,
+    ngx_http_dfpreheat_login_t *login, ngx_http_dfpreheat_call_t *call)
+{
+    dfp_mem_t   mem;
+    dfp_str_t   basic;
+
+    mem = ngx_http_dfpreheat_mem(call->pool);
+
+    if (dfp_basic_print(&mem, login->username, login->password, &basic)
+        != DFP_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (!grant->told
+        && ngx_http_dfpreheat_secrets_login(&grant->run->secrets,
+                                            login->username, login->password,
+                                            basic)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    grant->told = 1;
+    call->authorization = ngx_http_dfpreheat_str(basic);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_dfpreheat_grant_called(ngx_http_dfpreheat_call_t *call)
+{
+    ngx_int_t                    rc;
+    dfp_err_t                    err;
+    ngx_http_dfpreheat_run_t    *run;
+    ngx_http_dfpreheat_task_t   *task;
+    ngx_http_dfpreheat_grant_t  *grant;
+
+    grant = call->data;
+    run = grant->run;
+
+    grant->call = NULL;
+    run->calls--;
+
+    rc = ngx_http_dfpreheat_grant_token(grant, call, &err);
+
+    while ((task = ngx_http_dfpreheat_grant_next(grant)) != NULL) {
+
+        if (rc == NGX_OK) {
+            ngx_http_dfpreheat_task_queue(task);
+
+        } else {
+            ngx_http_dfpreheat_grant_end(task, rc, call->retry_after,
+                                         err.text);
+        }
+    }
+
+    ngx_destroy_pool(call->pool);
+
+    run->wake(run);
+}
+
+
+/* NGX_OK: there is a token; NGX_AGAIN: another try may go better. */
+
+static ngx_int_t
+ngx_http_dfpreheat_grant_token(ngx_http_dfpreheat_grant_t *grant,
+    ngx_http_dfpreheat_call_t *call, dfp_err_t *err)
+{
+    u_char                *p;
+    ngx_int_t              rc;
+    dfp_err_t              why;
+    dfp_mem_t              mem;
+    ngx_str_t              value;
+    dfp_registry_token_t   token;
+
+    rc = ngx_http_dfpreheat_call_verdict(call, &why);
+
+    if (rc != NGX_OK) {
+        (void) dfp_invalid(err, "%.*s: %s", (int) call->url.origin.len,
+                           call->url.origin.data, why.text);
+        return rc;
+    }
+
+    mem = ngx_http_dfpreheat_mem(grant->run->pool);
+
+    if (dfp_registry_token_parse(&mem, ngx_http_dfpreheat_dfp(call->body),
+                                 &token, &why)
+        != DFP_OK)
+    {
+        (void) dfp_invalid(err, "%.*s: %s", (int) call->url.origin.len,
+                           call->url.origin.data, why.text);
+        return NGX_DECLINED;
+    }
+
+    p = ngx_pnalloc(grant->run->pool, sizeof("Bearer ") + token.token.len);
+    if (p == NULL) {
+        (void) dfp_invalid(err, "no memory");
+        return NGX_DECLINED;
+    }
+
+    value.data = p;
+    value.len = ngx_sprintf(p, "Bearer %*s", token.token.len,
+                            token.token.data)
+                - p;
+
+    ngx_http_dfpreheat_grant_set(grant, &value);
+
+    grant->renew = ngx_time() + token.expires
+                   - ngx_min(token.expires / 4, NGX_HTTP_DFPREHEAT_RENEW);
+
+    return NGX_OK;
+}

@@ -1,0 +1,362 @@
+#include "ngx_http_dfpreheat_storable.h"
+
+
+static void ngx_http_dfpreheat_storable_cleanup(void *data);
+static ngx_uint_t ngx_http_dfpreheat_storable_unstored(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_dfpreheat_storable_personal(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_dfpreheat_storable_exists(ngx_http_request_t *r);
+static ngx_int_t ngx_http_dfpreheat_storable_predicate(ngx_conf_t *cf,
+    ngx_array_t **predicates, const char *variable);
+static ngx_int_t ngx_http_dfpreheat_storable_header_filter(
+    ngx_http_request_t *r);
+
+
+static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
+
+
+/* Headers by which a client says who it is. */
+static ngx_str_t  ngx_http_dfpreheat_storable_names[] = {
+    ngx_string("authorization"),
+    ngx_string("cookie"),
+    ngx_string("proxy-authorization"),
+    ngx_string("private-token"),
+    ngx_string("job-token"),
+    ngx_string("deploy-token"),
+    ngx_string("x-jfrog-art-api"),
+    ngx_string("x-api-key"),
+    ngx_string("x-auth-token"),
+    ngx_null_string
+};
+
+
+ngx_http_dfpreheat_state_t *
+ngx_http_dfpreheat_storable_state(ngx_http_request_t *r, ngx_uint_t create)
+{
+    ngx_pool_cleanup_t          *cln;
+    ngx_http_dfpreheat_state_t  *state;
+
+    /* a context of the module would not outlive an internal redirect */
+
+    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+        if (cln->handler == ngx_http_dfpreheat_storable_cleanup) {
+            state = cln->data;
+
+            if (state->r == r) {
+                return state;
+            }
+        }
+    }
+
+    if (!create) {
+        return NULL;
+    }
+
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_dfpreheat_state_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    state = cln->data;
+    ngx_memzero(state, sizeof(ngx_http_dfpreheat_state_t));
+
+    state->r = r;
+    cln->handler = ngx_http_dfpreheat_storable_cleanup;
+
+    return state;
+}
+
+
+/* It marks the state, and has nothing to free. */
+
+static void
+ngx_http_dfpreheat_storable_cleanup(void *data)
+{
+    ngx_http_dfpreheat_state_t *state = data;
+
+    state->access = NULL;
+}
+
+
+void
+ngx_http_dfpreheat_storable_path(ngx_http_request_t *r, dfp_path_t *path)
+{
+    u_char      *p;
+    ngx_str_t    raw;
+    dfp_path_t   sent;
+
+    dfp_path_read(ngx_http_dfpreheat_dfp(r->uri), path);
+
+    if (!r->valid_unparsed_uri) {
+        return;
+    }
+
+    raw = r->unparsed_uri;
+    p = ngx_strlchr(raw.data, raw.data + raw.len, '?');
+
+    if (p) {
+        raw.len = p - raw.data;
+    }
+
+    if (raw.len == r->uri.len
+        && ngx_memcmp(raw.data, r->uri.data, raw.len) == 0)
+    {
+        return;
+    }
+
+    dfp_path_read(ngx_http_dfpreheat_dfp(raw), &sent);
+
+    if (path->kind != DFP_PATH_FILE || sent.kind != DFP_PATH_FILE) {
+        path->kind = DFP_PATH_OTHER;
+    }
+}
+
+
+const char *
+ngx_http_dfpreheat_storable_refused(ngx_http_request_t *r)
+{
+    dfp_path_t                     path;
+    ngx_http_dfpreheat_state_t    *state;
+    ngx_http_dfpreheat_request_t  *request;
+    ngx_http_dfpreheat_call_t     *call;
+
+    request = ngx_http_dfpreheat_call_request(r);
+    call = request ? request->data : NULL;
+
+    if (call && call->uncached) {
+        return "the answer is for nobody else";
+    }
+
+    state = ngx_http_dfpreheat_storable_state(r, 0);
+
+    if (state && state->uncached) {
+        return "the registry itself has to answer";
+    }
+
+    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))
+        || r->headers_in.content_length_n > 0 || r->headers_in.chunked)
+    {
+        return "only GET and HEAD without a body are cached";
+    }
+
+    ngx_http_dfpreheat_storable_path(r, &path);
+
+    switch (path.kind) {
+
+    case DFP_PATH_MANIFEST:
+    case DFP_PATH_BLOB:
+        return NULL;
+
+    case DFP_PATH_FILE:
+        return dfp_path_token_query(ngx_http_dfpreheat_dfp(r->args))
+               ? "its query is that of a token service, whose answers are not "
+                 "cached"
+               : NULL;
+
+    default: /* DFP_PATH_LOGIN, DFP_PATH_OTHER */
+        return "of a registry only manifests and blobs are cached, by paths "
+               "without escapes";
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_dfpreheat_storable_unstored(ngx_http_request_t *r)
+{
+    return ngx_http_dfpreheat_storable_refused(r)
+           || ngx_http_dfpreheat_storable_personal(r);
+}
+
+
+/* A file that a client asks for with credentials may be that client's own. A job
+ * says itself that it is for everybody. */
+
+static ngx_uint_t
+ngx_http_dfpreheat_storable_personal(ngx_http_request_t *r)
+{
+    ngx_str_t         *name;
+    ngx_uint_t         i, k;
+    dfp_path_t         path;
+    ngx_list_part_t   *part;
+    ngx_table_elt_t   *h;
+
+    if (ngx_http_dfpreheat_call_request(r)) {
+        return 0;
+    }
+
+    ngx_http_dfpreheat_storable_path(r, &path);
+
+    if (path.kind != DFP_PATH_FILE) {
+        return 0;
+    }
+
+    name = ngx_http_dfpreheat_storable_names;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            for (k = 0; name[k].len; k++) {
+                if (h[i].key.len == name[k].len
+                    && ngx_strncasecmp(h[i].key.data, name[k].data,
+                                       name[k].len)
+                       == 0)
+                {
+                    return 1;
+                }
+            }
+        }
+    }
+
+    return 0;
+}
+
+
+/* Those who ask for what is not there, and will not be stored, need not wait for
+ * one another (proxy_cache_lock). */
+
+static ngx_uint_t
+ngx_http_dfpreheat_storable_exists(ngx_http_request_t *r)
+{
+    ngx_http_cache_t            *c;
+    ngx_http_dfpreheat_entry_t   entry;
+
+    c = r->cache;
+
+    if (c == NULL || c->file_cache == NULL) {
+        return 1;
+    }
+
+    ngx_memzero(&entry, sizeof(ngx_http_dfpreheat_entry_t));
+
+    entry.cache = c->file_cache;
+    entry.valid = ngx_time();
+    ngx_memcpy(entry.key, c->key, NGX_HTTP_CACHE_KEY_LEN);
+
+    return ngx_http_dfpreheat_cache_holds(&entry, r->connection->log);
+}
+
+
+ngx_int_t
+ngx_http_dfpreheat_storable_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_uint_t  set;
+
+    if (data) {
+        set = ngx_http_dfpreheat_storable_unstored(r);
+
+    } else {
+        set = ngx_http_dfpreheat_storable_refused(r)
+              || (ngx_http_dfpreheat_storable_personal(r)
+                  && !ngx_http_dfpreheat_storable_exists(r));
+    }
+
+    if (!set) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    v->len = 1;
+    v->data = (u_char *) "1";
+    v->valid = 1;
+    v->no_cacheable = 1;
+    v->not_found = 0;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_dfpreheat_storable_location(ngx_conf_t *cf, void **loc_conf)
+{
+    ngx_http_upstream_conf_t  *upstream;
+
+    upstream = ngx_http_dfpreheat_origin_upstream(cf->cycle, loc_conf,
+                                             NGX_HTTP_DFPREHEAT_PROXY_MODULE);
+
+    if (upstream == NULL || !upstream->cache) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_dfpreheat_storable_predicate(cf, &upstream->cache_bypass,
+                                              "$dfpreheat_uncached")
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_dfpreheat_storable_predicate(cf, &upstream->no_cache,
+                                                 "$dfpreheat_unstored");
+}
+
+
+/* The list may be another location's, too: this one gets a copy. */
+
+static ngx_int_t
+ngx_http_dfpreheat_storable_predicate(ngx_conf_t *cf,
+    ngx_array_t **predicates, const char *variable)
+{
+    ngx_str_t                          value;
+    ngx_uint_t                         n;
+    ngx_array_t                       *list;
+    ngx_http_complex_value_t          *cv;
+    ngx_http_compile_complex_value_t   ccv;
+
+    n = *predicates ? (*predicates)->nelts : 0;
+
+    list = ngx_array_create(cf->pool, n + 1, sizeof(ngx_http_complex_value_t));
+    if (list == NULL) {
+        return NGX_ERROR;
+    }
+
+    cv = ngx_array_push_n(list, n + 1);
+
+    if (n) {
+        ngx_memcpy(cv, (*predicates)->elts,
+                   n * sizeof(ngx_http_complex_value_t));
+    }
+
+    value.data = (u_char *) variable;
+    value.len = ngx_strlen(variable);
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+    ccv.cf = cf;
+    ccv.value = &value;
+    ccv.complex_value = &cv[n];
+
+    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    *predicates = list;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_storable_header_filter(ngx_http_request_t *r)
+{
+    ngx_http_upstream_t            *u;
+    ngx_http_dfpreheat_loc_conf_t  *dlcf;
+
+    u = r->upstream;
+    dlcf = ngx_http_get_module_loc_conf(r, ngx_http_dfpreheat_module);
+
+    if (dlcf->bound && r->cache && u && u->cacheable && !r->cached
+        && ngx_http_dfpreheat_storable_unstored(r))
+    {
+        u->cacheable = 0;
+    }
+
+    return ngx_http_next_header_filter(r);
+}
+
+
+void
+ngx_http_dfpreheat_storable_init(void)
+{
+    ngx_http_next_header_filter = ngx_http_top_header_filter;
+    ngx_http_top_header_filter = ngx_http_dfpreheat_storable_header_filter;
+}
