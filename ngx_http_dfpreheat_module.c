@@ -1,6 +1,7 @@
 #include "ngx_http_dfpreheat_access.h"
 #include "ngx_http_dfpreheat_api.h"
 #include "ngx_http_dfpreheat_conf.h"
+#include "ngx_http_dfpreheat_manifest.h"
 
 
 static void *ngx_http_dfpreheat_create_main_conf(ngx_conf_t *cf);
@@ -164,6 +165,13 @@ static ngx_command_t  ngx_http_dfpreheat_commands[] = {
       ngx_conf_set_msec_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_dfpreheat_main_conf_t, task_timeout),
+      NULL },
+
+    { ngx_string("dfpreheat_thread_pool"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_dfpreheat_main_conf_t, thread_pool),
       NULL },
 
     { ngx_string("dfpreheat_max_manifest_size"),
@@ -516,10 +524,12 @@ ngx_http_dfpreheat_postconfiguration(ngx_conf_t *cf)
     }
 
     if (mcf->redis.addrs.nelts
-        && ngx_http_dfpreheat_digest_init(cf) != NGX_OK)
+        && ngx_http_dfpreheat_digest_init(cf, mcf) != NGX_OK)
     {
         return NGX_ERROR;
     }
+
+    ngx_http_dfpreheat_manifest_init();
 
     return ngx_http_dfpreheat_call_init(cf);
 }

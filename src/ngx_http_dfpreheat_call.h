@@ -57,6 +57,8 @@ struct ngx_http_dfpreheat_call_s {
     unsigned                          refresh:1;  /* past the cache */
     unsigned                          probe:1;    /* the answer is for nobody */
     unsigned                          store:1;    /* it has to be cached */
+    time_t                            since;    /* what the cache has is to be
+                                                   as of later; 0: of any time */
 
     /* of gRPC, where TAKE is set: it goes to this address, and nowhere else */
 
@@ -101,6 +103,7 @@ struct ngx_http_dfpreheat_call_s {
     unsigned                          broken:1;     /* it was there, and has
                                                        closed the connection */
     unsigned                          collected:1;
+    unsigned                          cached:1;     /* the cache had it */
 };
 
 
