@@ -3,6 +3,7 @@
 #include "ngx_http_dfpreheat_cache_key.h"
 #include "ngx_http_dfpreheat_conf.h"
 #include "ngx_http_dfpreheat_fill.h"
+#include "ngx_http_dfpreheat_manifest.h"
 #include "ngx_http_dfpreheat_sent.h"
 
 
@@ -174,6 +175,13 @@ static ngx_command_t  ngx_http_dfpreheat_commands[] = {
       ngx_conf_set_msec_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_dfpreheat_main_conf_t, task_timeout),
+      NULL },
+
+    { ngx_string("dfpreheat_thread_pool"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_dfpreheat_main_conf_t, thread_pool),
       NULL },
 
     { ngx_string("dfpreheat_max_manifest_size"),
@@ -554,7 +562,7 @@ ngx_http_dfpreheat_postconfiguration(ngx_conf_t *cf)
     }
 
     if (mcf->redis.addrs.nelts
-        && ngx_http_dfpreheat_digest_init(cf) != NGX_OK)
+        && ngx_http_dfpreheat_digest_init(cf, mcf) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -564,6 +572,7 @@ ngx_http_dfpreheat_postconfiguration(ngx_conf_t *cf)
     }
 
     ngx_http_dfpreheat_fill_init();
+    ngx_http_dfpreheat_manifest_init();
 
     return ngx_http_dfpreheat_call_init(cf);
 }

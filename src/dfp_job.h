@@ -87,6 +87,11 @@ typedef struct {
     int                   concurrent_task_count;
     int                   concurrent_peer_count;
     int64_t               timeout;       /* nanoseconds */
+
+    /* of dfpreheat's own, for clusters that are this nginx's cache */
+    dfp_str_t             digest;        /* of the file; "": not given */
+    int64_t               size;          /* of the file, bytes; 0: not given */
+    unsigned              refresh:1;     /* fetched anew, whatever is there */
 } dfp_job_t;
 
 

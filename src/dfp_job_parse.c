@@ -241,7 +241,8 @@ dfp_job_parse_fields(dfp_json_t *in, int64_t max_timeout, dfp_job_t *job)
         dfp_job_parse_credentials,
         dfp_job_parse_headers,
         dfp_job_parse_ips,
-        dfp_job_parse_counts
+        dfp_job_parse_counts,
+        dfp_job_parse_checks
     };
 
     for (i = 0; i < sizeof(parsers) / sizeof(parsers[0]); i++) {

@@ -55,6 +55,14 @@ dfp_job_print_args(dfp_buf_t *b, const dfp_job_t *job, int redact)
     dfp_job_print_int(&p, ",\"concurrent_task_count\":",
                       job->concurrent_task_count);
     dfp_job_print_int(&p, ",\"count\":", job->count);
+
+    /* Dragonfly does not have it, so it is there only where it was given; so is
+       what else is in an "if" */
+
+    if (job->digest.len) {
+        dfp_job_print_text(&p, ",\"digest\":", job->digest);
+    }
+
     dfp_job_print_text(&p, ",\"filtered_query_params\":", job->filter);
     dfp_buf_cstr(b, ",\"hdfs\":null,\"headers\":");
     dfp_job_print_headers(&p, job);
@@ -65,11 +73,18 @@ dfp_job_print_args(dfp_buf_t *b, const dfp_job_t *job, int redact)
     dfp_job_print_int(&p, ",\"percentage\":", job->percentage);
     dfp_job_print_int(&p, ",\"piece_length\":", job->piece_length);
     dfp_job_print_text(&p, ",\"platform\":", job->platform);
+
+    if (job->refresh) {
+        dfp_buf_cstr(b, ",\"refresh\":true");
+    }
+
     dfp_buf_cstr(b, ",\"scope\":\"");
     dfp_buf_cstr(b, dfp_job_scope_name(job->scope));
     dfp_buf_cstr(b, "\"");
 
-    /* Dragonfly does not have it, so it is there only where it was given */
+    if (job->size) {
+        dfp_job_print_int(&p, ",\"size\":", job->size);
+    }
 
     if (job->success_threshold) {
         dfp_job_print_int(&p, ",\"success_threshold\":",

@@ -96,6 +96,10 @@ typedef struct {
 int dfp_oci_parse_ref(dfp_mem_t *mem, dfp_str_t text, const char *what,
     dfp_oci_ref_t *ref, dfp_err_t *err);
 
+/* Whether PATH, that of a URL without its query, is a manifest's. REFERENCE points
+ * into it, to what follows "/manifests/", and is not checked. */
+int dfp_oci_manifest_path(dfp_str_t path, dfp_str_t *reference);
+
 /*
  * An image as people write it down: a manifest URL (which has "://"), or a
  * reference as docker and containerd read it, [registry/]name[:tag][@digest].
@@ -166,6 +170,20 @@ dfp_oci_kind_t dfp_oci_type_kind(dfp_str_t type);
  */
 int dfp_oci_parse_manifest(dfp_mem_t *mem, dfp_str_t body,
     dfp_str_t content_type, dfp_oci_manifest_t *m, dfp_err_t *err);
+
+/* Whether a media type leaves open what it is of: "", application/json, plain text
+ * or bytes. The body of a manifest tells, then. */
+int dfp_oci_type_open(dfp_str_t type);
+
+/*
+ * Whether BODY is what a registry may answer for the manifest REFERENCE with
+ * Content-Type TYPE. Of a digest that can be checked: whether the body has it. Else
+ * the body must be a manifest or an index, by dfp_oci_parse_manifest(); schema 1,
+ * by its type, must be an object of JSON. DFP_INVALID: it is not, and ERR says why.
+ * What is allocated in MEM is of no use afterwards.
+ */
+int dfp_oci_check_manifest(dfp_mem_t *mem, dfp_str_t reference,
+    dfp_str_t type, dfp_str_t body, dfp_err_t *err);
 
 /* Checks the parts of a platform and normalises them. DFP_INVALID: one is
  * longer than DFP_OCI_MAX_PART, or has other bytes than letters, digits, ".",

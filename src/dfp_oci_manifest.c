@@ -30,6 +30,14 @@ static const dfp_oci_type_t  dfp_oci_types[] = {
 };
 
 
+/* What servers call files of which they know nothing. */
+static const char *const  dfp_oci_open_types[] = {
+    "application/json", "text/json", "text/plain", "application/octet-stream",
+    "binary/octet-stream", NULL
+};
+
+
+static int dfp_oci_type_is(dfp_str_t type, const char *name);
 static dfp_str_t dfp_oci_bare_type(dfp_str_t type);
 static int dfp_oci_load(dfp_str_t body, json_t **root, dfp_err_t *err);
 static int dfp_oci_parse_root(dfp_oci_parser_t *parser, const json_t *root,
@@ -85,14 +93,70 @@ dfp_oci_type_kind(dfp_str_t type)
     type = dfp_oci_bare_type(type);
 
     for (p = dfp_oci_types; p->name; p++) {
-        if (type.len == strlen(p->name)
-            && strncasecmp(type.data, p->name, type.len) == 0)
-        {
+        if (dfp_oci_type_is(type, p->name)) {
             break;
         }
     }
 
     return p->kind;
+}
+
+
+int
+dfp_oci_type_open(dfp_str_t type)
+{
+    size_t  i;
+
+    type = dfp_oci_bare_type(type);
+
+    if (type.len == 0) {
+        return 1;
+    }
+
+    for (i = 0; dfp_oci_open_types[i]; i++) {
+        if (dfp_oci_type_is(type, dfp_oci_open_types[i])) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static int
+dfp_oci_type_is(dfp_str_t type, const char *name)
+{
+    return type.len == strlen(name)
+           && strncasecmp(type.data, name, type.len) == 0;
+}
+
+
+int
+dfp_oci_check_manifest(dfp_mem_t *mem, dfp_str_t reference, dfp_str_t type,
+    dfp_str_t body, dfp_err_t *err)
+{
+    int                 rc;
+    dfp_oci_manifest_t  m;
+
+    if (dfp_oci_digest_valid(reference)) {
+        rc = dfp_oci_digest_check(reference, body);
+
+        return rc == DFP_DECLINED
+               ? dfp_invalid(err, "the manifest does not have this digest")
+               : rc;
+    }
+
+    if (dfp_oci_type_kind(type) != DFP_OCI_SCHEMA1) {
+        return dfp_oci_parse_manifest(mem, body, type, &m, err);
+    }
+
+    while (body.len && memchr(" \t\r\n", body.data[0], 4)) {
+        body.data++;
+        body.len--;
+    }
+
+    return (body.len && body.data[0] == '{')
+           ? DFP_OK : dfp_invalid(err, "the manifest is not valid JSON");
 }
 
 

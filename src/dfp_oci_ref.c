@@ -55,6 +55,26 @@ dfp_oci_parse_ref(dfp_mem_t *mem, dfp_str_t text, const char *what,
 }
 
 
+int
+dfp_oci_manifest_path(dfp_str_t path, dfp_str_t *reference)
+{
+    dfp_oci_ref_t  ref;
+
+    memset(&ref, 0, sizeof(dfp_oci_ref_t));
+    ref.url.path = path;
+
+    if (dfp_oci_split_path(&ref) != DFP_OK || ref.reference.len == 0
+        || memchr(ref.reference.data, '/', ref.reference.len))
+    {
+        return 0;
+    }
+
+    *reference = ref.reference;
+
+    return 1;
+}
+
+
 /*
  * Where the name begins is not certain, since a name may have a part "v2": the
  * first "/v2/" counts, as it does in a registry that is not below a prefix. A

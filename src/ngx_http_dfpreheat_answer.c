@@ -347,6 +347,8 @@ ngx_http_dfpreheat_answer_complete(ngx_http_dfpreheat_call_t *call,
         return;
     }
 
+    call->cached = sr->cached;
+
     if (call->status != NGX_HTTP_OK) {
         return;
     }

@@ -1,15 +1,21 @@
 #include "ngx_http_dfpreheat_cache.h"
 #include "ngx_http_dfpreheat_cache_key.h"
+#include "ngx_http_dfpreheat_manifest.h"
 
 
 #define NGX_HTTP_DFPREHEAT_FILE_POOL  512
 
 
+static ngx_int_t ngx_http_dfpreheat_cache_entry(ngx_http_request_t *sr,
+    ngx_http_dfpreheat_entry_t *entry);
 static ngx_uint_t ngx_http_dfpreheat_cache_sliced(ngx_http_request_t *sr);
 static ngx_uint_t ngx_http_dfpreheat_cache_keyed(ngx_http_request_t *sr);
 static const char *ngx_http_dfpreheat_cache_broken(ngx_http_upstream_t *u);
 static ngx_int_t ngx_http_dfpreheat_cache_complete(ngx_http_request_t *sr,
     const char **reason);
+static ngx_int_t ngx_http_dfpreheat_cache_read(
+    ngx_http_dfpreheat_entry_t *entry, ngx_log_t *log,
+    ngx_http_file_cache_header_t *h, off_t *size);
 static ngx_uint_t ngx_http_dfpreheat_cache_node(
     ngx_http_dfpreheat_entry_t *entry, ngx_uint_t written);
 static ngx_http_file_cache_node_t *ngx_http_dfpreheat_cache_lookup(
@@ -61,16 +67,9 @@ ngx_http_dfpreheat_cache_stored(ngx_http_request_t *sr, ngx_int_t rc,
         return NGX_DECLINED;
     }
 
-    entry->cache = c->file_cache;
-    entry->start = c->body_start;
-    entry->valid = c->valid_sec;
-    ngx_memcpy(entry->key, c->key, NGX_HTTP_CACHE_KEY_LEN);
-
-    if (sr->cached) {
-        entry->size = c->length - (off_t) c->body_start;
-
-    } else {
-        entry->size = u->pipe->temp_file->offset - (off_t) c->body_start;
+    if (ngx_http_dfpreheat_cache_entry(sr, entry) != NGX_OK) {
+        *reason = "its file in the cache is not as long as the answer was";
+        return NGX_AGAIN;
     }
 
     /* ngx_http_file_cache_update() does not tell when its rename failed */
@@ -81,6 +80,42 @@ ngx_http_dfpreheat_cache_stored(ngx_http_request_t *sr, ngx_int_t rc,
     }
 
     return NGX_OK;
+}
+
+
+/* One that is shorter or longer than its own header says is dropped. */
+
+static ngx_int_t
+ngx_http_dfpreheat_cache_entry(ngx_http_request_t *sr,
+    ngx_http_dfpreheat_entry_t *entry)
+{
+    off_t              promised;
+    ngx_http_cache_t  *c;
+
+    c = sr->cache;
+
+    entry->cache = c->file_cache;
+    entry->start = c->body_start;
+    ngx_memcpy(entry->key, c->key, NGX_HTTP_CACHE_KEY_LEN);
+
+    if (!sr->cached) {
+        entry->size = sr->upstream->pipe->temp_file->offset
+                      - (off_t) c->body_start;
+        return NGX_OK;
+    }
+
+    /* the header of the answer is in the file, too */
+
+    entry->size = c->length - (off_t) c->body_start;
+    promised = sr->upstream->headers_in.content_length_n;
+
+    if (promised == -1 || promised == entry->size) {
+        return NGX_OK;
+    }
+
+    ngx_http_dfpreheat_cache_drop(entry, sr->connection->log);
+
+    return NGX_DECLINED;
 }
 
 
@@ -151,6 +186,7 @@ ngx_http_dfpreheat_cache_broken(ngx_http_upstream_t *u)
 static ngx_int_t
 ngx_http_dfpreheat_cache_complete(ngx_http_request_t *sr, const char **reason)
 {
+    ngx_int_t             rc;
     ngx_event_pipe_t     *p;
     ngx_http_upstream_t  *u;
 
@@ -171,6 +207,12 @@ ngx_http_dfpreheat_cache_complete(ngx_http_request_t *sr, const char **reason)
         *reason = "the location does not cache: proxy_buffering is off, or "
                   "the answer switched it off";
         return NGX_DECLINED;
+    }
+
+    rc = ngx_http_dfpreheat_manifest_refused(sr, reason);
+
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     if (!u->cacheable) {
@@ -198,29 +240,74 @@ ngx_uint_t
 ngx_http_dfpreheat_cache_holds(ngx_http_dfpreheat_entry_t *entry,
     ngx_log_t *log)
 {
-    ngx_str_t         file;
-    ngx_pool_t       *pool;
-    ngx_uint_t        found;
-    ngx_file_info_t   fi;
+    off_t                         size;
+    ngx_http_file_cache_header_t  h;
 
-    if (entry->cache == NULL || entry->valid < ngx_time()
-        || !ngx_http_dfpreheat_cache_node(entry, 0))
+    if (entry->cache == NULL || !ngx_http_dfpreheat_cache_node(entry, 0)
+        || ngx_http_dfpreheat_cache_read(entry, log, &h, &size) != NGX_OK)
     {
         return 0;
     }
 
-    pool = ngx_create_pool(NGX_HTTP_DFPREHEAT_FILE_POOL, log);
-    if (pool == NULL) {
+    if (size != entry->size) {
+        ngx_http_dfpreheat_cache_drop(entry, log);
         return 0;
     }
 
-    found = (ngx_http_dfpreheat_cache_file(entry, pool, &file) == NGX_OK
-             && ngx_file_info(file.data, &fi) != NGX_FILE_ERROR
-             && ngx_file_size(&fi) >= entry->size);
+    return h.valid_sec >= ngx_time();
+}
+
+
+ngx_uint_t
+ngx_http_dfpreheat_cache_exists(ngx_http_dfpreheat_entry_t *entry)
+{
+    return ngx_http_dfpreheat_cache_node(entry, 0);
+}
+
+
+/* The header of the entry's file, and the size of its body. */
+
+static ngx_int_t
+ngx_http_dfpreheat_cache_read(ngx_http_dfpreheat_entry_t *entry,
+    ngx_log_t *log, ngx_http_file_cache_header_t *h, off_t *size)
+{
+    ngx_fd_t          fd;
+    ngx_int_t         rc;
+    ngx_str_t         file;
+    ngx_pool_t       *pool;
+    ngx_file_info_t   fi;
+
+    pool = ngx_create_pool(NGX_HTTP_DFPREHEAT_FILE_POOL, log);
+    if (pool == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_dfpreheat_cache_file(entry, pool, &file);
+    fd = NGX_INVALID_FILE;
+
+    if (rc == NGX_OK) {
+        fd = ngx_open_file(file.data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+    }
 
     ngx_destroy_pool(pool);
 
-    return found;
+    if (fd == NGX_INVALID_FILE) {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_fd_info(fd, &fi) == NGX_FILE_ERROR
+        || pread(fd, h, sizeof(ngx_http_file_cache_header_t), 0)
+           != (ssize_t) sizeof(ngx_http_file_cache_header_t))
+    {
+        rc = NGX_DECLINED;
+
+    } else {
+        *size = ngx_file_size(&fi) - h->body_start;
+    }
+
+    (void) ngx_close_file(fd);
+
+    return rc;
 }
 
 

@@ -14,7 +14,6 @@
 typedef struct {
     ngx_http_file_cache_t  *cache;      /* NULL: the location has no cache */
     u_char                  key[NGX_HTTP_CACHE_KEY_LEN];
-    time_t                  valid;      /* until when it counts as fresh */
     off_t                   start;      /* of the body in its file */
     off_t                   size;       /* of the body, bytes */
 } ngx_http_dfpreheat_entry_t;
@@ -28,10 +27,13 @@ typedef struct {
 ngx_int_t ngx_http_dfpreheat_cache_stored(ngx_http_request_t *sr, ngx_int_t rc,
     ngx_http_dfpreheat_entry_t *entry, const char **reason);
 
-/* Whether the entry is in the cache, on disk and fresh. Looks the file up with
- * one stat(). */
+/* Whether the entry is in the cache, on disk, fresh, and as long as it was: reads
+ * the header of its file. One of another length is dropped. */
 ngx_uint_t ngx_http_dfpreheat_cache_holds(ngx_http_dfpreheat_entry_t *entry,
     ngx_log_t *log);
+
+/* Whether nginx knows of the entry, whatever its age. */
+ngx_uint_t ngx_http_dfpreheat_cache_exists(ngx_http_dfpreheat_entry_t *entry);
 
 /* The path of the entry's file, NUL-terminated, in POOL. */
 ngx_int_t ngx_http_dfpreheat_cache_file(ngx_http_dfpreheat_entry_t *entry,

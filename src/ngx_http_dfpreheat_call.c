@@ -1,4 +1,5 @@
 #include "ngx_http_dfpreheat_call.h"
+#include "ngx_http_dfpreheat_revalidate.h"
 
 
 static void ngx_http_dfpreheat_call_begin(ngx_event_t *ev);
@@ -551,6 +552,7 @@ ngx_int_t
 ngx_http_dfpreheat_call_refresh(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
+    ngx_uint_t                     set;
     ngx_http_dfpreheat_call_t     *call;
     ngx_http_dfpreheat_request_t  *request;
 
@@ -558,7 +560,17 @@ ngx_http_dfpreheat_call_refresh(ngx_http_request_t *r,
 
     call = request ? request->data : NULL;
 
-    if (call == NULL || !(data ? call->probe : call->refresh)) {
+    set = call && (data ? call->probe : call->refresh);
+
+    /* the key is known now, and the file is not open */
+
+    if (call && data == 0 && call->since
+        && ngx_http_dfpreheat_revalidate(r, call->since) != NGX_OK)
+    {
+        set = 1;
+    }
+
+    if (!set) {
         v->not_found = 1;
         return NGX_OK;
     }

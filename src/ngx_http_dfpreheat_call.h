@@ -62,6 +62,8 @@ struct ngx_http_dfpreheat_call_s {
     unsigned                          store:1;    /* it has to be cached */
     unsigned                          uncached:1; /* it must not, and must not
                                                      come from the cache */
+    time_t                            since;    /* what the cache has is to be
+                                                   as of later; 0: of any time */
 
     /* of gRPC, where TAKE is set: it goes to this address, and nowhere else */
 
@@ -108,6 +110,7 @@ struct ngx_http_dfpreheat_call_s {
                                                        closed the connection */
     unsigned                          collected:1;
     unsigned                          led:1;    /* to another origin */
+    unsigned                          cached:1;     /* the cache had it */
 };
 
 

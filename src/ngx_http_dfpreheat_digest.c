@@ -4,12 +4,16 @@
 
 
 #define NGX_HTTP_DFPREHEAT_DIGEST_CHUNK  (256 * 1024)   /* bytes of one read */
+#define NGX_HTTP_DFPREHEAT_DIGESTS       2      /* files read at once, a worker */
 
 
-/* Belongs to its thread until the handler of the task's event is called; it has
- * a pool of its own, since who asked may be gone by then. */
+/* Belongs to its thread, once it is active, until the handler of the task's event is
+ * called; it has a pool of its own, since who asked may be gone by then. */
 struct ngx_http_dfpreheat_digest_s {
     ngx_pool_t                    *pool;
+    ngx_thread_pool_t             *threads;
+    ngx_thread_task_t             *task;
+    ngx_queue_t                    queue;      /* while it waits */
     ngx_http_dfpreheat_digest_pt   handler;    /* NULL: cancelled */
     void                          *data;
     ngx_str_t                      digest;
@@ -20,30 +24,140 @@ struct ngx_http_dfpreheat_digest_s {
     ngx_int_t                      rc;
     ngx_err_t                      err;
     volatile ngx_uint_t            cancelled;
+    unsigned                       active:1;   /* a thread has it */
 };
 
 
+static ngx_int_t ngx_http_dfpreheat_digest_threads(ngx_conf_t *cf,
+    ngx_str_t *name);
+static ngx_http_dfpreheat_digest_t *ngx_http_dfpreheat_digest_create(
+    ngx_http_dfpreheat_entry_t *entry, ngx_str_t *digest);
+static ngx_int_t ngx_http_dfpreheat_digest_begin(
+    ngx_http_dfpreheat_digest_t *digest);
+static void ngx_http_dfpreheat_digest_next(void);
+static void ngx_http_dfpreheat_digest_end(
+    ngx_http_dfpreheat_digest_t *digest);
 static void ngx_http_dfpreheat_digest_thread(void *data, ngx_log_t *log);
 static ngx_int_t ngx_http_dfpreheat_digest_read(
     ngx_http_dfpreheat_digest_t *digest, ngx_fd_t fd, dfp_oci_hash_t *hash);
 static void ngx_http_dfpreheat_digest_done(ngx_event_t *ev);
 
 
-static ngx_thread_pool_t  *ngx_http_dfpreheat_threads;
+/* of this worker */
+static ngx_uint_t          ngx_http_dfpreheat_digests;      /* active */
+static ngx_queue_t         ngx_http_dfpreheat_digests_waiting;
 
 
 ngx_int_t
-ngx_http_dfpreheat_digest_init(ngx_conf_t *cf)
+ngx_http_dfpreheat_digest_init(ngx_conf_t *cf,
+    ngx_http_dfpreheat_main_conf_t *conf)
 {
-    ngx_http_dfpreheat_threads = ngx_thread_pool_add(cf, NULL);
+    ngx_str_t  *name;
 
-    return ngx_http_dfpreheat_threads ? NGX_OK : NGX_ERROR;
+    static ngx_str_t  own = ngx_string("dfpreheat");
+
+    /* with one process only, a reload finds some that wait */
+
+    if (ngx_http_dfpreheat_digests_waiting.next == NULL) {
+        ngx_queue_init(&ngx_http_dfpreheat_digests_waiting);
+    }
+
+    name = &conf->thread_pool;
+
+    if (name->len == 0) {
+        name = &own;
+
+        if (ngx_thread_pool_get(cf->cycle, name) == NULL
+            && ngx_http_dfpreheat_digest_threads(cf, name) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    conf->threads = ngx_thread_pool_add(cf, name);
+
+    return conf->threads ? NGX_OK : NGX_ERROR;
+}
+
+
+/* As the directive thread_pool would do, of which nginx makes no function. */
+
+static ngx_int_t
+ngx_http_dfpreheat_digest_threads(ngx_conf_t *cf, ngx_str_t *name)
+{
+    char           *rv;
+    u_char          text[sizeof("threads=") + NGX_INT_T_LEN];
+    ngx_str_t       value[3];
+    ngx_uint_t      i;
+    ngx_array_t     args, *saved;
+    ngx_module_t  **modules;
+
+    ngx_str_set(&value[0], "thread_pool");
+    value[1] = *name;
+    value[2].data = text;
+    value[2].len = ngx_sprintf(text, "threads=%d", NGX_HTTP_DFPREHEAT_DIGESTS)
+                   - text;
+
+    ngx_memzero(&args, sizeof(ngx_array_t));
+    args.elts = value;
+    args.nelts = 3;
+
+    modules = cf->cycle->modules;
+
+    for (i = 0; modules[i]; i++) {
+        if (ngx_strcmp(modules[i]->name, "ngx_thread_pool_module") == 0) {
+            break;
+        }
+    }
+
+    if (modules[i] == NULL) {
+        return NGX_ERROR;
+    }
+
+    saved = cf->args;
+    cf->args = &args;
+
+    rv = modules[i]->commands->set(cf, modules[i]->commands, NULL);
+
+    cf->args = saved;
+
+    return rv == NGX_CONF_OK ? NGX_OK : NGX_ERROR;
 }
 
 
 ngx_http_dfpreheat_digest_t *
-ngx_http_dfpreheat_digest_start(ngx_http_dfpreheat_entry_t *entry,
-    ngx_str_t *digest, ngx_http_dfpreheat_digest_pt handler, void *data)
+ngx_http_dfpreheat_digest_start(ngx_thread_pool_t *threads,
+    ngx_http_dfpreheat_entry_t *entry, ngx_str_t *digest,
+    ngx_http_dfpreheat_digest_pt handler, void *data)
+{
+    ngx_http_dfpreheat_digest_t  *d;
+
+    d = ngx_http_dfpreheat_digest_create(entry, digest);
+    if (d == NULL) {
+        return NULL;
+    }
+
+    d->threads = threads;
+    d->handler = handler;
+    d->data = data;
+
+    if (ngx_http_dfpreheat_digests == NGX_HTTP_DFPREHEAT_DIGESTS) {
+        ngx_queue_insert_tail(&ngx_http_dfpreheat_digests_waiting, &d->queue);
+        return d;
+    }
+
+    if (ngx_http_dfpreheat_digest_begin(d) != NGX_OK) {
+        ngx_destroy_pool(d->pool);
+        return NULL;
+    }
+
+    return d;
+}
+
+
+static ngx_http_dfpreheat_digest_t *
+ngx_http_dfpreheat_digest_create(ngx_http_dfpreheat_entry_t *entry,
+    ngx_str_t *digest)
 {
     ngx_pool_t                   *pool;
     ngx_thread_task_t            *task;
@@ -60,18 +174,15 @@ ngx_http_dfpreheat_digest_start(ngx_http_dfpreheat_entry_t *entry,
     }
 
     d = task->ctx;
-    ngx_memzero(d, sizeof(ngx_http_dfpreheat_digest_t));
 
     d->pool = pool;
-    d->handler = handler;
-    d->data = data;
+    d->task = task;
     d->digest.len = digest->len;
     d->digest.data = ngx_pstrdup(pool, digest);
     d->start = entry->start;
     d->size = entry->size;
-    d->buf = ngx_palloc(pool, NGX_HTTP_DFPREHEAT_DIGEST_CHUNK);
 
-    if (d->digest.data == NULL || d->buf == NULL
+    if (d->digest.data == NULL
         || ngx_http_dfpreheat_cache_file(entry, pool, &d->file) != NGX_OK)
     {
         goto failed;
@@ -81,10 +192,6 @@ ngx_http_dfpreheat_digest_start(ngx_http_dfpreheat_entry_t *entry,
     task->event.handler = ngx_http_dfpreheat_digest_done;
     task->event.data = d;
     task->event.log = ngx_cycle->log;
-
-    if (ngx_thread_task_post(ngx_http_dfpreheat_threads, task) != NGX_OK) {
-        goto failed;
-    }
 
     return d;
 
@@ -96,11 +203,36 @@ failed:
 }
 
 
+/* Those that wait have no buffer yet: there may be thousands of them. */
+
+static ngx_int_t
+ngx_http_dfpreheat_digest_begin(ngx_http_dfpreheat_digest_t *digest)
+{
+    digest->buf = ngx_palloc(digest->pool, NGX_HTTP_DFPREHEAT_DIGEST_CHUNK);
+
+    if (digest->buf == NULL
+        || ngx_thread_task_post(digest->threads, digest->task) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    digest->active = 1;
+    ngx_http_dfpreheat_digests++;
+
+    return NGX_OK;
+}
+
+
 void
 ngx_http_dfpreheat_digest_cancel(ngx_http_dfpreheat_digest_t *digest)
 {
     digest->handler = NULL;
     digest->cancelled = 1;
+
+    if (!digest->active) {
+        ngx_queue_remove(&digest->queue);
+        ngx_destroy_pool(digest->pool);
+    }
 }
 
 
@@ -151,7 +283,9 @@ ngx_http_dfpreheat_digest_read(ngx_http_dfpreheat_digest_t *digest,
 
     while (left) {
 
-        if (digest->cancelled) {
+        /* nginx waits for its threads before it ends */
+
+        if (digest->cancelled || ngx_terminate) {
             return NGX_ERROR;
         }
 
@@ -178,8 +312,38 @@ ngx_http_dfpreheat_digest_read(ngx_http_dfpreheat_digest_t *digest,
 static void
 ngx_http_dfpreheat_digest_done(ngx_event_t *ev)
 {
-    ngx_http_dfpreheat_digest_t *digest = ev->data;
+    ngx_http_dfpreheat_digests--;
 
+    ngx_http_dfpreheat_digest_end(ev->data);
+    ngx_http_dfpreheat_digest_next();
+}
+
+
+static void
+ngx_http_dfpreheat_digest_next(void)
+{
+    ngx_queue_t                  *q;
+    ngx_http_dfpreheat_digest_t  *digest;
+
+    while (ngx_http_dfpreheat_digests < NGX_HTTP_DFPREHEAT_DIGESTS
+           && !ngx_queue_empty(&ngx_http_dfpreheat_digests_waiting))
+    {
+        q = ngx_queue_head(&ngx_http_dfpreheat_digests_waiting);
+        digest = ngx_queue_data(q, ngx_http_dfpreheat_digest_t, queue);
+
+        ngx_queue_remove(q);
+
+        if (ngx_http_dfpreheat_digest_begin(digest) != NGX_OK) {
+            digest->rc = NGX_ERROR;
+            ngx_http_dfpreheat_digest_end(digest);
+        }
+    }
+}
+
+
+static void
+ngx_http_dfpreheat_digest_end(ngx_http_dfpreheat_digest_t *digest)
+{
     ngx_pool_t  *pool;
 
     pool = digest->pool;

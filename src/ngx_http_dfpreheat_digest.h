@@ -1,6 +1,7 @@
 /*
- * Whether what is in the cache has the digest it should have. A thread of nginx's
- * pool "default" reads the file, so that no request waits for the disk.
+ * Whether what is in the cache has the digest it should have. Threads read the
+ * files, so that no request waits for the disk; a few at a time, so that nobody
+ * else waits for the threads.
  */
 
 #ifndef NGX_HTTP_DFPREHEAT_DIGEST_H
@@ -17,15 +18,17 @@ typedef struct ngx_http_dfpreheat_digest_s  ngx_http_dfpreheat_digest_t;
 typedef void (*ngx_http_dfpreheat_digest_pt)(void *data, ngx_int_t rc);
 
 
-/* Asks nginx for the pool: while the configuration is read. */
-ngx_int_t ngx_http_dfpreheat_digest_init(ngx_conf_t *cf);
+/* Asks nginx for the pool of threads that is configured, or makes one: while the
+ * configuration is read. */
+ngx_int_t ngx_http_dfpreheat_digest_init(ngx_conf_t *cf,
+    ngx_http_dfpreheat_main_conf_t *conf);
 
-/* Starts to read; HANDLER is called when that has ended, and never by this
- * function. NULL: no memory, or too much waits for the threads. The result is
- * valid until HANDLER is called. */
+/* Reads, by THREADS, as soon as its turn has come; HANDLER is called when that has ended, and
+ * never by this function. NULL: no memory, or too much waits for the threads. The
+ * result is valid until HANDLER is called. */
 ngx_http_dfpreheat_digest_t *ngx_http_dfpreheat_digest_start(
-    ngx_http_dfpreheat_entry_t *entry, ngx_str_t *digest,
-    ngx_http_dfpreheat_digest_pt handler, void *data);
+    struct ngx_thread_pool_s *threads, ngx_http_dfpreheat_entry_t *entry,
+    ngx_str_t *digest, ngx_http_dfpreheat_digest_pt handler, void *data);
 
 /* HANDLER will not be called. */
 void ngx_http_dfpreheat_digest_cancel(ngx_http_dfpreheat_digest_t *digest);

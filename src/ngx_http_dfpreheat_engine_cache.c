@@ -1,4 +1,7 @@
-#include "ngx_http_dfpreheat_engine.h"
+#include "ngx_http_dfpreheat_engine_cache.h"
+
+
+#define NGX_HTTP_DFPREHEAT_LOOKS  64    /* files in one turn of the event loop */
 
 
 static ngx_int_t ngx_http_dfpreheat_cache_start(
@@ -6,8 +9,16 @@ static ngx_int_t ngx_http_dfpreheat_cache_start(
 static ngx_int_t ngx_http_dfpreheat_cache_next(ngx_http_dfpreheat_run_t *run);
 static void ngx_http_dfpreheat_cache_warmed(ngx_http_dfpreheat_task_t *task,
     ngx_http_dfpreheat_call_t *call);
+static ngx_uint_t ngx_http_dfpreheat_cache_other_size(
+    ngx_http_dfpreheat_task_t *task, ngx_http_dfpreheat_call_t *call);
+static void ngx_http_dfpreheat_cache_digest(ngx_http_dfpreheat_task_t *task);
+static ngx_str_t *ngx_http_dfpreheat_cache_expected(
+    ngx_http_dfpreheat_task_t *task);
 static void ngx_http_dfpreheat_cache_checked(void *data, ngx_int_t rc);
 static ngx_int_t ngx_http_dfpreheat_cache_check(ngx_http_dfpreheat_run_t *run);
+static ngx_int_t ngx_http_dfpreheat_cache_looked(
+    ngx_http_dfpreheat_run_t *run);
+static void ngx_http_dfpreheat_cache_gone(ngx_http_dfpreheat_task_t *task);
 static void ngx_http_dfpreheat_cache_progress(ngx_http_dfpreheat_run_t *run,
     ngx_http_dfpreheat_progress_t *p);
 static void ngx_http_dfpreheat_cache_results(ngx_http_dfpreheat_run_t *run,
@@ -30,9 +41,44 @@ ngx_http_dfpreheat_engine_t  ngx_http_dfpreheat_engine_cache = {
 static ngx_int_t
 ngx_http_dfpreheat_cache_start(ngx_http_dfpreheat_run_t *run)
 {
+    ngx_int_t                    rc;
+    ngx_uint_t                   i;
+    ngx_http_dfpreheat_held_t   *held;
+    ngx_http_dfpreheat_task_t  **task;
+
+    held = ngx_pcalloc(run->pool, sizeof(ngx_http_dfpreheat_held_t));
+
+    if (held == NULL
+        || ngx_array_init(&held->shares, run->pool, 2,
+                          sizeof(ngx_http_dfpreheat_share_t *))
+           != NGX_OK
+        || ngx_array_init(&held->gone, run->pool, 16,
+                          sizeof(ngx_http_dfpreheat_task_t *))
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_rbtree_init(&held->kept, &held->sentinel, ngx_str_rbtree_insert_value);
+
+    run->data = held;
     run->next = ngx_http_dfpreheat_cache_next;
 
-    return NGX_OK;
+    rc = ngx_http_dfpreheat_room_planned(run);
+
+    /* the manifests that were read are there already */
+
+    task = run->tasks.elts;
+
+    for (i = 0; rc == NGX_OK && i < run->tasks.nelts; i++) {
+        if (task[i]->done) {
+            rc = ngx_http_dfpreheat_room_taken(task[i]);
+        }
+    }
+
+    /* where there is no room, the run has failed by that */
+
+    return rc == NGX_ERROR ? NGX_ERROR : NGX_OK;
 }
 
 
@@ -52,28 +98,99 @@ ngx_http_dfpreheat_cache_warmed(ngx_http_dfpreheat_task_t *task,
         return;
     }
 
-    if (task->size != -1 && call->entry.size != task->size) {
-        ngx_http_dfpreheat_task_failed(task, "it has %O bytes, but the "
-                                       "manifest says %O",
-                                       call->entry.size, task->size);
+    if (ngx_http_dfpreheat_cache_other_size(task, call)) {
         return;
     }
 
     task->entry = call->entry;
     task->size = call->entry.size;
 
-    if (task->digest.len == 0) {
+    switch (ngx_http_dfpreheat_room_taken(task)) {
+
+    case NGX_OK:
+        ngx_http_dfpreheat_cache_digest(task);
+        break;
+
+    case NGX_ERROR:
+        ngx_http_dfpreheat_task_again(task, 0, "no memory");
+        break;
+
+    default: /* NGX_DECLINED: the run has failed, and the task with it */
+        break;
+    }
+}
+
+
+/* What has another size than it should is not kept, whoever is to blame: the next
+ * try asks the origin. */
+
+static ngx_uint_t
+ngx_http_dfpreheat_cache_other_size(ngx_http_dfpreheat_task_t *task,
+    ngx_http_dfpreheat_call_t *call)
+{
+    u_char  reason[NGX_HTTP_DFPREHEAT_REASON_MAX];
+
+    if (task->size == -1 || call->entry.size == task->size) {
+        return 0;
+    }
+
+    ngx_http_dfpreheat_cache_drop(&call->entry, &task->run->log);
+
+    ngx_snprintf(reason, sizeof(reason), "it has %O bytes, but the %s says %O%Z",
+                 call->entry.size, task->image ? "manifest" : "job",
+                 task->size);
+
+    ngx_http_dfpreheat_task_again(task, 0, (char *) reason);
+
+    return 1;
+}
+
+
+static void
+ngx_http_dfpreheat_cache_digest(ngx_http_dfpreheat_task_t *task)
+{
+    ngx_str_t  *digest;
+
+    digest = ngx_http_dfpreheat_cache_expected(task);
+
+    if (digest == NULL) {
         ngx_http_dfpreheat_task_done(task);
         return;
     }
 
-    task->check = ngx_http_dfpreheat_digest_start(&task->entry, &task->digest,
+    task->check = ngx_http_dfpreheat_digest_start(task->run->conf->threads,
+                                              &task->entry, digest,
                                               ngx_http_dfpreheat_cache_checked,
                                               task);
     if (task->check == NULL) {
         ngx_http_dfpreheat_task_again(task, 0, "no memory, or no thread, is "
                                       "free to check its digest");
     }
+}
+
+
+/* NULL: any will do.  The manifest of a tag comes by here when it was lost after it
+ * had been read: by then it may be another one. */
+
+static ngx_str_t *
+ngx_http_dfpreheat_cache_expected(ngx_http_dfpreheat_task_t *task)
+{
+    ngx_uint_t                 i;
+    ngx_http_dfpreheat_run_t  *run;
+
+    if (task->digest.len) {
+        return &task->digest;
+    }
+
+    run = task->run;
+
+    for (i = 0; i < run->nimages; i++) {
+        if (run->images[i].task == task && run->images[i].digest.len) {
+            return &run->images[i].digest;
+        }
+    }
+
+    return NULL;
 }
 
 
@@ -88,6 +205,10 @@ ngx_http_dfpreheat_cache_checked(void *data, ngx_int_t rc)
 
     if (rc == NGX_OK) {
         ngx_http_dfpreheat_task_done(task);
+
+    } else if (rc == NGX_DECLINED && task->digest.len == 0) {
+        ngx_http_dfpreheat_task_failed(task, "the tag stands for another manifest "
+                                       "now than when the job began");
 
     } else if (rc == NGX_DECLINED) {
         ngx_http_dfpreheat_cache_drop(&task->entry, &task->run->log);
@@ -106,18 +227,22 @@ ngx_http_dfpreheat_cache_checked(void *data, ngx_int_t rc)
 
 /*
  * A cache may have dropped the first layers while the last ones came in
- * (max_size); those are fetched once more, and given up when they go again.
+ * (max_size); those are fetched once more, and given up when they go again.  Then
+ * all are looked up again, some in each turn of the event loop.
  */
 
 static ngx_int_t
 ngx_http_dfpreheat_cache_check(ngx_http_dfpreheat_run_t *run)
 {
-    ngx_uint_t                   i;
-    ngx_http_dfpreheat_task_t  **task;
+    ngx_uint_t                   i, last;
+    ngx_http_dfpreheat_held_t   *held;
+    ngx_http_dfpreheat_task_t  **task, **gone;
 
+    held = run->data;
     task = run->tasks.elts;
+    last = ngx_min(held->next + NGX_HTTP_DFPREHEAT_LOOKS, run->tasks.nelts);
 
-    for (i = 0; i < run->tasks.nelts; i++) {
+    for (i = held->next; i < last; i++) {
 
         if (!task[i]->done
             || ngx_http_dfpreheat_cache_holds(&task[i]->entry, &run->log))
@@ -125,16 +250,80 @@ ngx_http_dfpreheat_cache_check(ngx_http_dfpreheat_run_t *run)
             continue;
         }
 
-        ngx_http_dfpreheat_task_lost(task[i], "it was in the cache, and is "
-                                     "not any more: is its max_size too "
-                                     "small, or its time of validity?");
+        gone = ngx_array_push(&held->gone);
+        if (gone == NULL) {
+            ngx_http_dfpreheat_run_fail(run, "no memory");
+            return NGX_DECLINED;
+        }
+
+        *gone = task[i];
     }
 
-    if (run->left) {
+    held->next = last;
+
+    if (last < run->tasks.nelts) {
+        run->wake(run);
         return NGX_AGAIN;
     }
 
-    return run->nfailed ? NGX_DECLINED : NGX_OK;
+    return ngx_http_dfpreheat_cache_looked(run);
+}
+
+
+static ngx_int_t
+ngx_http_dfpreheat_cache_looked(ngx_http_dfpreheat_run_t *run)
+{
+    ngx_int_t                    rc;
+    ngx_uint_t                   i;
+    ngx_http_dfpreheat_held_t   *held;
+    ngx_http_dfpreheat_task_t  **gone;
+
+    held = run->data;
+
+    if (run->nfailed && held->gone.nelts == 0) {
+        return NGX_DECLINED;
+    }
+
+    rc = ngx_http_dfpreheat_room_left(run);
+
+    if (held->gone.nelts == 0) {
+        return rc;
+    }
+
+    gone = held->gone.elts;
+
+    for (i = 0; i < held->gone.nelts; i++) {
+        if (rc == NGX_OK) {
+            ngx_http_dfpreheat_cache_gone(gone[i]);
+
+        } else {
+            ngx_http_dfpreheat_task_failed(gone[i], "%V", &run->error);
+        }
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    held->gone.nelts = 0;
+    held->next = 0;
+
+    return NGX_AGAIN;
+}
+
+
+/* Its size was what the origin had said, unless somebody else has said it. */
+
+static void
+ngx_http_dfpreheat_cache_gone(ngx_http_dfpreheat_task_t *task)
+{
+    ngx_http_dfpreheat_task_lost(task, "it was in the cache, and is not any "
+                                 "more: is its max_size too small, or its time "
+                                 "of validity?");
+
+    if (task->digest.len == 0 && task->run->job.size == 0) {
+        task->size = -1;
+    }
 }
 
 

@@ -9,6 +9,8 @@ static ngx_int_t ngx_http_dfpreheat_image_ref(ngx_http_dfpreheat_run_t *run,
 static ngx_int_t ngx_http_dfpreheat_image_next(ngx_http_dfpreheat_run_t *run);
 static void ngx_http_dfpreheat_image_fetched(ngx_http_dfpreheat_task_t *task,
     ngx_http_dfpreheat_call_t *call);
+static ngx_uint_t ngx_http_dfpreheat_image_spoiled(
+    ngx_http_dfpreheat_task_t *task, ngx_http_dfpreheat_call_t *call);
 static ngx_int_t ngx_http_dfpreheat_image_digest(
     ngx_http_dfpreheat_task_t *task, ngx_str_t *body);
 static void ngx_http_dfpreheat_image_stands_for(
@@ -192,7 +194,9 @@ ngx_http_dfpreheat_image_fetched(ngx_http_dfpreheat_task_t *task,
         return;
     }
 
-    if (ngx_http_dfpreheat_image_digest(task, &call->body) != NGX_OK) {
+    if (ngx_http_dfpreheat_image_spoiled(task, call)
+        || ngx_http_dfpreheat_image_digest(task, &call->body) != NGX_OK)
+    {
         return;
     }
 
@@ -231,6 +235,41 @@ ngx_http_dfpreheat_image_fetched(ngx_http_dfpreheat_task_t *task,
 }
 
 
+/* What was wrong when it was stored, or has rotted since, says nothing about what the
+ * registry has: that is asked for next. */
+
+static ngx_uint_t
+ngx_http_dfpreheat_image_spoiled(ngx_http_dfpreheat_task_t *task,
+    ngx_http_dfpreheat_call_t *call)
+{
+    dfp_mem_t  mem;
+    dfp_err_t  err;
+
+    if (!call->cached) {
+        return 0;
+    }
+
+    mem = ngx_http_dfpreheat_mem(call->pool);
+
+    if (dfp_oci_check_manifest(&mem, ngx_http_dfpreheat_dfp(task->digest),
+                               ngx_http_dfpreheat_dfp(call->content_type),
+                               ngx_http_dfpreheat_dfp(call->body), &err)
+        != DFP_INVALID)
+    {
+        return 0;
+    }
+
+    if (call->entry.cache) {
+        ngx_http_dfpreheat_cache_drop(&call->entry, &task->run->log);
+    }
+
+    task->refresh = 1;
+    ngx_http_dfpreheat_task_again(task, 0, err.text);
+
+    return 1;
+}
+
+
 /*
  * A manifest by its digest has that digest. One by a tag gets its digest here,
  * and pullers ask for that next: it is a task of its own, with its own place in
@@ -252,9 +291,8 @@ ngx_http_dfpreheat_image_digest(ngx_http_dfpreheat_task_t *task,
             return NGX_OK;
         }
 
-        ngx_http_dfpreheat_task_failed(task, "the manifest does not have "
-                                       "this digest, or the digest cannot be "
-                                       "checked");
+        ngx_http_dfpreheat_task_failed(task, "the manifest does not have this "
+                                       "digest");
         return NGX_DECLINED;
     }
 
@@ -378,6 +416,7 @@ ngx_http_dfpreheat_image_add(ngx_http_dfpreheat_task_t *parent,
     }
 
     task->digest = ngx_http_dfpreheat_str(desc->digest);
+    task->document = (kind != NGX_HTTP_DFPREHEAT_BLOB);
 
     if (!task->done && !task->failed && !task->skipped) {
         task->size = desc->size;

@@ -1,4 +1,5 @@
 #include "ngx_http_dfpreheat_api.h"
+#include "ngx_http_dfpreheat_engine.h"
 
 
 static void ngx_http_dfpreheat_jobs_parse(ngx_http_dfpreheat_api_t *api);
@@ -9,6 +10,8 @@ static ngx_int_t ngx_http_dfpreheat_jobs_cluster(
     ngx_array_t *parts);
 static ngx_int_t ngx_http_dfpreheat_jobs_unknown(
     ngx_http_dfpreheat_api_t *api, int64_t id, dfp_err_t *err);
+static ngx_int_t ngx_http_dfpreheat_jobs_checks(ngx_http_dfpreheat_api_t *api,
+    dfp_err_t *err);
 static ngx_int_t ngx_http_dfpreheat_jobs_about(ngx_http_dfpreheat_api_t *api);
 static ngx_int_t ngx_http_dfpreheat_jobs_seal(ngx_http_dfpreheat_api_t *api,
     dfp_err_t *err);
@@ -42,6 +45,10 @@ ngx_http_dfpreheat_jobs_parse(ngx_http_dfpreheat_api_t *api)
 
     if (rc == DFP_OK) {
         rc = ngx_http_dfpreheat_jobs_parts(api, &err);
+    }
+
+    if (rc == DFP_OK) {
+        rc = ngx_http_dfpreheat_jobs_checks(api, &err);
     }
 
     if (rc == DFP_OK) {
@@ -176,6 +183,40 @@ ngx_http_dfpreheat_jobs_unknown(ngx_http_dfpreheat_api_t *api, int64_t id,
 
     return dfp_invalid(err, "scheduler_cluster_ids: there is no cluster %lld, "
                        "there is: %s", (long long) id, known);
+}
+
+
+/* Only of nginx's own cache it is known which bytes are in it. */
+
+static ngx_int_t
+ngx_http_dfpreheat_jobs_checks(ngx_http_dfpreheat_api_t *api, dfp_err_t *err)
+{
+    ngx_uint_t                     i, k;
+    ngx_http_dfpreheat_cluster_t  *cluster;
+
+    if (api->request.digest.len == 0 && api->request.size == 0
+        && !api->request.refresh)
+    {
+        return DFP_OK;
+    }
+
+    cluster = api->conf->clusters.elts;
+
+    for (i = 0; i < api->job.nparts; i++) {
+        for (k = 0; k < api->conf->clusters.nelts; k++) {
+
+            if (cluster[k].id == api->job.parts[i].cluster
+                && !cluster[k].engine->caches)
+            {
+                return dfp_invalid(err, "args.digest, args.size and args.refresh "
+                                   "are for clusters with engine=cache, and "
+                                   "cluster %lld is of another engine",
+                                   (long long) cluster[k].id);
+            }
+        }
+    }
+
+    return DFP_OK;
 }
 
 

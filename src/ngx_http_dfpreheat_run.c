@@ -162,11 +162,12 @@ ngx_http_dfpreheat_run_resolve(ngx_http_dfpreheat_run_t *run)
 static ngx_int_t
 ngx_http_dfpreheat_run_files(ngx_http_dfpreheat_run_t *run)
 {
-    size_t      i, n;
-    dfp_mem_t   mem;
-    dfp_err_t   err;
-    dfp_str_t  *urls;
-    dfp_url_t   url;
+    size_t                      i, n;
+    dfp_mem_t                   mem;
+    dfp_err_t                   err;
+    dfp_str_t                  *urls;
+    dfp_url_t                   url;
+    ngx_http_dfpreheat_task_t  *task;
 
     mem = ngx_http_dfpreheat_mem(run->pool);
 
@@ -175,10 +176,21 @@ ngx_http_dfpreheat_run_files(ngx_http_dfpreheat_run_t *run)
     }
 
     for (i = 0; i < n; i++) {
-        if (dfp_url_parse(&mem, urls[i], "args.url", &url, &err) != DFP_OK
-            || ngx_http_dfpreheat_task_add(run, &url, NULL, 0) == NULL)
-        {
+        if (dfp_url_parse(&mem, urls[i], "args.url", &url, &err) != DFP_OK) {
             return NGX_ERROR;
+        }
+
+        task = ngx_http_dfpreheat_task_add(run, &url, NULL, 0);
+        if (task == NULL) {
+            return NGX_ERROR;
+        }
+
+        /* there is one URL where these are given */
+
+        task->digest = ngx_http_dfpreheat_str(run->job.digest);
+
+        if (run->job.size) {
+            task->size = run->job.size;
         }
     }
 
@@ -351,9 +363,10 @@ ngx_http_dfpreheat_run_advance(ngx_http_dfpreheat_run_t *run, ngx_uint_t quit)
         return;
     }
 
-    /* what is complete may as well be reported */
+    /* what is complete may as well be reported; but what is in the cache that a
+       location had is not where clients look after a reload */
 
-    if (*run->pending == 0) {
+    if (*run->pending == 0 && !(quit && run->cluster->engine->caches)) {
         run->then(run);
     }
 

@@ -229,10 +229,9 @@ ngx_http_dfpreheat_storable_exists(ngx_http_request_t *r)
     ngx_memzero(&entry, sizeof(ngx_http_dfpreheat_entry_t));
 
     entry.cache = c->file_cache;
-    entry.valid = ngx_time();
     ngx_memcpy(entry.key, c->key, NGX_HTTP_CACHE_KEY_LEN);
 
-    return ngx_http_dfpreheat_cache_holds(&entry, r->connection->log);
+    return ngx_http_dfpreheat_cache_exists(&entry);
 }
 
 

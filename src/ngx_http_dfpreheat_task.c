@@ -70,6 +70,7 @@ ngx_http_dfpreheat_task_add(ngx_http_dfpreheat_run_t *run, dfp_url_t *url,
     task->node.node.key = hash;
     task->node.str = href;
     task->manifest = manifest;
+    task->document = manifest;
 
     ngx_rbtree_insert(&run->urls, &task->node.node);
     run->left++;
@@ -268,15 +269,13 @@ ngx_http_dfpreheat_task_prepare(ngx_http_dfpreheat_task_t *task,
                             (task->deadline - ngx_current_msec), 1);
     call->store = run->cluster->engine->caches;
 
-    if (task->manifest || (task->image && run->cluster->engine->resolves)) {
+    if (task->document || (task->image && run->cluster->engine->resolves)) {
         call->accept = ngx_http_dfpreheat_manifest_types;
     }
 
     call->probe = (limit == NGX_HTTP_DFPREHEAT_PROBE);
 
-    /* only a registry knows what a tag stands for, and whom it lets in */
-    call->refresh = (task->manifest && task->digest.len == 0) || call->probe
-                    || run->cluster->engine->resolves;
+    ngx_http_dfpreheat_task_fresh(task, call);
 
     return call->secrets ? call : NULL;
 }
@@ -518,6 +517,18 @@ ngx_http_dfpreheat_task_trouble(ngx_http_dfpreheat_task_t *task,
 {
     dfp_err_t  why;
     ngx_int_t  rc;
+
+    /* nginx may be told to keep errors, too: the origin may have it by now */
+
+    if (call->result == NGX_HTTP_DFPREHEAT_CALL_OK && call->cached
+        && call->status != NGX_HTTP_OK)
+    {
+        task->refresh = 1;
+        (void) dfp_invalid(&why, "the cache answered %lu",
+                           (unsigned long) call->status);
+        ngx_http_dfpreheat_task_again(task, 0, why.text);
+        return NGX_OK;
+    }
 
     if (call->result == NGX_HTTP_DFPREHEAT_CALL_OK
         && call->status == NGX_HTTP_UNAUTHORIZED)

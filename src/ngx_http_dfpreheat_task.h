@@ -53,7 +53,10 @@ struct ngx_http_dfpreheat_task_s {
     ngx_str_t                        reason;    /* of failure, or skipping */
     ngx_http_dfpreheat_entry_t       entry;
     void                            *data;      /* the engine's */
-    unsigned                         manifest:1;
+    unsigned                         manifest:1;    /* to be read */
+    unsigned                         document:1;    /* a manifest or an index,
+                                                       read or not */
+    unsigned                         refresh:1; /* what the cache has is wrong */
     unsigned                         done:1;
     unsigned                         failed:1;
     unsigned                         skipped:1; /* not to be had: no failure */
@@ -241,6 +244,11 @@ void ngx_http_dfpreheat_task_again(ngx_http_dfpreheat_task_t *task,
  * that every kind of task has in common. NGX_DECLINED: nothing went wrong, the
  * answer is a 200. */
 ngx_int_t ngx_http_dfpreheat_task_trouble(ngx_http_dfpreheat_task_t *task,
+    ngx_http_dfpreheat_call_t *call);
+
+/* Sets how fresh the answer has to be: past the cache, or as of after the job's POST
+ * (refresh, since). The call's store and probe are set. */
+void ngx_http_dfpreheat_task_fresh(ngx_http_dfpreheat_task_t *task,
     ngx_http_dfpreheat_call_t *call);
 
 /* Ends all calls and timers of the run's tasks. */

@@ -194,6 +194,8 @@ typedef struct {
     time_t                         retention;
     ngx_msec_t                     task_timeout;
     size_t                         max_manifest_size;
+    ngx_str_t                      thread_pool;   /* "": one of its own */
+    struct ngx_thread_pool_s      *threads;
     ngx_flag_t                     skip_verify;
     unsigned                       used:1;    /* dfpreheat on somewhere */
     unsigned                       unreachable_share:1;  /* ... per cent */

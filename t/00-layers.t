@@ -19,9 +19,9 @@ my @layers = (
     [qw( conn setup redis subscription )],
     [qw( store reply )],
     [qw( origin sent target target_* credentials secrets )],
-    [qw( request cache cache_key fill digest call answer answer_* grpc storable
-         login )],
-    [qw( task trouble grant grant_* image image_* )],
+    [qw( request cache cache_key fill manifest revalidate digest call answer
+         answer_* grpc storable login )],
+    [qw( task task_* trouble grant grant_* image image_* )],
     [qw( dragonfly dragonfly_* )],
     [qw( engine engine_* )],
     [qw( run run_* runner )],

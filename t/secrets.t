@@ -203,15 +203,16 @@ sub guarded_repository
     my $image = DFP::Image->new($upstream, $name, sub {
         return { asking_for_token($name), @_ } });
 
+    my $file = $image->layer('a file');
+
     $image->tag('1', $image->manifest($image->layer('slow', after => 1)));
-    $image->tag('file', $image->layer('a file'));
     $service->answers("/$name", {
         wants => "Authorization: Basic $secret{basic}",
         body => encode_json({ token => $secret{token} }),
         refusal => { status => 401 } });
 
     return map { REGISTRY . $_ } $image->by_tag('1'),
-                                 signed($image->by_tag('file'));
+                                 signed($image->path($file));
 }
 
 
@@ -431,13 +432,13 @@ warm_story 'who repeats what was sent', {},
 # Each of them is a secret as well.
 
 warm_story 'also where a job has hundreds of signed URLs', {},
-           location('/v2/', REGISTRY, $upstream->port) . calls($service_url),
+           location('/files/', REGISTRY, $upstream->port) . calls($service_url),
            sub
 {
     my $warm = shift;
 
-    $upstream->answers('/v2/many', { body => 'one of them' });
-    my @many = map { REGISTRY . "/v2/many?X-Amz-Signature=is-the-one-of-$_" }
+    $upstream->answers('/files/many', { body => 'one of them' });
+    my @many = map { REGISTRY . "/files/many?X-Amz-Signature=is-the-one-of-$_" }
                    1 .. 300;
 
     echoed($warm, map({ echoing($warm, 'a registry', $_, urls => \@many) }
@@ -489,7 +490,7 @@ sub job_between_keys
     my $servers = $warm->{servers};
     my %wants = (wants => "X-Api-Key: $secret{api_key}",
                  refusal => { status => 403 });
-    my @paths = map { "/v2/$name/$_" =~ s/ /-/gr } 1, 2;
+    my @paths = map { "/files/$name/$_" =~ s/ /-/gr } 1, 2;
 
     $upstream->answers($paths[0], { %wants, after => 1, body => 'one' });
     $upstream->answers($paths[1], { %wants, body => 'two' });
@@ -509,7 +510,8 @@ sub job_between_keys
 
 my @keys = (DFP::Servers::SEAL_KEY(), map { $_ x 64 } qw( a b ));
 
-warm_story 'keys that change', {}, location('/v2/', REGISTRY, $upstream->port),
+warm_story 'keys that change', {},
+           location('/files/', REGISTRY, $upstream->port),
            sub
 {
     my $warm = shift;

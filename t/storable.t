@@ -165,13 +165,16 @@ warm_story 'what else a registry has', {}, $only, sub
                   [ '200 first', '200 second' ], "$path passes through");
     }
 
-    my @kept = map { "/v2/app/$_" } 'manifests/1', 'manifests/' . DIGEST,
-               'blobs/' . DIGEST;
+    my $image = DFP::Image->new($upstream, 'app');
+    my $manifest = $image->manifest($image->layer('first'));
 
-    for my $path (@kept) {
-        $upstream->answers($path, { body => 'first' }, { body => 'second' });
+    $image->tag('1', $manifest);
+
+    for my $path ($image->by_tag('1'), $image->paths($manifest)) {
+        my $body = $upstream->body($path);
+
         is_deeply([ map { got($warm, $path) } 1, 2 ],
-                  [ '200 first', 'HIT 200 first' ], "$path is kept");
+                  [ "200 $body", "HIT 200 $body" ], "$path is kept");
     }
 
     my $job = $warm->run('file', url => REGISTRY . '/v2/_catalog');

@@ -184,6 +184,9 @@ check_same(const dfp_job_t *a, const dfp_job_t *b)
     CHECK_INT(a->concurrent_task_count, b->concurrent_task_count);
     CHECK_INT(a->concurrent_peer_count, b->concurrent_peer_count);
     CHECK_INT(a->timeout, b->timeout);
+    CHECK_SAME(a->digest, b->digest);
+    CHECK_INT(a->size, b->size);
+    CHECK_INT(a->refresh, b->refresh);
 
     if (CHECK_INT(a->nheaders, b->nheaders)) {
         for (i = 0; i < a->nheaders; i++) {

@@ -12,6 +12,7 @@
 #     times   how many times the body is sent, one after the other (1)
 #     every   seconds between two bytes of the body
 #     holds   seconds before the connection is closed
+#     raw     the answer byte for byte, header and body
 #     wants   a line that the request has to have; without it the answer is
 #     refusal another one
 #
@@ -90,6 +91,7 @@ sub _encoded
     my %answer = %{ +shift };
 
     $answer{body} = encode_base64($answer{body} // '', '');
+    $answer{raw} = encode_base64($answer{raw}, '') if defined $answer{raw};
     $answer{refusal} = _encoded($answer{refusal}) if $answer{refusal};
 
     return \%answer;
@@ -233,6 +235,12 @@ sub _answer
 sub _send
 {
     my ($client, $answer, $method) = @_;
+
+    if (defined $answer->{raw}) {
+        print {$client} decode_base64($answer->{raw});
+        $client->flush;
+        return;
+    }
 
     my $body = decode_base64($answer->{body} // '') x ($answer->{times} // 1);
     my $status = $answer->{status} // 200;

@@ -192,6 +192,18 @@ sub lose_files
 }
 
 
+# How the cache has a part in the answer to a HEAD.
+
+sub head
+{
+    my ($self, $path) = @_;
+
+    my $answer = $self->{http}->head("http://127.0.0.1:$self->{port}$path");
+
+    return $answer->{headers}{'x-cache'} // '-';
+}
+
+
 # Paths by how the cache answers them: "HIT /a", ...
 
 sub cached

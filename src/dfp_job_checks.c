@@ -1,0 +1,68 @@
+/*
+ * What a job asks of the bytes that are preheated: args of dfpreheat's own.
+ */
+
+#include "dfp_job_parser.h"
+
+
+static int dfp_job_parse_refresh(dfp_json_t *in, dfp_job_t *job);
+
+
+int
+dfp_job_parse_checks(dfp_json_t *in, dfp_job_t *job)
+{
+    int  rc;
+
+    static const dfp_json_range_t  sizes = { 1, DFP_OCI_MAX_SIZE, 0, " bytes" };
+
+    rc = dfp_json_line(in, "digest", DFP_OCI_MAX_DIGEST, &job->digest);
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    if (job->digest.len && !dfp_oci_digest_valid(job->digest)) {
+        return dfp_invalid(in->err, "args.digest must be \"sha256:\" and 64, or "
+                           "\"sha512:\" and 128 lower-case hex digits");
+    }
+
+    rc = dfp_json_int(in, "size", &sizes, &job->size);
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    if (job->digest.len || job->size) {
+
+        if (job->type != DFP_JOB_FILE) {
+            return dfp_invalid(in->err, "args.digest and args.size are for files: "
+                               "an image is named by its digest in args.url");
+        }
+
+        if ((job->url.len != 0) + job->nurls != 1) {
+            return dfp_invalid(in->err, "args.digest and args.size need exactly "
+                               "one URL");
+        }
+    }
+
+    return dfp_job_parse_refresh(in, job);
+}
+
+
+static int
+dfp_job_parse_refresh(dfp_json_t *in, dfp_job_t *job)
+{
+    const json_t  *value;
+
+    value = json_object_get(in->object, "refresh");
+
+    if (value == NULL || json_is_null(value)) {
+        return DFP_OK;
+    }
+
+    if (!json_is_boolean(value)) {
+        return dfp_invalid(in->err, "args.refresh must be true or false");
+    }
+
+    job->refresh = json_is_true(value);
+
+    return DFP_OK;
+}

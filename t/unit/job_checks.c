@@ -1,0 +1,120 @@
+/*
+ * What a job asks of the bytes: args.digest, args.size, args.refresh.
+ */
+
+#include "job_test.h"
+
+
+#define A64                                                                   \
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define SHA256  "sha256:" A64
+#define SHA512  "sha512:" A64 A64
+#define IMAGE_ARGS  "\"type\":\"image\",\"url\":\"" IMAGE_URL "\""
+
+
+static const char  hex[] = "args.digest must be \"sha256:\" and 64, or "
+                           "\"sha512:\" and 128 lower-case hex digits";
+static const char  one[] = "args.digest and args.size need exactly one URL";
+static const char  files[] = "args.digest and args.size are for files: an image "
+                             "is named by its digest in args.url";
+static const char  flag[] = "args.refresh must be true or false";
+static const char  range[] = "args.size must be an integer between 1 and "
+                             "4398046511104 bytes";
+
+
+TEST("a file may have a digest and a size, which are printed as they were given")
+{
+    dfp_job_t  job;
+
+    TAKEN("\"digest\":\"" SHA256 "\",\"size\":1000,\"refresh\":true", &job);
+    CHECK_STR(job.digest, SHA256);
+    CHECK_INT(job.size, 1000);
+    CHECK_INT(job.refresh, 1);
+
+    CHECK_HAS(printed(&job, 1, NULL), "\"count\":null,\"digest\":\"" SHA256
+              "\",\"filtered_query_params\"");
+    CHECK_HAS(printed(&job, 1, NULL), "\"platform\":\"\",\"refresh\":true,"
+              "\"scope\":\"single_seed_peer\",\"size\":1000,\"tag\"");
+    check_round_trip(&job);
+
+    TAKEN("\"digest\":\"" SHA512 "\"", &job);
+    CHECK_STR(job.digest, SHA512);
+    check_round_trip(&job);
+}
+
+
+TEST("what is not given is not printed, and \"\", null and false mean that")
+{
+    dfp_job_t    job;
+    const char  *text;
+
+    TAKEN("\"digest\":\"\",\"size\":null,\"refresh\":false", &job);
+    CHECK_INT(job.digest.len, 0);
+    CHECK_INT(job.size, 0);
+    CHECK_INT(job.refresh, 0);
+
+    text = printed(&job, 1, NULL);
+    CHECK(strstr(text, "digest") == NULL);
+    CHECK(strstr(text, "size") == NULL);
+    CHECK(strstr(text, "refresh") == NULL);
+
+    TAKEN("\"refresh\":null", &job);
+    CHECK_INT(job.refresh, 0);
+}
+
+
+TEST("a digest that cannot be checked is refused")
+{
+    REFUSED("\"digest\":\"" A64 "\"", hex);
+    REFUSED("\"digest\":\"sha256:" A64 "a\"", hex);
+    REFUSED("\"digest\":\"sha512:" A64 "\"", hex);
+    REFUSED("\"digest\":\"md5:" "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" "\"", hex);
+    REFUSED("\"digest\":\"sha256:A"
+            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"",
+            hex);
+    REFUSED("\"digest\":1", "args.digest must be a string");
+}
+
+
+TEST("a size is a number of bytes")
+{
+    REFUSED("\"size\":0", range);
+    REFUSED("\"size\":-1", range);
+    REFUSED("\"size\":4398046511105", range);
+    REFUSED("\"size\":\"1\"", range);
+    REFUSED("\"size\":1.0", range);
+}
+
+
+TEST("a digest and a size are of one file")
+{
+    dfp_job_t  job;
+
+    REFUSED("\"urls\":[\"http://files.lan/b\"],\"digest\":\"" SHA256 "\"", one);
+    REFUSED("\"urls\":[\"http://files.lan/b\"],\"size\":1", one);
+    REFUSED_ARGS("\"type\":\"file\",\"urls\":[\"http://files.lan/a\","
+                 "\"http://files.lan/b\"],\"size\":1", one);
+
+    TAKEN_ARGS("\"type\":\"file\",\"urls\":[\"http://files.lan/a\"],"
+               "\"size\":1", &job);
+    CHECK_INT(job.size, 1);
+
+    REFUSED_ARGS(IMAGE_ARGS ",\"digest\":\"" SHA256 "\"", files);
+    REFUSED_ARGS(IMAGE_ARGS ",\"size\":1", files);
+}
+
+
+TEST("anything may be refreshed, by true and nothing else")
+{
+    dfp_job_t  job;
+
+    TAKEN_ARGS(IMAGE_ARGS ",\"refresh\":true", &job);
+    CHECK_INT(job.refresh, 1);
+
+    TAKEN("\"refresh\":true,\"urls\":[\"http://files.lan/b\"]", &job);
+    CHECK_INT(job.refresh, 1);
+
+    REFUSED("\"refresh\":1", flag);
+    REFUSED("\"refresh\":\"true\"", flag);
+    REFUSED("\"refresh\":{}", flag);
+}
