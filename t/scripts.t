@@ -286,6 +286,30 @@ subtest 'a job that Redis has evicted leaves nothing behind' => sub {
 };
 
 
+subtest 'without memory: nothing is stored by half, and jobs still end' => sub {
+    fresh();
+    post('a', timeout => 1);
+    post('b');
+    look('w', 1, 0, lease => 1);
+    post('c');
+
+    # a look writes down when it was, and that it lives, now and then
+    $redis->command('hset', 'p:schema', 'last', 1);
+    $redis->command('config', 'set', 'maxmemory', 1);
+    my $before = $redis->everything;
+    like(post('d'), qr/OOM/, 'a new job is refused');
+    is($redis->everything, $before, 'and nothing of it is there');
+
+    ok(wait_until(SOON, sub { look('v', 1, 0, wanted => 0);
+                              $redis->command('hget', 'p:job:1', 'state')
+                              eq 'FAILURE' }), 'one whose time is over ends');
+    is_deeply(look('v', 2, 1), [ '2:1 2', '3:1 1' ], 'others are claimed');
+    is((script('finish', 2, 1, 2, 'b', 'SUCCESS', '', '', ''))[0], 1,
+       'and ended');
+    $redis->command('config', 'set', 'maxmemory', 0);
+};
+
+
 # As if Redis's clock had been set by so many milliseconds.
 
 sub set_clock
