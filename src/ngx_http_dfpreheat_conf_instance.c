@@ -147,7 +147,7 @@ ngx_http_dfpreheat_conf_shared(ngx_conf_t *cf,
     ngx_str_t        name;
     ngx_shm_zone_t  *zone;
 
-    ngx_str_set(&name, "dfpreheat");
+    ngx_str_set(&name, "ngx_http_dfpreheat");
 
     zone = ngx_shared_memory_add(cf, &name, 8 * ngx_pagesize,
                                  &ngx_http_module);

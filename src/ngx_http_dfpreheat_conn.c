@@ -148,6 +148,7 @@ ngx_http_dfpreheat_conn_connected(const redisAsyncContext *ac, int status)
     if (status != REDIS_OK) {
         ngx_http_dfpreheat_conn_say(conn, NGX_LOG_ERR, "can't be connected to",
                                     ac->errstr);
+        conn->refused = NGX_HTTP_DFPREHEAT_NOT_REFUSED;
         return;
     }
 
@@ -159,13 +160,7 @@ ngx_http_dfpreheat_conn_connected(const redisAsyncContext *ac, int status)
 void
 ngx_http_dfpreheat_conn_ready(ngx_http_dfpreheat_conn_t *conn)
 {
-    ngx_http_dfpreheat_redis_addr_t  *addr;
-
     ngx_del_timer(&conn->timer);
-
-    addr = conn->conf->addrs.elts;
-    ngx_log_error(NGX_LOG_INFO, conn->log, 0, "dfpreheat: redis %V is ready",
-                  &addr[conn->server].name);
 
     conn->ready = 1;
     conn->refused = NGX_HTTP_DFPREHEAT_NOT_REFUSED;
@@ -177,7 +172,8 @@ void
 ngx_http_dfpreheat_conn_good(ngx_http_dfpreheat_conn_t *conn)
 {
     conn->backoff = NGX_HTTP_DFPREHEAT_REDIS_BACKOFF;
-    conn->said[conn->server % NGX_HTTP_DFPREHEAT_REDIS_SAID] = 0;
+
+    ngx_http_dfpreheat_conn_say(conn, NGX_LOG_INFO, "is ready", "it answers");
 }
 
 

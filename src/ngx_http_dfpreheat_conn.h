@@ -76,7 +76,7 @@ void ngx_http_dfpreheat_conn_ready(ngx_http_dfpreheat_conn_t *conn);
  * now on is logged. */
 void ngx_http_dfpreheat_conn_good(ngx_http_dfpreheat_conn_t *conn);
 
-/* Logs "redis ADDRESS WHAT: WHY", but not again while the same is wrong with it. */
+/* Logs "redis ADDRESS WHAT: WHY", once while the same is wrong with it. */
 void ngx_http_dfpreheat_conn_say(ngx_http_dfpreheat_conn_t *conn,
     ngx_uint_t level, const char *what, const char *why);
 

@@ -55,8 +55,8 @@ struct ngx_http_dfpreheat_redis_s {
 };
 
 
-/* A connection for commands. CHECK is the script of conn.h. LOG must live as long
- * as the worker. */
+/* A connection for commands. CHECK is the script of conn.h. LOG must live as
+ * long as the worker. */
 void ngx_http_dfpreheat_redis_init(ngx_http_dfpreheat_redis_t *redis,
     ngx_http_dfpreheat_redis_conf_t *conf, ngx_str_t *check, ngx_log_t *log);
 
@@ -71,8 +71,8 @@ void ngx_http_dfpreheat_redis_script(ngx_http_dfpreheat_script_t *script,
 /* It is not sent again after a lost connection. */
 #define NGX_HTTP_DFPREHEAT_REDIS_ONCE  1
 
-/* The worker's own, and no client's: there are few of them, so they wait however
- * many others do, and also while Redis refuses this nginx. */
+/* The worker's own, and no client's: there are few of them, so they wait
+ * however many others do, and also while Redis refuses this nginx. */
 #define NGX_HTTP_DFPREHEAT_REDIS_OWN   2
 
 /*

@@ -267,7 +267,7 @@ ngx_http_dfpreheat_run_report(ngx_http_dfpreheat_run_t *run)
 }
 
 
-/* Never ends the run at once: those who call it may still have to do with it. */
+/* Never ends the run at once: its callers may still have to do with it. */
 
 static void
 ngx_http_dfpreheat_run_store(ngx_http_dfpreheat_run_t *run)

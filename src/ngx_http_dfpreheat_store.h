@@ -176,9 +176,10 @@ ngx_int_t ngx_http_dfpreheat_store_get(ngx_http_dfpreheat_store_t *store,
 ngx_int_t ngx_http_dfpreheat_store_settle(ngx_http_dfpreheat_store_t *store,
     ngx_http_dfpreheat_op_t *op, int64_t id);
 
-/* Settles what is overdue, takes back what died, takes over what an nginx of this
- * name that is gone has left, and claims up to WANT parts of its queue. It is sent once: what was claimed by a look whose
- * answer was lost comes with the answer of one of the next. */
+/* Settles what is overdue, takes back what died, takes over what an nginx of
+ * this name that is gone has left, and claims up to WANT parts of its queue. It
+ * is sent once: what was claimed by a look whose answer was lost comes with the
+ * answer of one of the next. */
 ngx_int_t ngx_http_dfpreheat_store_look(ngx_http_dfpreheat_store_t *store,
     ngx_http_dfpreheat_op_t *op, ngx_uint_t want,
     ngx_http_dfpreheat_look_t *look);

@@ -73,7 +73,7 @@ ngx_http_dfpreheat_subscription_ask(ngx_http_dfpreheat_subscription_t *sub)
 }
 
 
-/* ["subscribe", channel, n], the answer; ["message", channel, queue], a hint. */
+/* ["subscribe", channel, n]: the answer; ["message", channel, queue]: a hint */
 
 static void
 ngx_http_dfpreheat_subscription_event(redisAsyncContext *ac, void *reply,

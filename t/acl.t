@@ -129,6 +129,8 @@ user_story 'a user without channels: jobs are run, and the log says what is '
     ok(wait_until(SOON, sub { denied($servers) > 3 }), 'it tries again');
     is(scalar $servers->logged(qr/refuses this nginx.*NOPERM/), 1,
        'and says it once');
+    is(scalar $servers->logged(qr/redis .* is ready/), 1,
+       'nor does it call ready what is not');
 
     rights($servers, '&dfpreheat:*');
     ok(wait_until(SOON, sub {

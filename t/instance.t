@@ -21,6 +21,12 @@ use constant {
 
 my %edge = (lease => LEASE, http => 'dfpreheat_instance edge;');
 
+# a new binary has only those variables that nginx is told to keep
+
+my %upgraded = (%edge, daemon => 1,
+                main => join ' ', map { "env ${_}_OPTIONS;" }
+                                      qw( ASAN LSAN UBSAN ));
+
 
 # Another nginx that shares the Redis of the first, and has a cache, an origin
 # and a folder of its own.
@@ -169,7 +175,7 @@ sub upgrade
 
 
 story 'the binary is upgraded: jobs of both are run, none is lost',
-    { %edge, daemon => 1 }, sub
+    \%upgraded, sub
 {
     my $servers = shift;
 
@@ -203,7 +209,7 @@ story 'the binary is upgraded: jobs of both are run, none is lost',
 # More jobs than the old workers take up at once wait in their queue.
 
 story 'the binary is upgraded: what the old one leaves, the new one runs',
-    { %edge, daemon => 1, workers => 1,
+    { %upgraded, workers => 1,
       http => "$edge{http} dfpreheat_worker_calls 1;" }, sub
 {
     my $servers = shift;

@@ -11,7 +11,7 @@ use IO::Socket::INET;
 use JSON::PP qw( encode_json );
 use Test::More;
 
-use DFP::Process qw( free_port wait_until );
+use DFP::Process qw( forget free_port gone wait_until );
 use DFP::Relay;
 use DFP::Story qw( story );
 
@@ -211,12 +211,18 @@ sub flood
 }
 
 
+# A story of a job whose run ends while more clients ask than may wait; nginx is
+# told to QUIT before, or is not.
+
+sub flood_story
 {
+    my ($name, $quits, $code) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
     my $port = free_port();
 
-    story 'Redis is away, and clients do not stop to ask: the end of a run is '
-          . 'stored all the same',
-        { workers => 1, lease => '20s', http => <<"END" }, sub
+    story $name, { workers => 1, lease => '20s', http => <<"END" }, sub
     server {
         listen 127.0.0.1:$port http2;
         http2_max_concurrent_streams 20000;
@@ -231,29 +237,67 @@ END
         my $id = begin_job($servers, $path);
         $servers->redis_kill;
 
-        my $client = flood($servers, $port, "/oapi/v1/jobs/$id");
-        my $late = $servers->client;
+        my $flood = flood($servers, $port, "/oapi/v1/jobs/$id");
 
         # one more is refused at once
 
         ok(wait_until(SOON, sub {
-               $late = $servers->client;
+               my $late = $servers->client;
                $late->start('GET', "/oapi/v1/jobs/$id");
                $late->answered(0.5) && $late->finish(SOON)->{status} == 503;
            }), 'no more clients may wait');
 
+        $servers->nginx_signal('QUIT') if $quits;
         $servers->origin->open_gate($path);
         ok(wait_until(SOON, sub { $servers->logged(qr/run 1 ends/) }),
            'the run ends');
         $servers->redis_start;
 
-        ok(wait_until(SOON, sub {
-               $servers->stored_state($id) eq 'SUCCESS';
-           }), 'the job ends well');
+        ok(wait_until(SOON, sub { $servers->stored_state($id) eq 'SUCCESS' }),
+           'the job ends well');
         is(scalar $servers->logged(qr/run \d+ starts/), 1, 'by its first run');
-        close $client;
+        close $flood;
+
+        if ($quits) {
+            ok(wait_until(SOON, sub { gone($servers->{nginx}) }),
+               'nginx leaves');
+            forget(delete $servers->{nginx});
+        }
     };
 }
+
+
+flood_story('Redis is away, and clients do not stop to ask: the end of a run '
+            . 'is stored all the same', 0);
+flood_story('the same while nginx quits: it waits for Redis, and leaves then',
+            1);
+
+
+story 'the clock of Redis goes back an hour: a dead worker\'s job is taken up, '
+      . 'and one ends in time', { lease => '1s' }, sub
+{
+    my $servers = shift;
+
+    my ($dead, $late) = qw( /gate/1000/dead /gate/1000/late );
+    my $origin = $servers->origin;
+    my $id = begin_job($servers, $dead);
+    my $late_id = $servers->post_files([$late], timeout => 3_000_000_000);
+    my $port = $origin->wait_at_gate($dead, SOON);
+    my $worker = $servers->worker_of($port) or die 'no worker fetches it';
+
+    $servers->redis(qw( hincrby dfpreheat:schema offset -3600000 ));
+    $servers->expects(1, qr/worker process $worker exited on signal 9$/);
+    kill 'KILL', $worker;
+
+    ok(wait_until(SOON, sub { $origin->requests($dead) == 2 }),
+       'another worker takes it up');
+    $origin->open_gate($dead);
+    is($servers->ended_job($id, SOON)->{state}, 'SUCCESS', 'it ends well');
+    ok(wait_until(SOON, sub { $servers->stored_state($late_id) ne 'PENDING' }),
+       'the other one ends when its time is over');
+    like($servers->job($late_id)->{result}{job_states}[0]{error},
+         qr/the timeout of the job, 3 s,/, 'and says so');
+};
 
 
 done_testing();

@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 
+use File::Path qw( remove_tree );
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
@@ -80,6 +81,14 @@ sub look
     }
 
     return [ sort @found ];
+}
+
+
+# All that is stored; a hash tells its fields in any order.
+
+sub stored
+{
+    return [ sort split /\n/, $redis->everything ];
 }
 
 
@@ -286,6 +295,30 @@ subtest 'a job that Redis has evicted leaves nothing behind' => sub {
 };
 
 
+subtest 'without memory: nothing is stored by half, and jobs still end' => sub {
+    fresh();
+    post('a', timeout => 1);
+    post('b');
+    look('w', 1, 0, lease => 1);
+    post('c');
+
+    # a look writes down when it was, and that it lives, now and then
+    $redis->command('hset', 'p:schema', 'last', 1);
+    $redis->command('config', 'set', 'maxmemory', 1);
+    my $before = stored();
+    like(post('d'), qr/OOM/, 'a new job is refused');
+    is_deeply(stored(), $before, 'and nothing of it is there');
+
+    ok(wait_until(SOON, sub { look('v', 1, 0, wanted => 0);
+                              $redis->command('hget', 'p:job:1', 'state')
+                              eq 'FAILURE' }), 'one whose time is over ends');
+    is_deeply(look('v', 2, 1), [ '2:1 2', '3:1 1' ], 'others are claimed');
+    is((script('finish', 2, 1, 2, 'b', 'SUCCESS', '', '', ''))[0], 1,
+       'and ended');
+    $redis->command('config', 'set', 'maxmemory', 0);
+};
+
+
 # As if Redis's clock had been set by so many milliseconds.
 
 sub set_clock
@@ -431,7 +464,7 @@ subtest 'data of another version is left alone' => sub {
     fresh();
     post('a');
     $redis->command('hset', 'p:schema', 'version', 2);
-    my $before = $redis->everything;
+    my $before = stored();
 
     for my $script ([ 'create', 'b', 1, 1, 9, '', '', '', 0, 1, 0, '1 t', 'q' ],
                     [ 'look', 1, 1, 1, 1, 'w', 1, 0, 'name', 'edge' ],
@@ -449,7 +482,7 @@ subtest 'data of another version is left alone' => sub {
     }
 
     is((script('check'))[0], 2, 'who connects is told');
-    is($redis->everything, $before, 'nothing has changed');
+    is_deeply(stored(), $before, 'nothing has changed');
 };
 
 
@@ -470,6 +503,40 @@ subtest 'the rights that are asked for are those that the scripts need' => sub {
     delete $asked{HGETALL};     # a plain command of GET
 
     is_deeply([ sort keys %asked ], [ sort keys %used ], 'all of them');
+};
+
+subtest 'Redis cannot write to its disk: nothing is stored by half' => sub {
+    fresh();
+    post('a');
+    look('w', 1, 0, lease => 1);
+    post('b', timeout => 1);
+
+    # it saves into a folder that is gone: nothing comes after this one
+
+    $redis->command('config', 'set', 'save', '3600 1');
+    remove_tree("$redis->{dir}");
+    $redis->command('bgsave');
+    wait_until(SOON, sub {
+        $redis->command('info', 'persistence') =~
+            /^rdb_last_bgsave_status:err/m;
+    }) or die 'it is saved';
+
+    my $before = stored();
+
+    for my $script ([ 'create', 'c', 1, 1, 9, '', '', '', 0, 1, 0, '1 t', 'q' ],
+                    [ 'look', 1, 1, 1, 1, 'w', 2, 1, 'name', 'edge' ],
+                    [ 'finish', 1, 1, 1, 'a', 'SUCCESS', '', '', '' ],
+                    [ 'report', 1, 1, 1, 'a', 1, '' ],
+                    [ 'back', 1, 1, 1, 'a' ],
+                    [ 'settle', 2 ],
+                    [ 'instance', 'name', 'q', 'n', 'a', '1', 1, 'h', 1, 0, 0 ],
+                    [ 'token_create', 'h', 'n', '', 1, 1, 1 ])
+    {
+        my ($name, @args) = @$script;
+        like((script($name, @args))[0], qr/MISCONF/, "$name says so");
+    }
+
+    is_deeply(stored(), $before, 'nothing has changed');
 };
 
 done_testing();

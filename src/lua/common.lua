@@ -1,6 +1,6 @@
 -- Stands in front of every script but check. ARGV[1] is the prefix of all
 -- keys. Times are milliseconds of Redis's own clock; WALL is what it shows, and
--- NOW, by which leases and deadlines are counted, does not go back when it does.
+-- NOW, by which leases and deadlines are counted, never goes back.
 --
 -- schema        hash: version of all this; offset: what NOW is ahead of WALL;
 --               last: the last NOW that a look has written down

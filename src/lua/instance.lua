@@ -1,7 +1,7 @@
 -- instance, queue, name, address, clusters, ttl, host, pid, the greatest id
 -- that this nginx knows, when it said so for the first time or 0
--- -> {now}; or {now, name, address, host, pid} of another nginx that has said so
---    since, under the same name
+-- -> {now}; or {now, name, address, host, pid} of another nginx that has been
+--    seen since, under the same name
 local owners, queue = P .. 'owners:' .. ARGV[2], ARGV[3]
 local first = tonumber(ARGV[11])
 local old = 'instance:' .. ARGV[2]

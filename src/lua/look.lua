@@ -24,7 +24,7 @@ for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'deadlines', '-inf', now_text,
   overdue(id)
 end
 
--- What waits in the queue of an nginx that is gone, with its runs, becomes ours.
+-- What is in the queue of an nginx that is gone, and its runs, become ours.
 local function adopt(other)
   local moved = 0
 
@@ -54,8 +54,8 @@ end
 
 -- This nginx lives. One that has not looked for a whole lease does not; but who
 -- has just come, to a Redis that may have been down, waits for what the others
--- say. While two live under one name, nobody can tell for whose cache the jobs of
--- a third were.
+-- say. While two live under one name, nobody can tell for whose cache the jobs
+-- of a third were.
 local function live()
   local since = now - ARGV[2]
   local before = tonumber(call('ZSCORE', owners, queue) or 0)
