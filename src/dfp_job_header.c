@@ -47,8 +47,8 @@ static const char *const  dfp_job_credential_words[] = {
 
 /* but not those that begin so; to some servers "_" is "-" in a name */
 static const char *const  dfp_job_refused_starts[] = {
-    "sec-", "proxy-", "x-forwarded-", "x-original-", "x-rewrite-", "x-accel-",
-    "x-cache-", "cache-", "surrogate-", "content-", "accept-", "if-",
+    "sec-", "proxy-", "x-forwarded", "x-original", "x-rewrite", "x-accel",
+    "x-cache", "cache-", "surrogate-", "content-", "accept", "cookie", "if-",
     "x-http-", NULL
 };
 

@@ -198,6 +198,17 @@ dfp_oci_platform_eq(const dfp_oci_platform_t *a, const dfp_oci_platform_t *b)
            && dfp_str_eq(a->variant, b->variant);
 }
 
+#define DFP_OCI_NO_RANK  -1
+
+/*
+ * How well HAS suits a machine that is WANTED: 0 is the same, more is worse, and
+ * DFP_OCI_NO_RANK not at all. amd64/v3 takes v2, v1 and then 386; arm/v7 takes
+ * v6 and v5; arm64/v9 takes v8.5 down to v8, and then arm/v8 and below.
+ * Without a variant any of the same architecture is better than nothing.
+ */
+int dfp_oci_platform_rank(const dfp_oci_platform_t *wanted,
+    const dfp_oci_platform_t *has);
+
 /*
  * "linux/arm64/v8, linux/amd64", "all", or "" (nothing asked for). One entry
  * is os/arch[/variant] or arch alone with os linux is NOT accepted: os/arch is
@@ -222,12 +233,12 @@ int dfp_oci_has_nested(const dfp_oci_manifest_t *m);
 
 /*
  * Picks the entries of an index that are wanted: PICKED gets m->n places for
- * indices, *N says how many are used, in the order of the index. Attestations
- * are never picked. Entries that are themselves indexes without a platform are
- * always picked. With nothing asked for: a single platform is taken as it is;
- * otherwise FALLBACK is asked for. A platform without a variant means the
- * entries without one, and where there are none, those with any. Where one
- * platform that was asked for is not there (and cannot be in an index that was
+ * indices, *N says how many are used, in the order of the index. "all" are all,
+ * attestations included, which are picked with nothing else. Entries that are
+ * themselves indexes without a platform are always picked. With nothing asked
+ * for: a single platform is taken as it is; otherwise FALLBACK is asked for. Of
+ * what suits a platform the best is picked: see dfp_oci_platform_rank(). Where
+ * one platform that was asked for is not there (and cannot be in an index that was
  * picked), or nothing is left to pick: DFP_INVALID and a sentence that lists
  * what there is. With SEEN nothing is missed here: it is noted what is there, and
  * dfp_oci_missed() tells when all indexes of the image have been seen.

@@ -13,17 +13,17 @@
 #define DFP_OCI_PLATFORM_LEN  (3 * DFP_OCI_MAX_PART + 2)
 
 
-/* What is asked for, and for each platform of it whether the index has
- * precisely that; if not, any variant will do for one without a variant. */
+/* What is asked for, and for each platform of it the rank of the best that the
+ * index has. */
 typedef struct {
     const dfp_oci_platforms_t  *platforms;
     unsigned                    fallback:1;
-    unsigned                    all:1;
-    unsigned char               exact[DFP_OCI_MAX_PLATFORMS];
+    unsigned                    images:1;   /* all but attestations */
+    int                         best[DFP_OCI_MAX_PLATFORMS];
 } dfp_oci_asked_t;
 
 
-static int dfp_oci_has_image(const dfp_oci_manifest_t *m);
+static int dfp_oci_has_image(const dfp_oci_manifest_t *m, int attestations);
 static void dfp_oci_ask(const dfp_oci_manifest_t *m,
     const dfp_oci_platforms_t *wanted, const dfp_oci_platforms_t *fallback,
     dfp_oci_asked_t *asked);
@@ -35,8 +35,8 @@ static int dfp_oci_note(dfp_mem_t *mem, const dfp_oci_manifest_t *m,
     const dfp_oci_asked_t *asked, dfp_oci_seen_t *seen);
 static int dfp_oci_wanted(const dfp_oci_desc_t *desc,
     const dfp_oci_asked_t *asked);
-static int dfp_oci_match(const dfp_oci_desc_t *desc,
-    const dfp_oci_platform_t *platform, int exact);
+static int dfp_oci_rank(const dfp_oci_desc_t *desc,
+    const dfp_oci_platform_t *platform);
 static int dfp_oci_missing(dfp_mem_t *mem, const dfp_oci_manifest_t *m,
     const dfp_oci_asked_t *asked, const dfp_oci_platform_t *platform,
     dfp_err_t *err);
@@ -58,11 +58,13 @@ dfp_oci_pick(dfp_mem_t *mem, const dfp_oci_manifest_t *m,
 
     *n = 0;
 
-    if (!dfp_oci_has_image(m)) {
+    dfp_oci_ask(m, wanted, fallback, &asked);
+
+    /* one inside of another may have attestations only */
+
+    if (seen == NULL && !dfp_oci_has_image(m, asked.platforms->all)) {
         return dfp_invalid(err, "the index has no image in it");
     }
-
-    dfp_oci_ask(m, wanted, fallback, &asked);
 
     rc = dfp_oci_find_asked(mem, m, &asked, seen, err);
 
@@ -85,12 +87,12 @@ dfp_oci_pick(dfp_mem_t *mem, const dfp_oci_manifest_t *m,
 
 
 static int
-dfp_oci_has_image(const dfp_oci_manifest_t *m)
+dfp_oci_has_image(const dfp_oci_manifest_t *m, int attestations)
 {
     size_t  i;
 
     for (i = 0; i < m->n; i++) {
-        if (!m->descs[i].attestation) {
+        if (attestations || !m->descs[i].attestation) {
             return 1;
         }
     }
@@ -106,19 +108,17 @@ dfp_oci_ask(const dfp_oci_manifest_t *m, const dfp_oci_platforms_t *wanted,
     memset(asked, 0, sizeof(dfp_oci_asked_t));
 
     asked->platforms = wanted;
-    asked->all = wanted->all;
 
     if (wanted->n || wanted->all) {
         return;
     }
 
-    if (dfp_oci_single(m)) {
-        asked->all = 1;
+    if (!fallback->all && dfp_oci_single(m)) {
+        asked->images = 1;
         return;
     }
 
     asked->platforms = fallback;
-    asked->all = fallback->all;
     asked->fallback = 1;
 }
 
@@ -188,10 +188,11 @@ static int
 dfp_oci_find_asked(dfp_mem_t *mem, const dfp_oci_manifest_t *m,
     dfp_oci_asked_t *asked, dfp_oci_seen_t *seen, dfp_err_t *err)
 {
-    size_t                     i, j, found;
+    int                        rank, *best;
+    size_t                     i, j;
     const dfp_oci_platform_t  *platform;
 
-    if (asked->all) {
+    if (asked->images || asked->platforms->all) {
         return DFP_OK;
     }
 
@@ -201,21 +202,23 @@ dfp_oci_find_asked(dfp_mem_t *mem, const dfp_oci_manifest_t *m,
 
     for (j = 0; j < asked->platforms->n; j++) {
         platform = &asked->platforms->list[j];
-        found = 0;
+        best = &asked->best[j];
+        *best = DFP_OCI_NO_RANK;
 
         for (i = 0; i < m->n; i++) {
+            rank = dfp_oci_rank(&m->descs[i], platform);
 
-            if (dfp_oci_match(&m->descs[i], platform, 1)) {
-                asked->exact[j] = 1;
+            if (rank != DFP_OCI_NO_RANK
+                && (*best == DFP_OCI_NO_RANK || rank < *best))
+            {
+                *best = rank;
             }
-
-            found += dfp_oci_match(&m->descs[i], platform, 0);
         }
 
         if (seen) {
-            seen->found[j] |= (found != 0);
+            seen->found[j] |= (*best != DFP_OCI_NO_RANK);
 
-        } else if (found == 0) {
+        } else if (*best == DFP_OCI_NO_RANK) {
             return dfp_oci_missing(mem, m, asked, platform, err);
         }
     }
@@ -231,7 +234,7 @@ dfp_oci_note(dfp_mem_t *mem, const dfp_oci_manifest_t *m,
     size_t     i;
     dfp_buf_t  list;
 
-    for (i = 0; asked->all && i < m->n; i++) {
+    for (i = 0; asked->images && i < m->n; i++) {
         if (!m->descs[i].attestation && !dfp_oci_nested(&m->descs[i])) {
             seen->some = 1;
         }
@@ -295,18 +298,25 @@ dfp_oci_missed(const dfp_oci_platforms_t *wanted,
 static int
 dfp_oci_wanted(const dfp_oci_desc_t *desc, const dfp_oci_asked_t *asked)
 {
+    int     rank;
     size_t  i;
+
+    if (asked->platforms->all) {
+        return 1;
+    }
 
     if (desc->attestation) {
         return 0;
     }
 
-    if (asked->all || dfp_oci_nested(desc)) {
+    if (asked->images || dfp_oci_nested(desc)) {
         return 1;
     }
 
     for (i = 0; i < asked->platforms->n; i++) {
-        if (dfp_oci_match(desc, &asked->platforms->list[i], asked->exact[i])) {
+        rank = dfp_oci_rank(desc, &asked->platforms->list[i]);
+
+        if (rank != DFP_OCI_NO_RANK && rank == asked->best[i]) {
             return 1;
         }
     }
@@ -315,22 +325,14 @@ dfp_oci_wanted(const dfp_oci_desc_t *desc, const dfp_oci_asked_t *asked)
 }
 
 
-/* Unless EXACT, any variant matches a platform without one. */
-
 static int
-dfp_oci_match(const dfp_oci_desc_t *desc, const dfp_oci_platform_t *platform,
-    int exact)
+dfp_oci_rank(const dfp_oci_desc_t *desc, const dfp_oci_platform_t *platform)
 {
     if (desc->attestation || !desc->has_platform) {
-        return 0;
+        return DFP_OCI_NO_RANK;
     }
 
-    if (exact || platform->variant.len) {
-        return dfp_oci_platform_eq(&desc->platform, platform);
-    }
-
-    return dfp_str_eq(desc->platform.os, platform->os)
-           && dfp_str_eq(desc->platform.arch, platform->arch);
+    return dfp_oci_platform_rank(platform, &desc->platform);
 }
 
 

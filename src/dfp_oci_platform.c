@@ -22,7 +22,7 @@ static const dfp_oci_arch_t  dfp_oci_aliases[] = {
     { "aarch64", "arm64", NULL },
     { "armhf", "arm", "v7" },
     { "armel", "arm", "v6" },
-    { "i386", "386", NULL },
+    { "i386", "386", "" },
     { NULL, NULL, NULL }
 };
 
@@ -60,7 +60,13 @@ dfp_oci_platform_set(dfp_mem_t *mem, dfp_str_t os, dfp_str_t arch,
     char                   digit[2];
     const dfp_oci_arch_t  *known;
 
-    /* arm64/8 is arm64/v8 */
+    /* arm64/8, arm64/v8.0 and arm64/8.0 are arm64/v8 */
+
+    if (variant.len > 2
+        && memcmp(variant.data + variant.len - 2, ".0", 2) == 0)
+    {
+        variant.len -= 2;
+    }
 
     if (variant.len == 1 && variant.data[0] >= '1' && variant.data[0] <= '9') {
         digit[0] = 'v';
@@ -84,7 +90,7 @@ dfp_oci_platform_set(dfp_mem_t *mem, dfp_str_t os, dfp_str_t arch,
     if (known) {
         platform->arch = dfp_oci_str(known->arch);
 
-        if (known->variant && platform->variant.len == 0) {
+        if (known->variant) {
             platform->variant = dfp_oci_str(known->variant);
         }
     }

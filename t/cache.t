@@ -175,6 +175,66 @@ warm_story 'an image of several platforms', {}, $locations, sub {
 };
 
 
+warm_story 'an image with attestations', {}, $locations, sub {
+    my $warm = shift;
+
+    my $image = DFP::Image->new($upstream, 'attested');
+    my %manifests = map { $_ => image_for($image, $_) }
+                    qw( linux/amd64 unknown/unknown );
+    my $inner = $image->index([ 'unknown/unknown'
+                                => image_for($image, 'unknown/inner') ]);
+    my $index = $image->index(map({ [ $_ => $manifests{$_} ] }
+                                  sort keys %manifests), $inner);
+
+    $image->tag('v1', $index);
+
+    my $url = REGISTRY . $image->by_tag('v1');
+    my @image = ($image->by_tag('v1'), $image->path($index),
+                 $image->path($inner),
+                 $image->paths($manifests{'linux/amd64'}));
+
+    is_deeply(done($warm->run('image', url => $url)), [ sort @image ],
+              'a machine that pulls it needs none');
+
+    my $job = $warm->run('image', url => $url, platform => 'all');
+    my @all = (@image, $image->paths($manifests{'unknown/unknown'}),
+               $image->paths(image_for($image, 'unknown/inner')));
+
+    is_deeply(done($job), [ sort @all ], 'a copy of all of it has them');
+    $warm->hits('which are in the cache', @all);
+};
+
+
+warm_story 'a platform that a machine of another one takes', {}, $locations,
+    sub
+{
+    my $warm = shift;
+
+    my $image = DFP::Image->new($upstream, 'older');
+    my %manifests = map { $_ => image_for($image, $_) }
+                    qw( linux/amd64 linux/arm64 linux/arm/v6 linux/arm/v7 );
+    my $index = $image->index(map { [ $_ => $manifests{$_} ] }
+                              sort keys %manifests);
+
+    $image->tag('v1', $index);
+
+    my %taken = ('linux/amd64/v2' => 'linux/amd64',
+                 'linux/arm64/v9' => 'linux/arm64',
+                 'linux/arm/v8'   => 'linux/arm/v7',
+                 'linux/arm'      => 'linux/arm/v7');
+
+    for my $wanted (sort keys %taken) {
+        my $job = $warm->run('image', url => REGISTRY . $image->by_tag('v1'),
+                             platform => $wanted);
+
+        is_deeply(done($job), [ sort $image->by_tag('v1'),
+                                $image->path($index),
+                                $image->paths($manifests{ $taken{$wanted} }) ],
+                  "$wanted takes $taken{$wanted}");
+    }
+};
+
+
 warm_story 'an image of one platform is taken as it is', {}, $locations, sub {
     my $warm = shift;
 

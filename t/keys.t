@@ -164,6 +164,13 @@ location /rewritten/ {
     proxy_cache files;
     include cache.conf;
 }
+location /captured/ {
+    dfpreheat_origin http://captured.test;
+    rewrite ^/captured/(.*) /files/captured?name=\$1 break;
+    proxy_pass http://127.0.0.1:$port;
+    proxy_cache files;
+    include cache.conf;
+}
 location /variable/ {
     dfpreheat_origin http://variable.test;
     set \$to 127.0.0.1:$port;
@@ -191,7 +198,8 @@ warm_story 'what nginx sends in the place of what it got', {}, $sending, sub {
     my $warm = shift;
 
     my $tags = 0;
-    my @prefixes = map { "/$_" } qw( uri exact rewritten variable whole args );
+    my @prefixes = map { "/$_" } qw( uri exact rewritten captured variable
+                                  whole args );
 
     for my $path (map { my $prefix = $_; map { s{^/files}{$prefix}r } @alike }
                   @prefixes)

@@ -60,11 +60,12 @@ check_pick(const dfp_oci_manifest_t *m, const char *text)
     }
 
     MUST(n > 0 && n <= m->n);
+    MUST(!wanted.all || n == m->n);
 
     for (i = 0; i < n; i++) {
         MUST(picked[i] < m->n);
         MUST(i == 0 || picked[i] > picked[i - 1]);
-        MUST(!m->descs[picked[i]].attestation);
+        MUST(wanted.all || !m->descs[picked[i]].attestation);
     }
 }
 
@@ -108,6 +109,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         } else {
             check_pick(&m, "");
             check_pick(&m, "all");
+            check_pick(&m, "linux/amd64/v3,linux/arm64/v9.2,linux/arm");
             check_pick(&m, "linux/arm, windows/amd64/v2");
         }
 

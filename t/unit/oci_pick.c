@@ -95,6 +95,14 @@ TEST("platforms: each has one name, however it is written")
     CHECK_PLATFORM("linux/armel", "linux/arm/v6");
     CHECK_PLATFORM("linux/arm/v6", "linux/arm/v6");
     CHECK_PLATFORM("linux/i386", "linux/386");
+    CHECK_PLATFORM("linux/arm64/v8.0", "linux/arm64");
+    CHECK_PLATFORM("linux/arm64/8.0", "linux/arm64");
+    CHECK_PLATFORM("linux/arm64/9.0", "linux/arm64/v9");
+    CHECK_PLATFORM("linux/arm64/v8.2", "linux/arm64/v8.2");
+    CHECK_PLATFORM("linux/arm/8", "linux/arm/v8");
+    CHECK_PLATFORM("linux/armhf/v6", "linux/arm");
+    CHECK_PLATFORM("linux/armel/v7", "linux/arm/v6");
+    CHECK_PLATFORM("linux/i386/v1", "linux/386");
     CHECK_PLATFORM("macOS/arm64", "darwin/arm64");
     CHECK_PLATFORM("windows/amd64", "windows/amd64");
     CHECK_PLATFORM("linux/ppc64le", "linux/ppc64le");
@@ -277,6 +285,46 @@ not_picked(const char *entries, const char *wanted, const char *fallback)
     CHECK_TEXT(not_picked(entries, wanted, "linux/amd64"), text)
 
 
+/* Of an index of LIST, which is in the order of preference, the first is picked,
+ * and without that the next; also where the order is the other way round. */
+
+static void
+check_order(const char *wanted, const char *list)
+{
+    size_t       i, len;
+    dfp_buf_t    b;
+    const char  *p;
+
+    for (p = list; *p; p += len + (p[len] == ' ')) {
+        len = strcspn(p, " ");
+
+        if (!CHECK_STR(picked_of(p, wanted, ""), "0")) {
+            printf("#   %s of %s\n", wanted, p);
+        }
+
+        dfp_buf_init(&b, dfp_test_mem(), 0, 0);
+
+        for (i = strlen(p); i > 0; i--) {
+            if (p[i - 1] == ' ') {
+                dfp_buf_append(&b, p + i, strcspn(p + i, " "));
+                dfp_buf_cstr(&b, " ");
+            }
+        }
+
+        dfp_buf_append(&b, p, len);
+        dfp_buf_append(&b, "", 1);
+
+        CHECK_INT(pick(b.data, wanted, ""), DFP_OK);
+
+        if (!CHECK_INT(npicked, 1)
+            || !CHECK_INT(picked[0], manifest.n - 1))
+        {
+            printf("#   %s of %s\n", wanted, b.data);
+        }
+    }
+}
+
+
 TEST("picking: the platforms asked for, in the order of the index")
 {
     CHECK_PICK("linux/amd64 linux/arm64 windows/amd64", "linux/arm64", "1");
@@ -284,7 +332,19 @@ TEST("picking: the platforms asked for, in the order of the index")
                "windows/amd64,linux/amd64", "0 2");
     CHECK_PICK("linux/amd64 linux/arm64/v8", "linux/arm64", "1");
     CHECK_PICK("linux/amd64 linux/arm64", "linux/arm64/v8", "1");
-    CHECK_PICK("linux/amd64 ! linux/arm64 !", "all", "0 2");
+}
+
+
+TEST("picking: all are all, attestations included, which nothing else has")
+{
+    CHECK_PICK("linux/amd64 ! linux/arm64 !", "all", "0 1 2 3");
+    CHECK_PICK("linux/amd64 !", "all", "0 1");
+    CHECK_PICK("@ !", "all", "0 1");
+    CHECK_PICK("!", "all", "0");
+    CHECK_STR(picked_of("linux/amd64 !", "", "all"), "0 1");
+    CHECK_PICK("linux/amd64 !", "linux/amd64", "0");
+    CHECK_PICK("linux/amd64 !", "", "0");
+    CHECK_PICK("linux/amd64 ! linux/arm64 !", "", "0");
 }
 
 
@@ -354,12 +414,68 @@ TEST("picking: a long list of platforms is cut at a name")
 TEST("picking: a platform without a variant takes any where it must")
 {
     CHECK_PICK("linux/arm/v6 linux/arm/v7", "linux/arm", "1");
-    CHECK_PICK("linux/arm/v5 linux/arm/v6 linux/amd64", "linux/arm", "0 1");
+    CHECK_PICK("linux/arm/v5 linux/arm/v6 linux/amd64", "linux/arm", "1");
     CHECK_PICK("linux/amd64 linux/amd64/v3", "linux/amd64", "0");
     CHECK_PICK("linux/arm64 linux/amd64/v2 linux/amd64/v3", "", "1 2");
-    CHECK_NO_PICK("linux/amd64 linux/arm64", "linux/amd64/v3",
-                  "the image has no linux/amd64/v3, only linux/amd64, "
+    CHECK_PICK("linux/riscv64/rva22 linux/riscv64/rva20", "linux/riscv64",
+               "0 1");
+}
+
+
+TEST("picking: what a machine of this platform takes, the best of it")
+{
+    size_t  i;
+
+    /* each is taken before those that follow it, and no other is */
+
+    static const char *const  order[][2] = {
+        { "linux/amd64", "linux/amd64 linux/386 linux/amd64/v2" },
+        { "linux/amd64/v4", "linux/amd64/v4 linux/amd64/v3 linux/amd64/v2 "
+                            "linux/amd64/v1 linux/386" },
+        { "linux/arm", "linux/arm/v7 linux/arm/v6 linux/arm/v5 linux/arm/v8" },
+        { "linux/arm/v8", "linux/arm/v8 linux/arm/v7 linux/arm/v6 "
+                          "linux/arm/v5" },
+        { "linux/arm64", "linux/arm64 linux/arm/v8 linux/arm/v7 linux/arm/v6 "
+                         "linux/arm/v5 linux/arm64/v9" },
+        { "linux/arm64/v8.2", "linux/arm64/v8.2 linux/arm64/v8.1 "
+                              "linux/arm64/v8 linux/arm/v8 linux/arm/v7" },
+        { "linux/arm64/v9", "linux/arm64/v9 linux/arm64/v8.5 linux/arm64/v8.4 "
+                            "linux/arm64/v8.1 linux/arm64/v8 linux/arm/v8 "
+                            "linux/arm/v7 linux/arm/v5" },
+        { "linux/arm64/v9.2", "linux/arm64/v9.2 linux/arm64/v9.1 linux/arm64/v9 "
+                              "linux/arm64/v8.7 linux/arm64/v8.6 linux/arm64" },
+        { "linux/arm64/v9.7", "linux/arm64/v9.7 linux/arm64/v8.9 linux/arm/v6" },
+        { "linux/386", "linux/386 linux/386/sse2" },
+        { "linux/s390x", "linux/s390x" },
+        { "windows/amd64", "windows/amd64 windows/386" }
+    };
+
+    for (i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+        check_order(order[i][0], order[i][1]);
+    }
+
+    CHECK_NO_PICK("linux/amd64/v3 linux/arm64", "linux/amd64/v2",
+                  "the image has no linux/amd64/v2, only linux/amd64/v3, "
                   "linux/arm64");
+    CHECK_NO_PICK("linux/arm64/v9 linux/arm64/v8.6", "linux/arm64/v8.5",
+                  "the image has no linux/arm64/v8.5, only linux/arm64/v9, "
+                  "linux/arm64/v8.6");
+    CHECK_NO_PICK("linux/arm64/v8.6 linux/arm/v4", "linux/arm64/v9",
+                  "the image has no linux/arm64/v9, only linux/arm64/v8.6, "
+                  "linux/arm/v4");
+    CHECK_NO_PICK("linux/arm64 linux/arm64/v8.9", "linux/arm64/v10",
+                  "the image has no linux/arm64/v10, only linux/arm64, "
+                  "linux/arm64/v8.9");
+    CHECK_NO_PICK("linux/amd64", "linux/386",
+                  "the image has no linux/386, only linux/amd64");
+    CHECK_NO_PICK("linux/arm64", "linux/arm/v8",
+                  "the image has no linux/arm/v8, only linux/arm64");
+    CHECK_NO_PICK("windows/amd64", "linux/amd64/v2",
+                  "the image has no linux/amd64/v2, only windows/amd64");
+    CHECK_NO_PICK("linux/amd64/v0 linux/amd64/x linux/amd64/v22",
+                  "linux/amd64/v3",
+                  "the image has no linux/amd64/v3, only linux/amd64/v0, "
+                  "linux/amd64/x, linux/amd64/v22");
 }
 
 
@@ -403,15 +519,18 @@ TEST("picking: of indexes inside an index one has to have it, not each")
     CHECK_INT(missed("@ @", "linux/amd64 linux/386", "linux/arm64", ""),
               DFP_OK);
     CHECK_INT(missed("@ linux/s390x", "linux/386", "?", ""), DFP_OK);
+    CHECK_INT(missed("@ @", "linux/amd64", "!", "linux/amd64"), DFP_OK);
+    CHECK_INT(missed("@ @", "! !", "linux/amd64", ""), DFP_OK);
+    CHECK_INT(missed("@ @", "! !", "", "all"), DFP_OK);
 
     CHECK_INT(missed("@ @", "linux/amd64", "linux/arm64", "linux/386"),
               DFP_INVALID);
     CHECK_TEXT(err.text, "the image has no linux/386, only linux/amd64, "
                "linux/arm64");
-    CHECK_INT(missed("@ @", "linux/386 linux/arm", "linux/arm64 linux/ppc64le",
+    CHECK_INT(missed("@ @", "linux/s390x linux/arm", "linux/arm64 linux/ppc64le",
                      ""), DFP_INVALID);
     CHECK_HAS(err.text, "and the default linux/amd64 is not among them: "
-              "linux/386, linux/arm, ");
+              "linux/s390x, linux/arm, ");
     CHECK_INT(missed("@ @", "? ?", "?", "linux/386"), DFP_INVALID);
     CHECK_HAS(err.text, "only entries without a platform");
 }
@@ -430,7 +549,8 @@ TEST("picking: an index of nothing is no success")
 {
     CHECK_NO_PICK("", "", "the index has no image in it");
     CHECK_NO_PICK("! !", "", "the index has no image in it");
-    CHECK_NO_PICK("!", "all", "the index has no image in it");
+    CHECK_NO_PICK("", "all", "the index has no image in it");
+    CHECK_NO_PICK("!", "linux/amd64", "the index has no image in it");
     CHECK_NO_PICK("", "linux/amd64", "the index has no image in it");
 }
 
@@ -452,6 +572,6 @@ pick_in(dfp_mem_t *mem, void *data)
 TEST("no memory for the list of platforms is an error of its own")
 {
     CHECK_INT(parse_platforms(DFP_STR("linux/amd64")), DFP_OK);
-    make_index("linux/arm64 linux/386");
+    make_index("linux/arm64 linux/s390x");
     dfp_test_oom(pick_in, NULL);
 }
