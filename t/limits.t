@@ -35,7 +35,7 @@ use constant {
 };
 
 my $upstream = DFP::Upstream->start;
-my $locations = location('/v2/', REGISTRY, $upstream->port);
+my $locations = location('/', REGISTRY, $upstream->port);
 
 # whose answers may have headers that are longer than nginx's own limit
 my @roomy = ('proxy_cache files;', 'include cache.conf;',
@@ -224,8 +224,8 @@ warm_story 'answers that take too long',
     $upstream->answers($slow, { body => 'slow' x 10, every => 0.01 });
     $upstream->answers($slower, { body => 'slower' x 10, every => 0.05 });
     $upstream->answers($image->by_tag('endless'), \%endless);
-    $upstream->answers('/v2/broken', { status => 500 });
-    $upstream->answers('/v2/private', { status => 401, headers => [
+    $upstream->answers('/files/broken', { status => 500 });
+    $upstream->answers('/files/private', { status => 401, headers => [
         'WWW-Authenticate' => qq(Bearer realm="$realm") ] });
     $upstream->answers('/token', \%endless);
 
@@ -240,15 +240,15 @@ warm_story 'answers that take too long',
             [ image => $image->by_tag('endless'), $late ],
         'a layer that is too slow' =>
             [ image => $image->by_tag('slower'), $late ],
-        'a file that never ends' => [ file => '/v2/file', $late ],
-        'a file that never comes' => [ file => '/v2/broken',
+        'a file that never ends' => [ file => '/files/file', $late ],
+        'a file that never comes' => [ file => '/files/broken',
             qr/^the\ origin\ answered\ 500\ \(\d\ tries,\ and\ no\ more\ within
                \ dfpreheat_task_timeout\)$/x ],
-        'a token that never comes' => [ file => '/v2/private',
+        'a token that never comes' => [ file => '/files/private',
             qr/dfpreheat_task_timeout/ ],
     );
 
-    $upstream->answers('/v2/file', \%endless);
+    $upstream->answers('/files/file', \%endless);
     $_->[3] = $warm->post($_->[0], url => REGISTRY . $_->[1])
         for values %posted;
 
@@ -267,7 +267,7 @@ warm_story 'answers that take too long',
 
 
 warm_story 'redirects', {}, <<"END"
-    @{[ location('/v2/', REGISTRY, $upstream->port, @roomy,
+    @{[ location('/', REGISTRY, $upstream->port, @roomy,
                  'include follow.conf;') ]}
     location \@dfpreheat_redirect {
         dfpreheat_redirect http://127.0.0.1:@{[ $upstream->port ]};
@@ -285,9 +285,9 @@ END
         my $path = 'a' x ($length - length $there);
 
         $upstream->answers("/$path", { body => 'there' });
-        $upstream->answers("/v2/$length", { status => 307, headers => [
+        $upstream->answers("/files/$length", { status => 307, headers => [
             Location => "$there$path" ] });
-        my $job = $warm->run('file', url => REGISTRY . "/v2/$length");
+        my $job = $warm->run('file', url => REGISTRY . "/files/$length");
 
         if ($length == URL) {
             ends_well('as long as they may be', $job);
@@ -295,7 +295,7 @@ END
         } else {
             fails("$length bytes", $job, 'a redirect must not be longer than '
                   . URL . ' bytes');
-            like(($warm->pull("/v2/$length"))[0], qr/502 Bad Gateway/,
+            like(($warm->pull("/files/$length"))[0], qr/502 Bad Gateway/,
                  'to clients, too');
         }
     }
@@ -312,9 +312,9 @@ warm_story 'headers that are longer than nginx has room for', {}, $locations,
     my %ids;
 
     for my $status (sort keys %headers) {
-        $upstream->answers("/v2/$status", { status => $status, body => 'x',
+        $upstream->answers("/files/$status", { status => $status, body => 'x',
             headers => [ $headers{$status} => 'http://' . 'a' x 20_000 ] });
-        $ids{$status} = $warm->post('file', url => REGISTRY . "/v2/$status");
+        $ids{$status} = $warm->post('file', url => REGISTRY . "/files/$status");
     }
 
     fails("$headers{$_} of 20000 bytes", $warm->ended($ids{$_}),
@@ -328,17 +328,17 @@ sub guarded
 {
     my ($warm, $token, @challenges) = @_;
 
-    $upstream->answers('/v2/guarded-' . ++$warm->{files}, {
+    $upstream->answers('/files/guarded-' . ++$warm->{files}, {
         wants => "Authorization: Bearer $token", body => 'guarded',
         refusal => { status => 401, headers => [
             map { ('WWW-Authenticate' => $_) } @challenges ] } });
 
-    return $warm->run('file', url => REGISTRY . "/v2/guarded-$warm->{files}");
+    return $warm->run('file', url => REGISTRY . "/files/guarded-$warm->{files}");
 }
 
 
 warm_story 'challenges and tokens', {},
-           location('/v2/', REGISTRY, $upstream->port, @roomy)
+           location('/', REGISTRY, $upstream->port, @roomy)
            . calls('http://127.0.0.1:' . $upstream->port), sub
 {
     my $warm = shift;
@@ -415,15 +415,15 @@ warm_story 'errors in many words', {},
     for my $name (sort keys %answers) {
         my ($answer, $words) = @{ $answers{$name} };
 
-        $upstream->answers('/v2/denied', { status => 403, %$answer });
-        fails($name, $warm->run('file', url => REGISTRY . '/v2/denied'),
+        $upstream->answers('/files/denied', { status => 403, %$answer });
+        fails($name, $warm->run('file', url => REGISTRY . '/files/denied'),
               "the origin answered 403$words");
 
         $upstream->answers('/token', { status => 403, %$answer });
-        $upstream->answers('/v2/private', { status => 401, headers => [
+        $upstream->answers('/files/private', { status => 401, headers => [
             'WWW-Authenticate' => qq(Bearer realm="$realm") ], %$answer });
         fails("$name, of a token service",
-              $warm->run('file', url => REGISTRY . '/v2/private'),
+              $warm->run('file', url => REGISTRY . '/files/private'),
               qr/: the token service answered 403\Q$words\E$/);
     }
 };

@@ -422,13 +422,15 @@ warm_story 'who repeats what was sent', {},
 # Each of them is a secret as well.
 
 warm_story 'also where a job has hundreds of signed URLs', {},
-           location('/v2/', REGISTRY, $upstream->port) . calls($service_url),
+           location('/v2/', REGISTRY, $upstream->port)
+           . location('/files/', REGISTRY, $upstream->port)
+           . calls($service_url),
            sub
 {
     my $warm = shift;
 
-    $upstream->answers('/v2/many', { body => 'one of them' });
-    my @many = map { REGISTRY . "/v2/many?X-Amz-Signature=is-the-one-of-$_" }
+    $upstream->answers('/files/many', { body => 'one of them' });
+    my @many = map { REGISTRY . "/files/many?X-Amz-Signature=is-the-one-of-$_" }
                    1 .. 300;
 
     echoed($warm, map({ echoing($warm, 'a registry', $_, urls => \@many) }
@@ -480,7 +482,7 @@ sub job_between_keys
     my $servers = $warm->{servers};
     my %wants = (wants => "X-Api-Key: $secret{api_key}",
                  refusal => { status => 403 });
-    my @paths = map { "/v2/$name/$_" =~ s/ /-/gr } 1, 2;
+    my @paths = map { "/files/$name/$_" =~ s/ /-/gr } 1, 2;
 
     $upstream->answers($paths[0], { %wants, after => 1, body => 'one' });
     $upstream->answers($paths[1], { %wants, body => 'two' });
@@ -500,8 +502,8 @@ sub job_between_keys
 
 my @keys = (DFP::Servers::SEAL_KEY(), map { $_ x 64 } qw( a b ));
 
-warm_story 'keys that change', {}, location('/v2/', REGISTRY, $upstream->port),
-           sub
+warm_story 'keys that change', {},
+           location('/files/', REGISTRY, $upstream->port), sub
 {
     my $warm = shift;
 
