@@ -403,7 +403,11 @@ ngx_http_dfpreheat_access_pass_on(ngx_http_request_t *r,
                 return NGX_HTTP_INTERNAL_SERVER_ERROR;
             }
 
-            *ho = h[i];
+            ngx_memzero(ho, sizeof(ngx_table_elt_t));
+
+            ho->hash = h[i].hash;
+            ho->key = h[i].key;
+            ho->value = h[i].value;
 
             return access->status;
         }

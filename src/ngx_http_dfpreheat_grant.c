@@ -89,6 +89,13 @@ ngx_http_dfpreheat_grant_target(ngx_http_dfpreheat_grant_t *grant,
     dfp_mem_t   mem;
     dfp_url_t   url;
 
+    if (grant->target
+        && dfp_str_eq(ngx_http_dfpreheat_dfp(grant->target->origin),
+                      call->target_url.origin))
+    {
+        return grant->target;
+    }
+
     mem = ngx_http_dfpreheat_mem(grant->run->pool);
 
     /* a copy, which does not die with the call */

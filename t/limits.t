@@ -35,8 +35,7 @@ use constant {
 };
 
 my $upstream = DFP::Upstream->start;
-my $locations = location('/v2/', REGISTRY, $upstream->port)
-                . location('/files/', REGISTRY, $upstream->port);
+my $locations = location('/', REGISTRY, $upstream->port);
 
 # whose answers may have headers that are longer than nginx's own limit
 my @roomy = ('proxy_cache files;', 'include cache.conf;',
@@ -268,7 +267,7 @@ warm_story 'answers that take too long',
 
 
 warm_story 'redirects', {}, <<"END"
-    @{[ location('/files/', REGISTRY, $upstream->port, @roomy,
+    @{[ location('/', REGISTRY, $upstream->port, @roomy,
                  'include follow.conf;') ]}
     location \@dfpreheat_redirect {
         dfpreheat_redirect http://127.0.0.1:@{[ $upstream->port ]};
@@ -339,7 +338,7 @@ sub guarded
 
 
 warm_story 'challenges and tokens', {},
-           location('/files/', REGISTRY, $upstream->port, @roomy)
+           location('/', REGISTRY, $upstream->port, @roomy)
            . calls('http://127.0.0.1:' . $upstream->port), sub
 {
     my $warm = shift;

@@ -506,6 +506,44 @@ warm_story 'clients that leave while the registry thinks', { workers => 1 },
 };
 
 
+my $h2 = free_port();
+
+warm_story 'over HTTP/2', { workers => 1 }, "listen 127.0.0.1:$h2 http2;\n"
+                                            . $locations, sub
+{
+    my $warm = shift;
+
+    my @paths = warmed($warm, 'two');
+
+    my $curl = sub {
+        my ($seconds, @options) = @_;
+
+        open my $out, '-|', 'curl', '-s', '--http2-prior-knowledge', '-m',
+             $seconds, '-o', '/dev/null', '-w', '%{http_code} %{http_version} ',
+             @options or die "curl: $!";
+        local $/;
+
+        return <$out> // '';
+    };
+
+    my $get = sub {
+        my @options = @_;
+
+        return join '', map { $curl->(@options, "http://127.0.0.1:$h2$_") }
+                        @paths;
+    };
+
+    is($get->(5, '-H', 'Authorization: ' . RIGHT), '200 2 ' x @paths,
+       'who has the right gets it');
+    is($get->(5), '401 2 ' x @paths, 'and nobody else');
+
+    now($_, { after => 0.5 }) for @paths;
+    $get->(0.1, '-H', 'Authorization: Bearer ' . $_) for 1 .. 5;
+    now($_, { status => 403 }) for @paths;
+    is($get->(5), '403 2 ' x @paths, 'who leaves, leaves nothing behind');
+};
+
+
 warm_story 'credentials on disk', {}, $locations, sub
 {
     my $warm = shift;

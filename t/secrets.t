@@ -34,10 +34,7 @@ my %secret = (
     bearer    => 'the.bearer/of+the-job==',
     api_key   => 'the%20key&of=the+job',
     cookie    => 'the{cookie}/of+the*job',
-    jfrog     => 'the{other}key/of+the*job',
-    pat       => 'the~third/key+of*the=job',
     signature => 'thesignatureofthejob',
-    sas       => 'the-sas-of-the-job',
     token     => 'the.token/of+the~service==',
 );
 $secret{basic} = encode_base64("$secret{username}:$secret{password}", '');
@@ -62,16 +59,10 @@ sub args
     return (username => $secret{username}, password => $secret{password},
             headers => { Authorization => "Bearer $secret{bearer}",
                          'X-Api-Key' => $secret{api_key},
-                         'X-JFrog-Art-Api' => $secret{jfrog},
-                         'X-PAT' => $secret{pat},
-                         'X-Auth-Token' => "session=$secret{cookie}" }, @_);
+                         Cookie => "session=$secret{cookie}" }, @_);
 }
 
-sub signed
-{
-    return "$_[0]?X-Amz-Signature=$secret{signature}&name=value"
-           . "&sas=$secret{sas}";
-}
+sub signed { return "$_[0]?X-Amz-Signature=$secret{signature}&name=value" }
 
 
 # The ways in which a text may stand in another one: as it is, in JSON, in a
@@ -203,16 +194,15 @@ sub guarded_repository
     my $image = DFP::Image->new($upstream, $name, sub {
         return { asking_for_token($name), @_ } });
 
-    my $file = $image->layer('a file');
-
     $image->tag('1', $image->manifest($image->layer('slow', after => 1)));
+    $image->tag('file', $image->layer('a file'));
     $service->answers("/$name", {
         wants => "Authorization: Basic $secret{basic}",
         body => encode_json({ token => $secret{token} }),
         refusal => { status => 401 } });
 
     return map { REGISTRY . $_ } $image->by_tag('1'),
-                                 signed($image->path($file));
+                                 signed($image->by_tag('file'));
 }
 
 
@@ -356,7 +346,7 @@ sub echoes
     );
 }
 
-my @sent = qw( bearer api_key cookie jfrog pat basic );
+my @sent = qw( bearer api_key cookie basic );
 
 $service->answers('/broken', { status => "x @secret{ @sent }" });
 
@@ -423,7 +413,7 @@ warm_story 'who repeats what was sent', {},
     my $warm = shift;
 
     echoed($warm, map({ echoing($warm, 'a registry', $_) }
-                      echoes(@sent, 'token', 'sas')),
+                      echoes(@sent, 'token')),
            map { echoing($warm, 'a token service', $_) }
            grep { $_->[0] !~ /challenge/ } echoes(@sent));
 };
@@ -432,7 +422,9 @@ warm_story 'who repeats what was sent', {},
 # Each of them is a secret as well.
 
 warm_story 'also where a job has hundreds of signed URLs', {},
-           location('/files/', REGISTRY, $upstream->port) . calls($service_url),
+           location('/v2/', REGISTRY, $upstream->port)
+           . location('/files/', REGISTRY, $upstream->port)
+           . calls($service_url),
            sub
 {
     my $warm = shift;
@@ -464,7 +456,7 @@ END
     my $warm = shift;
 
     echoed($warm, map { echoing($warm, 'a registry', $_) }
-                      grep { $_->[0] =~ /redirect/ } echoes(@sent, 'token', 'sas'));
+                      grep { $_->[0] =~ /redirect/ } echoes(@sent, 'token'));
 };
 
 
@@ -511,8 +503,7 @@ sub job_between_keys
 my @keys = (DFP::Servers::SEAL_KEY(), map { $_ x 64 } qw( a b ));
 
 warm_story 'keys that change', {},
-           location('/files/', REGISTRY, $upstream->port),
-           sub
+           location('/files/', REGISTRY, $upstream->port), sub
 {
     my $warm = shift;
 

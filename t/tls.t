@@ -67,8 +67,8 @@ sub trouble
 {
     my ($kind, $name) = @_;
 
-    my $who = qr/the\ (?:origin|token\ service|redirect's\ target\ \S+)
-                 \ could\ not\ be\ reached/x;
+    my $from = qr/origin|token service|redirect's target \S+/;
+    my $who = qr/the (?:$from) could not be reached/;
     my $pattern = $bad{$kind}[1] =~ s/%s/$name/r;
 
     return qr/$who: upstream SSL certificate $pattern/;
