@@ -103,7 +103,8 @@ struct ngx_http_dfpreheat_call_s {
     unsigned                          broken:1;     /* it was there, and has
                                                        closed the connection */
     unsigned                          collected:1;
-    unsigned                          cached:1;     /* the cache had it */
+    unsigned                          cached:1;     /* the cache had it, and not
+                                                       as a stale copy */
 };
 
 
