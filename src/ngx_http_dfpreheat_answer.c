@@ -347,13 +347,17 @@ ngx_http_dfpreheat_answer_complete(ngx_http_dfpreheat_call_t *call,
         return;
     }
 
-    call->cached = sr->cached;
+    call->cached = sr->cached
+                   && sr->upstream->cache_status != NGX_HTTP_CACHE_STALE
+                   && sr->upstream->cache_status != NGX_HTTP_CACHE_UPDATING;
 
     if (call->status != NGX_HTTP_OK) {
         return;
     }
 
-    if (call->limit && !call->complete) {
+    /* what the cache has may be cut off: that is looked at below */
+
+    if (call->limit && !call->complete && !call->cached) {
         ngx_http_dfpreheat_call_fail(call, NGX_HTTP_DFPREHEAT_CALL_AGAIN,
                                      "the answer was not complete");
         return;

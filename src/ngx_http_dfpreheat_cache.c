@@ -10,7 +10,8 @@ static ngx_int_t ngx_http_dfpreheat_cache_entry(ngx_http_request_t *sr,
     ngx_http_dfpreheat_entry_t *entry);
 static ngx_uint_t ngx_http_dfpreheat_cache_sliced(ngx_http_request_t *sr);
 static ngx_uint_t ngx_http_dfpreheat_cache_keyed(ngx_http_request_t *sr);
-static const char *ngx_http_dfpreheat_cache_broken(ngx_http_upstream_t *u);
+static const char *ngx_http_dfpreheat_cache_broken(ngx_http_request_t *sr,
+    ngx_http_dfpreheat_entry_t *entry);
 static ngx_int_t ngx_http_dfpreheat_cache_complete(ngx_http_request_t *sr,
     const char **reason);
 static ngx_int_t ngx_http_dfpreheat_cache_read(
@@ -39,7 +40,7 @@ ngx_http_dfpreheat_cache_stored(ngx_http_request_t *sr, ngx_int_t rc,
     }
 
     if (rc != NGX_OK) {
-        *reason = ngx_http_dfpreheat_cache_broken(u);
+        *reason = ngx_http_dfpreheat_cache_broken(sr, entry);
         return NGX_AGAIN;
     }
 
@@ -162,14 +163,22 @@ ngx_http_dfpreheat_cache_keyed(ngx_http_request_t *sr)
 }
 
 
-/* Which side failed: the pipe from the origin, or that into the file. */
+/* Which side failed: the pipe from the origin, or that into the file, or out of it. */
 
 static const char *
-ngx_http_dfpreheat_cache_broken(ngx_http_upstream_t *u)
+ngx_http_dfpreheat_cache_broken(ngx_http_request_t *sr,
+    ngx_http_dfpreheat_entry_t *entry)
 {
     ngx_event_pipe_t  *p;
 
-    p = u->pipe;
+    if (sr->cached) {
+        (void) ngx_http_dfpreheat_cache_entry(sr, entry);
+        ngx_http_dfpreheat_cache_drop(entry, sr->connection->log);
+
+        return "its file in the cache could not be read";
+    }
+
+    p = sr->upstream->pipe;
 
     if (p == NULL || p->upstream_error
         || (p->upstream_eof && !p->upstream_done && p->length != 0))

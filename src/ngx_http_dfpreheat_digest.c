@@ -292,9 +292,15 @@ ngx_http_dfpreheat_digest_read(ngx_http_dfpreheat_digest_t *digest,
         n = pread(fd, digest->buf,
                   ngx_min(left, NGX_HTTP_DFPREHEAT_DIGEST_CHUNK), at);
 
-        if (n <= 0) {
-            digest->err = (n == -1) ? ngx_errno : 0;
+        if (n == -1) {
+            digest->err = ngx_errno;
             return NGX_ERROR;
+        }
+
+        /* it is shorter than it was */
+
+        if (n == 0) {
+            return NGX_DECLINED;
         }
 
         if (dfp_oci_hash_add(hash, digest->buf, n) != DFP_OK) {

@@ -18,7 +18,6 @@ static void ngx_http_dfpreheat_cache_checked(void *data, ngx_int_t rc);
 static ngx_int_t ngx_http_dfpreheat_cache_check(ngx_http_dfpreheat_run_t *run);
 static ngx_int_t ngx_http_dfpreheat_cache_looked(
     ngx_http_dfpreheat_run_t *run);
-static void ngx_http_dfpreheat_cache_gone(ngx_http_dfpreheat_task_t *task);
 static void ngx_http_dfpreheat_cache_progress(ngx_http_dfpreheat_run_t *run,
     ngx_http_dfpreheat_progress_t *p);
 static void ngx_http_dfpreheat_cache_results(ngx_http_dfpreheat_run_t *run,
@@ -130,11 +129,12 @@ ngx_http_dfpreheat_cache_other_size(ngx_http_dfpreheat_task_t *task,
 {
     u_char  reason[NGX_HTTP_DFPREHEAT_REASON_MAX];
 
-    if (task->size == -1 || call->entry.size == task->size) {
+    if (!task->sized || call->entry.size == task->size) {
         return 0;
     }
 
     ngx_http_dfpreheat_cache_drop(&call->entry, &task->run->log);
+    task->refresh = 1;
 
     ngx_snprintf(reason, sizeof(reason), "it has %O bytes, but the %s says %O%Z",
                  call->entry.size, task->image ? "manifest" : "job",
@@ -212,11 +212,13 @@ ngx_http_dfpreheat_cache_checked(void *data, ngx_int_t rc)
 
     } else if (rc == NGX_DECLINED) {
         ngx_http_dfpreheat_cache_drop(&task->entry, &task->run->log);
+        task->refresh = 1;
         ngx_http_dfpreheat_task_again(task, 0, "its bytes do not have this "
                                       "digest: they were altered on their way, "
                                       "or in the cache");
 
     } else {
+        task->refresh = 1;
         ngx_http_dfpreheat_task_again(task, 0, "its file in the cache could not "
                                       "be read");
     }
@@ -294,7 +296,9 @@ ngx_http_dfpreheat_cache_looked(ngx_http_dfpreheat_run_t *run)
 
     for (i = 0; i < held->gone.nelts; i++) {
         if (rc == NGX_OK) {
-            ngx_http_dfpreheat_cache_gone(gone[i]);
+            ngx_http_dfpreheat_task_lost(gone[i], "it was in the cache, and is not "
+                                         "any more: is its max_size too small, "
+                                         "or its time of validity?");
 
         } else {
             ngx_http_dfpreheat_task_failed(gone[i], "%V", &run->error);
@@ -309,21 +313,6 @@ ngx_http_dfpreheat_cache_looked(ngx_http_dfpreheat_run_t *run)
     held->next = 0;
 
     return NGX_AGAIN;
-}
-
-
-/* Its size was what the origin had said, unless somebody else has said it. */
-
-static void
-ngx_http_dfpreheat_cache_gone(ngx_http_dfpreheat_task_t *task)
-{
-    ngx_http_dfpreheat_task_lost(task, "it was in the cache, and is not any "
-                                 "more: is its max_size too small, or its time "
-                                 "of validity?");
-
-    if (task->digest.len == 0 && task->run->job.size == 0) {
-        task->size = -1;
-    }
 }
 
 

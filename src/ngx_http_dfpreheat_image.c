@@ -420,6 +420,7 @@ ngx_http_dfpreheat_image_add(ngx_http_dfpreheat_task_t *parent,
 
     if (!task->done && !task->failed && !task->skipped) {
         task->size = desc->size;
+        task->sized = 1;
     }
 
     return task;

@@ -191,6 +191,7 @@ ngx_http_dfpreheat_run_files(ngx_http_dfpreheat_run_t *run)
 
         if (run->job.size) {
             task->size = run->job.size;
+            task->sized = 1;
         }
     }
 

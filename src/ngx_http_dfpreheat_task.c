@@ -546,6 +546,8 @@ ngx_http_dfpreheat_task_trouble(ngx_http_dfpreheat_task_t *task,
         return NGX_DECLINED;
 
     case NGX_AGAIN:
+        /* nginx may still have a file open that was taken out of the cache */
+        task->refresh |= call->cached;
         ngx_http_dfpreheat_task_again(task, call->retry_after, why.text);
         return NGX_OK;
 

@@ -57,6 +57,8 @@ struct ngx_http_dfpreheat_task_s {
     unsigned                         document:1;    /* a manifest or an index,
                                                        read or not */
     unsigned                         refresh:1; /* what the cache has is wrong */
+    unsigned                         sized:1;   /* its size was told, by its
+                                                   manifest or the job */
     unsigned                         done:1;
     unsigned                         failed:1;
     unsigned                         skipped:1; /* not to be had: no failure */

@@ -13,7 +13,7 @@ use strict;
 use warnings;
 
 use Exporter qw( import );
-use File::Find;
+use File::Find qw( find );
 use HTTP::Tiny;
 use Test::More;
 
@@ -211,6 +211,40 @@ sub cached
     my ($self, @paths) = @_;
 
     return [ map { ($self->pull($_))[1] . " $_" } @paths ];
+}
+
+
+# The bodies that are in the cache for a path, altered in place. The code changes the
+# body that it gets.
+
+sub alter
+{
+    my ($self, $path, $code) = @_;
+
+    my $altered = 0;
+
+    find({ no_chdir => 1, wanted => sub {
+        return if !-f;
+
+        open my $file, '+<:raw', $_ or die "$_: $!";
+        local $/;
+        my $text = <$file>;
+
+        # what nginx puts first has any bytes in it, the answer follows the key
+
+        my ($head, $body) = $text =~ /\A(.*?\nKEY: \N*\Q$path\E\n.*?\r\n\r\n)
+                                      (.*)\z/xs or return;
+
+        $code->() for $body;
+        $altered++;
+
+        seek $file, 0, 0;
+        print {$file} $head, $body;
+        truncate $file, length($head) + length $body;
+        close $file or die "$_: $!";
+    } }, "$self->{servers}{dir}/cache");
+
+    die "$path is not in the cache" if !$altered;
 }
 
 
