@@ -45,9 +45,7 @@ dfp_key(dfp_mem_t *mem, const dfp_key_t *parts, dfp_str_t *key)
 
     uri = dfp_buf_value(&b);
 
-    if (dfp_url_redact(mem, uri, &shown, &hidden) != DFP_OK
-        || dfp_token_hash(uri, hash) != DFP_OK)
-    {
+    if (dfp_url_redact(mem, uri, &shown, &hidden) != DFP_OK) {
         return DFP_ERROR;
     }
 
@@ -65,6 +63,11 @@ dfp_key(dfp_mem_t *mem, const dfp_key_t *parts, dfp_str_t *key)
     dfp_buf_str(&b, shown);
 
     if (hidden || !dfp_key_plain(uri)) {
+
+        if (dfp_token_hash(uri, hash) != DFP_OK) {
+            return DFP_ERROR;
+        }
+
         dfp_buf_cstr(&b, " ");
         dfp_buf_append(&b, hash, DFP_TOKEN_HASH_LEN);
     }

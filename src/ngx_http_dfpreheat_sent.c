@@ -170,7 +170,7 @@ ngx_http_dfpreheat_sent_compose(ngx_http_request_t *r, ngx_str_t *replaced,
 
     uri->data = p;
 
-    if (r->valid_location) {
+    if (r->valid_location && replaced->len) {
         p = ngx_cpymem(p, replaced->data, replaced->len);
     }
 

@@ -24,7 +24,8 @@ my @alike = qw( /files/a/b /files/a%2Fb /files//a/b /files/a+b /files/a%2Bb
 
 # what only a client sends
 my @odd = ('/files/x/../a/b', '/files/./a/b', '/files/x/%2E%2E/a/b',
-           '/files/a%5Cb', '/files/a%252Fb');
+           '/files/a%5Cb', '/files/a%252Fb', "/files/\xc3\xa9",
+           '/files/%C3%A9', '/files/a"b', '/files/a%22b');
 
 my @queries = ('/files/q', '/files/q?', '/files/q?a', '/files/q?a&',
                '/files/q?&a', '/files/q?a&&b', '/files/q?a&b', '/files/q?b&a',
