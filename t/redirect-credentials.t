@@ -242,6 +242,94 @@ warm_story 'redirects to somebody else each time', {}, $locations, sub
 };
 
 
+warm_story 'an origin that is also whom another redirects to', {},
+    location('/a/', REGISTRY, $registry->port, 'proxy_cache files;',
+             'include cache.conf;', 'include follow.conf;')
+    . location('/b/', $target_url, $target->port) . $locations, sub
+{
+    my $warm = shift;
+
+    $_->forget_requests for $target, $foreign, $service;
+
+    $target->answers('/b/own', guarded(LOGIN, { status => 401, headers => [
+        'WWW-Authenticate' => 'Basic realm="b"' ] }, body => 'own'));
+    $target->answers('/b/led', guarded(ANYBODY, bearer($foreign_url, 'x'),
+                                       body => 'led'));
+    $registry->answers('/a/moved', { status => 307, headers => [
+        Location => "$target_url/b/led" ] });
+    $foreign->answers('/token', { body => encode_json({
+        token => 'of-anybody' }) });
+
+    my $job = $warm->run('file', concurrent_task_count => 1,
+                         urls => [ "$target_url/b/own",
+                                   REGISTRY . '/a/moved' ],
+                         username => 'alice', password => 'p-a-s-s');
+
+    is($job->{state}, 'SUCCESS', 'gets the password as an origin')
+        or diag(reason($job));
+    is(scalar(grep { /$secret/ } $target->requests('/b/led'),
+                                 $foreign->requests), 0,
+       'and not when it was led to');
+};
+
+
+warm_story 'a target that redirects on', {}, $locations, sub
+{
+    my $warm = shift;
+
+    my $image = image('on', undef);
+    my $blob = $image->path($image->layer('further on'));
+
+    $registry->answers($blob, { status => 307, headers => [
+        Location => "$target_url$blob" ] });
+    $target->answers($blob, guarded(ANYBODY, bearer($foreign_url, 'on'),
+        status => 307, headers => [ Location => "$other_url$blob" ]));
+    $other->answers($blob, { body => 'further on' });
+
+    is($warm->run('file', url => REGISTRY . $blob)->{state}, 'SUCCESS',
+       'gets its token');
+    is(scalar(grep { /of-anybody/ } $other->requests), 0,
+       'and the next one does not');
+};
+
+
+warm_story 'a location of two origins', {}, <<"END", sub
+location \@dfpreheat_both {
+    dfpreheat_origin $target_url $other_url;
+    proxy_pass \$dfpreheat_target;
+    proxy_cache files;
+    include cache.conf;
+    include follow.conf;
+    proxy_ssl_verify on;
+    proxy_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;
+}
+location \@dfpreheat_redirect {
+    dfpreheat_redirect $target_url $other_url;
+    proxy_cache files;
+    include cache.conf;
+    include redirect.conf;
+    proxy_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;
+}
+END
+{
+    my $warm = shift;
+
+    $_->forget_requests for $target, $other;
+    $other->answers('/from', { status => 307, headers => [
+        Location => "$target_url/to" ] });
+    $target->answers('/to', { body => 'there' });
+
+    my $job = $warm->run('file', url => "$other_url/from",
+                         headers => { Authorization => TOKEN });
+
+    is($job->{state}, 'SUCCESS', 'redirects from one to the other')
+        or diag(reason($job));
+    is(scalar(grep { /t-o-k-e-n/ } $other->requests), 1,
+       'the one has seen the credentials');
+    is(scalar(grep { /t-o-k-e-n/ } $target->requests), 0, 'the other has not');
+};
+
+
 warm_story 'a client', {}, $locations, sub
 {
     my $warm = shift;
