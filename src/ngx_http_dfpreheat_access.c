@@ -47,8 +47,8 @@ ngx_http_dfpreheat_access_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    /* jobs bring what the registry wants; a question asks no question; what runs
-     * in the background is shown to nobody */
+    /* jobs bring what the registry wants; a question asks no question; what
+     * runs in the background is shown to nobody */
 
     if (ngx_http_dfpreheat_call_request(r)
         || (r->post_subrequest
@@ -158,9 +158,9 @@ ngx_http_dfpreheat_access_begin(ngx_http_request_t *r,
 
 /*
  * The question goes the way of the request itself, with all of its headers,
- * through the same location: what is asked about is what would be sent.  A method
- * that is none of nginx's own keeps the cache out of it, which would make GET of
- * HEAD.
+ * through the same location: what is asked about is what would be sent. A
+ * method that is none of nginx's own keeps the cache out of it, which would
+ * make GET of HEAD.
  */
 
 static ngx_int_t
@@ -369,7 +369,8 @@ ngx_http_dfpreheat_access_elsewhere(ngx_http_request_t *r,
 }
 
 
-/* The status that the registry gave, or nginx for it, and when to come again. */
+/* The status that the registry gave, or nginx for it, and when to come
+ * again. */
 
 static ngx_int_t
 ngx_http_dfpreheat_access_pass_on(ngx_http_request_t *r,

@@ -1,6 +1,6 @@
 /*
- * The key under which a yes of a registry is remembered: all that the registry may
- * have decided by.
+ * The key under which a yes of a registry is remembered: all that the registry
+ * may have decided by.
  */
 
 #ifndef NGX_HTTP_DFPREHEAT_ACCESS_KEY_H
@@ -11,8 +11,8 @@
 
 
 /*
- * KEY, DFP_TOKEN_HASH_LEN + 1 bytes, is SHA-256 of the origin; the repository of
- * PATH and KIND, or of a file its path; the query; the client's address and
+ * KEY, DFP_TOKEN_HASH_LEN + 1 bytes, is SHA-256 of the origin; the repository
+ * of PATH and KIND, or of a file its path; the query; the client's address and
  * certificate; and all headers but those that are known to tell nothing of who
  * the client is.
  */
