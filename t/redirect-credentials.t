@@ -13,6 +13,7 @@ use MIME::Base64 qw( encode_base64 );
 use Test::More;
 
 use DFP::Image;
+use DFP::Swarm qw( swarm_story );
 use DFP::Upstream;
 use DFP::Warm;
 
@@ -31,10 +32,7 @@ my ($service_url, $target_url, $other_url, $foreign_url)
     = map { 'http://127.0.0.1:' . $_->port }
           $service, $target, $other, $foreign;
 
-my $locations = location('/v2/', REGISTRY, $registry->port,
-                         'proxy_cache files;', 'include cache.conf;',
-                         'include follow.conf;')
-                . calls($service_url, $foreign_url) . <<"END";
+my $followed = <<"END";
 location \@dfpreheat_redirect {
     dfpreheat_redirect $target_url $other_url;
     proxy_cache files;
@@ -43,6 +41,11 @@ location \@dfpreheat_redirect {
     proxy_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;
 }
 END
+
+my $locations = location('/v2/', REGISTRY, $registry->port,
+                         'proxy_cache files;', 'include cache.conf;',
+                         'include follow.conf;')
+                . calls($service_url, $foreign_url) . $followed;
 
 my $secret = join '|', map { quotemeta } 'p-a-s-s', 't-o-k-e-n', 'k-e-y',
                        encode_base64('alice:p-a-s-s', '');
@@ -327,6 +330,34 @@ END
     is(scalar(grep { /t-o-k-e-n/ } $other->requests), 1,
        'the one has seen the credentials');
     is(scalar(grep { /t-o-k-e-n/ } $target->requests), 0, 'the other has not');
+};
+
+
+swarm_story 'peers whom a redirect\'s target refuses', {
+    peers => 1, locations =>
+        location('/led/', 'http://led.test', $registry->port,
+                 'proxy_cache off;', 'include cache.conf;',
+                 'include follow.conf;')
+        . calls($service_url, $foreign_url) . $followed }, sub
+{
+    my ($warm, $dragonfly) = @_;
+
+    my ($peer) = @{ $dragonfly->peers };
+
+    $_->forget_requests for $target, $other, $foreign;
+    $registry->answers('/led/a', { status => 307, headers => [
+        Location => "$target_url/led/a" ] });
+    $target->answers('/led/a', bearer($foreign_url, 'led'));
+    $peer->script({ requires_header => { Authorization => 'another' } });
+
+    my $job = $warm->run('file', url => 'http://led.test/led/a',
+                         scope => 'all_peers', username => 'alice',
+                         password => 'p-a-s-s');
+
+    is($job->{state}, 'FAILURE', 'cannot be given a token for it');
+    kept_apart('a peer');
+    is(scalar(grep { %{ $_->{request_header} // {} } } $peer->calls), 0,
+       'nor the password');
 };
 
 
