@@ -18,7 +18,8 @@
 ngx_int_t ngx_http_dfpreheat_access_handler(ngx_http_request_t *r);
 
 /* $dfpreheat_range, for Range: "bytes=0-0" in a question by GET, for registries
- * that do not answer HEAD; else not found. */
+ * that do not answer HEAD; the client's own where the request has no cache; else
+ * not found. */
 ngx_int_t ngx_http_dfpreheat_access_range(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 

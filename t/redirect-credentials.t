@@ -355,6 +355,7 @@ swarm_story 'peers whom a redirect\'s target refuses', {
                          password => 'p-a-s-s');
 
     is($job->{state}, 'FAILURE', 'cannot be given a token for it');
+    is(scalar $foreign->requests, 0, 'so none is fetched');
     kept_apart('a peer');
     is(scalar(grep { %{ $_->{request_header} // {} } } $peer->calls), 0,
        'nor the password');

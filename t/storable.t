@@ -228,6 +228,26 @@ warm_story 'files', {}, $only, sub
 };
 
 
+warm_story 'a range', {}, location('/files/', FILES, $port, 'proxy_cache off;',
+                                   'include cache.conf;')
+                          . location('/v2/', REGISTRY, $port), sub
+{
+    my $warm = shift;
+
+    my $range = 'Range: bytes=1-2';
+    my $path = '/v2/app/blobs/' . DIGEST;
+
+    $upstream->answers($_, { wants => $range, body => 'a part',
+                             refusal => { body => 'the whole' } })
+        for '/files/range', $path;
+
+    is(got($warm, '/files/range', Range => 'bytes=1-2'), '200 a part',
+       'is passed on by a location that does not cache');
+    is(got($warm, $path, Range => 'bytes=1-2'), '200 the whole',
+       'and not by one that does');
+};
+
+
 # /v2/ when the registry is unavailable.
 
 sub mute
