@@ -25,11 +25,11 @@ typedef struct {
 
 
 /*
- * Reads PATH, which is the same byte for byte when it is sent to the origin, and
- * has no query. Every path below /v2/ is a registry's; one below a prefix, as
- * /prefix/v2/, where it has the form of a registry's. A name, tag or digest that
- * does not follow the grammar of the distribution specification makes the path
- * OTHER. The repository points into PATH.
+ * Reads PATH, which is the same byte for byte when it is sent to the origin,
+ * and has no query. Every path below /v2/ is a registry's; one below a prefix,
+ * as /prefix/v2/, where it has the form of a registry's. A name, tag or digest
+ * that does not follow the grammar of the distribution specification makes the
+ * path OTHER. The repository points into PATH.
  */
 void dfp_path_read(dfp_str_t path, dfp_path_t *result);
 

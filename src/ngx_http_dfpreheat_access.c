@@ -47,8 +47,8 @@ ngx_http_dfpreheat_access_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    /* jobs bring what the registry wants; a question asks no question; what runs
-     * in the background is shown to nobody */
+    /* jobs bring what the registry wants; a question asks no question; what
+     * runs in the background is shown to nobody */
 
     if (ngx_http_dfpreheat_call_request(r)
         || (r->post_subrequest
@@ -158,9 +158,9 @@ ngx_http_dfpreheat_access_begin(ngx_http_request_t *r,
 
 /*
  * The question goes the way of the request itself, with all of its headers,
- * through the same location: what is asked about is what would be sent.  A method
- * that is none of nginx's own keeps the cache out of it, which would make GET of
- * HEAD.
+ * through the same location: what is asked about is what would be sent. A
+ * method that is none of nginx's own keeps the cache out of it, which would
+ * make GET of HEAD.
  */
 
 static ngx_int_t
@@ -369,7 +369,8 @@ ngx_http_dfpreheat_access_elsewhere(ngx_http_request_t *r,
 }
 
 
-/* The status that the registry gave, or nginx for it, and when to come again. */
+/* The status that the registry gave, or nginx for it, and when to come
+ * again. */
 
 static ngx_int_t
 ngx_http_dfpreheat_access_pass_on(ngx_http_request_t *r,
@@ -421,24 +422,31 @@ ngx_int_t
 ngx_http_dfpreheat_access_range(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
+    ngx_str_t                     range;
     ngx_http_dfpreheat_access_t  *access;
 
-    if (r->post_subrequest == NULL
-        || r->post_subrequest->handler != ngx_http_dfpreheat_access_done)
+    ngx_str_null(&range);
+
+    if (r->post_subrequest
+        && r->post_subrequest->handler == ngx_http_dfpreheat_access_done)
     {
+        access = r->post_subrequest->data;
+
+        if (access->get) {
+            ngx_str_set(&range, "bytes=0-0");
+        }
+
+    } else if (r->cache == NULL && r->headers_in.range) {
+        range = r->headers_in.range->value;
+    }
+
+    if (range.len == 0) {
         v->not_found = 1;
         return NGX_OK;
     }
 
-    access = r->post_subrequest->data;
-
-    if (!access->get) {
-        v->not_found = 1;
-        return NGX_OK;
-    }
-
-    v->data = (u_char *) "bytes=0-0";
-    v->len = sizeof("bytes=0-0") - 1;
+    v->data = range.data;
+    v->len = range.len;
     v->valid = 1;
     v->no_cacheable = 1;
     v->not_found = 0;

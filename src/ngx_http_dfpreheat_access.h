@@ -1,8 +1,8 @@
 /*
- * Who may pull what from a shared cache: dfpreheat_access. The registry is asked
- * whether it would give a client what the client wants, by the client's own
- * request with the method HEAD. Only a yes opens the cache; after anything else
- * the client's request goes to the registry, past the cache.
+ * Who may pull what from a shared cache: dfpreheat_access. The registry is
+ * asked whether it would give a client what the client wants, by the client's
+ * own request with the method HEAD. Only a yes opens the cache; after anything
+ * else the client's request goes to the registry, past the cache.
  */
 
 #ifndef NGX_HTTP_DFPREHEAT_ACCESS_H
@@ -13,12 +13,13 @@
 #include "ngx_http_dfpreheat_storable.h"
 
 
-/* A handler of the precontent phase: after all access modules, which may refuse a
- * client without a question, and also for subrequests (SSI and the like). */
+/* A handler of the precontent phase: after all access modules, which may refuse
+ * a client without a question, and also for subrequests (SSI and the like). */
 ngx_int_t ngx_http_dfpreheat_access_handler(ngx_http_request_t *r);
 
 /* $dfpreheat_range, for Range: "bytes=0-0" in a question by GET, for registries
- * that do not answer HEAD; else not found. */
+ * that do not answer HEAD; the client's own where the request has no cache; else
+ * not found. */
 ngx_int_t ngx_http_dfpreheat_access_range(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 

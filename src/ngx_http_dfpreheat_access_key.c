@@ -4,8 +4,6 @@
 #define NGX_HTTP_DFPREHEAT_ACCESS_KEY_SIZE  2048    /* bytes, and it grows */
 
 
-static void ngx_http_dfpreheat_access_key_query(dfp_buf_t *b,
-    ngx_str_t *args);
 static void ngx_http_dfpreheat_access_key_certificate(dfp_buf_t *b,
     ngx_http_request_t *r);
 static void ngx_http_dfpreheat_access_key_headers(dfp_buf_t *b,
@@ -16,7 +14,6 @@ static ngx_uint_t ngx_http_dfpreheat_access_key_ignored(ngx_str_t *name);
 /* No registry decides by these who may have what. Many of them differ from one
  * request of a client to the next. */
 static ngx_str_t  ngx_http_dfpreheat_access_key_names[] = {
-    ngx_string("host"),
     ngx_string("user-agent"),
     ngx_string("accept"),
     ngx_string("accept-encoding"),
@@ -74,8 +71,8 @@ ngx_http_dfpreheat_access_key(ngx_http_request_t *r, dfp_path_t *path,
     dfp_buf_str(&b, scope);
     dfp_buf_cstr(&b, "\n");
 
-    ngx_http_dfpreheat_access_key_query(&b, &r->args);
-
+    dfp_buf_str(&b, ngx_http_dfpreheat_dfp(r->args));
+    dfp_buf_cstr(&b, "\n");
     dfp_buf_str(&b, ngx_http_dfpreheat_dfp(r->connection->addr_text));
     dfp_buf_cstr(&b, "\n");
 
@@ -88,29 +85,6 @@ ngx_http_dfpreheat_access_key(ngx_http_request_t *r, dfp_path_t *path,
     }
 
     return NGX_OK;
-}
-
-
-/* Without the parameter that containerd adds, as in the cache key. */
-
-static void
-ngx_http_dfpreheat_access_key_query(dfp_buf_t *b, ngx_str_t *args)
-{
-    u_char  *p, *next, *last;
-
-    last = args->data + args->len;
-
-    for (p = args->data; p < last; p = next + 1) {
-        next = ngx_strlchr(p, last, '&');
-        next = next ? next : last;
-
-        if (next - p < 3 || ngx_strncmp(p, "ns=", 3) != 0) {
-            dfp_buf_append(b, (char *) p, next - p);
-            dfp_buf_cstr(b, "&");
-        }
-    }
-
-    dfp_buf_cstr(b, "\n");
 }
 
 

@@ -1,6 +1,6 @@
 /*
- * The key under which a yes of a registry is remembered: all that the registry may
- * have decided by.
+ * The key under which a yes of a registry is remembered: all that the registry
+ * may have decided by.
  */
 
 #ifndef NGX_HTTP_DFPREHEAT_ACCESS_KEY_H
@@ -11,10 +11,10 @@
 
 
 /*
- * KEY, DFP_TOKEN_HASH_LEN + 1 bytes, is SHA-256 of the origin; the repository of
- * PATH and KIND, or of a file its path; the query without "ns"; the client's
- * address and certificate; and all headers but those that are known to tell
- * nothing of who the client is.
+ * KEY, DFP_TOKEN_HASH_LEN + 1 bytes, is SHA-256 of the origin; the repository
+ * of PATH and KIND, or of a file its path; the query; the client's address and
+ * certificate; and all headers but those that are known to tell nothing of who
+ * the client is.
  */
 ngx_int_t ngx_http_dfpreheat_access_key(ngx_http_request_t *r,
     dfp_path_t *path, dfp_path_kind_t kind, u_char *key);

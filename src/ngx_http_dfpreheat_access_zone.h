@@ -17,7 +17,8 @@ ngx_shm_zone_t *ngx_http_dfpreheat_access_zone(ngx_conf_t *cf);
  * DFP_TOKEN_HASH_LEN bytes. */
 ngx_uint_t ngx_http_dfpreheat_access_known(ngx_shm_zone_t *zone, u_char *key);
 
-/* Adds KEY, or the time begins anew. Without memory the oldest ones give way. */
+/* Adds KEY, or the time begins anew. Without memory the oldest ones give
+ * way. */
 void ngx_http_dfpreheat_access_remember(ngx_shm_zone_t *zone, u_char *key);
 
 

@@ -184,6 +184,28 @@ ngx_http_dfpreheat_grant_wait(ngx_http_dfpreheat_task_t *task,
 
 
 void
+ngx_http_dfpreheat_grant_apply(ngx_http_dfpreheat_grant_t *grant,
+    ngx_http_dfpreheat_call_t *call)
+{
+    call->authorization = grant->authorization;
+
+    if (grant->target) {
+        call->target = grant->target->origin;
+        call->target_authorization = grant->target->authorization;
+    }
+}
+
+
+void
+ngx_http_dfpreheat_grant_sent(ngx_http_dfpreheat_task_t *task)
+{
+    task->serial = task->grant->serial;
+    task->target = task->grant->target;
+    task->target_serial = task->target ? task->target->serial : 0;
+}
+
+
+void
 ngx_http_dfpreheat_grant_accepted(ngx_http_dfpreheat_task_t *task)
 {
     if (task->serial == task->grant->serial) {

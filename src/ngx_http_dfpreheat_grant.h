@@ -48,6 +48,12 @@ ngx_http_dfpreheat_grant_t *ngx_http_dfpreheat_grant_get(
  * token is there. */
 ngx_int_t ngx_http_dfpreheat_grant_ready(ngx_http_dfpreheat_task_t *task);
 
+/* What the call of a task sends, to the origin and to the target of a redirect.
+ * Then, once it is sent, the task keeps which it was. */
+void ngx_http_dfpreheat_grant_apply(ngx_http_dfpreheat_grant_t *grant,
+    ngx_http_dfpreheat_call_t *call);
+void ngx_http_dfpreheat_grant_sent(ngx_http_dfpreheat_task_t *task);
+
 /* After a call: the origin has taken the Authorization. */
 void ngx_http_dfpreheat_grant_accepted(ngx_http_dfpreheat_task_t *task);
 
@@ -55,8 +61,8 @@ void ngx_http_dfpreheat_grant_accepted(ngx_http_dfpreheat_task_t *task);
 void ngx_http_dfpreheat_grant_refused(ngx_http_dfpreheat_task_t *task,
     ngx_http_dfpreheat_call_t *call);
 
-/* Between the files of this: asks the token service of the grant's challenge. NGX_OK:
- * the grant has a call; NGX_AGAIN: later; ERR says why not. */
+/* Between the files of this: asks the token service of the grant's challenge.
+ * NGX_OK: the grant has a call; NGX_AGAIN: later; ERR says why not. */
 ngx_int_t ngx_http_dfpreheat_grant_fetch(ngx_http_dfpreheat_grant_t *grant,
     dfp_err_t *err);
 
@@ -68,10 +74,11 @@ void ngx_http_dfpreheat_grant_login(ngx_http_dfpreheat_grant_t *grant,
 void ngx_http_dfpreheat_grant_set(ngx_http_dfpreheat_grant_t *grant,
     ngx_str_t *authorization);
 
-/* The next task that waits; NULL: none. There is no token for it: it tries again,
- * which fetches one, or fails. */
+/* The next task that waits; NULL: none. */
 ngx_http_dfpreheat_task_t *ngx_http_dfpreheat_grant_next(
     ngx_http_dfpreheat_grant_t *grant);
+
+/* There is no token for TASK: it tries again, which fetches one, or fails. */
 void ngx_http_dfpreheat_grant_end(ngx_http_dfpreheat_task_t *task,
     ngx_int_t rc, ngx_msec_t retry_after, const char *reason);
 

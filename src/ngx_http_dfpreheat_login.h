@@ -1,7 +1,7 @@
 /*
- * docker, podman and containerd ask a registry for /v2/ before anything else. When
- * the registry is unavailable, a public cache answers that itself, so that what it
- * has can be pulled.
+ * docker, podman and containerd ask a registry for /v2/ before anything else.
+ * When the registry is unavailable, a public cache answers that itself, so that
+ * what it has can be pulled.
  */
 
 #ifndef NGX_HTTP_DFPREHEAT_LOGIN_H

@@ -167,8 +167,8 @@ ngx_http_dfpreheat_storable_unstored(ngx_http_request_t *r)
 }
 
 
-/* A file that a client asks for with credentials may be that client's own. A job
- * says itself that it is for everybody. */
+/* A file that a client asks for with credentials may be that client's own. A
+ * job says itself that it is for everybody. */
 
 static ngx_uint_t
 ngx_http_dfpreheat_storable_personal(ngx_http_request_t *r)
@@ -211,8 +211,8 @@ ngx_http_dfpreheat_storable_personal(ngx_http_request_t *r)
 }
 
 
-/* Those who ask for what is not there, and will not be stored, need not wait for
- * one another (proxy_cache_lock). */
+/* Those who ask for what is not there, and will not be stored, need not wait
+ * for one another (proxy_cache_lock). */
 
 static ngx_uint_t
 ngx_http_dfpreheat_storable_exists(ngx_http_request_t *r)

@@ -33,12 +33,13 @@ ngx_http_dfpreheat_state_t *ngx_http_dfpreheat_storable_state(
 void ngx_http_dfpreheat_storable_path(ngx_http_request_t *r,
     dfp_path_t *path);
 
-/* Why R is neither answered from the cache nor stored there; NULL: it may be. */
+/* Why R is neither answered from the cache nor stored there; NULL: it may
+ * be. */
 const char *ngx_http_dfpreheat_storable_refused(ngx_http_request_t *r);
 
 /* $dfpreheat_uncached, in proxy_cache_bypass: "1" where R is not answered from
- * the cache, else not found. $dfpreheat_unstored (DATA is 1), in proxy_no_cache:
- * the same where the answer is not stored. */
+ * the cache, else not found. $dfpreheat_unstored (DATA is 1), in
+ * proxy_no_cache: the same where the answer is not stored. */
 ngx_int_t ngx_http_dfpreheat_storable_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 

@@ -217,9 +217,7 @@ ngx_http_dfpreheat_task_start(ngx_http_dfpreheat_task_t *task, size_t limit)
     ngx_queue_remove(&task->queue);
 
     task->call = call;
-    task->serial = task->grant->serial;
-    task->target = task->grant->target;
-    task->target_serial = task->target ? task->target->serial : 0;
+    ngx_http_dfpreheat_grant_sent(task);
     task->tries++;
     run->calls++;
 
@@ -255,15 +253,9 @@ ngx_http_dfpreheat_task_prepare(ngx_http_dfpreheat_task_t *task,
     call->shown = task->shown;
     call->who = "the origin";
     call->secrets = ngx_http_dfpreheat_task_secrets(task, pool);
+    ngx_http_dfpreheat_grant_apply(task->grant, call);
     call->headers = run->job.headers;
     call->nheaders = run->job.nheaders;
-    call->authorization = task->grant->authorization;
-
-    if (task->grant->target) {
-        call->target = task->grant->target->origin;
-        call->target_authorization = task->grant->target->authorization;
-    }
-
     call->limit = limit;
     call->timeout = ngx_max((ngx_msec_int_t)
                             (task->deadline - ngx_current_msec), 1);

@@ -743,3 +743,92 @@ main::http('dfpreheat_max_manifest_size 0;');
 --- must_die
 --- error_log
 dfpreheat_max_manifest_size must be at least
+
+
+
+=== TEST 44: dfpreheat_access in a location that is bound to nothing
+--- config eval
+main::api(<<'END');
+location /v2/ {
+    dfpreheat_access  on;
+    proxy_pass        http://127.0.0.1:1;
+}
+END
+--- must_die
+--- error_log
+location "/v2/" has dfpreheat_access, and needs a dfpreheat_origin in full
+
+
+
+=== TEST 45: dfpreheat_access in a location that is bound to hosts below one
+--- config eval
+main::api(<<'END');
+location @files {
+    dfpreheat_access  on;
+    dfpreheat_origin  .example.com;
+    proxy_pass        $dfpreheat_target;
+    proxy_ssl_verify               on;
+    proxy_ssl_trusted_certificate  $TEST_NGINX_CA;
+}
+END
+--- must_die
+--- error_log
+location "@files" has dfpreheat_access, and needs a dfpreheat_origin in full
+
+
+
+=== TEST 46: a location below one that has dfpreheat_access
+--- config eval
+main::api(<<'END');
+location /v2/ {
+    dfpreheat_access  on;
+    dfpreheat_origin  http://registry.lan;
+    proxy_pass        http://127.0.0.1:1;
+
+    location ~ json {
+        proxy_pass  http://127.0.0.1:1;
+    }
+}
+END
+--- must_die
+--- error_log
+location "json" has dfpreheat_access, and needs a dfpreheat_origin in full
+
+
+
+=== TEST 47: or one that does without, or is bound itself
+--- config eval
+main::api(<<'END');
+location /v2/ {
+    dfpreheat_access  on;
+    dfpreheat_origin  http://registry.lan;
+    proxy_pass        http://127.0.0.1:1;
+
+    location /v2/open/ {
+        dfpreheat_access  off;
+        proxy_pass        http://127.0.0.1:1;
+    }
+
+    location /v2/bound/ {
+        dfpreheat_origin  http://registry.lan;
+        proxy_pass        http://127.0.0.1:1;
+    }
+}
+END
+--- request
+GET /healthy
+--- response_body chomp
+"OK"
+
+
+
+=== TEST 48: the question of an auth_request, as it was
+--- config eval
+main::api(<<'END');
+location = /access {
+    proxy_pass  http://127.0.0.1:1/$dfpreheat_access_key;
+}
+END
+--- must_die
+--- error_log
+unknown "dfpreheat_access_key" variable

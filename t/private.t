@@ -337,24 +337,31 @@ warm_story 'what a client shows besides Authorization', {}, $locations, sub
 };
 
 
-warm_story 'two registries that share a cache', {}, $locations
-    . location('/v2/shared/', OTHER, $other->port, 'dfpreheat_access on;',
-               @caching)
-    . "location /rewritten/ { rewrite ^/rewritten(.*) \$1 last; }\n", sub
+my $second = free_port();
+
+warm_story 'two registries with one repository', { http =>
+    "server {\nlisten 127.0.0.1:$second;\n"
+    . "add_header X-Cache \$upstream_cache_status always;\n"
+    . location('/v2/', OTHER, $other->port, 'dfpreheat_access on;', @caching)
+    . "location /rewritten/ { rewrite ^/rewritten(.*) \$1 last; }\n}\n" },
+    $locations, sub
 {
     my $warm = shift;
 
-    my @mine = warmed($warm, 'team/app');
-    my @yours = warmed($warm, 'shared/app', upstream => $other,
-                       origin => OTHER);
+    my @paths = warmed($warm, 'team/app');
+    my @there = (port => $second);
 
-    # the first one gives that repository to everybody
+    warmed($warm, 'team/app', upstream => $other, origin => OTHER);
 
-    now($_, {}) for @yours;
+    # the first one gives it to everybody
 
-    is(pulled($warm, $yours[0]), '401 BYPASS', 'the second one is asked');
-    is(pulled($warm, $yours[0], RIGHT), '200 HIT', 'and decides');
-    is(pulled($warm, "/rewritten$yours[0]"), '401 BYPASS',
+    now($_, {}) for @paths;
+
+    is(pulled($warm, $paths[0]), '200 HIT', 'a yes of one');
+    is(pulled($warm, $paths[0], undef, @there), '401 BYPASS',
+       'is none of the other');
+    is(pulled($warm, $paths[0], RIGHT, @there), '200 HIT', 'which decides');
+    is(pulled($warm, "/rewritten$paths[0]", undef, @there), '401 BYPASS',
        'also where a rewrite leads there');
 };
 
@@ -414,6 +421,7 @@ warm_story 'blobs that repositories share', {},
     my ($digest) = $yours[2] =~ m{([^/]+)\z};
 
     is(pulled($warm, $mine[0], RIGHT), '200 HIT', 'who may pull one');
+    is(pulled($warm, $mine[2], RIGHT), '200 HIT', 'and a blob of it');
     is(pulled($warm, "/v2/sharing/mine/blobs/$digest", RIGHT), '404 BYPASS',
        'does not get the blob of another by its name');
 };

@@ -13,6 +13,7 @@ use MIME::Base64 qw( encode_base64 );
 use Test::More;
 
 use DFP::Image;
+use DFP::Swarm qw( swarm_story );
 use DFP::Upstream;
 use DFP::Warm;
 
@@ -31,10 +32,7 @@ my ($service_url, $target_url, $other_url, $foreign_url)
     = map { 'http://127.0.0.1:' . $_->port }
           $service, $target, $other, $foreign;
 
-my $locations = location('/v2/', REGISTRY, $registry->port,
-                         'proxy_cache files;', 'include cache.conf;',
-                         'include follow.conf;')
-                . calls($service_url, $foreign_url) . <<"END";
+my $followed = <<"END";
 location \@dfpreheat_redirect {
     dfpreheat_redirect $target_url $other_url;
     proxy_cache files;
@@ -43,6 +41,11 @@ location \@dfpreheat_redirect {
     proxy_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;
 }
 END
+
+my $locations = location('/v2/', REGISTRY, $registry->port,
+                         'proxy_cache files;', 'include cache.conf;',
+                         'include follow.conf;')
+                . calls($service_url, $foreign_url) . $followed;
 
 my $secret = join '|', map { quotemeta } 'p-a-s-s', 't-o-k-e-n', 'k-e-y',
                        encode_base64('alice:p-a-s-s', '');
@@ -239,6 +242,123 @@ warm_story 'redirects to somebody else each time', {}, $locations, sub
     cmp_ok(scalar $registry->requests($blob), '<', 10,
            'and are not followed for ever');
     kept_apart('each');
+};
+
+
+warm_story 'an origin that is also whom another redirects to', {},
+    location('/a/', REGISTRY, $registry->port, 'proxy_cache files;',
+             'include cache.conf;', 'include follow.conf;')
+    . location('/b/', $target_url, $target->port) . $locations, sub
+{
+    my $warm = shift;
+
+    $_->forget_requests for $target, $foreign, $service;
+
+    $target->answers('/b/own', guarded(LOGIN, { status => 401, headers => [
+        'WWW-Authenticate' => 'Basic realm="b"' ] }, body => 'own'));
+    $target->answers('/b/led', guarded(ANYBODY, bearer($foreign_url, 'x'),
+                                       body => 'led'));
+    $registry->answers('/a/moved', { status => 307, headers => [
+        Location => "$target_url/b/led" ] });
+    $foreign->answers('/token', { body => encode_json({
+        token => 'of-anybody' }) });
+
+    my $job = $warm->run('file', concurrent_task_count => 1,
+                         urls => [ "$target_url/b/own",
+                                   REGISTRY . '/a/moved' ],
+                         username => 'alice', password => 'p-a-s-s');
+
+    is($job->{state}, 'SUCCESS', 'gets the password as an origin')
+        or diag(reason($job));
+    is(scalar(grep { /$secret/ } $target->requests('/b/led'),
+                                 $foreign->requests), 0,
+       'and not when it was led to');
+};
+
+
+warm_story 'a target that redirects on', {}, $locations, sub
+{
+    my $warm = shift;
+
+    my $image = image('on', undef);
+    my $blob = $image->path($image->layer('further on'));
+
+    $registry->answers($blob, { status => 307, headers => [
+        Location => "$target_url$blob" ] });
+    $target->answers($blob, guarded(ANYBODY, bearer($foreign_url, 'on'),
+        status => 307, headers => [ Location => "$other_url$blob" ]));
+    $other->answers($blob, { body => 'further on' });
+
+    is($warm->run('file', url => REGISTRY . $blob)->{state}, 'SUCCESS',
+       'gets its token');
+    is(scalar(grep { /of-anybody/ } $other->requests), 0,
+       'and the next one does not');
+};
+
+
+warm_story 'a location of two origins', {}, <<"END", sub
+location \@dfpreheat_both {
+    dfpreheat_origin $target_url $other_url;
+    proxy_pass \$dfpreheat_target;
+    proxy_cache files;
+    include cache.conf;
+    include follow.conf;
+    proxy_ssl_verify on;
+    proxy_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;
+}
+location \@dfpreheat_redirect {
+    dfpreheat_redirect $target_url $other_url;
+    proxy_cache files;
+    include cache.conf;
+    include redirect.conf;
+    proxy_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;
+}
+END
+{
+    my $warm = shift;
+
+    $_->forget_requests for $target, $other;
+    $other->answers('/from', { status => 307, headers => [
+        Location => "$target_url/to" ] });
+    $target->answers('/to', { body => 'there' });
+
+    my $job = $warm->run('file', url => "$other_url/from",
+                         headers => { Authorization => TOKEN });
+
+    is($job->{state}, 'SUCCESS', 'redirects from one to the other')
+        or diag(reason($job));
+    is(scalar(grep { /t-o-k-e-n/ } $other->requests), 1,
+       'the one has seen the credentials');
+    is(scalar(grep { /t-o-k-e-n/ } $target->requests), 0, 'the other has not');
+};
+
+
+swarm_story 'peers whom a redirect\'s target refuses', {
+    peers => 1, locations =>
+        location('/led/', 'http://led.test', $registry->port,
+                 'proxy_cache off;', 'include cache.conf;',
+                 'include follow.conf;')
+        . calls($service_url, $foreign_url) . $followed }, sub
+{
+    my ($warm, $dragonfly) = @_;
+
+    my ($peer) = @{ $dragonfly->peers };
+
+    $_->forget_requests for $target, $other, $foreign;
+    $registry->answers('/led/a', { status => 307, headers => [
+        Location => "$target_url/led/a" ] });
+    $target->answers('/led/a', bearer($foreign_url, 'led'));
+    $peer->script({ requires_header => { Authorization => 'another' } });
+
+    my $job = $warm->run('file', url => 'http://led.test/led/a',
+                         scope => 'all_peers', username => 'alice',
+                         password => 'p-a-s-s');
+
+    is($job->{state}, 'FAILURE', 'cannot be given a token for it');
+    is(scalar $foreign->requests, 0, 'so none is fetched');
+    kept_apart('a peer');
+    is(scalar(grep { %{ $_->{request_header} // {} } } $peer->calls), 0,
+       'nor the password');
 };
 
 

@@ -64,7 +64,9 @@ sub registry_story
     close $log;
 
     warm_story $name, \%options, "access_log $dir/front.log how;\n"
-                                 . registry_location($registry) . $locations,
+                                 . registry_location($registry,
+                                                     $options{lines})
+                                 . $locations,
                sub {
         my $warm = shift;
 
@@ -84,9 +86,11 @@ sub registry_story
 
 sub registry_location
 {
-    my $registry = shift;
+    my ($registry, $lines) = @_;
 
     my $port = $registry->port;
+
+    $lines //= '';
 
     return location('/v2/', origin($registry), $port) if !$registry->{tls};
 
@@ -101,6 +105,7 @@ location /v2/ {
     proxy_ssl_trusted_certificate ${\ $ca->file };
     proxy_cache files;
     include cache.conf;
+    $lines
 }
 END
 }
@@ -378,6 +383,32 @@ registry_story 'a registry with tokens, and a job that brings one', $guarded,
     fails($warm, $guarded, 'team/app', UNAUTHORIZED,
           'a token that nobody has signed',
           headers => { Authorization => "Bearer ${token}x" });
+};
+
+
+registry_story 'a private cache', $guarded, { lines => 'dfpreheat_access on;' },
+               service_location($service), sub
+{
+    my $warm = shift;
+
+    my $image = $image{'team/app'};
+    my @pulled = ($image->{url}, @{ $image->{paths} });
+    my @bob = ('--src-creds', "bob:$users{bob}");
+
+    is($warm->run('image', url => url($guarded, 'team/app'),
+                  username => 'alice', password => $users{alice})->{state},
+       'SUCCESS', 'an image is warmed');
+
+    pulls_from_cache('who may pull it', $warm, 'team/app', \@pulled,
+                     '--src-creds', "alice:$users{alice}");
+
+    $guarded->forget_requests;
+    isnt(skopeo_pull($warm->{port}, 'team/app:1.0', @bob), '',
+         'who may not pull it does not get it');
+    isnt(skopeo_pull($warm->{port}, 'team/app:1.0', '--src-no-creds'), '',
+         'nor does who is not known');
+    is_deeply([ grep { / 200$/ } $guarded->requests ], [],
+              'and it is the registry that has said so');
 };
 
 

@@ -97,8 +97,9 @@ for my $case ([ 'below /v2/', '/v2/auth' ], [ 'elsewhere', '/service/token' ],
 
         is(got($warm, "$path?service=r", Authorization => basic('secret')),
            '200 {"token":"of-alice"}', 'a client gets one');
-        is(got($warm, "$path?service=r"), '200 {"token":"of-nobody"}',
-           'which is not for the next, either');
+        is_deeply([ map { got($warm, "$path?service=r") } 1, 2 ],
+                  [ ('200 {"token":"of-nobody"}') x 2 ],
+                  'which is not for the next, either, nor is theirs');
         is(got($warm, $path, Authorization => basic('secret')),
            '200 {"token":"of-alice"}', 'one without a query');
         is(got($warm, $path), '200 {"token":"of-nobody"}', 'is not kept, too');
@@ -227,6 +228,26 @@ warm_story 'files', {}, $only, sub
        'a job says that a file is for everybody');
     is(got($warm, '/files/warm', Authorization => 'Bearer mine'),
        'HIT 200 warm', 'and it is');
+};
+
+
+warm_story 'a range', {}, location('/files/', FILES, $port, 'proxy_cache off;',
+                                   'include cache.conf;')
+                          . location('/v2/', REGISTRY, $port), sub
+{
+    my $warm = shift;
+
+    my $range = 'Range: bytes=1-2';
+    my $path = '/v2/app/blobs/' . DIGEST;
+
+    $upstream->answers($_, { wants => $range, body => 'a part',
+                             refusal => { body => 'the whole' } })
+        for '/files/range', $path;
+
+    is(got($warm, '/files/range', Range => 'bytes=1-2'), '200 a part',
+       'is passed on by a location that does not cache');
+    is(got($warm, $path, Range => 'bytes=1-2'), '200 the whole',
+       'and not by one that does');
 };
 
 
