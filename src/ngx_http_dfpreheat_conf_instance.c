@@ -135,10 +135,7 @@ ngx_http_dfpreheat_conf_address(ngx_conf_t *cf, ngx_str_t *address)
 }
 
 
-/*
- * The memory belongs to the master's binary, by its tag, so that a reload that
- * brings another version of the module along finds it.
- */
+/* nginx keeps it over a reload. A new binary makes its own. */
 
 static ngx_int_t
 ngx_http_dfpreheat_conf_shared(ngx_conf_t *cf,
@@ -150,7 +147,7 @@ ngx_http_dfpreheat_conf_shared(ngx_conf_t *cf,
     ngx_str_set(&name, "ngx_http_dfpreheat");
 
     zone = ngx_shared_memory_add(cf, &name, 8 * ngx_pagesize,
-                                 &ngx_http_module);
+                                 &ngx_http_dfpreheat_module);
     if (zone == NULL) {
         return NGX_ERROR;
     }

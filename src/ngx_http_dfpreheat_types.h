@@ -137,8 +137,7 @@ typedef struct {
 } ngx_http_dfpreheat_origin_t;
 
 
-/* What all workers of a master share, whichever configuration they have, also
- * where another version of the module was loaded by a reload. */
+/* What all workers of a master share, whichever configuration they have. */
 typedef struct {
     ngx_atomic_t                   cycles;    /* configurations so far */
     ngx_atomic_t                   newest;    /* the greatest id of a job that
