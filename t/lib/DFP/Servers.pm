@@ -1,7 +1,8 @@
 # A private Redis with an append-only file, an origin, and an nginx with the
 # module, for tests that kill and restart them (see DFP::Story). Options:
 # workers (how many), lease, main and http (more lines of nginx's
-# configuration), no_redis (true: the test starts it).
+# configuration), zone (of the cache of its location), no_redis (true: the test
+# starts it).
 #
 # TEST_NGINX_BINARY and TEST_NGINX_LOAD_MODULES, where set, name the nginx and
 # the module.
@@ -38,7 +39,8 @@ sub new
 {
     my ($class, %options) = @_;
 
-    return bless { workers => 2, lease => '2s', expected => [], %options },
+    return bless { workers => 2, lease => '2s', zone => 'files', expected => [],
+                   %options },
                  $class;
 }
 
@@ -329,7 +331,7 @@ http {
         location / {
             dfpreheat_origin $origin;
             proxy_pass $origin;
-            proxy_cache files;
+            proxy_cache $self->{zone};
             include $dir/cache.conf;
         }
     }
@@ -381,6 +383,17 @@ sub nginx_kill
         or die 'nginx lives';
 
     forget($master);
+}
+
+
+# Other options, for the next reload.
+
+sub nginx_configure
+{
+    my ($self, %options) = @_;
+
+    @$self{ keys %options } = values %options;
+    $self->_write('nginx.conf', $self->_nginx_conf($self->{port}));
 }
 
 
