@@ -580,3 +580,47 @@ main::http('dfpreheat_max_manifest_size 0;');
 --- must_die
 --- error_log
 dfpreheat_max_manifest_size must be at least
+
+
+
+=== TEST 44: dfpreheat_thread_pool names a pool
+--- main_config
+thread_pool few threads=2;
+--- http_config eval
+main::http('dfpreheat_thread_pool few;');
+--- config
+location = /healthy { dfpreheat on; }
+--- request
+GET /healthy
+--- response_body chomp
+"OK"
+
+
+
+=== TEST 45: dfpreheat_thread_pool names a pool that there is not
+--- http_config eval
+main::http('dfpreheat_thread_pool nowhere;');
+--- must_die
+--- error_log
+unknown thread pool "nowhere"
+
+
+
+=== TEST 46: dfpreheat_thread_pool twice
+--- http_config eval
+main::http('dfpreheat_thread_pool default;', 'dfpreheat_thread_pool default;');
+--- must_die
+--- error_log
+"dfpreheat_thread_pool" directive is duplicate
+
+
+
+=== TEST 47: the pool of digests may be configured by its name
+--- main_config
+thread_pool dfpreheat threads=2;
+--- config
+location = /healthy { dfpreheat on; }
+--- request
+GET /healthy
+--- response_body chomp
+"OK"
