@@ -13,6 +13,8 @@ static ngx_uint_t ngx_http_dfpreheat_answer_returned(
 static ngx_uint_t ngx_http_dfpreheat_answer_headed(ngx_http_request_t *sr);
 static ngx_int_t ngx_http_dfpreheat_answer_led(
     ngx_http_dfpreheat_call_t *call, ngx_http_dfpreheat_target_t *target);
+static ngx_uint_t ngx_http_dfpreheat_answer_old(
+    ngx_http_dfpreheat_call_t *call, ngx_http_request_t *sr);
 static ngx_uint_t ngx_http_dfpreheat_answer_cut(
     ngx_http_dfpreheat_call_t *call);
 static void ngx_http_dfpreheat_answer_unreached(
@@ -351,6 +353,13 @@ ngx_http_dfpreheat_answer_complete(ngx_http_dfpreheat_call_t *call,
                    && sr->upstream->cache_status != NGX_HTTP_CACHE_STALE
                    && sr->upstream->cache_status != NGX_HTTP_CACHE_UPDATING;
 
+    if (ngx_http_dfpreheat_answer_old(call, sr)) {
+        ngx_http_dfpreheat_call_fail(call, NGX_HTTP_DFPREHEAT_CALL_FAILED,
+            "the cache answered without asking the origin: its location needs "
+            "\"proxy_cache_bypass $dfpreheat_refresh\"");
+        return;
+    }
+
     if (call->status != NGX_HTTP_OK) {
         return;
     }
@@ -385,6 +394,22 @@ ngx_http_dfpreheat_answer_complete(ngx_http_dfpreheat_call_t *call,
                                  stored == NGX_AGAIN
                                  ? NGX_HTTP_DFPREHEAT_CALL_AGAIN
                                  : NGX_HTTP_DFPREHEAT_CALL_FAILED, reason);
+}
+
+
+/* Whether the cache has answered with something older than the call may have. */
+
+static ngx_uint_t
+ngx_http_dfpreheat_answer_old(ngx_http_dfpreheat_call_t *call,
+    ngx_http_request_t *sr)
+{
+    if (sr->cache == NULL
+        || sr->upstream->cache_status != NGX_HTTP_CACHE_HIT)
+    {
+        return 0;
+    }
+
+    return call->refresh || (call->since && sr->cache->date <= call->since);
 }
 
 

@@ -3,6 +3,7 @@
 
 #define NGX_HTTP_DFPREHEAT_MANIFEST_BUFFER  8192  /* of one without a length */
 #define NGX_HTTP_DFPREHEAT_MANIFEST_POOL    16384
+#define NGX_HTTP_DFPREHEAT_MANIFEST_TYPE    128   /* bytes, as shown */
 
 
 /* An answer that is looked at while it comes. */
@@ -29,6 +30,8 @@ static ngx_int_t ngx_http_dfpreheat_manifest_header_filter(
 static ngx_int_t ngx_http_dfpreheat_manifest_watch(ngx_http_request_t *r,
     ngx_str_t *reference);
 static void ngx_http_dfpreheat_manifest_head(
+    ngx_http_dfpreheat_manifest_t *m);
+static void ngx_http_dfpreheat_manifest_type(
     ngx_http_dfpreheat_manifest_t *m);
 static ngx_int_t ngx_http_dfpreheat_manifest_begin(void *data);
 static ngx_int_t ngx_http_dfpreheat_manifest_input(ngx_event_pipe_t *p,
@@ -146,9 +149,7 @@ ngx_http_dfpreheat_manifest_head(ngx_http_dfpreheat_manifest_t *m)
                                            "only a part of it was answered");
 
     } else if (dfp_oci_type_kind(type) == 0 && !dfp_oci_type_open(type)) {
-        ngx_http_dfpreheat_manifest_refuse(m, NGX_AGAIN,
-                                           "its Content-Type, \"%V\", is not "
-                                           "that of a manifest", &m->type);
+        ngx_http_dfpreheat_manifest_type(m);
 
     } else if (r->headers_out.content_encoding
                && r->headers_out.content_encoding->value.len)
@@ -169,6 +170,29 @@ ngx_http_dfpreheat_manifest_head(ngx_http_dfpreheat_manifest_t *m)
                                            "its location does not pass to the "
                                            "origin by proxy_pass");
     }
+}
+
+
+/* It is shown in logs and answers. */
+
+static void
+ngx_http_dfpreheat_manifest_type(ngx_http_dfpreheat_manifest_t *m)
+{
+    size_t     i;
+    u_char     text[NGX_HTTP_DFPREHEAT_MANIFEST_TYPE];
+    ngx_str_t  type;
+
+    type.data = text;
+    type.len = ngx_min(m->type.len, sizeof(text));
+
+    for (i = 0; i < type.len; i++) {
+        text[i] = (m->type.data[i] >= 0x20 && m->type.data[i] < 0x7f)
+                  ? m->type.data[i] : '?';
+    }
+
+    ngx_http_dfpreheat_manifest_refuse(m, NGX_AGAIN,
+                                       "its Content-Type, \"%V\", is not that "
+                                       "of a manifest", &type);
 }
 
 
@@ -366,8 +390,8 @@ ngx_http_dfpreheat_manifest_refuse(ngx_http_dfpreheat_manifest_t *m,
     *p = '\0';
 
     ngx_log_error(NGX_LOG_WARN, m->r->connection->log, 0,
-                  "dfpreheat: the answer for manifest \"%V\" is not stored: %s",
-                  &m->reference, m->reason);
+                  "dfpreheat: the answer for a manifest is not stored: %s",
+                  m->reason);
 }
 
 

@@ -10,12 +10,14 @@ use File::Find qw( find );
 use File::Temp qw( tempdir );
 use Test::More;
 
+use DFP::Image;
 use DFP::Process qw( free_port wait_until );
 use DFP::Upstream;
 use DFP::Warm;
 
 use constant {
     FILES => 'http://files.test',
+    REGISTRY => 'http://registry.test',
     SOON  => 5,         # s
     MANY  => 600,       # more entries than the smallest zone has room for
 };
@@ -50,6 +52,22 @@ sub remove_cached_files
 
     find({ no_chdir => 1,
            wanted => sub { unlink if -f && m{/[0-9a-f]{32}\z} } }, $dir);
+}
+
+
+# The same of one path.
+
+sub remove_cached
+{
+    my ($warm, $path) = @_;
+
+    find({ no_chdir => 1, wanted => sub {
+        return if !-f || !m{/[0-9a-f]{32}\z};
+
+        open my $file, '<:raw', $_ or die "$_: $!";
+        local $/;
+        unlink $_ if <$file> =~ /\nKEY: \N*\Q$path\E\n/;
+    } }, "$warm->{servers}{dir}/cache");
 }
 
 
@@ -158,6 +176,182 @@ for ([ 'use_temp_path=off', 'the answer could not be written into the cache: '
 
         $warm->{servers}->expects(4,
             qr/\[crit\] .* failed \(20: Not a directory\)/);
+    };
+}
+
+
+# A cache that keeps less than the job has: nginx would take out the first when the
+# last had come, some seconds later.
+
+sub error { $_[0]{result}{job_states}[0]{error} }
+
+my $limited = <<"END";
+    proxy_cache_path $root/limited levels=1:2 keys_zone=limited:1m max_size=1m
+                     use_temp_path=off;
+END
+my @limited = ('proxy_cache limited;', 'include cache.conf;');
+
+
+warm_story 'an image that is larger than max_size', { http => $limited },
+    location('/v2/', REGISTRY, $upstream->port, @limited), sub
+{
+    my $warm = shift;
+
+    my $image = DFP::Image->new($upstream, 'team/large');
+    my @layers = map { $image->layer($_ x 300_000) } 'a' .. 'd';
+    my @small = $image->layer('small');
+
+    $image->tag('large', $image->manifest(@layers));
+    $image->tag('small', $image->manifest(@small));
+    $image->tag('again', $image->manifest(@layers[0 .. 2], @small));
+    $upstream->forget_requests;
+
+    my $job = $warm->run('image', url => REGISTRY . $image->by_tag('large'));
+
+    is($job->{state}, 'FAILURE', 'the job fails');
+    like(error($job), qr/^the job has 120\d{4} .* "limited", .* max_size is 1048576 bytes$/,
+         'with both figures');
+    is(scalar(grep { m{/blobs/} } $upstream->requests), 0,
+       'and has fetched no layer');
+    is(failed($job)->[0]{description}, error($job), 'each layer has the reason');
+
+    $job = $warm->run('image', url => REGISTRY . $image->by_tag('again'));
+    is($job->{state}, 'SUCCESS', 'one that fits is warmed');
+
+    $job = $warm->run('image', urls => [
+        map { REGISTRY . $image->by_tag($_) } qw( small again ) ]);
+    is($job->{state}, 'SUCCESS', 'layers that two have in common count once');
+};
+
+
+warm_story 'files that are larger than max_size', { http => $limited },
+    location('/files/', FILES, $upstream->port, @limited), sub
+{
+    my $warm = shift;
+
+    my @paths = map { "/files/large-$_" } 1 .. 20;
+    $upstream->answers($_, { body => 'x' x 100_000 }) for @paths;
+    $upstream->forget_requests;
+
+    my $job = $warm->run('file', urls => [ map { FILES . $_ } @paths ],
+                         concurrent_task_count => 1);
+
+    is($job->{state}, 'FAILURE', 'the job fails');
+    like(error($job), qr/^the job has \d{7} bytes .* max_size is 1048576 bytes$/,
+         'with both figures');
+    cmp_ok(scalar $upstream->requests, '<', 15, 'and does not fetch the rest');
+
+    $job = $warm->run('file', urls => [ map { FILES . $_ } @paths[0 .. 5] ]);
+    is($job->{state}, 'SUCCESS', 'those that fit are warmed');
+};
+
+
+warm_story 'a file system that has less than min_free', { http => <<"END" },
+    proxy_cache_path $root/free levels=1:2 keys_zone=free:1m min_free=1000000g
+                     use_temp_path=off;
+END
+    location('/files/', FILES, $upstream->port,
+             'proxy_cache free;', 'include cache.conf;'), sub
+{
+    my $warm = shift;
+
+    $upstream->answers('/files/free', { body => 'x' });
+
+    my $job = $warm->run('file', url => FILES . '/files/free');
+
+    is($job->{state}, 'FAILURE', 'the job fails');
+    like(error($job), qr/"free" has \d+ bytes free, and its min_free is \d+ bytes$/,
+         'with both figures');
+};
+
+
+# More files than are looked up in one turn, of which some are lost; jobs that end
+# meanwhile.
+
+warm_story 'many files, of which some go before the end', { http => $static },
+    location('/files/', FILES, $static_port) . <<"END", sub
+    location /lost/ {
+        dfpreheat_origin http://lost.test;
+        proxy_pass http://127.0.0.1:@{[ $upstream->port ]};
+        proxy_cache files;
+        include cache.conf;
+    }
+END
+{
+    my $warm = shift;
+
+    my $servers = $warm->{servers};
+    my $gate = '/gate/1000/many';
+    my @lost = map { "/lost/$_" } 1 .. 3;
+
+    $upstream->answers($_, { body => $_ }) for @lost;
+    $upstream->forget_requests;
+
+    my $id = $warm->post('file', urls => [
+        (map { "http://lost.test$_" } @lost),
+        (map { FILES . "/files/$_" } 1 .. MANY),
+        $servers->origin->url . $gate ]);
+
+    $servers->origin->wait_at_gate($gate, SOON) or die 'nobody fetches it';
+    wait_until(SOON, sub {
+        my $progress = $servers->job($id)->{result}{job_states}[0]{progress};
+        $progress && $progress->[0]{tasks_done} == MANY + 3;
+    }) or die 'the others are not fetched';
+
+    remove_cached($warm, $_) for @lost;
+    $servers->origin->open_gate($gate);
+
+    is($warm->ended($id)->{state}, 'SUCCESS', 'the job ends well');
+    is_deeply([ map { scalar $upstream->requests($_) } @lost ], [ 2, 2, 2 ],
+              'after those were fetched again');
+    $warm->hits('clients get them from the cache', @lost);
+};
+
+
+# The manifest of a tag goes while the layers come, and by then the tag may stand for
+# another one: then nobody has looked what is in that.
+
+for my $moves (0, 1) {
+
+    warm_story 'a tag that goes from the cache'
+               . ($moves ? ', and has moved' : ''), {},
+        location('/v2/', REGISTRY, $upstream->port), sub
+    {
+        my $warm = shift;
+
+        my $servers = $warm->{servers};
+        my $image = DFP::Image->new($upstream, "team/lost-$moves");
+        my $layer = $image->layer('a layer that takes its time', after => 3);
+        my $tag = $image->by_tag('1');
+
+        $image->tag('1', $image->manifest($layer));
+        $image->tag('2', $image->manifest($image->layer('another')));
+        $upstream->forget_requests;
+
+        my $id = $warm->post('image', url => REGISTRY . $tag);
+
+        wait_until(SOON, sub {
+            my $progress = $servers->job($id)->{result}{job_states}[0]{progress};
+            $progress && $progress->[0]{tasks_done} == 3;
+        }) or die 'the manifests are not fetched';
+
+        remove_cached($warm, $tag);
+        $image->tag('1', $image->manifest($image->layer('another'))) if $moves;
+
+        my $job = $warm->ended($id);
+
+        is(scalar $upstream->requests($tag), 2, 'it is asked for again');
+
+        if ($moves) {
+            is($job->{state}, 'FAILURE', 'the job fails');
+            like(failed($job)->[0]{description},
+                 qr/^the tag stands for another manifest now/,
+                 'with the reason');
+
+        } else {
+            is($job->{state}, 'SUCCESS', 'the job ends well');
+            $warm->hits('clients get it from the cache', $tag);
+        }
     };
 }
 

@@ -832,3 +832,47 @@ END
 --- must_die
 --- error_log
 unknown "dfpreheat_access_key" variable
+
+
+
+=== TEST 49: dfpreheat_thread_pool names a pool
+--- main_config
+thread_pool few threads=2;
+--- http_config eval
+main::http('dfpreheat_thread_pool few;');
+--- config
+location = /healthy { dfpreheat on; }
+--- request
+GET /healthy
+--- response_body chomp
+"OK"
+
+
+
+=== TEST 50: dfpreheat_thread_pool names a pool that there is not
+--- http_config eval
+main::http('dfpreheat_thread_pool nowhere;');
+--- must_die
+--- error_log
+unknown thread pool "nowhere"
+
+
+
+=== TEST 51: dfpreheat_thread_pool twice
+--- http_config eval
+main::http('dfpreheat_thread_pool default;', 'dfpreheat_thread_pool default;');
+--- must_die
+--- error_log
+"dfpreheat_thread_pool" directive is duplicate
+
+
+
+=== TEST 52: the pool of digests may be configured by its name
+--- main_config
+thread_pool dfpreheat threads=2;
+--- config
+location = /healthy { dfpreheat on; }
+--- request
+GET /healthy
+--- response_body chomp
+"OK"

@@ -398,3 +398,26 @@ zcard dfpreheat:deadlines = 0
  '"timeout":10000000000,']
 --- redis
 get dfpreheat:job:next = 2
+
+
+
+=== TEST 13: what is asked of the bytes is for nginx's own cache
+--- http_config eval
+main::http("dfpreheat_cluster 2 name=swarm engine=peers 127.0.0.1:1;\n")
+--- config eval
+main::api("location \@grpc { include \$TEST_NGINX_CONF_DIR/dfpreheat_grpc.conf; }\n")
+--- request eval
+[map { my ($clusters, %args) = @$_;
+       main::posting({ %{ main::file(%args) },
+                       scheduler_cluster_ids => $clusters }) }
+     [[1], size => 5, digest => 'sha256:' . 'a' x 64],
+     [[1], refresh => \1], [[1, 2], size => 5], [[2], refresh => \1],
+     [[2], digest => 'sha256:' . 'a' x 64], [[], size => 5]]
+--- error_code eval
+[200, 200, 422, 422, 422, 422]
+--- response_body_like eval
+my $refused = 'args.digest, args.size and args.refresh are for clusters with '
+              . 'engine=cache, and cluster 2 is of another engine';
+['"digest":"sha256:a{64}",.*"size":5,', '"refresh":true,', ($refused) x 4]
+--- redis
+get dfpreheat:job:next = 2

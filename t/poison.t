@@ -10,13 +10,14 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 
 use DFP::Image;
+use DFP::Process qw( wait_until );
 use DFP::Upstream;
 use DFP::Warm;
 
 use constant {
     REGISTRY => 'http://registry.test',
     OCI      => 'application/vnd.oci.image.manifest.v1+json',
-    TRIES    => 4,      # for what may pass
+    SOON     => 5,      # s
 };
 
 my $upstream = DFP::Upstream->start;
@@ -213,6 +214,30 @@ warm_story 'a manifest whose length nobody tells', {}, $locations, sub
             is(($warm->pull($path))[1], $how, "and then a $how");
         }
     }
+};
+
+
+# Long after a job, when the entry has expired, clients are those who ask.
+
+warm_story 'a client asks whether a manifest has changed, and gets a page', {},
+    location('/v2/', REGISTRY, $upstream->port, 'proxy_cache_valid 200 1s;',
+             @caching, 'proxy_cache_use_stale http_500;'), sub
+{
+    my $warm = shift;
+
+    my (undef, $tag) = image_of('team/old');
+    my ($good) = $warm->pull($tag);
+    my @got;
+
+    $upstream->answers($tag, { headers => [ 'Content-Type' => OCI ],
+                               body => $page });
+
+    wait_until(SOON, sub { @got = $warm->pull($tag); $got[1] ne 'HIT' });
+    is_deeply(\@got, [ $page, 'EXPIRED' ], 'as the registry says');
+
+    $upstream->answers($tag, { status => 500 });
+    is_deeply([ $warm->pull($tag) ], [ $good, 'STALE' ],
+              'the manifest is still there when the registry is not');
 };
 
 

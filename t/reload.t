@@ -6,6 +6,8 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use File::Temp qw( tempdir );
+use HTTP::Tiny;
 use JSON::PP qw( decode_json encode_json );
 use Test::More;
 use Time::HiRes qw( sleep time );
@@ -308,6 +310,44 @@ story 'a reload with nothing to do while Redis is away', {}, sub
     my @old = $servers->nginx_reload;
     ok(all_gone(LEAVE, @old), 'the old workers do not wait for it');
 };
+
+
+# What the old workers have put where clients looked before the reload is not what
+# SUCCESS promises.
+
+for my $files (1, 3) {
+
+    my $dir = tempdir('dfpreheat-other-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
+
+    story "a reload that gives the location another cache: $files files",
+        { http => "proxy_cache_path $dir keys_zone=other:1m;" }, sub
+    {
+        my $servers = shift;
+
+        my $origin = $servers->origin;
+        my $gate = '/gate/1000/moves';
+        my @paths = ($gate, map { "/quick/1000/moves-$_" } 2 .. $files);
+        my $id = $servers->post_files(\@paths);
+
+        $origin->wait_at_gate($gate, SOON) or die 'nobody fetches it';
+        $servers->nginx_configure(zone => 'other');
+
+        my @old = $servers->nginx_reload;
+        $origin->open_gate($gate);
+
+        is($servers->ended_job($id, SOON)->{state}, 'SUCCESS',
+           'the job ends well');
+        ok(all_gone(LEAVE, @old), 'the old workers leave');
+
+        my @asked = map { $origin->requests($_) } @paths;
+        my $http = HTTP::Tiny->new(timeout => SOON);
+
+        is(length $http->get("http://127.0.0.1:$servers->{port}$_")->{content},
+           1000, 'a client gets a file') for @paths;
+        is_deeply([ map { $origin->requests($_) } @paths ], \@asked,
+                  'from the cache');
+    };
+}
 
 
 done_testing();

@@ -175,4 +175,32 @@ warm_story 'an image that is fetched anew', {}, $locations, sub
 };
 
 
+# A location that has not what was included for it.
+
+warm_story 'a location where the cache answers and nobody is asked', {},
+    join('', map { location($_->[0], $_->[1], $upstream->port,
+                            'proxy_cache files;', 'proxy_cache_valid 200 1d;',
+                            'proxy_cache_key $dfpreheat_cache_key;') }
+         [ '/files/', FILES ], [ '/v2/', REGISTRY ]), sub
+{
+    my $warm = shift;
+
+    my $path = '/files/kept';
+    my $tag = DFP::Image->simple($upstream, 'team/kept');
+
+    publish($path, 1, 'the first version');
+    $warm->pull($_) for $path, $tag;
+    publish($path, 2, 'the second version');
+
+    for my $job ($warm->run('file', url => FILES . $path),
+                 $warm->run('image', url => REGISTRY . $tag))
+    {
+        is($job->{state}, 'FAILURE', 'a job fails');
+        like($job->{result}{job_states}[0]{error},
+             qr/needs "proxy_cache_bypass \$dfpreheat_refresh"$/,
+             'and says what is missing');
+    }
+};
+
+
 done_testing();

@@ -34,7 +34,10 @@ my %secret = (
     bearer    => 'the.bearer/of+the-job==',
     api_key   => 'the%20key&of=the+job',
     cookie    => 'the{cookie}/of+the*job',
+    jfrog     => 'the{other}key/of+the*job',
+    pat       => 'the~third/key+of*the=job',
     signature => 'thesignatureofthejob',
+    sas       => 'the-sas-of-the-job',
     token     => 'the.token/of+the~service==',
 );
 $secret{basic} = encode_base64("$secret{username}:$secret{password}", '');
@@ -59,10 +62,16 @@ sub args
     return (username => $secret{username}, password => $secret{password},
             headers => { Authorization => "Bearer $secret{bearer}",
                          'X-Api-Key' => $secret{api_key},
-                         Cookie => "session=$secret{cookie}" }, @_);
+                         'X-JFrog-Art-Api' => $secret{jfrog},
+                         'X-PAT' => $secret{pat},
+                         'X-Auth-Token' => "session=$secret{cookie}" }, @_);
 }
 
-sub signed { return "$_[0]?X-Amz-Signature=$secret{signature}&name=value" }
+sub signed
+{
+    return "$_[0]?X-Amz-Signature=$secret{signature}&name=value"
+           . "&sas=$secret{sas}";
+}
 
 
 # The ways in which a text may stand in another one: as it is, in JSON, in a
@@ -346,7 +355,7 @@ sub echoes
     );
 }
 
-my @sent = qw( bearer api_key cookie basic );
+my @sent = qw( bearer api_key cookie jfrog pat basic );
 
 $service->answers('/broken', { status => "x @secret{ @sent }" });
 
@@ -413,7 +422,7 @@ warm_story 'who repeats what was sent', {},
     my $warm = shift;
 
     echoed($warm, map({ echoing($warm, 'a registry', $_) }
-                      echoes(@sent, 'token')),
+                      echoes(@sent, 'token', 'sas')),
            map { echoing($warm, 'a token service', $_) }
            grep { $_->[0] !~ /challenge/ } echoes(@sent));
 };
@@ -456,7 +465,7 @@ END
     my $warm = shift;
 
     echoed($warm, map { echoing($warm, 'a registry', $_) }
-                      grep { $_->[0] =~ /redirect/ } echoes(@sent, 'token'));
+                      grep { $_->[0] =~ /redirect/ } echoes(@sent, 'token', 'sas'));
 };
 
 

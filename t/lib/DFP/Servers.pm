@@ -1,11 +1,12 @@
 # A private Redis with an append-only file, an origin, and an nginx with the
 # module, for tests that kill and restart them (see DFP::Story). Options:
 # workers (how many), lease, main and http (more lines of nginx's
-# configuration), no_redis (true: the test starts it), redis_port (of one that is
-# somebody else's, with no_redis), via (the port where nginx finds it, where that
-# is another one), redis_user and redis_password (as which nginx logs in),
-# before_nginx (what is done before it is started), daemon (true: the master is
-# nobody's child, as its binary can only be upgraded then).
+# configuration), zone (of the cache of its location), no_redis (true: the test
+# starts it), redis_port (of one that is somebody else's, with no_redis), via (the
+# port where nginx finds it, where that is another one), redis_user and
+# redis_password (as which nginx logs in), before_nginx (what is done before it is
+# started), daemon (true: the master is nobody's child, as its binary can only be
+# upgraded then).
 #
 # TEST_NGINX_BINARY and TEST_NGINX_LOAD_MODULES, where set, name the nginx and
 # the module.
@@ -42,7 +43,8 @@ sub new
 {
     my ($class, %options) = @_;
 
-    return bless { workers => 2, lease => '2s', expected => [], %options },
+    return bless { workers => 2, lease => '2s', zone => 'files', expected => [],
+                   %options },
                  $class;
 }
 
@@ -361,7 +363,7 @@ http {
         location / {
             dfpreheat_origin $origin;
             proxy_pass $origin;
-            proxy_cache files;
+            proxy_cache $self->{zone};
             include $dir/cache.conf;
         }
     }
@@ -413,6 +415,17 @@ sub nginx_kill
         or die 'nginx lives';
 
     forget($master);
+}
+
+
+# Other options, for the next reload.
+
+sub nginx_configure
+{
+    my ($self, %options) = @_;
+
+    @$self{ keys %options } = values %options;
+    $self->_write('nginx.conf', $self->_nginx_conf($self->{port}));
 }
 
 
