@@ -103,6 +103,8 @@ struct ngx_http_dfpreheat_call_s {
     unsigned                          broken:1;     /* it was there, and has
                                                        closed the connection */
     unsigned                          collected:1;
+    unsigned                          keyed:1;  /* nginx has asked whether to go
+                                                   past the cache */
     unsigned                          cached:1;     /* the cache had it, and not
                                                        as a stale copy */
 };
