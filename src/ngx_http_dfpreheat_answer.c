@@ -354,9 +354,6 @@ ngx_http_dfpreheat_answer_complete(ngx_http_dfpreheat_call_t *call,
                    && sr->upstream->cache_status != NGX_HTTP_CACHE_UPDATING;
 
     if (ngx_http_dfpreheat_answer_old(call, sr)) {
-        ngx_http_dfpreheat_call_fail(call, NGX_HTTP_DFPREHEAT_CALL_FAILED,
-            "the cache answered without asking the origin: its location needs "
-            "\"proxy_cache_bypass $dfpreheat_refresh\"");
         return;
     }
 
@@ -397,7 +394,8 @@ ngx_http_dfpreheat_answer_complete(ngx_http_dfpreheat_call_t *call,
 }
 
 
-/* Whether the cache has answered with something older than the call may have. */
+/* Whether the cache has answered with something older than the call may have.  It
+ * may have waited for a request that was under way when the job was posted. */
 
 static ngx_uint_t
 ngx_http_dfpreheat_answer_old(ngx_http_dfpreheat_call_t *call,
@@ -409,7 +407,28 @@ ngx_http_dfpreheat_answer_old(ngx_http_dfpreheat_call_t *call,
         return 0;
     }
 
-    return call->refresh || (call->since && sr->cache->date <= call->since);
+    if (!call->refresh
+        && (call->since == 0 || sr->cache->date > call->since))
+    {
+        return 0;
+    }
+
+    /* it is nothing wrong, though */
+
+    call->cached = 0;
+
+    if (call->keyed) {
+        ngx_http_dfpreheat_call_fail(call, NGX_HTTP_DFPREHEAT_CALL_AGAIN,
+                                     "the cache answered with what was fetched "
+                                     "before the job was posted");
+
+    } else {
+        ngx_http_dfpreheat_call_fail(call, NGX_HTTP_DFPREHEAT_CALL_FAILED,
+            "the cache answered without asking the origin: its location needs "
+            "\"proxy_cache_bypass $dfpreheat_refresh\"");
+    }
+
+    return 1;
 }
 
 

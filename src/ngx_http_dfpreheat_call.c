@@ -562,6 +562,10 @@ ngx_http_dfpreheat_call_refresh(ngx_http_request_t *r,
 
     set = call && (data ? call->probe : call->refresh);
 
+    if (call && data == 0) {
+        call->keyed = 1;
+    }
+
     /* the key is known now, and the file is not open */
 
     if (call && data == 0 && call->since

@@ -110,6 +110,8 @@ struct ngx_http_dfpreheat_call_s {
                                                        closed the connection */
     unsigned                          collected:1;
     unsigned                          led:1;    /* to another origin */
+    unsigned                          keyed:1;  /* nginx has asked whether to go
+                                                   past the cache */
     unsigned                          cached:1;     /* the cache had it, and not
                                                        as a stale copy */
 };

@@ -208,4 +208,34 @@ warm_story 'a location that does not follow redirects', {},
          'fails, and tells what there is to do');
 };
 
+# A file behind a redirect may change, too: who has it is asked, not who sends there.
+
+warm_story 'a file behind a redirect is revalidated', {}, locations($cdn_url), sub
+{
+    my $warm = shift;
+
+    my $path = '/v2/files/blobs/file';
+
+    $upstream->answers($path, redirect(307, "$cdn_url$path"));
+
+    for my $version (1, 2, 2) {
+        my @headers = (ETag => qq("$version"));
+
+        $cdn->answers($path, {
+            wants => qq(If-None-Match: "$version"), status => 304,
+            headers => [ @headers ],
+            refusal => { body => "version $version", headers => [ @headers ] } });
+
+        is($warm->run('file', url => REGISTRY . $path)->{state}, 'SUCCESS',
+           'a job ends well');
+        is_deeply([ $warm->pull($path) ], [ "version $version", 'HIT' ],
+                  'clients get what there is');
+    }
+
+    my @requests = $cdn->requests($path);
+    is(scalar @requests, 3, 'it was asked for by each job');
+    like($requests[2], qr/^If-None-Match: "2"\r$/m, 'and fetched when it changed');
+};
+
+
 done_testing();

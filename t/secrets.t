@@ -204,14 +204,15 @@ sub guarded_repository
         return { asking_for_token($name), @_ } });
 
     $image->tag('1', $image->manifest($image->layer('slow', after => 1)));
-    $image->tag('file', $image->layer('a file'));
+
+    my $file = $image->path($image->layer('a file'));
+
     $service->answers("/$name", {
         wants => "Authorization: Basic $secret{basic}",
         body => encode_json({ token => $secret{token} }),
         refusal => { status => 401 } });
 
-    return map { REGISTRY . $_ } $image->by_tag('1'),
-                                 signed($image->by_tag('file'));
+    return map { REGISTRY . $_ } $image->by_tag('1'), signed($file);
 }
 
 
