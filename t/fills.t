@@ -11,6 +11,7 @@ use IO::Select;
 use IO::Socket::INET;
 use Test::More;
 
+use DFP::Image;
 use DFP::Process qw( wait_until );
 use DFP::Upstream;
 use DFP::Warm;
@@ -110,20 +111,24 @@ warm_story 'clients of what a job fetches', \%lease, $locations, sub
 };
 
 
-warm_story 'a job for what a client fetches', \%lease, $locations, sub
+warm_story 'a job for a layer that a client fetches', \%lease,
+           location('/v2/', FILES, $upstream->port), sub
 {
     my $warm = shift;
 
-    slow('/files/wait');
+    my $image = DFP::Image->new($upstream, 'app');
+    my $layer = $image->layer('x' x BYTES, every => EVERY);
+    my $path = $image->path($layer);
 
-    my $socket = ask($warm, '/files/wait');
-    requested('/files/wait');
+    $image->tag('1', $image->manifest($layer));
 
-    my $job = $warm->run('file', url => FILES . '/files/wait');
+    my $socket = ask($warm, $path);
+    requested($path);
+
+    my $job = $warm->run('image', url => FILES . $image->by_tag('1'));
 
     is($job->{state}, 'SUCCESS', 'waits for it');
-    is(scalar $upstream->requests('/files/wait'), 1,
-       'and does not ask the origin');
+    is(scalar $upstream->requests($path), 1, 'and does not ask the registry');
     like(answer($socket), qr/\r\n\r\nx{${\ BYTES }}\z/, 'the client has it, too');
 };
 

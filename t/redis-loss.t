@@ -212,7 +212,7 @@ sub flood
 
 
 # A story of a job whose run ends while more clients ask than may wait; nginx is
-# told to QUIT before, or is not.
+# told to QUIT before that is stored, or is not.
 
 sub flood_story
 {
@@ -247,10 +247,10 @@ END
                $late->answered(0.5) && $late->finish(SOON)->{status} == 503;
            }), 'no more clients may wait');
 
-        $servers->nginx_signal('QUIT') if $quits;
         $servers->origin->open_gate($path);
         ok(wait_until(SOON, sub { $servers->logged(qr/run 1 ends/) }),
            'the run ends');
+        $servers->nginx_signal('QUIT') if $quits;
         $servers->redis_start;
 
         ok(wait_until(SOON, sub { $servers->stored_state($id) eq 'SUCCESS' }),
