@@ -39,6 +39,9 @@ FUZZERS = $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/*.c))
 
 SUITES = $(wildcard t/*.t)
 TESTS = $(SUITES) $(wildcard t/runner/selftest/*.t) $(UNITS)
+# suites wait more than they work
+JOBS = $(shell expr 2 \* $$(nproc))
+
 FUZZ_SECONDS = 20
 
 all: module
@@ -128,7 +131,7 @@ $(ASAN_MODULE): FORCE $(ASAN_NGINX)/objs/Makefile
 
 # Tests. The in-tree runner stands in where perl has no Test::Nginx::Socket.
 
-PROVE = TEST_NGINX_RANDOMIZE=1 prove -j2 -It/lib \
+PROVE = TEST_NGINX_RANDOMIZE=1 prove -j$(JOBS) -It/lib \
         $$(perl -MTest::Nginx::Socket -e 1 2>/dev/null || echo -It/runner)
 
 test: module $(UNITS)

@@ -26,7 +26,7 @@ sub locations
 {
     my @redirects = @_;
 
-    return location('/v2/', REGISTRY, $upstream->port, 'proxy_cache files;',
+    return location('/', REGISTRY, $upstream->port, 'proxy_cache files;',
                     'include cache.conf;', 'include follow.conf;')
            . <<"END";
 location \@dfpreheat_redirect {
@@ -214,7 +214,7 @@ warm_story 'a file behind a redirect is revalidated', {}, locations($cdn_url), s
 {
     my $warm = shift;
 
-    my $path = '/v2/files/blobs/file';
+    my $path = '/files/file';
 
     $upstream->answers($path, redirect(307, "$cdn_url$path"));
 
