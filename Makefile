@@ -115,7 +115,8 @@ $(ASAN_NGINX)/objs/Makefile: $(ASAN_NGINX)/configure $(FAILING) config \
 
 $(FAILING): tools/failing_malloc.c
 	@mkdir -p $(@D)
-	@$(CC) $(WARN) -O1 -g -fPIC -c -o $@ $<
+	@$(CC) $(WARN) -O0 -g -fPIC -fno-omit-frame-pointer -c -o $@ $<
+	@rm -f $(ASAN_NGINX)/objs/nginx
 
 $(ASAN_MODULE): FORCE $(ASAN_NGINX)/objs/Makefile
 	@src/lua/embed.sh src/lua \
@@ -148,7 +149,7 @@ asan-test: asan
 	@export TEST_NGINX_BINARY=$(CURDIR)/$(ASAN_NGINX)/objs/nginx \
 	    TEST_NGINX_LOAD_MODULES=$(CURDIR)/$(ASAN_MODULE) \
 	    TEST_NGINX_TIMEOUT=10 DFPREHEAT_MEMORY_ENDS=1 \
-	    ASAN_OPTIONS=detect_odr_violation=0:malloc_context_size=6 \
+	    ASAN_OPTIONS=detect_odr_violation=0:malloc_context_size=7 \
 	    LSAN_OPTIONS=print_suppressions=0:suppressions=$(CURDIR)/tools/lsan.supp \
 	    UBSAN_OPTIONS=print_stacktrace=1 \
 	    && ASAN_OPTIONS+=:log_path=$(REPORTS)/asan \
