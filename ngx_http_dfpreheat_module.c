@@ -327,7 +327,6 @@ ngx_http_dfpreheat_create_main_conf(ngx_conf_t *cf)
         || ngx_array_init(&mcf->redirects, cf->pool, 1,
                           sizeof(ngx_http_conf_ctx_t *))
            != NGX_OK
-        || ngx_array_init(&mcf->inner, cf->pool, 1, sizeof(void **)) != NGX_OK
         || ngx_array_init(&mcf->bound, cf->pool, 4, sizeof(void **)) != NGX_OK
         || ngx_array_init(&mcf->grpc, cf->pool, 1,
                           sizeof(ngx_http_dfpreheat_origin_t))
@@ -464,10 +463,6 @@ ngx_http_dfpreheat_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
             conf->origins = prev->origins;
             conf->redirects = prev->redirects;
             conf->named = prev->named;
-        }
-
-        if (ngx_http_dfpreheat_conf_inner(cf, conf) != NGX_OK) {
-            return NGX_CONF_ERROR;
         }
     }
 

@@ -445,11 +445,7 @@ ngx_http_dfpreheat_access_range(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    v->data = range.data;
-    v->len = range.len;
-    v->valid = 1;
-    v->no_cacheable = 1;
-    v->not_found = 0;
+    ngx_http_dfpreheat_variable(v, range);
 
     return NGX_OK;
 }

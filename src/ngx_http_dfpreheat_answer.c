@@ -349,9 +349,10 @@ ngx_http_dfpreheat_answer_complete(ngx_http_dfpreheat_call_t *call,
         return;
     }
 
-    call->cached = sr->cached
-                   && sr->upstream->cache_status != NGX_HTTP_CACHE_STALE
-                   && sr->upstream->cache_status != NGX_HTTP_CACHE_UPDATING;
+    call->stale = sr->cached
+                  && (sr->upstream->cache_status == NGX_HTTP_CACHE_STALE
+                      || sr->upstream->cache_status == NGX_HTTP_CACHE_UPDATING);
+    call->cached = sr->cached && !call->stale;
 
     if (ngx_http_dfpreheat_answer_old(call, sr)) {
         return;

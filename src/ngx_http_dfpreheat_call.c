@@ -574,16 +574,7 @@ ngx_http_dfpreheat_call_refresh(ngx_http_request_t *r,
         set = 1;
     }
 
-    if (!set) {
-        v->not_found = 1;
-        return NGX_OK;
-    }
-
-    v->len = 1;
-    v->data = (u_char *) "1";
-    v->valid = 1;
-    v->no_cacheable = 1;
-    v->not_found = 0;
+    ngx_http_dfpreheat_variable_flag(v, set);
 
     return NGX_OK;
 }

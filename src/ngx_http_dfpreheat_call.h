@@ -112,8 +112,8 @@ struct ngx_http_dfpreheat_call_s {
     unsigned                          led:1;    /* to another origin */
     unsigned                          keyed:1;  /* nginx has asked whether to go
                                                    past the cache */
-    unsigned                          cached:1;     /* the cache had it, and not
-                                                       as a stale copy */
+    unsigned                          cached:1;     /* the cache had it, or ... */
+    unsigned                          stale:1;      /* ... a stale copy */
 };
 
 

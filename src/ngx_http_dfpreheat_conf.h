@@ -46,12 +46,6 @@ ngx_uint_t ngx_http_dfpreheat_conf_param(ngx_str_t *value, const char *name,
 ngx_int_t ngx_http_dfpreheat_conf_file(ngx_conf_t *cf, ngx_str_t *path,
     ngx_str_t *text);
 
-/* The configuration of an "if" or limit_except block, CONF of which has been
- * merged: it is checked with those below where its location is bound. NGX_ERROR:
- * no memory. */
-ngx_int_t ngx_http_dfpreheat_conf_inner(ngx_conf_t *cf,
-    ngx_http_dfpreheat_loc_conf_t *conf);
-
 /* What can be seen before a request comes of the locations that are bound:
  * whether they verify certificates, use the address that was checked, and have
  * one cache, whose entries are of one origin. */
@@ -59,7 +53,8 @@ ngx_int_t ngx_http_dfpreheat_conf_check_origins(ngx_conf_t *cf,
     ngx_http_dfpreheat_main_conf_t *mcf);
 
 /* A location, in the merge of its settings, that is bound to origins, is below such
- * a one, or has dfpreheat_access. */
+ * a one (also an "if" or limit_except block), or has dfpreheat_access. NGX_ERROR: no
+ * memory. */
 ngx_int_t ngx_http_dfpreheat_conf_bound(ngx_conf_t *cf,
     ngx_http_dfpreheat_main_conf_t *mcf);
 

@@ -295,66 +295,22 @@ ngx_http_dfpreheat_conf_bind(ngx_conf_t *cf, ngx_http_dfpreheat_rule_t *rule)
 
 
 ngx_int_t
-ngx_http_dfpreheat_conf_inner(ngx_conf_t *cf,
-    ngx_http_dfpreheat_loc_conf_t *conf)
-{
-    void                          ***inner;
-    ngx_http_conf_ctx_t             *ctx;
-    ngx_http_dfpreheat_main_conf_t  *mcf;
-
-    if (conf->origins == NULL && conf->redirects == NULL) {
-        return NGX_OK;
-    }
-
-    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_dfpreheat_module);
-
-    inner = ngx_array_push(&mcf->inner);
-    if (inner == NULL) {
-        return NGX_ERROR;
-    }
-
-    /* while configurations are merged this is the child's */
-
-    ctx = cf->ctx;
-    *inner = ctx->loc_conf;
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
 ngx_http_dfpreheat_conf_check_origins(ngx_conf_t *cf,
     ngx_http_dfpreheat_main_conf_t *mcf)
 {
-    void                          ***inner;
+    void                          ***loc_conf;
     ngx_uint_t                       i;
-    ngx_http_conf_ctx_t            **ctx;
-    ngx_http_dfpreheat_origin_t     *origin;
+    ngx_http_dfpreheat_loc_conf_t   *dlcf;
 
-    origin = mcf->origins.elts;
+    loc_conf = mcf->bound.elts;
 
-    for (i = 0; i < mcf->origins.nelts; i++) {
-        if (ngx_http_dfpreheat_conf_check_location(cf, origin[i].ctx->loc_conf)
-            != NGX_OK)
+    for (i = 0; i < mcf->bound.nelts; i++) {
+        dlcf = loc_conf[i][ngx_http_dfpreheat_module.ctx_index];
+
+        if ((dlcf->origins || dlcf->redirects)
+            && ngx_http_dfpreheat_conf_check_location(cf, loc_conf[i])
+               != NGX_OK)
         {
-            return NGX_ERROR;
-        }
-    }
-
-    ctx = mcf->redirects.elts;
-
-    for (i = 0; i < mcf->redirects.nelts; i++) {
-        if (ngx_http_dfpreheat_conf_check_location(cf, ctx[i]->loc_conf)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    inner = mcf->inner.elts;
-
-    for (i = 0; i < mcf->inner.nelts; i++) {
-        if (ngx_http_dfpreheat_conf_check_location(cf, inner[i]) != NGX_OK) {
             return NGX_ERROR;
         }
     }

@@ -89,7 +89,6 @@ ngx_http_dfpreheat_manifest_header_filter(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_dfpreheat_manifest_watch(ngx_http_request_t *r, ngx_str_t *reference)
 {
-    ngx_pool_cleanup_t              *cln;
     ngx_http_upstream_t             *u;
     ngx_http_dfpreheat_manifest_t   *m;
     ngx_http_dfpreheat_main_conf_t  *dmcf;
@@ -98,14 +97,12 @@ ngx_http_dfpreheat_manifest_watch(ngx_http_request_t *r, ngx_str_t *reference)
     m = ngx_http_dfpreheat_manifest_get(r);
 
     if (m == NULL) {
-        cln = ngx_pool_cleanup_add(r->pool,
-                                   sizeof(ngx_http_dfpreheat_manifest_t));
-        if (cln == NULL) {
+        m = ngx_http_dfpreheat_context_create(r,
+                                        ngx_http_dfpreheat_manifest_cleanup,
+                                        sizeof(ngx_http_dfpreheat_manifest_t));
+        if (m == NULL) {
             return NGX_ERROR;
         }
-
-        cln->handler = ngx_http_dfpreheat_manifest_cleanup;
-        m = cln->data;
     }
 
     dmcf = ngx_http_get_module_main_conf(r, ngx_http_dfpreheat_module);
@@ -413,27 +410,11 @@ ngx_http_dfpreheat_manifest_refused(ngx_http_request_t *sr,
 }
 
 
-/* A context of the module would not outlive an internal redirect. A subrequest of
- * nginx's own has the pool of its parent. */
-
 static ngx_http_dfpreheat_manifest_t *
 ngx_http_dfpreheat_manifest_get(ngx_http_request_t *r)
 {
-    ngx_pool_cleanup_t             *cln;
-    ngx_http_dfpreheat_manifest_t  *m;
-
-    for (cln = r->pool->cleanup; cln; cln = cln->next) {
-
-        if (cln->handler == ngx_http_dfpreheat_manifest_cleanup) {
-            m = cln->data;
-
-            if (m->r == r) {
-                return m;
-            }
-        }
-    }
-
-    return NULL;
+    return ngx_http_dfpreheat_context_get(r,
+                                          ngx_http_dfpreheat_manifest_cleanup);
 }
 
 

@@ -32,37 +32,17 @@ static ngx_str_t  ngx_http_dfpreheat_storable_names[] = {
 ngx_http_dfpreheat_state_t *
 ngx_http_dfpreheat_storable_state(ngx_http_request_t *r, ngx_uint_t create)
 {
-    ngx_pool_cleanup_t          *cln;
     ngx_http_dfpreheat_state_t  *state;
 
-    /* a context of the module would not outlive an internal redirect */
-
-    for (cln = r->pool->cleanup; cln; cln = cln->next) {
-        if (cln->handler == ngx_http_dfpreheat_storable_cleanup) {
-            state = cln->data;
-
-            if (state->r == r) {
-                return state;
-            }
-        }
+    state = ngx_http_dfpreheat_context_get(r,
+                                           ngx_http_dfpreheat_storable_cleanup);
+    if (state || !create) {
+        return state;
     }
 
-    if (!create) {
-        return NULL;
-    }
-
-    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_dfpreheat_state_t));
-    if (cln == NULL) {
-        return NULL;
-    }
-
-    state = cln->data;
-    ngx_memzero(state, sizeof(ngx_http_dfpreheat_state_t));
-
-    state->r = r;
-    cln->handler = ngx_http_dfpreheat_storable_cleanup;
-
-    return state;
+    return ngx_http_dfpreheat_context_create(r,
+                                           ngx_http_dfpreheat_storable_cleanup,
+                                           sizeof(ngx_http_dfpreheat_state_t));
 }
 
 
@@ -250,16 +230,7 @@ ngx_http_dfpreheat_storable_variable(ngx_http_request_t *r,
                   && !ngx_http_dfpreheat_storable_exists(r));
     }
 
-    if (!set) {
-        v->not_found = 1;
-        return NGX_OK;
-    }
-
-    v->len = 1;
-    v->data = (u_char *) "1";
-    v->valid = 1;
-    v->no_cacheable = 1;
-    v->not_found = 0;
+    ngx_http_dfpreheat_variable_flag(v, set);
 
     return NGX_OK;
 }

@@ -20,19 +20,12 @@ static ngx_int_t ngx_http_dfpreheat_target_check(
 ngx_http_dfpreheat_target_t *
 ngx_http_dfpreheat_target_get(ngx_http_request_t *r)
 {
-    ngx_pool_cleanup_t           *cln;
     ngx_http_dfpreheat_target_t  *target;
 
-    /* a context of the module would not outlive an internal redirect */
-
-    for (cln = r->pool->cleanup; cln; cln = cln->next) {
-        if (cln->handler == ngx_http_dfpreheat_target_cleanup) {
-            target = cln->data;
-
-            if (target->r == r) {
-                return target;
-            }
-        }
+    target = ngx_http_dfpreheat_context_get(r,
+                                            ngx_http_dfpreheat_target_cleanup);
+    if (target) {
+        return target;
     }
 
     /* nginx updates a stale entry by a copy of the request, which begins with its
@@ -84,21 +77,15 @@ ngx_http_dfpreheat_target_create(ngx_http_request_t *r)
 static ngx_http_dfpreheat_target_t *
 ngx_http_dfpreheat_target_new(ngx_http_request_t *r)
 {
-    ngx_pool_cleanup_t           *cln;
     ngx_http_dfpreheat_target_t  *target;
 
-    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_dfpreheat_target_t));
-    if (cln == NULL) {
-        return NULL;
+    target = ngx_http_dfpreheat_context_create(r,
+                                           ngx_http_dfpreheat_target_cleanup,
+                                           sizeof(ngx_http_dfpreheat_target_t));
+    if (target) {
+        target->conf = ngx_http_get_module_main_conf(r,
+                                                    ngx_http_dfpreheat_module);
     }
-
-    target = cln->data;
-    ngx_memzero(target, sizeof(ngx_http_dfpreheat_target_t));
-
-    target->r = r;
-    target->conf = ngx_http_get_module_main_conf(r, ngx_http_dfpreheat_module);
-
-    cln->handler = ngx_http_dfpreheat_target_cleanup;
 
     return target;
 }

@@ -11,6 +11,7 @@
 #define NGX_HTTP_DFPREHEAT_TARGET_H
 
 
+#include "ngx_http_dfpreheat_context.h"
 #include "ngx_http_dfpreheat_origin.h"
 
 

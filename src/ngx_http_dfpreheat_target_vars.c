@@ -9,8 +9,6 @@ static ngx_int_t ngx_http_dfpreheat_target_init_upstream(ngx_conf_t *cf,
 static ngx_int_t ngx_http_dfpreheat_target_init_peer(ngx_http_request_t *r,
     ngx_http_upstream_srv_conf_t *us);
 static ngx_str_t ngx_http_dfpreheat_target_here(ngx_http_request_t *r);
-static void ngx_http_dfpreheat_target_value(ngx_http_variable_value_t *v,
-    ngx_str_t value);
 
 
 ngx_int_t
@@ -136,7 +134,7 @@ ngx_http_dfpreheat_target_url(ngx_http_request_t *r,
                             scheme, &rest)
                 - p;
 
-    ngx_http_dfpreheat_target_value(v, value);
+    ngx_http_dfpreheat_variable(v, value);
 
     return NGX_OK;
 }
@@ -162,7 +160,7 @@ ngx_http_dfpreheat_target_host(ngx_http_request_t *r,
 
     host.len = (p ? p : last) - host.data;
 
-    ngx_http_dfpreheat_target_value(v, host);
+    ngx_http_dfpreheat_variable(v, host);
 
     return NGX_OK;
 }
@@ -172,7 +170,7 @@ ngx_int_t
 ngx_http_dfpreheat_target_authority(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    ngx_http_dfpreheat_target_value(v, ngx_http_dfpreheat_target_here(r));
+    ngx_http_dfpreheat_variable(v, ngx_http_dfpreheat_target_here(r));
 
     return NGX_OK;
 }
@@ -261,7 +259,7 @@ ngx_http_dfpreheat_target_authorization(ngx_http_request_t *r,
             return NGX_OK;
         }
 
-        ngx_http_dfpreheat_target_value(v, target->token);
+        ngx_http_dfpreheat_variable(v, target->token);
         return NGX_OK;
     }
 
@@ -270,18 +268,7 @@ ngx_http_dfpreheat_target_authorization(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    ngx_http_dfpreheat_target_value(v, h->value);
+    ngx_http_dfpreheat_variable(v, h->value);
 
     return NGX_OK;
-}
-
-
-static void
-ngx_http_dfpreheat_target_value(ngx_http_variable_value_t *v, ngx_str_t value)
-{
-    v->data = value.data;
-    v->len = value.len;
-    v->valid = 1;
-    v->no_cacheable = 1;
-    v->not_found = 0;
 }

@@ -538,8 +538,10 @@ ngx_http_dfpreheat_task_trouble(ngx_http_dfpreheat_task_t *task,
         return NGX_DECLINED;
 
     case NGX_AGAIN:
-        /* nginx may still have a file open that was taken out of the cache */
-        task->refresh |= call->cached;
+        /* nginx may still have a file open that was taken out of the cache; and
+         * who updates a stale copy may need longer than there are tries */
+
+        task->refresh |= call->cached || (call->stale && task->tries > 1);
         ngx_http_dfpreheat_task_again(task, call->retry_after, why.text);
         return NGX_OK;
 

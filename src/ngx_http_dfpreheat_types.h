@@ -164,8 +164,6 @@ typedef struct {
     ngx_array_t                    origins;   /* origin_t */
     ngx_array_t                    redirects; /* conf_ctx_t *: locations with
                                                  dfpreheat_redirect */
-    ngx_array_t                    inner;     /* void **: configurations of "if"
-                                                 and limit_except in these */
     ngx_array_t                    bound;     /* void **: settings of locations
                                                  that are bound, or below such */
     ngx_shm_zone_t                *access;    /* NULL: no dfpreheat_access */
@@ -220,6 +218,33 @@ extern ngx_module_t  ngx_http_dfpreheat_module;
     ((ngx_str_t) { (s).len, (u_char *) (s).data })
 #define ngx_http_dfpreheat_dfp(s)                                             \
     ((dfp_str_t) { (s).len, (const char *) (s).data })
+
+
+/* The value of a variable that may be another one each time. */
+
+static ngx_inline void
+ngx_http_dfpreheat_variable(ngx_http_variable_value_t *v, ngx_str_t value)
+{
+    v->data = value.data;
+    v->len = value.len;
+    v->valid = 1;
+    v->no_cacheable = 1;
+    v->not_found = 0;
+}
+
+
+/* One that is "1" or not found. */
+
+static ngx_inline void
+ngx_http_dfpreheat_variable_flag(ngx_http_variable_value_t *v, ngx_uint_t set)
+{
+    if (set) {
+        ngx_http_dfpreheat_variable(v, (ngx_str_t) ngx_string("1"));
+
+    } else {
+        v->not_found = 1;
+    }
+}
 
 
 /* An allocator of a pool, for dfp_*. */

@@ -18,7 +18,7 @@ my @layers = (
     [qw( types )],
     [qw( conn setup redis subscription )],
     [qw( store reply )],
-    [qw( origin sent target target_* credentials secrets )],
+    [qw( context origin sent target target_* credentials secrets )],
     [qw( request cache cache_key fill manifest revalidate digest call answer
          answer_* grpc storable login )],
     [qw( task task_* trouble grant grant_* image image_* )],

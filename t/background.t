@@ -150,6 +150,36 @@ END
 };
 
 
+warm_story 'a job for a layer that a client has updated', {},
+           updating('/v2/', REGISTRY), sub
+{
+    my $warm = shift;
+
+    my $image = DFP::Image->new($upstream, 'slow');
+    my $layer = $image->layer('layer ' x 100);
+    my $path = $image->path($layer);
+    my $body = $upstream->body($path);
+    my @job = ('image', url => REGISTRY . $image->by_tag('1'));
+
+    $image->tag('1', $image->manifest($layer));
+    is($warm->run(@job)->{state}, 'SUCCESS', 'it was fetched once');
+
+    $warm->expire($path);
+    $upstream->answers($path, { body => $body, every => 1 }, { body => $body });
+    is(($warm->pull($path))[1], 'STALE', 'a client gets the old one');
+    ok(wait_until(UPDATE_LIMIT, sub { $upstream->requests($path) == 2 }),
+       'which is updated slowly');
+
+    # nginx keeps that client's next request waiting for it
+    $warm->another_client;
+
+    my $job = $warm->run(@job);
+    is($job->{state}, 'SUCCESS', 'a job does not wait for that')
+        or diag(error($job));
+    $warm->hits('and clients hit', $path);
+};
+
+
 my $html = tempdir('dfpreheat-html-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
 my %threads = (workers => 1, main => 'thread_pool default threads=1;');
 

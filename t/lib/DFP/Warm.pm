@@ -53,10 +53,22 @@ END
     story $name, \%options, sub {
         my $servers = shift;
 
-        $code->(bless { servers => $servers, port => $port,
-                        http => HTTP::Tiny->new(timeout => PULL_SECONDS,
-                                               max_redirect => 0) });
+        my $self = bless { servers => $servers, port => $port };
+
+        $self->another_client;
+        $code->($self);
     };
+}
+
+
+# What follows is pulled over a connection of its own.
+
+sub another_client
+{
+    my $self = shift;
+
+    $self->{http} = HTTP::Tiny->new(timeout => PULL_SECONDS,
+                                    max_redirect => 0);
 }
 
 
