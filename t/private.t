@@ -12,7 +12,7 @@ use IO::Socket::INET;
 use Test::More;
 
 use DFP::Image;
-use DFP::Process qw( free_port );
+use DFP::Process qw( free_port dead_port );
 use DFP::Upstream;
 use DFP::Warm;
 
@@ -210,7 +210,7 @@ warm_story 'a registry in trouble', {}, $locations, sub
 
 
 {
-    my $nobody = free_port();
+    my ($nobody, $held) = dead_port();
 
     warm_story 'a registry that cannot be reached', {},
         location('/v2/', REGISTRY, $upstream->port, @caching,

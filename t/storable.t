@@ -13,7 +13,7 @@ use MIME::Base64 qw( encode_base64 );
 use Test::More;
 
 use DFP::Image;
-use DFP::Process qw( free_port );
+use DFP::Process qw( dead_port );
 use DFP::Upstream;
 use DFP::Warm;
 
@@ -277,7 +277,7 @@ sub login_of
 
 use constant ITSELF => 'application/json registry/2.0 - -';
 
-my $nobody = free_port();
+my ($nobody, $held) = dead_port();
 
 for my $case ([ 'is not there', $nobody ], [ 'says nothing', mute() ],
               [ 'has an error page', $nobody,

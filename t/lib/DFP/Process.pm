@@ -14,7 +14,7 @@ use POSIX qw( _exit WNOHANG );
 use Time::HiRes qw( sleep time );
 
 our @EXPORT_OK = qw( spawn run_child gone stop forget adopt children title
-                     connected wait_until free_port );
+                     connected wait_until free_port dead_port );
 
 use constant {
     POLL         => 0.02,   # s
@@ -236,13 +236,30 @@ sub free_port
         my $port = PORT_FIRST + int rand PORT_COUNT;
 
         my $socket = IO::Socket::INET->new(
-            Listen => 1, LocalAddr => '127.0.0.1', LocalPort => $port,
-            ReuseAddr => 1);
+            Listen => 1, LocalAddr => '127.0.0.1', LocalPort => $port);
 
         return $port if $socket;
     }
 
     die 'no free port was found';
+}
+
+
+# A port (any one, or this one) that refuses connections: free_port() does not find
+# it as long as the second value lives.
+
+sub dead_port
+{
+    my $port = shift // free_port();
+
+    # who has just been killed may have a thread that still has it
+
+    my $socket = wait_until(STOP_SECONDS, sub {
+        IO::Socket::INET->new(Proto => 'tcp', LocalAddr => '127.0.0.1',
+                              LocalPort => $port, ReuseAddr => 1);
+    }) or die "port $port: $!";
+
+    return ($port, $socket);
 }
 
 

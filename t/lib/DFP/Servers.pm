@@ -23,7 +23,7 @@ use File::Temp qw( tempdir );
 use DFP::Client;
 use DFP::Origin;
 use DFP::Process qw( spawn gone stop forget adopt children title connected
-                     wait_until free_port );
+                     wait_until free_port dead_port );
 
 use constant {
     START_TRIES   => 5,
@@ -66,7 +66,7 @@ sub start
 
     $self->{origin} = DFP::Origin->start;
     $self->redis_start if !$self->{no_redis};
-    $self->{redis_port} //= free_port();
+    @$self{qw( redis_port held )} = dead_port() if !$self->{redis_port};
     $self->{before_nginx}->($self) if $self->{before_nginx};
     $self->nginx_start;
 }
@@ -148,6 +148,8 @@ sub redis_start
 
     # the first time on any free port, then always on that one
 
+    delete $self->{held};
+
     for (1 .. START_TRIES) {
         my $port = $self->{redis_port} // free_port();
 
@@ -192,6 +194,9 @@ sub redis_kill
     kill 'KILL', $pid;
     wait_until(SOON, sub { gone($pid) }) or die 'redis lives';
     forget($pid);
+
+    # another suite might start its own there
+    (undef, $self->{held}) = dead_port($self->{redis_port});
 }
 
 
