@@ -134,6 +134,10 @@ dfp_key_append_query(dfp_buf_t *b, dfp_str_t query)
     size_t       len;
     const char  *p, *last, *next, *separator;
 
+    if (query.len == 0) {
+        return;
+    }
+
     len = sizeof(DFP_KEY_NS) - 1;
     last = query.data + query.len;
     separator = "?";
