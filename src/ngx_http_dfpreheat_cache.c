@@ -267,6 +267,15 @@ ngx_http_dfpreheat_cache_holds(ngx_http_dfpreheat_entry_t *entry,
 }
 
 
+/* The time of this worker may be a little behind another's. */
+
+ngx_uint_t
+ngx_http_dfpreheat_cache_later(time_t date, time_t since)
+{
+    return date > since && date <= ngx_time() + 1;
+}
+
+
 ngx_uint_t
 ngx_http_dfpreheat_cache_exists(ngx_http_dfpreheat_entry_t *entry)
 {
