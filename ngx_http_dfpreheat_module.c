@@ -4,6 +4,7 @@
 #include "ngx_http_dfpreheat_conf.h"
 #include "ngx_http_dfpreheat_fill.h"
 #include "ngx_http_dfpreheat_manifest.h"
+#include "ngx_http_dfpreheat_overtaken.h"
 #include "ngx_http_dfpreheat_sent.h"
 
 
@@ -567,6 +568,7 @@ ngx_http_dfpreheat_postconfiguration(ngx_conf_t *cf)
     }
 
     ngx_http_dfpreheat_fill_init();
+    ngx_http_dfpreheat_overtaken_init();
     ngx_http_dfpreheat_manifest_init();
 
     return ngx_http_dfpreheat_call_init(cf);

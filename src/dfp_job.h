@@ -130,6 +130,10 @@ int dfp_job_print_args(dfp_buf_t *b, const dfp_job_t *job, int redact);
  * User-Agent, X-Amz-Date and the like. */
 int dfp_job_header_secret(dfp_str_t name);
 
+/* Whether a client may say who it is by a header of this name: a credential, or a
+ * user's name that a proxy in front of nginx has checked. */
+int dfp_header_personal(dfp_str_t name);
+
 /* Whether a header of this name is Authorization, in any letter case. */
 int dfp_job_header_authorization(dfp_str_t name);
 

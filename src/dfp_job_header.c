@@ -340,3 +340,35 @@ dfp_job_header_authorization(dfp_str_t name)
     return name.len == authorization.len
            && strncasecmp(name.data, authorization.data, name.len) == 0;
 }
+
+
+int
+dfp_header_personal(dfp_str_t name)
+{
+    const char *const  *p;
+
+    static const char *const  starts[] = {
+        "authorization", "cookie", "proxy-auth", "x-forwarded-user",
+        "x-forwarded-email", "x-forwarded-groups", "x-forwarded-preferred-user",
+        "x-forwarded-access-token", NULL
+    };
+
+    static const char *const  ends[] = {
+        "user", "username", "userid", "email", "groups", "identity",
+        "principal", "assertion", "cert", NULL
+    };
+
+    for (p = starts; *p; p++) {
+        if (dfp_job_header_starts(name, *p)) {
+            return 1;
+        }
+    }
+
+    for (p = ends; *p; p++) {
+        if (dfp_job_header_ends(name, *p)) {
+            return 1;
+        }
+    }
+
+    return dfp_job_header_credential(name);
+}

@@ -4,18 +4,22 @@
 
 #include "dfp_buf.h"
 #include "dfp_key.h"
-#include "dfp_oci.h"
+#include "dfp_path.h"
 #include "dfp_token.h"
 #include "dfp_url.h"
 
 
-#define DFP_KEY_BLOBS  "/blobs/"
+#define DFP_KEY_V2     "/v2/"
+#define DFP_KEY_BLOBS  "blobs/"
+#define DFP_KEY_SHARED " shared"    /* no path has a space */
 #define DFP_KEY_NS     "ns="
 #define DFP_KEY_HEAD   "HEAD "
 
 
 static dfp_str_t dfp_key_query(dfp_str_t *path);
-static dfp_str_t dfp_key_blob(dfp_str_t path);
+static size_t dfp_key_registry(dfp_str_t path);
+static void dfp_key_append_blob(dfp_buf_t *b, dfp_str_t path,
+    size_t registry);
 static void dfp_key_append_query(dfp_buf_t *b, dfp_str_t query);
 static int dfp_key_plain(dfp_str_t uri);
 
@@ -24,6 +28,7 @@ int
 dfp_key(dfp_mem_t *mem, const dfp_key_t *parts, dfp_str_t *key)
 {
     int        hidden;
+    size_t     shared;
     char       hash[DFP_TOKEN_HASH_LEN + 1];
     dfp_buf_t  b;
     dfp_str_t  path, query, uri, shown;
@@ -31,12 +36,17 @@ dfp_key(dfp_mem_t *mem, const dfp_key_t *parts, dfp_str_t *key)
     path = parts->uri;
     query = dfp_key_query(&path);
 
-    if (parts->share_blobs) {
-        path = dfp_key_blob(path);
+    dfp_buf_init(&b, mem, parts->uri.len + 1, 0);
+
+    shared = parts->share_blobs ? dfp_key_registry(path) : 0;
+
+    if (shared) {
+        dfp_key_append_blob(&b, path, shared);
+
+    } else {
+        dfp_buf_str(&b, path);
     }
 
-    dfp_buf_init(&b, mem, parts->uri.len + 1, 0);
-    dfp_buf_str(&b, path);
     dfp_key_append_query(&b, query);
 
     if (b.failed) {
@@ -51,7 +61,7 @@ dfp_key(dfp_mem_t *mem, const dfp_key_t *parts, dfp_str_t *key)
 
     dfp_buf_init(&b, mem, sizeof(DFP_KEY_HEAD) + parts->upstream.len
                           + parts->origin.len + shown.len + 2
-                          + DFP_TOKEN_HASH_LEN, 0);
+                          + DFP_TOKEN_HASH_LEN + sizeof(DFP_KEY_SHARED), 0);
 
     if (parts->head) {
         dfp_buf_cstr(&b, DFP_KEY_HEAD);
@@ -70,6 +80,10 @@ dfp_key(dfp_mem_t *mem, const dfp_key_t *parts, dfp_str_t *key)
 
         dfp_buf_cstr(&b, " ");
         dfp_buf_append(&b, hash, DFP_TOKEN_HASH_LEN);
+    }
+
+    if (shared) {
+        dfp_buf_cstr(&b, DFP_KEY_SHARED);
     }
 
     *key = dfp_buf_value(&b);
@@ -100,29 +114,46 @@ dfp_key_query(dfp_str_t *path)
 }
 
 
-/* A blob has the same bytes in each repository: its digest is its path. */
+/* The length of "/v2/", or "/prefix/v2/", where PATH is a blob's; else 0. What only
+ * ends like one may be anything. */
 
-static dfp_str_t
-dfp_key_blob(dfp_str_t path)
+static size_t
+dfp_key_registry(dfp_str_t path)
 {
-    size_t     len, slash;
-    dfp_str_t  digest;
+    size_t      len;
+    dfp_path_t  read;
 
-    len = sizeof(DFP_KEY_BLOBS) - 1;
+    dfp_path_read(path, &read);
 
-    for (slash = path.len; slash > 0 && path.data[slash - 1] != '/'; slash--) {
+    if (read.kind != DFP_PATH_BLOB) {
+        return 0;
+    }
+
+    for (len = sizeof(DFP_KEY_V2) - 1;
+         memcmp(path.data + len - (sizeof(DFP_KEY_V2) - 1), DFP_KEY_V2,
+                sizeof(DFP_KEY_V2) - 1)
+         != 0;
+         len++)
+    {
         /* void */
     }
 
-    digest = (dfp_str_t) { path.len - slash, path.data + slash };
+    return len;
+}
 
-    if (slash < len || memcmp(digest.data - len, DFP_KEY_BLOBS, len) != 0
-        || !dfp_oci_digest_valid(digest))
-    {
-        return path;
-    }
 
-    return (dfp_str_t) { digest.len + len, digest.data - len };
+/* A blob has the same bytes in each repository of a registry. */
+
+static void
+dfp_key_append_blob(dfp_buf_t *b, dfp_str_t path, size_t registry)
+{
+    size_t  slash;
+
+    for (slash = path.len; path.data[slash - 1] != '/'; slash--) { /* void */ }
+
+    dfp_buf_append(b, path.data, registry);
+    dfp_buf_cstr(b, DFP_KEY_BLOBS);
+    dfp_buf_append(b, path.data + slash, path.len - slash);
 }
 
 

@@ -16,12 +16,13 @@ typedef struct {
     dfp_str_t    origin;        /* "https://registry.lan", or "" */
     dfp_str_t    uri;           /* path and query as they are sent */
     unsigned     head:1;        /* the answer has no body: HEAD */
-    unsigned     share_blobs:1; /* a blob's path is its digest alone */
+    unsigned     share_blobs:1; /* a blob's repository is left out */
 } dfp_key_t;
 
 
 /*
- * "[HEAD ]UPSTREAM ORIGIN/PATH?QUERY". Parameters "ns=..." of the query are
+ * "[HEAD ]UPSTREAM ORIGIN/PATH?QUERY". PATH is "/v2/blobs/DIGEST" of a blob that is
+ * shared, and " shared" follows then. Parameters "ns=..." of the query are
  * left out, in this spelling only: another one is another request. Where the
  * URI has a "#" it stays as it is. Keys are written to disk: what dfp_url_redact() hides
  * in the URI is hidden, and then " " and SHA-256 of the URI follow, in hex; so

@@ -34,8 +34,7 @@ dfp_path_read(dfp_str_t path, dfp_path_t *result)
     }
 
     if ((size_t) (last - p) < len) {
-        result->kind = (first || dfp_path_ends(path, "/v2"))
-                       ? DFP_PATH_LOGIN : DFP_PATH_FILE;
+        result->kind = first ? DFP_PATH_LOGIN : DFP_PATH_FILE;
         return;
     }
 

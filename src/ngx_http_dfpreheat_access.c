@@ -30,6 +30,8 @@ static ngx_uint_t ngx_http_dfpreheat_access_yes(ngx_http_request_t *r,
     ngx_http_dfpreheat_access_t *access);
 static ngx_uint_t ngx_http_dfpreheat_access_elsewhere(ngx_http_request_t *r,
     ngx_http_dfpreheat_access_t *access);
+static ngx_uint_t ngx_http_dfpreheat_access_storage(ngx_array_t *rules,
+    dfp_url_t *from, dfp_url_t *to);
 static ngx_int_t ngx_http_dfpreheat_access_pass_on(ngx_http_request_t *r,
     ngx_http_dfpreheat_access_t *access);
 
@@ -359,7 +361,35 @@ ngx_http_dfpreheat_access_elsewhere(ngx_http_request_t *r,
         dlcf = ctx[i]->loc_conf[ngx_http_dfpreheat_module.ctx_index];
 
         if (ctx[i]->srv_conf == r->srv_conf
-            && ngx_http_dfpreheat_origin_allowed(dlcf->redirects, &to))
+            && ngx_http_dfpreheat_access_storage(dlcf->redirects, &from, &to))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* The registry's own host may be one of a suffix or of any, and has the page to log
+ * in. */
+
+static ngx_uint_t
+ngx_http_dfpreheat_access_storage(ngx_array_t *rules, dfp_url_t *from,
+    dfp_url_t *to)
+{
+    ngx_uint_t                  i;
+    ngx_http_dfpreheat_rule_t  *rule;
+
+    if (!dfp_str_eq(from->host, to->host)) {
+        return ngx_http_dfpreheat_origin_allowed(rules, to);
+    }
+
+    rule = rules->elts;
+
+    for (i = 0; i < rules->nelts; i++) {
+        if (rule[i].kind == NGX_HTTP_DFPREHEAT_ORIGIN_FULL
+            && dfp_str_eq(ngx_http_dfpreheat_dfp(rule[i].text), to->origin))
         {
             return 1;
         }

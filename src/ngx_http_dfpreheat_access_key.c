@@ -4,11 +4,28 @@
 #define NGX_HTTP_DFPREHEAT_ACCESS_KEY_SIZE  2048    /* bytes, and it grows */
 
 
-static void ngx_http_dfpreheat_access_key_certificate(dfp_buf_t *b,
+static void ngx_http_dfpreheat_access_key_scope(dfp_buf_t *b,
+    ngx_http_request_t *r, dfp_path_t *path, ngx_uint_t one);
+static void ngx_http_dfpreheat_access_key_variables(dfp_buf_t *b,
     ngx_http_request_t *r);
 static void ngx_http_dfpreheat_access_key_headers(dfp_buf_t *b,
     ngx_http_request_t *r);
 static ngx_uint_t ngx_http_dfpreheat_access_key_ignored(ngx_str_t *name);
+static void ngx_http_dfpreheat_access_key_part(dfp_buf_t *b, ngx_str_t *part);
+
+
+/* What a location may choose the upstream by, or pass on to it, besides headers. */
+static ngx_str_t  ngx_http_dfpreheat_access_key_variable_names[] = {
+    ngx_string("host"),
+    ngx_string("scheme"),
+    ngx_string("server_addr"),
+    ngx_string("server_port"),
+#if (NGX_HTTP_SSL)
+    ngx_string("ssl_server_name"),
+    ngx_string("ssl_client_fingerprint"),
+#endif
+    ngx_null_string
+};
 
 
 /* No registry decides by these who may have what. Many of them differ from one
@@ -38,15 +55,12 @@ static ngx_str_t  ngx_http_dfpreheat_access_key_names[] = {
 };
 
 
-/* Lines: no part of a request has a line break in it. */
-
 ngx_int_t
 ngx_http_dfpreheat_access_key(ngx_http_request_t *r, dfp_path_t *path,
     dfp_path_kind_t kind, u_char *key)
 {
     dfp_buf_t                       b;
     dfp_mem_t                       mem;
-    dfp_str_t                       scope;
     ngx_http_dfpreheat_loc_conf_t  *dlcf;
 
     dlcf = ngx_http_get_module_loc_conf(r, ngx_http_dfpreheat_module);
@@ -54,29 +68,18 @@ ngx_http_dfpreheat_access_key(ngx_http_request_t *r, dfp_path_t *path,
 
     dfp_buf_init(&b, &mem, NGX_HTTP_DFPREHEAT_ACCESS_KEY_SIZE, 0);
 
-    dfp_buf_str(&b, ngx_http_dfpreheat_dfp(
-                        *ngx_http_dfpreheat_origin_first(dlcf->origins)));
-    dfp_buf_cstr(&b, "\n");
+    ngx_http_dfpreheat_access_key_part(&b,
+                              ngx_http_dfpreheat_origin_first(dlcf->origins));
     dfp_buf_int(&b, kind);
-    dfp_buf_cstr(&b, "\n");
 
-    scope = path->repository;
+    ngx_http_dfpreheat_access_key_scope(&b, r, path,
+                                        kind == DFP_PATH_BLOB
+                                        && dlcf->share_blobs);
 
-    /* where repositories share blobs, each blob is a question of its own */
+    ngx_http_dfpreheat_access_key_part(&b, &r->args);
+    ngx_http_dfpreheat_access_key_part(&b, &r->connection->addr_text);
 
-    if (scope.len == 0 || (kind == DFP_PATH_BLOB && dlcf->share_blobs)) {
-        scope = ngx_http_dfpreheat_dfp(r->uri);
-    }
-
-    dfp_buf_str(&b, scope);
-    dfp_buf_cstr(&b, "\n");
-
-    dfp_buf_str(&b, ngx_http_dfpreheat_dfp(r->args));
-    dfp_buf_cstr(&b, "\n");
-    dfp_buf_str(&b, ngx_http_dfpreheat_dfp(r->connection->addr_text));
-    dfp_buf_cstr(&b, "\n");
-
-    ngx_http_dfpreheat_access_key_certificate(&b, r);
+    ngx_http_dfpreheat_access_key_variables(&b, r);
     ngx_http_dfpreheat_access_key_headers(&b, r);
 
     if (b.failed || dfp_token_hash(dfp_buf_value(&b), (char *) key) != DFP_OK)
@@ -88,33 +91,59 @@ ngx_http_dfpreheat_access_key(ngx_http_request_t *r, dfp_path_t *path,
 }
 
 
-/* A location may pass on who the certificate was issued to. */
+/*
+ * The repository, or ONE path alone: of files, and where repositories share blobs.
+ * What the path of a file looks like decoded may be said of several files.
+ */
 
 static void
-ngx_http_dfpreheat_access_key_certificate(dfp_buf_t *b, ngx_http_request_t *r)
+ngx_http_dfpreheat_access_key_scope(dfp_buf_t *b, ngx_http_request_t *r,
+    dfp_path_t *path, ngx_uint_t one)
 {
+    ngx_str_t  repository;
+
+    if (path->repository.len && !one) {
+        repository = ngx_http_dfpreheat_str(path->repository);
+        ngx_http_dfpreheat_access_key_part(b, &repository);
+        return;
+    }
+
+    ngx_http_dfpreheat_access_key_part(b, &r->uri);
+    ngx_http_dfpreheat_access_key_part(b, &r->unparsed_uri);
+}
+
+
+static void
+ngx_http_dfpreheat_access_key_variables(dfp_buf_t *b, ngx_http_request_t *r)
+{
+    ngx_int_t                       *index;
+    ngx_str_t                        text;
+    ngx_uint_t                       i;
     ngx_http_variable_value_t       *value;
     ngx_http_dfpreheat_main_conf_t  *dmcf;
 
     dmcf = ngx_http_get_module_main_conf(r, ngx_http_dfpreheat_module);
+    index = dmcf->access_variables.elts;
 
-    if (dmcf->certificate == NGX_ERROR) {
-        return;
+    for (i = 0; i < dmcf->access_variables.nelts; i++) {
+
+        value = ngx_http_get_flushed_variable(r, index[i]);
+        ngx_str_null(&text);
+
+        if (value && !value->not_found) {
+            text.data = value->data;
+            text.len = value->len;
+        }
+
+        ngx_http_dfpreheat_access_key_part(b, &text);
     }
-
-    value = ngx_http_get_indexed_variable(r, dmcf->certificate);
-
-    if (value && !value->not_found) {
-        dfp_buf_append(b, (char *) value->data, value->len);
-    }
-
-    dfp_buf_cstr(b, "\n");
 }
 
 
 static void
 ngx_http_dfpreheat_access_key_headers(dfp_buf_t *b, ngx_http_request_t *r)
 {
+    ngx_str_t         name;
     ngx_uint_t        i;
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
@@ -128,10 +157,11 @@ ngx_http_dfpreheat_access_key_headers(dfp_buf_t *b, ngx_http_request_t *r)
                 continue;
             }
 
-            dfp_buf_append(b, (char *) h[i].lowcase_key, h[i].key.len);
-            dfp_buf_cstr(b, ":");
-            dfp_buf_str(b, ngx_http_dfpreheat_dfp(h[i].value));
-            dfp_buf_cstr(b, "\n");
+            name.data = h[i].lowcase_key;
+            name.len = h[i].key.len;
+
+            ngx_http_dfpreheat_access_key_part(b, &name);
+            ngx_http_dfpreheat_access_key_part(b, &h[i].value);
         }
     }
 }
@@ -154,23 +184,44 @@ ngx_http_dfpreheat_access_key_ignored(ngx_str_t *name)
 }
 
 
+/* With its length: a decoded path may have any byte in it. */
+
+static void
+ngx_http_dfpreheat_access_key_part(dfp_buf_t *b, ngx_str_t *part)
+{
+    dfp_buf_cstr(b, " ");
+    dfp_buf_int(b, part->len);
+    dfp_buf_cstr(b, ":");
+    dfp_buf_str(b, ngx_http_dfpreheat_dfp(*part));
+}
+
+
 ngx_int_t
 ngx_http_dfpreheat_access_key_init(ngx_conf_t *cf,
     ngx_http_dfpreheat_main_conf_t *mcf)
 {
-#if (NGX_HTTP_SSL)
+    ngx_int_t  *index;
+    ngx_str_t  *name;
 
-    ngx_str_t  name = ngx_string("ssl_client_fingerprint");
+    if (ngx_array_init(&mcf->access_variables, cf->pool, 8, sizeof(ngx_int_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
-    mcf->certificate = ngx_http_get_variable_index(cf, &name);
+    for (name = ngx_http_dfpreheat_access_key_variable_names; name->len;
+         name++)
+    {
+        index = ngx_array_push(&mcf->access_variables);
+        if (index == NULL) {
+            return NGX_ERROR;
+        }
 
-    return mcf->certificate == NGX_ERROR ? NGX_ERROR : NGX_OK;
-
-#else
-
-    mcf->certificate = NGX_ERROR;
+        *index = ngx_http_get_variable_index(cf, name);
+        if (*index == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+    }
 
     return NGX_OK;
-
-#endif
 }

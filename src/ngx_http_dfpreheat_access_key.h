@@ -12,14 +12,15 @@
 
 /*
  * KEY, DFP_TOKEN_HASH_LEN + 1 bytes, is SHA-256 of the origin; the repository
- * of PATH and KIND, or of a file its path; the query; the client's address and
- * certificate; and all headers but those that are known to tell nothing of who
- * the client is.
+ * of PATH and KIND, or of a file its path, decoded and as it was sent; the query;
+ * the client's address and certificate; the host, the server's address and the
+ * scheme; and all headers but those that are known to tell nothing of who the
+ * client is.
  */
 ngx_int_t ngx_http_dfpreheat_access_key(ngx_http_request_t *r,
     dfp_path_t *path, dfp_path_kind_t kind, u_char *key);
 
-/* Before requests come: the variable that has the client's certificate. */
+/* Before requests come: the variables that are in the key. */
 ngx_int_t ngx_http_dfpreheat_access_key_init(ngx_conf_t *cf,
     ngx_http_dfpreheat_main_conf_t *mcf);
 

@@ -409,7 +409,8 @@ ngx_http_dfpreheat_answer_old(ngx_http_dfpreheat_call_t *call,
     }
 
     if (!call->refresh
-        && (call->since == 0 || sr->cache->date > call->since))
+        && (call->since == 0
+            || ngx_http_dfpreheat_cache_later(sr->cache->date, call->since)))
     {
         return 0;
     }

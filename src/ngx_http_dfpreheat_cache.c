@@ -17,6 +17,8 @@ static ngx_int_t ngx_http_dfpreheat_cache_complete(ngx_http_request_t *sr,
 static ngx_int_t ngx_http_dfpreheat_cache_read(
     ngx_http_dfpreheat_entry_t *entry, ngx_log_t *log,
     ngx_http_file_cache_header_t *h, off_t *size);
+static ngx_uint_t ngx_http_dfpreheat_cache_used(
+    ngx_http_dfpreheat_entry_t *entry);
 static ngx_uint_t ngx_http_dfpreheat_cache_node(
     ngx_http_dfpreheat_entry_t *entry, ngx_uint_t written);
 static ngx_http_file_cache_node_t *ngx_http_dfpreheat_cache_lookup(
@@ -263,7 +265,50 @@ ngx_http_dfpreheat_cache_holds(ngx_http_dfpreheat_entry_t *entry,
         return 0;
     }
 
-    return h.valid_sec >= ngx_time();
+    return h.valid_sec >= ngx_time() && ngx_http_dfpreheat_cache_used(entry);
+}
+
+
+/*
+ * As a request for it would do: nginx counts "inactive" from the last request, which
+ * for an entry that was fetched is when that began.
+ */
+
+static ngx_uint_t
+ngx_http_dfpreheat_cache_used(ngx_http_dfpreheat_entry_t *entry)
+{
+    ngx_uint_t                   exists;
+    ngx_http_file_cache_t       *cache;
+    ngx_http_file_cache_node_t  *fcn;
+
+    cache = entry->cache;
+
+    ngx_shmtx_lock(&cache->shpool->mutex);
+
+    fcn = ngx_http_dfpreheat_cache_lookup(cache, entry->key);
+
+    /* the manager deletes its file without the lock */
+
+    exists = (fcn != NULL && fcn->exists && !fcn->deleting);
+
+    if (exists) {
+        ngx_queue_remove(&fcn->queue);
+        fcn->expire = ngx_time() + cache->inactive;
+        ngx_queue_insert_head(&cache->sh->queue, &fcn->queue);
+    }
+
+    ngx_shmtx_unlock(&cache->shpool->mutex);
+
+    return exists;
+}
+
+
+/* The time of this worker may be a little behind another's. */
+
+ngx_uint_t
+ngx_http_dfpreheat_cache_later(time_t date, time_t since)
+{
+    return date > since && date <= ngx_time() + 1;
 }
 
 
@@ -364,7 +409,9 @@ ngx_http_dfpreheat_cache_drop(ngx_http_dfpreheat_entry_t *entry,
 
     fcn = ngx_http_dfpreheat_cache_lookup(cache, entry->key);
 
-    if (fcn && fcn->exists) {
+    /* what is being deleted is not counted any more */
+
+    if (fcn && fcn->exists && !fcn->deleting) {
         cache->sh->size -= fcn->fs_size;
         fcn->fs_size = 0;
         fcn->exists = 0;

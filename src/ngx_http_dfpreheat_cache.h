@@ -28,9 +28,14 @@ ngx_int_t ngx_http_dfpreheat_cache_stored(ngx_http_request_t *sr, ngx_int_t rc,
     ngx_http_dfpreheat_entry_t *entry, const char **reason);
 
 /* Whether the entry is in the cache, on disk, fresh, and as long as it was: reads
- * the header of its file. One of another length is dropped. */
+ * the header of its file. One of another length is dropped; one that is there counts
+ * as used now. */
 ngx_uint_t ngx_http_dfpreheat_cache_holds(ngx_http_dfpreheat_entry_t *entry,
     ngx_log_t *log);
+
+/* Whether what was stored at DATE was asked of the origin later than SINCE. What has a
+ * date to come may be of any time: a clock was wrong. */
+ngx_uint_t ngx_http_dfpreheat_cache_later(time_t date, time_t since);
 
 /* Whether nginx knows of the entry, whatever its age. */
 ngx_uint_t ngx_http_dfpreheat_cache_exists(ngx_http_dfpreheat_entry_t *entry);

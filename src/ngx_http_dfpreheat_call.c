@@ -20,6 +20,8 @@ static ngx_int_t ngx_http_dfpreheat_call_rewrite(ngx_http_request_t *r);
 static ngx_int_t ngx_http_dfpreheat_call_preaccess(ngx_http_request_t *r);
 static ngx_int_t ngx_http_dfpreheat_call_allowed(
     ngx_http_dfpreheat_call_t *call, ngx_http_request_t *r);
+static void ngx_http_dfpreheat_call_private(ngx_http_dfpreheat_call_t *call,
+    ngx_http_request_t *r);
 static ngx_int_t ngx_http_dfpreheat_call_handler(ngx_conf_t *cf,
     ngx_uint_t phase, ngx_http_handler_pt handler);
 
@@ -492,6 +494,8 @@ ngx_http_dfpreheat_call_preaccess(ngx_http_request_t *r)
         return NGX_HTTP_FORBIDDEN;
     }
 
+    ngx_http_dfpreheat_call_private(call, r);
+
     if (call->take) {
         return ngx_http_dfpreheat_target_pin(r, &call->url, call->sockaddr,
                                              call->socklen);
@@ -545,6 +549,25 @@ ngx_http_dfpreheat_call_allowed(ngx_http_dfpreheat_call_t *call,
     }
 
     return NGX_OK;
+}
+
+
+/* What is in a private image is told to a job by its registry alone. */
+
+static void
+ngx_http_dfpreheat_call_private(ngx_http_dfpreheat_call_t *call,
+    ngx_http_request_t *r)
+{
+    dfp_str_t                       reference;
+    ngx_http_dfpreheat_loc_conf_t  *dlcf;
+
+    dlcf = ngx_http_get_module_loc_conf(r, ngx_http_dfpreheat_module);
+
+    if (dlcf->access
+        && dfp_oci_manifest_path(ngx_http_dfpreheat_dfp(r->uri), &reference))
+    {
+        call->refresh = 1;
+    }
 }
 
 

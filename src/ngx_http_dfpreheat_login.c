@@ -33,7 +33,11 @@ ngx_http_dfpreheat_login_handler(ngx_http_request_t *r)
 
     ngx_http_dfpreheat_storable_path(r, &path);
 
-    if (path.kind == DFP_PATH_LOGIN) {
+    /* below a prefix it may be a directory of files, and nobody asks there first */
+
+    if (path.kind == DFP_PATH_LOGIN
+        && ngx_strncmp(r->uri.data, "/v2/", ngx_min(r->uri.len, 4)) == 0)
+    {
 
         state = ngx_http_dfpreheat_storable_state(r, 1);
         if (state == NULL) {

@@ -163,7 +163,8 @@ ngx_http_dfpreheat_origin_first(ngx_array_t *rules)
 
 /*
  * The module's own structure is private; its first member is the configuration
- * of the upstream (ngx_http_proxy_module.c, ngx_http_grpc_module.c).
+ * of the upstream (ngx_http_proxy_module.c, ngx_http_fastcgi_module.c and the
+ * like).
  */
 
 ngx_http_upstream_conf_t *

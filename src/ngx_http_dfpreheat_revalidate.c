@@ -96,7 +96,9 @@ ngx_http_dfpreheat_revalidate_file(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    if (h.valid_sec >= ngx_time() && h.date > since) {
+    if (h.valid_sec >= ngx_time()
+        && ngx_http_dfpreheat_cache_later(h.date, since))
+    {
         return NGX_OK;
     }
 

@@ -14,21 +14,6 @@ static ngx_int_t ngx_http_dfpreheat_storable_header_filter(
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
 
 
-/* Headers by which a client says who it is. */
-static ngx_str_t  ngx_http_dfpreheat_storable_names[] = {
-    ngx_string("authorization"),
-    ngx_string("cookie"),
-    ngx_string("proxy-authorization"),
-    ngx_string("private-token"),
-    ngx_string("job-token"),
-    ngx_string("deploy-token"),
-    ngx_string("x-jfrog-art-api"),
-    ngx_string("x-api-key"),
-    ngx_string("x-auth-token"),
-    ngx_null_string
-};
-
-
 ngx_http_dfpreheat_state_t *
 ngx_http_dfpreheat_storable_state(ngx_http_request_t *r, ngx_uint_t create)
 {
@@ -153,11 +138,10 @@ ngx_http_dfpreheat_storable_unstored(ngx_http_request_t *r)
 static ngx_uint_t
 ngx_http_dfpreheat_storable_personal(ngx_http_request_t *r)
 {
-    ngx_str_t         *name;
-    ngx_uint_t         i, k;
-    dfp_path_t         path;
-    ngx_list_part_t   *part;
-    ngx_table_elt_t   *h;
+    ngx_uint_t        i;
+    dfp_path_t        path;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
 
     if (ngx_http_dfpreheat_call_request(r)) {
         return 0;
@@ -169,20 +153,12 @@ ngx_http_dfpreheat_storable_personal(ngx_http_request_t *r)
         return 0;
     }
 
-    name = ngx_http_dfpreheat_storable_names;
-
     for (part = &r->headers_in.headers.part; part; part = part->next) {
         h = part->elts;
 
         for (i = 0; i < part->nelts; i++) {
-            for (k = 0; name[k].len; k++) {
-                if (h[i].key.len == name[k].len
-                    && ngx_strncasecmp(h[i].key.data, name[k].data,
-                                       name[k].len)
-                       == 0)
-                {
-                    return 1;
-                }
+            if (dfp_header_personal(ngx_http_dfpreheat_dfp(h[i].key))) {
+                return 1;
             }
         }
     }
@@ -239,24 +215,34 @@ ngx_http_dfpreheat_storable_variable(ngx_http_request_t *r,
 ngx_int_t
 ngx_http_dfpreheat_storable_location(ngx_conf_t *cf, void **loc_conf)
 {
+    ngx_uint_t                 i;
     ngx_http_upstream_conf_t  *upstream;
 
-    upstream = ngx_http_dfpreheat_origin_upstream(cf->cycle, loc_conf,
-                                             NGX_HTTP_DFPREHEAT_PROXY_MODULE);
+    static const char  *modules[] = {
+        NGX_HTTP_DFPREHEAT_PROXY_MODULE, "ngx_http_fastcgi_module",
+        "ngx_http_uwsgi_module", "ngx_http_scgi_module", NULL
+    };
 
-    if (upstream == NULL || !upstream->cache) {
-        return NGX_OK;
+    for (i = 0; modules[i]; i++) {
+        upstream = ngx_http_dfpreheat_origin_upstream(cf->cycle, loc_conf,
+                                                      modules[i]);
+
+        if (upstream == NULL || !upstream->cache) {
+            continue;
+        }
+
+        if (ngx_http_dfpreheat_storable_predicate(cf, &upstream->cache_bypass,
+                                                  "$dfpreheat_uncached")
+            != NGX_OK
+            || ngx_http_dfpreheat_storable_predicate(cf, &upstream->no_cache,
+                                                     "$dfpreheat_unstored")
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
     }
 
-    if (ngx_http_dfpreheat_storable_predicate(cf, &upstream->cache_bypass,
-                                              "$dfpreheat_uncached")
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_dfpreheat_storable_predicate(cf, &upstream->no_cache,
-                                                 "$dfpreheat_unstored");
+    return NGX_OK;
 }
 
 

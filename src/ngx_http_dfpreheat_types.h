@@ -167,7 +167,8 @@ typedef struct {
     ngx_array_t                    bound;     /* void **: settings of locations
                                                  that are bound, or below such */
     ngx_shm_zone_t                *access;    /* NULL: no dfpreheat_access */
-    ngx_int_t                      certificate;   /* index of a variable */
+    ngx_array_t                    access_variables;  /* ngx_int_t: indices of
+                                                 those in its keys */
     ngx_array_t                    grpc;      /* origin_t: locations with
                                                  dfpreheat_grpc */
     ngx_module_t                  *proxy;     /* NULL: nginx has none */

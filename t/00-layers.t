@@ -19,8 +19,8 @@ my @layers = (
     [qw( conn setup redis subscription )],
     [qw( store reply )],
     [qw( context origin sent target target_* credentials secrets )],
-    [qw( request cache cache_key fill manifest revalidate digest call answer
-         answer_* grpc storable login )],
+    [qw( request cache cache_key fill overtaken manifest revalidate digest call
+         answer answer_* grpc storable login )],
     [qw( task task_* trouble grant grant_* image image_* )],
     [qw( dragonfly dragonfly_* )],
     [qw( engine engine_* )],

@@ -9,6 +9,7 @@ use lib "$FindBin::Bin/lib";
 use File::Find qw( find );
 use File::Temp qw( tempdir );
 use Test::More;
+use Time::HiRes qw( time );
 
 use DFP::Image;
 use DFP::Process qw( free_port wait_until );
@@ -355,5 +356,36 @@ for my $moves (0, 1) {
     };
 }
 
+
+# nginx counts "inactive" from the begin of a request, and the job began long before
+# its end.
+
+my $forgetful = File::Temp->newdir('dfpreheat-cache-XXXXXXXX', TMPDIR => 1);
+chmod 0777, $forgetful;
+
+warm_story 'a cache that forgets what was not asked for', { http =>
+    "proxy_cache_path $forgetful keys_zone=forgetful:1m inactive=7s "
+    . 'use_temp_path=off;' },
+    location('/files/', FILES, $upstream->port, 'proxy_cache forgetful;',
+             'include cache.conf;'), sub
+{
+    my $warm = shift;
+
+    my @paths = map { "/files/kept/$_" } qw( soon late );
+
+    $upstream->answers($paths[0], { body => 'soon' });
+    $upstream->answers($paths[1], { body => 'late', after => 5 });
+    is($warm->run('file', urls => [ map { FILES . $_ } @paths ])->{state},
+       'SUCCESS', 'a job of two files ends well');
+
+    # nginx counts whole seconds, and looks every ten, or sooner
+
+    my $until = time + 5.9;
+
+    wait_until(2 * SOON, sub {
+        time > $until || 2 != grep { -f } glob "$forgetful/*" });
+
+    cmp_ok(time, '>', $until, 'both stay as if they were asked for at its end');
+};
 
 done_testing();

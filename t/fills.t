@@ -9,6 +9,7 @@ use lib "$FindBin::Bin/lib";
 
 use IO::Select;
 use IO::Socket::INET;
+use JSON::PP ();
 use Test::More;
 
 use DFP::Image;
@@ -130,6 +131,59 @@ warm_story 'a job for a layer that a client fetches', \%lease,
     is($job->{state}, 'SUCCESS', 'waits for it');
     is(scalar $upstream->requests($path), 1, 'and does not ask the registry');
     like(answer($socket), qr/\r\n\r\nx{${\ BYTES }}\z/, 'the client has it, too');
+};
+
+
+# A client may be slower than the job that was posted after it.
+
+warm_story 'a job for a file while a client gets what it was before', \%lease,
+           $locations, sub
+{
+    my $warm = shift;
+
+    my $path = '/files/overtaken';
+
+    $upstream->answers($path, { body => 'x' x BYTES, every => EVERY / 2 },
+                       { body => 'what it is now' });
+
+    my $socket = ask($warm, $path);
+    requested($path);
+
+    my $job = $warm->run('file', url => FILES . $path,
+                         refresh => JSON::PP::true());
+
+    is($job->{state}, 'SUCCESS', 'ends well');
+    like(answer($socket), qr/\r\n\r\nx{${\ BYTES }}\z/,
+         'the client gets what it asked for');
+    is_deeply([ $warm->pull($path) ], [ 'what it is now', 'HIT' ],
+              'and others what the job has fetched');
+};
+
+
+warm_story 'a job for a tag while a client gets what it was before', \%lease,
+           location('/v2/', FILES, $upstream->port), sub
+{
+    my $warm = shift;
+
+    my $image = DFP::Image->new($upstream, 'moving');
+    my ($old, $new) = map { $image->manifest($image->layer($_)) } qw( one two );
+    my $tag = $image->by_tag('1');
+    my ($was, $is) = map { +{ body => $upstream->body($image->path($_)),
+        headers => [ 'Content-Type' =>
+                     'application/vnd.oci.image.manifest.v1+json' ] } }
+        $old, $new;
+
+    $upstream->answers($tag, { %$was, every => EVERY / 5 }, $is);
+
+    my $socket = ask($warm, $tag);
+    requested($tag);
+
+    is($warm->run('image', url => FILES . $tag)->{state}, 'SUCCESS',
+       'ends well');
+    like(answer($socket), qr/\Q$was->{body}\E\z/,
+         'the client gets what it asked for');
+    is_deeply([ $warm->pull($tag) ], [ $is->{body}, 'HIT' ],
+              'and others what the job has fetched');
 };
 
 

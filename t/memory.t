@@ -1,5 +1,6 @@
 # Memory that ends at any allocation of a job, from its POST to its end: the job
-# ends, as SUCCESS or as FAILURE, nginx goes on, and the next job is a SUCCESS.
+# ends, as SUCCESS or as FAILURE, nginx goes on, and the next job is a SUCCESS. Or
+# at any allocation while nginx asks a registry who may have what.
 #
 # Only the nginx of the sanitizers can do that (make asan-test; see
 # tools/failing_malloc.c). With MEMORY_EVERY=1 it fails at each allocation, one
@@ -12,6 +13,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use File::Temp ();
+use HTTP::Tiny;
 use Test::More;
 
 use DFP::Image;
@@ -160,6 +162,74 @@ warm_story 'memory ends once in a job', { workers => 1, lease => '1s',
 
     set(0);
     is($warm->run(@job)->{state}, 'SUCCESS', 'and so is the last');
+};
+
+
+
+warm_story 'memory ends once while a registry is asked', {
+    workers => 1, lease => '1s', seconds => STORY_SECONDS },
+    join('', location('/v2/', REGISTRY, $port, 'dfpreheat_access on;',
+                      'proxy_cache files;', 'include cache.conf;',
+                      'include follow.conf;'),
+         @registry[1, 2]), sub
+{
+    my $warm = shift;
+
+    my $servers = $warm->{servers};
+    my ($worker) = $servers->workers;
+    my $image = DFP::Image->new($upstream, 'private', sub {
+        +{ @_, wants => 'Authorization: Bearer good',
+           refusal => { status => 401 } } });
+    my $manifest = $image->manifest($image->layer('private'));
+    my @paths = $image->paths($manifest);
+
+    $servers->expects(undef, FAILED);
+    $image->tag('1', $manifest);
+
+    my $right = { Authorization => 'Bearer good' };
+
+    is($warm->run('image', url => REGISTRY . $image->by_tag('1'),
+                  headers => $right)->{state}, 'SUCCESS', 'an image is warmed');
+
+    # each time it is another client
+
+    my $n = 0;
+
+    my $all = sub {
+        my %rights = @_;
+
+        $n++;
+
+        return map {
+            HTTP::Tiny->new(timeout => JOB_SECONDS)->get(
+                "http://127.0.0.1:$warm->{port}$_",
+                { headers => { %rights, 'X-Client' => $n } })->{status}
+        } @paths;
+    };
+
+    for my $rights ({}, $right) {
+        set(0);
+        $all->(%$rights);
+        my $made = made();
+        my $every = $ENV{MEMORY_EVERY} // int($made / SAMPLES) || 1;
+
+        diag("$made allocations, one of $every fails");
+
+        my @given;
+
+        for (my $k = 1 + int rand $every; $k <= $made; $k += $every) {
+            set($k);
+            push @given, $all->(%$rights);
+        }
+
+        is(scalar(grep { $_ == 200 && !%$rights } @given), 0,
+           'nobody gets what is not theirs');
+    }
+
+    set(0);
+    is(join(' ', $all->(%$right)), join(' ', map { 200 } @paths),
+       'who has the right gets it');
+    is(($servers->workers)[0], $worker, 'nginx goes on');
 };
 
 done_testing();

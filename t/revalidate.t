@@ -105,6 +105,27 @@ warm_story 'a file that has not changed', {}, $locations, sub
 };
 
 
+# The clock was ahead when it was stored, and has been set right since.
+
+warm_story 'a file of tomorrow', {}, $locations, sub
+{
+    my $warm = shift;
+
+    my $path = '/files/tomorrow';
+
+    publish($path, 1, 'the first version');
+    is(state_of($warm, $path), 'SUCCESS', 'it is preheated');
+
+    $warm->dated($path, time + 86400);
+    publish($path, 2, 'the second version, which is longer');
+
+    is(state_of($warm, $path), 'SUCCESS', 'so is what it is now');
+    is_deeply([ $warm->pull($path) ],
+              [ 'the second version, which is longer', 'HIT' ],
+              'and clients get that');
+};
+
+
 # For clients a job that failed has not been there.
 
 warm_story 'an origin that fails when it is asked', {}, $locations, sub

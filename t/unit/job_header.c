@@ -143,3 +143,30 @@ TEST("headers that say who asks are passed on, and few others")
                         refused[i]).data);
     }
 }
+
+
+TEST("headers by which a client says who it is")
+{
+    size_t  i;
+
+    static const char  *personal[] = {
+        "Authorization", "Cookie", "Cookie2", "Proxy-Authorization",
+        "PRIVATE-TOKEN", "X-JFrog-Art-Api", "X-Access-Token", "X-Jwt",
+        "X-Remote-User", "X-Forwarded-Email", "X-SSL-Client-Cert",
+        "Cf-Access-Jwt-Assertion", NULL
+    };
+
+    static const char  *others[] = {
+        "Accept", "Host", "User-Agent", "Range", "If-None-Match",
+        "X-Forwarded-For", "X-Forwarded-Proto", "X-Request-Id", "Connection",
+        "Sec-WebSocket-Key", "", NULL
+    };
+
+    for (i = 0; personal[i]; i++) {
+        CHECK(dfp_header_personal(dfp_test_str(personal[i])));
+    }
+
+    for (i = 0; others[i]; i++) {
+        CHECK(!dfp_header_personal(dfp_test_str(others[i])));
+    }
+}

@@ -122,17 +122,30 @@ TEST("nobody can write the key of another request into a URI")
 }
 
 
-TEST("blobs that are shared have their digest for a path")
+TEST("blobs that are shared are without their repository")
 {
-    CHECK_SHARED("/v2/a/blobs/" DIGEST, "/blobs/" DIGEST);
-    CHECK_SHARED("/v2/b/c/blobs/" DIGEST "?ns=x", "/blobs/" DIGEST);
-    CHECK_SHARED("/v2/b/blobs/" DIGEST "?x", "/blobs/" DIGEST "?x");
+    CHECK_SHARED("/v2/a/blobs/" DIGEST, "/v2/blobs/" DIGEST " shared");
+    CHECK_SHARED("/v2/b/c/blobs/" DIGEST "?ns=x",
+                 "/v2/blobs/" DIGEST " shared");
+    CHECK_SHARED("/v2/b/blobs/" DIGEST "?x",
+                 "/v2/blobs/" DIGEST "?x shared");
+    CHECK_SHARED("/one/v2/b/blobs/" DIGEST, "/one/v2/blobs/" DIGEST " shared");
+    CHECK_KEY("/v2/a/blobs/" DIGEST, "/v2/a/blobs/" DIGEST);
+}
+
+
+TEST("what only looks like a blob of a registry is not shared")
+{
     CHECK_SHARED("/v2/b/manifests/" DIGEST, "/v2/b/manifests/" DIGEST);
     CHECK_SHARED("/v2/b/blobs/" DIGEST "0", "/v2/b/blobs/" DIGEST "0");
     CHECK_SHARED("/v2/b/blobs/" DIGEST "#x", "/v2/b/blobs/" DIGEST "#x");
+    CHECK_SHARED("/uploads/blobs/" DIGEST, "/uploads/blobs/" DIGEST);
+    CHECK_SHARED("/blobs/" DIGEST, "/blobs/" DIGEST);
+    CHECK_SHARED("/v2/blobs/" DIGEST, "/v2/blobs/" DIGEST);
+    CHECK_SHARED("//v2/b/blobs/" DIGEST, "//v2/b/blobs/" DIGEST);
+    CHECK_SHARED("/v2/%61/blobs/" DIGEST, "/v2/%61/blobs/" DIGEST);
     CHECK_SHARED(DIGEST, DIGEST);
     CHECK_SHARED("", "");
-    CHECK_KEY("/v2/a/blobs/" DIGEST, "/v2/a/blobs/" DIGEST);
 }
 
 

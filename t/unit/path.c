@@ -56,7 +56,7 @@ TEST("a registry below a prefix has them, too")
     CHECK_INT(kind("/docker/v2/app/referrers/" DIGEST), DFP_PATH_OTHER);
     CHECK_INT(kind("/docker/v2/app/blobs/uploads/1"), DFP_PATH_OTHER);
     CHECK_INT(kind("/docker/v2/"), DFP_PATH_LOGIN);
-    CHECK_INT(kind("/docker/v2"), DFP_PATH_LOGIN);
+    CHECK_INT(kind("/docker/v2"), DFP_PATH_FILE);
 }
 
 

@@ -205,7 +205,7 @@ sub _read_head
 
     my $head = '';
 
-    while ($head !~ /\r\n\r\n\z/) {
+    while ($head !~ /\r\n\r\n/) {
         return if !sysread $client, $head, HEAD_MAX, length $head;
     }
 

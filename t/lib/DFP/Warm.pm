@@ -27,6 +27,7 @@ use constant {
     PULL_SECONDS => 5,
     KEY_MAX      => 8192,
     VALID_SEC    => 8,      # where it is in a file
+    DATE         => 40,
 };
 
 
@@ -174,6 +175,24 @@ sub expire
 {
     my ($self, @paths) = @_;
 
+    $self->_times(VALID_SEC, 1, @paths);
+}
+
+
+# They were stored at another time.
+
+sub dated
+{
+    my ($self, $path, $time) = @_;
+
+    $self->_times(DATE, $time, $path);
+}
+
+
+sub _times
+{
+    my ($self, $where, $time, @paths) = @_;
+
     my %missing = map { $_ => 1 } @paths;
 
     find(sub {
@@ -184,8 +203,8 @@ sub expire
         my ($key) = $head =~ /^KEY: (.*)$/m or return;
         my ($path) = grep { $key =~ /\Q$_\E$/ } @paths or return;
 
-        seek $file, VALID_SEC, 0 or die "seek: $!";
-        print {$file} pack 'q', 1;
+        seek $file, $where, 0 or die "seek: $!";
+        print {$file} pack 'q', $time;
         close $file or die "$File::Find::name: $!";
         delete $missing{$path};
     }, "$self->{servers}{dir}/cache");
