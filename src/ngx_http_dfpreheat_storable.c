@@ -248,9 +248,14 @@ ngx_http_dfpreheat_storable_location(ngx_conf_t *cf, void **loc_conf)
         return NGX_OK;
     }
 
+    /* a request may wait when the last one has been evaluated */
+
     if (ngx_http_dfpreheat_storable_predicate(cf, &upstream->cache_bypass,
                                               "$dfpreheat_uncached")
-        != NGX_OK)
+        != NGX_OK
+        || ngx_http_dfpreheat_storable_predicate(cf, &upstream->cache_bypass,
+                                                 "$dfpreheat_expired")
+           != NGX_OK)
     {
         return NGX_ERROR;
     }

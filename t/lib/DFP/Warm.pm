@@ -26,7 +26,8 @@ use constant {
     JOB_SECONDS  => 20,
     PULL_SECONDS => 5,
     KEY_MAX      => 8192,
-    VALID_SEC    => 8,      # where it is in a file
+    VALID_SEC    => 8,      # where it is in a file, and ...
+    DATE         => 40,     # ... since when
 };
 
 
@@ -191,6 +192,30 @@ sub expire
     }, "$self->{servers}{dir}/cache");
 
     die 'not in the cache: ' . join ' ', sort keys %missing if %missing;
+}
+
+
+# For how many seconds the entry of a path is valid from when it was stored, or was
+# found to be the same.
+
+sub valid_for
+{
+    my ($self, $path) = @_;
+
+    my $seconds;
+
+    find(sub {
+        return if !-f;
+
+        open my $file, '<:raw', $_ or return;
+        read $file, my $head, KEY_MAX;
+
+        $seconds = unpack('q', substr $head, VALID_SEC)
+                   - unpack('q', substr $head, DATE)
+            if $head =~ /^KEY: \N*\Q$path\E$/m;
+    }, "$self->{servers}{dir}/cache");
+
+    return $seconds;
 }
 
 
