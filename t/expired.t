@@ -10,6 +10,7 @@ use lib "$FindBin::Bin/lib";
 use Digest::SHA qw( sha256_hex );
 use IO::Select;
 use IO::Socket::INET;
+use Socket qw( SOL_SOCKET SO_LINGER );
 use Test::More;
 
 use DFP::Image;
@@ -175,6 +176,47 @@ warm_story 'clients of a file that a job has revalidated', {},
               'wait for what the job gets');
     is($warm->ended($id)->{state}, 'SUCCESS', 'which ends well');
     is(scalar $upstream->requests($path), 1, 'and the origin was asked once');
+};
+
+
+warm_story 'clients that hang up while they wait', {},
+           location('/files/', FILES, $port), sub
+{
+    my $warm = shift;
+
+    my $path = '/files/leave';
+
+    $upstream->answers($path, { body => 'old' });
+    $warm->pull($path);
+    $warm->expire($path);
+    $upstream->forget_requests;
+    $upstream->answers($path, { body => 'new', after => SLOW });
+
+    my @stay = ask($warm, $path);
+    asked($path);
+
+    for my $client (1 .. CLIENTS) {
+        my $socket = ask($warm, $path);
+
+        if ($client % 2) {
+            push @stay, $socket;
+
+        } else {
+            setsockopt $socket, SOL_SOCKET, SO_LINGER, pack 'ii', 1, 0
+                or die "SO_LINGER: $!";
+            close $socket;
+        }
+    }
+
+    # old workers wait for those that wait
+
+    $warm->{servers}->nginx_reload;
+
+    is_deeply([ map { (answer($_))[1] } @stay ], [ ('new') x @stay ],
+              'do not keep the others from what they want');
+    is(scalar $upstream->requests($path), 1, 'which is asked for once');
+    $warm->another_client;
+    is(($warm->pull($path))[1], 'HIT', 'and is there for the next one');
 };
 
 
