@@ -2,10 +2,12 @@
 #include "ngx_http_dfpreheat_api.h"
 #include "ngx_http_dfpreheat_cache_key.h"
 #include "ngx_http_dfpreheat_conf.h"
+#include "ngx_http_dfpreheat_expired.h"
 #include "ngx_http_dfpreheat_fill.h"
 #include "ngx_http_dfpreheat_manifest.h"
 #include "ngx_http_dfpreheat_overtaken.h"
 #include "ngx_http_dfpreheat_sent.h"
+#include "ngx_http_dfpreheat_valid.h"
 
 
 static void *ngx_http_dfpreheat_create_main_conf(ngx_conf_t *cf);
@@ -64,6 +66,13 @@ static ngx_command_t  ngx_http_dfpreheat_commands[] = {
       ngx_conf_set_flag_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_dfpreheat_loc_conf_t, access),
+      NULL },
+
+    { ngx_string("dfpreheat_tag_valid"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_dfpreheat_loc_conf_t, tag_valid),
       NULL },
 
     { ngx_string("dfpreheat_share_blobs"),
@@ -255,6 +264,9 @@ static ngx_http_variable_t  ngx_http_dfpreheat_variables[] = {
     { ngx_string("dfpreheat_unstored"), NULL,
       ngx_http_dfpreheat_storable_variable, 1, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
+    { ngx_string("dfpreheat_expired"), NULL,
+      ngx_http_dfpreheat_expired_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
     { ngx_string("dfpreheat_range"), NULL,
       ngx_http_dfpreheat_access_range, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
@@ -436,13 +448,14 @@ ngx_http_dfpreheat_create_loc_conf(ngx_conf_t *cf)
     dlcf->share_blobs = NGX_CONF_UNSET;
     dlcf->grpc = NGX_CONF_UNSET;
     dlcf->access = NGX_CONF_UNSET;
+    dlcf->tag_valid = NGX_CONF_UNSET;
 
     return dlcf;
 }
 
 
-/* Nothing is inherited, but by "if": each location says for itself what it
- * serves. What protects a location protects those below it, too. */
+/* What a location serves is not inherited, but by "if": each one says so for itself.
+ * What protects a location protects those below it, too. */
 
 static char *
 ngx_http_dfpreheat_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
@@ -471,6 +484,8 @@ ngx_http_dfpreheat_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_init_value(conf->share_blobs, 0);
     ngx_conf_init_value(conf->grpc, 0);
     ngx_conf_merge_value(conf->access, prev->access, 0);
+    ngx_conf_merge_sec_value(conf->tag_valid, prev->tag_valid,
+                             NGX_HTTP_DFPREHEAT_TAG_VALID);
 
     conf->bound = prev->bound || conf->origins || conf->redirects;
 
@@ -570,6 +585,7 @@ ngx_http_dfpreheat_postconfiguration(ngx_conf_t *cf)
     ngx_http_dfpreheat_fill_init();
     ngx_http_dfpreheat_overtaken_init();
     ngx_http_dfpreheat_manifest_init();
+    ngx_http_dfpreheat_valid_init();
 
     return ngx_http_dfpreheat_call_init(cf);
 }

@@ -6,7 +6,8 @@
 
 
 static int dfp_path_registry(dfp_str_t path);
-static dfp_path_kind_t dfp_path_kind(dfp_str_t rest, dfp_str_t *name);
+static dfp_path_kind_t dfp_path_kind(dfp_str_t rest, dfp_str_t *name,
+    unsigned *digest);
 static int dfp_path_api(dfp_str_t rest);
 static const char *dfp_path_find_last(dfp_str_t s, const char *part);
 static int dfp_path_ends(dfp_str_t s, const char *end);
@@ -16,6 +17,7 @@ void
 dfp_path_read(dfp_str_t path, dfp_path_t *result)
 {
     int          first;
+    unsigned     digest;
     dfp_str_t    name, rest;
     const char  *p, *last;
 
@@ -41,7 +43,7 @@ dfp_path_read(dfp_str_t path, dfp_path_t *result)
     rest.data = p + len;
     rest.len = last - rest.data;
 
-    result->kind = dfp_path_kind(rest, &name);
+    result->kind = dfp_path_kind(rest, &name, &digest);
 
     /* "//v2/" is "/v2/" to some servers, and not to others */
 
@@ -52,6 +54,7 @@ dfp_path_read(dfp_str_t path, dfp_path_t *result)
     if (result->kind == DFP_PATH_MANIFEST || result->kind == DFP_PATH_BLOB) {
         result->repository.data = path.data;
         result->repository.len = name.data + name.len - path.data;
+        result->digest = digest;
         return;
     }
 
@@ -79,7 +82,7 @@ dfp_path_registry(dfp_str_t path)
  * reference has no "/", so the last one counts. */
 
 static dfp_path_kind_t
-dfp_path_kind(dfp_str_t rest, dfp_str_t *name)
+dfp_path_kind(dfp_str_t rest, dfp_str_t *name, unsigned *digest)
 {
     size_t       i;
     dfp_str_t    reference;
@@ -92,6 +95,8 @@ dfp_path_kind(dfp_str_t rest, dfp_str_t *name)
         { "/manifests/", DFP_PATH_MANIFEST },
         { "/blobs/", DFP_PATH_BLOB }
     };
+
+    *digest = 0;
 
     if (rest.len == 0) {
         return DFP_PATH_LOGIN;
@@ -110,8 +115,10 @@ dfp_path_kind(dfp_str_t rest, dfp_str_t *name)
         name->data = rest.data;
         name->len = p - rest.data;
 
+        *digest = dfp_oci_digest_valid(reference) ? 1 : 0;
+
         if (dfp_oci_name_valid(*name)
-            && (dfp_oci_digest_valid(reference)
+            && (*digest
                 || (kinds[i].kind == DFP_PATH_MANIFEST
                     && dfp_oci_tag_valid(reference))))
         {

@@ -21,6 +21,7 @@ typedef enum {
 typedef struct {
     dfp_path_kind_t  kind;
     dfp_str_t        repository;    /* MANIFEST, BLOB: "/v2/team/app" */
+    unsigned         digest:1;      /* ... named by one, not by a tag */
 } dfp_path_t;
 
 

@@ -16,7 +16,7 @@ static ngx_int_t ngx_http_dfpreheat_cache_complete(ngx_http_request_t *sr,
     const char **reason);
 static ngx_int_t ngx_http_dfpreheat_cache_read(
     ngx_http_dfpreheat_entry_t *entry, ngx_log_t *log,
-    ngx_http_file_cache_header_t *h, off_t *size);
+    ngx_http_file_cache_header_t *h, ngx_file_info_t *fi);
 static ngx_uint_t ngx_http_dfpreheat_cache_used(
     ngx_http_dfpreheat_entry_t *entry);
 static ngx_uint_t ngx_http_dfpreheat_cache_node(
@@ -99,6 +99,7 @@ ngx_http_dfpreheat_cache_entry(ngx_http_request_t *sr,
 
     entry->cache = c->file_cache;
     entry->start = c->body_start;
+    entry->uniq = 0;
     ngx_memcpy(entry->key, c->key, NGX_HTTP_CACHE_KEY_LEN);
 
     if (!sr->cached) {
@@ -251,16 +252,16 @@ ngx_uint_t
 ngx_http_dfpreheat_cache_holds(ngx_http_dfpreheat_entry_t *entry,
     ngx_log_t *log)
 {
-    off_t                         size;
+    ngx_file_info_t               fi;
     ngx_http_file_cache_header_t  h;
 
     if (entry->cache == NULL || !ngx_http_dfpreheat_cache_node(entry, 0)
-        || ngx_http_dfpreheat_cache_read(entry, log, &h, &size) != NGX_OK)
+        || ngx_http_dfpreheat_cache_read(entry, log, &h, &fi) != NGX_OK)
     {
         return 0;
     }
 
-    if (size != entry->size) {
+    if (ngx_file_size(&fi) - h.body_start != entry->size) {
         ngx_http_dfpreheat_cache_drop(entry, log);
         return 0;
     }
@@ -312,6 +313,90 @@ ngx_http_dfpreheat_cache_later(time_t date, time_t since)
 }
 
 
+ngx_int_t
+ngx_http_dfpreheat_cache_holds_tag(ngx_http_dfpreheat_entry_t *entry,
+    ngx_log_t *log)
+{
+    off_t                         size;
+    ngx_file_info_t               fi;
+    ngx_http_file_cache_header_t  h;
+
+    if (entry->cache == NULL || !ngx_http_dfpreheat_cache_node(entry, 0)
+        || ngx_http_dfpreheat_cache_read(entry, log, &h, &fi) != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    size = ngx_file_size(&fi) - h.body_start;
+
+    if (ngx_file_uniq(&fi) != entry->uniq) {
+        entry->uniq = ngx_file_uniq(&fi);
+        entry->start = h.body_start;
+        entry->size = size;
+        return NGX_AGAIN;
+    }
+
+    if (size != entry->size) {
+        ngx_http_dfpreheat_cache_drop(entry, log);
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_dfpreheat_cache_fresh(ngx_http_dfpreheat_entry_t *entry,
+    ngx_log_t *log)
+{
+    ngx_file_info_t               fi;
+    ngx_http_file_cache_header_t  h;
+
+    return ngx_http_dfpreheat_cache_read(entry, log, &h, &fi) == NGX_OK
+           && h.valid_sec >= ngx_time();
+}
+
+
+/*
+ * nginx gives a request that finds an expired entry the time of the node's last lock,
+ * and marks the node with "updating" until that request has ended, or for ever.
+ */
+
+ngx_uint_t
+ngx_http_dfpreheat_cache_updated(ngx_http_dfpreheat_entry_t *entry,
+    ngx_msec_t age, ngx_uint_t *opened)
+{
+    ngx_uint_t                   updated;
+    ngx_http_file_cache_t       *cache;
+    ngx_http_file_cache_node_t  *fcn;
+
+    cache = entry->cache;
+    updated = 0;
+    *opened = 0;
+
+    ngx_shmtx_lock(&cache->shpool->mutex);
+
+    fcn = ngx_http_dfpreheat_cache_lookup(cache, entry->key);
+
+    /* what is not there yet is nginx's own business */
+
+    if (fcn && fcn->exists) {
+        *opened = fcn->uses;
+        updated = fcn->updating
+                  && (ngx_msec_int_t) (fcn->lock_time - ngx_current_msec) > 0;
+
+        if (!updated) {
+            fcn->updating = 0;
+            fcn->lock_time = ngx_current_msec + age;
+        }
+    }
+
+    ngx_shmtx_unlock(&cache->shpool->mutex);
+
+    return updated;
+}
+
+
 ngx_uint_t
 ngx_http_dfpreheat_cache_exists(ngx_http_dfpreheat_entry_t *entry)
 {
@@ -319,17 +404,16 @@ ngx_http_dfpreheat_cache_exists(ngx_http_dfpreheat_entry_t *entry)
 }
 
 
-/* The header of the entry's file, and the size of its body. */
+/* The header of the entry's file, and what there is to know of the file. */
 
 static ngx_int_t
 ngx_http_dfpreheat_cache_read(ngx_http_dfpreheat_entry_t *entry,
-    ngx_log_t *log, ngx_http_file_cache_header_t *h, off_t *size)
+    ngx_log_t *log, ngx_http_file_cache_header_t *h, ngx_file_info_t *fi)
 {
-    ngx_fd_t          fd;
-    ngx_int_t         rc;
-    ngx_str_t         file;
-    ngx_pool_t       *pool;
-    ngx_file_info_t   fi;
+    ngx_fd_t     fd;
+    ngx_int_t    rc;
+    ngx_str_t    file;
+    ngx_pool_t  *pool;
 
     pool = ngx_create_pool(NGX_HTTP_DFPREHEAT_FILE_POOL, log);
     if (pool == NULL) {
@@ -349,14 +433,11 @@ ngx_http_dfpreheat_cache_read(ngx_http_dfpreheat_entry_t *entry,
         return NGX_DECLINED;
     }
 
-    if (ngx_fd_info(fd, &fi) == NGX_FILE_ERROR
+    if (ngx_fd_info(fd, fi) == NGX_FILE_ERROR
         || pread(fd, h, sizeof(ngx_http_file_cache_header_t), 0)
            != (ssize_t) sizeof(ngx_http_file_cache_header_t))
     {
         rc = NGX_DECLINED;
-
-    } else {
-        *size = ngx_file_size(&fi) - h->body_start;
     }
 
     (void) ngx_close_file(fd);
@@ -452,6 +533,10 @@ ngx_http_dfpreheat_cache_node(ngx_http_dfpreheat_entry_t *entry,
 
     fcn = ngx_http_dfpreheat_cache_lookup(cache, entry->key);
     exists = (fcn != NULL && fcn->exists && !(written && fcn->uniq == 0));
+
+    if (exists && written) {
+        entry->uniq = fcn->uniq;
+    }
 
     ngx_shmtx_unlock(&cache->shpool->mutex);
 

@@ -16,6 +16,8 @@ typedef struct {
     u_char                  key[NGX_HTTP_CACHE_KEY_LEN];
     off_t                   start;      /* of the body in its file */
     off_t                   size;       /* of the body, bytes */
+    ngx_file_uniq_t         uniq;       /* of the file that was stored; 0: it was
+                                           there already */
 } ngx_http_dfpreheat_entry_t;
 
 
@@ -36,6 +38,25 @@ ngx_uint_t ngx_http_dfpreheat_cache_holds(ngx_http_dfpreheat_entry_t *entry,
 /* Whether what was stored at DATE was asked of the origin later than SINCE. What has a
  * date to come may be of any time: a clock was wrong. */
 ngx_uint_t ngx_http_dfpreheat_cache_later(time_t date, time_t since);
+
+/*
+ * Likewise for the manifest of a tag, which is held when it has expired meanwhile,
+ * since the next client has it revalidated. NGX_OK: it is there; NGX_AGAIN: another
+ * one is, which a client may have fetched, and ENTRY is that one now; NGX_DECLINED:
+ * none is.
+ */
+ngx_int_t ngx_http_dfpreheat_cache_holds_tag(ngx_http_dfpreheat_entry_t *entry,
+    ngx_log_t *log);
+
+/* Whether the entry is valid now, by the header of its file. */
+ngx_uint_t ngx_http_dfpreheat_cache_fresh(ngx_http_dfpreheat_entry_t *entry,
+    ngx_log_t *log);
+
+/* Whether a request updates the entry, which is there. One that has shown no sign of
+ * life for AGE (ms) does not any more; and the next one has as long from now on.
+ * OPENED changes when a request opens the entry, which may be the next one. */
+ngx_uint_t ngx_http_dfpreheat_cache_updated(ngx_http_dfpreheat_entry_t *entry,
+    ngx_msec_t age, ngx_uint_t *opened);
 
 /* Whether nginx knows of the entry, whatever its age. */
 ngx_uint_t ngx_http_dfpreheat_cache_exists(ngx_http_dfpreheat_entry_t *entry);

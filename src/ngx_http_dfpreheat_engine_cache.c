@@ -16,6 +16,8 @@ static ngx_str_t *ngx_http_dfpreheat_cache_expected(
     ngx_http_dfpreheat_task_t *task);
 static void ngx_http_dfpreheat_cache_checked(void *data, ngx_int_t rc);
 static ngx_int_t ngx_http_dfpreheat_cache_check(ngx_http_dfpreheat_run_t *run);
+static ngx_int_t ngx_http_dfpreheat_cache_look(
+    ngx_http_dfpreheat_task_t *task);
 static ngx_int_t ngx_http_dfpreheat_cache_looked(
     ngx_http_dfpreheat_run_t *run);
 static void ngx_http_dfpreheat_cache_progress(ngx_http_dfpreheat_run_t *run,
@@ -247,7 +249,7 @@ ngx_http_dfpreheat_cache_check(ngx_http_dfpreheat_run_t *run)
     for (i = held->next; i < last; i++) {
 
         if (!task[i]->done
-            || ngx_http_dfpreheat_cache_holds(&task[i]->entry, &run->log))
+            || ngx_http_dfpreheat_cache_look(task[i]) != NGX_DECLINED)
         {
             continue;
         }
@@ -272,6 +274,34 @@ ngx_http_dfpreheat_cache_check(ngx_http_dfpreheat_run_t *run)
 }
 
 
+/* NGX_DECLINED: it is gone. The manifest of a tag may be another one, since a client
+ * may have had it revalidated: its digest tells. */
+
+static ngx_int_t
+ngx_http_dfpreheat_cache_look(ngx_http_dfpreheat_task_t *task)
+{
+    ngx_int_t   rc;
+    ngx_log_t  *log;
+
+    log = &task->run->log;
+
+    if (task->image == NULL || task->digest.len) {
+        return ngx_http_dfpreheat_cache_holds(&task->entry, log)
+               ? NGX_OK : NGX_DECLINED;
+    }
+
+    rc = ngx_http_dfpreheat_cache_holds_tag(&task->entry, log);
+
+    if (rc == NGX_AGAIN) {
+        ngx_http_dfpreheat_task_reopened(task);
+        task->size = task->entry.size;
+        ngx_http_dfpreheat_cache_digest(task);
+    }
+
+    return rc;
+}
+
+
 static ngx_int_t
 ngx_http_dfpreheat_cache_looked(ngx_http_dfpreheat_run_t *run)
 {
@@ -288,7 +318,9 @@ ngx_http_dfpreheat_cache_looked(ngx_http_dfpreheat_run_t *run)
 
     rc = ngx_http_dfpreheat_room_left(run);
 
-    if (held->gone.nelts == 0) {
+    /* a tag may be looked at once more */
+
+    if (held->gone.nelts == 0 && (rc != NGX_OK || run->left == 0)) {
         return rc;
     }
 

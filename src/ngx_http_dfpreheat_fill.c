@@ -5,13 +5,16 @@
 typedef struct {
     ngx_http_request_t   *r;
     ngx_http_upstream_t  *upstream;
+    ngx_http_cache_t     *owner;        /* of the lock */
     off_t                 bytes;        /* that had come at the last tick */
     ngx_event_t           tick;
 } ngx_http_dfpreheat_fill_t;
 
 
 static ngx_int_t ngx_http_dfpreheat_fill_header_filter(ngx_http_request_t *r);
-static void ngx_http_dfpreheat_fill_watch(ngx_http_request_t *r);
+static ngx_http_cache_t *ngx_http_dfpreheat_fill_owner(ngx_http_request_t *r);
+static void ngx_http_dfpreheat_fill_watch(ngx_http_request_t *r,
+    ngx_http_cache_t *owner);
 static void ngx_http_dfpreheat_fill_tick(ngx_event_t *ev);
 static void ngx_http_dfpreheat_fill_renew(ngx_http_cache_t *c);
 static void ngx_http_dfpreheat_fill_cleanup(void *data);
@@ -31,17 +34,16 @@ ngx_http_dfpreheat_fill_init(void)
 static ngx_int_t
 ngx_http_dfpreheat_fill_header_filter(ngx_http_request_t *r)
 {
-    ngx_http_cache_t               *c;
+    ngx_http_cache_t               *owner;
     ngx_http_dfpreheat_loc_conf_t  *dlcf;
 
-    c = r->cache;
-
-    if (c && c->lock && c->updating && r->upstream && r->upstream->cacheable) {
+    if (r->cache && r->cache->lock && r->upstream && r->upstream->cacheable) {
 
         dlcf = ngx_http_get_module_loc_conf(r, ngx_http_dfpreheat_module);
+        owner = ngx_http_dfpreheat_fill_owner(r);
 
-        if (dlcf->origins || dlcf->redirects) {
-            ngx_http_dfpreheat_fill_watch(r);
+        if (owner && (dlcf->origins || dlcf->redirects)) {
+            ngx_http_dfpreheat_fill_watch(r, owner);
         }
     }
 
@@ -49,10 +51,28 @@ ngx_http_dfpreheat_fill_header_filter(ngx_http_request_t *r)
 }
 
 
+/* An update in the background is made for the request that has met the expired
+ * entry, and is its parent. */
+
+static ngx_http_cache_t *
+ngx_http_dfpreheat_fill_owner(ngx_http_request_t *r)
+{
+    ngx_http_cache_t  *c;
+
+    c = r->cache;
+
+    if (r->background && !c->updating && r->parent) {
+        c = r->parent->cache;
+    }
+
+    return (c && c->updating) ? c : NULL;
+}
+
+
 /* Without memory for it the lock is over when nginx says so. */
 
 static void
-ngx_http_dfpreheat_fill_watch(ngx_http_request_t *r)
+ngx_http_dfpreheat_fill_watch(ngx_http_request_t *r, ngx_http_cache_t *owner)
 {
     ngx_pool_cleanup_t         *cln;
     ngx_http_dfpreheat_fill_t  *fill;
@@ -69,13 +89,14 @@ ngx_http_dfpreheat_fill_watch(ngx_http_request_t *r)
 
     fill->r = r;
     fill->upstream = r->upstream;
+    fill->owner = owner;
 
     fill->tick.handler = ngx_http_dfpreheat_fill_tick;
     fill->tick.data = fill;
     fill->tick.log = r->connection->log;
     fill->tick.cancelable = 1;
 
-    ngx_http_dfpreheat_fill_renew(r->cache);
+    ngx_http_dfpreheat_fill_renew(owner);
     ngx_add_timer(&fill->tick, ngx_max(r->cache->lock_age / 3, 1));
 }
 
@@ -92,8 +113,8 @@ ngx_http_dfpreheat_fill_tick(ngx_event_t *ev)
 
     /* it is stored, or will not be */
 
-    if (c == NULL || !c->updating || fill->r->upstream != fill->upstream
-        || fill->upstream->pipe == NULL)
+    if (c == NULL || c->updated || !fill->owner->updating
+        || fill->r->upstream != fill->upstream || fill->upstream->pipe == NULL)
     {
         return;
     }
@@ -102,7 +123,7 @@ ngx_http_dfpreheat_fill_tick(ngx_event_t *ev)
 
     if (bytes != fill->bytes) {
         fill->bytes = bytes;
-        ngx_http_dfpreheat_fill_renew(c);
+        ngx_http_dfpreheat_fill_renew(fill->owner);
     }
 
     ngx_add_timer(ev, ngx_max(c->lock_age / 3, 1));

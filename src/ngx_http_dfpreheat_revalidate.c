@@ -80,11 +80,9 @@ ngx_http_dfpreheat_revalidate_file(ngx_http_request_t *r,
 {
     ngx_file_info_t               fi;
     ngx_http_cache_t             *c;
-    ngx_http_upstream_conf_t     *conf;
     ngx_http_file_cache_header_t  h;
 
     c = r->cache;
-    conf = r->upstream->conf;
     expired->valid = 0;
 
     if (ngx_fd_info(fd, &fi) == NGX_FILE_ERROR
@@ -100,14 +98,6 @@ ngx_http_dfpreheat_revalidate_file(ngx_http_request_t *r,
         && ngx_http_dfpreheat_cache_later(h.date, since))
     {
         return NGX_OK;
-    }
-
-    /* nginx would hand it out, and ask in the background */
-
-    if (conf->cache_background_update
-        && (conf->cache_use_stale & NGX_HTTP_UPSTREAM_FT_UPDATING))
-    {
-        return NGX_DECLINED;
     }
 
     if (h.valid_sec < ngx_time()) {

@@ -13,8 +13,8 @@
 /*
  * Expires what the cache has for R, where the origin has said nothing about it
  * later than SINCE: before nginx opens the file, when R's key is known. What is
- * still expired when R ends is as it was before. NGX_DECLINED: R would get a stale
- * copy of it, and goes past the cache.
+ * still expired when R ends is as it was before. NGX_DECLINED: that could not be
+ * done, and R goes past the cache.
  */
 ngx_int_t ngx_http_dfpreheat_revalidate(ngx_http_request_t *r, time_t since);
 

@@ -231,9 +231,15 @@ ngx_http_dfpreheat_storable_location(ngx_conf_t *cf, void **loc_conf)
             continue;
         }
 
+        /* a request may wait when the last one has been evaluated */
+
         if (ngx_http_dfpreheat_storable_predicate(cf, &upstream->cache_bypass,
                                                   "$dfpreheat_uncached")
             != NGX_OK
+            || ngx_http_dfpreheat_storable_predicate(cf,
+                                                     &upstream->cache_bypass,
+                                                     "$dfpreheat_expired")
+               != NGX_OK
             || ngx_http_dfpreheat_storable_predicate(cf, &upstream->no_cache,
                                                      "$dfpreheat_unstored")
                != NGX_OK)

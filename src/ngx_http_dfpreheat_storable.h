@@ -43,8 +43,8 @@ const char *ngx_http_dfpreheat_storable_refused(ngx_http_request_t *r);
 ngx_int_t ngx_http_dfpreheat_storable_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 
-/* Adds both variables to the settings of a location, after they were merged.
- * No location can be without them. */
+/* Adds both variables, and that of expired entries, to the settings of a location,
+ * after they were merged. No location can be without them. */
 ngx_int_t ngx_http_dfpreheat_storable_location(ngx_conf_t *cf,
     void **loc_conf);
 

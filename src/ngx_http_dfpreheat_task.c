@@ -23,7 +23,6 @@ static ngx_str_t ngx_http_dfpreheat_task_mask(ngx_http_dfpreheat_task_t *task,
     ngx_str_t text);
 static void ngx_http_dfpreheat_task_called(ngx_http_dfpreheat_call_t *call);
 static void ngx_http_dfpreheat_task_ready(ngx_event_t *ev);
-static void ngx_http_dfpreheat_task_undone(ngx_http_dfpreheat_task_t *task);
 static void ngx_http_dfpreheat_task_ended(ngx_http_dfpreheat_task_t *task);
 
 
@@ -391,15 +390,15 @@ void
 ngx_http_dfpreheat_task_lost(ngx_http_dfpreheat_task_t *task,
     const char *reason)
 {
-    ngx_http_dfpreheat_task_undone(task);
+    ngx_http_dfpreheat_task_reopened(task);
     ngx_http_dfpreheat_task_again(task, 0, reason);
 }
 
 
 /* What it was read for has been had. */
 
-static void
-ngx_http_dfpreheat_task_undone(ngx_http_dfpreheat_task_t *task)
+void
+ngx_http_dfpreheat_task_reopened(ngx_http_dfpreheat_task_t *task)
 {
     task->done = 0;
     task->manifest = 0;
@@ -429,7 +428,7 @@ ngx_http_dfpreheat_task_failed(ngx_http_dfpreheat_task_t *task,
     }
 
     if (task->done) {
-        ngx_http_dfpreheat_task_undone(task);
+        ngx_http_dfpreheat_task_reopened(task);
     }
 
     task->failed = 1;

@@ -233,6 +233,9 @@ void ngx_http_dfpreheat_task_done(ngx_http_dfpreheat_task_t *task);
 void ngx_http_dfpreheat_task_failed(ngx_http_dfpreheat_task_t *task,
     const char *fmt, ...);
 
+/* A task that was done is under way once more. */
+void ngx_http_dfpreheat_task_reopened(ngx_http_dfpreheat_task_t *task);
+
 /* A task that was done turns out not to be: as _again(), or failed. */
 void ngx_http_dfpreheat_task_lost(ngx_http_dfpreheat_task_t *task,
     const char *reason);

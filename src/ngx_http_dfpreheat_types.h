@@ -70,6 +70,10 @@
 #define NGX_HTTP_DFPREHEAT_CERTIFICATES_MAX  64      /* of a chain */
 #define NGX_HTTP_DFPREHEAT_CLAIMS_MAX        16      /* parts a look */
 
+/* the cache */
+#define NGX_HTTP_DFPREHEAT_TAG_VALID         60      /* s, unless configured */
+#define NGX_HTTP_DFPREHEAT_DIGEST_VALID      31536000    /* s, at least */
+
 /* who may see what */
 #define NGX_HTTP_DFPREHEAT_ACCESS_TIME       60000   /* ms: a yes is remembered */
 #define NGX_HTTP_DFPREHEAT_ACCESS_ZONE       4194304 /* bytes, for these */
@@ -207,6 +211,7 @@ typedef struct {
     ngx_uint_t                     named;     /* ... in a named location */
     ngx_flag_t                     share_blobs;
     ngx_flag_t                     access;    /* clients need a yes */
+    time_t                         tag_valid; /* s: the manifest of a tag */
     ngx_uint_t                     bound;     /* or it is below such a one */
     ngx_flag_t                     grpc;      /* calls of gRPC go through it */
 } ngx_http_dfpreheat_loc_conf_t;

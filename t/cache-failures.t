@@ -201,8 +201,8 @@ warm_story 'what a job of a file fails for', {}, $locations, sub {
 
     cmp_ok(time - $copied, '>', 1, 'the copy is old now');
     $job = $warm->run('file', url => url('/stale/a'));
-    is(failed($job)->[0]{description}, 'the cache answered with a stale copy '
-       . RETRIES, 'it does not count as preheated');
+    is(failed($job)->[0]{description}, 'the origin answered 500 ' . RETRIES,
+       'it does not count as preheated');
     is(($warm->pull('/stale/a'))[1], 'STALE', 'which clients would get');
 };
 

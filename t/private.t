@@ -27,8 +27,7 @@ my $other = DFP::Upstream->start;
 my $cdn = DFP::Upstream->start;
 my $cdn_url = 'http://127.0.0.1:' . $cdn->port;
 
-my @caching = ('proxy_cache files;', 'include cache.conf;',
-               'proxy_force_ranges on;');
+my @caching = ('proxy_cache files;', 'include cache.conf;');
 my $locations = location('/v2/', REGISTRY, $upstream->port,
                          'dfpreheat_access on;', @caching);
 

@@ -240,14 +240,15 @@ warm_story 'a range', {}, location('/files/', FILES, $port, 'proxy_cache off;',
     my $range = 'Range: bytes=1-2';
     my $path = '/v2/app/blobs/' . DIGEST;
 
-    $upstream->answers($_, { wants => $range, body => 'a part',
-                             refusal => { body => 'the whole' } })
+    $upstream->answers($_, { wants => $range, status => 206,
+                             body => 'a part', refusal => { body => 'the whole' } })
         for '/files/range', $path;
 
-    is(got($warm, '/files/range', Range => 'bytes=1-2'), '200 a part',
+    is(got($warm, '/files/range', Range => 'bytes=1-2'), '206 a part',
        'is passed on by a location that does not cache');
-    is(got($warm, $path, Range => 'bytes=1-2'), '200 the whole',
-       'and not by one that does');
+    is(got($warm, $path, Range => 'bytes=1-2'), '206 he',
+       'and not by one that does, which has the whole');
+    is(got($warm, $path), 'HIT 200 the whole', 'for others, too');
 };
 
 

@@ -27,12 +27,15 @@ TEST("manifests and blobs are those of a repository")
 {
     CHECK_INT(kind("/v2/app/manifests/1.0"), DFP_PATH_MANIFEST);
     CHECK_STR(path.repository, "/v2/app");
+    CHECK(!path.digest);
 
     CHECK_INT(kind("/v2/team/app/manifests/" DIGEST), DFP_PATH_MANIFEST);
     CHECK_STR(path.repository, "/v2/team/app");
+    CHECK(path.digest);
 
     CHECK_INT(kind("/v2/team/app/blobs/" DIGEST), DFP_PATH_BLOB);
     CHECK_STR(path.repository, "/v2/team/app");
+    CHECK(path.digest);
 
     CHECK_INT(kind("/v2/a/manifests/b/manifests/c"), DFP_PATH_MANIFEST);
     CHECK_STR(path.repository, "/v2/a/manifests/b");

@@ -26,8 +26,8 @@ use constant {
     JOB_SECONDS  => 20,
     PULL_SECONDS => 5,
     KEY_MAX      => 8192,
-    VALID_SEC    => 8,      # where it is in a file
-    DATE         => 40,
+    VALID_SEC    => 8,      # where it is in a file, and ...
+    DATE         => 40,     # ... since when
 };
 
 
@@ -210,6 +210,30 @@ sub _times
     }, "$self->{servers}{dir}/cache");
 
     die 'not in the cache: ' . join ' ', sort keys %missing if %missing;
+}
+
+
+# For how many seconds the entry of a path is valid from when it was stored, or was
+# found to be the same.
+
+sub valid_for
+{
+    my ($self, $path) = @_;
+
+    my $seconds;
+
+    find(sub {
+        return if !-f;
+
+        open my $file, '<:raw', $_ or return;
+        read $file, my $head, KEY_MAX;
+
+        $seconds = unpack('q', substr $head, VALID_SEC)
+                   - unpack('q', substr $head, DATE)
+            if $head =~ /^KEY: \N*\Q$path\E$/m;
+    }, "$self->{servers}{dir}/cache");
+
+    return $seconds;
 }
 
 
