@@ -53,6 +53,7 @@ dfp_path_read(dfp_str_t path, dfp_path_t *result)
     if (result->kind == DFP_PATH_MANIFEST || result->kind == DFP_PATH_BLOB) {
         result->repository.data = path.data;
         result->repository.len = name.data + name.len - path.data;
+        result->name = name;
         return;
     }
 
