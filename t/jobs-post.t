@@ -188,7 +188,7 @@ get dfpreheat:job:next = 1
 --- error_code eval
 [405, 405, 404, 404]
 --- response_headers eval
-[('Allow: POST') x 2, ('Content-Type: application/json; charset=utf-8'),
+[('Allow: POST, OPTIONS') x 2, ('Content-Type: application/json; charset=utf-8'),
  'Content-Type: text/html']
 --- response_body_like eval
 [('^\{"message":"Method Not Allowed"\}\z') x 2,
