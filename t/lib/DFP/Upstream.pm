@@ -215,7 +215,7 @@ sub _read_head
         return if !sysread $client, $head, HEAD_MAX, length $head;
 
         # the body of a POST, too
-        last if $head =~ /^Content-Length: (\d+)\r$.*?\r\n\r\n(.*)/ims
+        last if $head =~ /^Content-Length: (\d+)\r\n(?:.*?\n)?\r\n(.*)\z/ims
                 && length $2 == $1;
     }
 
