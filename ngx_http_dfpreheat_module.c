@@ -40,6 +40,13 @@ static ngx_command_t  ngx_http_dfpreheat_commands[] = {
       offsetof(ngx_http_dfpreheat_loc_conf_t, enable),
       NULL },
 
+    { ngx_string("dfpreheat_query_token"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_dfpreheat_loc_conf_t, query_token),
+      NULL },
+
     { ngx_string("dfpreheat_origin"),
       NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
       ngx_http_dfpreheat_conf_origin,
@@ -445,6 +452,7 @@ ngx_http_dfpreheat_create_loc_conf(ngx_conf_t *cf)
     }
 
     dlcf->enable = NGX_CONF_UNSET;
+    dlcf->query_token = NGX_CONF_UNSET;
     dlcf->share_blobs = NGX_CONF_UNSET;
     dlcf->grpc = NGX_CONF_UNSET;
     dlcf->access = NGX_CONF_UNSET;
@@ -470,6 +478,7 @@ ngx_http_dfpreheat_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     if (clcf->noname) {
         ngx_conf_merge_value(conf->enable, prev->enable, 0);
+        ngx_conf_merge_value(conf->query_token, prev->query_token, 0);
         ngx_conf_merge_value(conf->share_blobs, prev->share_blobs, 0);
         ngx_conf_merge_value(conf->grpc, prev->grpc, 0);
 
@@ -481,6 +490,7 @@ ngx_http_dfpreheat_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     ngx_conf_init_value(conf->enable, 0);
+    ngx_conf_init_value(conf->query_token, 0);
     ngx_conf_init_value(conf->share_blobs, 0);
     ngx_conf_init_value(conf->grpc, 0);
     ngx_conf_merge_value(conf->access, prev->access, 0);

@@ -584,6 +584,32 @@ dfp_challenge_url(dfp_mem_t *mem, const dfp_challenge_t *challenge,
 }
 
 
+int
+dfp_challenge_form(dfp_mem_t *mem, const dfp_challenge_t *challenge,
+    dfp_str_t refresh, dfp_str_t *form)
+{
+    dfp_buf_t  b;
+
+    dfp_buf_init(&b, mem, 128 + refresh.len, 0);
+    dfp_challenge_query(&b, "grant_type", DFP_STR("refresh_token"));
+    dfp_challenge_query(&b, "service", challenge->service);
+    dfp_challenge_query(&b, "scope", challenge->scope);
+    dfp_challenge_query(&b, "client_id", DFP_STR(DFP_CHALLENGE_CLIENT));
+    dfp_challenge_query(&b, "refresh_token", refresh);
+
+    if (b.failed) {
+        return DFP_ERROR;
+    }
+
+    /* all of it but the "&" that it ends in */
+
+    *form = dfp_buf_value(&b);
+    form->len--;
+
+    return DFP_OK;
+}
+
+
 /* Appends "NAME=VALUE&", or nothing where there is no value. Whatever could
  * mean something in a query is escaped. */
 

@@ -20,6 +20,7 @@
                                              (Token Authentication
                                              Specification) */
 #define DFP_CHALLENGE_EXPIRES_MAX  86400  /* s, as believed */
+#define DFP_CHALLENGE_CLIENT       "dfpreheat"    /* client_id of a form */
 #define DFP_REGISTRY_ERROR_MAX     256    /* bytes of a registry's own words */
 
 
@@ -42,6 +43,16 @@ typedef struct {
     dfp_str_t               token;
     int64_t                 expires;    /* seconds from when it was issued */
 } dfp_registry_token_t;
+
+
+/* An answer that is an error. */
+typedef struct {
+    dfp_str_t               body;
+    dfp_str_t               type;       /* Content-Type, "" where not given */
+    const dfp_str_t        *secrets;    /* what was sent, and may be repeated */
+    size_t                  nsecrets;
+    unsigned                cut:1;      /* there was more of the body */
+} dfp_registry_answer_t;
 
 
 /*
@@ -67,6 +78,14 @@ int dfp_challenge_pick(dfp_mem_t *mem, const dfp_str_t *headers, size_t n,
 int dfp_challenge_url(dfp_mem_t *mem, const dfp_challenge_t *challenge,
     dfp_str_t account, const char *what, dfp_url_t *url, dfp_err_t *err);
 
+/*
+ * The form that a token service takes instead of a password (distribution project,
+ * "OAuth2 Token Authentication"), to be sent to the realm by POST: an access token
+ * for service and scope in return for the REFRESH token. DFP_ERROR: no memory.
+ */
+int dfp_challenge_form(dfp_mem_t *mem, const dfp_challenge_t *challenge,
+    dfp_str_t refresh, dfp_str_t *form);
+
 /* Whether the same token answers both: realm, service and scope are the same. */
 int dfp_challenge_same(const dfp_challenge_t *a, const dfp_challenge_t *b);
 
@@ -84,12 +103,15 @@ int dfp_registry_token_parse(dfp_mem_t *mem, dfp_str_t body,
  * A registry's own words from the body of an error: the code and message of the
  * first element of "errors" (OCI distribution specification, "Error Codes"), as
  * "DENIED: requested access is denied"; or "error", "details" or "message" as
- * token services have it. Only printable characters, at most
- * DFP_REGISTRY_ERROR_MAX bytes, URLs in it without their signatures (each word
+ * token services have it; or the body itself where it is plain text (by its type,
+ * or without one) and no JSON; of HTML and XML only the type is told. Without
+ * secrets, also one that the end of the body cuts; only printable characters, at
+ * most DFP_REGISTRY_ERROR_MAX bytes, URLs in it without their signatures (each word
  * that has "://" by dfp_url_redact()). DFP_DECLINED: nothing of the kind is
  * there; *TEXT is then "".
  */
-int dfp_registry_error(dfp_mem_t *mem, dfp_str_t body, dfp_str_t *text);
+int dfp_registry_error(dfp_mem_t *mem, const dfp_registry_answer_t *answer,
+    dfp_str_t *text);
 
 /* "Basic " and the base64 of "USERNAME:PASSWORD" (RFC 7617). DFP_INVALID: a ":"
  * in the user name, or both together are too long. */

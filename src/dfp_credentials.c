@@ -3,22 +3,24 @@
  */
 
 #include <stdio.h>
-#include <strings.h>
 
+#include "dfp_buf.h"
 #include "dfp_credentials.h"
 #include "dfp_json.h"
 #include "dfp_url.h"
 
 
-#define DFP_CREDENTIALS_HUB    DFP_STR("docker.io")
 #define DFP_CREDENTIALS_SHOWN  128    /* bytes of a key, in an error */
 
 /* base64 of the longest user name and password */
 #define DFP_CREDENTIALS_MAX_AUTH                                              \
     ((2 * DFP_CREDENTIALS_MAX_TEXT + 1 + 2) / 3 * 4)
 
+#define DFP_CREDENTIALS_NAME_LEN                                              \
+    (sizeof("\"***...\"") + DFP_CREDENTIALS_SHOWN)
+
 #define DFP_CREDENTIALS_WHERE_LEN                                             \
-    (sizeof("the entry \"***...\"") + DFP_CREDENTIALS_SHOWN)
+    (sizeof("the entry ") + DFP_CREDENTIALS_NAME_LEN)
 
 
 /* One entry of the file while it is read. WHERE is how errors call it, PREFIX
@@ -34,9 +36,13 @@ typedef struct {
 
 static int dfp_credentials_parse_auths(dfp_json_t *in,
     dfp_credentials_t *credentials);
+static int dfp_credentials_parse_helpers(dfp_json_t *in,
+    dfp_credentials_t *credentials);
 static int dfp_credentials_parse_entry(dfp_json_t *in, const char *key,
     const json_t *value, dfp_credential_t *credential);
-static void dfp_credentials_name(dfp_credentials_entry_t *entry);
+static void dfp_credentials_where(dfp_credentials_entry_t *entry);
+static void dfp_credentials_name(const char *key, char *name);
+static void dfp_credentials_list(dfp_buf_t *b, size_t n, const char *key);
 static int dfp_credentials_parse_key(dfp_credentials_entry_t *entry);
 static int dfp_credentials_parse_path(dfp_credentials_entry_t *entry,
     dfp_str_t path, int scheme);
@@ -45,8 +51,8 @@ static int dfp_credentials_parse_auth(dfp_credentials_entry_t *entry,
     dfp_str_t auth);
 static int dfp_credentials_decode(dfp_str_t text, char *out, size_t *len);
 static int dfp_credentials_check(dfp_credentials_entry_t *entry);
+static int dfp_credentials_is_word(dfp_str_t s);
 static int dfp_credentials_has_controls(dfp_str_t s);
-static int dfp_credentials_below(dfp_str_t name, dfp_str_t path);
 
 
 int
@@ -70,6 +76,10 @@ dfp_credentials_parse(dfp_mem_t *mem, dfp_str_t text,
 
     rc = dfp_credentials_parse_auths(&in, credentials);
 
+    if (rc == DFP_OK) {
+        rc = dfp_credentials_parse_helpers(&in, credentials);
+    }
+
     dfp_json_close(&in);
 
     if (rc != DFP_OK) {
@@ -86,10 +96,12 @@ dfp_credentials_parse_auths(dfp_json_t *in, dfp_credentials_t *credentials)
     int            rc;
     size_t         n;
     json_t        *value;
+    dfp_buf_t      unused;
     const char    *key;
     const json_t  *auths;
 
     auths = NULL;
+    dfp_buf_init(&unused, in->mem, 0, 0);
 
     rc = dfp_json_object(in, "auths", &auths);
     if (rc != DFP_OK) {
@@ -127,7 +139,7 @@ dfp_credentials_parse_auths(dfp_json_t *in, dfp_credentials_t *credentials)
             break;
 
         case DFP_DECLINED:
-            credentials->unusable++;
+            dfp_credentials_list(&unused, credentials->unusable++, key);
             break;
 
         default:
@@ -135,7 +147,36 @@ dfp_credentials_parse_auths(dfp_json_t *in, dfp_credentials_t *credentials)
         }
     }
 
-    return DFP_OK;
+    credentials->unused = dfp_buf_value(&unused);
+
+    return unused.failed ? DFP_ERROR : DFP_OK;
+}
+
+
+/* Programs are not run. Whatever is wrong with these is wrong for nobody. */
+
+static int
+dfp_credentials_parse_helpers(dfp_json_t *in, dfp_credentials_t *credentials)
+{
+    size_t         n;
+    json_t        *value;
+    dfp_buf_t      helped;
+    const char    *key;
+    const json_t  *helpers;
+
+    credentials->store = (dfp_json_field(in->object, "credsstore") != NULL);
+
+    n = 0;
+    helpers = dfp_json_field(in->object, "credhelpers");
+    dfp_buf_init(&helped, in->mem, 0, 0);
+
+    json_object_foreach((json_t *) helpers, key, value) {
+        dfp_credentials_list(&helped, n++, key);
+    }
+
+    credentials->helped = dfp_buf_value(&helped);
+
+    return helped.failed ? DFP_ERROR : DFP_OK;
 }
 
 
@@ -155,7 +196,7 @@ dfp_credentials_parse_entry(dfp_json_t *in, const char *key,
     entry.credential = credential;
     entry.key = key;
 
-    dfp_credentials_name(&entry);
+    dfp_credentials_where(&entry);
 
     rc = dfp_credentials_parse_key(&entry);
     if (rc != DFP_OK) {
@@ -180,20 +221,34 @@ dfp_credentials_parse_entry(dfp_json_t *in, const char *key,
 }
 
 
+/* How errors call the entry. */
+
+static void
+dfp_credentials_where(dfp_credentials_entry_t *entry)
+{
+    char  name[DFP_CREDENTIALS_NAME_LEN];
+
+    dfp_credentials_name(entry->key, name);
+
+    (void) snprintf(entry->where, sizeof(entry->where), "the entry %s", name);
+    (void) snprintf(entry->prefix, sizeof(entry->prefix), "%s: ",
+                    entry->where);
+}
+
+
 /*
- * How errors call the entry. Its key comes from the file like all else, and is
+ * What an entry is called. Its key comes from the file like all else, and is
  * a URL to whoever made it: what may be a password, or a signature, in it is
  * not shown, nor what could disturb a log.
  */
 
 static void
-dfp_credentials_name(dfp_credentials_entry_t *entry)
+dfp_credentials_name(const char *key, char *name)
 {
     char        *p;
     size_t       len, i;
-    const char  *key, *hidden, *more;
+    const char  *hidden, *more;
 
-    key = entry->key;
     len = strcspn(key, "?#");
     hidden = "";
 
@@ -213,17 +268,33 @@ dfp_credentials_name(dfp_credentials_entry_t *entry)
         more = "...";
     }
 
-    (void) snprintf(entry->where, sizeof(entry->where),
-                    "the entry \"%s%.*s%s\"", hidden, (int) len, key, more);
+    (void) snprintf(name, DFP_CREDENTIALS_NAME_LEN, "\"%s%.*s%s\"", hidden,
+                    (int) len, key, more);
 
-    for (p = entry->where; *p; p++) {
+    for (p = name; *p; p++) {
         if (*p < 0x20 || *p >= 0x7f) {
             *p = '?';
         }
     }
+}
 
-    (void) snprintf(entry->prefix, sizeof(entry->prefix), "%s: ",
-                    entry->where);
+
+/* The N-th of several. */
+
+static void
+dfp_credentials_list(dfp_buf_t *b, size_t n, const char *key)
+{
+    char  name[DFP_CREDENTIALS_NAME_LEN];
+
+    if (n < DFP_CREDENTIALS_MAX_NAMES) {
+        dfp_credentials_name(key, name);
+
+        dfp_buf_cstr(b, n ? ", " : "");
+        dfp_buf_cstr(b, name);
+
+    } else if (n == DFP_CREDENTIALS_MAX_NAMES) {
+        dfp_buf_cstr(b, ", ...");
+    }
 }
 
 
@@ -325,7 +396,7 @@ dfp_credentials_parse_fields(dfp_credentials_entry_t *entry)
 {
     int                rc;
     size_t             i;
-    dfp_str_t          auth, identity;
+    dfp_str_t          auth;
     dfp_credential_t  *c;
 
     const struct {
@@ -338,7 +409,8 @@ dfp_credentials_parse_fields(dfp_credentials_entry_t *entry)
         { "password", DFP_CREDENTIALS_MAX_TEXT, &entry->credential->password },
         { "registrytoken", DFP_CREDENTIALS_MAX_TEXT,
           &entry->credential->token },
-        { "identitytoken", DFP_CREDENTIALS_MAX_TEXT, &identity }
+        { "identitytoken", DFP_CREDENTIALS_MAX_TEXT,
+          &entry->credential->identity }
     };
 
     for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
@@ -370,7 +442,8 @@ dfp_credentials_parse_fields(dfp_credentials_entry_t *entry)
         c->password = DFP_STR("");
     }
 
-    return (c->username.len || c->token.len) ? DFP_OK : DFP_DECLINED;
+    return (c->username.len || c->token.len || c->identity.len) ? DFP_OK
+                                                                : DFP_DECLINED;
 }
 
 
@@ -473,7 +546,6 @@ dfp_credentials_decode(dfp_str_t text, char *out, size_t *len)
 static int
 dfp_credentials_check(dfp_credentials_entry_t *entry)
 {
-    size_t             i;
     dfp_err_t         *err;
     dfp_credential_t  *c;
 
@@ -505,15 +577,31 @@ dfp_credentials_check(dfp_credentials_entry_t *entry)
 
     /* a token becomes one word of a header */
 
-    for (i = 0; i < c->token.len; i++) {
-        if (c->token.data[i] <= 0x20 || c->token.data[i] >= 0x7f) {
-            return dfp_invalid(err, "%sregistrytoken must consist of "
-                               "printable ASCII characters without blanks",
-                               entry->prefix);
-        }
+    if (!dfp_credentials_is_word(c->token)
+        || !dfp_credentials_is_word(c->identity))
+    {
+        return dfp_invalid(err, "%s%s must consist of printable ASCII characters "
+                           "without blanks", entry->prefix,
+                           dfp_credentials_is_word(c->token)
+                           ? "identitytoken" : "registrytoken");
     }
 
     return DFP_OK;
+}
+
+
+static int
+dfp_credentials_is_word(dfp_str_t s)
+{
+    size_t  i;
+
+    for (i = 0; i < s.len; i++) {
+        if (s.data[i] <= 0x20 || s.data[i] >= 0x7f) {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 
@@ -527,79 +615,6 @@ dfp_credentials_has_controls(dfp_str_t s)
         ch = (unsigned char) s.data[i];
 
         if (ch < 0x20 || ch == 0x7f) {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-const dfp_credential_t *
-dfp_credentials_find(const dfp_credentials_t *credentials,
-    dfp_str_t authority, dfp_str_t name)
-{
-    size_t                   i;
-    const dfp_credential_t  *c, *best;
-
-    if (dfp_docker_hub(authority)) {
-        authority = DFP_CREDENTIALS_HUB;
-    }
-
-    best = NULL;
-
-    for (i = 0; i < credentials->n; i++) {
-        c = &credentials->list[i];
-
-        if (!dfp_str_eq(c->authority, authority)
-            || !dfp_credentials_below(name, c->path))
-        {
-            continue;
-        }
-
-        /* of two keys that mean the same the first one counts */
-
-        if (best == NULL || c->path.len > best->path.len) {
-            best = c;
-        }
-    }
-
-    return best;
-}
-
-
-/* Whether PATH is NAME, or ends in it before a "/". */
-
-static int
-dfp_credentials_below(dfp_str_t name, dfp_str_t path)
-{
-    if (path.len == 0) {
-        return 1;
-    }
-
-    return name.len >= path.len
-           && memcmp(name.data, path.data, path.len) == 0
-           && (name.len == path.len || name.data[path.len] == '/');
-}
-
-
-int
-dfp_docker_hub(dfp_str_t authority)
-{
-    size_t  i;
-
-    static const dfp_str_t  names[] = {
-        { sizeof("docker.io") - 1, "docker.io" },
-        { sizeof("index.docker.io") - 1, "index.docker.io" },
-        { sizeof("registry-1.docker.io") - 1, "registry-1.docker.io" },
-        { sizeof("www.docker.io") - 1, "www.docker.io" },
-        { sizeof("registry.hub.docker.com") - 1, "registry.hub.docker.com" }
-    };
-
-    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (authority.len == names[i].len
-            && strncasecmp(authority.data, names[i].data, names[i].len) == 0)
-        {
             return 1;
         }
     }

@@ -10,10 +10,13 @@
 #include "dfp_mem.h"
 
 
+#define DFP_CREDENTIALS_HUB          DFP_STR("docker.io")
+
 #define DFP_CREDENTIALS_MAX_FILE     (1024 * 1024)
 #define DFP_CREDENTIALS_MAX_ENTRIES  1000
 #define DFP_CREDENTIALS_MAX_KEY      512     /* bytes of an entry's name */
 #define DFP_CREDENTIALS_MAX_TEXT     16384   /* username, password, token */
+#define DFP_CREDENTIALS_MAX_NAMES    10      /* of entries, in one list */
 
 
 typedef struct {
@@ -24,14 +27,18 @@ typedef struct {
     dfp_str_t           username;
     dfp_str_t           password;
     dfp_str_t           token;      /* registrytoken: a ready Bearer token */
+    dfp_str_t           identity;   /* identitytoken: a refresh token */
 } dfp_credential_t;
 
 
 typedef struct {
     dfp_credential_t   *list;
     size_t              n;
-    size_t              unusable;   /* entries that only a helper program, or an
-                                       identity token, could make use of */
+    size_t              unusable;   /* entries that only a helper program could
+                                       make use of, and ... */
+    dfp_str_t           unused;     /* ... what they are called */
+    dfp_str_t           helped;     /* what is in credHelpers; "": nothing */
+    unsigned            store:1;    /* there is a credsStore */
 } dfp_credentials_t;
 
 
@@ -40,11 +47,11 @@ typedef struct {
  * "registry.lan:5000", "https://registry.lan", "https://index.docker.io/v1/",
  * "registry.lan/team" ...; of a key that is a URL with a path "/v1/" or "/v2/"
  * only the authority counts. An entry has "auth" (base64 of username:password;
- * padding may be missing), or username and password, or registrytoken. What
- * else is in the file ("credsStore", "credHelpers", "HttpHeaders" ...) is
- * passed over. "auth" wins where both forms are there. An entry with nothing
- * usable (empty, as with a credsStore, or identitytoken alone) is counted, not
- * listed. DFP_INVALID: no JSON object, a wrong type, a key that names no host,
+ * padding may be missing), or username and password, registrytoken or
+ * identitytoken. "auth" wins where both forms are there. An entry with nothing
+ * usable (empty, as with a credsStore) is counted, not listed. Of these, and of
+ * those in "credHelpers", the first DFP_CREDENTIALS_MAX_NAMES are named, for a log.
+ * What else is in the file ("HttpHeaders" ...) is passed over. DFP_INVALID: no JSON object, a wrong type, a key that names no host,
  * base64 that is none, no ":" in it, control characters, one of the limits; err
  * names the entry by its key, and never shows a value.
  */

@@ -52,9 +52,9 @@ dfp_job_parse_refresh(dfp_json_t *in, dfp_job_t *job)
 {
     const json_t  *value;
 
-    value = json_object_get(in->object, "refresh");
+    value = dfp_json_field(in->object, "refresh");
 
-    if (value == NULL || json_is_null(value)) {
+    if (value == NULL) {
         return DFP_OK;
     }
 

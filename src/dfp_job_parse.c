@@ -19,7 +19,7 @@ static int dfp_job_parse_type(dfp_json_t *in, dfp_job_t *job);
 static int dfp_job_parse_url(dfp_json_t *in, dfp_job_t *job);
 static int dfp_job_parse_urls(dfp_json_t *in, dfp_job_t *job);
 static int dfp_job_check_url(dfp_json_t *in, const dfp_job_t *job,
-    dfp_str_t text, const char *what);
+    dfp_str_t *text, const char *what);
 static int dfp_job_parse_texts(dfp_json_t *in, dfp_job_t *job);
 static int dfp_job_parse_credentials(dfp_json_t *in, dfp_job_t *job);
 static int dfp_job_parse_ips(dfp_json_t *in, dfp_job_t *job);
@@ -296,7 +296,7 @@ dfp_job_parse_url(dfp_json_t *in, dfp_job_t *job)
         return rc;
     }
 
-    return dfp_job_check_url(in, job, job->url, "args.url");
+    return dfp_job_check_url(in, job, &job->url, "args.url");
 }
 
 
@@ -322,7 +322,7 @@ dfp_job_parse_urls(dfp_json_t *in, dfp_job_t *job)
     for (i = 0; i < job->nurls; i++) {
         (void) snprintf(what, sizeof(what), "args.urls[%zu]", i);
 
-        rc = dfp_job_check_url(in, job, job->urls[i], what);
+        rc = dfp_job_check_url(in, job, &job->urls[i], what);
         if (rc != DFP_OK) {
             return rc;
         }
@@ -332,18 +332,26 @@ dfp_job_parse_urls(dfp_json_t *in, dfp_job_t *job)
 }
 
 
+/* From here on an image has no docker:// before it, which is no URL's scheme: what
+ * stands before its digest is no user name. */
+
 static int
-dfp_job_check_url(dfp_json_t *in, const dfp_job_t *job, dfp_str_t text,
+dfp_job_check_url(dfp_json_t *in, const dfp_job_t *job, dfp_str_t *text,
     const char *what)
 {
+    int            rc;
     dfp_url_t      url;
     dfp_oci_ref_t  ref;
 
-    if (job->type == DFP_JOB_IMAGE) {
-        return dfp_oci_parse_image(in->mem, text, what, &ref, in->err);
+    if (job->type == DFP_JOB_FILE) {
+        return dfp_url_parse(in->mem, *text, what, &url, in->err);
     }
 
-    return dfp_url_parse(in->mem, text, what, &url, in->err);
+    rc = dfp_oci_parse_image(in->mem, *text, what, &ref, in->err);
+
+    *text = dfp_oci_reference(*text);
+
+    return rc;
 }
 
 

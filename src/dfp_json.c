@@ -12,6 +12,8 @@ static int dfp_json_broken(const json_error_t *error, const char *what,
     dfp_err_t *err);
 static const json_t *dfp_json_get(dfp_json_t *in, const char *key,
     char *what);
+static int dfp_json_same(const char *name, const char *key);
+static char dfp_json_fold(const char **p);
 static int dfp_json_value_text(dfp_json_t *in, const json_t *value,
     const char *what, size_t max, dfp_str_t *s);
 static void dfp_json_join(const dfp_json_name_t *names, char *list,
@@ -181,13 +183,83 @@ dfp_json_broken(const json_error_t *error, const char *what, dfp_err_t *err)
 static const json_t *
 dfp_json_get(dfp_json_t *in, const char *key, char *what)
 {
-    const json_t  *value;
-
     (void) snprintf(what, DFP_JSON_WHAT_LEN, "%s%s", in->prefix, key);
 
-    value = json_object_get(in->object, key);
+    return dfp_json_field(in->object, key);
+}
 
-    return json_is_null(value) ? NULL : value;
+
+const json_t *
+dfp_json_field(const json_t *object, const char *key)
+{
+    json_t        *value;
+    const char    *name;
+    const json_t  *found;
+
+    found = NULL;
+
+    /* jansson iterates over nothing that is const, and in the order of the text */
+
+    json_object_foreach((json_t *) object, name, value) {
+        if (dfp_json_same(name, key) && !json_is_null(value)) {
+            found = value;
+        }
+    }
+
+    return found;
+}
+
+
+/* KEY is lower case, and ASCII. */
+
+static int
+dfp_json_same(const char *name, const char *key)
+{
+    while (*key && dfp_json_fold(&name) == *key) {
+        key++;
+    }
+
+    return *key == '\0' && *name == '\0';
+}
+
+
+/*
+ * The lower case of the character at P, which goes on behind it; '\0' where it is
+ * none that Unicode folds to one of ASCII. There are two such outside of ASCII: the
+ * long s (U+017F) and the sign of Kelvin (U+212A).
+ */
+
+static char
+dfp_json_fold(const char **p)
+{
+    size_t       i;
+    const char  *s;
+
+    static const struct {
+        const char  *text;
+        size_t       len;
+        char         lower;
+    } folded[] = {
+        { "\xc5\xbf", 2, 's' },
+        { "\xe2\x84\xaa", 3, 'k' }
+    };
+
+    s = *p;
+
+    for (i = 0; i < sizeof(folded) / sizeof(folded[0]); i++) {
+        if (strncmp(s, folded[i].text, folded[i].len) == 0) {
+            *p += folded[i].len;
+            return folded[i].lower;
+        }
+    }
+
+    if (*s == '\0') {
+        return '\0';
+    }
+
+    (*p)++;
+
+    return (*s >= 'A' && *s <= 'Z') ? (char) (*s | 0x20) : *s;
 }
 
 

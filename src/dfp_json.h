@@ -3,7 +3,9 @@
  * whatever is wrong becomes a sentence that names the field and the limit, but
  * never shows a value, which may be a secret.
  *
- * A field that is null is a field that is not there.
+ * A field that is null is a field that is not there. The letter case of names does
+ * not matter, as for Go's encoding/json, which those who post are used to; of names
+ * that are the same but for that the last one counts.
  */
 
 #ifndef DFP_JSON_H
@@ -60,6 +62,9 @@ void dfp_json_close(dfp_json_t *in);
  */
 int dfp_json_bounded(dfp_str_t text, const char *what, size_t max_depth,
     size_t max_values, dfp_err_t *err);
+
+/* The field KEY (lower case, ASCII) of OBJECT; NULL where it is not there. */
+const json_t *dfp_json_field(const json_t *object, const char *key);
 
 /* All of these return DFP_OK, DFP_INVALID or DFP_ERROR; where the field is not
  * there, that is DFP_OK. */

@@ -119,6 +119,30 @@ dfp_mask_in_place(char *text, size_t len, const dfp_str_t *secrets, size_t n)
 }
 
 
+dfp_str_t
+dfp_mask_end(dfp_str_t text, const dfp_str_t *secrets, size_t n)
+{
+    size_t  i, len, cut;
+
+    cut = 0;
+
+    for (i = 0; i < n; i++) {
+
+        len = (secrets[i].len < text.len) ? secrets[i].len : text.len;
+
+        for ( /* void */ ; len > cut && len >= DFP_MASK_MIN; len--) {
+            if (memcmp(text.data + text.len - len, secrets[i].data, len) == 0) {
+                cut = len;
+            }
+        }
+    }
+
+    text.len -= cut;
+
+    return text;
+}
+
+
 /* The length of the longest secret at P; 0: none. */
 
 static size_t

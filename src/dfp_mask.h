@@ -24,7 +24,11 @@ int dfp_mask_escaped(dfp_mem_t *mem, dfp_str_t s, dfp_str_t *escaped);
 int dfp_mask(dfp_mem_t *mem, dfp_str_t text, const dfp_str_t *secrets, size_t n,
     dfp_str_t *masked);
 
-/* The same in place, for where there is no memory to take: what is hidden gets
+/* TEXT without the begin of a secret (DFP_MASK_MIN bytes or more of it) that it
+ * ends in, where what followed was cut off. */
+dfp_str_t dfp_mask_end(dfp_str_t text, const dfp_str_t *secrets, size_t n);
+
+/* As dfp_mask() in place, for where there is no memory to take: what is hidden gets
  * stars of its own length. */
 void dfp_mask_in_place(char *text, size_t len, const dfp_str_t *secrets,
     size_t n);

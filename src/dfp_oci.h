@@ -102,8 +102,8 @@ int dfp_oci_manifest_path(dfp_str_t path, dfp_str_t *reference);
 
 /*
  * An image as people write it down: a manifest URL (which has "://"), or a
- * reference as docker and containerd read it, [registry/]name[:tag][@digest].
- * The first part is a registry where a "/" follows it, and it has a "." or a
+ * reference as docker and containerd read it, [registry/]name[:tag][@digest],
+ * with docker:// or oci:// before it or not. The first part is a registry where a "/" follows it, and it has a "." or a
  * ":" or is "localhost" (a bracketed IPv6 address has a ":"). Otherwise, and
  * for docker.io and index.docker.io, it is Docker Hub, which has the URL
  * https://index.docker.io and a name of one part below library/. The tag is
@@ -113,6 +113,9 @@ int dfp_oci_manifest_path(dfp_str_t path, dfp_str_t *reference);
  */
 int dfp_oci_parse_image(dfp_mem_t *mem, dfp_str_t text, const char *what,
     dfp_oci_ref_t *ref, dfp_err_t *err);
+
+/* TEXT without docker:// or oci:// before it. */
+dfp_str_t dfp_oci_reference(dfp_str_t text);
 
 /* The same image at another origin, a scheme and a host as
  * http://registry.lan:5000; that is no guess, so AT is not typed. AT may be

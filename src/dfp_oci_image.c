@@ -48,11 +48,16 @@ dfp_oci_parse_image(dfp_mem_t *mem, dfp_str_t text, const char *what,
 {
     int              rc;
     dfp_buf_t        b;
+    dfp_str_t        typed;
     dfp_oci_image_t  image;
 
-    if (dfp_oci_has_scheme(text)) {
+    typed = dfp_oci_reference(text);
+
+    if (typed.len == text.len && dfp_oci_has_scheme(text)) {
         return dfp_oci_parse_ref(mem, text, what, ref, err);
     }
+
+    text = typed;
 
     memset(ref, 0, sizeof(dfp_oci_ref_t));
 
@@ -84,6 +89,33 @@ dfp_oci_parse_image(dfp_mem_t *mem, dfp_str_t text, const char *what,
     ref->typed = 1;
 
     return DFP_OK;
+}
+
+
+/* skopeo and podman have docker:// before a reference, helm has oci://. */
+
+dfp_str_t
+dfp_oci_reference(dfp_str_t text)
+{
+    size_t  i;
+
+    static const dfp_str_t  transports[] = {
+        { sizeof("docker://") - 1, "docker://" },
+        { sizeof("oci://") - 1, "oci://" }
+    };
+
+    for (i = 0; i < sizeof(transports) / sizeof(transports[0]); i++) {
+        if (text.len >= transports[i].len
+            && strncasecmp(text.data, transports[i].data, transports[i].len)
+               == 0)
+        {
+            text.data += transports[i].len;
+            text.len -= transports[i].len;
+            break;
+        }
+    }
+
+    return text;
 }
 
 

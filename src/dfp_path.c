@@ -55,6 +55,7 @@ dfp_path_read(dfp_str_t path, dfp_path_t *result)
         result->repository.data = path.data;
         result->repository.len = name.data + name.len - path.data;
         result->digest = digest;
+        result->name = name;
         return;
     }
 

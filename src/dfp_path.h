@@ -22,6 +22,7 @@ typedef struct {
     dfp_path_kind_t  kind;
     dfp_str_t        repository;    /* MANIFEST, BLOB: "/v2/team/app" */
     unsigned         digest:1;      /* ... named by one, not by a tag */
+    dfp_str_t        name;          /* likewise: "team/app" */
 } dfp_path_t;
 
 
@@ -30,7 +31,7 @@ typedef struct {
  * and has no query. Every path below /v2/ is a registry's; one below a prefix,
  * as /prefix/v2/, where it has the form of a registry's. A name, tag or digest
  * that does not follow the grammar of the distribution specification makes the
- * path OTHER. The repository points into PATH.
+ * path OTHER. The repository and its name point into PATH.
  */
 void dfp_path_read(dfp_str_t path, dfp_path_t *result);
 

@@ -4,10 +4,12 @@
  */
 
 #include <openssl/evp.h>
+#include <strings.h>
 
 #include "dfp_buf.h"
 #include "dfp_challenge.h"
 #include "dfp_json.h"
+#include "dfp_mask.h"
 #include "dfp_text.h"
 
 
@@ -20,11 +22,18 @@
 static int dfp_registry_token_fields(dfp_json_t *in,
     dfp_registry_token_t *token);
 static int64_t dfp_registry_expires(const json_t *value);
-static int dfp_registry_words(dfp_mem_t *mem, const json_t *root,
-    dfp_str_t *text);
+static int dfp_registry_words(dfp_mem_t *mem,
+    const dfp_registry_answer_t *answer, const json_t *root, dfp_str_t *text);
 static dfp_str_t dfp_registry_string(const json_t *object, const char *key);
-static int dfp_registry_print(dfp_mem_t *mem, dfp_str_t code,
-    dfp_str_t message, dfp_str_t *text);
+static int dfp_registry_print(dfp_mem_t *mem,
+    const dfp_registry_answer_t *answer, dfp_str_t code, dfp_str_t message,
+    dfp_str_t *text);
+static int dfp_registry_plain(dfp_mem_t *mem,
+    const dfp_registry_answer_t *answer, dfp_str_t *text);
+static const char *dfp_registry_markup(dfp_str_t type, dfp_str_t body);
+static int dfp_registry_type(dfp_str_t type, const char *name);
+static int dfp_registry_clean(dfp_mem_t *mem,
+    const dfp_registry_answer_t *answer, dfp_str_t words, dfp_str_t *text);
 
 
 int
@@ -90,8 +99,8 @@ dfp_registry_token_fields(dfp_json_t *in, dfp_registry_token_t *token)
         }
     }
 
-    token->expires = dfp_registry_expires(json_object_get(in->object,
-                                                          "expires_in"));
+    token->expires = dfp_registry_expires(dfp_json_field(in->object,
+                                                         "expires_in"));
 
     return DFP_OK;
 }
@@ -120,7 +129,8 @@ dfp_registry_expires(const json_t *value)
 
 
 int
-dfp_registry_error(dfp_mem_t *mem, dfp_str_t body, dfp_str_t *text)
+dfp_registry_error(dfp_mem_t *mem, const dfp_registry_answer_t *answer,
+    dfp_str_t *text)
 {
     int         rc;
     dfp_err_t   err;
@@ -128,12 +138,17 @@ dfp_registry_error(dfp_mem_t *mem, dfp_str_t body, dfp_str_t *text)
 
     *text = DFP_STR("");
 
-    rc = dfp_json_open(&in, mem, body, "the body", "", &err);
-    if (rc != DFP_OK) {
-        return (rc == DFP_ERROR) ? rc : DFP_DECLINED;
+    rc = dfp_json_open(&in, mem, answer->body, "the body", "", &err);
+
+    if (rc == DFP_INVALID) {
+        return dfp_registry_plain(mem, answer, text);
     }
 
-    rc = dfp_registry_words(mem, in.root, text);
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    rc = dfp_registry_words(mem, answer, in.root, text);
 
     dfp_json_close(&in);
 
@@ -142,7 +157,8 @@ dfp_registry_error(dfp_mem_t *mem, dfp_str_t body, dfp_str_t *text)
 
 
 static int
-dfp_registry_words(dfp_mem_t *mem, const json_t *root, dfp_str_t *text)
+dfp_registry_words(dfp_mem_t *mem, const dfp_registry_answer_t *answer,
+    const json_t *root, dfp_str_t *text)
 {
     int                 rc;
     const json_t       *error;
@@ -152,13 +168,13 @@ dfp_registry_words(dfp_mem_t *mem, const json_t *root, dfp_str_t *text)
 
     /* jansson answers NULL to whoever asks what is not there, or no array */
 
-    error = json_array_get(json_object_get(root, "errors"), 0);
+    error = json_array_get(dfp_json_field(root, "errors"), 0);
 
-    rc = dfp_registry_print(mem, dfp_registry_string(error, "code"),
+    rc = dfp_registry_print(mem, answer, dfp_registry_string(error, "code"),
                             dfp_registry_string(error, "message"), text);
 
     for (key = keys; rc == DFP_DECLINED && *key; key++) {
-        rc = dfp_registry_print(mem, DFP_STR(""),
+        rc = dfp_registry_print(mem, answer, DFP_STR(""),
                                 dfp_registry_string(root, *key), text);
     }
 
@@ -173,7 +189,7 @@ dfp_registry_string(const json_t *object, const char *key)
 {
     const json_t  *value;
 
-    value = json_object_get(object, key);
+    value = dfp_json_field(object, key);
 
     if (!json_is_string(value)) {
         return DFP_STR("");
@@ -186,8 +202,8 @@ dfp_registry_string(const json_t *object, const char *key)
 /* "CODE: MESSAGE", or the one that is there. */
 
 static int
-dfp_registry_print(dfp_mem_t *mem, dfp_str_t code, dfp_str_t message,
-    dfp_str_t *text)
+dfp_registry_print(dfp_mem_t *mem, const dfp_registry_answer_t *answer,
+    dfp_str_t code, dfp_str_t message, dfp_str_t *text)
 {
     dfp_buf_t  b;
 
@@ -200,10 +216,107 @@ dfp_registry_print(dfp_mem_t *mem, dfp_str_t code, dfp_str_t message,
     dfp_buf_cstr(&b, (code.len && message.len) ? ": " : "");
     dfp_buf_str(&b, message);
 
-    if (b.failed
-        || dfp_text_clean(mem, dfp_buf_value(&b), DFP_REGISTRY_ERROR_MAX, text)
-           != DFP_OK)
+    if (b.failed) {
+        return DFP_ERROR;
+    }
+
+    return dfp_registry_clean(mem, answer, dfp_buf_value(&b), text);
+}
+
+
+/* What is no JSON, or was cut off before its end. */
+
+static int
+dfp_registry_plain(dfp_mem_t *mem, const dfp_registry_answer_t *answer,
+    dfp_str_t *text)
+{
+    dfp_str_t    body;
+    const char  *markup;
+
+    body = answer->body;
+
+    while (body.len && memchr(" \t\r\n", body.data[0], 4)) {
+        body.data++;
+        body.len--;
+    }
+
+    if (body.len == 0) {
+        return DFP_DECLINED;
+    }
+
+    markup = dfp_registry_markup(answer->type, body);
+
+    if (markup) {
+        *text = (dfp_str_t) { strlen(markup), markup };
+        return DFP_OK;
+    }
+
+    /* neither a half of a JSON text, nor what is no text at all */
+
+    if ((answer->type.len && !dfp_registry_type(answer->type, "text/plain"))
+        || memchr("{[", body.data[0], 2)
+        || memchr(body.data, '\0', body.len))
     {
+        return DFP_DECLINED;
+    }
+
+    if (answer->cut) {
+        body = dfp_mask_end(body, answer->secrets, answer->nsecrets);
+    }
+
+    return dfp_registry_clean(mem, answer, body, text);
+}
+
+
+/* The type of what is made to be looked at in a browser; NULL: it is not. */
+
+static const char *
+dfp_registry_markup(dfp_str_t type, dfp_str_t body)
+{
+    const char *const  *name;
+
+    static const char *const  names[] = {
+        "text/html", "application/xhtml+xml", "application/xml", "text/xml",
+        NULL
+    };
+
+    for (name = names; *name; name++) {
+        if (dfp_registry_type(type, *name)) {
+            return *name;
+        }
+    }
+
+    return (body.data[0] == '<') ? names[0] : NULL;
+}
+
+
+/* Parameters may follow, as "; charset=utf-8". */
+
+static int
+dfp_registry_type(dfp_str_t type, const char *name)
+{
+    size_t  len;
+
+    len = strlen(name);
+
+    return type.len >= len && strncasecmp(type.data, name, len) == 0
+           && (type.len == len || memchr("; \t", type.data[len], 3));
+}
+
+
+/* What is cut off below must not leave a half of a secret. */
+
+static int
+dfp_registry_clean(dfp_mem_t *mem, const dfp_registry_answer_t *answer,
+    dfp_str_t words, dfp_str_t *text)
+{
+    dfp_str_t  masked;
+
+    if (dfp_mask(mem, words, answer->secrets, answer->nsecrets, &masked)
+        != DFP_OK
+        || dfp_text_clean(mem, masked, DFP_REGISTRY_ERROR_MAX, text) != DFP_OK)
+    {
+        *text = DFP_STR("");
         return DFP_ERROR;
     }
 

@@ -21,6 +21,7 @@ static void ngx_http_dfpreheat_answer_unreached(
     ngx_http_dfpreheat_call_t *call, ngx_http_request_t *sr, ngx_int_t rc);
 static ngx_int_t ngx_http_dfpreheat_answer_header_filter(
     ngx_http_request_t *r);
+static ngx_uint_t ngx_http_dfpreheat_answer_packed(ngx_http_request_t *r);
 static ngx_int_t ngx_http_dfpreheat_answer_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
 static ngx_int_t ngx_http_dfpreheat_answer_bytes(
@@ -362,6 +363,15 @@ ngx_http_dfpreheat_answer_complete(ngx_http_dfpreheat_call_t *call,
         return;
     }
 
+    /* what is read has to be read as it is */
+
+    if (call->packed && call->limit && !call->store && !call->probe) {
+        ngx_http_dfpreheat_call_fail(call, NGX_HTTP_DFPREHEAT_CALL_FAILED,
+            "the answer is compressed (Content-Encoding), although that was "
+            "not asked for: \"gunzip on\" in its location unpacks gzip");
+        return;
+    }
+
     /* what the cache has may be cut off: that is looked at below */
 
     if (call->limit && !call->complete && !call->cached) {
@@ -434,56 +444,6 @@ ngx_http_dfpreheat_answer_old(ngx_http_dfpreheat_call_t *call,
 }
 
 
-ngx_int_t
-ngx_http_dfpreheat_call_verdict(ngx_http_dfpreheat_call_t *call,
-    dfp_err_t *why)
-{
-    dfp_mem_t  mem;
-    dfp_str_t  words;
-
-    if (call->result != NGX_HTTP_DFPREHEAT_CALL_OK) {
-        (void) dfp_invalid(why, "%s", call->reason);
-
-        return call->result == NGX_HTTP_DFPREHEAT_CALL_AGAIN ? NGX_AGAIN
-                                                             : NGX_DECLINED;
-    }
-
-    if (call->status == NGX_HTTP_OK) {
-        return NGX_OK;
-    }
-
-    mem = ngx_http_dfpreheat_mem(call->pool);
-
-    if (dfp_registry_error(&mem, ngx_http_dfpreheat_dfp(call->body), &words)
-        != DFP_OK)
-    {
-        words.len = 0;
-    }
-
-    if (call->leads_to.len) {
-        (void) dfp_invalid(why, "%s answered %lu, which leads to %.*s: its "
-                           "location does not follow redirects "
-                           "(dfpreheat_follow.conf)", call->who,
-                           (unsigned long) call->status,
-                           (int) call->leads_to.len, call->leads_to.data);
-        return NGX_DECLINED;
-    }
-
-    (void) dfp_invalid(why, "%s answered %lu%s%.*s", call->who,
-                       (unsigned long) call->status, words.len ? ": " : "",
-                       (int) words.len, words.data);
-
-    if (call->status == NGX_HTTP_TOO_MANY_REQUESTS
-        || call->status == NGX_HTTP_REQUEST_TIME_OUT
-        || call->status >= NGX_HTTP_INTERNAL_SERVER_ERROR)
-    {
-        return NGX_AGAIN;
-    }
-
-    return NGX_DECLINED;
-}
-
-
 off_t
 ngx_http_dfpreheat_call_bytes(ngx_http_dfpreheat_call_t *call)
 {
@@ -521,6 +481,7 @@ ngx_http_dfpreheat_answer_header_filter(ngx_http_request_t *r)
         call->body.len = 0;
         call->complete = 0;
         call->keep = call->limit;
+        call->packed = ngx_http_dfpreheat_answer_packed(r);
         call->cut = (r->headers_out.status != NGX_HTTP_OK);
 
         if (call->cut) {
@@ -531,6 +492,22 @@ ngx_http_dfpreheat_answer_header_filter(ngx_http_request_t *r)
     }
 
     return ngx_http_next_header_filter(r);
+}
+
+
+/* What nginx was told to unpack (gunzip) has no such header here any more. */
+
+static ngx_uint_t
+ngx_http_dfpreheat_answer_packed(ngx_http_request_t *r)
+{
+    ngx_table_elt_t  *h;
+
+    h = r->headers_out.content_encoding;
+
+    return h && h->value.len
+           && !(h->value.len == 8
+                && ngx_strncasecmp(h->value.data, (u_char *) "identity", 8)
+                   == 0);
 }
 
 

@@ -6,7 +6,7 @@
 
 typedef struct {
     ngx_str_t                  path;
-    ngx_uint_t                 id;          /* "/" and a number follow */
+    ngx_uint_t                 id;          /* "/" and one part more follow */
     ngx_uint_t                 methods;
     const char                *allow;
     ngx_http_dfpreheat_api_pt  handler;
@@ -21,6 +21,8 @@ static ngx_http_dfpreheat_route_t *ngx_http_dfpreheat_api_route(
     ngx_http_dfpreheat_api_t *api);
 static ngx_int_t ngx_http_dfpreheat_api_id(ngx_http_dfpreheat_api_t *api,
     u_char *p, size_t len);
+static void ngx_http_dfpreheat_api_allow(ngx_http_dfpreheat_api_t *api,
+    ngx_http_dfpreheat_route_t *route);
 static void ngx_http_dfpreheat_api_authenticated(void *data,
     ngx_uint_t status, const char *text);
 static void ngx_http_dfpreheat_api_healthy(ngx_http_dfpreheat_api_t *api);
@@ -31,19 +33,19 @@ static ngx_int_t ngx_http_dfpreheat_reply_header(ngx_http_request_t *r,
 static ngx_http_dfpreheat_route_t  ngx_http_dfpreheat_routes[] = {
 
     { ngx_string("/oapi/v1/jobs"), 0,
-      NGX_HTTP_POST, "POST",
+      NGX_HTTP_POST, "POST, OPTIONS",
       ngx_http_dfpreheat_jobs_create, DFP_SCOPE_JOB },
 
     { ngx_string("/oapi/v1/jobs"), 1,
-      NGX_HTTP_GET|NGX_HTTP_HEAD, "GET, HEAD",
+      NGX_HTTP_GET|NGX_HTTP_HEAD, "GET, HEAD, OPTIONS",
       ngx_http_dfpreheat_jobs_get, DFP_SCOPE_JOB },
 
     { ngx_string("/api/v1/personal-access-tokens"), 0,
-      NGX_HTTP_POST, "POST",
+      NGX_HTTP_POST, "POST, OPTIONS",
       ngx_http_dfpreheat_tokens_create, 0 },
 
     { ngx_string("/healthy"), 0,
-      NGX_HTTP_GET|NGX_HTTP_HEAD, "GET, HEAD",
+      NGX_HTTP_GET|NGX_HTTP_HEAD, "GET, HEAD, OPTIONS",
       ngx_http_dfpreheat_api_healthy, 0 },
 
     { ngx_null_string, 0, 0, NULL, NULL, 0 }
@@ -73,15 +75,7 @@ ngx_http_dfpreheat_api_handler(ngx_http_request_t *r)
     }
 
     if (!(r->method & route->methods)) {
-        if (ngx_http_dfpreheat_reply_header(r, "Allow", route->allow)
-            != NGX_OK)
-        {
-            ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
-            return NGX_DONE;
-        }
-
-        ngx_http_dfpreheat_reply_error(api, NGX_HTTP_NOT_ALLOWED,
-                                       "Method Not Allowed");
+        ngx_http_dfpreheat_api_allow(api, route);
         return NGX_DONE;
     }
 
@@ -100,11 +94,45 @@ ngx_http_dfpreheat_api_handler(ngx_http_request_t *r)
 }
 
 
+/* OPTIONS asks for the methods of a path (RFC 9110, 9.3.7); others are told. */
+
+static void
+ngx_http_dfpreheat_api_allow(ngx_http_dfpreheat_api_t *api,
+    ngx_http_dfpreheat_route_t *route)
+{
+    dfp_buf_t  none;
+
+    if (ngx_http_dfpreheat_reply_header(api->r, "Allow", route->allow)
+        != NGX_OK)
+    {
+        ngx_http_finalize_request(api->r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    if (api->r->method != NGX_HTTP_OPTIONS) {
+        ngx_http_dfpreheat_reply_error(api, NGX_HTTP_NOT_ALLOWED,
+                                       "Method Not Allowed");
+        return;
+    }
+
+    dfp_buf_init(&none, &api->mem, 0, 0);
+    ngx_http_dfpreheat_reply(api, NGX_HTTP_NO_CONTENT, &none);
+}
+
+
 static ngx_http_dfpreheat_api_t *
 ngx_http_dfpreheat_api_create(ngx_http_request_t *r)
 {
-    ngx_pool_cleanup_t        *cln;
-    ngx_http_dfpreheat_api_t  *api;
+    ngx_str_t                       token;
+    ngx_pool_cleanup_t             *cln;
+    ngx_http_dfpreheat_api_t       *api;
+    ngx_http_dfpreheat_loc_conf_t  *dlcf;
+
+    /* before anything is logged, also where it is not made use of */
+
+    if (ngx_http_dfpreheat_auth_query(r, &token) != NGX_OK) {
+        return NULL;
+    }
 
     cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_dfpreheat_api_t));
     if (cln == NULL) {
@@ -120,6 +148,12 @@ ngx_http_dfpreheat_api_create(ngx_http_request_t *r)
     api->conf = ngx_http_get_module_main_conf(r, ngx_http_dfpreheat_module);
     api->store = ngx_http_dfpreheat_runner_store();
     api->mem = ngx_http_dfpreheat_mem(r->pool);
+
+    dlcf = ngx_http_get_module_loc_conf(r, ngx_http_dfpreheat_module);
+
+    if (dlcf->query_token) {
+        api->auth.query = token;
+    }
 
     /* all that one request waits for, together */
 
@@ -186,17 +220,20 @@ ngx_http_dfpreheat_api_route(ngx_http_dfpreheat_api_t *api)
 }
 
 
+/* What is no number of a job is 0. */
+
 static ngx_int_t
 ngx_http_dfpreheat_api_id(ngx_http_dfpreheat_api_t *api, u_char *p, size_t len)
 {
     off_t  id;
 
-    id = ngx_atoof(p, len);
-    if (id == NGX_ERROR) {
+    if (ngx_strlchr(p, p + len, '/')) {
         return NGX_DECLINED;
     }
 
-    api->job.id = id;
+    id = ngx_atoof(p, len);
+
+    api->job.id = (id == NGX_ERROR) ? 0 : id;
 
     return NGX_OK;
 }

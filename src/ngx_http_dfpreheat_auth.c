@@ -15,8 +15,12 @@ typedef struct {
 } ngx_http_dfpreheat_known_t;
 
 
+static u_char *ngx_http_dfpreheat_auth_param(u_char *p, u_char *last,
+    u_char **end);
+static void ngx_http_dfpreheat_auth_hide(ngx_str_t text);
 static ngx_int_t ngx_http_dfpreheat_auth_bearer(ngx_http_request_t *r,
     ngx_str_t *bearer);
+static ngx_uint_t ngx_http_dfpreheat_auth_malformed(ngx_str_t *bearer);
 static ngx_http_dfpreheat_known_t *ngx_http_dfpreheat_auth_place(
     u_char *hash);
 static void ngx_http_dfpreheat_auth_found(void *data, ngx_int_t rc);
@@ -41,6 +45,87 @@ ngx_http_dfpreheat_auth_init(ngx_cycle_t *cycle)
 }
 
 
+ngx_int_t
+ngx_http_dfpreheat_auth_query(ngx_http_request_t *r, ngx_str_t *token)
+{
+    u_char  *p, *end, *dst;
+
+    ngx_str_null(token);
+    p = NULL;
+
+    if (r->args.len) {
+        p = ngx_http_dfpreheat_auth_param(r->args.data,
+                                          r->args.data + r->args.len, &end);
+    }
+
+    if (p && p < end) {
+        dst = ngx_pnalloc(r->pool, end - p);
+        if (dst == NULL) {
+            return NGX_ERROR;
+        }
+
+        token->data = dst;
+        ngx_unescape_uri(&dst, &p, end - p, 0);
+        token->len = dst - token->data;
+    }
+
+    ngx_http_dfpreheat_auth_hide(r->args);
+    ngx_http_dfpreheat_auth_hide(r->unparsed_uri);
+    ngx_http_dfpreheat_auth_hide(r->request_line);
+
+    return NGX_OK;
+}
+
+
+/* The value of the first access_token of a query, and its end; NULL: none. */
+
+static u_char *
+ngx_http_dfpreheat_auth_param(u_char *p, u_char *last, u_char **end)
+{
+    static const char    name[] = "access_token=";
+    static const size_t  len = sizeof(name) - 1;
+
+    while (p < last) {
+
+        /* at the begin of a parameter; in a request line a blank is behind them */
+
+        for (*end = p; *end < last && ngx_strchr("&?# ", **end) == NULL;
+             (*end)++)
+        {
+            /* void */
+        }
+
+        if ((size_t) (*end - p) >= len && ngx_memcmp(p, name, len) == 0) {
+            return p + len;
+        }
+
+        p = *end + 1;
+    }
+
+    return NULL;
+}
+
+
+static void
+ngx_http_dfpreheat_auth_hide(ngx_str_t text)
+{
+    u_char  *p, *end, *last;
+
+    if (text.len == 0) {
+        return;
+    }
+
+    last = text.data + text.len;
+
+    for (p = text.data;
+         (p = ngx_http_dfpreheat_auth_param(p, last, &end)) != NULL;
+         p = end)
+    {
+        ngx_memset(p, '*', end - p);
+    }
+}
+
+
 void
 ngx_http_dfpreheat_auth_token(ngx_http_request_t *r,
     ngx_http_dfpreheat_store_t *store, ngx_http_dfpreheat_auth_t *auth,
@@ -52,7 +137,11 @@ ngx_http_dfpreheat_auth_token(ngx_http_request_t *r,
     auth->scope = scope;
     auth->connection = r->connection;
 
-    if (ngx_http_dfpreheat_auth_bearer(r, &bearer) != NGX_OK) {
+    bearer = auth->query;
+
+    if (bearer.len ? ngx_http_dfpreheat_auth_malformed(&bearer)
+                   : ngx_http_dfpreheat_auth_bearer(r, &bearer) != NGX_OK)
+    {
         ngx_http_dfpreheat_auth_refuse(auth, NGX_HTTP_UNAUTHORIZED,
                                        "Unauthorized");
         return;
@@ -244,13 +333,15 @@ ngx_http_dfpreheat_auth_bearer(ngx_http_request_t *r, ngx_str_t *bearer)
     bearer->data = p;
     bearer->len = last - p;
 
-    if (bearer->len == 0 || bearer->len > NGX_HTTP_DFPREHEAT_BEARER_MAX
-        || ngx_strlchr(p, last, ' '))
-    {
-        return NGX_DECLINED;
-    }
+    return ngx_http_dfpreheat_auth_malformed(bearer) ? NGX_DECLINED : NGX_OK;
+}
 
-    return NGX_OK;
+
+static ngx_uint_t
+ngx_http_dfpreheat_auth_malformed(ngx_str_t *bearer)
+{
+    return bearer->len == 0 || bearer->len > NGX_HTTP_DFPREHEAT_BEARER_MAX
+           || ngx_strlchr(bearer->data, bearer->data + bearer->len, ' ');
 }
 
 

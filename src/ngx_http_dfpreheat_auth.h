@@ -19,6 +19,8 @@ struct ngx_http_dfpreheat_auth_s {
     ngx_http_dfpreheat_op_t          op;
     ngx_http_dfpreheat_auth_pt       handler;
     void                            *data;
+    ngx_str_t                        query;     /* a token that stood there; "":
+                                                   none, the header counts */
     ngx_uint_t                       scope;
     ngx_connection_t                *connection;
     u_char                           hash[DFP_TOKEN_HASH_LEN + 1];
@@ -30,9 +32,17 @@ struct ngx_http_dfpreheat_auth_s {
 ngx_int_t ngx_http_dfpreheat_auth_init(ngx_cycle_t *cycle);
 
 /*
- * Checks the request's bearer token for SCOPE (a DFP_SCOPE_ bit), by what this
+ * The token in the query string of a request (access_token), in its pool; "": none.
+ * Where the token stands in the request, there are stars from now on: nginx's log
+ * lines show the request. NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_http_dfpreheat_auth_query(ngx_http_request_t *r,
+    ngx_str_t *token);
+
+/*
+ * Checks AUTH's query, or the request's bearer token, for SCOPE (a DFP_SCOPE_ bit), by what this
  * worker has known for at most NGX_HTTP_DFPREHEAT_TOKEN_CACHE ms, or by Redis.
- * AUTH's handler and data are set; the handler may be called at once; posted
+ * AUTH's handler, data and query are set; the handler may be called at once; posted
  * requests are run after one that is called later. AUTH has to be cancelled (its
  * op) when its memory goes.
  */

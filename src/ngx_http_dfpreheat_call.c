@@ -127,7 +127,7 @@ ngx_http_dfpreheat_call_subrequest(ngx_http_dfpreheat_call_t *call)
     }
 
     if (ngx_http_dfpreheat_call_headers(call, sr) != NGX_OK
-        || (call->take && ngx_http_dfpreheat_call_post(call, sr) != NGX_OK))
+        || (call->post.len && ngx_http_dfpreheat_call_post(call, sr) != NGX_OK))
     {
         return NGX_ERROR;
     }
@@ -212,7 +212,7 @@ ngx_http_dfpreheat_call_headers(ngx_http_dfpreheat_call_t *call,
 }
 
 
-/* A request of gRPC: one message, and nothing after it. */
+/* A request of gRPC: one message, and nothing after it; or a form. */
 
 static ngx_int_t
 ngx_http_dfpreheat_call_post(ngx_http_dfpreheat_call_t *call,
@@ -248,10 +248,18 @@ ngx_http_dfpreheat_call_post(ngx_http_dfpreheat_call_t *call,
     ngx_str_set(&sr->method_name, "POST");
 
     ngx_str_set(&name, "Content-Type");
-    ngx_str_set(&value, "application/grpc");
+    ngx_str_set(&value, "application/x-www-form-urlencoded");
+
+    if (call->take) {
+        ngx_str_set(&value, "application/grpc");
+    }
 
     if (ngx_http_dfpreheat_call_header(sr, name, value) == NULL) {
         return NGX_ERROR;
+    }
+
+    if (call->take == NULL) {
+        return NGX_OK;
     }
 
     ngx_str_set(&name, "TE");

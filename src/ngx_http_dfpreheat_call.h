@@ -47,6 +47,8 @@ struct ngx_http_dfpreheat_call_s {
     ngx_str_t                         shown;    /* URL as it may be logged */
     const char                       *who;      /* "the origin" */
     ngx_array_t                      *secrets;  /* that are sent; NULL: none */
+    dfp_str_t                         post;     /* the body of a POST: a form, or
+                                                   of gRPC a message; "": GET */
     ngx_str_t                         authorization;    /* "": none */
     ngx_str_t                         target;   /* whom a redirect may lead to,
                                                    an origin, and ... */
@@ -68,7 +70,6 @@ struct ngx_http_dfpreheat_call_s {
     /* of gRPC, where TAKE is set: it goes to this address, and nowhere else */
 
     ngx_http_dfpreheat_take_pt        take;
-    dfp_str_t                         post;     /* the body that is sent */
     struct sockaddr                  *sockaddr;
     socklen_t                         socklen;
 
@@ -103,6 +104,7 @@ struct ngx_http_dfpreheat_call_s {
     unsigned                          taken:1;      /* bytes have come */
     unsigned                          cut:1;    /* what is over KEEP is, and
                                                    not refused */
+    unsigned                          packed:1;     /* Content-Encoding */
     unsigned                          too_big:1;
     unsigned                          timedout:1;
     unsigned                          unreached:1;  /* nobody is there */
@@ -134,7 +136,7 @@ ngx_int_t ngx_http_dfpreheat_call_verdict(ngx_http_dfpreheat_call_t *call,
 off_t ngx_http_dfpreheat_call_bytes(ngx_http_dfpreheat_call_t *call);
 
 /* Between the files of a call: call.c sends, answer.c collects, answer_head.c
- * reads headers and trailers (NGX_ERROR: no memory). */
+ * reads headers and trailers (NGX_ERROR: no memory), answer_verdict.c judges. */
 
 /* The request of a call, when SR is its subrequest, or NULL. */
 ngx_http_dfpreheat_request_t *ngx_http_dfpreheat_call_request(

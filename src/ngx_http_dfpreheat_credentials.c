@@ -4,14 +4,20 @@
 #define NGX_HTTP_DFPREHEAT_CREDENTIALS_POOL  4096
 
 
+static ngx_uint_t ngx_http_dfpreheat_credentials_same(
+    ngx_http_dfpreheat_login_t *login, const dfp_credential_t *found);
 static void ngx_http_dfpreheat_credentials_look(
-    ngx_http_dfpreheat_credentials_t *credentials, ngx_log_t *log);
+    ngx_http_dfpreheat_credentials_t *credentials, ngx_log_t *log,
+    ngx_uint_t now);
 static ngx_int_t ngx_http_dfpreheat_credentials_read(
     ngx_http_dfpreheat_credentials_t *credentials, ngx_fd_t fd,
     ngx_file_info_t *fi, ngx_log_t *log);
 static ngx_int_t ngx_http_dfpreheat_credentials_parse(
     ngx_http_dfpreheat_credentials_t *credentials, ngx_pool_t *pool,
     ngx_str_t *text, ngx_log_t *log);
+static void ngx_http_dfpreheat_credentials_log(
+    ngx_http_dfpreheat_credentials_t *credentials, dfp_credentials_t *list,
+    ngx_log_t *log);
 static dfp_str_t ngx_http_dfpreheat_credentials_copy(ngx_pool_t *pool,
     dfp_str_t s);
 
@@ -25,6 +31,7 @@ ngx_http_dfpreheat_credentials_open(
     ngx_file_info_t  fi;
 
     credentials->looked = ngx_time();
+    credentials->opened = ngx_time();
 
     fd = ngx_open_file(credentials->path.data, NGX_FILE_RDONLY, NGX_FILE_OPEN,
                        0);
@@ -134,14 +141,7 @@ ngx_http_dfpreheat_credentials_parse(
         return NGX_ERROR;
     }
 
-    if (list.unusable) {
-        ngx_log_error(NGX_LOG_WARN, log, 0,
-                      "dfpreheat_credentials \"%V\": %uz entries are not "
-                      "used: they have no \"auth\" with a name and a password, "
-                      "and no \"registrytoken\" (credential helpers and "
-                      "identity tokens are not supported)",
-                      &credentials->path, list.unusable);
-    }
+    ngx_http_dfpreheat_credentials_log(credentials, &list, log);
 
     if (credentials->pool) {
         ngx_destroy_pool(credentials->pool);
@@ -154,26 +154,68 @@ ngx_http_dfpreheat_credentials_parse(
 }
 
 
-void
+static void
+ngx_http_dfpreheat_credentials_log(
+    ngx_http_dfpreheat_credentials_t *credentials, dfp_credentials_t *list,
+    ngx_log_t *log)
+{
+    ngx_str_t  names;
+
+    if (list->unusable) {
+        names = ngx_http_dfpreheat_str(list->unused);
+
+        ngx_log_error(NGX_LOG_WARN, log, 0,
+                      "dfpreheat_credentials \"%V\": %uz entries are not "
+                      "used: they have no \"auth\" with a name and a password, "
+                      "no \"identitytoken\" and no \"registrytoken\": %V",
+                      &credentials->path, list->unusable, &names);
+    }
+
+    if (list->store) {
+        ngx_log_error(NGX_LOG_WARN, log, 0,
+                      "dfpreheat_credentials \"%V\": \"credsStore\" is not "
+                      "supported: what is kept there is not used",
+                      &credentials->path);
+    }
+
+    if (list->helped.len) {
+        names = ngx_http_dfpreheat_str(list->helped);
+
+        ngx_log_error(NGX_LOG_WARN, log, 0,
+                      "dfpreheat_credentials \"%V\": \"credHelpers\" is not "
+                      "supported: no program is run for %V",
+                      &credentials->path, &names);
+    }
+}
+
+
+ngx_uint_t
 ngx_http_dfpreheat_credentials_find(
     ngx_http_dfpreheat_credentials_t *credentials, ngx_str_t *authority,
-    ngx_str_t *repository, ngx_pool_t *pool, ngx_log_t *log,
+    ngx_str_t *repository, ngx_pool_t *pool, ngx_log_t *log, ngx_uint_t now,
     ngx_http_dfpreheat_login_t *login)
 {
     u_char                  *p;
     const dfp_credential_t  *found;
 
-    if (credentials == NULL) {
-        return;
+    found = NULL;
+
+    if (credentials) {
+        ngx_http_dfpreheat_credentials_look(credentials, log, now);
+
+        found = dfp_credentials_find(&credentials->list,
+                                     ngx_http_dfpreheat_dfp(*authority),
+                                     ngx_http_dfpreheat_dfp(*repository));
     }
 
-    ngx_http_dfpreheat_credentials_look(credentials, log);
+    if (ngx_http_dfpreheat_credentials_same(login, found)) {
+        return 0;
+    }
 
-    found = dfp_credentials_find(&credentials->list,
-                                 ngx_http_dfpreheat_dfp(*authority),
-                                 ngx_http_dfpreheat_dfp(*repository));
+    ngx_memzero(login, sizeof(ngx_http_dfpreheat_login_t));
+
     if (found == NULL) {
-        return;
+        return 1;
     }
 
     /* the list may be read anew while the run goes on */
@@ -182,6 +224,8 @@ ngx_http_dfpreheat_credentials_find(
                                                           found->username);
     login->password = ngx_http_dfpreheat_credentials_copy(pool,
                                                           found->password);
+    login->identity = ngx_http_dfpreheat_credentials_copy(pool,
+                                                          found->identity);
     login->given = 1;
 
     if (found->token.len) {
@@ -194,18 +238,43 @@ ngx_http_dfpreheat_credentials_find(
                                - p;
         }
     }
+
+    return 1;
 }
 
 
-/* Once a second at most. */
+static ngx_uint_t
+ngx_http_dfpreheat_credentials_same(ngx_http_dfpreheat_login_t *login,
+    const dfp_credential_t *found)
+{
+    dfp_str_t  token;
+
+    if (found == NULL || !login->given) {
+        return found == NULL && !login->given;
+    }
+
+    token = ngx_http_dfpreheat_dfp(login->token);
+
+    if (token.len) {
+        token.data += sizeof("Bearer ") - 1;
+        token.len -= sizeof("Bearer ") - 1;
+    }
+
+    return dfp_str_eq(login->username, found->username)
+           && dfp_str_eq(login->password, found->password)
+           && dfp_str_eq(login->identity, found->identity)
+           && dfp_str_eq(token, found->token);
+}
+
 
 static void
 ngx_http_dfpreheat_credentials_look(
-    ngx_http_dfpreheat_credentials_t *credentials, ngx_log_t *log)
+    ngx_http_dfpreheat_credentials_t *credentials, ngx_log_t *log,
+    ngx_uint_t now)
 {
     ngx_file_info_t  fi;
 
-    if (credentials->looked == ngx_time()) {
+    if (credentials->looked == ngx_time() && !now) {
         return;
     }
 
@@ -218,9 +287,12 @@ ngx_http_dfpreheat_credentials_look(
         return;
     }
 
+    /* what was written again in the second in which it was read looks the same */
+
     if (ngx_file_uniq(&fi) == credentials->uniq
         && ngx_file_mtime(&fi) == credentials->mtime
-        && ngx_file_size(&fi) == credentials->size)
+        && ngx_file_size(&fi) == credentials->size
+        && ngx_file_mtime(&fi) != credentials->opened)
     {
         return;
     }

@@ -20,6 +20,7 @@ struct ngx_http_dfpreheat_credentials_s {
     time_t                         mtime;
     off_t                          size;
     time_t                         looked;
+    time_t                         opened;     /* when it was read */
 };
 
 
@@ -28,6 +29,7 @@ typedef struct {
     dfp_str_t                      username;
     dfp_str_t                      password;
     ngx_str_t                      token;      /* "Bearer ...", ready */
+    dfp_str_t                      identity;   /* a refresh token */
     unsigned                       given:1;
 } ngx_http_dfpreheat_login_t;
 
@@ -37,13 +39,15 @@ ngx_int_t ngx_http_dfpreheat_credentials_open(
     ngx_http_dfpreheat_credentials_t *credentials, ngx_log_t *log);
 
 /*
- * Fills LOGIN in, from POOL, where there is something for the repository of the
- * registry at AUTHORITY. CREDENTIALS may be NULL. A file that has changed, and
- * can't be read or is wrong now, is logged once; what was read before stays.
+ * Fills LOGIN in, from POOL, with what there is for the repository of the registry at
+ * AUTHORITY: nothing where CREDENTIALS is NULL. Returns 1 where that is not what it
+ * had before. The file is looked at once a second, and with NOW at once. One that has
+ * changed, and can't be read or is wrong now, is logged once; what was read before
+ * stays.
  */
-void ngx_http_dfpreheat_credentials_find(
+ngx_uint_t ngx_http_dfpreheat_credentials_find(
     ngx_http_dfpreheat_credentials_t *credentials, ngx_str_t *authority,
-    ngx_str_t *repository, ngx_pool_t *pool, ngx_log_t *log,
+    ngx_str_t *repository, ngx_pool_t *pool, ngx_log_t *log, ngx_uint_t now,
     ngx_http_dfpreheat_login_t *login);
 
 

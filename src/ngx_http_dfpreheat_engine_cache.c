@@ -3,6 +3,10 @@
 
 #define NGX_HTTP_DFPREHEAT_LOOKS  64    /* files in one turn of the event loop */
 
+#define ngx_http_dfpreheat_cache_packed(task)                                 \
+    ((task)->packed ? " (compressed by the origin, although that was not "    \
+                      "asked for: Content-Encoding)" : "")
+
 
 static ngx_int_t ngx_http_dfpreheat_cache_start(
     ngx_http_dfpreheat_run_t *run);
@@ -99,6 +103,8 @@ ngx_http_dfpreheat_cache_warmed(ngx_http_dfpreheat_task_t *task,
         return;
     }
 
+    task->packed = call->packed;
+
     if (ngx_http_dfpreheat_cache_other_size(task, call)) {
         return;
     }
@@ -138,9 +144,10 @@ ngx_http_dfpreheat_cache_other_size(ngx_http_dfpreheat_task_t *task,
     ngx_http_dfpreheat_cache_drop(&call->entry, &task->run->log);
     task->refresh = 1;
 
-    ngx_snprintf(reason, sizeof(reason), "it has %O bytes, but the %s says %O%Z",
-                 call->entry.size, task->image ? "manifest" : "job",
-                 task->size);
+    ngx_snprintf(reason, sizeof(reason), "it has %O bytes%s, but the %s says "
+                 "%O%Z", call->entry.size,
+                 ngx_http_dfpreheat_cache_packed(task),
+                 task->image ? "manifest" : "job", task->size);
 
     ngx_http_dfpreheat_task_again(task, 0, (char *) reason);
 
@@ -203,6 +210,8 @@ ngx_http_dfpreheat_cache_checked(void *data, ngx_int_t rc)
 {
     ngx_http_dfpreheat_task_t *task = data;
 
+    u_char  reason[NGX_HTTP_DFPREHEAT_REASON_MAX];
+
     task->check = NULL;
 
     if (rc == NGX_OK) {
@@ -215,9 +224,11 @@ ngx_http_dfpreheat_cache_checked(void *data, ngx_int_t rc)
     } else if (rc == NGX_DECLINED) {
         ngx_http_dfpreheat_cache_drop(&task->entry, &task->run->log);
         task->refresh = 1;
-        ngx_http_dfpreheat_task_again(task, 0, "its bytes do not have this "
-                                      "digest: they were altered on their way, "
-                                      "or in the cache");
+
+        ngx_snprintf(reason, sizeof(reason), "its bytes do not have this "
+                     "digest: they were altered on their way%s, or in the "
+                     "cache%Z", ngx_http_dfpreheat_cache_packed(task));
+        ngx_http_dfpreheat_task_again(task, 0, (char *) reason);
 
     } else {
         task->refresh = 1;

@@ -344,6 +344,11 @@ ngx_http_dfpreheat_peers_probed(ngx_http_dfpreheat_task_t *task,
         return;
     }
 
+    if (ngx_http_dfpreheat_grant_forbidden(task, call) == NGX_OK) {
+        d->queued = 1;
+        return;
+    }
+
     if (!call->too_big
         && ngx_http_dfpreheat_call_verdict(call, &why) == NGX_AGAIN)
     {

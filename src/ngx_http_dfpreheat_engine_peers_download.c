@@ -345,7 +345,8 @@ ngx_http_dfpreheat_download_verdict(ngx_http_dfpreheat_download_t *download)
 
     /* what was refused may be what nobody is told any more */
 
-    if (backend == NGX_HTTP_UNAUTHORIZED
+    if ((backend == NGX_HTTP_UNAUTHORIZED
+         || (backend == NGX_HTTP_FORBIDDEN && download->serial))
         && (task->refused < NGX_HTTP_DFPREHEAT_REFUSALS_MAX
             || download->serial != task->grant->serial))
     {

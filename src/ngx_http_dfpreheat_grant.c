@@ -16,6 +16,12 @@ static ngx_int_t ngx_http_dfpreheat_grant_answer(
 static ngx_int_t ngx_http_dfpreheat_grant_pick(
     ngx_http_dfpreheat_grant_t *grant, ngx_http_dfpreheat_call_t *call,
     dfp_err_t *err);
+static ngx_int_t ngx_http_dfpreheat_grant_scope(
+    ngx_http_dfpreheat_grant_t *grant);
+static ngx_int_t ngx_http_dfpreheat_grant_again(
+    ngx_http_dfpreheat_grant_t *grant);
+static void ngx_http_dfpreheat_grant_queue(ngx_http_dfpreheat_task_t *task,
+    ngx_http_dfpreheat_grant_t *grant);
 static void ngx_http_dfpreheat_grant_fail(ngx_http_dfpreheat_task_t *task,
     ngx_http_dfpreheat_grant_t *grant, ngx_http_dfpreheat_call_t *call,
     dfp_err_t *err);
@@ -268,12 +274,83 @@ ngx_http_dfpreheat_grant_refused(ngx_http_dfpreheat_task_t *task,
         }
     }
 
+    ngx_http_dfpreheat_grant_queue(task, grant);
+}
+
+
+static void
+ngx_http_dfpreheat_grant_queue(ngx_http_dfpreheat_task_t *task,
+    ngx_http_dfpreheat_grant_t *grant)
+{
     if (grant->call) {
         ngx_queue_insert_tail(&grant->waiting, &task->queue);
 
     } else {
         ngx_http_dfpreheat_task_queue(task);
     }
+}
+
+
+/* There are registries that answer 403, and not 401, when a login has run out. */
+
+ngx_int_t
+ngx_http_dfpreheat_grant_forbidden(ngx_http_dfpreheat_task_t *task,
+    ngx_http_dfpreheat_call_t *call)
+{
+    ngx_http_dfpreheat_grant_t  *grant;
+
+    grant = task->grant;
+
+    if (call->result != NGX_HTTP_DFPREHEAT_CALL_OK
+        || call->status != NGX_HTTP_FORBIDDEN
+        || call->led || task->forbidden || task->serial == 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    task->forbidden = 1;
+
+    if (grant->call == NULL && task->serial == grant->serial
+        && ngx_http_dfpreheat_grant_again(grant) != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    /* that was no try of the task */
+    task->tries--;
+
+    ngx_http_dfpreheat_grant_queue(task, grant);
+
+    return NGX_OK;
+}
+
+
+/* Another login, or another token for the one that was accepted: that once. */
+
+static ngx_int_t
+ngx_http_dfpreheat_grant_again(ngx_http_dfpreheat_grant_t *grant)
+{
+    dfp_err_t   err;
+    ngx_uint_t  changed;
+
+    /* what else there is to log in with nobody has asked for so far */
+
+    if (grant->own) {
+        return NGX_DECLINED;
+    }
+
+    changed = ngx_http_dfpreheat_grant_login(grant, 1);
+
+    if (!changed
+        && (grant->accepted == 0 || grant->forbidden || grant->login.token.len
+            || grant->challenge.scheme != DFP_CHALLENGE_BEARER))
+    {
+        return NGX_DECLINED;
+    }
+
+    grant->forbidden = !changed;
+
+    return ngx_http_dfpreheat_grant_log_in(grant, &err);
 }
 
 
@@ -284,15 +361,14 @@ static ngx_int_t
 ngx_http_dfpreheat_grant_answer(ngx_http_dfpreheat_grant_t *grant,
     ngx_http_dfpreheat_call_t *call, dfp_err_t *err)
 {
-    ngx_int_t                   rc;
-    dfp_mem_t                   mem;
-    dfp_str_t                   basic;
-    ngx_str_t                   value;
-    ngx_http_dfpreheat_login_t  login;
+    ngx_int_t   rc;
+    ngx_uint_t  changed;
+
+    changed = ngx_http_dfpreheat_grant_login(grant, grant->serial != 0);
 
     /* what was made of the same credentials before was never good */
 
-    if (grant->serial && !grant->own && grant->accepted == 0) {
+    if (grant->serial && !grant->own && grant->accepted == 0 && !changed) {
         return NGX_DECLINED;
     }
 
@@ -301,42 +377,16 @@ ngx_http_dfpreheat_grant_answer(ngx_http_dfpreheat_grant_t *grant,
         return rc;
     }
 
-    ngx_http_dfpreheat_grant_login(grant, &login);
-
     /* nothing but what has just been refused */
 
-    if (grant->own && !login.given) {
+    if (grant->own && !grant->login.given) {
         return NGX_DECLINED;
     }
 
     grant->own = 0;
     grant->accepted = 0;
 
-    if (login.token.len) {
-        ngx_http_dfpreheat_grant_set(grant, &login.token);
-        return NGX_OK;
-    }
-
-    if (grant->challenge.scheme == DFP_CHALLENGE_BEARER) {
-        return ngx_http_dfpreheat_grant_fetch(grant, err);
-    }
-
-    if (!login.given) {
-        return NGX_DECLINED;
-    }
-
-    mem = ngx_http_dfpreheat_mem(grant->run->pool);
-
-    if (dfp_basic_print(&mem, login.username, login.password, &basic)
-        != DFP_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    value = ngx_http_dfpreheat_str(basic);
-    ngx_http_dfpreheat_grant_set(grant, &value);
-
-    return NGX_OK;
+    return ngx_http_dfpreheat_grant_log_in(grant, err);
 }
 
 
@@ -354,40 +404,43 @@ ngx_http_dfpreheat_grant_pick(ngx_http_dfpreheat_grant_t *grant,
     rc = dfp_challenge_pick(&mem, call->challenges, call->nchallenges,
                             &grant->challenge, err);
 
-    if (rc == DFP_DECLINED) {
-        return NGX_DECLINED;
+    if (rc != DFP_OK) {
+        return rc == DFP_DECLINED ? NGX_DECLINED : NGX_ERROR;
     }
 
-    return rc == DFP_OK ? NGX_OK : NGX_ERROR;
+    return ngx_http_dfpreheat_grant_scope(grant);
 }
 
 
-void
-ngx_http_dfpreheat_grant_login(ngx_http_dfpreheat_grant_t *grant,
-    ngx_http_dfpreheat_login_t *login)
+/* Where the registry does not say what a token has to be for, it is for what is
+ * requested. What a redirect's target calls its own nobody knows. */
+
+static ngx_int_t
+ngx_http_dfpreheat_grant_scope(ngx_http_dfpreheat_grant_t *grant)
 {
-    ngx_http_dfpreheat_run_t  *run;
+    u_char           *p;
+    dfp_challenge_t  *challenge;
 
-    run = grant->run;
-    ngx_memzero(login, sizeof(ngx_http_dfpreheat_login_t));
+    challenge = &grant->challenge;
 
-    if (grant->led) {
-        return;
+    if (challenge->scheme != DFP_CHALLENGE_BEARER || challenge->scope.len
+        || grant->repository.len == 0 || grant->led)
+    {
+        return NGX_OK;
     }
 
-    if (run->job.username.len || run->job.password.len) {
-        login->username = run->job.username;
-        login->password = run->job.password;
-        login->given = 1;
-        return;
+    p = ngx_pnalloc(grant->run->pool, sizeof("repository::pull")
+                                      + grant->repository.len);
+    if (p == NULL) {
+        return NGX_ERROR;
     }
 
-    if (run->claim.configured) {
-        ngx_http_dfpreheat_credentials_find(run->conf->credentials,
-                                            &grant->authority,
-                                            &grant->repository, run->pool,
-                                            &run->log, login);
-    }
+    challenge->scope.data = (char *) p;
+    challenge->scope.len = ngx_sprintf(p, "repository:%V:pull",
+                                       &grant->repository)
+                           - p;
+
+    return NGX_OK;
 }
 
 

@@ -28,12 +28,18 @@ struct ngx_http_dfpreheat_grant_s {
     time_t                         accepted;   /* last; 0: not yet */
 
     dfp_challenge_t                challenge;  /* how to renew it */
+    ngx_http_dfpreheat_login_t     login;      /* with what */
     ngx_http_dfpreheat_call_t     *call;       /* to the token service */
     ngx_queue_t                    waiting;    /* tasks */
     ngx_http_dfpreheat_grant_t    *target;     /* of whom its redirects led to
                                                   last, and who wants a token */
     unsigned                       own:1;      /* it is the job's header */
     unsigned                       told:1;     /* its login is a secret known */
+    unsigned                       forbidden:1;    /* another token was fetched
+                                                  after a 403 */
+    unsigned                       reread:1;   /* another login was tried with the
+                                                  token service */
+    unsigned                       get:1;      /* which takes no POST */
     unsigned                       led:1;      /* it is such a target: no login,
                                                   and no header of the job */
 };
@@ -61,14 +67,32 @@ void ngx_http_dfpreheat_grant_accepted(ngx_http_dfpreheat_task_t *task);
 void ngx_http_dfpreheat_grant_refused(ngx_http_dfpreheat_task_t *task,
     ngx_http_dfpreheat_call_t *call);
 
+/* After a call that may have been answered by 403. NGX_OK: the task is queued for
+ * another try, with what is in dfpreheat_credentials now, or another token, where
+ * what it sent was accepted before; once for each task. NGX_DECLINED: it is not a
+ * 403, or it stays. */
+ngx_int_t ngx_http_dfpreheat_grant_forbidden(ngx_http_dfpreheat_task_t *task,
+    ngx_http_dfpreheat_call_t *call);
+
 /* Between the files of this: asks the token service of the grant's challenge.
  * NGX_OK: the grant has a call; NGX_AGAIN: later; ERR says why not. */
 ngx_int_t ngx_http_dfpreheat_grant_fetch(ngx_http_dfpreheat_grant_t *grant,
     dfp_err_t *err);
 
-/* What the grant has to log in with. */
-void ngx_http_dfpreheat_grant_login(ngx_http_dfpreheat_grant_t *grant,
-    ngx_http_dfpreheat_login_t *login);
+/* Looks up what the grant has to log in with; the file at once, if NOW. Returns 1
+ * where it is not what it was before. */
+ngx_uint_t ngx_http_dfpreheat_grant_login(ngx_http_dfpreheat_grant_t *grant,
+    ngx_uint_t now);
+
+/* Logs in by the grant's challenge. NGX_OK: there is something to send, or it is
+ * being fetched; NGX_AGAIN: later; else ERR says why not, or nothing. */
+ngx_int_t ngx_http_dfpreheat_grant_log_in(ngx_http_dfpreheat_grant_t *grant,
+    dfp_err_t *err);
+
+/* The login becomes a secret of the run, before it is sent. BASIC is its Basic
+ * authorization, "" without a user name. NGX_ERROR: no memory. */
+ngx_int_t ngx_http_dfpreheat_grant_basic(ngx_http_dfpreheat_grant_t *grant,
+    ngx_str_t *basic);
 
 /* What is sent from now on. */
 void ngx_http_dfpreheat_grant_set(ngx_http_dfpreheat_grant_t *grant,

@@ -6,10 +6,13 @@
 
 static ngx_int_t ngx_http_dfpreheat_grant_call(
     ngx_http_dfpreheat_grant_t *grant, ngx_http_dfpreheat_origin_t *origin,
-    dfp_url_t *url, ngx_http_dfpreheat_login_t *login);
-static ngx_int_t ngx_http_dfpreheat_grant_basic(
-    ngx_http_dfpreheat_grant_t *grant, ngx_http_dfpreheat_login_t *login,
-    ngx_http_dfpreheat_call_t *call);
+    dfp_url_t *url);
+static ngx_int_t ngx_http_dfpreheat_grant_send(
+    ngx_http_dfpreheat_grant_t *grant, ngx_http_dfpreheat_call_t *call);
+static ngx_uint_t ngx_http_dfpreheat_grant_posts(
+    ngx_http_dfpreheat_grant_t *grant);
+static ngx_uint_t ngx_http_dfpreheat_grant_otherwise(
+    ngx_http_dfpreheat_grant_t *grant, ngx_http_dfpreheat_call_t *call);
 static void ngx_http_dfpreheat_grant_called(ngx_http_dfpreheat_call_t *call);
 static ngx_int_t ngx_http_dfpreheat_grant_token(
     ngx_http_dfpreheat_grant_t *grant, ngx_http_dfpreheat_call_t *call,
@@ -24,7 +27,6 @@ ngx_http_dfpreheat_grant_fetch(ngx_http_dfpreheat_grant_t *grant,
     dfp_mem_t                     mem;
     dfp_url_t                     url;
     ngx_str_t                     who;
-    ngx_http_dfpreheat_login_t    login;
     ngx_http_dfpreheat_origin_t  *origin;
 
     ngx_str_set(&who, "the origin");
@@ -34,10 +36,16 @@ ngx_http_dfpreheat_grant_fetch(ngx_http_dfpreheat_grant_t *grant,
     }
 
     mem = ngx_http_dfpreheat_mem(grant->run->pool);
-    ngx_http_dfpreheat_grant_login(grant, &login);
+    (void) ngx_http_dfpreheat_grant_login(grant, 0);
 
-    rc = dfp_challenge_url(&mem, &grant->challenge, login.username,
-                           "the URL of the token service", &url, err);
+    if (ngx_http_dfpreheat_grant_posts(grant)) {
+        rc = dfp_url_dup(&mem, &grant->challenge.realm, &url);
+
+    } else {
+        rc = dfp_challenge_url(&mem, &grant->challenge, grant->login.username,
+                               "the URL of the token service", &url, err);
+    }
+
     if (rc != DFP_OK) {
         return rc == DFP_INVALID ? NGX_DECLINED : NGX_ERROR;
     }
@@ -59,7 +67,7 @@ ngx_http_dfpreheat_grant_fetch(ngx_http_dfpreheat_grant_t *grant,
         return NGX_DECLINED;
     }
 
-    if (ngx_http_dfpreheat_grant_call(grant, origin, &url, &login) != NGX_OK) {
+    if (ngx_http_dfpreheat_grant_call(grant, origin, &url) != NGX_OK) {
         (void) dfp_invalid(err, "no connection, or no memory, is free to fetch "
                            "a token");
         return NGX_AGAIN;
@@ -71,8 +79,7 @@ ngx_http_dfpreheat_grant_fetch(ngx_http_dfpreheat_grant_t *grant,
 
 static ngx_int_t
 ngx_http_dfpreheat_grant_call(ngx_http_dfpreheat_grant_t *grant,
-    ngx_http_dfpreheat_origin_t *origin, dfp_url_t *url,
-    ngx_http_dfpreheat_login_t *login)
+    ngx_http_dfpreheat_origin_t *origin, dfp_url_t *url)
 {
     ngx_pool_t                 *pool;
     ngx_http_dfpreheat_run_t   *run;
@@ -92,9 +99,7 @@ ngx_http_dfpreheat_grant_call(ngx_http_dfpreheat_grant_t *grant,
 
     call->pool = pool;
 
-    if (login->given
-        && ngx_http_dfpreheat_grant_basic(grant, login, call) != NGX_OK)
-    {
+    if (ngx_http_dfpreheat_grant_send(grant, call) != NGX_OK) {
         goto failed;
     }
 
@@ -132,34 +137,36 @@ failed:
 }
 
 
+/* A password, or an identity token in a form, or nothing. */
+
 static ngx_int_t
-ngx_http_dfpreheat_grant_basic(ngx_http_dfpreheat_grant_t *grant,
-    ngx_http_dfpreheat_login_t *login, ngx_http_dfpreheat_call_t *call)
+ngx_http_dfpreheat_grant_send(ngx_http_dfpreheat_grant_t *grant,
+    ngx_http_dfpreheat_call_t *call)
 {
-    dfp_mem_t   mem;
-    dfp_str_t   basic;
+    dfp_mem_t  mem;
+    ngx_str_t  basic;
+
+    if (ngx_http_dfpreheat_grant_basic(grant, &basic) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (!ngx_http_dfpreheat_grant_posts(grant)) {
+        call->authorization = basic;
+        return NGX_OK;
+    }
 
     mem = ngx_http_dfpreheat_mem(call->pool);
 
-    if (dfp_basic_print(&mem, login->username, login->password, &basic)
-        != DFP_OK)
-    {
-        return NGX_ERROR;
-    }
+    return dfp_challenge_form(&mem, &grant->challenge, grant->login.identity,
+                              &call->post)
+           == DFP_OK ? NGX_OK : NGX_ERROR;
+}
 
-    if (!grant->told
-        && ngx_http_dfpreheat_secrets_login(&grant->run->secrets,
-                                            login->username, login->password,
-                                            basic)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
 
-    grant->told = 1;
-    call->authorization = ngx_http_dfpreheat_str(basic);
-
-    return NGX_OK;
+static ngx_uint_t
+ngx_http_dfpreheat_grant_posts(ngx_http_dfpreheat_grant_t *grant)
+{
+    return grant->login.identity.len && !grant->get;
 }
 
 
@@ -180,6 +187,11 @@ ngx_http_dfpreheat_grant_called(ngx_http_dfpreheat_call_t *call)
 
     rc = ngx_http_dfpreheat_grant_token(grant, call, &err);
 
+    if (rc == NGX_DECLINED && ngx_http_dfpreheat_grant_otherwise(grant, call)) {
+        ngx_destroy_pool(call->pool);
+        return;
+    }
+
     while ((task = ngx_http_dfpreheat_grant_next(grant)) != NULL) {
 
         if (rc == NGX_OK) {
@@ -194,6 +206,49 @@ ngx_http_dfpreheat_grant_called(ngx_http_dfpreheat_call_t *call)
     ngx_destroy_pool(call->pool);
 
     run->wake(run);
+}
+
+
+/* Once more where there is something else to log in with: a password, where the
+ * service takes none but that (as docker does), or what the file has now. Returns 1
+ * where it is asked again. */
+
+static ngx_uint_t
+ngx_http_dfpreheat_grant_otherwise(ngx_http_dfpreheat_grant_t *grant,
+    ngx_http_dfpreheat_call_t *call)
+{
+    dfp_err_t  err;
+
+    if (call->result != NGX_HTTP_DFPREHEAT_CALL_OK) {
+        return 0;
+    }
+
+    switch (call->status) {
+
+    case NGX_HTTP_NOT_FOUND:
+    case NGX_HTTP_NOT_ALLOWED:
+        if (call->post.len == 0 || grant->login.username.len == 0) {
+            return 0;
+        }
+
+        grant->get = 1;
+        break;
+
+    case NGX_HTTP_BAD_REQUEST:
+    case NGX_HTTP_UNAUTHORIZED:
+    case NGX_HTTP_FORBIDDEN:
+        if (grant->reread || !ngx_http_dfpreheat_grant_login(grant, 1)) {
+            return 0;
+        }
+
+        grant->reread = 1;
+        break;
+
+    default:
+        return 0;
+    }
+
+    return ngx_http_dfpreheat_grant_fetch(grant, &err) == NGX_OK;
 }
 
 
@@ -242,6 +297,7 @@ ngx_http_dfpreheat_grant_token(ngx_http_dfpreheat_grant_t *grant,
 
     ngx_http_dfpreheat_grant_set(grant, &value);
 
+    grant->reread = 0;
     grant->renew = ngx_time() + token.expires
                    - ngx_min(token.expires / 4, NGX_HTTP_DFPREHEAT_RENEW);
 

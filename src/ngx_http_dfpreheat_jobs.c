@@ -334,6 +334,13 @@ ngx_http_dfpreheat_jobs_created(void *data, ngx_int_t rc)
 void
 ngx_http_dfpreheat_jobs_get(ngx_http_dfpreheat_api_t *api)
 {
+    if (api->job.id == 0) {
+        ngx_http_dfpreheat_reply_error(api, NGX_HTTP_UNPROCESSABLE,
+            "the id of a job must be an integer between 1 and "
+            "9223372036854775807");
+        return;
+    }
+
     /* the answer is printed before the handler returns */
 
     api->op.borrow = 1;

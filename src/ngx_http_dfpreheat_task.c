@@ -1,5 +1,7 @@
 #include "ngx_http_dfpreheat_grant.h"
 
+#include "dfp_path.h"
+
 
 #define NGX_HTTP_DFPREHEAT_CALL_POOL_SIZE  4096
 
@@ -102,12 +104,17 @@ ngx_http_dfpreheat_task_create(ngx_http_dfpreheat_run_t *run, dfp_url_t *url,
 {
     int                          changed;
     dfp_mem_t                    mem;
+    dfp_path_t                   path;
     dfp_str_t                    shown;
     ngx_str_t                    repository;
     ngx_http_dfpreheat_task_t   *task, **slot;
 
     mem = ngx_http_dfpreheat_mem(run->pool);
-    ngx_str_null(&repository);
+
+    /* a file may be one of a registry, too */
+
+    dfp_path_read(url->path, &path);
+    repository = ngx_http_dfpreheat_str(path.name);
 
     if (image) {
         repository = ngx_http_dfpreheat_str(image->ref.name);
@@ -525,6 +532,10 @@ ngx_http_dfpreheat_task_trouble(ngx_http_dfpreheat_task_t *task,
         && call->status == NGX_HTTP_UNAUTHORIZED)
     {
         ngx_http_dfpreheat_grant_refused(task, call);
+        return NGX_OK;
+    }
+
+    if (ngx_http_dfpreheat_grant_forbidden(task, call) == NGX_OK) {
         return NGX_OK;
     }
 

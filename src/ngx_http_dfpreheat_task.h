@@ -59,6 +59,8 @@ struct ngx_http_dfpreheat_task_s {
     unsigned                         refresh:1; /* what the cache has is wrong */
     unsigned                         sized:1;   /* its size was told, by its
                                                    manifest or the job */
+    unsigned                         forbidden:1;   /* once, by a 403 */
+    unsigned                         packed:1;  /* by the origin, unasked */
     unsigned                         done:1;
     unsigned                         failed:1;
     unsigned                         skipped:1; /* not to be had: no failure */

@@ -209,6 +209,7 @@ typedef struct {
     ngx_array_t                   *origins;   /* rule_t; NULL: not bound */
     ngx_array_t                   *redirects; /* rule_t; NULL: not followed */
     ngx_uint_t                     named;     /* ... in a named location */
+    ngx_flag_t                     query_token;   /* ?access_token= counts */
     ngx_flag_t                     share_blobs;
     ngx_flag_t                     access;    /* clients need a yes */
     time_t                         tag_valid; /* s: the manifest of a tag */

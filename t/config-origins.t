@@ -671,20 +671,40 @@ dfpreheat_credentials $TEST_NGINX_SERVER_ROOT/html/config.json;
 --- http_config eval
 main::http('dfpreheat_credentials $TEST_NGINX_SERVER_ROOT/html/config.json;');
 --- user_files eval
-[["config.json", '{"auths":{"one.lan":{},"two.lan":{"identitytoken":"hunter2"},'
-                 . '"three.lan":{"auth":"YTpi"}},"credsStore":"pass"}']]
+[["config.json", '{"auths":{"one.lan":{},"two.lan":{"auth":"Ym9iOg=="},'
+                 . '"three.lan":{"auth":"YTpi"},"four.lan":'
+                 . '{"identitytoken":"hunter2"}},"credsStore":"pass",'
+                 . '"credHelpers":{"gcr.io":"gcloud","five.lan":"ecr-login"}}']]
 --- request
 GET /healthy
 --- response_body chomp
 "OK"
 --- error_log eval
-qr{\[warn\] .*dfpreheat_credentials "\S+/html/config\.json": 2 entries are not used}
+[qr{\[warn\] .*dfpreheat_credentials "\S+/html/config\.json": 2 entries are not used: .*"one\.lan", "two\.lan"},
+ qr{\[warn\] .*dfpreheat_credentials "\S+": "credsStore" is not supported},
+ qr{\[warn\] .*dfpreheat_credentials "\S+": "credHelpers" is not supported: .*"gcr\.io", "five\.lan"}]
 --- no_error_log
 hunter2
 
 
 
-=== TEST 48: dfpreheat_credentials that everybody may read are used, with a warning
+=== TEST 48: credHelpers of any kind are no failure
+--- http_config eval
+main::http('dfpreheat_credentials $TEST_NGINX_SERVER_ROOT/html/config.json;');
+--- user_files eval
+[["config.json", '{"auths":{},"credsStore":1,"credHelpers":[{}]}']]
+--- request
+GET /healthy
+--- response_body chomp
+"OK"
+--- error_log
+"credsStore" is not supported
+--- no_error_log
+[emerg]
+
+
+
+=== TEST 49: dfpreheat_credentials that everybody may read are used, with a warning
 --- http_config eval
 main::http('dfpreheat_credentials $TEST_NGINX_SERVER_ROOT/html/config.json;');
 --- user_files eval
@@ -698,7 +718,7 @@ qr{\[warn\] .*"\S+/html/config\.json" holds secrets and is open to everybody}
 
 
 
-=== TEST 49: dfpreheat_credentials twice
+=== TEST 50: dfpreheat_credentials twice
 --- http_config
 dfpreheat_credentials $TEST_NGINX_SERVER_ROOT/html/config.json;
 dfpreheat_credentials $TEST_NGINX_SERVER_ROOT/html/config.json;
@@ -710,7 +730,7 @@ dfpreheat_credentials $TEST_NGINX_SERVER_ROOT/html/config.json;
 
 
 
-=== TEST 50: dfpreheat_task_timeout that is no time
+=== TEST 51: dfpreheat_task_timeout that is no time
 --- http_config
 dfpreheat_task_timeout long;
 --- must_die
@@ -719,7 +739,7 @@ dfpreheat_task_timeout long;
 
 
 
-=== TEST 51: dfpreheat_task_timeout in which nothing can be done
+=== TEST 52: dfpreheat_task_timeout in which nothing can be done
 --- http_config eval
 main::http('dfpreheat_task_timeout 0;');
 --- must_die
@@ -728,7 +748,7 @@ dfpreheat_task_timeout must be at least
 
 
 
-=== TEST 52: dfpreheat_max_manifest_size that is no size
+=== TEST 53: dfpreheat_max_manifest_size that is no size
 --- http_config
 dfpreheat_max_manifest_size large;
 --- must_die
@@ -737,7 +757,7 @@ dfpreheat_max_manifest_size large;
 
 
 
-=== TEST 53: dfpreheat_max_manifest_size that no manifest has
+=== TEST 54: dfpreheat_max_manifest_size that no manifest has
 --- http_config eval
 main::http('dfpreheat_max_manifest_size 0;');
 --- must_die
@@ -746,7 +766,7 @@ dfpreheat_max_manifest_size must be at least
 
 
 
-=== TEST 44: dfpreheat_access in a location that is bound to nothing
+=== TEST 55: dfpreheat_access in a location that is bound to nothing
 --- config eval
 main::api(<<'END');
 location /v2/ {
@@ -760,7 +780,7 @@ location "/v2/" has dfpreheat_access, and needs a dfpreheat_origin in full
 
 
 
-=== TEST 45: dfpreheat_access in a location that is bound to hosts below one
+=== TEST 56: dfpreheat_access in a location that is bound to hosts below one
 --- config eval
 main::api(<<'END');
 location @files {
@@ -777,7 +797,7 @@ location "@files" has dfpreheat_access, and needs a dfpreheat_origin in full
 
 
 
-=== TEST 46: a location below one that has dfpreheat_access
+=== TEST 57: a location below one that has dfpreheat_access
 --- config eval
 main::api(<<'END');
 location /v2/ {
@@ -796,7 +816,7 @@ location "json" has dfpreheat_access, and needs a dfpreheat_origin in full
 
 
 
-=== TEST 47: or one that does without, or is bound itself
+=== TEST 58: or one that does without, or is bound itself
 --- config eval
 main::api(<<'END');
 location /v2/ {
@@ -822,7 +842,7 @@ GET /healthy
 
 
 
-=== TEST 48: the question of an auth_request, as it was
+=== TEST 59: the question of an auth_request, as it was
 --- config eval
 main::api(<<'END');
 location = /access {
@@ -835,7 +855,7 @@ unknown "dfpreheat_access_key" variable
 
 
 
-=== TEST 49: dfpreheat_thread_pool names a pool
+=== TEST 60: dfpreheat_thread_pool names a pool
 --- main_config
 thread_pool few threads=2;
 --- http_config eval
@@ -849,7 +869,7 @@ GET /healthy
 
 
 
-=== TEST 50: dfpreheat_thread_pool names a pool that there is not
+=== TEST 61: dfpreheat_thread_pool names a pool that there is not
 --- http_config eval
 main::http('dfpreheat_thread_pool nowhere;');
 --- must_die
@@ -858,7 +878,7 @@ unknown thread pool "nowhere"
 
 
 
-=== TEST 51: dfpreheat_thread_pool twice
+=== TEST 62: dfpreheat_thread_pool twice
 --- http_config eval
 main::http('dfpreheat_thread_pool default;', 'dfpreheat_thread_pool default;');
 --- must_die
@@ -867,7 +887,7 @@ main::http('dfpreheat_thread_pool default;', 'dfpreheat_thread_pool default;');
 
 
 
-=== TEST 52: the pool of digests may be configured by its name
+=== TEST 63: the pool of digests may be configured by its name
 --- main_config
 thread_pool dfpreheat threads=2;
 --- config

@@ -115,7 +115,7 @@ main::ended_job(main::file(url => $main::A, urls => [$main::None]));
 --- request
 GET /oapi/v1/jobs/1
 --- response_body_like eval
-my $reason = 'the origin answered 404';
+my $reason = 'the origin answered 404: text/html';
 '"state":"FAILURE".*' . quotemeta('"failure_tasks":[' . main::url($main::None, $reason)
           . '],"scheduler_cluster_id":1,"success_tasks":['
           . main::url($main::A) . ']')
@@ -159,7 +159,7 @@ GET /healthy
 
 === TEST 7: a job that there is not
 --- request eval
-[map { "GET /oapi/v1/jobs/$_" } 0, 1, 2147483648, 9223372036854775807]
+[map { "GET /oapi/v1/jobs/$_" } 1, 2147483648, 9223372036854775807, '007']
 --- error_code eval
 [(404) x 4]
 --- response_headers eval
@@ -169,18 +169,59 @@ GET /healthy
 
 
 
-=== TEST 8: what is no number of a job
+=== TEST 8: what is no number of a job is told to be none
 --- request eval
-[map { "GET /oapi/v1/jobs/$_" } 'one', '-1', '1a', '1/2', '', '1.0', '%31a',
-                                '9223372036854775808', 9 x 100]
+[map { "GET /oapi/v1/jobs/$_" } 0, 'abc', '-1', '+1', '1a', '1.0', '%31a', '%20',
+                                '9223372036854775808', 9 x 100, '00']
 --- error_code eval
-[(404) x 9]
+[(422) x 11]
+--- response_headers eval
+[('Content-Type: application/json; charset=utf-8') x 11]
 --- response_body eval
-[(main::message('Not Found')) x 9]
+[(main::errors('the id of a job must be an integer between 1 and '
+               . '9223372036854775807')) x 11]
 
 
 
-=== TEST 9: HEAD is answered as GET, without the body
+=== TEST 9: who has no token is not told anything about it
+--- request
+GET /oapi/v1/jobs/abc
+--- more_headers
+--- error_code: 401
+--- response_body eval: main::message('Unauthorized')
+
+
+
+=== TEST 10: what is no path of a job
+--- request eval
+[map { "$_ /oapi/v1/jobs/" } qw( GET OPTIONS )]
+--- error_code eval
+[(404) x 2]
+--- response_body eval
+[(main::message('Not Found')) x 2]
+
+
+
+=== TEST 11: nor what is below one
+--- request eval
+[map { "$_ /oapi/v1/jobs/1/2" } qw( GET OPTIONS )]
+--- error_code eval
+[(404) x 2]
+--- response_body eval
+[(main::message('Not Found')) x 2]
+
+
+
+=== TEST 12: zeros before a number do not count
+--- init
+main::ended_job(main::file());
+--- request
+GET /oapi/v1/jobs/0001
+--- response_body_like: ^\{"id":1,
+
+
+
+=== TEST 13: HEAD is answered as GET, without the body
 --- http_config eval: main::caching()
 --- config eval: main::front()
 --- init
@@ -196,20 +237,64 @@ our $Length = length main::ended_job(main::file())->{body};
 
 
 
-=== TEST 10: other methods are refused, and told what is not
+=== TEST 14: other methods are refused, and told what is not
 --- request eval
-[(map { "$_ /oapi/v1/jobs/1" } qw( POST DELETE PATCH PUT OPTIONS )),
- 'POST /healthy']
+[(map { "$_ /oapi/v1/jobs/1" } qw( POST DELETE PATCH PUT LOCK FOO )),
+ 'DELETE /oapi/v1/jobs/abc', 'POST /healthy']
 --- error_code eval
-[(405) x 6]
+[(405) x 8]
 --- response_headers eval
-[('Allow: GET, HEAD') x 6]
+[('Allow: GET, HEAD, OPTIONS') x 8]
 --- response_body eval
-[(main::message('Method Not Allowed')) x 6]
+[(main::message('Method Not Allowed')) x 8]
 
 
 
-=== TEST 11: whether it is healthy needs no token
+=== TEST 15: OPTIONS tells the methods of each path, and needs no token
+--- request eval
+[map { "OPTIONS $_" } '/oapi/v1/jobs/1', '/oapi/v1/jobs/abc', '/healthy',
+                      '/oapi/v1/jobs', '/api/v1/personal-access-tokens']
+--- more_headers
+--- error_code eval
+[(204) x 5]
+--- response_headers eval
+[("Allow: GET, HEAD, OPTIONS\nContent-Length:\nContent-Type:") x 3,
+ ("Allow: POST, OPTIONS\nContent-Length:\nContent-Type:") x 2]
+--- response_body eval
+[('') x 5]
+
+
+
+=== TEST 16: and a path that there is not is still none
+--- request eval
+['OPTIONS /oapi/v1/job', 'OPTIONS /oapi/', 'HEAD /oapi/v1/job']
+--- error_code eval
+[(404) x 3]
+--- response_body eval
+[(main::message('Not Found')) x 2, '']
+
+
+
+=== TEST 17: a body that comes with OPTIONS is not taken for the next request
+--- init
+use IO::Socket::INET;
+my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', Timeout => 5,
+    PeerPort => Test::Nginx::Util::server_port()) or die "no connection: $!";
+my $body = 'GET /oapi/ HTTP/1.1';
+print {$socket} "OPTIONS /oapi/v1/jobs HTTP/1.1\r\nHost: a\r\nContent-Length: ",
+                length $body, "\r\n\r\n${body}GET /healthy HTTP/1.1\r\n",
+                "Host: a\r\nConnection: close\r\n\r\n";
+my $answers = do { local $/; <$socket> };
+Test::More::like($answers, qr{^HTTP/1\.1\ 204\ .*?\r\n\r\nHTTP/1\.1\ 200\ .*
+                               \r\n\r\n"OK"\z}xs, 'one answer for each');
+--- request
+GET /healthy
+--- response_body chomp
+"OK"
+
+
+
+=== TEST 18: whether it is healthy needs no token
 --- request
 GET /healthy
 --- more_headers
@@ -220,7 +305,7 @@ Content-Type: application/json; charset=utf-8
 
 
 
-=== TEST 12: secrets are sealed while the job lives, and gone afterwards
+=== TEST 19: secrets are sealed while the job lives, and gone afterwards
 --- http_config eval: main::caching()
 --- config eval: main::stalling_front()
 --- init

@@ -86,7 +86,26 @@ get dfpreheat:job:next = 3
 
 
 
-=== TEST 4: credentials need a key to be sealed with
+=== TEST 4: the letter case of keys does not matter, and the last of them counts
+--- request eval
+[main::posting('{"TYPE":"preheat","Bio":"b","Args":{"Type":"file","URL":'
+               . '"http://files.test/one","TAG":"t","Headers":{"User-Agent":"1"}}}'),
+ main::posting('{"type":"preheat","args":{"type":"file",'
+               . '"url":"http://files.test/one","Url":"http://files.test/two"}}'),
+ main::posting('{"type":"preheat","args":{"type":"file",'
+               . '"URL":"http://files.test/one","url":"http://files.test/two"}}'),
+ main::posting('{"type":"preheat","args":{"type":"FILE",'
+               . '"url":"http://files.test/one"}}')]
+--- error_code eval
+[200, 200, 200, 422]
+--- response_body_like eval
+['"bio":"b",.*"headers":\{"User-Agent":"1"\},.*"tag":"t",.*"url":"http://files\.test/one"',
+ ('"url":"http://files\.test/two"') x 2,
+ '"errors":"args\.type must be image or file"']
+
+
+
+=== TEST 5: credentials need a key to be sealed with
 --- http_config
 dfpreheat_redis 127.0.0.1:$TEST_NGINX_REDIS_PORT;
 dfpreheat_cluster 1 name=cluster-1 engine=cache;
@@ -105,7 +124,7 @@ get dfpreheat:job:next = 1
 
 
 
-=== TEST 5: a body of dfpreheat_max_body_size is taken, a larger one is not
+=== TEST 6: a body of dfpreheat_max_body_size is taken, a larger one is not
 --- http_config eval: main::http('dfpreheat_max_body_size 1000;')
 --- request eval
 [main::sized(1000), main::sized(1001)]
@@ -119,7 +138,7 @@ get dfpreheat:job:next = 1
 
 
 
-=== TEST 6: the same of a body in chunks
+=== TEST 7: the same of a body in chunks
 --- http_config eval: main::http('dfpreheat_max_body_size 1000;')
 --- raw_request eval
 main::chunked(main::sized(1000))
@@ -129,7 +148,7 @@ get dfpreheat:job:next = 1
 
 
 
-=== TEST 7: a larger body in chunks
+=== TEST 8: a larger body in chunks
 --- http_config eval: main::http('dfpreheat_max_body_size 1000;')
 --- raw_request eval
 main::chunked(main::sized(1001))
@@ -143,7 +162,7 @@ get dfpreheat:job:next =
 
 
 
-=== TEST 8: dfpreheat_max_body_size stands in place of client_max_body_size
+=== TEST 9: dfpreheat_max_body_size stands in place of client_max_body_size
 --- http_config eval: main::http('client_max_body_size 10;')
 --- request eval
 main::sized(1000)
@@ -151,7 +170,7 @@ main::sized(1000)
 
 
 
-=== TEST 9: a full queue takes no job until there is room
+=== TEST 10: a full queue takes no job until there is room
 --- http_config eval: main::http('dfpreheat_queue_limit 2;')
 --- init
 main::redis('zadd', 'dfpreheat:deadlines', DFP::FAR_FUTURE, 8,
@@ -170,7 +189,7 @@ zcard dfpreheat:deadlines = 2
 
 
 
-=== TEST 10: and there is room for one
+=== TEST 11: and there is room for one
 --- http_config eval: main::http('dfpreheat_queue_limit 2;')
 --- init
 main::redis('zadd', 'dfpreheat:deadlines', DFP::FAR_FUTURE, 8);
@@ -182,13 +201,13 @@ get dfpreheat:job:next = 1
 
 
 
-=== TEST 11: nothing but POST is for this path
+=== TEST 12: nothing but POST is for this path
 --- request eval
 ['GET /oapi/v1/jobs', 'DELETE /oapi/v1/jobs', 'POST /oapi/v1/job', 'GET /oapi']
 --- error_code eval
 [405, 405, 404, 404]
 --- response_headers eval
-[('Allow: POST') x 2, ('Content-Type: application/json; charset=utf-8'),
+[('Allow: POST, OPTIONS') x 2, ('Content-Type: application/json; charset=utf-8'),
  'Content-Type: text/html']
 --- response_body_like eval
 [('^\{"message":"Method Not Allowed"\}\z') x 2,

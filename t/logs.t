@@ -64,11 +64,11 @@ GET /healthy
 qr/dfpreheat: (?:run \d+ starts.*|run .* bytes|".*)/
 --- grep_error_log_out
 dfpreheat: run 1 starts in cluster "cluster-1", job: 1, cluster: 1
-dfpreheat: "http://files.test/none" failed: the origin answered 404, job: 1, cluster: 1
+dfpreheat: "http://files.test/none" failed: the origin answered 404: text/html, job: 1, cluster: 1
 dfpreheat: run 1 ends in cluster "cluster-1": FAILURE, 1 tasks, 1 failed, 0 bytes
 --- error_log eval
 [qr/\[warn\] .*"http:\/\/files.test\/none" failed/,
- qr/ s: 1 of 1 tasks failed; http:\/\/files.test\/none: the origin answered 404, job: 1, cluster: 1$/]
+ qr/ s: 1 of 1 tasks failed; http:\/\/files.test\/none: the origin answered 404: text\/html, job: 1, cluster: 1$/]
 --- no_error_log
 [error]
 

@@ -378,6 +378,50 @@ swarm_story 'a token that is refused in the middle',
 };
 
 
+swarm_story 'a token that is answered by 403 in the middle',
+    { peers => 2, locations => $with_service }, sub
+{
+    my ($warm, $dragonfly, $upstream) = @_;
+
+    my $peers = $dragonfly->peers;
+    my ($url, @blobs) = private_image($upstream, 'expired', sub {
+        my %answer = @_;
+        my $token = "@{ $answer{headers} }" =~ /manifest/ ? 'one' : 'two';
+        my $guarded = guarded("Bearer $token", bearer('expired'), @_);
+        $guarded->{refusal}{status} = 403 if $token eq 'two';
+        $guarded });
+
+    $service->answers('/expired', token('one'), token('two'));
+    $_->script({ requires_header => { Authorization => 'Bearer two' },
+                 refuses_with => '403 Forbidden' }) for @$peers;
+
+    my $job = $warm->run('image', url => $url, @all);
+    is($job->{state}, 'SUCCESS', 'the job ends well') or diag(error($job));
+    is_deeply(told($job, 'success_tasks'), everywhere($peers, @blobs),
+              'the peers have all blobs');
+    is(scalar $service->requests('/expired'), 2, 'another one was fetched');
+
+    # who may never have it asks for no more
+
+    $_->script({ requires_header => { Authorization => 'Bearer none' },
+                 refuses_with => '403 Forbidden' }) for @$peers;
+    $service->forget_requests;
+    ($url, @blobs) = private_image($upstream, 'for-nobody', sub {
+        my %answer = @_;
+        my $token = "@{ $answer{headers} }" =~ /manifest/ ? 'one' : 'none';
+        my $guarded = guarded("Bearer $token", bearer('for-nobody'), @_);
+        $guarded->{refusal}{status} = 403 if $token eq 'none';
+        $guarded });
+    $service->answers('/for-nobody', token('one'));
+
+    $job = $warm->run('image', url => $url, @all);
+    is($job->{state}, 'FAILURE', 'one that stays is the end');
+    like($_, qr/403/, 'which says so') for @{ words($job, 'failure_tasks') };
+    cmp_ok(scalar $service->requests('/for-nobody'), '<=', 2,
+           'the token service was asked once more');
+};
+
+
 swarm_story 'a token that runs out',
     { peers => 1, locations => $with_service }, sub
 {

@@ -481,6 +481,11 @@ my %typed = (
     'with https only' => [ ['https://registry.test:8443'],
         'registry.test:8443/team/app:1.2'
             => 'https://registry.test:8443/v2/team/app/manifests/1.2' ],
+    'with a transport before them' => [ [REGISTRY],
+        'docker://registry.test/skopeo/app:1'
+            => REGISTRY . '/v2/skopeo/app/manifests/1',
+        'oci://registry.test/charts/app:0.1'
+            => REGISTRY . '/v2/charts/app/manifests/0.1' ],
     'with https, and http as well' => [ [ 'https://registry.test', REGISTRY ],
         'registry.test/app:1' => 'https://registry.test/v2/app/manifests/1' ],
     'of Docker Hub' => [ ['https://index.docker.io'],
@@ -521,7 +526,8 @@ for my $name (sort keys %typed) {
             is($urls[0], $url, "$image: is at that place");
             is_deeply(results($job)->{images},
                       [ map { { digest => $manifest->{digest}, url => $_ } }
-                            $image, "$image\@$manifest->{digest}" ],
+                            map { s{^(?:docker|oci)://}{}r }
+                                $image, "$image\@$manifest->{digest}" ],
                       "$image: also with its digest");
 
             $warm->hits("$image: clients get it from the cache",

@@ -63,6 +63,14 @@ sub created
 
 sub status { client($_[0])->get('/oapi/v1/jobs/1')->{status} }
 
+our $QueryToken = <<'END';
+    location /oapi/ { dfpreheat on; dfpreheat_query_token on; }
+    location /api/v1/personal-access-tokens {
+        dfpreheat on;
+        dfpreheat_query_token on;
+    }
+END
+
 run_tests();
 
 __DATA__
@@ -219,16 +227,114 @@ token-of-nobody
 
 
 
-=== TEST 11: a token in the query string is none
---- request
-GET /oapi/v1/jobs/1?access_token=token-with-scope-job
+=== TEST 11: a token in the query string is none, unless that is switched on
+--- request eval
+['GET /oapi/v1/jobs/1?access_token=token-with-scope-job', 'GET /oapi/v1/jobs/1']
 --- more_headers
---- error_code: 401
---- response_body eval: main::message('Unauthorized')
+--- error_code eval
+[401, 401]
+--- response_body eval
+[(main::message('Unauthorized')) x 2]
+--- log_level: info
+--- error_log eval
+['dfpreheat: refused: Unauthorized', 'dfpreheat: refused: Unauthorized']
+--- no_error_log
+token-with-scope-job
 
 
 
-=== TEST 12: a token must be valid, and for jobs
+=== TEST 12: with dfpreheat_query_token it is one, and no header is needed
+--- config eval: $::QueryToken
+--- request eval
+['GET /oapi/v1/jobs/1?access_token=token-with-scope-job',
+ 'GET /oapi/v1/jobs/1?a=b&access_token=token-with%2Dscope-job&c=d',
+ main::posting('{}', '/oapi/v1/jobs?access_token=token-with-scope-job')]
+--- more_headers
+--- error_code eval
+[404, 404, 422]
+--- log_level: info
+--- no_error_log
+refused
+
+
+
+=== TEST 13: it wins over the header, also when it is wrong
+--- config eval: $::QueryToken
+--- request eval
+[map { "GET /oapi/v1/jobs/1?access_token=$_" }
+ 'token-of-nobody', 'token-with-scope-job%20two', 't' x 513,
+ 'token-of-nobody&access_token=token-with-scope-job']
+--- error_code eval
+[(401) x 4]
+--- response_body eval
+[(main::message('Unauthorized')) x 4]
+
+
+
+=== TEST 14: an empty one is ignored, and so is what is called otherwise
+--- config eval: $::QueryToken
+--- request eval
+[map { "GET /oapi/v1/jobs/1?$_" }
+ 'access_token=', 'access_token', 'Access_Token=token-of-nobody',
+ 'my_access_token=token-of-nobody', 'access_token=&access_token=token-of-nobody']
+--- error_code eval
+[(404) x 5]
+--- response_body eval
+[(main::message('record not found')) x 5]
+
+
+
+=== TEST 15: it needs its scope, its time and its state like any other
+--- config eval: $::QueryToken
+--- request eval
+[map { "GET /oapi/v1/jobs/1?access_token=token-$_" }
+ 'with-other-scopes', 'that-has-expired', 'that-is-inactive']
+--- error_code eval
+[(403) x 3]
+--- log_level: info
+--- error_log
+dfpreheat: refused: Token
+--- no_error_log eval
+qr/token-(with|that)/
+
+
+
+=== TEST 16: no line of the error log shows it, whatever happens to the request
+--- config eval: $::QueryToken
+--- request eval
+['GET /oapi/v1/jobs/1?access_token=token-with-scope-job&x=y',
+ 'PUT /oapi/v1/jobs/1?access_token=token-with-scope-job',
+ 'GET /oapi/v1/job?access_token=token-with-scope-job',
+ 'GET /api/v1/personal-access-tokens?access_token=token-with-scope-job',
+ 'POST /api/v1/personal-access-tokens?access_token=token-with-scope-job']
+--- more_headers
+--- error_code eval
+[404, 405, 404, 405, 401]
+--- access_log eval
+qr{GET /oapi/v1/jobs/1\?access_token=\*{20}&x=y }
+--- log_level: info
+--- no_error_log
+token-with-scope-job
+
+
+
+=== TEST 17: it is nothing that nested locations inherit
+--- config
+    location /oapi/ {
+        dfpreheat on;
+        dfpreheat_query_token on;
+
+        location /oapi/v1/jobs/1 { dfpreheat on; }
+    }
+--- request eval
+[map { "GET /oapi/v1/jobs/$_?access_token=token-with-scope-job" } 1, 2]
+--- more_headers
+--- error_code eval
+[401, 404]
+
+
+
+=== TEST 18: a token must be valid, and for jobs
 --- request eval
 [('GET /oapi/v1/jobs/1') x 3]
 --- more_headers eval
@@ -242,7 +348,7 @@ GET /oapi/v1/jobs/1?access_token=token-with-scope-job
 
 
 
-=== TEST 13: with one, the scheme in any letter case, everybody gets in
+=== TEST 19: with one, the scheme in any letter case, everybody gets in
 --- request eval
 [('GET /oapi/v1/jobs/1') x 4]
 --- more_headers eval
@@ -255,7 +361,7 @@ GET /oapi/v1/jobs/1?access_token=token-with-scope-job
 
 
 
-=== TEST 14: a token that was just created is good for its scopes
+=== TEST 20: a token that was just created is good for its scopes
 --- init
 Test::More::is(main::status(main::created()->{token}), 404, 'a job is 404');
 Test::More::is(main::status(main::created(name => 'other',
@@ -268,7 +374,7 @@ GET /healthy
 
 
 
-=== TEST 15: a token that expires is not good for a moment longer
+=== TEST 21: a token that expires is not good for a moment longer
 --- init
 my $end = time + 2;
 my $token = main::created(expired_at => main::strftime('%FT%TZ', gmtime $end))
@@ -284,7 +390,7 @@ GET /healthy
 
 
 
-=== TEST 16: a token that is made inactive is refused within seconds
+=== TEST 22: a token that is made inactive is refused within seconds
 --- init
 Test::More::is(main::status('token-with-scope-job'), 404, 'it is active');
 my $hash = main::sha256_hex('token-with-scope-job');
@@ -300,7 +406,7 @@ GET /healthy
 
 
 
-=== TEST 17: nothing but POST is for this path
+=== TEST 23: nothing but POST is for this path
 --- request eval
 ["GET $main::Path", "PUT $main::Path\n{}", "DELETE $main::Path",
  "GET $main::Path/1"]
@@ -308,6 +414,6 @@ GET /healthy
 --- error_code eval
 [405, 405, 405, 404]
 --- response_headers eval
-[('Allow: POST') x 3, 'Content-Type: application/json; charset=utf-8']
+[('Allow: POST, OPTIONS') x 3, 'Content-Type: application/json; charset=utf-8']
 --- response_body eval
 [(main::message('Method Not Allowed')) x 3, main::message('Not Found')]

@@ -305,14 +305,18 @@ check_token(dfp_str_t body)
 static void
 check_words(dfp_str_t body)
 {
-    int             rc;
-    size_t          i;
-    json_t         *json;
-    dfp_buf_t       b;
-    dfp_str_t       text, again;
-    unsigned char   ch;
+    int                     rc;
+    size_t                  i;
+    json_t                 *json;
+    dfp_buf_t               b;
+    dfp_str_t               text, again;
+    unsigned char           ch;
+    dfp_registry_answer_t   answer;
 
-    rc = dfp_registry_error(dfp_fuzz_mem(), body, &text);
+    memset(&answer, 0, sizeof(dfp_registry_answer_t));
+    answer.body = body;
+
+    rc = dfp_registry_error(dfp_fuzz_mem(), &answer, &text);
 
     MUST(rc == (text.len ? DFP_OK : DFP_DECLINED));
     MUST(text.data != NULL && text.len <= DFP_REGISTRY_ERROR_MAX);
@@ -337,8 +341,9 @@ check_words(dfp_str_t body)
     dfp_buf_json(&b, text);
     dfp_buf_cstr(&b, "}");
 
-    MUST(dfp_registry_error(dfp_fuzz_mem(), dfp_buf_value(&b), &again)
-         == DFP_OK);
+    answer.body = dfp_buf_value(&b);
+
+    MUST(dfp_registry_error(dfp_fuzz_mem(), &answer, &again) == DFP_OK);
 
     /* a login that was hidden may have parted a name from its value */
 

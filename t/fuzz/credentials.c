@@ -87,12 +87,16 @@ check_listed(const dfp_credentials_t *credentials, const dfp_credential_t *c)
     check_text(c->token);
 
     MUST((c->username.len == 0) == (c->password.len == 0));
-    MUST(c->username.len || c->token.len);
+    MUST(c->username.len || c->token.len || c->identity.len);
     MUST(c->username.len == 0
          || memchr(c->username.data, ':', c->username.len) == NULL);
 
     for (i = 0; i < c->token.len; i++) {
         MUST(c->token.data[i] > 0x20 && c->token.data[i] < 0x7f);
+    }
+
+    for (i = 0; i < c->identity.len; i++) {
+        MUST(c->identity.data[i] > 0x20 && c->identity.data[i] < 0x7f);
     }
 
     /* it is found, or one before it with the same name, and by what is below

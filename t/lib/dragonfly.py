@@ -20,7 +20,9 @@ of a peer:
     default     a behaviour
     urls        {url: behaviour}
     requires_header
-                {name: value}, without which a download fails with 401
+                {name: value}, without which a download fails with 401,
+    refuses_with
+                or with this status
 
 A behaviour, or a list of which each call of a URL takes the next and those
 that follow the last one ("written" in a script begins the list again):

@@ -177,7 +177,8 @@ def authorize(script, fields):
     for name, value in script.get("requires_header", {}).items():
         if headers.get(name.lower()) != value:
             raise Refused(grpc.StatusCode.INTERNAL,
-                          "backend error: 401 Unauthorized")
+                          "backend error: "
+                          + script.get("refuses_with", "401 Unauthorized"))
 
 
 def task_id(fields):

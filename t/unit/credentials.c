@@ -316,20 +316,83 @@ TEST("an entry with nothing usable is counted, not listed")
     UNUSABLE("null");
     UNUSABLE("{\"auth\":\"\"}");
     UNUSABLE("{\"email\":\"a@b\"}");
-    UNUSABLE("{\"identitytoken\":\"secret\"}");
     UNUSABLE("{\"username\":\"bob\"}");
     UNUSABLE("{\"password\":\"secret\"}");
     UNUSABLE("{\"username\":\"\",\"password\":\"\",\"registrytoken\":\"\"}");
 
+    UNUSABLE("{\"identitytoken\":\"\"}");
+    UNUSABLE("{\"auth\":\"Og==\"}");
+    UNUSABLE("{\"auth\":\"Ym9iOg==\"}");
+    UNUSABLE(auth_of(":secret", 7));
+}
+
+
+TEST("an identity token is taken, with a user name beside it and without")
+{
+    check_taken(entry_of("r.lan", "{\"identitytoken\":\"t.e-s_t\"}"), 1, 0,
+                __LINE__);
+    CHECK_STR(credentials.list[0].identity, "t.e-s_t");
+    CHECK_STR(credentials.list[0].username, "");
+
     /* docker's own form: a user name and no password beside the token */
 
-    UNUSABLE("{\"auth\":\"Ym9iOg==\",\"identitytoken\":\"secret\"}");
-    UNUSABLE("{\"auth\":\"Og==\"}");
-    UNUSABLE(auth_of(":secret", 7));
+    check_taken(entry_of("r.lan", auth_of("00000000-0000-0000-0000-"
+                                          "000000000000:", 37)), 0, 1,
+                __LINE__);
+    check_taken(entry_of("r.lan", "{\"auth\":\"MDAwMDAwMDAtMDAwMC0wMDAwLTAwMDAt"
+                         "MDAwMDAwMDAwMDAwOg==\",\"identitytoken\":\"t\"}"), 1,
+                0, __LINE__);
+    CHECK_STR(credentials.list[0].identity, "t");
+    CHECK_STR(credentials.list[0].username, "");
 
     /* a password is of use, whatever is beside it */
 
-    PAIR("{\"auth\":\"YTpi\",\"identitytoken\":\"secret\"}", "a", "b");
+    PAIR("{\"auth\":\"YTpi\",\"identitytoken\":\"t\"}", "a", "b");
+    CHECK_STR(credentials.list[0].identity, "t");
+
+    VALUE_REFUSED("{\"identitytoken\":\"a b\"}", "the entry \"r.lan\": "
+                  "identitytoken must consist of printable ASCII characters "
+                  "without blanks");
+}
+
+
+TEST("what only helpers have is named, for a log")
+{
+    size_t     i;
+    dfp_buf_t  b;
+
+    TAKEN("{\"auths\":{\"a.lan\":{},\"https://b.lan/team\":null,"
+          "\"c.lan\":{\"auth\":\"YTpi\"}},\"credsStore\":\"desktop\","
+          "\"credHelpers\":{\"gcr.io\":\"gcloud\",\"u:secret@e.lan\\n\":\"x\"}}",
+          1, 2);
+    CHECK_STR(credentials.unused, "\"a.lan\", \"https://b.lan/team\"");
+    CHECK_STR(credentials.helped, "\"gcr.io\", \"***@e.lan?\"");
+    CHECK_INT(credentials.store, 1);
+
+    TAKEN("{\"credsStore\":null,\"credHelpers\":{}}", 0, 0);
+    CHECK_STR(credentials.helped, "");
+    CHECK_STR(credentials.unused, "");
+    CHECK_INT(credentials.store, 0);
+
+    /* whatever is wrong with them */
+
+    TAKEN("{\"credsStore\":[],\"credHelpers\":[\"gcr.io\"]}", 0, 0);
+    CHECK_STR(credentials.helped, "");
+    CHECK_INT(credentials.store, 1);
+
+    dfp_buf_init(&b, dfp_test_mem(), 0, 0);
+    dfp_buf_cstr(&b, "{\"credHelpers\":{\"0\":1");
+
+    for (i = 1; i < 1000; i++) {
+        dfp_buf_cstr(&b, ",\"");
+        dfp_buf_int(&b, i);
+        dfp_buf_cstr(&b, "\":{}");
+    }
+
+    dfp_buf_cstr(&b, "}}");
+    check_taken(dfp_buf_value(&b), 0, 0, __LINE__);
+    CHECK_STR(credentials.helped, "\"0\", \"1\", \"2\", \"3\", \"4\", \"5\", "
+              "\"6\", \"7\", \"8\", \"9\", ...");
 }
 
 
@@ -422,7 +485,8 @@ run_parse(dfp_mem_t *mem, void *data)
                                "\"docker.io/x\":{\"username\":\"bob\","
                                "\"password\":\"secret\"},"
                                "\"t.lan\":{\"registrytoken\":\"token\"},"
-                               "\"e.lan\":{\"identitytoken\":\"t\"}}}"),
+                               "\"e.lan\":{},\"i.lan\":{\"identitytoken\":"
+                               "\"t\"}},\"credHelpers\":{\"h.lan\":1}}"),
                                &list, &err);
 
     if (rc != DFP_OK) {
@@ -430,12 +494,15 @@ run_parse(dfp_mem_t *mem, void *data)
         return rc;
     }
 
-    CHECK_INT(list.n, 3);
+    CHECK_INT(list.n, 4);
     CHECK_INT(list.unusable, 1);
+    CHECK_STR(list.unused, "\"e.lan\"");
+    CHECK_STR(list.helped, "\"h.lan\"");
     CHECK_STR(list.list[0].password, "b");
     CHECK_STR(list.list[1].path, "x");
     CHECK_STR(list.list[1].password, "secret");
     CHECK_STR(list.list[2].token, "token");
+    CHECK_STR(list.list[3].identity, "t");
 
     return DFP_OK;
 }

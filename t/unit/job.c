@@ -6,6 +6,10 @@
 #include "job_test.h"
 
 
+#define SHA  "sha256:" "0123456789abcdef0123456789abcdef"                     \
+             "0123456789abcdef0123456789abcdef"
+
+
 TEST("null is the same as not given, in every field")
 {
     dfp_job_t  job;
@@ -85,11 +89,66 @@ TEST("the last of two equal keys counts")
 }
 
 
+TEST("the letter case of keys does not matter, and the last of them counts")
+{
+    dfp_job_t  job;
+
+    TAKEN_BODY(DFP_STR("{\"Type\":\"preheat\",\"BIO\":\"b\",\"User_Id\":7,"
+        "\"Scheduler_Cluster_IDs\":[3],\"Args\":{\"TYPE\":\"file\","
+        "\"URL\":\"http://files.lan/a\",\"Urls\":[\"http://files.lan/b\"],"
+        "\"HEADERS\":{\"X-Api-Key\":\"k\"},\"UserName\":\"u\","
+        "\"PassWord\":\"p\",\"Refresh\":true,\"COUNT\":2}}"), &job);
+    CHECK_STR(job.bio, "b");
+    CHECK_INT(job.user_id, 7);
+    CHECK_INT(job.clusters[0], 3);
+    CHECK_STR(job.url, "http://files.lan/a");
+    CHECK_INT(job.nurls, 1);
+    CHECK_STR(job.headers[0].name, "X-Api-Key");
+    CHECK_STR(job.username, "u");
+    CHECK_STR(job.password, "p");
+    CHECK_INT(job.refresh, 1);
+    CHECK_INT(job.count, 2);
+
+    TAKEN("\"tag\":\"one\",\"TAG\":\"two\"", &job);
+    CHECK_STR(job.tag, "two");
+    TAKEN("\"TAG\":\"two\",\"tag\":\"one\"", &job);
+    CHECK_STR(job.tag, "one");
+
+    /* for Go, null leaves alone what was there */
+
+    TAKEN("\"tag\":\"one\",\"TAG\":null", &job);
+    CHECK_STR(job.tag, "one");
+
+    TAKEN_BODY(DFP_STR("{\"type\":\"preheat\",\"args\":{" FILE_URL
+        ",\"TAG\":null,\"COUNT\":null,\"Timeout\":null}}"), &job);
+    CHECK_STR(job.tag, "");
+    CHECK_INT(job.timeout, HOUR);
+}
+
+
+TEST("keys are folded as Go does: also the long s and the sign of Kelvin")
+{
+    dfp_job_t  job;
+
+    TAKEN("\"concurrent_ta\u017f\u212a_count\":3", &job);
+    CHECK_INT(job.concurrent_task_count, 3);
+    TAKEN("\"i\xc5\xbfp\":1,\"ip\xc5\xbf\":[\"192.0.2.1\"]", &job);
+    CHECK_INT(job.nips, 1);
+
+    /* what only looks like it, begins so, or is a part of it is another one */
+
+    TAKEN("\"t\xc3\xa4g\":\"x\",\"tags\":\"x\",\"ta\":\"x\",\"\":\"x\"", &job);
+    CHECK_STR(job.tag, "");
+    TAKEN("\"ta[\":\"x\",\"T@G\":\"x\",\"application\x60\":\"x\"", &job);
+    CHECK_STR(job.tag, "");
+}
+
+
 TEST("fields that nobody knows are ignored")
 {
     dfp_job_t  job;
 
-    TAKEN("\"TAG\":\"x\",\"hdfs\":{\"user\":\"u\"},\"new\":[1,{\"a\":2.5}]",
+    TAKEN("\"TA_G\":\"x\",\"hdfs\":{\"user\":\"u\"},\"new\":[1,{\"a\":2.5}]",
           &job);
     CHECK_STR(job.tag, "");
     CHECK_HAS(printed(&job, 0, NULL), "\"hdfs\":null");
@@ -167,6 +226,12 @@ TEST("an image is a manifest URL, or what people type, in url or urls")
     CHECK_INT(job.nurls, 2);
     CHECK_STR(job.urls[1], "r.lan:5000/a/b");
     check_round_trip(&job);
+
+    TAKEN_ARGS("\"type\":\"image\",\"url\":\"docker://alpine@" SHA "\","
+               "\"urls\":[\"oci://r.lan/a/b:1\"]", &job);
+    CHECK_STR(job.url, "alpine@" SHA);
+    CHECK_STR(job.urls[0], "r.lan/a/b:1");
+    CHECK_HAS(printed(&job, 1, NULL), "\"url\":\"alpine@" SHA "\"");
 
     REFUSED_ARGS("\"type\":\"image\"", "args.url or args.urls is required");
     REFUSED_ARGS("\"type\":\"image\",\"url\":\"\"",

@@ -64,6 +64,17 @@ TEST("without memory it is hidden by stars of its own length")
 }
 
 
+TEST("what is left of a secret where a text was cut goes, too")
+{
+    CHECK_STR(dfp_mask_end(DFP_STR("a secret-k"), secrets, 3), "a ");
+    CHECK_STR(dfp_mask_end(DFP_STR("a secr"), secrets, 3), "a ");
+    CHECK_STR(dfp_mask_end(DFP_STR("secret-key"), secrets, 3), "");
+    CHECK_STR(dfp_mask_end(DFP_STR("a sec"), secrets, 3), "a sec");
+    CHECK_STR(dfp_mask_end(DFP_STR("a secret "), secrets, 3), "a secret ");
+    CHECK_STR(dfp_mask_end(DFP_STR(""), secrets, 3), "");
+}
+
+
 TEST("as it stands in a query string")
 {
     dfp_str_t  out, plain = DFP_STR("plain-._~");

@@ -218,11 +218,34 @@ TEST("a manifest URL is what it was")
     CHECK_INT(parse(DFP_STR("https://r.lan/a:1")), DFP_INVALID);
     CHECK_HAS(err.text, "args.image must be a manifest URL");
 
-    CHECK_INT(parse(DFP_STR("docker://alpine")), DFP_INVALID);
+    CHECK_INT(parse(DFP_STR("ftp://r.lan/alpine")), DFP_INVALID);
     CHECK_HAS(err.text, "args.image must be an http or https URL");
 
     CHECK_INT(parse(DFP_STR("://")), DFP_INVALID);
     CHECK_HAS(err.text, "args.image must be an http or https URL");
+}
+
+
+TEST("docker:// and oci:// may stand before a reference, and nothing else")
+{
+    IMAGE("docker://alpine", HUB "alpine/manifests/latest");
+    IMAGE("docker://registry.lan:5000/team/app:1.0",
+          "https://registry.lan:5000/v2/team/app/manifests/1.0");
+    IMAGE("oci://registry.lan/charts/app:1.0",
+          "https://registry.lan/v2/charts/app/manifests/1.0");
+    IMAGE("OCI://registry.lan/app@" SHA_A,
+          "https://registry.lan/v2/app/manifests/" SHA_A);
+
+    REFUSED("docker://", "must be an image reference");
+    REFUSED("docker:///alpine", "must be an image reference");
+    REFUSED("oci://./layout:1", "must be an image reference");
+    REFUSED("docker://oci://alpine", "must have a port");
+    REFUSED("docker://u:secret@r.lan/app", "must not have a user name");
+
+    CHECK_INT(parse(DFP_STR("docker://https://r.lan/v2/a/manifests/1")),
+              DFP_INVALID);
+    CHECK_INT(parse(DFP_STR("docker-daemon://alpine")), DFP_INVALID);
+    CHECK_INT(parse(DFP_STR("docker:/alpine")), DFP_INVALID);
 }
 
 

@@ -263,6 +263,10 @@ TEST("a token has two names, and one of them is enough")
     TOKEN("{\"token\":\"\",\"access_token\":\"a\"}", "a", 60);
     TOKEN("{\"token\":null,\"access_token\":\"a\"}", "a", 60);
 
+    /* who else reads them is written in Go */
+
+    TOKEN("{\"Token\":\"a\",\"Expires_In\":300}", "a", 300);
+
     /* two that differ are the client's to choose from */
 
     TOKEN("{\"access_token\":\"a\",\"token\":\"b\"}", "b", 60);
@@ -302,7 +306,7 @@ TEST("an answer without a token is refused")
     NO_TOKEN("{}", "answer has no token");
     NO_TOKEN("{\"token\":\"\"}", "answer has no token");
     NO_TOKEN("{\"token\":null,\"access_token\":null}", "answer has no token");
-    NO_TOKEN("{\"Token\":\"a\"}", "answer has no token");
+    NO_TOKEN("{\"tokens\":\"a\"}", "answer has no token");
     NO_TOKEN("{\"token\":1}", "token must be a string");
     NO_TOKEN("{\"access_token\":[\"a\"]}", "access_token must be a string");
     NO_TOKEN("{\"token\":\"a\",\"expires_in\":9223372036854775808}",
@@ -380,13 +384,13 @@ token_in(dfp_mem_t *mem, void *data)
 /* A registry's own words */
 
 static int
-words_of(dfp_str_t body)
+answer_of(const dfp_registry_answer_t *answer)
 {
     int     rc;
     size_t  i;
 
     text = DFP_STR_NULL;
-    rc = dfp_registry_error(dfp_test_mem(), body, &text);
+    rc = dfp_registry_error(dfp_test_mem(), answer, &text);
 
     CHECK(text.data != NULL);
     CHECK_INT(rc, text.len ? DFP_OK : DFP_DECLINED);
@@ -397,6 +401,21 @@ words_of(dfp_str_t body)
     }
 
     return rc;
+}
+
+
+static int
+words_of(dfp_str_t body)
+{
+    return answer_of(&(dfp_registry_answer_t) { .body = body });
+}
+
+
+static void
+plain_of(const char *type, dfp_str_t body)
+{
+    (void) answer_of(&(dfp_registry_answer_t) { .body = body,
+                                                .type = dfp_test_str(type) });
 }
 
 
@@ -442,14 +461,87 @@ TEST("a body that says nothing is passed over")
     WORDS("", "");
     WORDS("{}", "");
     WORDS("[]", "");
-    WORDS("null", "");
-    WORDS("<html>error</html>", "");
+    WORDS(" {", "");
+    WORDS(" \n", "");
     WORDS("{\"message\":\"\"}", "");
     WORDS("{\"message\":\" \\t\\u0000\\u200b\"}", "");
     WORDS("{\"message\":", "");
     WORDS("{\"message\":\"\xff\"}", "");
     CHECK_INT(words_of(DFP_STR_NULL), DFP_DECLINED);
     CHECK_INT(words_of(text_of("{\"x\":%s", repeated('[', 40))), DFP_DECLINED);
+}
+
+
+#define PLAIN(type, body, expected)                                           \
+    plain_of(type, DFP_STR(body));                                            \
+    CHECK_STR(text, expected)
+
+
+TEST("plain text is told as it is, HTML and XML by their type")
+{
+    PLAIN("", "access denied by policy 7\n", "access denied by policy 7");
+    PLAIN("text/plain", " a\r\n\tb\x1b[31mc\x07 ", "a b[31mc");
+    PLAIN("Text/Plain; charset=utf-8", "no such repository",
+          "no such repository");
+    PLAIN("text/plain", "{\"message\":\"a\"}", "a");
+    PLAIN("text/plain", "see https://u:p@r.lan/?token=x",
+          "see https://***@r.lan/?token=***");
+
+    PLAIN("text/html", "<html><script>alert(1)</script>", "text/html");
+    PLAIN("text/html; charset=utf-8", "an error", "text/html");
+    PLAIN("text/plain", " \n<!DOCTYPE html><p>error", "text/html");
+    PLAIN("", "<html>error</html>", "text/html");
+    PLAIN("application/xml", "<?xml version=\"1.0\"?><Error/>",
+          "application/xml");
+    PLAIN("text/html", "", "");
+    PLAIN("text/html", " \n", "");
+    PLAIN("text/html5", "x", "");
+
+    /* what is no text, whatever it says, and half of a JSON text */
+
+    PLAIN("text/plain", "\x1f\x8b\x08\x00\x00", "");
+    PLAIN("application/octet-stream", "text", "");
+    PLAIN("application/json", "text", "");
+    PLAIN("application/json", "{\"message\":\"a", "");
+    PLAIN("text/plain", "{\"message\":\"a", "");
+}
+
+
+TEST("no secret is in the words, also none that is cut")
+{
+    char                   *s;
+    dfp_str_t               secrets[2];
+    dfp_registry_answer_t   answer;
+
+    s = dfp_test_alloc(NULL, 1001);
+    memset(s, 's', 1000);
+    s[999] = 'e';
+    s[1000] = '\0';
+
+    secrets[0] = DFP_STR("hunter2");
+    secrets[1] = (dfp_str_t) { 1000, s };
+
+    memset(&answer, 0, sizeof(dfp_registry_answer_t));
+    answer.secrets = secrets;
+    answer.nsecrets = 2;
+
+    answer.body = text_of("user bob, password hunter2, and token %s.", s);
+    CHECK_INT(answer_of(&answer), DFP_OK);
+    CHECK_STR(text, "user bob, password ***, and token ***.");
+
+    answer.body = text_of("{\"message\":\"password hunter2, token %s\"}", s);
+    CHECK_INT(answer_of(&answer), DFP_OK);
+    CHECK_STR(text, "password ***, token ***");
+
+    answer.cut = 1;
+    answer.body = text_of("the token was %s", s);
+    answer.body.len -= 500;
+    CHECK_INT(answer_of(&answer), DFP_OK);
+    CHECK_STR(text, "the token was");
+
+    answer.body = DFP_STR("the password was hunt");
+    CHECK_INT(answer_of(&answer), DFP_OK);
+    CHECK_STR(text, "the password was");
 }
 
 
@@ -518,10 +610,15 @@ TEST("URLs in the words lose their signatures, user names and passwords")
 static int
 words_in(dfp_mem_t *mem, void *data)
 {
-    int  rc;
+    int                    rc;
+    dfp_registry_answer_t  answer;
 
-    rc = dfp_registry_error(mem, DFP_STR("{\"errors\":[{\"code\":\"A\","
-                            "\"message\":\"a://u@b?sig=x\"}]}"), &text);
+    memset(&answer, 0, sizeof(dfp_registry_answer_t));
+
+    answer.body = DFP_STR("{\"errors\":[{\"code\":\"A\",\"message\":"
+                          "\"a://u@b?sig=x\"}]}");
+
+    rc = dfp_registry_error(mem, &answer, &text);
 
     if (rc == DFP_OK) {
         CHECK_STR(text, "A: a://***@b?sig=***");

@@ -16,7 +16,7 @@
 #     wants   a line that the request has to have; without it the answer is
 #     refusal another one
 #
-# It keeps what it was asked, and how many answers were under way at once.
+# Answers to a POST are those of the path 'POST /a'. It keeps what it was asked, and how many answers were under way at once.
 
 package DFP::Upstream;
 
@@ -104,6 +104,8 @@ sub requests
 {
     my ($self, $path) = @_;
 
+    $path =~ tr/ /_/ if defined $path;
+
     return map { decode_base64($_->[2]) }
            grep { $_->[0] eq 'begin' && (!defined $path || $_->[1] eq $path) }
            $self->_events;
@@ -177,9 +179,13 @@ sub _serve
 
     while (my $client = $listen->accept) {
         my $request = _read_head($client) or next;
-        my ($method, $path) = $request =~ /^(GET|HEAD) ([^ ?]+)/ or next;
+        my ($method, $path) = $request =~ /^(GET|HEAD|POST) ([^ ?]+)/ or next;
 
-        $self->_event('begin', $path, encode_base64($request, ''));
+        $path = "POST $path" if $method eq 'POST';
+
+        my $name = $path =~ tr/ /_/r;
+
+        $self->_event('begin', $name, encode_base64($request, ''));
         my $answer = $self->_answer($path, \%counts, $request);
 
         my $pid = fork;
@@ -190,7 +196,7 @@ sub _serve
         sleep $answer->{after} if $answer->{after};
 
         # before the client can know that it has ended
-        $self->_event('end', $path);
+        $self->_event('end', $name);
 
         _send($client, $answer, $method);
         close $client;
@@ -207,6 +213,10 @@ sub _read_head
 
     while ($head !~ /\r\n\r\n/) {
         return if !sysread $client, $head, HEAD_MAX, length $head;
+
+        # the body of a POST, too
+        last if $head =~ /^Content-Length: (\d+)\r\n(?:.*?\n)?\r\n(.*)\z/ims
+                && length $2 == $1;
     }
 
     return $head;
