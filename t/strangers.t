@@ -26,7 +26,6 @@ my $upstream = DFP::Upstream->start;
 my $public = DFP::Upstream->start;
 
 my @caching = ('proxy_cache files;', 'include cache.conf;',
-               'proxy_force_ranges on;');
 
 
 # What only who has the right gets.
