@@ -404,7 +404,8 @@ warm_story 'errors in many words', {},
     my @errors = map { qq({"errors":[{"code":"DENIED","message":"$_) . '"}]}' }
                      'x' x 3000, 'x' x 10_000;
     my %answers = (
-        'ten megabytes' => [ { body => 'x' x 1000, times => 10_000 }, '' ],
+        'ten megabytes' => [ { body => 'x' x 1000, times => 10_000 },
+                             ': ' . 'x' x WORDS ],
         'a message of 3000 bytes' =>
             [ { body => $errors[0] }, ': DENIED: ' . 'x' x (WORDS - 8) ],
         'one of 10000'  => [ { body => $errors[1] }, '' ],
