@@ -196,6 +196,7 @@ ngx_http_dfpreheat_store_create(ngx_http_dfpreheat_store_t *store,
     ngx_http_dfpreheat_args_number(&args, job->nparts);
     ngx_http_dfpreheat_args_number(&args,
                                    store->conf->instance.shared->newest);
+    ngx_http_dfpreheat_args_text(&args, &store->conf->instance.id);
 
     argv = ngx_palloc(op->pool,
                       (args.n + 2 * job->nparts) * sizeof(ngx_str_t)

@@ -7,6 +7,8 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use IO::Socket::INET;
+use JSON::PP qw( encode_json );
 use Test::More;
 
 use DFP::Process qw( adopt children forget gone title wait_until );
@@ -109,6 +111,44 @@ story 'two nginx of one name: what one is posted is not in the other\'s cache',
     ok(wait_until(SOON, sub { $one->logged(qr/no other nginx runs as/) }),
        'when the other has gone, the log says so');
     is_deeply([ $two->severe ], [], 'the other had no alert');
+};
+
+
+# A request may be under way when nginx is told to quit, and its body may come later
+# than the next nginx has looked for what is left.
+
+story 'a job that is posted when the next nginx has taken over', { %edge }, sub
+{
+    my $one = shift;
+
+    my $token = $one->client->{token};
+    my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+                                       PeerPort => $one->{port})
+        or die "no connection: $!";
+
+    syswrite $socket, "POST /oapi/v1/jobs HTTP/1.1\r\nHost: x\r\n"
+        . "Authorization: Bearer $token\r\nConnection: close\r\n"
+        . "Content-Length: 1000\r\n\r\n";
+
+    ok(wait_until(SOON, sub { $one->redis('zcard', 'dfpreheat:owners:edge') == 1 }),
+       'one nginx runs');
+    $one->nginx_signal('QUIT');
+
+    my $two = second($one, %edge);
+
+    ok(wait_until(SOON, sub {
+        $two->redis('zcard', 'dfpreheat:owners:edge') == 1 }),
+       'the next has taken over all it had');
+
+    syswrite $socket, sprintf '%-1000s',
+                      encode_json($two->files(['/quick/1000/late']));
+
+    my $answer = do { local $/; <$socket> };
+    my ($id) = $answer =~ /"id":(\d+)/;
+
+    like($answer, qr{^HTTP/1.1 200 }, 'the job is accepted');
+    all_end_well($two, 'and run by the next', $id);
+    $two->stop_all;
 };
 
 

@@ -57,6 +57,7 @@ sub post
     my ($id) = script('create', $uuid, $with{timeout} // 3_600_000, 1_000_000,
                       $with{limit} // 1000, ',"bio":""', '{"args":1}',
                       $with{sealed} // '', 0, $parts, $with{newest} // 0,
+                      'name',
                       map { ("1 task-$_", $with{queue} // 'edge') }
                           1 .. $parts);
 
@@ -466,7 +467,8 @@ subtest 'data of another version is left alone' => sub {
     $redis->command('hset', 'p:schema', 'version', 2);
     my $before = stored();
 
-    for my $script ([ 'create', 'b', 1, 1, 9, '', '', '', 0, 1, 0, '1 t', 'q' ],
+    for my $script ([ 'create', 'b', 1, 1, 9, '', '', '', 0, 1, 0, 'name',
+                      '1 t', 'q' ],
                     [ 'look', 1, 1, 1, 1, 'w', 1, 0, 'name', 'edge' ],
                     [ 'finish', 1, 1, 1, 'a', 'SUCCESS', '', '', '' ],
                     [ 'report', 1, 1, 1, 'a', 1, '' ],
@@ -523,7 +525,8 @@ subtest 'Redis cannot write to its disk: nothing is stored by half' => sub {
 
     my $before = stored();
 
-    for my $script ([ 'create', 'c', 1, 1, 9, '', '', '', 0, 1, 0, '1 t', 'q' ],
+    for my $script ([ 'create', 'c', 1, 1, 9, '', '', '', 0, 1, 0, 'name',
+                      '1 t', 'q' ],
                     [ 'look', 1, 1, 1, 1, 'w', 2, 1, 'name', 'edge' ],
                     [ 'finish', 1, 1, 1, 'a', 'SUCCESS', '', '', '' ],
                     [ 'report', 1, 1, 1, 'a', 1, '' ],

@@ -173,6 +173,8 @@ warm_story 'an image by its digest', {},
 
 warm_story 'headers of a stranger', {},
     location('/files/', FILES, $upstream->port)
+    . location('/own/', FILES, $upstream->port, @caching,
+               'proxy_set_header X-Forwarded-Host $http_x_forwarded_host;')
     . location('/v2/', REGISTRY, $upstream->port, 'dfpreheat_access on;',
                @caching), sub
 {
@@ -203,6 +205,14 @@ warm_story 'headers of a stranger', {},
                                 refusal => { status => 401 } });
     like(pulled($warm, $path, 'X-Rewrite-URL' => '/x'), qr/^401/,
          'nor what the registry is asked about');
+    pulled($warm, '/own/index', %names);
+    ($request) = $upstream->requests('/own/index');
+    like($request, qr/^X-Forwarded-Host: evil/m, 'where it is configured it is '
+         . 'sent');
+
+    open my $said, '<', "$warm->{servers}{dir}/nginx.out" or die "nginx.out: $!";
+    is(scalar(grep { /headers_hash/ } <$said>), 0,
+       'and nginx does not warn of the headers');
 };
 
 

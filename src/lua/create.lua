@@ -1,6 +1,6 @@
 -- uuid, timeout, keep, limit, about, args, sealed, configured, parts, the
--- greatest id that this nginx knows, and for each part: "cluster task_uuid",
--- queue
+-- greatest id that this nginx knows, instance, and for each part: "cluster
+-- task_uuid", queue
 -- -> {id, created}; or {'full', unfinished jobs}
 local uuid = P .. 'uuid:' .. ARGV[2]
 local known = call('GET', uuid)
@@ -48,8 +48,8 @@ end
 local parts = tonumber(ARGV[10])
 
 for part = 1, parts do
-  set('c:' .. part, ARGV[10 + part * 2])
-  set('q:' .. part, ARGV[11 + part * 2])
+  set('c:' .. part, ARGV[11 + part * 2])
+  set('q:' .. part, ARGV[12 + part * 2])
   set('s:' .. part, 'PENDING')
   set('n:' .. part, '0')
 end
@@ -60,7 +60,12 @@ call('HSET', job_key(id), unpack(job))
 call('ZADD', P .. 'deadlines', deadline, id)
 
 for part = 1, parts do
-  wait(ARGV[11 + part * 2], id .. ':' .. part)
+  local queue = ARGV[12 + part * 2]
+
+  -- an nginx that stops may still accept a job when the next one has found its
+  -- queue empty, and forgotten it
+  call('ZADD', P .. 'owners:' .. ARGV[12], 'NX', now_text, queue)
+  wait(queue, id .. ':' .. part)
 end
 
 return {id, created}
