@@ -24,6 +24,8 @@ FAILING = $(ASAN)/failing_malloc.o
 DEPS = gcc libc6-dev make nginx nginx-dev libhiredis-dev libjansson-dev \
        libssl-dev libprotobuf-c-dev protobuf-c-compiler redis-server redis-tools docker-registry skopeo curl jq \
        openssl procps ca-certificates libtest-base-perl python3-grpcio
+TEST_DEPS = libnginx-mod-http-lua libnginx-mod-http-headers-more-filter
+ASAN_DEPS = $(TEST_DEPS) valgrind
 FUZZ_DEPS = clang libclang-rt-14-dev
 BENCH_DEPS = wrk python3 g++ libgrpc++-dev
 
@@ -57,13 +59,15 @@ deps:
 
 
 # The module. nginx's own Makefile knows what has to be compiled again, so it
-# is always asked; configure runs when the list of files or nginx-dev changes.
+# is always asked; configure runs when the list of files, nginx-dev or an option
+# changes.
 
 module: $(MODULE)
 
 $(BUILD)/inputs: FORCE | deps
 	@mkdir -p $(BUILD)
-	@{ ls *.c src/*.[ch] && cat proto/* && dpkg-query -W nginx-dev; } > $@.new
+	@{ ls *.c src/*.[ch] && cat proto/* && dpkg-query -W nginx-dev \
+	    && grep -e --with- Makefile; } > $@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 $(NGINX)/objs/Makefile: config src/lua/embed.sh $(BUILD)/inputs
@@ -106,6 +110,7 @@ $(ASAN_NGINX)/objs/Makefile: $(ASAN_NGINX)/configure $(FAILING) config \
 	    --with-compat --with-debug --with-threads --with-http_ssl_module \
 	    --with-http_v2_module --with-http_slice_module \
 	    --with-http_auth_request_module --with-http_gunzip_module \
+	    --with-http_sub_module \
 	    --with-http_stub_status_module --with-http_realip_module \
 	    --with-cc-opt="-O1 -g -Wshadow -DNGX_DEBUG_PALLOC=1 $(SANITIZE)" \
 	    --with-ld-opt="$(SANITIZE) -Wl,-z,nodelete -Wl,--wrap=malloc \
@@ -136,6 +141,7 @@ PROVE = TEST_NGINX_RANDOMIZE=1 prove -j$(JOBS) -It/lib \
         $$(perl -MTest::Nginx::Socket -e 1 2>/dev/null || echo -It/runner)
 
 test: module $(UNITS)
+	@tools/deps.sh $(TEST_DEPS)
 	TEST_NGINX_LOAD_MODULES=$(CURDIR)/$(MODULE) $(PROVE) $(TESTS)
 
 # The tests of the plain C are built with the sanitizers anyway, and those of
@@ -144,11 +150,13 @@ test: module $(UNITS)
 
 REPORTS = $(CURDIR)/$(ASAN)/reports
 
-asan-test: asan
+asan-test: asan module
+	@tools/deps.sh $(ASAN_DEPS)
 	@rm -rf $(REPORTS) && mkdir -p -m 777 $(REPORTS)
 	@export TEST_NGINX_BINARY=$(CURDIR)/$(ASAN_NGINX)/objs/nginx \
 	    TEST_NGINX_LOAD_MODULES=$(CURDIR)/$(ASAN_MODULE) \
 	    TEST_NGINX_TIMEOUT=10 DFPREHEAT_MEMORY_ENDS=1 \
+	    DFPREHEAT_VALGRIND=1 DFPREHEAT_CHAOS=1 \
 	    ASAN_OPTIONS=detect_odr_violation=0:malloc_context_size=7 \
 	    LSAN_OPTIONS=print_suppressions=0:suppressions=$(CURDIR)/tools/lsan.supp \
 	    UBSAN_OPTIONS=print_stacktrace=1 \

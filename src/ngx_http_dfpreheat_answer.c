@@ -128,9 +128,14 @@ static ngx_uint_t
 ngx_http_dfpreheat_answer_misplaced(ngx_http_dfpreheat_call_t *call,
     ngx_http_request_t *sr, ngx_int_t rc)
 {
+    ngx_uint_t   answered;
     const char  *reason;
 
-    if (!call->entered && ngx_http_dfpreheat_answer_returned(call, sr, rc)) {
+    answered = !call->entered
+               || (!call->strayed && !call->unverified && sr->upstream == NULL
+                   && sr->content_handler && rc >= NGX_HTTP_BAD_REQUEST);
+
+    if (answered && ngx_http_dfpreheat_answer_returned(call, sr, rc)) {
         return 1;
     }
 
@@ -157,8 +162,7 @@ ngx_http_dfpreheat_answer_misplaced(ngx_http_dfpreheat_call_t *call,
 }
 
 
-/* The server or the location has answered in a phase before the one that looks at
- * the location. */
+/* The server or the location has answered in a phase before its content's. */
 
 static ngx_uint_t
 ngx_http_dfpreheat_answer_returned(ngx_http_dfpreheat_call_t *call,
@@ -183,15 +187,17 @@ ngx_http_dfpreheat_answer_returned(ngx_http_dfpreheat_call_t *call,
     status = rc >= NGX_HTTP_SPECIAL_RESPONSE ? (ngx_uint_t) rc
                                              : sr->headers_out.status;
 
-    if (status == 0) {
+    if (status == 0
+        || (call->entered && status == NGX_HTTP_INTERNAL_SERVER_ERROR))
+    {
         ngx_http_dfpreheat_call_fail(call, NGX_HTTP_DFPREHEAT_CALL_AGAIN,
                                      "nginx could not process the request: "
                                      "see the error log");
         return 1;
     }
 
-    ngx_snprintf(reason, sizeof(reason), "%s answered %ui: its \"return\" or "
-                 "\"rewrite\" is processed before the request is proxied%Z",
+    ngx_snprintf(reason, sizeof(reason), "%s answered %ui: its \"return\", "
+                 "\"rewrite\" or \"try_files\" comes before its proxy_pass%Z",
                  server ? "the server block" : "its location", status);
 
     ngx_http_dfpreheat_call_fail(call, NGX_HTTP_DFPREHEAT_CALL_FAILED,
@@ -308,6 +314,8 @@ ngx_http_dfpreheat_answer_unreached(ngx_http_dfpreheat_call_t *call,
     {
         call->broken = 1;
     }
+
+    ngx_http_dfpreheat_answer_busy(call, sr);
 
     if (rc == NGX_HTTP_GATEWAY_TIME_OUT) {
         ngx_snprintf(reason, sizeof(reason), "%s did not answer in time "

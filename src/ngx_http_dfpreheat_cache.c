@@ -36,6 +36,12 @@ ngx_http_dfpreheat_cache_stored(ngx_http_request_t *sr, ngx_int_t rc,
     c = sr->cache;
     u = sr->upstream;
 
+    if (c == NULL && u && u->conf->cache) {
+        *reason = "the proxy_buffer_size of its location is too small for its "
+                  "cache key: the error log has the size that is needed";
+        return NGX_DECLINED;
+    }
+
     if (c == NULL || u == NULL || c->file_cache == NULL) {
         *reason = "the location has no proxy_cache for it";
         return NGX_DECLINED;

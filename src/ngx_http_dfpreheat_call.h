@@ -110,6 +110,7 @@ struct ngx_http_dfpreheat_call_s {
     unsigned                          unreached:1;  /* nobody is there */
     unsigned                          broken:1;     /* it was there, and has
                                                        closed the connection */
+    unsigned                          busy:1;   /* its upstream is, by max_conns */
     unsigned                          collected:1;
     unsigned                          led:1;    /* to another origin */
     unsigned                          keyed:1;  /* nginx has asked whether to go
@@ -150,6 +151,11 @@ void ngx_http_dfpreheat_call_fail(ngx_http_dfpreheat_call_t *call,
     ngx_http_dfpreheat_call_result_e result, const char *reason);
 
 void ngx_http_dfpreheat_answer_init(void);
+
+/* Whether there was no peer for it because those there are have as many connections
+ * as max_conns allows. */
+void ngx_http_dfpreheat_answer_busy(ngx_http_dfpreheat_call_t *call,
+    ngx_http_request_t *sr);
 
 ngx_int_t ngx_http_dfpreheat_answer_head(ngx_http_dfpreheat_call_t *call,
     ngx_http_request_t *sr);

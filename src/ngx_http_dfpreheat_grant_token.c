@@ -197,6 +197,9 @@ ngx_http_dfpreheat_grant_called(ngx_http_dfpreheat_call_t *call)
         if (rc == NGX_OK) {
             ngx_http_dfpreheat_task_queue(task);
 
+        } else if (call->busy) {
+            ngx_http_dfpreheat_task_busy(task);
+
         } else {
             ngx_http_dfpreheat_grant_end(task, rc, call->retry_after,
                                          err.text);

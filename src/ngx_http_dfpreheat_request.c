@@ -107,9 +107,11 @@ ngx_http_dfpreheat_request_init(ngx_connection_t *c, ngx_http_conf_ctx_t *ctx)
     r->internal = 1;
     r->logged = 1;
 
-    /* the location's limits are for clients, and all calls have one address */
+    /* the location's limits and its post_action are for clients */
     r->limit_req_status = 1;
     r->limit_conn_status = 1;
+    r->post_action = 1;
+    r->uri_changes = 0;
 
     r->read_event_handler = ngx_http_test_reading;
     r->write_event_handler = ngx_http_request_empty_handler;
@@ -390,8 +392,7 @@ ngx_http_dfpreheat_request_log_writer(ngx_log_t *log, ngx_uint_t level,
 }
 
 
-/* Why the upstream could not be reached is told nowhere else. Only what is known
- * to have no part of an answer in it. */
+/* Why an upstream failed, where the words have no part of an answer in them. */
 
 static void
 ngx_http_dfpreheat_request_log_trouble(ngx_http_dfpreheat_log_ctx_t *ctx,

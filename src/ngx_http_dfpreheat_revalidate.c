@@ -58,8 +58,12 @@ ngx_http_dfpreheat_revalidate(ngx_http_request_t *r, time_t since)
     }
 
     fd = ngx_http_dfpreheat_revalidate_open(&expired->file, expired->log);
+
     if (fd == NGX_INVALID_FILE) {
-        return NGX_OK;
+
+        /* nginx may have an entry open whose file is gone (open_file_cache) */
+
+        return ngx_http_dfpreheat_cache_exists(&entry) ? NGX_DECLINED : NGX_OK;
     }
 
     rc = ngx_http_dfpreheat_revalidate_file(r, expired, fd, since);

@@ -178,6 +178,10 @@ ngx_http_dfpreheat_task_call(ngx_http_dfpreheat_run_t *run, size_t limit,
 
     calls = run->calls;
 
+    if (ngx_http_dfpreheat_task_held(run)) {
+        return NGX_DECLINED;
+    }
+
     while (!ngx_queue_empty(&run->ready)) {
 
         q = ngx_queue_head(&run->ready);
@@ -535,6 +539,12 @@ ngx_http_dfpreheat_task_trouble(ngx_http_dfpreheat_task_t *task,
         return NGX_OK;
     }
 
+    if (call->busy) {
+        task->tries--;
+        ngx_http_dfpreheat_task_busy(task);
+        return NGX_OK;
+    }
+
     if (ngx_http_dfpreheat_grant_forbidden(task, call) == NGX_OK) {
         return NGX_OK;
     }
@@ -544,6 +554,7 @@ ngx_http_dfpreheat_task_trouble(ngx_http_dfpreheat_task_t *task,
     switch (rc) {
 
     case NGX_OK:
+        ngx_http_dfpreheat_task_steady(task->run);
         ngx_http_dfpreheat_grant_accepted(task);
         return NGX_DECLINED;
 

@@ -104,6 +104,8 @@ struct ngx_http_dfpreheat_run_s {
     off_t                            bytes;     /* done */
     ngx_uint_t                       calls;     /* under way */
     ngx_uint_t                       width;     /* calls that may be */
+    ngx_uint_t                       steady;    /* answers since WIDTH is so */
+    ngx_msec_t                       held;      /* no call begins before */
     ngx_str_t                        error;     /* of the run as a whole */
     ngx_str_t                        trouble;   /* that holds it up */
     void                            *data;      /* the engine's */
@@ -252,6 +254,13 @@ void ngx_http_dfpreheat_task_again(ngx_http_dfpreheat_task_t *task,
  * answer is a 200. */
 ngx_int_t ngx_http_dfpreheat_task_trouble(ngx_http_dfpreheat_task_t *task,
     ngx_http_dfpreheat_call_t *call);
+
+/* Its upstream is busy (max_conns), and this is no try: the run begins no call until
+ * one of its own was answered (steady), or for a moment; as held() says. As many go
+ * on at once as were under way, and more as time goes by. */
+void ngx_http_dfpreheat_task_busy(ngx_http_dfpreheat_task_t *task);
+ngx_uint_t ngx_http_dfpreheat_task_held(ngx_http_dfpreheat_run_t *run);
+void ngx_http_dfpreheat_task_steady(ngx_http_dfpreheat_run_t *run);
 
 /* Sets how fresh the answer has to be: past the cache, or as of after the job's POST
  * (refresh, since). The call's store and probe are set. */

@@ -11,9 +11,10 @@ use IO::Socket::INET;
 use JSON::PP qw( encode_json );
 use Test::More;
 
-use DFP::Process qw( adopt children forget gone title wait_until );
+use DFP::Process qw( wait_until );
 use DFP::Servers;
 use DFP::Story qw( story );
+use DFP::Upgrade;
 
 use constant {
     SOON  => 10,        # s: what needs no timer, or a short lease
@@ -23,11 +24,7 @@ use constant {
 
 my %edge = (lease => LEASE, http => 'dfpreheat_instance edge;');
 
-# a new binary has only those variables that nginx is told to keep
-
-my %upgraded = (%edge, daemon => 1,
-                main => join ' ', map { "env ${_}_OPTIONS;" }
-                                      qw( ASAN LSAN UBSAN ));
+my %upgraded = (%edge, daemon => 1, main => kept_variables());
 
 
 # Another nginx that shares the Redis of the first, and has a cache, an origin
@@ -190,30 +187,6 @@ story 'nginx is killed and started again: no other nginx is suspected',
 };
 
 
-# The pid of the master that an nginx brings up beside itself.
-
-sub upgrade
-{
-    my $servers = shift;
-
-    my $old = $servers->{nginx};
-    my $new;
-
-    $servers->nginx_signal('USR2');
-
-    wait_until(SOON, sub {
-        $new = $servers->_read('nginx.pid') =~ s/\s//gr;
-        $new =~ /^\d+$/ && $new != $old
-            && (grep { title($_) =~ /worker process *$/ } children($new))
-               == $servers->{workers};
-    }) or die 'no new master';
-
-    adopt($new);
-
-    return $new;
-}
-
-
 story 'the binary is upgraded: jobs of both are run, none is lost',
     \%upgraded, sub
 {
@@ -234,9 +207,7 @@ story 'the binary is upgraded: jobs of both are run, none is lost',
 
     kill 'QUIT', $old;
     $origin->open_gate($path);
-    ok(wait_until(SOON, sub { gone($old) }), 'the old one leaves');
-    forget($old);
-    $servers->{nginx} = $new;
+    ok(replaced($servers, $new), 'the old one leaves');
 
     my $job = $servers->ended_job($id, SOON);
     is($job->{state}, 'SUCCESS', 'the job in flight has ended well');
@@ -265,9 +236,7 @@ story 'the binary is upgraded: what the old one leaves, the new one runs',
 
     kill 'QUIT', $old;
     $origin->open_gate($path);
-    ok(wait_until(SOON, sub { gone($old) }), 'the old one leaves');
-    forget($old);
-    $servers->{nginx} = $new;
+    ok(replaced($servers, $new), 'the old one leaves');
 
     all_end_well($servers, 'all jobs end well', $id, @waiting);
 };

@@ -1,6 +1,7 @@
 # A private Redis with an append-only file, an origin, and an nginx with the
 # module, for tests that kill and restart them (see DFP::Story). Options:
-# workers (how many), lease, main and http (more lines of nginx's
+# workers (how many; 0: "master_process off"), connections (of a worker), command
+# (that starts nginx) and modules, lease, main and http (more lines of nginx's
 # configuration), zone (of the cache of its location), no_redis (true: the test
 # starts it), redis_port (of one that is somebody else's, with no_redis), via (the
 # port where nginx finds it, where that is another one), redis_user and
@@ -43,8 +44,9 @@ sub new
 {
     my ($class, %options) = @_;
 
-    return bless { workers => 2, lease => '2s', zone => 'files', expected => [],
-                   %options },
+    return bless { workers => 2, connections => 512, command => [$nginx],
+                   modules => \@modules, lease => '2s', zone => 'files',
+                   expected => [], %options },
                  $class;
 }
 
@@ -267,7 +269,7 @@ sub nginx_start
         unlink "$self->{dir}/nginx.pid";
         $self->_write('nginx.conf', $self->_nginx_conf($port));
 
-        my $pid = spawn("$self->{dir}/nginx.out", $nginx,
+        my $pid = spawn("$self->{dir}/nginx.out", @{ $self->{command} },
                         '-e', "$self->{dir}/error.log",
                         '-c', "$self->{dir}/nginx.conf");
 
@@ -317,7 +319,7 @@ sub _nginx_conf
 {
     my ($self, $port) = @_;
 
-    my $modules = join '', map { "load_module $_;\n" } @modules;
+    my $modules = join '', map { "load_module $_;\n" } @{ $self->{modules} };
     my $user = $> == 0 ? 'user root;' : '';
     my $dir = $self->{dir};
     my $origin = $self->{origin}->url;
@@ -325,19 +327,20 @@ sub _nginx_conf
     my $redis = $self->{via} // $self->{redis_port};
     my $args = defined $self->{redis_user}
                ? "user=$self->{redis_user} password_file=$dir/redis.key" : '';
-    my $daemon = $self->{daemon} ? 'on' : 'off';
+    my ($daemon, $master) = map { $_ ? 'on' : 'off' } @$self{qw( daemon workers )};
 
     return <<"END";
 $modules
 $user
 daemon $daemon;
+master_process $master;
 worker_processes $self->{workers};
 pid $dir/nginx.pid;
 error_log $dir/error.log info;
 $main
 
 events {
-    worker_connections 512;
+    worker_connections $self->{connections};
 }
 
 http {
