@@ -136,8 +136,16 @@ ngx_int_t ngx_http_dfpreheat_call_verdict(ngx_http_dfpreheat_call_t *call,
 /* Bytes of the answer's body that are in the cache's file so far. */
 off_t ngx_http_dfpreheat_call_bytes(ngx_http_dfpreheat_call_t *call);
 
-/* Between the files of a call: call.c sends, answer.c collects, answer_head.c
- * reads headers and trailers (NGX_ERROR: no memory), answer_verdict.c judges. */
+/* Between the files of a call: call_send.c says what is sent, answer.c collects,
+ * answer_head.c reads headers and trailers (NGX_ERROR: no memory), answer_verdict.c
+ * judges. */
+
+/* Gives the subrequest the call's headers, instead of those it shares; and its body,
+ * where it has one. NGX_ERROR: no memory. */
+ngx_int_t ngx_http_dfpreheat_call_headers(ngx_http_dfpreheat_call_t *call,
+    ngx_http_request_t *sr);
+ngx_int_t ngx_http_dfpreheat_call_post(ngx_http_dfpreheat_call_t *call,
+    ngx_http_request_t *sr);
 
 /* The request of a call, when SR is its subrequest, or NULL. */
 ngx_http_dfpreheat_request_t *ngx_http_dfpreheat_call_request(
@@ -168,8 +176,12 @@ ngx_int_t ngx_http_dfpreheat_answer_grpc(ngx_http_dfpreheat_call_t *call,
 ngx_int_t ngx_http_dfpreheat_call_refresh(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 
-/* Installs the filter and the phase handler. */
+/* Installs the filter and the phase handlers. */
 ngx_int_t ngx_http_dfpreheat_call_init(ngx_conf_t *cf);
+
+/* Adds a handler to a phase of all requests. NGX_ERROR: no memory. */
+ngx_int_t ngx_http_dfpreheat_call_handler(ngx_conf_t *cf, ngx_uint_t phase,
+    ngx_http_handler_pt handler);
 
 
 #endif /* NGX_HTTP_DFPREHEAT_CALL_H */

@@ -3,10 +3,6 @@
 #include "ngx_http_dfpreheat_login.h"
 
 
-static ngx_int_t ngx_http_dfpreheat_conf_phase(ngx_conf_t *cf,
-    ngx_http_handler_pt handler);
-
-
 ngx_int_t
 ngx_http_dfpreheat_conf_bound(ngx_conf_t *cf,
     ngx_http_dfpreheat_main_conf_t *mcf)
@@ -44,10 +40,11 @@ ngx_http_dfpreheat_conf_access(ngx_conf_t *cf,
         }
     }
 
-    if (ngx_http_dfpreheat_conf_phase(cf, ngx_http_dfpreheat_login_handler)
+    if (ngx_http_dfpreheat_call_handler(cf, NGX_HTTP_PRECONTENT_PHASE,
+                                        ngx_http_dfpreheat_login_handler)
         != NGX_OK
-        || ngx_http_dfpreheat_conf_phase(cf,
-                                         ngx_http_dfpreheat_access_handler)
+        || ngx_http_dfpreheat_call_handler(cf, NGX_HTTP_PRECONTENT_PHASE,
+                                           ngx_http_dfpreheat_access_handler)
            != NGX_OK)
     {
         return NGX_ERROR;
@@ -55,25 +52,6 @@ ngx_http_dfpreheat_conf_access(ngx_conf_t *cf,
 
     ngx_http_dfpreheat_storable_init();
     ngx_http_dfpreheat_login_init();
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_dfpreheat_conf_phase(ngx_conf_t *cf, ngx_http_handler_pt handler)
-{
-    ngx_http_handler_pt        *h;
-    ngx_http_core_main_conf_t  *cmcf;
-
-    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
-
-    h = ngx_array_push(&cmcf->phases[NGX_HTTP_PRECONTENT_PHASE].handlers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    *h = handler;
 
     return NGX_OK;
 }

@@ -20,7 +20,7 @@ my @layers = (
     [qw( store reply )],
     [qw( context origin sent target target_* credentials secrets )],
     [qw( request cache cache_key fill overtaken manifest revalidate digest call
-         answer answer_* grpc expired storable login valid length )],
+         call_* answer answer_* grpc expired storable login valid length )],
     [qw( task task_* trouble grant grant_* image image_* )],
     [qw( dragonfly dragonfly_* )],
     [qw( engine engine_* )],

@@ -31,7 +31,7 @@ use constant {
     WORDS      => 256,      # DFP_REGISTRY_ERROR_MAX
     REASON     => 512,      # NGX_HTTP_DFPREHEAT_REASON_MAX
     SOON       => 5,        # s: a time-out of one second has passed by then
-    LONG       => 30,       # s: for a job of as many tasks as there may be
+    LONG       => 45,       # s: for a job of as many tasks as there may be
 };
 
 my $upstream = DFP::Upstream->start;
