@@ -896,3 +896,22 @@ location = /healthy { dfpreheat on; }
 GET /healthy
 --- response_body chomp
 "OK"
+
+
+
+=== TEST 53: dfpreheat_tag_valid that is no time
+--- http_config
+dfpreheat_tag_valid soon;
+--- must_die
+--- error_log
+"dfpreheat_tag_valid" directive invalid value
+
+
+
+=== TEST 54: dfpreheat_tag_valid twice
+--- http_config
+dfpreheat_tag_valid 1m;
+dfpreheat_tag_valid 2m;
+--- must_die
+--- error_log
+"dfpreheat_tag_valid" directive is duplicate

@@ -25,7 +25,7 @@ use constant {
 my $upstream = DFP::Upstream->start;
 my $public = DFP::Upstream->start;
 
-my @caching = ('proxy_cache files;', 'include cache.conf;',
+my @caching = ('proxy_cache files;', 'include cache.conf;');
 
 
 # What only who has the right gets.
