@@ -7,6 +7,8 @@ use strict;
 use warnings;
 
 use Exporter qw( import );
+use Fcntl qw( :flock );
+use File::Spec ();
 use File::Temp ();      # so that its END block, which removes folders that
                         # servers write to, runs after the one here
 use IO::Socket::INET;
@@ -20,13 +22,15 @@ use constant {
     POLL         => 0.02,   # s
     STOP_SECONDS => 5,      # to leave after TERM, before KILL
     LIST_SECONDS => 2,      # for a connection to be listed
-    PORT_FIRST   => 20000,  # below those that the kernel hands out by itself
-    PORT_COUNT   => 12000,
-    PORT_TRIES   => 100,
+    PORT_FIRST   => 20000,  # below those that the kernel hands out by itself, and
+                            # above those of Test::Nginx::Runner::Port
+    PORT_RANGES  => 120,
+    PORT_RANGE   => 100,    # ports of one
 };
 
 my $owner = $$;
 my %started;                # pid => 1; the order of stopping does not matter
+my ($range, %dead);         # of ports, and of these, which free_port() leaves
 
 $SIG{INT} = $SIG{TERM} = sub { exit 1 };
 
@@ -230,18 +234,43 @@ sub wait_until
 }
 
 
+# Suites run in parallel, and a port that is free now may be another's before a
+# server has it: each suite has a range of its own, by a lock that it holds.
+
 sub free_port
 {
-    for (1 .. PORT_TRIES) {
-        my $port = PORT_FIRST + int rand PORT_COUNT;
+    $range //= _claim_range();
+
+    for (1 .. PORT_RANGE) {
+        my $port = $range->{first} + $range->{turn}++ % PORT_RANGE;
+        next if $dead{$port};
 
         my $socket = IO::Socket::INET->new(
-            Listen => 1, LocalAddr => '127.0.0.1', LocalPort => $port);
+            Listen => 1, LocalAddr => '127.0.0.1', LocalPort => $port,
+            ReuseAddr => 1);
 
         return $port if $socket;
     }
 
     die 'no free port was found';
+}
+
+
+sub _claim_range
+{
+    my $begin = int rand PORT_RANGES;
+
+    for my $n (map { ($begin + $_) % PORT_RANGES } 1 .. PORT_RANGES) {
+        my $name = File::Spec->tmpdir . "/dfpreheat-ports-$n";
+
+        open my $lock, '>>', $name or next;
+        next if !flock $lock, LOCK_EX | LOCK_NB;
+
+        return { first => PORT_FIRST + $n * PORT_RANGE, turn => 0,
+                 lock => $lock };
+    }
+
+    die 'no range of ports is free';
 }
 
 
@@ -251,6 +280,8 @@ sub free_port
 sub dead_port
 {
     my $port = shift // free_port();
+
+    $dead{$port} = 1;
 
     # who has just been killed may have a thread that still has it
 

@@ -15,7 +15,7 @@ use IO::Socket::INET ();
 # be taken at any moment.
 use constant {
     FIRST_PORT => 10000,
-    NRANGES    => 1000,
+    NRANGES    => 500,      # DFP::Process has those above
     RANGE_SIZE => 20,
     MAX_TRIES  => 1000,
 };
