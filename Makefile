@@ -45,6 +45,7 @@ TESTS = $(SUITES) $(wildcard t/runner/selftest/*.t) $(UNITS)
 JOBS = $(shell expr 2 \* $$(nproc))
 
 FUZZ_SECONDS = 20
+FUZZ_SEED = 0          # 0: another way through the inputs each time
 
 all: module
 
@@ -198,7 +199,8 @@ fuzz: $(FUZZERS)
 	    mkdir -p $(BUILD)/fuzz/$$f.found; \
 	    echo "fuzz $$f, $(FUZZ_SECONDS) s"; \
 	    $(BUILD)/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
-	        -print_final_stats=1 -artifact_prefix=$(BUILD)/fuzz/$$f- \
+	        -seed=$(FUZZ_SEED) -print_final_stats=1 \
+	        -artifact_prefix=$(BUILD)/fuzz/$$f- \
 	        $(BUILD)/fuzz/$$f.found t/fuzz/corpus/$$f \
 	        > $(BUILD)/fuzz/$$f.log 2>&1 \
 	        || { tail -n 60 $(BUILD)/fuzz/$$f.log; exit 1; }; \

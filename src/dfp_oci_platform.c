@@ -36,6 +36,7 @@ static const dfp_oci_arch_t  dfp_oci_defaults[] = {
 
 
 static dfp_str_t dfp_oci_str(const char *text);
+static int dfp_oci_version(dfp_str_t variant, char *digit);
 static const dfp_oci_arch_t *dfp_oci_find_arch(const dfp_oci_arch_t *table,
     dfp_str_t name);
 static int dfp_oci_part(dfp_mem_t *mem, dfp_str_t text, dfp_str_t *part);
@@ -60,17 +61,8 @@ dfp_oci_platform_set(dfp_mem_t *mem, dfp_str_t os, dfp_str_t arch,
     char                   digit[2];
     const dfp_oci_arch_t  *known;
 
-    /* arm64/8, arm64/v8.0 and arm64/8.0 are arm64/v8 */
-
-    if (variant.len > 2
-        && memcmp(variant.data + variant.len - 2, ".0", 2) == 0)
-    {
-        variant.len -= 2;
-    }
-
-    if (variant.len == 1 && variant.data[0] >= '1' && variant.data[0] <= '9') {
+    if (dfp_oci_version(variant, &digit[1])) {
         digit[0] = 'v';
-        digit[1] = variant.data[0];
         variant = (dfp_str_t) { 2, digit };
     }
 
@@ -102,6 +94,31 @@ dfp_oci_platform_set(dfp_mem_t *mem, dfp_str_t os, dfp_str_t arch,
     }
 
     return DFP_OK;
+}
+
+
+/* arm64/8, arm64/v8.0 and arm64/8.0 are arm64/v8, but v8.0.0 is something
+ * else. */
+
+static int
+dfp_oci_version(dfp_str_t variant, char *digit)
+{
+    if (variant.len && (variant.data[0] | 0x20) == 'v') {
+        variant.data++;
+        variant.len--;
+    }
+
+    if (variant.len == 3 && memcmp(variant.data + 1, ".0", 2) == 0) {
+        variant.len = 1;
+    }
+
+    if (variant.len != 1 || variant.data[0] < '1' || variant.data[0] > '9') {
+        return 0;
+    }
+
+    *digit = variant.data[0];
+
+    return 1;
 }
 
 

@@ -98,7 +98,9 @@ TEST("platforms: each has one name, however it is written")
     CHECK_PLATFORM("linux/arm64/v8.0", "linux/arm64");
     CHECK_PLATFORM("linux/arm64/8.0", "linux/arm64");
     CHECK_PLATFORM("linux/arm64/9.0", "linux/arm64/v9");
+    CHECK_PLATFORM("linux/arm64/V8.0", "linux/arm64");
     CHECK_PLATFORM("linux/arm64/v8.2", "linux/arm64/v8.2");
+    CHECK_PLATFORM("linux/arm64/v8.0.0", "linux/arm64/v8.0.0");
     CHECK_PLATFORM("linux/arm/8", "linux/arm/v8");
     CHECK_PLATFORM("linux/armhf/v6", "linux/arm");
     CHECK_PLATFORM("linux/armel/v7", "linux/arm/v6");
