@@ -33,9 +33,11 @@ WARN = -W -Wall -Wpointer-arith -Wno-unused-parameter -Wshadow -Werror
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all \
            -fno-omit-frame-pointer
 
-PURE = $(wildcard src/dfp_*.c)
+FOLDERS = $(filter-out %/lua,$(shell find src -type d))
+INCLUDES = $(FOLDERS:%=-I%)
+PURE = $(wildcard src/lib/*/*.c)
 PROTO = $(patsubst proto/%.proto,$(BUILD)/proto/%.pb-c.c,$(wildcard proto/*))
-HEADERS = $(wildcard src/*.h)
+HEADERS = $(wildcard $(FOLDERS:=/*.h))
 UNITS = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/*.c))
 FUZZERS = $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/*.c))
 
@@ -67,11 +69,11 @@ module: $(MODULE)
 
 $(BUILD)/inputs: FORCE | deps
 	@mkdir -p $(BUILD)
-	@{ ls *.c src/*.[ch] && cat proto/* && dpkg-query -W nginx-dev \
-	    && grep -e --with- Makefile; } > $@.new
+	@{ ls *.c && find src -name '*.[ch]' | sort && cat proto/* \
+	    && dpkg-query -W nginx-dev && grep -e --with- Makefile; } > $@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
-$(NGINX)/objs/Makefile: config src/lua/embed.sh $(BUILD)/inputs
+$(NGINX)/objs/Makefile: config src/redis/lua/embed.sh $(BUILD)/inputs
 	rm -rf $(NGINX)
 	cp -r /usr/share/nginx/src $(NGINX)
 	cd $(NGINX) && . ./conf_flags && ./configure "$${NGX_CONF_FLAGS[@]}" \
@@ -82,7 +84,7 @@ $(NGINX)/objs/Makefile: config src/lua/embed.sh $(BUILD)/inputs
 	    || { tail -20 configure.log; exit 1; }
 
 $(MODULE): FORCE $(NGINX)/objs/Makefile
-	@src/lua/embed.sh src/lua $(NGINX)/objs/dfpreheat/ngx_http_dfpreheat_lua.h
+	@src/redis/lua/embed.sh src/redis/lua $(NGINX)/objs/dfpreheat/ngx_http_dfpreheat_lua.h
 	@$(MAKE) --no-print-directory -s -C $(NGINX) -f objs/Makefile modules
 	@cmp -s $(NGINX)/objs/$(@F) $@ \
 	    || install -m 755 $(NGINX)/objs/$(@F) $@
@@ -106,7 +108,7 @@ $(ASAN_NGINX)/configure: tools/nginx-source.sh
 	touch $@
 
 $(ASAN_NGINX)/objs/Makefile: $(ASAN_NGINX)/configure $(FAILING) config \
-                             src/lua/embed.sh $(BUILD)/inputs
+                             src/redis/lua/embed.sh $(BUILD)/inputs
 	cd $(ASAN_NGINX) && ./configure --prefix=$(CURDIR)/$(ASAN) \
 	    --with-compat --with-debug --with-threads --with-http_ssl_module \
 	    --with-http_v2_module --with-http_slice_module \
@@ -125,7 +127,7 @@ $(FAILING): tools/failing_malloc.c
 	@rm -f $(ASAN_NGINX)/objs/nginx
 
 $(ASAN_MODULE): FORCE $(ASAN_NGINX)/objs/Makefile
-	@src/lua/embed.sh src/lua \
+	@src/redis/lua/embed.sh src/redis/lua \
 	    $(ASAN_NGINX)/objs/dfpreheat/ngx_http_dfpreheat_lua.h
 	@cd $(ASAN_NGINX) && $(MAKE) --no-print-directory -s -j2 \
 	    -f objs/Makefile binary \
@@ -177,7 +179,7 @@ $(BUILD)/proto/%.pb-c.c: proto/%.proto | deps
 $(BUILD)/obj/%.o: src/%.c $(HEADERS) $(PROTO)
 	@mkdir -p $(@D)
 	@echo "$@"
-	@$(CC) $(WARN) -O1 -g $(SANITIZE) -Isrc -I$(BUILD)/proto -c -o $@ $<
+	@$(CC) $(WARN) -O1 -g $(SANITIZE) $(INCLUDES) -I$(BUILD)/proto -c -o $@ $<
 
 $(BUILD)/obj/%.pb-c.o: $(BUILD)/proto/%.pb-c.c $(PROTO)
 	@mkdir -p $(@D)
@@ -188,7 +190,7 @@ $(BUILD)/unit/%: t/unit/%.c $(wildcard t/unit/*.h) \
                  $(patsubst $(BUILD)/proto/%.c,$(BUILD)/obj/%.o,$(PROTO))
 	@mkdir -p $(@D)
 	@echo "$@"
-	@$(CC) $(WARN) -O1 -g $(SANITIZE) -Isrc -It/unit -o $@ \
+	@$(CC) $(WARN) -O1 -g $(SANITIZE) $(INCLUDES) -It/unit -o $@ \
 	    $(filter %.c %.o,$^) -ljansson -lprotobuf-c -lcrypto
 
 
@@ -211,7 +213,7 @@ $(BUILD)/fuzz/%: t/fuzz/%.c t/fuzz/dfp_fuzz.h $(PURE) $(HEADERS) $(PROTO)
 	@tools/deps.sh $(FUZZ_DEPS)
 	@mkdir -p $(@D)
 	@echo "$@"
-	@clang $(WARN) -O1 -g $(SANITIZE) -fsanitize=fuzzer -Isrc -It/fuzz \
+	@clang $(WARN) -O1 -g $(SANITIZE) -fsanitize=fuzzer $(INCLUDES) -It/fuzz \
 	    -I$(BUILD)/proto -o $@ $< $(PURE) $(PROTO) -ljansson -lprotobuf-c \
 	    -lcrypto
 

@@ -5,30 +5,40 @@
 use strict;
 use warnings;
 
+use File::Basename qw( basename dirname );
 use File::Find;
+use List::Util qw( min );
 use Test::More;
 
 use constant MAX_FILE_LINES     => 650;
 use constant MAX_FUNCTION_LINES => 70;
 
-# The layers of the module, from the bottom to the top. A file includes files
-# of its own layer and of those before it. "*" stands for any word.
+# The folders of src/, and which of the others each may include or call. What is
+# below src/lib is plain C; docs/architecture.md says what each folder is for.
 
-my @layers = (
-    [qw( types )],
-    [qw( conn setup redis subscription )],
-    [qw( store reply )],
-    [qw( context origin sent target target_* credentials secrets )],
-    [qw( request cache cache_key fill overtaken manifest revalidate digest call
-         call_* answer answer_* grpc expired storable login valid length )],
-    [qw( task task_* trouble grant grant_* image image_* )],
-    [qw( dragonfly dragonfly_* )],
-    [qw( engine engine_* )],
-    [qw( run run_* runner )],
-    [qw( auth access access_* )],
-    [qw( api body jobs print tokens )],
-    [qw( conf conf_* )],
-    [qw( module )],
+my @lib = qw( lib/base lib/oci lib/job lib/d7y );
+my @under_run = (@lib, qw( core redis route cache call ));
+my @under_engine = (@under_run, qw( run ));
+
+my %may = (
+    'lib/base'         => [],
+    'lib/oci'          => [qw( lib/base )],
+    'lib/job'          => [qw( lib/base lib/oci )],
+    'lib/d7y'          => [qw( lib/base lib/oci lib/job )],
+    'core'             => [@lib],
+    'redis'            => [@lib, qw( core )],
+    'route'            => [@lib, qw( core )],
+    'cache'            => [@lib, qw( core route )],
+    'call'             => [@lib, qw( core route cache )],
+    'access'           => [@lib, qw( core route cache )],
+    'run'              => [@under_run],
+    'engine/dragonfly' => [@under_engine],
+    'engine/cache'     => [@under_engine],
+    'engine/peers'     => [@under_engine, qw( engine/dragonfly )],
+    'engine/scheduler' => [@under_engine, qw( engine/dragonfly )],
+    'api'              => [@lib, qw( core redis )],
+    'conf'             => [@under_engine, qw( access api engine/dragonfly
+                           engine/cache engine/peers engine/scheduler )],
 );
 
 # What the plain C of dfp_* may use: no nginx, no Redis, no sockets, no files.
@@ -70,15 +80,76 @@ find({
 }, '.');
 
 my @c_files   = grep { /\.[ch]$/ } sort keys %lines;
-my @dfp_files = grep { m{^src/dfp_\w+\.[ch]$} } @c_files;
+my @module    = grep { m{^src/} } @c_files;
+my @dfp_files = grep { m{^src/lib/} } @module;
+
+my %path = map { basename($_) => $_ } @module;      # a header's, by its name
+my %words = map { $_ => words_of($_) } @module;
+my %owner = map { my $file = $_; map { $_ => $file } defined_in($file) }
+            grep { /\.c$/ } @module;                # symbol => its file
+my %uses = map { $_ => { included_by($_), called_by($_) } } @module;
 
 
-rule('every file of the module has a layer',
-     map { defined layer_of(name_of($_)) ? () : $_ }
-     grep { defined name_of($_) } @c_files);
+# What breaks the two rules about folders and circles so far.
 
-rule('a file includes nothing of a layer above its own',
-     map { broken_includes($_) } grep { defined name_of($_) } @c_files);
+my %known = map { $_ => 1 } split /\n/, <<'END';
+access/ngx_http_dfpreheat_access.c uses ngx_http_dfpreheat_call_request
+api/ngx_http_dfpreheat_api.c uses ngx_http_dfpreheat_jobs_get
+api/ngx_http_dfpreheat_api.c uses ngx_http_dfpreheat_runner_store
+api/ngx_http_dfpreheat_api.c uses ngx_http_dfpreheat_tokens_create
+api/ngx_http_dfpreheat_api.h includes ngx_http_dfpreheat_runner.h
+api/ngx_http_dfpreheat_body.c uses ngx_http_dfpreheat_reply_error
+api/ngx_http_dfpreheat_jobs.c includes ngx_http_dfpreheat_engine.h
+api/ngx_http_dfpreheat_jobs.c uses ngx_http_dfpreheat_body_read
+api/ngx_http_dfpreheat_jobs.c uses ngx_http_dfpreheat_reply_trouble
+api/ngx_http_dfpreheat_tokens.c uses ngx_http_dfpreheat_body_read
+api/ngx_http_dfpreheat_tokens.c uses ngx_http_dfpreheat_reply_trouble
+cache/ngx_http_dfpreheat_expired.c uses ngx_http_dfpreheat_call_request
+cache/ngx_http_dfpreheat_expired.h includes ngx_http_dfpreheat_call.h
+cache/ngx_http_dfpreheat_storable.c uses ngx_http_dfpreheat_call_request
+cache/ngx_http_dfpreheat_storable.h includes ngx_http_dfpreheat_call.h
+call/ngx_http_dfpreheat_answer.c uses ngx_http_dfpreheat_call_request
+call/ngx_http_dfpreheat_answer.c uses ngx_http_dfpreheat_storable_refused
+call/ngx_http_dfpreheat_call.c uses ngx_http_dfpreheat_call_done
+engine/peers/ngx_http_dfpreheat_engine_peers.c uses ngx_http_dfpreheat_downloads_stop
+engine/peers/ngx_http_dfpreheat_engine_peers.c uses ngx_http_dfpreheat_peers_compare
+engine/peers/ngx_http_dfpreheat_engine_peers_download.c uses ngx_http_dfpreheat_peer_unreached
+engine/peers/ngx_http_dfpreheat_engine_peers_download.c uses ngx_http_dfpreheat_peers_settle
+engine/peers/ngx_http_dfpreheat_engine_peers_state.c uses ngx_http_dfpreheat_peers_settle
+lib/base/dfp_time.c includes dfp_token.h
+lib/d7y/dfp_d7y_query.c uses dfp_d7y_url_part
+lib/d7y/dfp_d7y_url.c uses dfp_d7y_print_query
+lib/oci/dfp_key.c includes dfp_token.h
+lib/oci/dfp_key.c uses dfp_token_hash
+route/ngx_http_dfpreheat_target.c uses ngx_http_dfpreheat_target_resolve
+route/ngx_http_dfpreheat_target_address.c uses ngx_http_dfpreheat_target_refuse
+run/ngx_http_dfpreheat_engine.h includes ngx_http_dfpreheat_dragonfly.h
+run/ngx_http_dfpreheat_grant.c uses ngx_http_dfpreheat_grant_fetch
+run/ngx_http_dfpreheat_grant.c uses ngx_http_dfpreheat_grant_login
+run/ngx_http_dfpreheat_grant.c uses ngx_http_dfpreheat_task_queue
+run/ngx_http_dfpreheat_grant_login.c uses ngx_http_dfpreheat_grant_fetch
+run/ngx_http_dfpreheat_grant_login.c uses ngx_http_dfpreheat_grant_set
+run/ngx_http_dfpreheat_grant_token.c uses ngx_http_dfpreheat_grant_login
+run/ngx_http_dfpreheat_grant_token.c uses ngx_http_dfpreheat_grant_set
+run/ngx_http_dfpreheat_grant_token.c uses ngx_http_dfpreheat_task_queue
+run/ngx_http_dfpreheat_image.c uses ngx_http_dfpreheat_image_index
+run/ngx_http_dfpreheat_image_index.c uses ngx_http_dfpreheat_image_add
+run/ngx_http_dfpreheat_task.c uses ngx_http_dfpreheat_grants_stop
+END
+
+rule('every file of src/ is in a folder that has its place',
+     grep { !$may{folder_of($_)} } @module);
+
+rule('no two headers have the same name, and no two objects',
+     twice(map { basename($_) } grep { /\.h$/ } @module),
+     twice(map { basename(dirname($_)) . '/' . basename($_) }
+           grep { /\.c$/ } @module));
+
+rule('a file uses only folders below its own',
+     map { broken_directions($_) } @module);
+
+rule('no files use one another in a circle, by includes or by calls',
+     circles());
 
 rule('plain C includes plain C and what does no input or output',
      map { foreign_includes($_) } @dfp_files);
@@ -111,33 +182,25 @@ sub rule
 {
     my ($name, @broken) = @_;
 
+    @broken = grep { !$known{s{^src/}{}r =~ s{, of .*}{}r} } @broken;
+
     ok(!@broken, $name) or diag(map { "  $_\n" } @broken);
 }
 
 
-# types, of src/ngx_http_dfpreheat_types.h; undef for all other files
-
-sub name_of
+sub folder_of
 {
-    my $file = shift;
-
-    return $file =~ m{^(?:src/)?ngx_http_dfpreheat_(\w+)\.[ch]$} ? $1 : undef;
+    return dirname(shift) =~ s{^src/}{}r;
 }
 
 
-sub layer_of
+sub twice
 {
-    my $name = shift;
+    my %count;
 
-    for my $i (0 .. $#layers) {
-        for my $entry (@{ $layers[$i] }) {
-            my $pattern = quotemeta($entry) =~ s/\\\*/\\w+/r;
+    $count{$_}++ for @_;
 
-            return $i if $name =~ /^$pattern$/;
-        }
-    }
-
-    return undef;
+    return grep { $count{$_} > 1 } sort keys %count;
 }
 
 
@@ -150,22 +213,127 @@ sub includes_of
 }
 
 
-sub broken_includes
+# The names in a file's code, without comments and strings.
+
+sub words_of
+{
+    my $code = join "\n", grep { !/^\s*#\s*include/ } @{ $lines{+shift} };
+
+    $code =~ s{/\*.*?\*/|"(?:\\.|[^"\\])*"}{ }gs;
+
+    return { map { $_ => 1 } $code =~ /\b(\w*dfp\w*)\b/g };
+}
+
+
+# In this style the name of a function that is defined begins its line, and its
+# type is the line before; a variable has its type before it.
+
+sub defined_in
+{
+    my $lines = $lines{+shift};
+    my @names;
+
+    for my $i (1 .. $#$lines) {
+
+        if ($lines->[$i] =~ /^(\w*dfp\w*)\(/ && $lines->[$i - 1] !~ /^static\b/) {
+            push @names, $1;
+
+        } elsif ($lines->[$i] =~ /^(?!static\b|extern\b|typedef\b)\w[\w ]*[ *]
+                                  (\w*dfp\w*)(?:\[\])?\ =/x)
+        {
+            push @names, $1;
+        }
+    }
+
+    return @names;
+}
+
+
+sub included_by
 {
     my $file = shift;
-    my $own = layer_of(name_of($file));
 
-    return if !defined $own;
+    return map { $path{$_} ? ($path{$_} => "includes $_") : () }
+           includes_of($file);
+}
 
-    return map { "$file includes $_" }
-           grep {
-               my $name = name_of($_);
 
-               # the scripts' header is made by the build and includes nothing
+sub called_by
+{
+    my $file = shift;
 
-               defined $name && $name ne 'lua'
-                   && !(defined layer_of($name) && layer_of($name) <= $own);
-           } includes_of($file);
+    return if $file !~ /\.c$/;
+
+    return map { ($owner{$_} // $file) eq $file
+                     ? () : ($owner{$_} => "uses $_") }
+           sort keys %{ $words{$file} };
+}
+
+
+sub broken_directions
+{
+    my $file = shift;
+    my $folder = folder_of($file);
+    my %below = map { $_ => 1 } $folder, @{ $may{$folder} // [] };
+
+    return map { "$file $uses{$file}{$_}, of " . folder_of($_) }
+           grep { !$below{folder_of($_)} } sort keys %{ $uses{$file} };
+}
+
+
+# The files that can be reached from each other, by Tarjan's algorithm.
+
+sub circles
+{
+    my ($count, @stack, %index, %low, @found) = (0);
+
+    my $visit;
+
+    $visit = sub {
+        my $file = shift;
+
+        $index{$file} = $low{$file} = $count++;
+        push @stack, $file;
+
+        for my $next (sort keys %{ $uses{$file} }) {
+
+            if (!exists $index{$next}) {
+                $visit->($next);
+                $low{$file} = min($low{$file}, $low{$next});
+
+            } elsif (grep { $_ eq $next } @stack) {
+                $low{$file} = min($low{$file}, $index{$next});
+            }
+        }
+
+        return if $low{$file} != $index{$file};
+
+        my @circle;
+
+        do { push @circle, pop @stack } while $circle[-1] ne $file;
+
+        push @found, steps(sort @circle) if @circle > 1;
+    };
+
+    for my $file (@module) {
+        $visit->($file) if !exists $index{$file};
+    }
+
+    return @found;
+}
+
+
+sub steps
+{
+    my @circle = @_;
+    my %in = map { $_ => 1 } @circle;
+
+    return map {
+        my $file = $_;
+
+        map { "$file $uses{$file}{$_}, of $_" }
+            grep { $in{$_} } sort keys %{ $uses{$file} };
+    } @circle;
 }
 
 

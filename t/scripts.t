@@ -28,7 +28,7 @@ sub script
 {
     my ($name, @args) = @_;
 
-    my $text = join '', map { slurp("$FindBin::Bin/../src/lua/$_.lua") }
+    my $text = join '', map { slurp("$FindBin::Bin/../src/redis/lua/$_.lua") }
                             $name eq 'check' ? () : 'common', $name;
 
     return split /\n/, $redis->command('eval', $text, 0, 'p:', @args);
@@ -493,13 +493,13 @@ subtest 'data of another version is left alone' => sub {
 subtest 'the rights that are asked for are those that the scripts need' => sub {
     my %used;
 
-    for my $file (glob "$FindBin::Bin/../src/lua/*.lua") {
+    for my $file (glob "$FindBin::Bin/../src/redis/lua/*.lua") {
         next if $file =~ /check\.lua$/;
         $used{$_} = 1 for slurp($file) =~ /call\('([A-Z]+)'/g;
     }
 
     my %asked = map { $_ => 1 }
-                slurp("$FindBin::Bin/../src/lua/check.lua")
+                slurp("$FindBin::Bin/../src/redis/lua/check.lua")
                     =~ /may\('([A-Z]+)'/g;
 
     delete $asked{HGETALL};     # a plain command of GET
