@@ -84,7 +84,7 @@ $(NGINX)/objs/Makefile: config src/redis/lua/embed.sh $(BUILD)/inputs
 	    || { tail -20 configure.log; exit 1; }
 
 $(MODULE): FORCE $(NGINX)/objs/Makefile
-	@src/redis/lua/embed.sh src/redis/lua $(NGINX)/objs/dfpreheat/ngx_http_dfpreheat_lua.h
+	@src/redis/lua/embed.sh src/redis/lua $(NGINX)/objs/dfpreheat/ngx_dfp_lua.h
 	@$(MAKE) --no-print-directory -s -C $(NGINX) -f objs/Makefile modules
 	@cmp -s $(NGINX)/objs/$(@F) $@ \
 	    || install -m 755 $(NGINX)/objs/$(@F) $@
@@ -128,7 +128,7 @@ $(FAILING): tools/failing_malloc.c
 
 $(ASAN_MODULE): FORCE $(ASAN_NGINX)/objs/Makefile
 	@src/redis/lua/embed.sh src/redis/lua \
-	    $(ASAN_NGINX)/objs/dfpreheat/ngx_http_dfpreheat_lua.h
+	    $(ASAN_NGINX)/objs/dfpreheat/ngx_dfp_lua.h
 	@cd $(ASAN_NGINX) && $(MAKE) --no-print-directory -s -j2 \
 	    -f objs/Makefile binary \
 	    CFLAGS="$$(sed -n 's/^CFLAGS = //p' objs/Makefile) $(NGINX_UB)"

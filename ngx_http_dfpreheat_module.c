@@ -1,97 +1,96 @@
-#include "ngx_http_dfpreheat_access.h"
-#include "ngx_http_dfpreheat_api.h"
-#include "ngx_http_dfpreheat_cache_key.h"
-#include "ngx_http_dfpreheat_conf.h"
-#include "ngx_http_dfpreheat_expired.h"
-#include "ngx_http_dfpreheat_fill.h"
-#include "ngx_http_dfpreheat_manifest.h"
-#include "ngx_http_dfpreheat_overtaken.h"
-#include "ngx_http_dfpreheat_sent.h"
-#include "ngx_http_dfpreheat_valid.h"
+#include "ngx_dfp_access.h"
+#include "ngx_dfp_api.h"
+#include "ngx_dfp_cache_key.h"
+#include "ngx_dfp_conf.h"
+#include "ngx_dfp_expired.h"
+#include "ngx_dfp_fill.h"
+#include "ngx_dfp_manifest.h"
+#include "ngx_dfp_overtaken.h"
+#include "ngx_dfp_sent.h"
+#include "ngx_dfp_valid.h"
 
 
-static void *ngx_http_dfpreheat_create_main_conf(ngx_conf_t *cf);
-static char *ngx_http_dfpreheat_init_main_conf(ngx_conf_t *cf, void *conf);
-static void *ngx_http_dfpreheat_create_loc_conf(ngx_conf_t *cf);
-static char *ngx_http_dfpreheat_merge_loc_conf(ngx_conf_t *cf, void *parent,
-    void *child);
-static ngx_int_t ngx_http_dfpreheat_preconfiguration(ngx_conf_t *cf);
-static ngx_int_t ngx_http_dfpreheat_postconfiguration(ngx_conf_t *cf);
-static ngx_int_t ngx_http_dfpreheat_init_process(ngx_cycle_t *cycle);
-static void ngx_http_dfpreheat_exit_process(ngx_cycle_t *cycle);
+static void *ngx_dfp_create_main_conf(ngx_conf_t *cf);
+static char *ngx_dfp_init_main_conf(ngx_conf_t *cf, void *conf);
+static void *ngx_dfp_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_dfp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
+static ngx_int_t ngx_dfp_preconfiguration(ngx_conf_t *cf);
+static ngx_int_t ngx_dfp_postconfiguration(ngx_conf_t *cf);
+static ngx_int_t ngx_dfp_init_process(ngx_cycle_t *cycle);
+static void ngx_dfp_exit_process(ngx_cycle_t *cycle);
 
 
-static ngx_conf_num_bounds_t  ngx_http_dfpreheat_at_least_one = {
+static ngx_conf_num_bounds_t  ngx_dfp_at_least_one = {
     ngx_conf_check_num_bounds, 1, -1
 };
 
 
-static ngx_conf_num_bounds_t  ngx_http_dfpreheat_per_cent = {
+static ngx_conf_num_bounds_t  ngx_dfp_per_cent = {
     ngx_conf_check_num_bounds, 1, 100
 };
 
 
-static ngx_command_t  ngx_http_dfpreheat_commands[] = {
+static ngx_command_t  ngx_dfp_commands[] = {
 
     { ngx_string("dfpreheat"),
       NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
       ngx_conf_set_flag_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_http_dfpreheat_loc_conf_t, enable),
+      offsetof(ngx_dfp_loc_conf_t, enable),
       NULL },
 
     { ngx_string("dfpreheat_query_token"),
       NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
       ngx_conf_set_flag_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_http_dfpreheat_loc_conf_t, query_token),
+      offsetof(ngx_dfp_loc_conf_t, query_token),
       NULL },
 
     { ngx_string("dfpreheat_origin"),
       NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
-      ngx_http_dfpreheat_conf_origin,
+      ngx_dfp_conf_origin,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("dfpreheat_redirect"),
       NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
-      ngx_http_dfpreheat_conf_redirect,
+      ngx_dfp_conf_redirect,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("dfpreheat_grpc"),
       NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
-      ngx_http_dfpreheat_conf_grpc,
+      ngx_dfp_conf_grpc,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_http_dfpreheat_loc_conf_t, grpc),
+      offsetof(ngx_dfp_loc_conf_t, grpc),
       NULL },
 
     { ngx_string("dfpreheat_access"),
       NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
       ngx_conf_set_flag_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_http_dfpreheat_loc_conf_t, access),
+      offsetof(ngx_dfp_loc_conf_t, access),
       NULL },
 
     { ngx_string("dfpreheat_tag_valid"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_sec_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_http_dfpreheat_loc_conf_t, tag_valid),
+      offsetof(ngx_dfp_loc_conf_t, tag_valid),
       NULL },
 
     { ngx_string("dfpreheat_share_blobs"),
       NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
       ngx_conf_set_flag_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_http_dfpreheat_loc_conf_t, share_blobs),
+      offsetof(ngx_dfp_loc_conf_t, share_blobs),
       NULL },
 
     { ngx_string("dfpreheat_redis"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
-      ngx_http_dfpreheat_conf_redis,
+      ngx_dfp_conf_redis,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -100,33 +99,33 @@ static ngx_command_t  ngx_http_dfpreheat_commands[] = {
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_http_dfpreheat_main_conf_t, redis.timeout),
+      offsetof(ngx_dfp_main_conf_t, redis.timeout),
       NULL },
 
     { ngx_string("dfpreheat_cluster"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_2MORE,
-      ngx_http_dfpreheat_conf_cluster,
+      ngx_dfp_conf_cluster,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("dfpreheat_peers_allow"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
-      ngx_http_dfpreheat_conf_peers_allow,
+      ngx_dfp_conf_peers_allow,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("dfpreheat_certificate_chain"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_http_dfpreheat_conf_certificates,
+      ngx_dfp_conf_certificates,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("dfpreheat_unreachable_peers"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_http_dfpreheat_conf_unreachable,
+      ngx_dfp_conf_unreachable,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -135,33 +134,33 @@ static ngx_command_t  ngx_http_dfpreheat_commands[] = {
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_num_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_http_dfpreheat_main_conf_t, success_threshold),
-      &ngx_http_dfpreheat_per_cent },
+      offsetof(ngx_dfp_main_conf_t, success_threshold),
+      &ngx_dfp_per_cent },
 
     { ngx_string("dfpreheat_instance"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
-      ngx_http_dfpreheat_conf_instance,
+      ngx_dfp_conf_instance,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("dfpreheat_key"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_http_dfpreheat_conf_key,
+      ngx_dfp_conf_key,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("dfpreheat_admin_key"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_http_dfpreheat_conf_admin_key,
+      ngx_dfp_conf_admin_key,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("dfpreheat_credentials"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_http_dfpreheat_conf_credentials,
+      ngx_dfp_conf_credentials,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -170,12 +169,12 @@ static ngx_command_t  ngx_http_dfpreheat_commands[] = {
       NGX_HTTP_MAIN_CONF|NGX_CONF_FLAG,
       ngx_conf_set_flag_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_http_dfpreheat_main_conf_t, skip_verify),
+      offsetof(ngx_dfp_main_conf_t, skip_verify),
       NULL },
 
     { ngx_string("dfpreheat_platform"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_http_dfpreheat_conf_platform,
+      ngx_dfp_conf_platform,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -184,172 +183,171 @@ static ngx_command_t  ngx_http_dfpreheat_commands[] = {
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_http_dfpreheat_main_conf_t, max_timeout),
+      offsetof(ngx_dfp_main_conf_t, max_timeout),
       NULL },
 
     { ngx_string("dfpreheat_task_timeout"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_http_dfpreheat_main_conf_t, task_timeout),
+      offsetof(ngx_dfp_main_conf_t, task_timeout),
       NULL },
 
     { ngx_string("dfpreheat_thread_pool"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_str_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_http_dfpreheat_main_conf_t, thread_pool),
+      offsetof(ngx_dfp_main_conf_t, thread_pool),
       NULL },
 
     { ngx_string("dfpreheat_max_manifest_size"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_size_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_http_dfpreheat_main_conf_t, max_manifest_size),
+      offsetof(ngx_dfp_main_conf_t, max_manifest_size),
       NULL },
 
     { ngx_string("dfpreheat_max_body_size"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_size_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_http_dfpreheat_main_conf_t, max_body_size),
+      offsetof(ngx_dfp_main_conf_t, max_body_size),
       NULL },
 
     { ngx_string("dfpreheat_queue_limit"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_num_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_http_dfpreheat_main_conf_t, queue_limit),
-      &ngx_http_dfpreheat_at_least_one },
+      offsetof(ngx_dfp_main_conf_t, queue_limit),
+      &ngx_dfp_at_least_one },
 
     { ngx_string("dfpreheat_lease"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_http_dfpreheat_main_conf_t, lease),
+      offsetof(ngx_dfp_main_conf_t, lease),
       NULL },
 
     { ngx_string("dfpreheat_max_attempts"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_num_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_http_dfpreheat_main_conf_t, max_attempts),
-      &ngx_http_dfpreheat_at_least_one },
+      offsetof(ngx_dfp_main_conf_t, max_attempts),
+      &ngx_dfp_at_least_one },
 
     { ngx_string("dfpreheat_worker_calls"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_num_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_http_dfpreheat_main_conf_t, worker_calls),
-      &ngx_http_dfpreheat_at_least_one },
+      offsetof(ngx_dfp_main_conf_t, worker_calls),
+      &ngx_dfp_at_least_one },
 
     { ngx_string("dfpreheat_job_retention"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_sec_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_http_dfpreheat_main_conf_t, retention),
+      offsetof(ngx_dfp_main_conf_t, retention),
       NULL },
 
       ngx_null_command
 };
 
 
-static ngx_http_variable_t  ngx_http_dfpreheat_variables[] = {
+static ngx_http_variable_t  ngx_dfp_variables[] = {
 
     { ngx_string("dfpreheat_refresh"), NULL,
-      ngx_http_dfpreheat_call_refresh, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+      ngx_dfp_call_refresh, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("dfpreheat_probe"), NULL,
-      ngx_http_dfpreheat_call_refresh, 1, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+      ngx_dfp_call_refresh, 1, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("dfpreheat_cache_key"), NULL,
-      ngx_http_dfpreheat_cache_key, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+      ngx_dfp_cache_key, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("dfpreheat_uncached"), NULL,
-      ngx_http_dfpreheat_storable_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+      ngx_dfp_storable_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("dfpreheat_unstored"), NULL,
-      ngx_http_dfpreheat_storable_variable, 1, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+      ngx_dfp_storable_variable, 1, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("dfpreheat_expired"), NULL,
-      ngx_http_dfpreheat_expired_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+      ngx_dfp_expired_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("dfpreheat_range"), NULL,
-      ngx_http_dfpreheat_access_range, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+      ngx_dfp_access_range, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("dfpreheat_target"), NULL,
-      ngx_http_dfpreheat_target_url, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+      ngx_dfp_target_url, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("dfpreheat_host"), NULL,
-      ngx_http_dfpreheat_target_host, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+      ngx_dfp_target_host, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("dfpreheat_authority"), NULL,
-      ngx_http_dfpreheat_target_authority, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+      ngx_dfp_target_authority, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("dfpreheat_authorization"), NULL,
-      ngx_http_dfpreheat_target_authorization, 0, NGX_HTTP_VAR_NOCACHEABLE,
+      ngx_dfp_target_authorization, 0, NGX_HTTP_VAR_NOCACHEABLE,
       0 },
 
       ngx_http_null_variable
 };
 
 
-static ngx_http_module_t  ngx_http_dfpreheat_module_ctx = {
-    ngx_http_dfpreheat_preconfiguration,   /* preconfiguration */
-    ngx_http_dfpreheat_postconfiguration,  /* postconfiguration */
+static ngx_http_module_t  ngx_dfp_module_ctx = {
+    ngx_dfp_preconfiguration,   /* preconfiguration */
+    ngx_dfp_postconfiguration,  /* postconfiguration */
 
-    ngx_http_dfpreheat_create_main_conf,   /* create main configuration */
-    ngx_http_dfpreheat_init_main_conf,     /* init main configuration */
+    ngx_dfp_create_main_conf,   /* create main configuration */
+    ngx_dfp_init_main_conf,     /* init main configuration */
 
     NULL,                                  /* create server configuration */
     NULL,                                  /* merge server configuration */
 
-    ngx_http_dfpreheat_create_loc_conf,    /* create location configuration */
-    ngx_http_dfpreheat_merge_loc_conf      /* merge location configuration */
+    ngx_dfp_create_loc_conf,    /* create location configuration */
+    ngx_dfp_merge_loc_conf      /* merge location configuration */
 };
 
 
 ngx_module_t  ngx_http_dfpreheat_module = {
     NGX_MODULE_V1,
-    &ngx_http_dfpreheat_module_ctx,        /* module context */
-    ngx_http_dfpreheat_commands,           /* module directives */
+    &ngx_dfp_module_ctx,        /* module context */
+    ngx_dfp_commands,           /* module directives */
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
     NULL,                                  /* init module */
-    ngx_http_dfpreheat_init_process,       /* init process */
+    ngx_dfp_init_process,       /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
-    ngx_http_dfpreheat_exit_process,       /* exit process */
+    ngx_dfp_exit_process,       /* exit process */
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
 
 
 static void *
-ngx_http_dfpreheat_create_main_conf(ngx_conf_t *cf)
+ngx_dfp_create_main_conf(ngx_conf_t *cf)
 {
-    ngx_http_dfpreheat_main_conf_t  *mcf;
+    ngx_dfp_main_conf_t  *mcf;
 
-    mcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_dfpreheat_main_conf_t));
+    mcf = ngx_pcalloc(cf->pool, sizeof(ngx_dfp_main_conf_t));
     if (mcf == NULL) {
         return NULL;
     }
 
     if (ngx_array_init(&mcf->redis.addrs, cf->pool, 2,
-                       sizeof(ngx_http_dfpreheat_redis_addr_t))
+                       sizeof(ngx_dfp_redis_addr_t))
         != NGX_OK
         || ngx_array_init(&mcf->clusters, cf->pool, 2,
-                          sizeof(ngx_http_dfpreheat_cluster_t))
+                          sizeof(ngx_dfp_cluster_t))
            != NGX_OK
-        || ngx_array_init(&mcf->origins, cf->pool, 2,
-                          sizeof(ngx_http_dfpreheat_origin_t))
+        || ngx_array_init(&mcf->bindings, cf->pool, 2,
+                          sizeof(ngx_dfp_binding_t))
            != NGX_OK
         || ngx_array_init(&mcf->redirects, cf->pool, 1,
                           sizeof(ngx_http_conf_ctx_t *))
            != NGX_OK
         || ngx_array_init(&mcf->bound, cf->pool, 4, sizeof(void **)) != NGX_OK
-        || ngx_array_init(&mcf->grpc, cf->pool, 1,
-                          sizeof(ngx_http_dfpreheat_origin_t))
+        || ngx_array_init(&mcf->grpc, cf->pool, 1, sizeof(ngx_dfp_binding_t))
            != NGX_OK)
     {
         return NULL;
@@ -376,9 +374,9 @@ ngx_http_dfpreheat_create_main_conf(ngx_conf_t *cf)
 
 
 static char *
-ngx_http_dfpreheat_init_main_conf(ngx_conf_t *cf, void *conf)
+ngx_dfp_init_main_conf(ngx_conf_t *cf, void *conf)
 {
-    ngx_http_dfpreheat_main_conf_t *mcf = conf;
+    ngx_dfp_main_conf_t *mcf = conf;
 
     ngx_conf_init_msec_value(mcf->redis.timeout, 5000);
     ngx_conf_init_msec_value(mcf->max_timeout, 24 * 60 * 60 * 1000);
@@ -397,10 +395,10 @@ ngx_http_dfpreheat_init_main_conf(ngx_conf_t *cf, void *conf)
         mcf->unreachable_share = 1;
     }
 
-    if (mcf->lease < NGX_HTTP_DFPREHEAT_LEASE_MIN) {
+    if (mcf->lease < NGX_DFP_LEASE_MIN) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "dfpreheat_lease must be at least %d ms",
-                           NGX_HTTP_DFPREHEAT_LEASE_MIN);
+                           NGX_DFP_LEASE_MIN);
         return NGX_CONF_ERROR;
     }
 
@@ -416,10 +414,10 @@ ngx_http_dfpreheat_init_main_conf(ngx_conf_t *cf, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    if (mcf->max_manifest_size < NGX_HTTP_DFPREHEAT_MANIFEST_MIN) {
+    if (mcf->max_manifest_size < NGX_DFP_MANIFEST_MIN) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "dfpreheat_max_manifest_size must be at least %d",
-                           NGX_HTTP_DFPREHEAT_MANIFEST_MIN);
+                           NGX_DFP_MANIFEST_MIN);
         return NGX_CONF_ERROR;
     }
 
@@ -442,11 +440,11 @@ ngx_http_dfpreheat_init_main_conf(ngx_conf_t *cf, void *conf)
 
 
 static void *
-ngx_http_dfpreheat_create_loc_conf(ngx_conf_t *cf)
+ngx_dfp_create_loc_conf(ngx_conf_t *cf)
 {
-    ngx_http_dfpreheat_loc_conf_t  *dlcf;
+    ngx_dfp_loc_conf_t  *dlcf;
 
-    dlcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_dfpreheat_loc_conf_t));
+    dlcf = ngx_pcalloc(cf->pool, sizeof(ngx_dfp_loc_conf_t));
     if (dlcf == NULL) {
         return NULL;
     }
@@ -466,13 +464,13 @@ ngx_http_dfpreheat_create_loc_conf(ngx_conf_t *cf)
  * What protects a location protects those below it, too. */
 
 static char *
-ngx_http_dfpreheat_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+ngx_dfp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 {
-    ngx_http_dfpreheat_loc_conf_t *prev = parent;
-    ngx_http_dfpreheat_loc_conf_t *conf = child;
+    ngx_dfp_loc_conf_t *prev = parent;
+    ngx_dfp_loc_conf_t *conf = child;
 
-    ngx_http_core_loc_conf_t        *clcf;
-    ngx_http_dfpreheat_main_conf_t  *mcf;
+    ngx_http_core_loc_conf_t  *clcf;
+    ngx_dfp_main_conf_t       *mcf;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
@@ -495,14 +493,14 @@ ngx_http_dfpreheat_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_init_value(conf->grpc, 0);
     ngx_conf_merge_value(conf->access, prev->access, 0);
     ngx_conf_merge_sec_value(conf->tag_valid, prev->tag_valid,
-                             NGX_HTTP_DFPREHEAT_TAG_VALID);
+                             NGX_DFP_TAG_VALID);
 
     conf->bound = prev->bound || conf->origins || conf->redirects;
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_dfpreheat_module);
 
     if ((conf->bound || conf->access)
-        && ngx_http_dfpreheat_conf_bound(cf, mcf) != NGX_OK)
+        && ngx_dfp_conf_bound(cf, mcf) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
@@ -513,7 +511,7 @@ ngx_http_dfpreheat_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     mcf->used = 1;
 
-    clcf->handler = ngx_http_dfpreheat_api_handler;
+    clcf->handler = ngx_dfp_api_handler;
 
     /* dfpreheat_max_body_size stands in its place, and answers in JSON */
     clcf->client_max_body_size = 0;
@@ -523,11 +521,11 @@ ngx_http_dfpreheat_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
 
 static ngx_int_t
-ngx_http_dfpreheat_preconfiguration(ngx_conf_t *cf)
+ngx_dfp_preconfiguration(ngx_conf_t *cf)
 {
     ngx_http_variable_t  *var, *v;
 
-    for (v = ngx_http_dfpreheat_variables; v->name.len; v++) {
+    for (v = ngx_dfp_variables; v->name.len; v++) {
         var = ngx_http_add_variable(cf, &v->name, v->flags);
         if (var == NULL) {
             return NGX_ERROR;
@@ -537,18 +535,18 @@ ngx_http_dfpreheat_preconfiguration(ngx_conf_t *cf)
         var->data = v->data;
     }
 
-    if (ngx_http_dfpreheat_sent_init(cf) != NGX_OK) {
+    if (ngx_dfp_sent_init(cf) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    return ngx_http_dfpreheat_target_upstream(cf);
+    return ngx_dfp_target_upstream(cf);
 }
 
 
 static ngx_int_t
-ngx_http_dfpreheat_postconfiguration(ngx_conf_t *cf)
+ngx_dfp_postconfiguration(ngx_conf_t *cf)
 {
-    ngx_http_dfpreheat_main_conf_t  *mcf;
+    ngx_dfp_main_conf_t  *mcf;
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_dfpreheat_module);
 
@@ -574,37 +572,37 @@ ngx_http_dfpreheat_postconfiguration(ngx_conf_t *cf)
                            "jobs log in with, and change what is preheated");
     }
 
-    if (ngx_http_dfpreheat_conf_check_origins(cf, mcf) != NGX_OK
-        || ngx_http_dfpreheat_conf_default_peers(cf, mcf) != NGX_OK
-        || ngx_http_dfpreheat_conf_check_dragonfly(cf, mcf) != NGX_OK
-        || ngx_http_dfpreheat_conf_default_instance(cf, mcf) != NGX_OK)
+    if (ngx_dfp_conf_check_origins(cf, mcf) != NGX_OK
+        || ngx_dfp_conf_default_peers(cf, mcf) != NGX_OK
+        || ngx_dfp_conf_check_dragonfly(cf, mcf) != NGX_OK
+        || ngx_dfp_conf_default_instance(cf, mcf) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
     if (mcf->redis.addrs.nelts
-        && ngx_http_dfpreheat_digest_init(cf, mcf) != NGX_OK)
+        && ngx_dfp_digest_init(cf, mcf) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    if (ngx_http_dfpreheat_conf_access(cf, mcf) != NGX_OK) {
+    if (ngx_dfp_conf_access(cf, mcf) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    ngx_http_dfpreheat_fill_init();
-    ngx_http_dfpreheat_overtaken_init();
-    ngx_http_dfpreheat_manifest_init();
-    ngx_http_dfpreheat_valid_init();
+    ngx_dfp_fill_init();
+    ngx_dfp_overtaken_init();
+    ngx_dfp_manifest_init();
+    ngx_dfp_valid_init();
 
-    return ngx_http_dfpreheat_call_init(cf);
+    return ngx_dfp_call_init(cf);
 }
 
 
 static ngx_int_t
-ngx_http_dfpreheat_init_process(ngx_cycle_t *cycle)
+ngx_dfp_init_process(ngx_cycle_t *cycle)
 {
-    ngx_http_dfpreheat_main_conf_t  *mcf;
+    ngx_dfp_main_conf_t  *mcf;
 
     mcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_dfpreheat_module);
 
@@ -621,16 +619,16 @@ ngx_http_dfpreheat_init_process(ngx_cycle_t *cycle)
         mcf->worker_calls = ngx_max(cycle->connection_n / 8, 1);
     }
 
-    if (ngx_http_dfpreheat_auth_init(cycle) != NGX_OK) {
+    if (ngx_dfp_auth_init(cycle) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    return ngx_http_dfpreheat_runner_init(mcf, cycle);
+    return ngx_dfp_runner_init(mcf, cycle);
 }
 
 
 static void
-ngx_http_dfpreheat_exit_process(ngx_cycle_t *cycle)
+ngx_dfp_exit_process(ngx_cycle_t *cycle)
 {
-    ngx_http_dfpreheat_runner_done();
+    ngx_dfp_runner_done();
 }

@@ -20,16 +20,16 @@ use constant {
     MANIFEST   => 'application/vnd.oci.image.manifest.v1+json',
     FOREIGN    => 'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip',
     SIZE       => 8192,     # dfpreheat_max_manifest_size, as set here
-    DEPTH      => 3,        # NGX_HTTP_DFPREHEAT_INDEX_DEPTH
+    DEPTH      => 3,        # NGX_DFP_INDEX_DEPTH
     ENTRIES    => 1024,     # DFP_OCI_MAX_ENTRIES, DFP_OCI_MAX_LAYERS
     VALUES     => 65536,    # DFP_OCI_MAX_VALUES
-    TASKS      => 20000,    # NGX_HTTP_DFPREHEAT_TASKS_MAX
+    TASKS      => 20000,    # NGX_DFP_TASKS_MAX
     URL        => 4096,     # DFP_URL_MAX_LEN
     CHALLENGE  => 4096,     # DFP_CHALLENGE_MAX_LEN
     CHALLENGES => 16,       # DFP_CHALLENGE_MAX_HEADERS
     TOKEN      => 16384,    # DFP_CHALLENGE_MAX_TOKEN
     WORDS      => 256,      # DFP_REGISTRY_ERROR_MAX
-    REASON     => 512,      # NGX_HTTP_DFPREHEAT_REASON_MAX
+    REASON     => 512,      # NGX_DFP_REASON_MAX
     SOON       => 5,        # s: a time-out of one second has passed by then
     LONG       => 45,       # s: for a job of as many tasks as there may be
 };

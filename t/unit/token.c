@@ -76,7 +76,7 @@ TEST("the request of Dragonfly's console makes a token")
 
     CHECK_STR(token.name, "pat-full");
     CHECK_STR(token.bio, "b");
-    CHECK_INT(token.scopes, DFP_SCOPE_JOB|DFP_SCOPE_CLUSTER);
+    CHECK_INT(token.scopes, DFP_TOKEN_JOB|DFP_TOKEN_CLUSTER);
     CHECK_INT(token.expired_at, INT64_C(1893456000000));
     CHECK_INT(token.user_id, 1);
 }
@@ -88,12 +88,12 @@ TEST("name and expired_at are enough")
 
     TAKEN(DFP_STR("{\"name\":\"n\"," LATE "}"), &token);
     CHECK_STR(token.bio, "");
-    CHECK_INT(token.scopes, DFP_SCOPE_JOB|DFP_SCOPE_CLUSTER);
+    CHECK_INT(token.scopes, DFP_TOKEN_JOB|DFP_TOKEN_CLUSTER);
     CHECK_INT(token.user_id, 0);
 
     TAKEN(DFP_STR("{\"name\":\"n\",\"bio\":null,\"scopes\":null,"
                   "\"user_id\":null," LATE "}"), &token);
-    CHECK_INT(token.scopes, DFP_SCOPE_JOB|DFP_SCOPE_CLUSTER);
+    CHECK_INT(token.scopes, DFP_TOKEN_JOB|DFP_TOKEN_CLUSTER);
 }
 
 
@@ -102,14 +102,14 @@ TEST("scopes are those asked for, and job and cluster when none is")
     dfp_token_t  token;
 
     TAKEN(DFP_STR("{\"name\":\"n\",\"scopes\":[]," LATE "}"), &token);
-    CHECK_INT(token.scopes, DFP_SCOPE_JOB|DFP_SCOPE_CLUSTER);
+    CHECK_INT(token.scopes, DFP_TOKEN_JOB|DFP_TOKEN_CLUSTER);
 
     TAKEN(DFP_STR("{\"name\":\"n\",\"scopes\":[\"job\"]," LATE "}"), &token);
-    CHECK_INT(token.scopes, DFP_SCOPE_JOB);
+    CHECK_INT(token.scopes, DFP_TOKEN_JOB);
 
     TAKEN(DFP_STR("{\"name\":\"n\",\"scopes\":[\"origin-credentials\","
                   "\"job\",\"job\"]," LATE "}"), &token);
-    CHECK_INT(token.scopes, DFP_SCOPE_JOB|DFP_SCOPE_ORIGIN_CREDENTIALS);
+    CHECK_INT(token.scopes, DFP_TOKEN_JOB|DFP_TOKEN_ORIGIN_CREDENTIALS);
 
     REFUSED(DFP_STR("{\"name\":\"n\",\"scopes\":[\"job\",\"banana\"]," LATE
                     "}"),
@@ -280,11 +280,11 @@ TEST("scopes are printed as names, and read again")
 
     CHECK_TEXT(text, "job,cluster,origin-credentials");
 
-    dfp_token_scopes_print(DFP_SCOPE_CLUSTER, text, sizeof(text));
+    dfp_token_scopes_print(DFP_TOKEN_CLUSTER, text, sizeof(text));
     CHECK_TEXT(text, "cluster");
 
     CHECK_INT(dfp_token_scopes_parse(DFP_STR("admin,job,,Cluster")),
-              DFP_SCOPE_JOB);
+              DFP_TOKEN_JOB);
     CHECK_INT(dfp_token_scopes_parse(DFP_STR("jo")), 0);
     CHECK_INT(dfp_token_scopes_parse(DFP_STR_NULL), 0);
 }
@@ -294,19 +294,19 @@ TEST("scopes that do not fit are cut between two names")
 {
     char  text[16];
 
-    dfp_token_scopes_print(DFP_SCOPE_JOB|DFP_SCOPE_CLUSTER, text,
+    dfp_token_scopes_print(DFP_TOKEN_JOB|DFP_TOKEN_CLUSTER, text,
                            sizeof("job,cluster"));
     CHECK_TEXT(text, "job,cluster");
 
-    dfp_token_scopes_print(DFP_SCOPE_JOB|DFP_SCOPE_CLUSTER, text,
+    dfp_token_scopes_print(DFP_TOKEN_JOB|DFP_TOKEN_CLUSTER, text,
                            sizeof("job,cluster") - 1);
     CHECK_TEXT(text, "job");
 
-    dfp_token_scopes_print(DFP_SCOPE_JOB, text, 1);
+    dfp_token_scopes_print(DFP_TOKEN_JOB, text, 1);
     CHECK_TEXT(text, "");
 
     memcpy(text, "x", 2);
-    dfp_token_scopes_print(DFP_SCOPE_JOB, text, 0);
+    dfp_token_scopes_print(DFP_TOKEN_JOB, text, 0);
     CHECK_TEXT(text, "x");
 }
 

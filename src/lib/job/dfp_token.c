@@ -33,9 +33,9 @@ static void dfp_token_hex(const unsigned char *data, size_t len, char *out);
 /* in the order in which they are printed */
 
 static const dfp_json_name_t  dfp_token_scopes[] = {
-    { "job", DFP_SCOPE_JOB },
-    { "cluster", DFP_SCOPE_CLUSTER },
-    { "origin-credentials", DFP_SCOPE_ORIGIN_CREDENTIALS },
+    { "job", DFP_TOKEN_JOB },
+    { "cluster", DFP_TOKEN_CLUSTER },
+    { "origin-credentials", DFP_TOKEN_ORIGIN_CREDENTIALS },
     { NULL, 0 }
 };
 
@@ -125,7 +125,7 @@ dfp_token_parse_scopes(dfp_json_t *in, dfp_token_t *token)
     }
 
     if (token->scopes == 0) {
-        token->scopes = DFP_SCOPE_JOB|DFP_SCOPE_CLUSTER;
+        token->scopes = DFP_TOKEN_JOB|DFP_TOKEN_CLUSTER;
     }
 
     return DFP_OK;

@@ -14,9 +14,9 @@
 #define DFP_TOKEN_MAX_NAME   128
 #define DFP_TOKEN_MAX_BIO    1024
 
-#define DFP_SCOPE_JOB                 0x01
-#define DFP_SCOPE_CLUSTER             0x02
-#define DFP_SCOPE_ORIGIN_CREDENTIALS  0x04
+#define DFP_TOKEN_JOB                 0x01
+#define DFP_TOKEN_CLUSTER             0x02
+#define DFP_TOKEN_ORIGIN_CREDENTIALS  0x04
 
 
 typedef struct {

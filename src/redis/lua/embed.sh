@@ -2,7 +2,7 @@
 #
 # embed.sh DIR HEADER: writes the Lua scripts of DIR as C strings.
 #
-# Each NAME.lua becomes `static const char ngx_http_dfpreheat_lua_NAME[]`.
+# Each NAME.lua becomes `static const char ngx_dfp_lua_NAME[]`.
 # Comment lines, blank lines and leading blanks are dropped: the scripts travel
 # to Redis, where nobody reads them. HEADER is left alone when nothing has
 # changed, so that make has nothing to do.
@@ -23,8 +23,8 @@ trap 'rm -f "$new"' EXIT
 {
     echo '/* made by embed.sh: change the .lua files instead */'
     echo
-    echo '#ifndef NGX_HTTP_DFPREHEAT_LUA_H'
-    echo '#define NGX_HTTP_DFPREHEAT_LUA_H'
+    echo '#ifndef NGX_DFP_LUA_H'
+    echo '#define NGX_DFP_LUA_H'
 
     for file in "$dir"/*.lua; do
 
@@ -41,7 +41,7 @@ trap 'rm -f "$new"' EXIT
             fail "$file: [[ is not understood here, neither text nor comment"
         fi
 
-        printf '\n\nstatic const char  ngx_http_dfpreheat_lua_%s[] =\n' "$name"
+        printf '\n\nstatic const char  ngx_dfp_lua_%s[] =\n' "$name"
 
         sed -e 's/^[[:space:]]*//' -e 's/[[:space:]]*$//' \
             -e '/^--/d' -e '/^$/d' \
@@ -50,7 +50,7 @@ trap 'rm -f "$new"' EXIT
         echo '    "";'
     done
 
-    printf '\n\n%s\n' '#endif /* NGX_HTTP_DFPREHEAT_LUA_H */'
+    printf '\n\n%s\n' '#endif /* NGX_DFP_LUA_H */'
 } > "$new"
 
 if ! cmp -s "$new" "$header"; then

@@ -1,0 +1,511 @@
+#include "ngx_dfp_access.h"
+#include "ngx_dfp_access_key.h"
+
+
+/* A question to the registry; in the pool of the request that waits for it. */
+typedef struct {
+    ngx_dfp_loc_conf_t  *conf;       /* of the location, and ... */
+    ngx_str_t            uri;        /* ... what it is about */
+    dfp_path_t           path;
+    u_char               key[DFP_TOKEN_HASH_LEN + 1];
+    ngx_http_request_t  *sr;         /* its answer */
+    ngx_uint_t           status;
+    unsigned             get:1;      /* asked by GET */
+    unsigned             failed:1;   /* the status is nginx's own */
+    unsigned             done:1;
+} ngx_dfp_access_t;
+
+
+static ngx_dfp_access_t *ngx_dfp_access_create(ngx_http_request_t *r,
+    ngx_dfp_state_t *state);
+static ngx_int_t ngx_dfp_access_begin(ngx_http_request_t *r,
+    ngx_dfp_access_t *access);
+static ngx_int_t ngx_dfp_access_ask(ngx_http_request_t *r,
+    ngx_dfp_access_t *access, ngx_uint_t get);
+static ngx_int_t ngx_dfp_access_done(ngx_http_request_t *sr, void *data,
+    ngx_int_t rc);
+static ngx_int_t ngx_dfp_access_verdict(ngx_http_request_t *r,
+    ngx_dfp_state_t *state, ngx_dfp_access_t *access);
+static ngx_uint_t ngx_dfp_access_yes(ngx_http_request_t *r,
+    ngx_dfp_access_t *access);
+static ngx_uint_t ngx_dfp_access_elsewhere(ngx_http_request_t *r,
+    ngx_dfp_access_t *access);
+static ngx_uint_t ngx_dfp_access_storage(ngx_array_t *rules, dfp_url_t *from,
+    dfp_url_t *to);
+static ngx_int_t ngx_dfp_access_pass_on(ngx_http_request_t *r,
+    ngx_dfp_access_t *access);
+
+
+ngx_int_t
+ngx_dfp_access_handler(ngx_http_request_t *r)
+{
+    ngx_dfp_state_t     *state;
+    ngx_dfp_access_t    *access;
+    ngx_dfp_loc_conf_t  *dlcf;
+
+    dlcf = ngx_http_get_module_loc_conf(r, ngx_http_dfpreheat_module);
+
+    if (!dlcf->access) {
+        return NGX_DECLINED;
+    }
+
+    /* jobs bring what the registry wants; a question asks no question; what
+     * runs in the background is shown to nobody */
+
+    if (ngx_dfp_call_request(r)
+        || (r->post_subrequest
+            && r->post_subrequest->handler == ngx_dfp_access_done)
+        || r->background)
+    {
+        return NGX_DECLINED;
+    }
+
+    /* the registry itself answers, to that client alone */
+
+    if (ngx_dfp_storable_refused(r)) {
+        return NGX_DECLINED;
+    }
+
+    state = ngx_dfp_storable_state(r, 1);
+    if (state == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    access = state->access;
+
+    /* an internal redirect may have led from one thing to another */
+
+    if (access && access->conf == dlcf && access->uri.len == r->uri.len
+        && ngx_memcmp(access->uri.data, r->uri.data, r->uri.len) == 0)
+    {
+        return access->done
+               ? ngx_dfp_access_verdict(r, state, access)
+               : NGX_AGAIN;
+    }
+
+    access = ngx_dfp_access_create(r, state);
+    if (access == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_dfp_access_begin(r, access);
+}
+
+
+static ngx_dfp_access_t *
+ngx_dfp_access_create(ngx_http_request_t *r, ngx_dfp_state_t *state)
+{
+    ngx_dfp_access_t  *access;
+
+    access = ngx_pcalloc(r->pool, sizeof(ngx_dfp_access_t));
+    if (access == NULL) {
+        return NULL;
+    }
+
+    access->conf = ngx_http_get_module_loc_conf(r, ngx_http_dfpreheat_module);
+    access->uri = r->uri;
+
+    ngx_dfp_storable_path(r, &access->path);
+
+    state->access = access;
+
+    return access;
+}
+
+
+/*
+ * Registries decide by repository: a yes for a manifest opens the blobs of its
+ * repository, too.  A yes for a blob may be a redirect, and opens blobs only.
+ */
+
+static ngx_int_t
+ngx_dfp_access_begin(ngx_http_request_t *r, ngx_dfp_access_t *access)
+{
+    u_char                other[DFP_TOKEN_HASH_LEN + 1];
+    dfp_path_kind_t       kind;
+    ngx_dfp_main_conf_t  *dmcf;
+
+    dmcf = ngx_http_get_module_main_conf(r, ngx_http_dfpreheat_module);
+    kind = access->path.kind;
+
+    if (ngx_dfp_access_key(r, &access->path, kind, access->key) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ngx_dfp_access_known(dmcf->access, access->key)) {
+        return NGX_DECLINED;
+    }
+
+    if (kind == DFP_PATH_BLOB && !access->conf->share_blobs) {
+
+        if (ngx_dfp_access_key(r, &access->path, DFP_PATH_MANIFEST,
+                               other)
+            != NGX_OK)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        if (ngx_dfp_access_known(dmcf->access, other)) {
+            return NGX_DECLINED;
+        }
+    }
+
+    return ngx_dfp_access_ask(r, access, 0);
+}
+
+
+/*
+ * The question goes the way of the request itself, with all of its headers,
+ * through the same location: what is asked about is what would be sent. A
+ * method that is none of nginx's own keeps the cache out of it, which would
+ * make GET of HEAD.
+ */
+
+static ngx_int_t
+ngx_dfp_access_ask(ngx_http_request_t *r, ngx_dfp_access_t *access,
+    ngx_uint_t get)
+{
+    ngx_http_request_t          *sr;
+    ngx_http_post_subrequest_t  *ps;
+
+    ps = ngx_palloc(r->pool, sizeof(ngx_http_post_subrequest_t));
+    if (ps == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ps->handler = ngx_dfp_access_done;
+    ps->data = access;
+
+    if (r->subrequest_in_memory) {
+        return NGX_HTTP_FORBIDDEN;
+    }
+
+    access->get = get;
+    access->done = 0;
+    access->failed = 0;
+
+    if (ngx_http_subrequest(r, &r->uri, &r->args, &sr, ps,
+                            NGX_HTTP_SUBREQUEST_CLONE
+                            |NGX_HTTP_SUBREQUEST_WAITED)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    /* so that nobody reads the client's own */
+
+    sr->request_body = ngx_pcalloc(r->pool, sizeof(ngx_http_request_body_t));
+    if (sr->request_body == NULL) {
+        return NGX_ERROR;
+    }
+
+    sr->method = NGX_HTTP_UNKNOWN;
+    sr->header_only = 1;
+
+    if (get) {
+        ngx_str_set(&sr->method_name, "GET");
+
+    } else {
+        ngx_str_set(&sr->method_name, "HEAD");
+    }
+
+    access->sr = sr;
+
+    return NGX_AGAIN;
+}
+
+
+/* nginx may say twice that it is over. */
+
+static ngx_int_t
+ngx_dfp_access_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
+{
+    ngx_dfp_access_t *access = data;
+
+    ngx_http_upstream_t  *u;
+
+    /* the client is gone, or all ends: so does the request that waits */
+
+    if (rc == NGX_ERROR || rc == NGX_HTTP_REQUEST_TIME_OUT
+        || rc == NGX_HTTP_CLIENT_CLOSED_REQUEST)
+    {
+        return rc;
+    }
+
+    if (access->done) {
+        return NGX_OK;
+    }
+
+    u = sr->upstream;
+    access->done = 1;
+
+    /* nothing but a registry's own status is one */
+
+    access->status = u ? u->headers_in.status_n : 0;
+
+    if (access->status == 0
+        || (rc >= NGX_HTTP_SPECIAL_RESPONSE
+            && (ngx_uint_t) rc != access->status))
+    {
+        access->failed = 1;
+        access->status = (rc >= NGX_HTTP_INTERNAL_SERVER_ERROR)
+                         ? (ngx_uint_t) rc : NGX_HTTP_BAD_GATEWAY;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_dfp_access_verdict(ngx_http_request_t *r, ngx_dfp_state_t *state,
+    ngx_dfp_access_t *access)
+{
+    ngx_dfp_main_conf_t  *dmcf;
+
+    if (ngx_dfp_access_yes(r, access)) {
+        dmcf = ngx_http_get_module_main_conf(r, ngx_http_dfpreheat_module);
+
+        ngx_dfp_access_remember(dmcf->access, access->key);
+        return NGX_DECLINED;
+    }
+
+    if (!access->failed && !access->get
+        && (access->status == NGX_HTTP_NOT_ALLOWED
+            || access->status == NGX_HTTP_NOT_IMPLEMENTED))
+    {
+        return ngx_dfp_access_ask(r, access, 1);
+    }
+
+    /* one that has too much to do is not asked again at once */
+
+    if (access->failed || access->status == NGX_HTTP_TOO_MANY_REQUESTS
+        || access->status >= NGX_HTTP_INTERNAL_SERVER_ERROR)
+    {
+        return ngx_dfp_access_pass_on(r, access);
+    }
+
+    /* the registry says itself why not, and in what form */
+
+    state->uncached = 1;
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_uint_t
+ngx_dfp_access_yes(ngx_http_request_t *r, ngx_dfp_access_t *access)
+{
+    if (access->failed) {
+        return 0;
+    }
+
+    if (access->status >= NGX_HTTP_OK
+        && access->status < NGX_HTTP_SPECIAL_RESPONSE)
+    {
+        return 1;
+    }
+
+    return ngx_dfp_access_elsewhere(r, access);
+}
+
+
+/* A registry that keeps its blobs elsewhere has decided when it redirects to
+ * there.  Any other redirect may lead to a page to log in. */
+
+static ngx_uint_t
+ngx_dfp_access_elsewhere(ngx_http_request_t *r, ngx_dfp_access_t *access)
+{
+    ngx_str_t               base;
+    dfp_err_t               err;
+    dfp_mem_t               mem;
+    dfp_url_t               from, to;
+    ngx_uint_t              i;
+    ngx_table_elt_t        *location;
+    ngx_http_conf_ctx_t   **ctx;
+    ngx_dfp_loc_conf_t     *dlcf;
+    ngx_dfp_main_conf_t    *dmcf;
+
+    location = access->sr->upstream->headers_in.location;
+
+    if (access->path.kind != DFP_PATH_BLOB || location == NULL
+        || access->status >= NGX_HTTP_BAD_REQUEST)
+    {
+        return 0;
+    }
+
+    mem = ngx_dfp_mem(r->pool);
+    base = *ngx_dfp_binding_first(access->conf->origins);
+
+    if (dfp_url_parse_any(&mem, ngx_dfp_dfp_str(base), "the origin",
+                          &from, &err)
+        != DFP_OK
+        || dfp_url_join(&mem, &from, ngx_dfp_dfp_str(location->value),
+                        "a redirect", &to, &err)
+           != DFP_OK
+        || (from.tls && !to.tls))
+    {
+        return 0;
+    }
+
+    dmcf = ngx_http_get_module_main_conf(r, ngx_http_dfpreheat_module);
+    ctx = dmcf->redirects.elts;
+
+    for (i = 0; i < dmcf->redirects.nelts; i++) {
+        dlcf = ctx[i]->loc_conf[ngx_http_dfpreheat_module.ctx_index];
+
+        if (ctx[i]->srv_conf == r->srv_conf
+            && ngx_dfp_access_storage(dlcf->redirects, &from, &to))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* The registry's own host may be one of a suffix or of any, and has the page to log
+ * in. */
+
+static ngx_uint_t
+ngx_dfp_access_storage(ngx_array_t *rules, dfp_url_t *from, dfp_url_t *to)
+{
+    ngx_uint_t       i;
+    ngx_dfp_rule_t  *rule;
+
+    if (!dfp_str_eq(from->host, to->host)) {
+        return ngx_dfp_binding_allowed(rules, to);
+    }
+
+    rule = rules->elts;
+
+    for (i = 0; i < rules->nelts; i++) {
+        if (rule[i].kind == NGX_DFP_RULE_FULL
+            && dfp_str_eq(ngx_dfp_dfp_str(rule[i].text), to->origin))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* The status that the registry gave, or nginx for it, and when to come
+ * again. */
+
+static ngx_int_t
+ngx_dfp_access_pass_on(ngx_http_request_t *r, ngx_dfp_access_t *access)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h, *ho;
+
+    static ngx_str_t  name = ngx_string("Retry-After");
+
+    if (access->failed) {
+        return access->status;
+    }
+
+    part = &access->sr->upstream->headers_in.headers.part;
+
+    for ( /* void */ ; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (h[i].key.len != name.len
+                || ngx_strncasecmp(h[i].key.data, name.data, name.len) != 0)
+            {
+                continue;
+            }
+
+            ho = ngx_list_push(&r->headers_out.headers);
+            if (ho == NULL) {
+                return NGX_HTTP_INTERNAL_SERVER_ERROR;
+            }
+
+            ngx_memzero(ho, sizeof(ngx_table_elt_t));
+
+            ho->hash = h[i].hash;
+            ho->key = h[i].key;
+            ho->value = h[i].value;
+
+            return access->status;
+        }
+    }
+
+    return access->status;
+}
+
+
+ngx_int_t
+ngx_dfp_access_range(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t data)
+{
+    ngx_str_t          range;
+    ngx_dfp_access_t  *access;
+
+    ngx_str_null(&range);
+
+    if (r->post_subrequest
+        && r->post_subrequest->handler == ngx_dfp_access_done)
+    {
+        access = r->post_subrequest->data;
+
+        if (access->get) {
+            ngx_str_set(&range, "bytes=0-0");
+        }
+
+    } else if (r->cache == NULL && r->headers_in.range) {
+        range = r->headers_in.range->value;
+    }
+
+    if (range.len == 0) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    ngx_dfp_variable(v, range);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_dfp_access_location(ngx_conf_t *cf, void **loc_conf)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+    ngx_dfp_loc_conf_t        *dlcf;
+    ngx_dfp_main_conf_t       *mcf;
+
+    dlcf = loc_conf[ngx_http_dfpreheat_module.ctx_index];
+    clcf = loc_conf[ngx_http_core_module.ctx_index];
+
+    if (!dlcf->access) {
+        return NGX_OK;
+    }
+
+    if (ngx_dfp_binding_first(dlcf->origins) == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "location \"%V\" has dfpreheat_access, and needs a "
+                           "dfpreheat_origin in full, as "
+                           "\"dfpreheat_origin https://registry.lan;\" "
+                           "(locations inherit dfpreheat_access, but not "
+                           "dfpreheat_origin)", &clcf->name);
+        return NGX_ERROR;
+    }
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_dfpreheat_module);
+
+    if (mcf->access) {
+        return NGX_OK;
+    }
+
+    mcf->access = ngx_dfp_access_zone(cf);
+    if (mcf->access == NULL) {
+        return NGX_ERROR;
+    }
+
+    return ngx_dfp_access_key_init(cf, mcf);
+}

@@ -1,0 +1,27 @@
+/*
+ * The key under which a yes of a registry is remembered: all that the registry
+ * may have decided by.
+ */
+
+#ifndef NGX_DFP_ACCESS_KEY_H
+#define NGX_DFP_ACCESS_KEY_H
+
+
+#include "ngx_dfp_storable.h"
+
+
+/*
+ * KEY, DFP_TOKEN_HASH_LEN + 1 bytes, is SHA-256 of the origin; the repository
+ * of PATH and KIND, or of a file its path, decoded and as it was sent; the query;
+ * the client's address and certificate; the host, the server's address and the
+ * scheme; and all headers but those that are known to tell nothing of who the
+ * client is.
+ */
+ngx_int_t ngx_dfp_access_key(ngx_http_request_t *r, dfp_path_t *path,
+    dfp_path_kind_t kind, u_char *key);
+
+/* Before requests come: the variables that are in the key. */
+ngx_int_t ngx_dfp_access_key_init(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf);
+
+
+#endif /* NGX_DFP_ACCESS_KEY_H */

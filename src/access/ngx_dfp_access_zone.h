@@ -1,0 +1,25 @@
+/*
+ * The zone of shared memory in which all workers remember for a while what a
+ * registry has allowed.
+ */
+
+#ifndef NGX_DFP_ACCESS_ZONE_H
+#define NGX_DFP_ACCESS_ZONE_H
+
+
+#include "ngx_dfp_types.h"
+
+
+/* Adds the zone to the configuration. NULL: no memory. */
+ngx_shm_zone_t *ngx_dfp_access_zone(ngx_conf_t *cf);
+
+/* Whether KEY was added less than NGX_DFP_ACCESS_TIME ago. A key is
+ * DFP_TOKEN_HASH_LEN bytes. */
+ngx_uint_t ngx_dfp_access_known(ngx_shm_zone_t *zone, u_char *key);
+
+/* Adds KEY, or the time begins anew. Without memory the oldest ones give
+ * way. */
+void ngx_dfp_access_remember(ngx_shm_zone_t *zone, u_char *key);
+
+
+#endif /* NGX_DFP_ACCESS_ZONE_H */

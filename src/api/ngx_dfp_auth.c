@@ -1,0 +1,342 @@
+#include "ngx_dfp_auth.h"
+
+#include <openssl/crypto.h>
+
+
+#define NGX_DFP_BEARER_MAX  512     /* bytes of a token */
+
+
+/* What a worker knows of a token. Each hash has one place. */
+typedef struct {
+    u_char           hash[DFP_TOKEN_HASH_LEN];
+    ngx_msec_t       known;
+    ngx_dfp_token_t  token;
+    unsigned         used:1;
+} ngx_dfp_known_t;
+
+
+static u_char *ngx_dfp_auth_param(u_char *p, u_char *last, u_char **end);
+static void ngx_dfp_auth_hide(ngx_str_t text);
+static ngx_int_t ngx_dfp_auth_bearer(ngx_http_request_t *r, ngx_str_t *bearer);
+static ngx_uint_t ngx_dfp_auth_malformed(ngx_str_t *bearer);
+static ngx_dfp_known_t *ngx_dfp_auth_place(u_char *hash);
+static void ngx_dfp_auth_found(void *data, ngx_int_t rc);
+static void ngx_dfp_auth_result(ngx_dfp_auth_t *auth, ngx_int_t rc);
+static void ngx_dfp_auth_judge(ngx_dfp_auth_t *auth);
+static void ngx_dfp_auth_refuse(ngx_dfp_auth_t *auth, ngx_uint_t status,
+    const char *text);
+
+
+static ngx_dfp_known_t  *ngx_dfp_known;
+
+
+ngx_int_t
+ngx_dfp_auth_init(ngx_cycle_t *cycle)
+{
+    ngx_dfp_known = ngx_pcalloc(cycle->pool,
+                                   NGX_DFP_TOKEN_CACHE_SIZE
+                                   * sizeof(ngx_dfp_known_t));
+
+    return ngx_dfp_known ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_dfp_auth_query(ngx_http_request_t *r, ngx_str_t *token)
+{
+    u_char  *p, *end, *dst;
+
+    ngx_str_null(token);
+    p = NULL;
+
+    if (r->args.len) {
+        p = ngx_dfp_auth_param(r->args.data, r->args.data + r->args.len, &end);
+    }
+
+    if (p && p < end) {
+        dst = ngx_pnalloc(r->pool, end - p);
+        if (dst == NULL) {
+            return NGX_ERROR;
+        }
+
+        token->data = dst;
+        ngx_unescape_uri(&dst, &p, end - p, 0);
+        token->len = dst - token->data;
+    }
+
+    ngx_dfp_auth_hide(r->args);
+    ngx_dfp_auth_hide(r->unparsed_uri);
+    ngx_dfp_auth_hide(r->request_line);
+
+    return NGX_OK;
+}
+
+
+/* The value of the first access_token of a query, and its end; NULL: none. */
+
+static u_char *
+ngx_dfp_auth_param(u_char *p, u_char *last, u_char **end)
+{
+    static const char    name[] = "access_token=";
+    static const size_t  len = sizeof(name) - 1;
+
+    while (p < last) {
+
+        /* at the begin of a parameter; in a request line a blank is behind them */
+
+        for (*end = p; *end < last && ngx_strchr("&?# ", **end) == NULL;
+             (*end)++)
+        {
+            /* void */
+        }
+
+        if ((size_t) (*end - p) >= len && ngx_memcmp(p, name, len) == 0) {
+            return p + len;
+        }
+
+        p = *end + 1;
+    }
+
+    return NULL;
+}
+
+
+static void
+ngx_dfp_auth_hide(ngx_str_t text)
+{
+    u_char  *p, *end, *last;
+
+    if (text.len == 0) {
+        return;
+    }
+
+    last = text.data + text.len;
+
+    for (p = text.data;
+         (p = ngx_dfp_auth_param(p, last, &end)) != NULL;
+         p = end)
+    {
+        ngx_memset(p, '*', end - p);
+    }
+}
+
+
+void
+ngx_dfp_auth_token(ngx_http_request_t *r, ngx_dfp_store_t *store,
+    ngx_dfp_auth_t *auth, ngx_uint_t scope)
+{
+    ngx_str_t         bearer, hash;
+    ngx_dfp_known_t  *known;
+
+    auth->scope = scope;
+    auth->connection = r->connection;
+
+    bearer = auth->query;
+
+    if (bearer.len ? ngx_dfp_auth_malformed(&bearer)
+                   : ngx_dfp_auth_bearer(r, &bearer) != NGX_OK)
+    {
+        ngx_dfp_auth_refuse(auth, NGX_HTTP_UNAUTHORIZED, "Unauthorized");
+        return;
+    }
+
+    if (dfp_token_hash(ngx_dfp_dfp_str(bearer), (char *) auth->hash)
+        != DFP_OK)
+    {
+        auth->handler(auth->data, NGX_HTTP_INTERNAL_SERVER_ERROR, "no memory");
+        return;
+    }
+
+    known = ngx_dfp_auth_place(auth->hash);
+
+    if (known->used
+        && ngx_memcmp(known->hash, auth->hash, DFP_TOKEN_HASH_LEN) == 0
+        && ngx_current_msec - known->known < NGX_DFP_TOKEN_CACHE)
+    {
+        auth->token = known->token;
+        ngx_dfp_auth_judge(auth);
+        return;
+    }
+
+    auth->op.handler = ngx_dfp_auth_found;
+    auth->op.data = auth;
+    auth->op.log = r->connection->log;
+    auth->op.pool = r->pool;
+
+    hash.data = auth->hash;
+    hash.len = DFP_TOKEN_HASH_LEN;
+
+    if (ngx_dfp_store_token_find(store, &auth->op, &hash,
+                                 &auth->token)
+        != NGX_OK)
+    {
+        ngx_dfp_auth_result(auth, NGX_ABORT);
+    }
+}
+
+
+static void
+ngx_dfp_auth_found(void *data, ngx_int_t rc)
+{
+    ngx_dfp_auth_t *auth = data;
+
+    ngx_connection_t  *c;
+
+    c = auth->connection;
+
+    ngx_dfp_auth_result(auth, rc);
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+static void
+ngx_dfp_auth_result(ngx_dfp_auth_t *auth, ngx_int_t rc)
+{
+    ngx_dfp_known_t  *known;
+
+    switch (rc) {
+
+    case NGX_OK:
+        known = ngx_dfp_auth_place(auth->hash);
+        known->token = auth->token;
+        known->known = ngx_current_msec;
+        known->used = 1;
+        ngx_memcpy(known->hash, auth->hash, DFP_TOKEN_HASH_LEN);
+
+        ngx_dfp_auth_judge(auth);
+        return;
+
+    case NGX_DECLINED:
+        ngx_dfp_auth_refuse(auth, NGX_HTTP_UNAUTHORIZED, "Unauthorized");
+        return;
+
+    case NGX_ABORT:
+        auth->handler(auth->data, NGX_HTTP_SERVICE_UNAVAILABLE,
+                      ngx_dfp_store_trouble(auth->op.store));
+        return;
+
+    default:
+        auth->handler(auth->data, NGX_HTTP_INTERNAL_SERVER_ERROR,
+                      "the token could not be checked");
+    }
+}
+
+
+static void
+ngx_dfp_auth_judge(ngx_dfp_auth_t *auth)
+{
+    int64_t      now;
+    ngx_time_t  *tp;
+
+    tp = ngx_timeofday();
+    now = (int64_t) tp->sec * 1000 + tp->msec;
+
+    if (!auth->token.active) {
+        ngx_dfp_auth_refuse(auth, NGX_HTTP_FORBIDDEN, "Token is inactive");
+        return;
+    }
+
+    if (auth->token.expired_at <= now) {
+        ngx_dfp_auth_refuse(auth, NGX_HTTP_FORBIDDEN, "Token has expired");
+        return;
+    }
+
+    if (!(auth->token.scopes & auth->scope)) {
+        ngx_dfp_auth_refuse(auth, NGX_HTTP_FORBIDDEN,
+            "Token doesn't have permission to access this resource. "
+            "Required permission: job");
+        return;
+    }
+
+    auth->handler(auth->data, NGX_HTTP_OK, NULL);
+}
+
+
+static void
+ngx_dfp_auth_refuse(ngx_dfp_auth_t *auth, ngx_uint_t status, const char *text)
+{
+    ngx_log_error(NGX_LOG_WARN, auth->connection->log, 0,
+                  "dfpreheat: refused: %s", text);
+
+    auth->handler(auth->data, status, text);
+}
+
+
+ngx_uint_t
+ngx_dfp_auth_admin(ngx_http_request_t *r, ngx_dfp_main_conf_t *conf,
+    const char **text)
+{
+    char       theirs[DFP_TOKEN_HASH_LEN + 1], ours[DFP_TOKEN_HASH_LEN + 1];
+    ngx_str_t  bearer;
+
+    if (conf->admin_key.len == 0) {
+        *text = "this server has no dfpreheat_admin_key";
+        return NGX_HTTP_FORBIDDEN;
+    }
+
+    /* hashes, so that not even the length can be measured */
+
+    if (ngx_dfp_auth_bearer(r, &bearer) == NGX_OK
+        && dfp_token_hash(ngx_dfp_dfp_str(bearer), theirs) == DFP_OK
+        && dfp_token_hash(ngx_dfp_dfp_str(conf->admin_key), ours)
+           == DFP_OK
+        && CRYPTO_memcmp(theirs, ours, DFP_TOKEN_HASH_LEN) == 0)
+    {
+        return NGX_HTTP_OK;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                  "dfpreheat: refused: not the admin key");
+
+    *text = "Unauthorized";
+    return NGX_HTTP_UNAUTHORIZED;
+}
+
+
+/* RFC 6750, 2.1; the scheme in any letter case, as RFC 9110 has it. */
+
+static ngx_int_t
+ngx_dfp_auth_bearer(ngx_http_request_t *r, ngx_str_t *bearer)
+{
+    u_char           *p, *last;
+    ngx_table_elt_t  *h;
+
+    h = r->headers_in.authorization;
+
+    if (h == NULL || h->value.len < sizeof("Bearer ")
+        || ngx_strncasecmp(h->value.data, (u_char *) "Bearer ",
+                           sizeof("Bearer ") - 1)
+           != 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    p = h->value.data + sizeof("Bearer ") - 1;
+    last = h->value.data + h->value.len;
+
+    while (p < last && *p == ' ') {
+        p++;
+    }
+
+    bearer->data = p;
+    bearer->len = last - p;
+
+    return ngx_dfp_auth_malformed(bearer) ? NGX_DECLINED : NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_dfp_auth_malformed(ngx_str_t *bearer)
+{
+    return bearer->len == 0 || bearer->len > NGX_DFP_BEARER_MAX
+           || ngx_strlchr(bearer->data, bearer->data + bearer->len, ' ');
+}
+
+
+static ngx_dfp_known_t *
+ngx_dfp_auth_place(u_char *hash)
+{
+    return &ngx_dfp_known[ngx_hextoi(hash, 4)
+                          % NGX_DFP_TOKEN_CACHE_SIZE];
+}

@@ -1,0 +1,141 @@
+#include "ngx_dfp_api.h"
+
+
+static void ngx_dfp_body_more(ngx_http_request_t *r);
+static ngx_int_t ngx_dfp_body_take(ngx_dfp_api_t *api);
+
+
+/*
+ * Unbuffered, into memory of our own: a body is never in a temporary file, and
+ * the limit answers in JSON. (client_max_body_size is off in these locations.)
+ */
+
+void
+ngx_dfp_body_read(ngx_dfp_api_t *api, ngx_dfp_api_pt next)
+{
+    ngx_int_t            rc;
+    ngx_http_request_t  *r;
+
+    r = api->r;
+    api->next = next;
+
+    r->request_body_no_buffering = 1;
+
+    rc = ngx_http_read_client_request_body(r, ngx_dfp_body_more);
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        ngx_http_finalize_request(r, rc);
+        return;
+    }
+
+    /* the request is held once already */
+    ngx_http_finalize_request(r, NGX_DONE);
+}
+
+
+static void
+ngx_dfp_body_more(ngx_http_request_t *r)
+{
+    ngx_int_t       rc;
+    ngx_dfp_api_t  *api;
+
+    api = ngx_http_get_module_ctx(r, ngx_http_dfpreheat_module);
+
+    for ( ;; ) {
+
+        rc = ngx_dfp_body_take(api);
+
+        if (rc != NGX_OK) {
+            break;
+        }
+
+        if (!r->reading_body) {
+            r->read_event_handler = ngx_http_block_reading;
+            api->next(api);
+            return;
+        }
+
+        rc = ngx_http_read_unbuffered_request_body(r);
+
+        if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+            ngx_http_finalize_request(r, rc);
+            return;
+        }
+
+        if (rc == NGX_AGAIN && r->request_body->bufs == NULL) {
+            r->read_event_handler = ngx_dfp_body_more;
+            return;
+        }
+    }
+
+    r->read_event_handler = ngx_http_block_reading;
+
+    if (rc == NGX_DECLINED) {
+        ngx_dfp_api_error(api, NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
+            "the body is larger than dfpreheat_max_body_size");
+        return;
+    }
+
+    ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+}
+
+
+static ngx_int_t
+ngx_dfp_body_take(ngx_dfp_api_t *api)
+{
+    u_char       *p;
+    size_t        len, max;
+    ngx_chain_t  *cl;
+
+    max = api->conf->max_body_size;
+
+    if (api->r->headers_in.content_length_n > (off_t) max) {
+        return NGX_DECLINED;
+    }
+
+    /* a subrequest, or a body that nginx has discarded already */
+
+    if (api->r->request_body == NULL) {
+        return NGX_OK;
+    }
+
+    for (cl = api->r->request_body->bufs; cl; cl = cl->next) {
+
+        len = cl->buf->last - cl->buf->pos;
+
+        if (len == 0) {
+            continue;
+        }
+
+        if (len > max - api->body.len) {
+            return NGX_DECLINED;
+        }
+
+        if (api->body.len + len > api->size) {
+            api->size = ngx_max(2 * api->size, api->body.len + len);
+
+            if (api->r->headers_in.content_length_n > (off_t) api->size) {
+                api->size = api->r->headers_in.content_length_n;
+            }
+
+            p = ngx_pnalloc(api->r->pool, api->size);
+            if (p == NULL) {
+                return NGX_ERROR;
+            }
+
+            if (api->body.len) {
+                ngx_memcpy(p, api->body.data, api->body.len);
+            }
+
+            api->body.data = p;
+        }
+
+        ngx_memcpy(api->body.data + api->body.len, cl->buf->pos, len);
+        api->body.len += len;
+        cl->buf->pos = cl->buf->last;
+    }
+
+    api->r->request_body->bufs = NULL;
+
+    return NGX_OK;
+}

@@ -1,0 +1,399 @@
+#include "ngx_dfp_api.h"
+#include "ngx_dfp_engine.h"
+
+
+static void ngx_dfp_jobs_parse(ngx_dfp_api_t *api);
+static ngx_int_t ngx_dfp_jobs_parts(ngx_dfp_api_t *api, dfp_err_t *err);
+static ngx_int_t ngx_dfp_jobs_cluster(ngx_dfp_api_t *api,
+    ngx_dfp_cluster_t *cluster, ngx_array_t *parts);
+static ngx_int_t ngx_dfp_jobs_unknown(ngx_dfp_api_t *api, int64_t id,
+    dfp_err_t *err);
+static ngx_int_t ngx_dfp_jobs_checks(ngx_dfp_api_t *api, dfp_err_t *err);
+static ngx_int_t ngx_dfp_jobs_about(ngx_dfp_api_t *api);
+static ngx_int_t ngx_dfp_jobs_seal(ngx_dfp_api_t *api, dfp_err_t *err);
+static ngx_int_t ngx_dfp_jobs_uuid(ngx_dfp_api_t *api, ngx_str_t *uuid);
+static void ngx_dfp_jobs_created(void *data, ngx_int_t rc);
+static void ngx_dfp_jobs_got(void *data, ngx_int_t rc);
+static void ngx_dfp_jobs_settled(void *data, ngx_int_t rc);
+static void ngx_dfp_jobs_show(ngx_dfp_api_t *api, ngx_uint_t result);
+
+
+/* POST /oapi/v1/jobs */
+
+void
+ngx_dfp_jobs_create(ngx_dfp_api_t *api)
+{
+    ngx_dfp_body_read(api, ngx_dfp_jobs_parse);
+}
+
+
+static void
+ngx_dfp_jobs_parse(ngx_dfp_api_t *api)
+{
+    int        rc;
+    dfp_err_t  err;
+
+    rc = dfp_job_parse(&api->mem, ngx_dfp_dfp_str(api->body),
+                       (int64_t) api->conf->max_timeout * 1000000,
+                       &api->job, &err);
+
+    if (rc == DFP_OK) {
+        rc = ngx_dfp_jobs_parts(api, &err);
+    }
+
+    if (rc == DFP_OK) {
+        rc = ngx_dfp_jobs_checks(api, &err);
+    }
+
+    if (rc == DFP_OK) {
+        rc = ngx_dfp_jobs_about(api);
+    }
+
+    if (rc == DFP_OK) {
+        rc = ngx_dfp_jobs_seal(api, &err);
+    }
+
+    if (rc == DFP_INVALID) {
+        ngx_dfp_api_error(api, NGX_HTTP_UNPROCESSABLE, err.text);
+        return;
+    }
+
+    if (rc != DFP_OK) {
+        ngx_dfp_api_error(api, NGX_HTTP_INTERNAL_SERVER_ERROR, "no memory");
+        return;
+    }
+
+    ngx_str_set(&api->stored.state, "PENDING");
+    api->stored.configured = (api->auth.token.scopes
+                              & DFP_TOKEN_ORIGIN_CREDENTIALS) != 0;
+    api->stored.timeout = (api->job.timeout + 999999) / 1000000;
+
+    api->replied = ngx_dfp_jobs_created;
+
+    if (ngx_dfp_store_create(api->store, &api->op, &api->stored) != NGX_OK) {
+        ngx_dfp_api_trouble(api, NGX_ABORT);
+    }
+}
+
+
+/* The clusters that were asked for, or all. */
+
+static ngx_int_t
+ngx_dfp_jobs_parts(ngx_dfp_api_t *api, dfp_err_t *err)
+{
+    size_t              i, n;
+    ngx_uint_t          k;
+    ngx_array_t         parts;
+    ngx_dfp_cluster_t  *cluster;
+
+    cluster = api->conf->clusters.elts;
+    n = api->job.nclusters;
+
+    if (ngx_array_init(&parts, api->r->pool, 4,
+                       sizeof(ngx_dfp_part_t))
+        != NGX_OK)
+    {
+        return DFP_ERROR;
+    }
+
+    for (k = 0; n == 0 && k < api->conf->clusters.nelts; k++) {
+        if (ngx_dfp_jobs_cluster(api, &cluster[k], &parts) != NGX_OK) {
+            return DFP_ERROR;
+        }
+    }
+
+    for (i = 0; i < n; i++) {
+
+        for (k = 0; k < api->conf->clusters.nelts; k++) {
+            if (cluster[k].id == api->job.clusters[i]) {
+                break;
+            }
+        }
+
+        if (k == api->conf->clusters.nelts) {
+            return ngx_dfp_jobs_unknown(api, api->job.clusters[i], err);
+        }
+
+        if (ngx_dfp_jobs_cluster(api, &cluster[k], &parts) != NGX_OK) {
+            return DFP_ERROR;
+        }
+    }
+
+    api->stored.parts = parts.elts;
+    api->stored.nparts = parts.nelts;
+
+    return DFP_OK;
+}
+
+
+/* One job state for each cluster, and one part: for the workers of this nginx. */
+
+static ngx_int_t
+ngx_dfp_jobs_cluster(ngx_dfp_api_t *api, ngx_dfp_cluster_t *cluster,
+    ngx_array_t *parts)
+{
+    ngx_dfp_part_t  *part;
+
+    part = ngx_array_push(parts);
+    if (part == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(part, sizeof(ngx_dfp_part_t));
+
+    part->cluster = cluster->id;
+    part->queue = api->conf->instance.queue;
+
+    return ngx_dfp_jobs_uuid(api, &part->task_uuid);
+}
+
+
+static ngx_int_t
+ngx_dfp_jobs_unknown(ngx_dfp_api_t *api, int64_t id, dfp_err_t *err)
+{
+    u_char             *p, *last;
+    ngx_uint_t          k;
+    u_char              known[DFP_ERR_LEN / 2];
+    ngx_dfp_cluster_t  *cluster;
+
+    cluster = api->conf->clusters.elts;
+    p = known;
+    last = known + sizeof(known) - 1;
+
+    for (k = 0; k < api->conf->clusters.nelts; k++) {
+        p = ngx_slprintf(p, last, k ? ", %L" : "%L", cluster[k].id);
+    }
+
+    *p = '\0';
+
+    return dfp_invalid(err, "scheduler_cluster_ids: there is no cluster %lld, "
+                       "there is: %s", (long long) id, known);
+}
+
+
+/* Only of nginx's own cache it is known which bytes are in it. */
+
+static ngx_int_t
+ngx_dfp_jobs_checks(ngx_dfp_api_t *api, dfp_err_t *err)
+{
+    ngx_uint_t          i, k;
+    ngx_dfp_cluster_t  *cluster;
+
+    if (api->job.digest.len == 0 && api->job.size == 0
+        && !api->job.refresh)
+    {
+        return DFP_OK;
+    }
+
+    cluster = api->conf->clusters.elts;
+
+    for (i = 0; i < api->stored.nparts; i++) {
+        for (k = 0; k < api->conf->clusters.nelts; k++) {
+
+            if (cluster[k].id == api->stored.parts[i].cluster
+                && !cluster[k].engine->caches)
+            {
+                return dfp_invalid(err, "args.digest, args.size and args.refresh "
+                                   "are for clusters with engine=cache, and "
+                                   "cluster %lld is of another engine",
+                                   (long long) cluster[k].id);
+            }
+        }
+    }
+
+    return DFP_OK;
+}
+
+
+/* Printed once: GET shows it as it is stored. */
+
+static ngx_int_t
+ngx_dfp_jobs_about(ngx_dfp_api_t *api)
+{
+    dfp_buf_t  b;
+
+    dfp_buf_init(&b, &api->mem, 64 + api->job.bio.len, 0);
+    dfp_buf_cstr(&b, ",\"bio\":");
+    dfp_buf_json(&b, api->job.bio);
+    dfp_buf_cstr(&b, ",\"type\":\"preheat\",\"user_id\":");
+    dfp_buf_int(&b, api->job.user_id);
+
+    api->stored.about = ngx_dfp_str(dfp_buf_value(&b));
+
+    return b.failed ? DFP_ERROR : DFP_OK;
+}
+
+
+/* What is shown, and, where that hides something, what is run. */
+
+static ngx_int_t
+ngx_dfp_jobs_seal(ngx_dfp_api_t *api, dfp_err_t *err)
+{
+    int        secret, rc;
+    dfp_buf_t  shown, whole;
+    dfp_str_t  sealed;
+
+    if (ngx_dfp_jobs_uuid(api, &api->stored.uuid) != NGX_OK) {
+        return DFP_ERROR;
+    }
+
+    dfp_buf_init(&shown, &api->mem, 2048, 0);
+    secret = dfp_job_print_args(&shown, &api->job, 1);
+
+    if (shown.failed) {
+        return DFP_ERROR;
+    }
+
+    api->stored.args = ngx_dfp_str(dfp_buf_value(&shown));
+
+    if (!secret) {
+        return DFP_OK;
+    }
+
+    if (api->conf->keys.n == 0) {
+        return dfp_invalid(err, "args has credentials, and this server has no "
+                           "dfpreheat_key to seal them with");
+    }
+
+    dfp_buf_init(&whole, &api->mem, 2048, 0);
+    (void) dfp_job_print_args(&whole, &api->job, 0);
+
+    if (whole.failed) {
+        return DFP_ERROR;
+    }
+
+    rc = dfp_seal(&api->mem, &api->conf->keys,
+                  ngx_dfp_dfp_str(api->stored.uuid),
+                  dfp_buf_value(&whole), &sealed);
+
+    if (rc == DFP_OK) {
+        api->stored.sealed = ngx_dfp_str(sealed);
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_dfp_jobs_uuid(ngx_dfp_api_t *api, ngx_str_t *uuid)
+{
+    uuid->len = NGX_DFP_UUID_LEN;
+    uuid->data = ngx_pnalloc(api->r->pool, uuid->len + 1);
+
+    if (uuid->data == NULL || dfp_uuid((char *) uuid->data) != DFP_OK) {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_dfp_jobs_created(void *data, ngx_int_t rc)
+{
+    ngx_dfp_api_t *api = data;
+
+    dfp_err_t  err;
+
+    if (rc == NGX_OK) {
+        ngx_log_error(NGX_LOG_INFO, api->r->connection->log, 0,
+                      "dfpreheat: job %L is accepted", api->stored.id);
+        ngx_dfp_jobs_show(api, 0);
+
+    } else if (rc == NGX_DECLINED) {
+        (void) dfp_invalid(&err, "the queue is full: %lu jobs have not ended, "
+                           "and dfpreheat_queue_limit is %lu",
+                           (unsigned long) api->stored.full,
+                           (unsigned long) api->conf->queue_limit);
+        ngx_dfp_api_error(api, NGX_HTTP_TOO_MANY_REQUESTS, err.text);
+
+    } else {
+        ngx_dfp_api_trouble(api, rc);
+    }
+}
+
+
+/* GET /oapi/v1/jobs/:id */
+
+void
+ngx_dfp_jobs_get(ngx_dfp_api_t *api)
+{
+    if (api->stored.id == 0) {
+        ngx_dfp_api_error(api, NGX_HTTP_UNPROCESSABLE,
+            "the id of a job must be an integer between 1 and "
+            "9223372036854775807");
+        return;
+    }
+
+    /* the answer is printed before the handler returns */
+
+    api->op.borrow = 1;
+    api->replied = ngx_dfp_jobs_got;
+
+    if (ngx_dfp_store_get(api->store, &api->op, &api->stored) != NGX_OK) {
+        ngx_dfp_api_trouble(api, NGX_ABORT);
+    }
+}
+
+
+static void
+ngx_dfp_jobs_got(void *data, ngx_int_t rc)
+{
+    ngx_dfp_api_t *api = data;
+
+    int64_t      now;
+    ngx_time_t  *tp;
+
+    tp = ngx_timeofday();
+    now = (int64_t) tp->sec * 1000 + tp->msec;
+
+    if (rc == NGX_DECLINED) {
+        ngx_dfp_api_error(api, NGX_HTTP_NOT_FOUND, "record not found");
+
+    } else if (rc != NGX_OK) {
+        ngx_dfp_api_trouble(api, rc);
+
+    } else if (api->stored.state.data[0] == 'P' && api->stored.deadline <= now
+               && !api->settled)
+    {
+        /* nobody has settled it: all workers may have been away */
+
+        api->settled = 1;
+        api->replied = ngx_dfp_jobs_settled;
+
+        if (ngx_dfp_store_settle(api->store, &api->op, api->stored.id)
+            != NGX_OK)
+        {
+            ngx_dfp_api_trouble(api, NGX_ABORT);
+        }
+
+    } else {
+        ngx_dfp_jobs_show(api, 1);
+    }
+}
+
+
+static void
+ngx_dfp_jobs_settled(void *data, ngx_int_t rc)
+{
+    ngx_dfp_api_t *api = data;
+
+    if (rc == NGX_OK || rc == NGX_DECLINED) {
+        ngx_dfp_jobs_get(api);
+
+    } else {
+        ngx_dfp_api_trouble(api, rc);
+    }
+}
+
+
+static void
+ngx_dfp_jobs_show(ngx_dfp_api_t *api, ngx_uint_t result)
+{
+    dfp_buf_t  b;
+
+    dfp_buf_init(&b, &api->mem, 4096, 0);
+    ngx_dfp_print_job(&b, api, result);
+
+    ngx_dfp_api_send(api, NGX_HTTP_OK, &b);
+}

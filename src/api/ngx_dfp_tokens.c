@@ -1,0 +1,143 @@
+#include "ngx_dfp_api.h"
+
+
+static void ngx_dfp_tokens_parse(ngx_dfp_api_t *api);
+static void ngx_dfp_tokens_created(void *data, ngx_int_t rc);
+static void ngx_dfp_tokens_show(ngx_dfp_api_t *api);
+static void ngx_dfp_tokens_scopes(dfp_buf_t *b, unsigned scopes);
+
+
+/* POST /api/v1/personal-access-tokens */
+
+void
+ngx_dfp_tokens_create(ngx_dfp_api_t *api)
+{
+    ngx_uint_t   status;
+    const char  *text;
+
+    status = ngx_dfp_auth_admin(api->r, api->conf, &text);
+
+    if (status != NGX_HTTP_OK) {
+        ngx_dfp_api_error(api, status, text);
+        return;
+    }
+
+    ngx_dfp_body_read(api, ngx_dfp_tokens_parse);
+}
+
+
+static void
+ngx_dfp_tokens_parse(ngx_dfp_api_t *api)
+{
+    int          rc;
+    int64_t      now;
+    dfp_err_t    err;
+    ngx_str_t    hash;
+    ngx_time_t  *tp;
+
+    tp = ngx_timeofday();
+    now = (int64_t) tp->sec * 1000 + tp->msec;
+
+    rc = dfp_token_parse(&api->mem, ngx_dfp_dfp_str(api->body), now,
+                         &api->new_token, &err);
+
+    if (rc == DFP_INVALID) {
+        ngx_dfp_api_error(api, NGX_HTTP_UNPROCESSABLE, err.text);
+        return;
+    }
+
+    hash.len = DFP_TOKEN_HASH_LEN;
+    hash.data = api->auth.hash;
+
+    if (rc != DFP_OK
+        || dfp_token_generate(api->secret) != DFP_OK
+        || dfp_token_hash((dfp_str_t) { DFP_TOKEN_LEN, api->secret },
+                          (char *) hash.data)
+           != DFP_OK)
+    {
+        ngx_dfp_api_error(api, NGX_HTTP_INTERNAL_SERVER_ERROR,
+                          "no memory, or no random numbers");
+        return;
+    }
+
+    api->replied = ngx_dfp_tokens_created;
+
+    if (ngx_dfp_store_token_create(api->store, &api->op, &hash,
+                                   &api->new_token, &api->token)
+        != NGX_OK)
+    {
+        ngx_dfp_api_trouble(api, NGX_ABORT);
+    }
+}
+
+
+static void
+ngx_dfp_tokens_created(void *data, ngx_int_t rc)
+{
+    ngx_dfp_api_t *api = data;
+
+    if (rc == NGX_OK) {
+        ngx_log_error(NGX_LOG_NOTICE, api->r->connection->log, 0,
+                      "dfpreheat: token %L \"%*s\" is created", api->token.id,
+                      api->new_token.name.len, api->new_token.name.data);
+        ngx_dfp_tokens_show(api);
+
+    } else if (rc == NGX_DECLINED) {
+        ngx_dfp_api_error(api, NGX_HTTP_CONFLICT,
+                          "a token of this name exists");
+
+    } else {
+        ngx_dfp_api_trouble(api, rc);
+    }
+}
+
+
+static void
+ngx_dfp_tokens_show(ngx_dfp_api_t *api)
+{
+    dfp_buf_t  b;
+
+    dfp_buf_init(&b, &api->mem, 1024, 0);
+
+    dfp_buf_cstr(&b, "{\"id\":");
+    dfp_buf_int(&b, api->token.id);
+    ngx_dfp_print_time(&b, ",\"created_at\":", api->token.created);
+    ngx_dfp_print_time(&b, ",\"updated_at\":", api->token.created);
+    dfp_buf_cstr(&b, ",\"is_del\":0,\"name\":");
+    dfp_buf_json(&b, api->new_token.name);
+    dfp_buf_cstr(&b, ",\"bio\":");
+    dfp_buf_json(&b, api->new_token.bio);
+    dfp_buf_cstr(&b, ",\"token\":\"");
+    dfp_buf_append(&b, api->secret, DFP_TOKEN_LEN);
+    dfp_buf_cstr(&b, "\",\"scopes\":");
+    ngx_dfp_tokens_scopes(&b, api->new_token.scopes);
+    ngx_dfp_print_time(&b, ",\"state\":\"active\",\"expired_at\":",
+                       api->new_token.expired_at);
+    dfp_buf_cstr(&b, ",\"user_id\":");
+    dfp_buf_int(&b, api->new_token.user_id);
+    dfp_buf_cstr(&b, ",\"user\":" NGX_DFP_NO_USER "}");
+
+    ngx_dfp_api_send(api, NGX_HTTP_OK, &b);
+}
+
+
+static void
+ngx_dfp_tokens_scopes(dfp_buf_t *b, unsigned scopes)
+{
+    char   list[64], *name, *comma;
+
+    dfp_token_scopes_print(scopes, list, sizeof(list));
+
+    dfp_buf_cstr(b, "[");
+
+    for (name = list; *name; name = comma ? comma + 1 : name + strlen(name)) {
+        comma = strchr(name, ',');
+
+        dfp_buf_cstr(b, name == list ? "\"" : ",\"");
+        dfp_buf_append(b, name, comma ? (size_t) (comma - name)
+                                      : strlen(name));
+        dfp_buf_cstr(b, "\"");
+    }
+
+    dfp_buf_cstr(b, "]");
+}

@@ -1,0 +1,18 @@
+/*
+ * How long an entry of the cache is valid: what is named by a digest never changes,
+ * the manifest of a tag is valid for dfpreheat_tag_valid.
+ */
+
+#ifndef NGX_DFP_VALID_H
+#define NGX_DFP_VALID_H
+
+
+#include "ngx_dfp_storable.h"
+
+
+/* Installs the header filter, which sets the time of what is stored, and of what a
+ * 304 has renewed, in locations that are bound. */
+void ngx_dfp_valid_init(void);
+
+
+#endif /* NGX_DFP_VALID_H */

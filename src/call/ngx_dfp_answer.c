@@ -1,0 +1,619 @@
+#include "ngx_dfp_call.h"
+#include "ngx_dfp_storable.h"
+
+
+static void ngx_dfp_answer_collect(ngx_dfp_call_t *call,
+    ngx_http_request_t *sr, ngx_int_t rc);
+static void ngx_dfp_answer_complete(ngx_dfp_call_t *call,
+    ngx_http_request_t *sr, ngx_int_t rc);
+static ngx_uint_t ngx_dfp_answer_misplaced(ngx_dfp_call_t *call,
+    ngx_http_request_t *sr, ngx_int_t rc);
+static ngx_uint_t ngx_dfp_answer_returned(ngx_dfp_call_t *call,
+    ngx_http_request_t *sr, ngx_int_t rc);
+static ngx_uint_t ngx_dfp_answer_headed(ngx_http_request_t *sr);
+static ngx_int_t ngx_dfp_answer_led(ngx_dfp_call_t *call,
+    ngx_dfp_target_t *target);
+static ngx_uint_t ngx_dfp_answer_old(ngx_dfp_call_t *call,
+    ngx_http_request_t *sr);
+static ngx_uint_t ngx_dfp_answer_cut(ngx_dfp_call_t *call);
+static void ngx_dfp_answer_unreached(ngx_dfp_call_t *call,
+    ngx_http_request_t *sr, ngx_int_t rc);
+static ngx_int_t ngx_dfp_answer_header_filter(ngx_http_request_t *r);
+static ngx_uint_t ngx_dfp_answer_packed(ngx_http_request_t *r);
+static ngx_int_t ngx_dfp_answer_body_filter(ngx_http_request_t *r,
+    ngx_chain_t *in);
+static ngx_int_t ngx_dfp_answer_bytes(ngx_dfp_call_t *call, u_char *data,
+    size_t len);
+static ngx_int_t ngx_dfp_answer_keep(ngx_dfp_call_t *call, u_char *data,
+    size_t len);
+
+
+static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
+static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
+
+
+/*
+ * The subrequest has ended; nginx may say so twice.  A redirect that error_page
+ * leads on is none of its ends.
+ */
+
+ngx_int_t
+ngx_dfp_answer_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
+{
+    ngx_dfp_request_t *request = data;
+
+    ngx_dfp_call_t  *call;
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE && rc < NGX_HTTP_BAD_REQUEST) {
+        return rc;
+    }
+
+    /* a thread reads the rest of the body: nginx finalizes it once more then */
+
+    if (sr->buffered && (rc == NGX_OK || rc == NGX_AGAIN)) {
+        return rc;
+    }
+
+    call = request->data;
+
+    if (call && !call->collected) {
+        call->collected = 1;
+        ngx_dfp_answer_collect(call, sr, rc);
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_dfp_answer_collect(ngx_dfp_call_t *call, ngx_http_request_t *sr,
+    ngx_int_t rc)
+{
+    ngx_http_upstream_t  *u;
+    ngx_dfp_target_t     *target;
+
+    u = sr->upstream;
+    target = ngx_dfp_target_get(sr);
+
+    if (ngx_dfp_answer_led(call, target) != NGX_OK) {
+        ngx_dfp_call_fail(call, NGX_DFP_CALL_AGAIN,
+                          "no memory for the answer");
+        return;
+    }
+
+    if (target && target->refused) {
+        ngx_dfp_call_fail(call,
+                          target->again
+                          ? NGX_DFP_CALL_AGAIN
+                          : NGX_DFP_CALL_FAILED,
+                          target->reason);
+        return;
+    }
+
+    if (ngx_dfp_answer_misplaced(call, sr, rc)) {
+        return;
+    }
+
+    if (call->too_big) {
+        ngx_dfp_call_fail(call, NGX_DFP_CALL_FAILED, "the answer is too big");
+        return;
+    }
+
+    if (u->headers_in.status_n && ngx_dfp_answer_cut(call)) {
+        return;
+    }
+
+    if (!ngx_dfp_answer_headed(sr)) {
+        ngx_dfp_answer_unreached(call, sr, rc);
+        return;
+    }
+
+    if (target && target->ready && !target->used && !sr->cached) {
+        ngx_dfp_call_fail(call, NGX_DFP_CALL_FAILED,
+            "its location does not pass to the address that was checked: it "
+            "needs \"proxy_pass $dfpreheat_target\", or grpc_pass");
+        return;
+    }
+
+    ngx_dfp_answer_complete(call, sr, rc);
+}
+
+
+/* No upstream was asked, since the location is not one for this call. */
+
+static ngx_uint_t
+ngx_dfp_answer_misplaced(ngx_dfp_call_t *call, ngx_http_request_t *sr,
+    ngx_int_t rc)
+{
+    ngx_uint_t   answered;
+    const char  *reason;
+
+    answered = !call->entered
+               || (!call->strayed && !call->unverified && sr->upstream == NULL
+                   && sr->content_handler && rc >= NGX_HTTP_BAD_REQUEST);
+
+    if (answered && ngx_dfp_answer_returned(call, sr, rc)) {
+        return 1;
+    }
+
+    if (call->strayed || !call->entered) {
+        reason = call->take
+            ? "its location is not one of gRPC (dfpreheat_grpc)"
+            : "its path leads to a location that is not bound to its origin "
+              "(dfpreheat_origin)";
+
+    } else if (call->unverified) {
+        reason = "its location does not verify certificates (proxy_ssl_verify, "
+            "grpc_ssl_verify), and dfpreheat_insecure_skip_verify is not on";
+
+    } else if (sr->upstream == NULL) {
+        reason = "its location passes to no upstream";
+
+    } else {
+        return 0;
+    }
+
+    ngx_dfp_call_fail(call, NGX_DFP_CALL_FAILED, reason);
+
+    return 1;
+}
+
+
+/* The server or the location has answered in a phase before its content's. */
+
+static ngx_uint_t
+ngx_dfp_answer_returned(ngx_dfp_call_t *call, ngx_http_request_t *sr,
+    ngx_int_t rc)
+{
+    u_char                     reason[NGX_DFP_REASON_MAX];
+    ngx_uint_t                 status, server;
+    ngx_http_core_srv_conf_t  *cscf;
+    ngx_dfp_loc_conf_t        *dlcf;
+
+    cscf = ngx_http_get_module_srv_conf(sr, ngx_http_core_module);
+    dlcf = ngx_http_get_module_loc_conf(sr, ngx_http_dfpreheat_module);
+
+    server = (sr->loc_conf == cscf->ctx->loc_conf);
+
+    if (!server
+        && !ngx_dfp_binding_allowed(dlcf->origins, &call->url))
+    {
+        return 0;
+    }
+
+    status = rc >= NGX_HTTP_SPECIAL_RESPONSE ? (ngx_uint_t) rc
+                                             : sr->headers_out.status;
+
+    if (status == 0
+        || (call->entered && status == NGX_HTTP_INTERNAL_SERVER_ERROR))
+    {
+        ngx_dfp_call_fail(call, NGX_DFP_CALL_AGAIN,
+                          "nginx could not process the request: "
+                          "see the error log");
+        return 1;
+    }
+
+    ngx_snprintf(reason, sizeof(reason), "%s answered %ui: its \"return\", "
+                 "\"rewrite\" or \"try_files\" comes before its proxy_pass%Z",
+                 server ? "the server block" : "its location", status);
+
+    ngx_dfp_call_fail(call, NGX_DFP_CALL_FAILED, (char *) reason);
+
+    return 1;
+}
+
+
+/* Whether there is the whole header of an answer, of the upstream or the cache. */
+
+static ngx_uint_t
+ngx_dfp_answer_headed(ngx_http_request_t *sr)
+{
+    ngx_http_upstream_t  *u;
+
+    u = sr->upstream;
+
+    return u->headers_in.status_n
+           && (sr->cached || u->state == NULL
+               || u->state->header_time != (ngx_msec_t) -1);
+}
+
+
+/* A redirect may have led to somebody else, whose answer it is. */
+
+static ngx_int_t
+ngx_dfp_answer_led(ngx_dfp_call_t *call, ngx_dfp_target_t *target)
+{
+    u_char     *p;
+    dfp_err_t   err;
+    dfp_mem_t   mem;
+
+    static const char  who[] = "the redirect's target ";
+
+    if (target == NULL || target->hops == 0
+        || dfp_str_eq(target->url.origin, call->url.origin))
+    {
+        return NGX_OK;
+    }
+
+    mem = ngx_dfp_mem(call->pool);
+
+    if (dfp_url_parse(&mem, target->url.origin, "it", &call->target_url, &err)
+        != DFP_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    p = ngx_pnalloc(call->pool, sizeof(who) + target->url.origin.len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    (void) ngx_sprintf(p, "%s%*s%Z", who, target->url.origin.len,
+                       target->url.origin.data);
+
+    call->who = (char *) p;
+    call->led = 1;
+
+    return NGX_OK;
+}
+
+
+/* The status line may have fitted, what follows it did not. */
+
+static ngx_uint_t
+ngx_dfp_answer_cut(ngx_dfp_call_t *call)
+{
+    static const char  big[] = "upstream sent too big header";
+
+    if (ngx_strncmp(ngx_dfp_request_trouble(call->request), big,
+                    sizeof(big) - 1)
+        != 0)
+    {
+        return 0;
+    }
+
+    ngx_dfp_call_fail(call, NGX_DFP_CALL_FAILED,
+        call->take
+        ? "its answer has a header that is too big for grpc_buffer_size"
+        : "its answer has a header that is too big for proxy_buffer_size");
+
+    return 1;
+}
+
+
+static void
+ngx_dfp_answer_unreached(ngx_dfp_call_t *call, ngx_http_request_t *sr,
+    ngx_int_t rc)
+{
+    u_char       reason[NGX_DFP_REASON_MAX];
+    const char  *trouble;
+
+    trouble = ngx_dfp_request_trouble(call->request);
+
+    /* a connection that did not come about, not one whose TLS has failed */
+
+    if (sr->upstream->state
+        && sr->upstream->state->connect_time == (ngx_msec_t) -1
+        && (rc == NGX_HTTP_GATEWAY_TIME_OUT
+            || ngx_strncmp(trouble, "connect()", 9) == 0))
+    {
+        call->unreached = 1;
+    }
+
+    /* it took the request, and may have died of it */
+
+    if (sr->upstream->state
+        && sr->upstream->state->connect_time != (ngx_msec_t) -1
+        && (ngx_strncmp(trouble, "upstream prematurely closed", 27) == 0
+            || ngx_strncmp(trouble, "recv() failed", 13) == 0))
+    {
+        call->broken = 1;
+    }
+
+    ngx_dfp_answer_busy(call, sr);
+
+    if (rc == NGX_HTTP_GATEWAY_TIME_OUT) {
+        ngx_snprintf(reason, sizeof(reason), "%s did not answer in time "
+                     "(%s_connect_timeout, %s_read_timeout)%Z", call->who,
+                     call->take ? "grpc" : "proxy",
+                     call->take ? "grpc" : "proxy");
+
+    } else if (*trouble) {
+        ngx_snprintf(reason, sizeof(reason), "%s could not be reached: %s%Z",
+                     call->who, trouble);
+
+    } else {
+        ngx_snprintf(reason, sizeof(reason), "%s could not be reached, or its "
+                     "answer made no sense: see the error log%Z", call->who);
+    }
+
+    /* a certificate stays as bad as it is */
+
+    ngx_dfp_call_fail(call,
+        ngx_strncmp(trouble, "upstream SSL certificate",
+                    sizeof("upstream SSL certificate") - 1) == 0
+        ? NGX_DFP_CALL_FAILED : NGX_DFP_CALL_AGAIN,
+        (char *) reason);
+}
+
+
+static void
+ngx_dfp_answer_complete(ngx_dfp_call_t *call, ngx_http_request_t *sr,
+    ngx_int_t rc)
+{
+    ngx_int_t    got, stored;
+    const char  *reason;
+
+    got = call->take ? ngx_dfp_answer_grpc(call, sr)
+                     : ngx_dfp_answer_head(call, sr);
+
+    if (got != NGX_OK) {
+        ngx_dfp_call_fail(call, NGX_DFP_CALL_AGAIN,
+                          "no memory for the answer");
+        return;
+    }
+
+    call->stale = sr->cached
+                  && (sr->upstream->cache_status == NGX_HTTP_CACHE_STALE
+                      || sr->upstream->cache_status == NGX_HTTP_CACHE_UPDATING);
+    call->cached = sr->cached && !call->stale;
+
+    if (ngx_dfp_answer_old(call, sr)) {
+        return;
+    }
+
+    if (call->status != NGX_HTTP_OK) {
+        return;
+    }
+
+    /* what is read has to be read as it is */
+
+    if (call->packed && call->limit && !call->store && !call->probe) {
+        ngx_dfp_call_fail(call, NGX_DFP_CALL_FAILED,
+            "the answer is compressed (Content-Encoding), although that was "
+            "not asked for: \"gunzip on\" in its location unpacks gzip");
+        return;
+    }
+
+    /* what the cache has may be cut off: that is looked at below */
+
+    if (call->limit && !call->complete && !call->cached) {
+        ngx_dfp_call_fail(call, NGX_DFP_CALL_AGAIN,
+                          "the answer was not complete");
+        return;
+    }
+
+    if (!call->store) {
+        return;
+    }
+
+    reason = ngx_dfp_storable_refused(sr);
+
+    if (reason) {
+        ngx_dfp_call_fail(call, NGX_DFP_CALL_FAILED, reason);
+        return;
+    }
+
+    stored = ngx_dfp_cache_stored(sr, rc, &call->entry, &reason);
+
+    if (stored == NGX_OK) {
+        return;
+    }
+
+    ngx_dfp_call_fail(call,
+                      stored == NGX_AGAIN
+                      ? NGX_DFP_CALL_AGAIN
+                      : NGX_DFP_CALL_FAILED, reason);
+}
+
+
+/* Whether the cache has answered with something older than the call may have.  It
+ * may have waited for a request that was under way when the job was posted. */
+
+static ngx_uint_t
+ngx_dfp_answer_old(ngx_dfp_call_t *call, ngx_http_request_t *sr)
+{
+    if (sr->cache == NULL
+        || sr->upstream->cache_status != NGX_HTTP_CACHE_HIT)
+    {
+        return 0;
+    }
+
+    if (!call->refresh
+        && (call->since == 0
+            || ngx_dfp_cache_later(sr->cache->date, call->since)))
+    {
+        return 0;
+    }
+
+    /* it is nothing wrong, though */
+
+    call->cached = 0;
+
+    if (call->keyed) {
+        ngx_dfp_call_fail(call, NGX_DFP_CALL_AGAIN,
+                          "the cache answered with what was fetched "
+                          "before the job was posted");
+
+    } else {
+        ngx_dfp_call_fail(call, NGX_DFP_CALL_FAILED,
+            "the cache answered without asking the origin: its location needs "
+            "\"proxy_cache_bypass $dfpreheat_refresh\"");
+    }
+
+    return 1;
+}
+
+
+off_t
+ngx_dfp_call_bytes(ngx_dfp_call_t *call)
+{
+    ngx_http_request_t   *r;
+    ngx_http_upstream_t  *u;
+
+    r = call->request ? call->request->r : NULL;
+
+    if (r == NULL || r->postponed == NULL) {
+        return 0;
+    }
+
+    u = r->postponed->request->upstream;
+
+    if (u == NULL || u->pipe == NULL || u->pipe->temp_file == NULL) {
+        return 0;
+    }
+
+    return u->pipe->temp_file->offset;
+}
+
+
+/* What an error says is read, also where an answer would go into the cache. */
+
+static ngx_int_t
+ngx_dfp_answer_header_filter(ngx_http_request_t *r)
+{
+    ngx_dfp_call_t     *call;
+    ngx_dfp_request_t  *request;
+
+    request = ngx_dfp_call_request(r);
+    call = request ? request->data : NULL;
+
+    if (call) {
+        call->body.len = 0;
+        call->complete = 0;
+        call->keep = call->limit;
+        call->packed = ngx_dfp_answer_packed(r);
+        call->cut = (r->headers_out.status != NGX_HTTP_OK);
+
+        if (call->cut) {
+            call->keep = NGX_DFP_ERROR_BODY_MAX;
+            r->header_only = 0;
+            r->filter_need_in_memory = 1;
+        }
+    }
+
+    return ngx_http_next_header_filter(r);
+}
+
+
+/* What nginx was told to unpack (gunzip) has no such header here any more. */
+
+static ngx_uint_t
+ngx_dfp_answer_packed(ngx_http_request_t *r)
+{
+    ngx_table_elt_t  *h;
+
+    h = r->headers_out.content_encoding;
+
+    return h && h->value.len
+           && !(h->value.len == 8
+                && ngx_strncasecmp(h->value.data, (u_char *) "identity", 8)
+                   == 0);
+}
+
+
+/* The answer ends here: nobody is at the other end of the connection. */
+
+static ngx_int_t
+ngx_dfp_answer_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
+{
+    ngx_buf_t          *b;
+    ngx_chain_t        *cl;
+    ngx_dfp_call_t     *call;
+    ngx_dfp_request_t  *request;
+
+    request = ngx_dfp_call_request(r);
+
+    if (request == NULL) {
+        return ngx_http_next_body_filter(r, in);
+    }
+
+    call = request->data;
+
+    for (cl = in; cl; cl = cl->next) {
+        b = cl->buf;
+
+        if (call && ngx_buf_in_memory(b)
+            && ngx_dfp_answer_bytes(call, b->pos, b->last - b->pos)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        if (call && (b->last_buf || b->last_in_chain)) {
+            call->complete = 1;
+        }
+
+        b->pos = b->last;
+        b->file_pos = b->file_last;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_dfp_answer_bytes(ngx_dfp_call_t *call, u_char *data, size_t len)
+{
+    if (call->take && !call->cut) {
+        call->taken |= (len != 0);
+
+        return len ? call->take(call, data, len) : NGX_OK;
+    }
+
+    return ngx_dfp_answer_keep(call, data, len);
+}
+
+
+static ngx_int_t
+ngx_dfp_answer_keep(ngx_dfp_call_t *call, u_char *data, size_t len)
+{
+    u_char  *p;
+    size_t   size;
+
+    if (call->keep == 0 || len == 0 || call->too_big) {
+        return NGX_OK;
+    }
+
+    if (len > call->keep - call->body.len) {
+
+        if (!call->cut) {
+            call->too_big = 1;
+            return NGX_ERROR;
+        }
+
+        len = call->keep - call->body.len;
+    }
+
+    if (len > call->size - call->body.len) {
+        size = ngx_max(call->body.len + len, 2 * call->size);
+
+        p = ngx_pnalloc(call->pool, size);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        if (call->body.len) {
+            ngx_memcpy(p, call->body.data, call->body.len);
+        }
+
+        call->body.data = p;
+        call->size = size;
+    }
+
+    ngx_memcpy(call->body.data + call->body.len, data, len);
+    call->body.len += len;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_dfp_answer_init(void)
+{
+    ngx_http_next_header_filter = ngx_http_top_header_filter;
+    ngx_http_top_header_filter = ngx_dfp_answer_header_filter;
+
+    ngx_http_next_body_filter = ngx_http_top_body_filter;
+    ngx_http_top_body_filter = ngx_dfp_answer_body_filter;
+}

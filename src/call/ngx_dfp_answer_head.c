@@ -1,0 +1,246 @@
+#include "ngx_dfp_call.h"
+
+
+static ngx_int_t ngx_dfp_answer_copy(ngx_dfp_call_t *call, ngx_table_elt_t *h,
+    ngx_str_t *value);
+static void ngx_dfp_answer_retry_after(ngx_dfp_call_t *call,
+    ngx_http_upstream_t *u);
+static void ngx_dfp_answer_leads_to(ngx_dfp_call_t *call,
+    ngx_http_upstream_t *u);
+static ngx_int_t ngx_dfp_answer_challenges(ngx_dfp_call_t *call,
+    ngx_http_upstream_t *u);
+static ngx_table_elt_t *ngx_dfp_answer_trailer(ngx_dfp_call_t *call,
+    ngx_http_upstream_t *u, ngx_str_t *name);
+static ngx_table_elt_t *ngx_dfp_answer_header(ngx_http_upstream_t *u,
+    ngx_str_t *name, ngx_uint_t *n);
+static ngx_table_elt_t *ngx_dfp_answer_find(ngx_list_t *headers,
+    ngx_str_t *name, ngx_uint_t *n);
+
+
+ngx_int_t
+ngx_dfp_answer_head(ngx_dfp_call_t *call, ngx_http_request_t *sr)
+{
+    ngx_http_upstream_t  *u;
+
+    u = sr->upstream;
+
+    call->status = sr->headers_out.status ? sr->headers_out.status
+                                          : u->headers_in.status_n;
+
+    ngx_dfp_answer_retry_after(call, u);
+    ngx_dfp_answer_leads_to(call, u);
+
+    if (ngx_dfp_answer_copy(call, u->headers_in.content_type,
+                                     &call->content_type)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_dfp_answer_challenges(call, u);
+}
+
+
+/* How the call has ended is in the trailers, and where there was nothing before
+ * it, in the headers. */
+
+ngx_int_t
+ngx_dfp_answer_grpc(ngx_dfp_call_t *call, ngx_http_request_t *sr)
+{
+    ngx_http_upstream_t  *u;
+
+    static ngx_str_t  status = ngx_string("grpc-status");
+    static ngx_str_t  message = ngx_string("grpc-message");
+
+    u = sr->upstream;
+    call->status = u->headers_in.status_n;
+
+    if (ngx_dfp_answer_copy(call,
+                              ngx_dfp_answer_trailer(call, u, &status),
+                              &call->grpc_status)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_dfp_answer_copy(call, ngx_dfp_answer_trailer(call, u, &message),
+                               &call->grpc_message);
+}
+
+
+static ngx_table_elt_t *
+ngx_dfp_answer_trailer(ngx_dfp_call_t *call, ngx_http_upstream_t *u,
+    ngx_str_t *name)
+{
+    ngx_uint_t        n;
+    ngx_table_elt_t  *h;
+
+    n = 0;
+    h = NULL;
+
+    /* made when the first one comes */
+
+    if (u->headers_in.trailers.part.elts) {
+        h = ngx_dfp_answer_find(&u->headers_in.trailers, name, &n);
+    }
+
+    if (h || call->taken) {
+        return h;
+    }
+
+    return ngx_dfp_answer_header(u, name, &n);
+}
+
+
+static ngx_int_t
+ngx_dfp_answer_copy(ngx_dfp_call_t *call, ngx_table_elt_t *h, ngx_str_t *value)
+{
+    if (h == NULL) {
+        return NGX_OK;
+    }
+
+    value->data = ngx_pstrdup(call->pool, &h->value);
+    if (value->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    value->len = h->value.len;
+
+    return NGX_OK;
+}
+
+
+/* RFC 9110, 10.2.3: seconds, or a date. */
+
+static void
+ngx_dfp_answer_retry_after(ngx_dfp_call_t *call, ngx_http_upstream_t *u)
+{
+    time_t            when;
+    ngx_int_t         seconds;
+    ngx_uint_t        n;
+    ngx_table_elt_t  *h;
+
+    static ngx_str_t  name = ngx_string("Retry-After");
+
+    n = 0;
+    h = ngx_dfp_answer_header(u, &name, &n);
+
+    if (h == NULL) {
+        return;
+    }
+
+    seconds = ngx_atoi(h->value.data, h->value.len);
+
+    if (seconds == NGX_ERROR) {
+        when = ngx_parse_http_time(h->value.data, h->value.len);
+        seconds = (when == NGX_ERROR) ? 0 : when - ngx_time();
+    }
+
+    if (seconds > 0) {
+        call->retry_after = ngx_min(seconds, NGX_DFP_RETRY_AFTER_MAX)
+                            * 1000;
+    }
+}
+
+
+/* Where a redirect leads to, without what follows the host: that may be a
+ * signature. */
+
+static void
+ngx_dfp_answer_leads_to(ngx_dfp_call_t *call, ngx_http_upstream_t *u)
+{
+    dfp_err_t         err;
+    dfp_mem_t         mem;
+    dfp_url_t         to;
+    ngx_table_elt_t  *h;
+
+    h = u->headers_in.location;
+
+    if (h == NULL || call->status < NGX_HTTP_SPECIAL_RESPONSE
+        || call->status >= NGX_HTTP_BAD_REQUEST)
+    {
+        return;
+    }
+
+    mem = ngx_dfp_mem(call->pool);
+
+    if (dfp_url_join(&mem, &call->url, ngx_dfp_dfp_str(h->value),
+                     "a redirect", &to, &err)
+        == DFP_OK)
+    {
+        call->leads_to = ngx_dfp_str(to.origin);
+    }
+}
+
+
+static ngx_int_t
+ngx_dfp_answer_challenges(ngx_dfp_call_t *call, ngx_http_upstream_t *u)
+{
+    ngx_str_t         value;
+    ngx_uint_t        n;
+    ngx_table_elt_t  *h;
+
+    static ngx_str_t  name = ngx_string("WWW-Authenticate");
+
+    call->nchallenges = 0;
+
+    if (call->status != NGX_HTTP_UNAUTHORIZED) {
+        return NGX_OK;
+    }
+
+    n = 0;
+
+    while (call->nchallenges < DFP_CHALLENGE_MAX_HEADERS) {
+
+        h = ngx_dfp_answer_header(u, &name, &n);
+        if (h == NULL) {
+            break;
+        }
+
+        if (ngx_dfp_answer_copy(call, h, &value) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        call->challenges[call->nchallenges++] = ngx_dfp_dfp_str(value);
+    }
+
+    return NGX_OK;
+}
+
+
+/* The next header of this name, from the N-th of all headers on. */
+
+static ngx_table_elt_t *
+ngx_dfp_answer_header(ngx_http_upstream_t *u, ngx_str_t *name, ngx_uint_t *n)
+{
+    return ngx_dfp_answer_find(&u->headers_in.headers, name, n);
+}
+
+
+static ngx_table_elt_t *
+ngx_dfp_answer_find(ngx_list_t *headers, ngx_str_t *name, ngx_uint_t *n)
+{
+    ngx_uint_t        i, at;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    at = 0;
+
+    for (part = &headers->part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++, at++) {
+
+            /* hash 0: there was no memory for it */
+
+            if (at >= *n && h[i].hash && h[i].key.len == name->len
+                && ngx_strncasecmp(h[i].key.data, name->data, name->len) == 0)
+            {
+                *n = at + 1;
+                return &h[i];
+            }
+        }
+    }
+
+    return NULL;
+}

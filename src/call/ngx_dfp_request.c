@@ -1,0 +1,648 @@
+#include "ngx_dfp_request.h"
+
+#include "dfp_mask.h"
+
+
+#define NGX_DFP_CALL_POOL    1024
+#define NGX_DFP_CALL_BUFFER  128     /* stands for header_in */
+#define NGX_DFP_BLOCKED_WAIT 50      /* ms */
+
+
+/* The log of a synthetic connection: nginx's own context comes first. */
+typedef struct {
+    ngx_http_log_ctx_t  http;
+    int64_t             job;
+    ngx_str_t           shown;
+    ngx_array_t         secrets;
+    ngx_log_t           next;    /* where its lines go */
+    char                trouble[NGX_DFP_TROUBLE_MAX];
+} ngx_dfp_log_ctx_t;
+
+
+static ngx_dfp_request_t *ngx_dfp_request_init(ngx_connection_t *c,
+    ngx_http_conf_ctx_t *ctx);
+static ngx_connection_t *ngx_dfp_request_connect(ngx_log_t *log, int64_t job,
+    ngx_str_t *shown, ngx_array_t *secrets, ngx_socket_t *peer);
+static void ngx_dfp_request_connection(ngx_connection_t *c);
+static ngx_int_t ngx_dfp_request_log(ngx_connection_t *c, ngx_log_t *parent,
+    int64_t job, ngx_str_t *shown, ngx_array_t *secrets);
+static u_char *ngx_dfp_request_log_error(ngx_log_t *log, u_char *buf,
+    size_t len);
+static void ngx_dfp_request_listen(ngx_log_t *log);
+static void ngx_dfp_request_log_writer(ngx_log_t *log, ngx_uint_t level,
+    u_char *buf, size_t len);
+static void ngx_dfp_request_log_trouble(ngx_dfp_log_ctx_t *ctx, u_char *buf,
+    size_t len);
+static void ngx_dfp_request_unlock(ngx_http_request_t *r);
+static void ngx_dfp_request_blocked(ngx_event_t *ev);
+static void ngx_dfp_request_terminate(ngx_http_request_t *r);
+static void ngx_dfp_request_hang_up(ngx_dfp_request_t *request);
+static void ngx_dfp_request_closed(void *data);
+static void ngx_dfp_request_handler(ngx_event_t *ev);
+
+
+/* nobody is at the other end */
+static struct sockaddr_in  ngx_dfp_nobody = {
+    .sin_family = AF_INET
+};
+
+
+ngx_dfp_request_t *
+ngx_dfp_request_create(ngx_http_conf_ctx_t *ctx, ngx_log_t *log, int64_t job,
+    ngx_str_t *shown, ngx_array_t *secrets)
+{
+    ngx_socket_t        peer;
+    ngx_connection_t   *c;
+    ngx_dfp_request_t  *request;
+
+    c = ngx_dfp_request_connect(log, job, shown, secrets, &peer);
+    if (c == NULL) {
+        return NULL;
+    }
+
+    request = ngx_dfp_request_init(c, ctx);
+
+    if (request == NULL) {
+        (void) ngx_close_socket(peer);
+        ngx_http_close_connection(c);
+        return NULL;
+    }
+
+    request->peer = peer;
+
+    return request;
+}
+
+
+static ngx_dfp_request_t *
+ngx_dfp_request_init(ngx_connection_t *c, ngx_http_conf_ctx_t *ctx)
+{
+    ngx_http_request_t     *r;
+    ngx_pool_cleanup_t     *cln;
+    ngx_http_connection_t  *hc;
+    ngx_dfp_request_t      *request;
+
+    hc = ngx_pcalloc(c->pool, sizeof(ngx_http_connection_t));
+    if (hc == NULL) {
+        return NULL;
+    }
+
+    hc->conf_ctx = ctx;
+    c->data = hc;
+
+    r = ngx_http_create_request(c);
+    if (r == NULL) {
+        return NULL;
+    }
+
+    c->data = r;
+
+    ngx_dfp_request_listen(c->log);
+
+    r->method = NGX_HTTP_GET;
+    r->http_version = NGX_HTTP_VERSION_11;
+    ngx_str_set(&r->method_name, "GET");
+    ngx_str_set(&r->http_protocol, "HTTP/1.1");
+    r->internal = 1;
+    r->logged = 1;
+
+    /* the location's limits and its post_action are for clients */
+    r->limit_req_status = 1;
+    r->limit_conn_status = 1;
+    r->post_action = 1;
+    r->uri_changes = 0;
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    /* added first, so run last: the request is gone by then */
+
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_dfp_request_t));
+
+    if (cln == NULL
+        || ngx_list_init(&r->headers_in.headers, r->pool, 1,
+                         sizeof(ngx_table_elt_t))
+           != NGX_OK)
+    {
+        ngx_http_free_request(r, 0);
+        return NULL;
+    }
+
+    request = cln->data;
+    ngx_memzero(request, sizeof(ngx_dfp_request_t));
+
+    cln->handler = ngx_dfp_request_closed;
+
+    request->r = r;
+
+    request->begin.data = request;
+    request->begin.log = c->log;
+
+    request->blocked.handler = ngx_dfp_request_blocked;
+    request->blocked.data = request;
+    request->blocked.log = c->log;
+
+    ngx_http_set_ctx(r, request, ngx_http_dfpreheat_module);
+
+    return request;
+}
+
+
+/*
+ * One end of a socket pair is the client's connection, so that nginx's ways of
+ * closing, aborting and shutting down work on it as they are.
+ */
+
+static ngx_connection_t *
+ngx_dfp_request_connect(ngx_log_t *log, int64_t job, ngx_str_t *shown,
+    ngx_array_t *secrets, ngx_socket_t *peer)
+{
+    int                fd[2];
+    ngx_connection_t  *c;
+
+    if (socketpair(AF_UNIX, SOCK_STREAM|SOCK_NONBLOCK|SOCK_CLOEXEC, 0, fd)
+        == -1)
+    {
+        ngx_log_error(NGX_LOG_ERR, log, ngx_socket_errno,
+                      "dfpreheat: socketpair() failed");
+        return NULL;
+    }
+
+    *peer = fd[1];
+
+    c = ngx_get_connection(fd[0], log);
+
+    if (c == NULL) {
+        (void) ngx_close_socket(fd[0]);
+        (void) ngx_close_socket(fd[1]);
+        return NULL;
+    }
+
+    c->pool = ngx_create_pool(NGX_DFP_CALL_POOL, log);
+
+    if (c->pool == NULL
+        || ngx_dfp_request_log(c, log, job, shown, secrets)
+           != NGX_OK)
+    {
+        goto failed;
+    }
+
+    ngx_dfp_request_connection(c);
+
+    c->buffer = ngx_create_temp_buf(c->pool, NGX_DFP_CALL_BUFFER);
+
+    if (c->buffer == NULL
+        || (ngx_add_conn && ngx_add_conn(c) == NGX_ERROR))
+    {
+        goto failed;
+    }
+
+#if (NGX_STAT_STUB)
+    (void) ngx_atomic_fetch_add(ngx_stat_active, 1);
+#endif
+
+    return c;
+
+failed:
+
+    (void) ngx_close_socket(*peer);
+
+    if (c->pool) {
+        ngx_destroy_pool(c->pool);
+    }
+
+    /* its log may have been in that pool */
+    c->log = log;
+    ngx_close_connection(c);
+
+    return NULL;
+}
+
+
+/* What ngx_event_accept() and ngx_http_init_connection() would set. */
+
+static void
+ngx_dfp_request_connection(ngx_connection_t *c)
+{
+    c->number = ngx_atomic_fetch_add(ngx_connection_counter, 1);
+    c->start_time = ngx_current_msec;
+    c->type = SOCK_STREAM;
+
+    c->sockaddr = (struct sockaddr *) &ngx_dfp_nobody;
+    c->socklen = sizeof(ngx_dfp_nobody);
+    c->local_sockaddr = c->sockaddr;
+    c->local_socklen = c->socklen;
+    ngx_str_set(&c->addr_text, "127.0.0.1");
+
+    c->recv = ngx_recv;
+    c->send = ngx_send;
+    c->recv_chain = ngx_recv_chain;
+    c->send_chain = ngx_send_chain;
+
+    c->tcp_nodelay = NGX_TCP_NODELAY_DISABLED;
+    c->tcp_nopush = NGX_TCP_NOPUSH_DISABLED;
+
+    c->read->handler = ngx_dfp_request_handler;
+    c->write->handler = ngx_dfp_request_handler;
+    c->write->ready = 1;
+}
+
+
+static ngx_int_t
+ngx_dfp_request_log(ngx_connection_t *c, ngx_log_t *parent, int64_t job,
+    ngx_str_t *shown, ngx_array_t *secrets)
+{
+    ngx_log_t          *log;
+    ngx_dfp_log_ctx_t  *ctx;
+
+    log = ngx_palloc(c->pool, sizeof(ngx_log_t));
+    ctx = ngx_pcalloc(c->pool, sizeof(ngx_dfp_log_ctx_t));
+
+    if (log == NULL || ctx == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->http.connection = c;
+    ctx->job = job;
+
+    /* whose call it is may be gone while its request is being closed */
+
+    ctx->shown.data = ngx_pstrdup(c->pool, shown);
+    if (ctx->shown.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->shown.len = shown->len;
+
+    if (ngx_dfp_secrets_init(&ctx->secrets, c->pool) != NGX_OK
+        || ngx_dfp_secrets_copy(&ctx->secrets, secrets) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    *log = *parent;
+    log->connection = 0;
+    log->handler = ngx_dfp_request_log_error;
+    log->data = ctx;
+    log->action = "preheating";
+
+    c->log = log;
+    c->pool->log = log;
+    c->read->log = log;
+    c->write->log = log;
+    c->log_error = NGX_ERROR_INFO;
+
+    return NGX_OK;
+}
+
+
+/*
+ * Not nginx's own handler: that one shows the query of the upstream's URL,
+ * where presigned URLs have their signatures.
+ */
+
+static u_char *
+ngx_dfp_request_log_error(ngx_log_t *log, u_char *buf, size_t len)
+{
+    u_char               *p;
+    ngx_http_request_t   *r;
+    ngx_http_upstream_t  *u;
+    ngx_dfp_log_ctx_t    *ctx;
+
+    ctx = log->data;
+    p = buf;
+
+    if (log->action) {
+        p = ngx_snprintf(buf, len, " while %s", log->action);
+        len -= p - buf;
+        buf = p;
+    }
+
+    p = ngx_snprintf(buf, len, ", job: %L, url: \"%V\"", ctx->job, &ctx->shown);
+
+    r = ctx->http.current_request;
+    u = r ? r->upstream : NULL;
+
+    if (u && u->peer.name) {
+        len -= p - buf;
+        buf = p;
+        p = ngx_snprintf(buf, len, ", upstream: \"%V%V\"", &u->schema,
+                         u->peer.name);
+    }
+
+    return p;
+}
+
+
+/*
+ * All that nginx says about the request comes by here.  LOG is that of the server
+ * by now (ngx_set_connection_log()).
+ */
+
+static void
+ngx_dfp_request_listen(ngx_log_t *log)
+{
+    ngx_dfp_log_ctx_t  *ctx;
+
+    ctx = log->data;
+
+    ctx->next = *log;
+
+    log->log_level = ngx_max(log->log_level, NGX_LOG_ERR);
+    log->writer = ngx_dfp_request_log_writer;
+    log->wdata = ctx;
+    log->next = NULL;
+}
+
+
+/* A line may have a part of an answer in it, which may repeat what was sent. */
+
+static void
+ngx_dfp_request_log_writer(ngx_log_t *log, ngx_uint_t level, u_char *buf,
+    size_t len)
+{
+    ngx_log_t          *next;
+    ngx_dfp_log_ctx_t  *ctx;
+
+    ctx = log->wdata;
+
+    dfp_mask_in_place((char *) buf, len, ctx->secrets.elts,
+                      ctx->secrets.nelts);
+
+    if (level <= NGX_LOG_ERR) {
+        ngx_dfp_request_log_trouble(ctx, buf, len);
+    }
+
+    /* as ngx_log_error_core() does */
+
+    for (next = &ctx->next; next; next = next->next) {
+
+        if (next->log_level < level && !(next->log_level & NGX_LOG_DEBUG_ALL)) {
+            break;
+        }
+
+        if (next->writer) {
+            next->writer(next, level, buf, len);
+            continue;
+        }
+
+        (void) ngx_write_fd(next->file->fd, buf, len);
+    }
+}
+
+
+/* Why an upstream failed, where the words have no part of an answer in them. */
+
+static void
+ngx_dfp_request_log_trouble(ngx_dfp_log_ctx_t *ctx, u_char *buf, size_t len)
+{
+    size_t   i, n;
+    u_char  *p, *last, *end;
+
+    static const char  *known[] = {
+        "connect() failed ", "connect() to ", "upstream SSL certificate ",
+        "SSL_do_handshake() failed ", "upstream timed out ",
+        "upstream prematurely ", "recv() failed ", "send() failed ",
+        "writev() failed ", "no live upstreams", "peer closed connection in "
+        "SSL handshake", "no resolver defined to resolve ",
+        "upstream sent too big header", "upstream rejected request with error ",
+        "upstream sent goaway with error ", NULL
+    };
+
+    last = buf + len;
+
+    p = ngx_strlchr(buf, last, '#');
+    p = p ? ngx_strlchr(p, last, ' ') : NULL;
+
+    if (p == NULL) {
+        return;
+    }
+
+    p++;
+    end = ngx_strnstr(p, " while ", last - p);
+    end = end ? end : last;
+
+    for (i = 0; known[i]; i++) {
+        n = ngx_strlen(known[i]);
+
+        if ((size_t) (end - p) >= n && ngx_strncmp(p, known[i], n) == 0) {
+            n = ngx_min((size_t) (end - p), sizeof(ctx->trouble) - 1);
+            (void) ngx_cpystrn((u_char *) ctx->trouble, p, n + 1);
+            return;
+        }
+    }
+}
+
+
+const char *
+ngx_dfp_request_trouble(ngx_dfp_request_t *request)
+{
+    ngx_dfp_log_ctx_t  *ctx;
+
+    ctx = request->r->connection->log->data;
+
+    return ctx->trouble;
+}
+
+
+ngx_int_t
+ngx_dfp_request_parse(ngx_http_request_t *r, ngx_str_t *uri)
+{
+    size_t                     len;
+    ngx_buf_t                 *b;
+    ngx_http_core_srv_conf_t  *cscf;
+
+    len = sizeof("GET  HTTP/1.1" CRLF) - 1 + uri->len;
+
+    b = ngx_create_temp_buf(r->pool, len);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    b->last = ngx_sprintf(b->last, "GET %V HTTP/1.1" CRLF, uri);
+
+    if (ngx_http_parse_request_line(r, b) != NGX_OK || r->uri_start == NULL) {
+        return NGX_ERROR;
+    }
+
+    r->unparsed_uri.data = r->uri_start;
+    r->unparsed_uri.len = r->uri_end - r->uri_start;
+
+    r->uri.data = r->uri_start;
+    r->uri.len = r->unparsed_uri.len;
+
+    if (r->args_start) {
+        r->uri.len = r->args_start - 1 - r->uri_start;
+    }
+
+    if (r->complex_uri || r->quoted_uri) {
+        cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
+
+        r->uri.data = ngx_pnalloc(r->pool, r->uri.len + 1);
+
+        if (r->uri.data == NULL
+            || ngx_http_parse_complex_uri(r, cscf->merge_slashes) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    /* of a path with escapes only the second parser finds the end */
+
+    if (r->args_start) {
+        r->args.data = r->args_start;
+        r->args.len = r->uri_end - r->args_start;
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_dfp_request_finish(ngx_dfp_request_t *request)
+{
+    ngx_http_request_t  *r;
+    ngx_dfp_log_ctx_t   *ctx;
+
+    r = request->r;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    ctx = r->connection->log->data;
+    ctx->http.current_request = r;
+
+    /* nginx may go on in the background (proxy_cache_background_update): what it
+     * reads from who has hung up must not end that */
+
+    r->read_event_handler = ngx_http_block_reading;
+
+    /* hang up first: then nothing lingers */
+
+    ngx_dfp_request_hang_up(request);
+
+    ngx_http_finalize_request(r, NGX_DONE);
+}
+
+
+void
+ngx_dfp_request_abort(ngx_dfp_request_t *request)
+{
+    if (request->begin.posted) {
+        ngx_delete_posted_event(&request->begin);
+    }
+
+    ngx_dfp_request_unlock(request->r);
+
+    /* a thread is writing its file: closing that now would be an error */
+
+    if (request->r->blocked) {
+        ngx_add_timer(&request->blocked, NGX_DFP_BLOCKED_WAIT);
+        return;
+    }
+
+    ngx_dfp_request_hang_up(request);
+    ngx_dfp_request_terminate(request->r);
+}
+
+
+/* While its subrequests are ended one by one, the request must outlive them. */
+
+static void
+ngx_dfp_request_terminate(ngx_http_request_t *r)
+{
+    r->main->count++;
+
+    ngx_http_finalize_request(r->main, NGX_HTTP_CLIENT_CLOSED_REQUEST);
+}
+
+
+/* One that waits for another to fill the cache is blocked, too, and may be for
+ * long: it leaves the queue. */
+
+static void
+ngx_dfp_request_unlock(ngx_http_request_t *r)
+{
+    ngx_http_cache_t  *c;
+
+    c = r->postponed && r->postponed->request ? r->postponed->request->cache
+                                              : NULL;
+
+    if (c && c->waiting) {
+        ngx_del_timer(&c->wait_event);
+        c->waiting = 0;
+        r->blocked--;
+    }
+}
+
+
+static void
+ngx_dfp_request_blocked(ngx_event_t *ev)
+{
+    ngx_dfp_request_t *request = ev->data;
+
+    ngx_connection_t  *c;
+
+    c = request->r->connection;
+
+    ngx_dfp_request_abort(request);
+    ngx_http_run_posted_requests(c);
+}
+
+
+static void
+ngx_dfp_request_hang_up(ngx_dfp_request_t *request)
+{
+    if (request->peer != (ngx_socket_t) -1) {
+        (void) ngx_close_socket(request->peer);
+        request->peer = (ngx_socket_t) -1;
+    }
+}
+
+
+static void
+ngx_dfp_request_closed(void *data)
+{
+    ngx_dfp_request_t *request = data;
+
+    ngx_dfp_request_hang_up(request);
+
+    if (request->begin.posted) {
+        ngx_delete_posted_event(&request->begin);
+    }
+
+    if (request->blocked.timer_set) {
+        ngx_del_timer(&request->blocked);
+    }
+
+    if (request->data) {
+        request->closed(request->data);
+    }
+}
+
+
+/* As nginx's own handler of requests. */
+
+static void
+ngx_dfp_request_handler(ngx_event_t *ev)
+{
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+    ngx_dfp_log_ctx_t   *ctx;
+
+    c = ev->data;
+    r = c->data;
+
+    ctx = c->log->data;
+    ctx->http.current_request = r;
+
+    if (c->close) {
+        ngx_dfp_request_terminate(r);
+
+    } else if (ev->write) {
+        r->write_event_handler(r);
+
+    } else {
+        r->read_event_handler(r);
+    }
+
+    ngx_http_run_posted_requests(c);
+}

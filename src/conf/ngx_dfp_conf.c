@@ -1,0 +1,329 @@
+#include "ngx_dfp_conf.h"
+
+
+static ngx_int_t ngx_dfp_conf_redis_param(ngx_conf_t *cf,
+    ngx_dfp_redis_conf_t *redis, ngx_str_t *value);
+static ngx_int_t ngx_dfp_conf_redis_addr(ngx_conf_t *cf,
+    ngx_dfp_redis_conf_t *redis, ngx_str_t *value);
+static char *ngx_dfp_conf_cluster_params(ngx_conf_t *cf,
+    ngx_dfp_cluster_t *cluster);
+static char *ngx_dfp_conf_cluster_json(ngx_conf_t *cf,
+    ngx_dfp_cluster_t *cluster, ngx_uint_t first);
+static ngx_dfp_engine_t *ngx_dfp_conf_engine(ngx_str_t *name);
+
+
+/* A new engine is one more line here. */
+
+static ngx_dfp_engine_t  *ngx_dfp_engines[] = {
+    &ngx_dfp_engine_cache,
+    &ngx_dfp_engine_peers,
+    &ngx_dfp_engine_scheduler,
+    NULL
+};
+
+
+char *
+ngx_dfp_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_dfp_main_conf_t *mcf = conf;
+
+    ngx_int_t              rc;
+    ngx_str_t             *value;
+    ngx_uint_t             i;
+    ngx_dfp_redis_conf_t  *redis;
+
+    redis = &mcf->redis;
+
+    if (redis->addrs.nelts) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        rc = ngx_dfp_conf_redis_param(cf, redis, &value[i]);
+
+        if (rc == NGX_DECLINED) {
+            rc = ngx_dfp_conf_redis_addr(cf, redis, &value[i]);
+        }
+
+        if (rc != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (redis->addrs.nelts == 0) {
+        return "has no address";
+    }
+
+    if (redis->user.len && redis->password.len == 0) {
+        return "has user= but no password_file=";
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_dfp_conf_redis_param(ngx_conf_t *cf, ngx_dfp_redis_conf_t *redis,
+    ngx_str_t *value)
+{
+    ngx_str_t  rest;
+
+    if (ngx_dfp_conf_param(value, "user=", &rest)) {
+        redis->user = rest;
+        return NGX_OK;
+    }
+
+    if (ngx_dfp_conf_param(value, "prefix=", &rest)) {
+        redis->prefix = rest;
+        return NGX_OK;
+    }
+
+    if (ngx_dfp_conf_param(value, "password_file=", &rest)) {
+        return ngx_dfp_conf_file(cf, &rest, &redis->password);
+    }
+
+    if (ngx_dfp_conf_param(value, "db=", &rest)) {
+        redis->db = ngx_atoi(rest.data, rest.len);
+
+        if (redis->db == NGX_ERROR) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "dfpreheat_redis: \"%V\" is no database: it "
+                               "must be a whole number, as in db=1", value);
+        }
+
+        return redis->db == NGX_ERROR ? NGX_ERROR : NGX_OK;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/* A name may stand for several addresses: each is tried in turn. */
+
+static ngx_int_t
+ngx_dfp_conf_redis_addr(ngx_conf_t *cf, ngx_dfp_redis_conf_t *redis,
+    ngx_str_t *value)
+{
+    ngx_url_t              u;
+    ngx_uint_t             i;
+    ngx_dfp_redis_addr_t  *addr;
+
+    ngx_memzero(&u, sizeof(ngx_url_t));
+
+    u.url = *value;
+    u.default_port = NGX_DFP_REDIS_PORT;
+
+    if (ngx_parse_url(cf->pool, &u) != NGX_OK || u.naddrs == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "dfpreheat_redis: %s \"%V\": it must be host:port, "
+                           "unix:/path, user=, password_file=, db= or prefix=",
+                           u.err ? u.err : "invalid parameter", value);
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < u.naddrs; i++) {
+        addr = ngx_array_push(&redis->addrs);
+        if (addr == NULL) {
+            return NGX_ERROR;
+        }
+
+        addr->name = u.addrs[i].name;
+        addr->sockaddr = u.addrs[i].sockaddr;
+        addr->socklen = u.addrs[i].socklen;
+    }
+
+    return NGX_OK;
+}
+
+
+char *
+ngx_dfp_conf_cluster(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_dfp_main_conf_t *mcf = conf;
+
+    ngx_int_t           id;
+    ngx_str_t          *value;
+    ngx_uint_t          i;
+    ngx_dfp_cluster_t  *cluster, *other;
+
+    value = cf->args->elts;
+    id = ngx_atoi(value[1].data, value[1].len);
+
+    if (id < 1) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "dfpreheat_cluster: \"%V\" is no cluster id: it "
+                           "must be a whole number from 1", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    if (mcf->clusters.nelts == NGX_DFP_CLUSTERS_MAX) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "there are more than %d dfpreheat_cluster",
+                           NGX_DFP_CLUSTERS_MAX);
+        return NGX_CONF_ERROR;
+    }
+
+    other = mcf->clusters.elts;
+
+    for (i = 0; i < mcf->clusters.nelts; i++) {
+        if (other[i].id == id) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "dfpreheat_cluster %i is there twice", id);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    cluster = ngx_array_push(&mcf->clusters);
+    if (cluster == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(cluster, sizeof(ngx_dfp_cluster_t));
+    cluster->id = id;
+
+    if (ngx_dfp_conf_cluster_params(cf, cluster) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_dfp_conf_cluster_json(cf, cluster, mcf->clusters.nelts == 1);
+}
+
+
+static char *
+ngx_dfp_conf_cluster_params(ngx_conf_t *cf, ngx_dfp_cluster_t *cluster)
+{
+    ngx_str_t   *value, rest, engine;
+    ngx_uint_t   i, n;
+
+    value = cf->args->elts;
+    ngx_str_null(&engine);
+
+    /* what is left over is the engine's, moved to the front */
+
+    for (i = 2, n = 0; i < cf->args->nelts; i++) {
+
+        if (ngx_dfp_conf_param(&value[i], "name=", &rest)) {
+            cluster->name = rest;
+
+        } else if (ngx_dfp_conf_param(&value[i], "engine=", &rest)) {
+            engine = rest;
+
+        } else {
+            value[2 + n++] = value[i];
+        }
+    }
+
+    cluster->engine = ngx_dfp_conf_engine(&engine);
+
+    if (cluster->engine == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "dfpreheat_cluster %L: engine \"%V\" is not known: "
+                           "it must be engine=cache, engine=peers or "
+                           "engine=scheduler", cluster->id, &engine);
+        return NGX_CONF_ERROR;
+    }
+
+    if (cluster->name.len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "dfpreheat_cluster %L has no name=", cluster->id);
+        return NGX_CONF_ERROR;
+    }
+
+    if (cluster->engine->dragonfly) {
+        return ngx_dfp_conf_dragonfly(cf, cluster, &value[2], n);
+    }
+
+    if (n) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "engine=%V takes no parameter \"%V\"",
+                           &cluster->engine->name, &value[2]);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* As Dragonfly's manager shows a cluster of its own. */
+
+static char *
+ngx_dfp_conf_cluster_json(ngx_conf_t *cf, ngx_dfp_cluster_t *cluster,
+    ngx_uint_t first)
+{
+    dfp_buf_t  b;
+    dfp_mem_t  mem;
+
+    mem = ngx_dfp_mem(cf->pool);
+
+    dfp_buf_init(&b, &mem, 512, 0);
+    dfp_buf_cstr(&b, "{\"id\":");
+    dfp_buf_int(&b, cluster->id);
+    dfp_buf_cstr(&b, ",\"created_at\":\"0001-01-01T00:00:00Z\","
+                 "\"updated_at\":\"0001-01-01T00:00:00Z\",\"is_del\":0,"
+                 "\"name\":");
+    dfp_buf_json(&b, ngx_dfp_dfp_str(cluster->name));
+    dfp_buf_cstr(&b, ",\"bio\":");
+    dfp_buf_json(&b, ngx_dfp_dfp_str(cluster->engine->name));
+    dfp_buf_cstr(&b, ",\"config\":{},\"client_config\":{},"
+                 "\"seed_client_config\":{},\"scopes\":{},\"is_default\":");
+    dfp_buf_cstr(&b, first ? "true" : "false");
+    dfp_buf_cstr(&b, ",\"seed_peer_clusters\":null,\"schedulers\":null,"
+                 "\"peers\":null,\"jobs\":null}");
+
+    cluster->json = ngx_dfp_str(dfp_buf_value(&b));
+
+    return b.failed ? NGX_CONF_ERROR : NGX_CONF_OK;
+}
+
+
+static ngx_dfp_engine_t *
+ngx_dfp_conf_engine(ngx_str_t *name)
+{
+    ngx_uint_t         i;
+    ngx_dfp_engine_t  *engine;
+
+    for (i = 0; ngx_dfp_engines[i]; i++) {
+        engine = ngx_dfp_engines[i];
+
+        if (engine->name.len == name->len
+            && ngx_strncmp(engine->name.data, name->data, name->len) == 0)
+        {
+            return engine;
+        }
+    }
+
+    return NULL;
+}
+
+
+char *
+ngx_dfp_conf_platform(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_dfp_main_conf_t *mcf = conf;
+
+    ngx_str_t  *value;
+    dfp_err_t   err;
+    dfp_mem_t   mem;
+
+    value = cf->args->elts;
+
+    if (mcf->platform.len) {
+        return "is duplicate";
+    }
+
+    mem = ngx_dfp_mem(cf->pool);
+    mcf->platform = value[1];
+
+    if (dfp_oci_parse_platforms(&mem, ngx_dfp_dfp_str(value[1]),
+                                "dfpreheat_platform", &mcf->platforms, &err)
+        != DFP_OK)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%s", err.text);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}

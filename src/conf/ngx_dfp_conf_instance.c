@@ -1,0 +1,197 @@
+#include "ngx_dfp_conf.h"
+
+#include <ifaddrs.h>
+
+
+static ngx_int_t ngx_dfp_conf_address(ngx_conf_t *cf, ngx_str_t *address);
+static ngx_int_t ngx_dfp_conf_shared(ngx_conf_t *cf,
+    ngx_dfp_instance_t *instance);
+static ngx_int_t ngx_dfp_conf_init_shared(ngx_shm_zone_t *zone, void *data);
+static ngx_int_t ngx_dfp_conf_queue(ngx_conf_t *cf,
+    ngx_dfp_instance_t *instance);
+
+
+char *
+ngx_dfp_conf_instance(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_dfp_main_conf_t *mcf = conf;
+
+    ngx_str_t           *value, rest;
+    ngx_uint_t           i;
+    ngx_dfp_instance_t  *instance;
+
+    instance = &mcf->instance;
+
+    if (instance->name.len) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    instance->name = value[1];
+    instance->id = value[1];
+
+    if (value[1].len == 0) {
+        return "has an empty name";
+    }
+
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        if (!ngx_dfp_conf_param(&value[i], "address=", &rest)) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "dfpreheat_instance: \"%V\" is not known: "
+                               "after the name there may be address=",
+                               &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        instance->address = rest;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_int_t
+ngx_dfp_conf_default_instance(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf)
+{
+    u_char              *p;
+    uint32_t             hash;
+    ngx_dfp_instance_t  *instance;
+
+    instance = &mcf->instance;
+
+    if (instance->name.len == 0) {
+        instance->name = cf->cycle->hostname;
+
+        p = ngx_pnalloc(cf->pool, instance->name.len + 1 + 8);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        hash = ngx_crc32_long(cf->cycle->conf_file.data,
+                              cf->cycle->conf_file.len);
+
+        instance->id.data = p;
+        instance->id.len = ngx_sprintf(p, "%V-%08xD", &instance->name, hash)
+                           - p;
+    }
+
+    if (instance->address.len == 0
+        && ngx_dfp_conf_address(cf, &instance->address) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    instance->host = cf->cycle->hostname;
+
+    if (mcf->redis.addrs.nelts == 0) {
+        return NGX_OK;
+    }
+
+    if (ngx_dfp_conf_queue(cf, instance) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_dfp_conf_shared(cf, instance);
+}
+
+
+static ngx_int_t
+ngx_dfp_conf_address(ngx_conf_t *cf, ngx_str_t *address)
+{
+    u_char               text[NGX_INET_ADDRSTRLEN];
+    ngx_str_t            found;
+    struct ifaddrs      *list, *ifa;
+    struct sockaddr_in  *sin;
+
+    found.data = text;
+    found.len = ngx_sprintf(text, "127.0.0.1") - text;
+
+    if (getifaddrs(&list) == 0) {
+
+        for (ifa = list; ifa; ifa = ifa->ifa_next) {
+            sin = (struct sockaddr_in *) ifa->ifa_addr;
+
+            if (sin && sin->sin_family == AF_INET
+                && ntohl(sin->sin_addr.s_addr) >> 24 != IN_LOOPBACKNET)
+            {
+                found.len = ngx_inet_ntop(AF_INET, &sin->sin_addr, text,
+                                          NGX_INET_ADDRSTRLEN);
+                break;
+            }
+        }
+
+        freeifaddrs(list);
+    }
+
+    address->len = found.len;
+    address->data = ngx_pstrdup(cf->pool, &found);
+
+    return address->data ? NGX_OK : NGX_ERROR;
+}
+
+
+/* nginx keeps it over a reload. A new binary makes its own. */
+
+static ngx_int_t
+ngx_dfp_conf_shared(ngx_conf_t *cf, ngx_dfp_instance_t *instance)
+{
+    ngx_str_t        name;
+    ngx_shm_zone_t  *zone;
+
+    ngx_str_set(&name, "ngx_http_dfpreheat");
+
+    zone = ngx_shared_memory_add(cf, &name, 8 * ngx_pagesize,
+                                 &ngx_http_dfpreheat_module);
+    if (zone == NULL) {
+        return NGX_ERROR;
+    }
+
+    zone->init = ngx_dfp_conf_init_shared;
+    zone->data = instance;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_dfp_conf_init_shared(ngx_shm_zone_t *zone, void *data)
+{
+    ngx_slab_pool_t     *pool;
+    ngx_dfp_shared_t    *shared;
+    ngx_dfp_instance_t  *instance;
+
+    instance = zone->data;
+    shared = data;
+
+    if (shared == NULL) {
+        pool = (ngx_slab_pool_t *) zone->shm.addr;
+        shared = ngx_slab_calloc(pool, sizeof(ngx_dfp_shared_t));
+
+        if (shared == NULL || dfp_uuid((char *) shared->owner) != DFP_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    instance->shared = shared;
+    instance->cycle = ++shared->cycles;
+    zone->data = shared;
+
+    ngx_sprintf(instance->queue.data, "instance:%V:%*s", &instance->id,
+                (size_t) NGX_DFP_UUID_LEN, shared->owner);
+
+    return NGX_OK;
+}
+
+
+/* It is filled in when it is known which master this is. */
+
+static ngx_int_t
+ngx_dfp_conf_queue(ngx_conf_t *cf, ngx_dfp_instance_t *instance)
+{
+    instance->queue.len = sizeof("instance::") - 1 + instance->id.len
+                          + NGX_DFP_UUID_LEN;
+    instance->queue.data = ngx_pnalloc(cf->pool, instance->queue.len);
+
+    return instance->queue.data ? NGX_OK : NGX_ERROR;
+}

@@ -1,0 +1,278 @@
+/*
+ * Shared structures and limits. Every limit that is not a directive has its
+ * name here.
+ */
+
+#ifndef NGX_DFP_TYPES_H
+#define NGX_DFP_TYPES_H
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "dfp_job.h"
+#include "dfp_seal.h"
+#include "dfp_token.h"
+
+
+/* Redis */
+#define NGX_DFP_REDIS_PORT        6379
+#define NGX_DFP_REDIS_WAITING     10000   /* commands while away */
+#define NGX_DFP_SCHEMA            "1"     /* as in src/redis/lua */
+#define NGX_DFP_REDIS_SAID        16      /* addresses */
+#define NGX_DFP_REDIS_BACKOFF     50      /* ms, doubled up to */
+#define NGX_DFP_REDIS_BACKOFF_MAX 1000
+#define NGX_DFP_REDIS_WAIT        25000   /* ms: Harbor waits 30 s */
+#define NGX_DFP_FINISH_WAIT       300000  /* ms: the end of a run */
+
+/* the API */
+#define NGX_DFP_UUID_LEN          36
+#define NGX_HTTP_UNPROCESSABLE    422     /* RFC 9110, 15.5.21 */
+#define NGX_DFP_TOKEN_CACHE       5000    /* ms */
+#define NGX_DFP_TOKEN_CACHE_SIZE  1024    /* tokens a worker */
+#define NGX_DFP_SECRET_FILE_MAX   4096    /* bytes of a key file */
+#define NGX_DFP_ADMIN_KEY_MIN     16      /* bytes */
+
+/* runs */
+#define NGX_DFP_LEASE_MIN         1000    /* ms */
+#define NGX_DFP_TASKS_MAX         20000   /* tasks of one run */
+#define NGX_DFP_TASK_TRIES        4       /* calls for one task */
+#define NGX_DFP_RETRY_BASE        500     /* ms, doubled each time */
+#define NGX_DFP_RETRY_MAX         30000   /* ms */
+#define NGX_DFP_RETRY_AFTER_MAX   3600    /* s, as obeyed */
+#define NGX_DFP_URL_SECRETS       16      /* of one URL */
+#define NGX_DFP_SECRET_PART_MIN   8       /* bytes, in a header */
+#define NGX_DFP_SECRET_PARTS_MAX  32      /* of one header */
+#define NGX_DFP_REFUSALS_MAX      2       /* 401 of one task */
+#define NGX_DFP_RENEW             30      /* s before it expires, at
+                                             most a quarter */
+#define NGX_DFP_TOKEN_BODY_MAX    65536   /* bytes of an answer */
+#define NGX_DFP_PROGRESS_INTERVAL 1000    /* ms */
+#define NGX_DFP_MANIFEST_MIN      1024    /* bytes of the limit */
+#define NGX_DFP_INDEX_DEPTH       3       /* indexes in indexes */
+#define NGX_DFP_REDIRECTS_MAX     5       /* one after the other */
+#define NGX_DFP_ADDRESSES_MAX     32      /* of one host */
+#define NGX_DFP_ERROR_BODY_MAX    4096    /* bytes read of one */
+#define NGX_DFP_TROUBLE_MAX       256     /* bytes of nginx's words */
+#define NGX_DFP_REASON_MAX        512     /* bytes of one reason */
+#define NGX_DFP_CLUSTERS_MAX      100     /* as in a job */
+#define NGX_DFP_RESULTS_MAX       1000    /* of one list */
+#define NGX_DFP_LOOK_MAX          100     /* overdue jobs a look */
+
+/* Dragonfly */
+#define NGX_DFP_SCHEDULER_PORT    8002
+#define NGX_DFP_SCHEDULERS_MAX    32      /* addresses of a cluster */
+#define NGX_DFP_SCHEDULER_WAIT    30000   /* ms, for one reply */
+#define NGX_DFP_REPLY_MAX         67108864    /* bytes of one */
+#define NGX_DFP_EVENT_MAX         4194304 /* bytes of one message of
+                                             a download */
+#define NGX_DFP_CERTIFICATES_MAX  64      /* of a chain */
+#define NGX_DFP_CLAIMS_MAX        16      /* parts a look */
+
+/* the cache */
+#define NGX_DFP_TAG_VALID         60      /* s, unless configured */
+#define NGX_DFP_DIGEST_VALID      31536000    /* s, at least */
+
+/* who may see what */
+#define NGX_DFP_ACCESS_TIME       60000   /* ms: a yes is remembered */
+#define NGX_DFP_ACCESS_ZONE       4194304 /* bytes, for these */
+
+
+typedef struct ngx_dfp_engine_s     ngx_dfp_engine_t;
+typedef struct ngx_dfp_run_s        ngx_dfp_run_t;
+typedef struct ngx_dfp_task_s       ngx_dfp_task_t;
+typedef struct ngx_dfp_grant_s      ngx_dfp_grant_t;
+typedef struct ngx_dfp_progress_s   ngx_dfp_progress_t;
+typedef struct ngx_dfp_results_s    ngx_dfp_results_t;
+typedef struct ngx_dfp_image_s      ngx_dfp_image_t;
+typedef struct ngx_dfp_index_s      ngx_dfp_index_t;
+typedef struct ngx_dfp_dragonfly_s  ngx_dfp_dragonfly_t;
+typedef struct ngx_dfp_credentials_s
+                                           ngx_dfp_credentials_t;
+
+
+typedef struct {
+    ngx_str_t         name;      /* as written, for the log */
+    struct sockaddr  *sockaddr;
+    socklen_t         socklen;
+} ngx_dfp_redis_addr_t;
+
+
+typedef struct {
+    ngx_array_t  addrs;     /* redis_addr_t */
+    ngx_str_t    user;
+    ngx_str_t    password;
+    ngx_str_t    prefix;    /* of every key */
+    ngx_int_t    db;
+    ngx_msec_t   timeout;   /* to connect, and for a reply */
+} ngx_dfp_redis_conf_t;
+
+
+typedef struct {
+    int64_t               id;
+    ngx_str_t             name;
+    ngx_dfp_engine_t     *engine;
+    ngx_dfp_dragonfly_t  *dragonfly;  /* NULL: it is none */
+    ngx_str_t             json;      /* as in scheduler_clusters */
+} ngx_dfp_cluster_t;
+
+
+/* Which origins: one in full ("https://registry.lan"), those of a host and all
+ * below it (".example.com"), or any. */
+typedef enum {
+    NGX_DFP_RULE_FULL = 0,
+    NGX_DFP_RULE_SUFFIX,
+    NGX_DFP_RULE_ANY
+} ngx_dfp_rule_e;
+
+
+typedef struct {
+    ngx_str_t       text;
+    ngx_dfp_rule_e  kind;
+} ngx_dfp_rule_t;
+
+
+/* Origins bound to a location: dfpreheat_origin. */
+typedef struct {
+    ngx_dfp_rule_t        rule;
+    ngx_http_conf_ctx_t  *ctx;       /* of that location */
+    ngx_str_t             location;  /* "@name"; "": by its path */
+} ngx_dfp_binding_t;
+
+
+/* What all workers of a master share, whichever configuration they have. */
+typedef struct {
+    ngx_atomic_t  cycles;    /* configurations so far */
+    ngx_atomic_t  newest;    /* the greatest id of a job that
+                                was seen */
+    u_char        owner[NGX_DFP_UUID_LEN + 1];
+} ngx_dfp_shared_t;
+
+
+typedef struct {
+    ngx_str_t          id;        /* unique */
+    ngx_str_t          name;      /* "hostname" in results */
+    ngx_str_t          address;   /* "ip" in results */
+    ngx_str_t          host;      /* where it runs */
+    ngx_str_t          queue;     /* of this id and this master */
+    ngx_dfp_shared_t  *shared;
+    ngx_atomic_uint_t  cycle;     /* of these, this one */
+} ngx_dfp_instance_t;
+
+
+typedef struct {
+    ngx_dfp_redis_conf_t       redis;
+    ngx_dfp_instance_t         instance;
+    ngx_array_t                clusters;  /* cluster_t */
+    ngx_array_t                bindings;  /* binding_t */
+    ngx_array_t                redirects; /* conf_ctx_t *: locations with
+                                             dfpreheat_redirect */
+    ngx_array_t                bound;     /* void **: settings of locations
+                                             that are bound, or below such */
+    ngx_shm_zone_t            *access;    /* NULL: no dfpreheat_access */
+    ngx_array_t                access_variables;  /* ngx_int_t: indices of
+                                             those in its keys */
+    ngx_array_t                grpc;      /* binding_t: locations with
+                                             dfpreheat_grpc */
+    ngx_module_t              *proxy;     /* NULL: nginx has none */
+    ngx_int_t                  proxy_host;    /* indices of variables */
+    ngx_int_t                  proxy_port;
+    ngx_array_t               *peers_allow;   /* ngx_cidr_t */
+    ngx_array_t               *certificates;  /* dfp_str_t, DER; NULL */
+    ngx_uint_t                 unreachable;   /* peers, or ... */
+    ngx_uint_t                 success_threshold;  /* per cent */
+    dfp_seal_keys_t            keys;
+    ngx_str_t                  admin_key;
+    ngx_dfp_credentials_t     *credentials;  /* NULL: no file */
+    ngx_str_t                  platform;
+    dfp_oci_platforms_t        platforms; /* the same, parsed */
+    ngx_msec_t                 max_timeout;
+    size_t                     max_body_size;
+    ngx_uint_t                 queue_limit;
+    ngx_msec_t                 lease;
+    ngx_uint_t                 max_attempts;
+    ngx_uint_t                 worker_calls;
+    time_t                     retention;
+    ngx_msec_t                 task_timeout;
+    size_t                     max_manifest_size;
+    ngx_str_t                  thread_pool;   /* "": one of its own */
+    struct ngx_thread_pool_s  *threads;
+    ngx_flag_t                 skip_verify;
+    unsigned                   used:1;    /* dfpreheat on somewhere */
+    unsigned                   unreachable_share:1;  /* ... per cent */
+} ngx_dfp_main_conf_t;
+
+
+typedef struct {
+    ngx_flag_t    enable;
+    ngx_array_t  *origins;   /* rule_t; NULL: not bound */
+    ngx_array_t  *redirects; /* rule_t; NULL: not followed */
+    ngx_uint_t    named;     /* ... in a named location */
+    ngx_flag_t    query_token;   /* ?access_token= counts */
+    ngx_flag_t    share_blobs;
+    ngx_flag_t    access;    /* clients need a yes */
+    time_t        tag_valid; /* s: the manifest of a tag */
+    ngx_uint_t    bound;     /* or it is below such a one */
+    ngx_flag_t    grpc;      /* calls of gRPC go through it */
+} ngx_dfp_loc_conf_t;
+
+
+extern ngx_module_t  ngx_http_dfpreheat_module;
+
+
+#define ngx_dfp_str(s)                                                        \
+    ((ngx_str_t) { (s).len, (u_char *) (s).data })
+#define ngx_dfp_dfp_str(s)                                                    \
+    ((dfp_str_t) { (s).len, (const char *) (s).data })
+
+
+/* The value of a variable that may be another one each time. */
+
+static ngx_inline void
+ngx_dfp_variable(ngx_http_variable_value_t *v, ngx_str_t value)
+{
+    v->data = value.data;
+    v->len = value.len;
+    v->valid = 1;
+    v->no_cacheable = 1;
+    v->not_found = 0;
+}
+
+
+/* One that is "1" or not found. */
+
+static ngx_inline void
+ngx_dfp_variable_flag(ngx_http_variable_value_t *v, ngx_uint_t set)
+{
+    if (set) {
+        ngx_dfp_variable(v, (ngx_str_t) ngx_string("1"));
+
+    } else {
+        v->not_found = 1;
+    }
+}
+
+
+/* An allocator of a pool, for dfp_*. */
+
+static ngx_inline void *
+ngx_dfp_mem_alloc(void *ctx, size_t size)
+{
+    return ngx_palloc(ctx, size);
+}
+
+
+static ngx_inline dfp_mem_t
+ngx_dfp_mem(ngx_pool_t *pool)
+{
+    dfp_mem_t  mem;
+
+    mem.alloc = ngx_dfp_mem_alloc;
+    mem.ctx = pool;
+
+    return mem;
+}
+
+
+#endif /* NGX_DFP_TYPES_H */

@@ -1,0 +1,394 @@
+#include "ngx_dfp_engine_cache.h"
+
+
+#define NGX_DFP_LOOKS  64    /* files in one turn of the event loop */
+
+#define ngx_dfp_cache_packed(task)                                            \
+    ((task)->packed ? " (compressed by the origin, although that was not "    \
+                      "asked for: Content-Encoding)" : "")
+
+
+static ngx_int_t ngx_dfp_engine_cache_start(ngx_dfp_run_t *run);
+static ngx_int_t ngx_dfp_engine_cache_next(ngx_dfp_run_t *run);
+static void ngx_dfp_engine_cache_warmed(ngx_dfp_task_t *task,
+    ngx_dfp_call_t *call);
+static ngx_uint_t ngx_dfp_engine_cache_other_size(ngx_dfp_task_t *task,
+    ngx_dfp_call_t *call);
+static void ngx_dfp_engine_cache_digest(ngx_dfp_task_t *task);
+static ngx_str_t *ngx_dfp_engine_cache_expected(ngx_dfp_task_t *task);
+static void ngx_dfp_engine_cache_checked(void *data, ngx_int_t rc);
+static ngx_int_t ngx_dfp_engine_cache_check(ngx_dfp_run_t *run);
+static ngx_int_t ngx_dfp_engine_cache_look(ngx_dfp_task_t *task);
+static ngx_int_t ngx_dfp_engine_cache_looked(ngx_dfp_run_t *run);
+static void ngx_dfp_engine_cache_progress(ngx_dfp_run_t *run,
+    ngx_dfp_progress_t *p);
+static void ngx_dfp_engine_cache_results(ngx_dfp_run_t *run,
+    ngx_dfp_results_t *results);
+
+
+ngx_dfp_engine_t  ngx_dfp_engine_cache = {
+    ngx_string("cache"),
+    1,                                      /* caches */
+    0,                                      /* resolves */
+    0,                                      /* dragonfly */
+    ngx_dfp_engine_cache_start,
+    ngx_dfp_engine_cache_check,
+    NULL,
+    ngx_dfp_engine_cache_progress,
+    ngx_dfp_engine_cache_results
+};
+
+
+static ngx_int_t
+ngx_dfp_engine_cache_start(ngx_dfp_run_t *run)
+{
+    ngx_int_t         rc;
+    ngx_uint_t        i;
+    ngx_dfp_held_t   *held;
+    ngx_dfp_task_t  **task;
+
+    held = ngx_pcalloc(run->pool, sizeof(ngx_dfp_held_t));
+
+    if (held == NULL
+        || ngx_array_init(&held->shares, run->pool, 2,
+                          sizeof(ngx_dfp_share_t *))
+           != NGX_OK
+        || ngx_array_init(&held->gone, run->pool, 16, sizeof(ngx_dfp_task_t *))
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_rbtree_init(&held->kept, &held->sentinel, ngx_str_rbtree_insert_value);
+
+    run->data = held;
+    run->next = ngx_dfp_engine_cache_next;
+
+    rc = ngx_dfp_room_planned(run);
+
+    /* the manifests that were read are there already */
+
+    task = run->tasks.elts;
+
+    for (i = 0; rc == NGX_OK && i < run->tasks.nelts; i++) {
+        if (task[i]->done) {
+            rc = ngx_dfp_room_taken(task[i]);
+        }
+    }
+
+    /* where there is no room, the run has failed by that */
+
+    return rc == NGX_ERROR ? NGX_ERROR : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_dfp_engine_cache_next(ngx_dfp_run_t *run)
+{
+    return ngx_dfp_task_call(run, 0, ngx_dfp_engine_cache_warmed);
+}
+
+
+static void
+ngx_dfp_engine_cache_warmed(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
+{
+    if (ngx_dfp_task_trouble(task, call) == NGX_OK) {
+        return;
+    }
+
+    task->packed = call->packed;
+
+    if (ngx_dfp_engine_cache_other_size(task, call)) {
+        return;
+    }
+
+    task->entry = call->entry;
+    task->size = call->entry.size;
+
+    switch (ngx_dfp_room_taken(task)) {
+
+    case NGX_OK:
+        ngx_dfp_engine_cache_digest(task);
+        break;
+
+    case NGX_ERROR:
+        ngx_dfp_task_again(task, 0, "no memory");
+        break;
+
+    default: /* NGX_DECLINED: the run has failed, and the task with it */
+        break;
+    }
+}
+
+
+/* What has another size than it should is not kept, whoever is to blame: the next
+ * try asks the origin. */
+
+static ngx_uint_t
+ngx_dfp_engine_cache_other_size(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
+{
+    u_char  reason[NGX_DFP_REASON_MAX];
+
+    if (!task->sized || call->entry.size == task->size) {
+        return 0;
+    }
+
+    ngx_dfp_cache_drop(&call->entry, &task->run->log);
+    task->refresh = 1;
+
+    ngx_snprintf(reason, sizeof(reason), "it has %O bytes%s, but the %s says "
+                 "%O%Z", call->entry.size,
+                 ngx_dfp_cache_packed(task),
+                 task->image ? "manifest" : "job", task->size);
+
+    ngx_dfp_task_again(task, 0, (char *) reason);
+
+    return 1;
+}
+
+
+static void
+ngx_dfp_engine_cache_digest(ngx_dfp_task_t *task)
+{
+    ngx_str_t  *digest;
+
+    digest = ngx_dfp_engine_cache_expected(task);
+
+    if (digest == NULL) {
+        ngx_dfp_task_done(task);
+        return;
+    }
+
+    task->check = ngx_dfp_digest_start(task->run->conf->threads, &task->entry,
+                                       digest, ngx_dfp_engine_cache_checked,
+                                       task);
+    if (task->check == NULL) {
+        ngx_dfp_task_again(task, 0, "no memory, or no thread, is "
+                           "free to check its digest");
+    }
+}
+
+
+/* NULL: any will do.  The manifest of a tag comes by here when it was lost after it
+ * had been read: by then it may be another one. */
+
+static ngx_str_t *
+ngx_dfp_engine_cache_expected(ngx_dfp_task_t *task)
+{
+    ngx_uint_t      i;
+    ngx_dfp_run_t  *run;
+
+    if (task->digest.len) {
+        return &task->digest;
+    }
+
+    run = task->run;
+
+    for (i = 0; i < run->nimages; i++) {
+        if (run->images[i].task == task && run->images[i].digest.len) {
+            return &run->images[i].digest;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* What is wrong would be so for everybody who pulls it: it does not stay. */
+
+static void
+ngx_dfp_engine_cache_checked(void *data, ngx_int_t rc)
+{
+    ngx_dfp_task_t *task = data;
+
+    u_char  reason[NGX_DFP_REASON_MAX];
+
+    task->check = NULL;
+
+    if (rc == NGX_OK) {
+        ngx_dfp_task_done(task);
+
+    } else if (rc == NGX_DECLINED && task->digest.len == 0) {
+        ngx_dfp_task_failed(task, "the tag stands for another manifest "
+                            "now than when the job began");
+
+    } else if (rc == NGX_DECLINED) {
+        ngx_dfp_cache_drop(&task->entry, &task->run->log);
+        task->refresh = 1;
+
+        ngx_snprintf(reason, sizeof(reason), "its bytes do not have this "
+                     "digest: they were altered on their way%s, or in the "
+                     "cache%Z", ngx_dfp_cache_packed(task));
+        ngx_dfp_task_again(task, 0, (char *) reason);
+
+    } else {
+        task->refresh = 1;
+        ngx_dfp_task_again(task, 0, "its file in the cache could not "
+                           "be read");
+    }
+
+    task->run->wake(task->run);
+}
+
+
+/*
+ * A cache may have dropped the first layers while the last ones came in
+ * (max_size); those are fetched once more, and given up when they go again.  Then
+ * all are looked up again, some in each turn of the event loop.
+ */
+
+static ngx_int_t
+ngx_dfp_engine_cache_check(ngx_dfp_run_t *run)
+{
+    ngx_uint_t        i, last;
+    ngx_dfp_held_t   *held;
+    ngx_dfp_task_t  **task, **gone;
+
+    held = run->data;
+    task = run->tasks.elts;
+    last = ngx_min(held->next + NGX_DFP_LOOKS, run->tasks.nelts);
+
+    for (i = held->next; i < last; i++) {
+
+        if (!task[i]->done
+            || ngx_dfp_engine_cache_look(task[i]) != NGX_DECLINED)
+        {
+            continue;
+        }
+
+        gone = ngx_array_push(&held->gone);
+        if (gone == NULL) {
+            ngx_dfp_run_fail(run, "no memory");
+            return NGX_DECLINED;
+        }
+
+        *gone = task[i];
+    }
+
+    held->next = last;
+
+    if (last < run->tasks.nelts) {
+        run->wake(run);
+        return NGX_AGAIN;
+    }
+
+    return ngx_dfp_engine_cache_looked(run);
+}
+
+
+/* NGX_DECLINED: it is gone. The manifest of a tag may be another one, since a client
+ * may have had it revalidated: its digest tells. */
+
+static ngx_int_t
+ngx_dfp_engine_cache_look(ngx_dfp_task_t *task)
+{
+    ngx_int_t   rc;
+    ngx_log_t  *log;
+
+    log = &task->run->log;
+
+    if (task->image == NULL || task->digest.len) {
+        return ngx_dfp_cache_holds(&task->entry, log)
+               ? NGX_OK : NGX_DECLINED;
+    }
+
+    rc = ngx_dfp_cache_holds_tag(&task->entry, log);
+
+    if (rc == NGX_AGAIN) {
+        ngx_dfp_task_reopened(task);
+        task->size = task->entry.size;
+        ngx_dfp_engine_cache_digest(task);
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_dfp_engine_cache_looked(ngx_dfp_run_t *run)
+{
+    ngx_int_t         rc;
+    ngx_uint_t        i;
+    ngx_dfp_held_t   *held;
+    ngx_dfp_task_t  **gone;
+
+    held = run->data;
+
+    if (run->nfailed && held->gone.nelts == 0) {
+        return NGX_DECLINED;
+    }
+
+    rc = ngx_dfp_room_left(run);
+
+    /* a tag may be looked at once more */
+
+    if (held->gone.nelts == 0 && (rc != NGX_OK || run->left == 0)) {
+        return rc;
+    }
+
+    gone = held->gone.elts;
+
+    for (i = 0; i < held->gone.nelts; i++) {
+        if (rc == NGX_OK) {
+            ngx_dfp_task_lost(gone[i], "it was in the cache, and is not "
+                              "any more: is its max_size too small, "
+                              "or its time of validity?");
+
+        } else {
+            ngx_dfp_task_failed(gone[i], "%V", &run->error);
+        }
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    held->gone.nelts = 0;
+    held->next = 0;
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_dfp_engine_cache_progress(ngx_dfp_run_t *run, ngx_dfp_progress_t *p)
+{
+    ngx_uint_t        i;
+    ngx_dfp_task_t  **task;
+
+    task = run->tasks.elts;
+    p->bytes_done = run->bytes;
+
+    for (i = 0; i < run->tasks.nelts; i++) {
+        p->bytes_total += ngx_max(task[i]->size, 0);
+
+        if (task[i]->call) {
+            p->bytes_done += ngx_dfp_call_bytes(task[i]->call);
+        }
+    }
+}
+
+
+static void
+ngx_dfp_engine_cache_results(ngx_dfp_run_t *run, ngx_dfp_results_t *results)
+{
+    ngx_uint_t            i;
+    ngx_dfp_task_t      **task;
+    ngx_dfp_instance_t   *instance;
+
+    task = run->tasks.elts;
+    instance = &run->conf->instance;
+
+    for (i = 0; i < run->tasks.nelts; i++) {
+
+        if (task[i]->done) {
+            ngx_dfp_list_add(&results->success, &instance->name,
+                             &instance->address, &task[i]->shown, NULL);
+
+        } else if (!task[i]->skipped) {
+            ngx_dfp_list_add(&results->failure, &instance->name,
+                             &instance->address, &task[i]->shown,
+                             &task[i]->reason);
+        }
+    }
+}

@@ -1,0 +1,151 @@
+#include "ngx_dfp_dragonfly.h"
+
+
+#define NGX_DFP_ASK_PAUSE      500     /* ms, doubled up to */
+#define NGX_DFP_ASK_PAUSE_MAX  10000
+
+
+static void ngx_dfp_ask_try(ngx_dfp_ask_t *ask);
+static void ngx_dfp_ask_called(ngx_dfp_grpc_t *grpc);
+static void ngx_dfp_ask_next(ngx_dfp_ask_t *ask);
+static void ngx_dfp_ask_again(ngx_event_t *ev);
+
+
+void
+ngx_dfp_ask_start(ngx_dfp_ask_t *ask)
+{
+    ask->again.handler = ngx_dfp_ask_again;
+    ask->again.data = ask;
+    ask->again.log = &ask->run->log;
+
+    ask->at = ask->run->cluster->dragonfly->last;
+    ask->tried = 0;
+    ask->rounds = 0;
+
+    ngx_dfp_ask_try(ask);
+}
+
+
+void
+ngx_dfp_ask_stop(ngx_dfp_ask_t *ask)
+{
+    if (ask->again.timer_set) {
+        ngx_del_timer(&ask->again);
+    }
+
+    if (ask->grpc) {
+        ask->run->calls--;
+        ngx_dfp_grpc_destroy(ask->grpc);
+        ask->grpc = NULL;
+    }
+}
+
+
+static void
+ngx_dfp_ask_try(ngx_dfp_ask_t *ask)
+{
+    ngx_dfp_run_t        *run;
+    ngx_dfp_grpc_t       *grpc;
+    ngx_dfp_server_t     *server;
+    ngx_dfp_dragonfly_t  *dragonfly;
+
+    run = ask->run;
+    dragonfly = run->cluster->dragonfly;
+    server = dragonfly->schedulers.elts;
+
+    grpc = ngx_dfp_grpc_create(&run->log);
+
+    if (grpc == NULL) {
+        ngx_dfp_ask_next(ask);
+        return;
+    }
+
+    grpc->handler = ngx_dfp_ask_called;
+    grpc->part = ask->part;
+    grpc->data = ask;
+    grpc->job = run->claim.id;
+    grpc->secrets = ask->secrets;
+    grpc->server = &server[ask->at];
+    grpc->method = ask->method;
+    grpc->frame = ask->frame;
+    grpc->max = NGX_DFP_REPLY_MAX;
+    grpc->timeout = NGX_DFP_SCHEDULER_WAIT;
+
+    if (ngx_dfp_grpc_start(grpc) != NGX_OK) {
+        ngx_dfp_grpc_destroy(grpc);
+        ngx_dfp_ask_next(ask);
+        return;
+    }
+
+    ask->grpc = grpc;
+    run->calls++;
+}
+
+
+static void
+ngx_dfp_ask_called(ngx_dfp_grpc_t *grpc)
+{
+    ngx_dfp_ask_t *ask = grpc->data;
+
+    ngx_dfp_run_t  *run;
+
+    run = ask->run;
+    run->calls--;
+    ask->grpc = NULL;
+
+    if ((grpc->status == DFP_GRPC_UNAVAILABLE && !(ask->once && grpc->broken))
+        || (grpc->status == DFP_GRPC_DEADLINE_EXCEEDED && !ask->once)
+        || (grpc->unanswered && !grpc->broken && !ask->once
+            && ask->tried + 1 < run->cluster->dragonfly->schedulers.nelts))
+    {
+        ngx_dfp_run_trouble(run, ask->secrets, &grpc->server->name,
+                            &grpc->text);
+        ngx_dfp_ask_next(ask);
+
+    } else {
+        run->trouble.len = 0;
+        run->cluster->dragonfly->last = ask->at;
+        ask->handler(ask, grpc);
+    }
+
+    ngx_dfp_grpc_destroy(grpc);
+    run->wake(run);
+}
+
+
+static void
+ngx_dfp_ask_next(ngx_dfp_ask_t *ask)
+{
+    ngx_msec_t            pause;
+    ngx_dfp_dragonfly_t  *dragonfly;
+
+    dragonfly = ask->run->cluster->dragonfly;
+    ask->at = (ask->at + 1) % dragonfly->schedulers.nelts;
+
+    /* by an event also where the next one is asked at once */
+    pause = 1;
+
+    if (++ask->tried >= dragonfly->schedulers.nelts) {
+        ask->tried = 0;
+        pause = NGX_DFP_ASK_PAUSE << ngx_min(ask->rounds, 8);
+        pause = ngx_min(pause, NGX_DFP_ASK_PAUSE_MAX);
+        pause = pause / 2 + (ngx_msec_t) ngx_random() % pause;
+        ask->rounds++;
+    }
+
+    ngx_add_timer(&ask->again, pause);
+}
+
+
+static void
+ngx_dfp_ask_again(ngx_event_t *ev)
+{
+    ngx_dfp_ask_t *ask = ev->data;
+
+    if (ngx_exiting) {
+        ask->run->wake(ask->run);
+        return;
+    }
+
+    ngx_dfp_ask_try(ask);
+}

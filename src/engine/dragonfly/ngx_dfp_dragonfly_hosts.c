@@ -1,0 +1,188 @@
+#include "ngx_dfp_dragonfly.h"
+
+
+#define NGX_DFP_HOSTS_POOL      16384
+#define NGX_DFP_NOBODY_WAIT     60000   /* ms: a scheduler that has
+                                           just started knows none */
+#define NGX_DFP_NOBODY_PAUSE    5000    /* ms */
+
+
+static void ngx_dfp_hosts_ask(ngx_event_t *ev);
+static int ngx_dfp_hosts_listed(ngx_dfp_grpc_t *grpc, dfp_grpc_part_t *part,
+    dfp_err_t *err);
+static void ngx_dfp_hosts_asked(ngx_dfp_ask_t *ask, ngx_dfp_grpc_t *grpc);
+static void ngx_dfp_hosts_free(ngx_dfp_hosts_t *hosts);
+
+
+ngx_int_t
+ngx_dfp_hosts_start(ngx_dfp_hosts_t *hosts)
+{
+    dfp_mem_t       mem;
+    ngx_dfp_ask_t  *ask;
+
+    ask = &hosts->ask;
+    mem = ngx_dfp_mem(hosts->run->pool);
+
+    if (dfp_d7y_list_hosts(&mem, &ask->frame) != DFP_OK) {
+        return NGX_ERROR;
+    }
+
+    ask->handler = ngx_dfp_hosts_asked;
+    ask->data = hosts;
+    ask->run = hosts->run;
+    ask->method = DFP_D7Y_LIST_HOSTS;
+    ask->part = ngx_dfp_hosts_listed;
+
+    hosts->look.handler = ngx_dfp_hosts_ask;
+    hosts->look.data = hosts;
+    hosts->look.log = &hosts->run->log;
+
+    hosts->since = ngx_current_msec;
+
+    ngx_dfp_ask_start(ask);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_dfp_hosts_look(ngx_dfp_hosts_t *hosts, ngx_msec_t when)
+{
+    if (!hosts->look.timer_set) {
+        ngx_add_timer(&hosts->look, when);
+    }
+}
+
+
+static void
+ngx_dfp_hosts_ask(ngx_event_t *ev)
+{
+    ngx_dfp_hosts_t *hosts = ev->data;
+
+    if (ngx_exiting) {
+        hosts->run->wake(hosts->run);
+        return;
+    }
+
+    /* what is under way may have left before that which made us look */
+
+    ngx_dfp_ask_stop(&hosts->ask);
+    ngx_dfp_ask_start(&hosts->ask);
+}
+
+
+/* In a pool of its own: the list is long, and what is chosen is copied. */
+
+static int
+ngx_dfp_hosts_listed(ngx_dfp_grpc_t *grpc, dfp_grpc_part_t *part,
+    dfp_err_t *err)
+{
+    dfp_mem_t         mem;
+    ngx_dfp_ask_t    *ask;
+    ngx_dfp_hosts_t  *hosts;
+
+    ask = grpc->data;
+    hosts = ask->data;
+
+    if (part->begins) {
+
+        /* there may be some of a call before this one, which broke off */
+
+        ngx_dfp_hosts_free(hosts);
+
+        hosts->pool = ngx_create_pool(NGX_DFP_HOSTS_POOL, grpc->log);
+        if (hosts->pool == NULL) {
+            return DFP_ERROR;
+        }
+
+        mem = ngx_dfp_mem(hosts->pool);
+
+        hosts->told = dfp_d7y_hosts_create(&mem);
+        if (hosts->told == NULL) {
+            return DFP_ERROR;
+        }
+    }
+
+    return dfp_d7y_hosts_read(hosts->told, part->bytes, part->ends, err);
+}
+
+
+static void
+ngx_dfp_hosts_asked(ngx_dfp_ask_t *ask, ngx_dfp_grpc_t *grpc)
+{
+    ngx_dfp_hosts_t *hosts = ask->data;
+
+    if (grpc->status == DFP_GRPC_OK && hosts->told && hosts->told->complete) {
+        hosts->list = hosts->told->list;
+        hosts->n = hosts->told->n;
+        hosts->handler(hosts);
+
+    } else if (hosts->known) {
+        ngx_dfp_run_trouble(hosts->run, NULL, &grpc->server->name,
+                            &grpc->text);
+
+    } else if (grpc->unanswered) {
+        ngx_dfp_run_fail(hosts->run, "%V", &grpc->text);
+
+    } else if (grpc->status != DFP_GRPC_OK) {
+        ngx_dfp_run_fail(hosts->run, "%V answered ListHosts: %V",
+                         &grpc->server->name, &grpc->text);
+
+    } else {
+        ngx_dfp_run_fail(hosts->run, "%V answered ListHosts with "
+                         "nothing", &grpc->server->name);
+    }
+
+    ngx_dfp_hosts_free(hosts);
+}
+
+
+void
+ngx_dfp_hosts_none(ngx_dfp_hosts_t *hosts)
+{
+    ngx_dfp_run_t  *run;
+
+    static ngx_str_t  who = ngx_string("the scheduler");
+    static ngx_str_t  no_peer = ngx_string("it lists no peer");
+    static ngx_str_t  no_seed = ngx_string("it lists no seed peer");
+
+    run = hosts->run;
+
+    ngx_dfp_run_trouble(run, NULL, &who,
+                        run->job.scope == DFP_SCOPE_ALL_PEERS
+                        ? &no_peer : &no_seed);
+
+    if (ngx_current_msec - hosts->since >= NGX_DFP_NOBODY_WAIT) {
+        ngx_dfp_run_fail(run, "%V", &run->trouble);
+        return;
+    }
+
+    ngx_dfp_hosts_look(hosts, NGX_DFP_NOBODY_PAUSE);
+}
+
+
+static void
+ngx_dfp_hosts_free(ngx_dfp_hosts_t *hosts)
+{
+    if (hosts->pool) {
+        ngx_destroy_pool(hosts->pool);
+        hosts->pool = NULL;
+    }
+
+    hosts->told = NULL;
+    hosts->list = NULL;
+    hosts->n = 0;
+}
+
+
+void
+ngx_dfp_hosts_stop(ngx_dfp_hosts_t *hosts)
+{
+    ngx_dfp_ask_stop(&hosts->ask);
+
+    if (hosts->look.timer_set) {
+        ngx_del_timer(&hosts->look);
+    }
+
+    ngx_dfp_hosts_free(hosts);
+}

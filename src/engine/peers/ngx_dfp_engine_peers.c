@@ -1,0 +1,400 @@
+#include "ngx_dfp_engine_peers.h"
+
+
+/* a prime, so that multiples of it meet all places */
+#define NGX_DFP_STRIDE  7919
+
+
+static ngx_int_t ngx_dfp_peers_start(ngx_dfp_run_t *run);
+static void ngx_dfp_peers_listed(ngx_dfp_hosts_t *hosts);
+static void ngx_dfp_peers_begin(ngx_dfp_peers_t *peers);
+static ngx_int_t ngx_dfp_peers_next(ngx_dfp_run_t *run);
+static void ngx_dfp_peers_probed(ngx_dfp_task_t *task, ngx_dfp_call_t *call);
+static void ngx_dfp_peers_stop(ngx_dfp_run_t *run);
+
+
+ngx_dfp_engine_t  ngx_dfp_engine_peers = {
+    ngx_string("peers"),
+    0,                                      /* caches */
+    0,                                      /* resolves */
+    1,                                      /* dragonfly */
+    ngx_dfp_peers_start,
+    ngx_dfp_peers_check,
+    ngx_dfp_peers_stop,
+    ngx_dfp_peers_progress,
+    ngx_dfp_peers_results
+};
+
+
+static ngx_int_t
+ngx_dfp_peers_start(ngx_dfp_run_t *run)
+{
+    ngx_dfp_peers_t  *peers;
+
+    peers = ngx_pcalloc(run->pool, sizeof(ngx_dfp_peers_t));
+    if (peers == NULL) {
+        return NGX_ERROR;
+    }
+
+    peers->run = run;
+    peers->single = (run->job.scope == DFP_SCOPE_SINGLE_SEED_PEER);
+    peers->hosts.handler = ngx_dfp_peers_listed;
+    peers->hosts.data = peers;
+    peers->hosts.run = run;
+    ngx_queue_init(&peers->downloads);
+
+    if (ngx_array_init(&peers->absent, run->pool, 4,
+                       sizeof(ngx_dfp_absent_t))
+        != NGX_OK
+        || ngx_array_init(&peers->failures, run->pool, 16,
+                          sizeof(ngx_dfp_failure_t))
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    run->data = peers;
+    run->next = NULL;
+    run->width = NGX_MAX_INT32_VALUE;
+
+    return run->left ? ngx_dfp_hosts_start(&peers->hosts) : NGX_OK;
+}
+
+
+static void
+ngx_dfp_peers_listed(ngx_dfp_hosts_t *hosts)
+{
+    ngx_dfp_peers_t *peers = hosts->data;
+
+    if (hosts->known) {
+        ngx_dfp_peers_compare(peers);
+
+    } else {
+        ngx_dfp_peers_begin(peers);
+    }
+}
+
+
+static void
+ngx_dfp_peers_begin(ngx_dfp_peers_t *peers)
+{
+    ngx_dfp_run_t  *run;
+
+    run = peers->run;
+
+    if (ngx_dfp_peers_choose(peers) != NGX_OK) {
+        ngx_dfp_run_fail(run, "no memory");
+        return;
+    }
+
+    if (peers->n == 0 && peers->absent.nelts == 0) {
+        ngx_dfp_hosts_none(&peers->hosts);
+        return;
+    }
+
+    if (peers->n * run->left > NGX_DFP_DOWNLOADS_MAX) {
+        ngx_dfp_run_fail(run, "%ui tasks on %ui peers are more than "
+                         "%d downloads", run->left, peers->n,
+                         NGX_DFP_DOWNLOADS_MAX);
+        return;
+    }
+
+    peers->hosts.known = 1;
+
+    ngx_log_error(NGX_LOG_INFO, &run->log, 0,
+                  "dfpreheat: of %uz hosts %ui peers were chosen (%s)",
+                  peers->hosts.n, peers->n,
+                  dfp_job_scope_name(run->job.scope));
+
+    if (peers->n == 0) {
+
+        /* who was meant is not there: nothing can be done for any task */
+
+        (void) ngx_dfp_peers_check(run);
+        return;
+    }
+
+    run->next = ngx_dfp_peers_next;
+}
+
+
+static ngx_int_t
+ngx_dfp_peers_next(ngx_dfp_run_t *run)
+{
+    ngx_int_t             rc;
+    ngx_uint_t            calls;
+    ngx_queue_t          *q;
+    ngx_dfp_task_t       *task;
+    ngx_dfp_peers_t      *peers;
+    ngx_dfp_downloads_t  *d;
+
+    peers = run->data;
+    calls = run->calls;
+
+    while (!ngx_queue_empty(&run->ready)) {
+
+        q = ngx_queue_head(&run->ready);
+        task = ngx_queue_data(q, ngx_dfp_task_t, queue);
+
+        d = ngx_dfp_peers_open(task);
+        if (d == NULL) {
+            return NGX_AGAIN;
+        }
+
+        if (d->left == 0) {
+
+            /* all of its peers were gone before its turn came */
+
+            ngx_queue_remove(&task->queue);
+            d->queued = 0;
+
+            ngx_dfp_peers_settle(d);
+            continue;
+        }
+
+        if (d->active == 0
+            && peers->busy >= (ngx_uint_t) run->job.concurrent_task_count)
+        {
+            return NGX_DECLINED;
+        }
+
+        if (ngx_dfp_grant_ready(task) != NGX_OK) {
+
+            if (run->calls > calls) {
+                return NGX_OK;
+            }
+
+            continue;
+        }
+
+        if (d->probe) {
+            rc = ngx_dfp_task_call(run, NGX_DFP_PROBE, ngx_dfp_peers_probed);
+            d->queued = (rc != NGX_OK);
+            return rc;
+        }
+
+        rc = ngx_dfp_download_start(d);
+
+        if (rc != NGX_DECLINED) {
+            return rc;
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+ngx_dfp_downloads_t *
+ngx_dfp_peers_open(ngx_dfp_task_t *task)
+{
+    ngx_uint_t            i;
+    ngx_dfp_run_t        *run;
+    ngx_dfp_peers_t      *peers;
+    ngx_dfp_downloads_t  *d;
+
+    if (task->data) {
+        return task->data;
+    }
+
+    run = task->run;
+    peers = run->data;
+
+    d = ngx_pcalloc(run->pool, sizeof(ngx_dfp_downloads_t));
+    if (d == NULL) {
+        return NULL;
+    }
+
+    d->pairs = ngx_pcalloc(run->pool, peers->n);
+    if (d->pairs == NULL) {
+        return NULL;
+    }
+
+    d->task = task;
+    d->queued = 1;
+    d->left = peers->n;
+
+    if (peers->single) {
+        d->left = 1;
+
+        if (ngx_dfp_peers_seeds(d) != NGX_OK) {
+            return NULL;
+        }
+
+    } else {
+
+        /* so that not all of them begin with the same peer */
+
+        d->at = peers->opened * NGX_DFP_STRIDE % peers->n;
+
+        for (i = 0; i < peers->n; i++) {
+            if (peers->peer[i].state == NGX_DFP_PEER_GONE) {
+                d->pairs[i] = NGX_DFP_PAIR_GONE;
+                d->left--;
+            }
+        }
+    }
+
+    peers->opened++;
+    task->data = d;
+
+    return d;
+}
+
+
+void
+ngx_dfp_peers_queue(ngx_dfp_downloads_t *d)
+{
+    ngx_queue_t     *ready;
+    ngx_dfp_task_t  *task;
+
+    task = d->task;
+    ready = &task->run->ready;
+
+    if (d->queued || d->ended || task->failed || task->call
+        || (d->left == d->active && !d->probe))
+    {
+        return;
+    }
+
+    d->queued = 1;
+
+    /* what has begun goes on before others begin */
+
+    if (d->active || d->probe) {
+        ngx_queue_insert_head(ready, &task->queue);
+
+    } else {
+        ngx_queue_insert_tail(ready, &task->queue);
+    }
+}
+
+
+void
+ngx_dfp_peers_settle(ngx_dfp_downloads_t *d)
+{
+    ngx_dfp_task_t  *task;
+
+    task = d->task;
+
+    if (d->left || d->ended || task->failed) {
+        return;
+    }
+
+    d->ended = 1;
+
+    if (d->pool) {
+        ngx_destroy_pool(d->pool);
+        d->pool = NULL;
+    }
+
+    if (task->retry.timer_set) {
+        ngx_del_timer(&task->retry);
+
+    } else if (d->queued) {
+        ngx_queue_remove(&task->queue);
+    }
+
+    d->queued = 0;
+
+    if (d->reason.len) {
+        ngx_dfp_task_failed(task, "%V", &d->reason);
+
+    } else if (d->done == 0) {
+        ngx_dfp_task_failed(task, "none of the peers that should "
+                            "have it could be reached");
+
+    } else {
+        ngx_dfp_task_done(task);
+    }
+}
+
+
+/*
+ * A peer was refused by the origin. Asked by this nginx, it may tell what it wants
+ * to see; where it lets this nginx in, what the peer was told stands. For whom a
+ * redirect leads to a peer can be told nothing.
+ */
+
+static void
+ngx_dfp_peers_probed(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
+{
+    dfp_err_t             why;
+    ngx_dfp_downloads_t  *d;
+
+    d = task->data;
+    d->probe = 0;
+
+    /* what follows has its own time; and all peers may have gone meanwhile */
+
+    task->deadline = 0;
+
+    if (d->ended) {
+        return;
+    }
+
+    if (call->result == NGX_DFP_CALL_OK
+        && call->status == NGX_HTTP_UNAUTHORIZED && !call->led)
+    {
+        ngx_dfp_grant_refused(task, call);
+        d->queued = !task->failed;
+        return;
+    }
+
+    if (ngx_dfp_grant_forbidden(task, call) == NGX_OK) {
+        d->queued = 1;
+        return;
+    }
+
+    if (!call->too_big
+        && ngx_dfp_answer_verdict(call, &why) == NGX_AGAIN)
+    {
+        d->probe = 1;
+        ngx_dfp_task_again(task, call->retry_after, why.text);
+        d->queued = !task->failed;
+        return;
+    }
+
+    task->refused = NGX_DFP_REFUSALS_MAX;
+
+    ngx_dfp_peers_queue(d);
+}
+
+
+static void
+ngx_dfp_peers_stop(ngx_dfp_run_t *run)
+{
+    ngx_uint_t            i;
+    ngx_dfp_task_t      **task;
+    ngx_dfp_peers_t      *peers;
+    ngx_dfp_downloads_t  *d;
+
+    peers = run->data;
+
+    if (peers == NULL) {
+        return;
+    }
+
+    ngx_dfp_hosts_stop(&peers->hosts);
+    ngx_dfp_downloads_stop(peers);
+
+    for (i = 0; i < peers->n; i++) {
+        if (peers->peer[i].resume.timer_set) {
+            ngx_del_timer(&peers->peer[i].resume);
+        }
+    }
+
+    task = run->tasks.elts;
+
+    for (i = 0; i < run->tasks.nelts; i++) {
+        d = task[i]->data;
+
+        if (d && d->pool) {
+            ngx_destroy_pool(d->pool);
+            d->pool = NULL;
+        }
+
+        if (d) {
+            d->queued = 0;
+        }
+    }
+}

@@ -1,0 +1,607 @@
+#include "ngx_dfp_engine_peers.h"
+
+
+#define NGX_DFP_FRAME_POOL  4096
+#define NGX_DFP_EVENT_POOL  1024
+
+/* so that all downloads of a job together fit an off_t */
+#define NGX_DFP_SIZE_MAX                                                      \
+    (NGX_MAX_OFF_T_VALUE / NGX_DFP_DOWNLOADS_MAX)
+
+
+/* One that is under way; in the pool of its call. */
+typedef struct {
+    ngx_queue_t           queue;      /* in peers->downloads */
+    ngx_dfp_downloads_t  *d;
+    ngx_dfp_peer_t       *peer;
+    ngx_dfp_grpc_t       *grpc;
+    ngx_uint_t            serial;     /* of its credentials */
+    off_t                 size;       /* -1: not known */
+    off_t                 bytes;
+} ngx_dfp_download_t;
+
+
+static ngx_int_t ngx_dfp_download_frame(ngx_dfp_downloads_t *d);
+static ngx_int_t ngx_dfp_download_call(ngx_dfp_downloads_t *d,
+    ngx_dfp_peer_t *peer);
+static int ngx_dfp_download_event(ngx_dfp_grpc_t *grpc, dfp_str_t message,
+    dfp_err_t *err);
+static void ngx_dfp_download_count(ngx_dfp_download_t *download,
+    dfp_d7y_event_t *event);
+static void ngx_dfp_download_ended(ngx_dfp_grpc_t *grpc);
+static void ngx_dfp_download_verdict(ngx_dfp_download_t *download);
+static ngx_uint_t ngx_dfp_download_retriable(int status, int backend);
+static void ngx_dfp_download_done(ngx_dfp_download_t *download);
+static void ngx_dfp_download_refused(ngx_dfp_download_t *download);
+static void ngx_dfp_download_again(ngx_dfp_download_t *download);
+static void ngx_dfp_download_failed(ngx_dfp_download_t *download);
+static void ngx_dfp_download_remember(ngx_dfp_download_t *download);
+static void ngx_dfp_downloads_trouble(ngx_dfp_peers_t *peers);
+
+
+ngx_int_t
+ngx_dfp_download_start(ngx_dfp_downloads_t *d)
+{
+    ngx_uint_t        i;
+    ngx_dfp_run_t    *run;
+    ngx_dfp_peers_t  *peers;
+
+    run = d->task->run;
+    peers = run->data;
+    i = NGX_DFP_NOBODY;
+
+    if (d->active < (ngx_uint_t) run->job.concurrent_peer_count) {
+        i = ngx_dfp_peers_pick(d);
+    }
+
+    if (i == NGX_DFP_NOBODY) {
+
+        /* it comes back when something has changed */
+
+        if (d->queued && !d->task->retry.timer_set) {
+            ngx_queue_remove(&d->task->queue);
+            d->queued = 0;
+        }
+
+        return NGX_DECLINED;
+    }
+
+    if (ngx_dfp_download_frame(d) != NGX_OK
+        || ngx_dfp_download_call(d, &peers->peer[i]) != NGX_OK)
+    {
+        return NGX_AGAIN;
+    }
+
+    if (peers->peer[i].state == NGX_DFP_PEER_TRIAL) {
+        peers->peer[i].state = NGX_DFP_PEER_TRIED;
+    }
+
+    d->pairs[i] = (d->pairs[i] & ~NGX_DFP_PAIR_STATE)
+                  | NGX_DFP_PAIR_ACTIVE;
+
+    peers->busy += (d->active++ == 0);
+    run->calls++;
+
+    return NGX_OK;
+}
+
+
+/* What is sent to all of the peers, with the credentials of now. */
+
+static ngx_int_t
+ngx_dfp_download_frame(ngx_dfp_downloads_t *d)
+{
+    dfp_mem_t          mem;
+    dfp_d7y_request_t  request;
+    ngx_dfp_run_t     *run;
+
+    run = d->task->run;
+
+    if (d->pool && d->serial == d->task->grant->serial) {
+        return NGX_OK;
+    }
+
+    if (d->pool) {
+        ngx_destroy_pool(d->pool);
+    }
+
+    d->serial = d->task->grant->serial;
+    d->pool = ngx_create_pool(NGX_DFP_FRAME_POOL, &run->log);
+
+    if (d->pool == NULL) {
+        return NGX_ERROR;
+    }
+
+    mem = ngx_dfp_mem(d->pool);
+
+    if (ngx_dfp_dragonfly_request(d->task, d->pool, &request)
+        == NGX_OK
+        && dfp_d7y_download(&mem, &request, &d->frame) == DFP_OK)
+    {
+        return NGX_OK;
+    }
+
+    ngx_destroy_pool(d->pool);
+    d->pool = NULL;
+
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_dfp_download_call(ngx_dfp_downloads_t *d, ngx_dfp_peer_t *peer)
+{
+    ngx_msec_int_t       left;
+    ngx_dfp_run_t       *run;
+    ngx_dfp_grpc_t      *grpc;
+    ngx_dfp_peers_t     *peers;
+    ngx_dfp_download_t  *download;
+
+    run = d->task->run;
+    peers = run->data;
+
+    grpc = ngx_dfp_grpc_create(&run->log);
+    if (grpc == NULL) {
+        return NGX_ERROR;
+    }
+
+    download = ngx_pcalloc(grpc->pool, sizeof(ngx_dfp_download_t));
+    grpc->secrets = ngx_dfp_task_secrets(d->task, grpc->pool);
+
+    if (download == NULL || grpc->secrets == NULL) {
+        goto failed;
+    }
+
+    download->d = d;
+    download->peer = peer;
+    download->grpc = grpc;
+    download->serial = d->serial;
+    download->size = d->task->size;
+
+    left = run->started + run->claim.left - ngx_current_msec;
+
+    grpc->handler = ngx_dfp_download_ended;
+    grpc->message = ngx_dfp_download_event;
+    grpc->data = download;
+    grpc->job = run->claim.id;
+    grpc->server = &peer->server;
+    grpc->method = DFP_D7Y_DOWNLOAD_TASK;
+    grpc->frame = d->frame;
+    grpc->max = NGX_DFP_EVENT_MAX;
+    grpc->timeout = ngx_min((ngx_msec_t) ngx_max(left, 1),
+                            run->conf->task_timeout);
+
+    if (ngx_dfp_grpc_start(grpc) != NGX_OK) {
+        goto failed;
+    }
+
+    ngx_queue_insert_tail(&peers->downloads, &download->queue);
+
+    return NGX_OK;
+
+failed:
+
+    ngx_destroy_pool(grpc->pool);
+
+    return NGX_ERROR;
+}
+
+
+static int
+ngx_dfp_download_event(ngx_dfp_grpc_t *grpc, dfp_str_t message, dfp_err_t *err)
+{
+    int               rc;
+    dfp_mem_t         mem;
+    ngx_pool_t       *pool;
+    dfp_d7y_event_t   event;
+
+    /* there may be thousands of them */
+
+    pool = ngx_create_pool(NGX_DFP_EVENT_POOL, grpc->log);
+    if (pool == NULL) {
+        return DFP_ERROR;
+    }
+
+    mem = ngx_dfp_mem(pool);
+    rc = dfp_d7y_event_parse(&mem, message, &event, err);
+
+    if (rc == DFP_OK) {
+        ngx_dfp_download_count(grpc->data, &event);
+    }
+
+    ngx_destroy_pool(pool);
+
+    return rc;
+}
+
+
+/* A peer's numbers are taken for what they are: no more than the size is done. */
+
+static void
+ngx_dfp_download_count(ngx_dfp_download_t *download, dfp_d7y_event_t *event)
+{
+    off_t             left;
+    ngx_dfp_task_t   *task;
+    ngx_dfp_peers_t  *peers;
+
+    task = download->d->task;
+    peers = download->peer->peers;
+
+    if (event->started
+        && event->content_length <= NGX_DFP_SIZE_MAX)
+    {
+        download->size = event->content_length;
+
+        if (task->size == -1) {
+            task->size = download->size;
+        }
+    }
+
+    if (!event->piece) {
+        return;
+    }
+
+    peers->pieces++;
+    left = ngx_max(download->size - download->bytes, 0);
+
+    if (event->length < (uint64_t) left) {
+        left = event->length;
+    }
+
+    download->bytes += left;
+    peers->bytes += left;
+}
+
+
+static void
+ngx_dfp_download_ended(ngx_dfp_grpc_t *grpc)
+{
+    ngx_uint_t            i;
+    ngx_dfp_run_t        *run;
+    ngx_dfp_peers_t      *peers;
+    ngx_dfp_download_t   *download;
+    ngx_dfp_downloads_t  *d;
+
+    download = grpc->data;
+    d = download->d;
+    run = d->task->run;
+    peers = run->data;
+    i = download->peer - peers->peer;
+
+    ngx_queue_remove(&download->queue);
+
+    run->calls--;
+    peers->busy -= (--d->active == 0);
+
+    d->pairs[i] &= ~NGX_DFP_PAIR_STATE;
+
+    ngx_dfp_download_verdict(download);
+
+    /* nobody can call it any more */
+
+    if (download->peer->state == NGX_DFP_PEER_GONE
+        && (d->pairs[i] & NGX_DFP_PAIR_STATE)
+           == NGX_DFP_PAIR_WAITING)
+    {
+        d->pairs[i] = NGX_DFP_PAIR_GONE;
+        d->left--;
+    }
+
+    ngx_dfp_grpc_destroy(grpc);
+
+    ngx_dfp_peers_settle(d);
+    ngx_dfp_peers_queue(d);
+
+    run->changed = 1;
+    run->wake(run);
+}
+
+
+static void
+ngx_dfp_download_verdict(ngx_dfp_download_t *download)
+{
+    int              backend, tries;
+    ngx_uint_t       i;
+    ngx_dfp_task_t  *task;
+    ngx_dfp_peer_t  *peer;
+    ngx_dfp_grpc_t  *grpc;
+
+    grpc = download->grpc;
+    peer = download->peer;
+    i = peer - peer->peers->peer;
+
+    if (grpc->unreached) {
+        ngx_dfp_peer_unreached(peer, &grpc->text);
+        return;
+    }
+
+    if (grpc->status == DFP_GRPC_OK) {
+        ngx_dfp_peer_answered(peer);
+        ngx_dfp_download_done(download);
+        return;
+    }
+
+    peer->peers->bytes -= download->bytes;
+
+    backend = -1;
+
+    if (grpc->status == DFP_GRPC_INTERNAL) {
+        backend = dfp_d7y_backend_status(ngx_dfp_dfp_str(grpc->text));
+    }
+
+    task = download->d->task;
+
+    /* what was refused may be what nobody is told any more */
+
+    if ((backend == NGX_HTTP_UNAUTHORIZED
+         || (backend == NGX_HTTP_FORBIDDEN && download->serial))
+        && (task->refused < NGX_DFP_REFUSALS_MAX
+            || download->serial != task->grant->serial))
+    {
+        ngx_dfp_peer_answered(peer);
+        ngx_dfp_download_refused(download);
+        return;
+    }
+
+    tries = download->d->pairs[i] / NGX_DFP_PAIR_TRY + 1;
+
+    if (ngx_dfp_download_retriable(grpc->status, backend)
+        && tries < NGX_DFP_TASK_TRIES)
+    {
+        ngx_dfp_download_again(download);
+        return;
+    }
+
+    ngx_dfp_peer_answered(peer);
+    ngx_dfp_download_failed(download);
+}
+
+
+/* Whether the same may go better a little later. */
+
+static ngx_uint_t
+ngx_dfp_download_retriable(int status, int backend)
+{
+    switch (status) {
+
+    case DFP_GRPC_INTERNAL:
+        return backend == 0
+               || backend == NGX_HTTP_REQUEST_TIME_OUT
+               || backend == NGX_HTTP_TOO_MANY_REQUESTS
+               || backend >= NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+    case DFP_GRPC_CANCELLED:
+    case DFP_GRPC_RESOURCE_EXHAUSTED:
+    case DFP_GRPC_ABORTED:
+    case DFP_GRPC_UNAVAILABLE:
+        return 1;
+
+    default:
+        return 0;
+    }
+}
+
+
+static void
+ngx_dfp_download_done(ngx_dfp_download_t *download)
+{
+    ngx_uint_t            i;
+    ngx_dfp_task_t       *task;
+    ngx_dfp_peers_t      *peers;
+    ngx_dfp_downloads_t  *d;
+
+    d = download->d;
+    task = d->task;
+    peers = download->peer->peers;
+    i = download->peer - peers->peer;
+
+    d->pairs[i] = NGX_DFP_PAIR_DONE;
+    d->left--;
+    d->done++;
+    peers->done++;
+    download->peer->done++;
+    download->peer->troubles = 0;
+
+    /* of what a peer has already it says nothing */
+
+    peers->bytes += ngx_max(task->size - download->bytes, 0);
+
+    if (peers->single) {
+        ngx_str_null(&d->reason);
+    }
+
+    if (peers->single || peers->troubled == download->peer) {
+        peers->troubled = NULL;
+    }
+
+    task->serial = download->serial;
+    ngx_dfp_grant_accepted(task);
+}
+
+
+/* Without credentials, or with such as were good only until now. */
+
+static void
+ngx_dfp_download_refused(ngx_dfp_download_t *download)
+{
+    ngx_dfp_downloads_t  *d;
+
+    d = download->d;
+
+    if (download->serial == d->task->grant->serial
+        && d->task->grant->call == NULL)
+    {
+        d->probe = 1;
+    }
+}
+
+
+static void
+ngx_dfp_download_again(ngx_dfp_download_t *download)
+{
+    ngx_str_t             text;
+    ngx_uint_t            i;
+    ngx_dfp_peer_t       *peer;
+    ngx_dfp_grpc_t       *grpc;
+    ngx_dfp_downloads_t  *d;
+
+    d = download->d;
+    grpc = download->grpc;
+    peer = download->peer;
+    i = peer - peer->peers->peer;
+    text = ngx_dfp_secrets_mask(grpc->secrets, grpc->pool, grpc->text);
+
+    ngx_log_error(NGX_LOG_INFO, grpc->log, 0,
+                  "dfpreheat: \"%V\" again later: %V: %V", &d->task->shown,
+                  &peer->server.name, &text);
+
+    ngx_dfp_peer_troubled(peer, &text);
+
+    if (peer->peers->single) {
+        ngx_dfp_peer_answered(peer);
+        ngx_dfp_download_remember(download);
+        d->at++;
+        return;
+    }
+
+    d->pairs[i] += NGX_DFP_PAIR_TRY;
+
+    /* an origin in trouble gets a rest by its peers' rest */
+
+    ngx_dfp_peer_pause(peer);
+}
+
+
+static void
+ngx_dfp_download_failed(ngx_dfp_download_t *download)
+{
+    ngx_uint_t            i;
+    ngx_str_t             reason;
+    ngx_dfp_peers_t      *peers;
+    ngx_dfp_failure_t    *failure;
+    ngx_dfp_downloads_t  *d;
+
+    d = download->d;
+    peers = download->peer->peers;
+    i = download->peer - peers->peer;
+
+    ngx_dfp_download_remember(download);
+
+    /* another seed can help where it was not the origin that said no */
+
+    if (peers->single
+        && dfp_d7y_backend_status(ngx_dfp_dfp_str(download->grpc->text)) <= 0
+        && d->at + 1 < d->nseeds)
+    {
+        d->at++;
+        return;
+    }
+
+    d->pairs[i] = NGX_DFP_PAIR_FAILED;
+    d->left--;
+    peers->failed++;
+
+    if (peers->failures.nelts == NGX_DFP_RESULTS_MAX) {
+        return;
+    }
+
+    reason = ngx_dfp_secrets_mask(download->grpc->secrets, d->task->run->pool,
+                                  download->grpc->text);
+    failure = ngx_array_push(&peers->failures);
+
+    if (failure) {
+        failure->task = d->task;
+        failure->peer = download->peer;
+        failure->reason = reason;
+    }
+}
+
+
+/* The first one's text is the task's own. */
+
+static void
+ngx_dfp_download_remember(ngx_dfp_download_t *download)
+{
+    size_t                len;
+    u_char               *p;
+    ngx_str_t            *name, text;
+    ngx_dfp_grpc_t       *grpc;
+    ngx_dfp_downloads_t  *d;
+
+    d = download->d;
+    grpc = download->grpc;
+    name = &download->peer->server.name;
+
+    if (d->reason.len) {
+        return;
+    }
+
+    /* the task's own secrets may be others by the time it fails */
+
+    text = ngx_dfp_secrets_mask(grpc->secrets, grpc->pool, grpc->text);
+    len = name->len + 2 + text.len;
+    p = ngx_pnalloc(d->task->run->pool, len);
+
+    if (p) {
+        d->reason.data = p;
+        d->reason.len = len;
+        (void) ngx_sprintf(p, "%V: %V", name, &text);
+    }
+}
+
+
+void
+ngx_dfp_downloads_stop(ngx_dfp_peers_t *peers)
+{
+    ngx_queue_t         *q;
+    ngx_dfp_download_t  *download;
+
+    if (!peers->run->ending) {
+        ngx_dfp_downloads_trouble(peers);
+    }
+
+    while (!ngx_queue_empty(&peers->downloads)) {
+
+        q = ngx_queue_head(&peers->downloads);
+        download = ngx_queue_data(q, ngx_dfp_download_t, queue);
+
+        ngx_queue_remove(q);
+
+        peers->run->calls--;
+        peers->busy -= (--download->d->active == 0);
+
+        ngx_dfp_grpc_destroy(download->grpc);
+    }
+}
+
+
+static void
+ngx_dfp_downloads_trouble(ngx_dfp_peers_t *peers)
+{
+    u_char              *p;
+    ngx_str_t            text;
+    ngx_queue_t         *q;
+    ngx_dfp_download_t  *download;
+    u_char               buf[NGX_DFP_REASON_MAX];
+
+    if (peers->troubled) {
+        ngx_dfp_run_trouble(peers->run, NULL, &peers->troubled->server.name,
+                            &peers->trouble);
+        return;
+    }
+
+    if (ngx_queue_empty(&peers->downloads)) {
+        return;
+    }
+
+    q = ngx_queue_head(&peers->downloads);
+    download = ngx_queue_data(q, ngx_dfp_download_t, queue);
+
+    p = ngx_slprintf(buf, buf + sizeof(buf), "it is not done with %V",
+                     &download->d->task->shown);
+
+    text.data = buf;
+    text.len = p - buf;
+
+    ngx_dfp_run_trouble(peers->run, NULL, &download->peer->server.name, &text);
+}

@@ -1,0 +1,167 @@
+#include "ngx_dfp_engine_peers.h"
+
+
+#define NGX_DFP_ORDER_POOL  16384
+
+
+static ngx_uint_t ngx_dfp_peers_in_turn(ngx_dfp_downloads_t *d);
+static ngx_uint_t ngx_dfp_peers_seed(ngx_dfp_downloads_t *d);
+static ngx_uint_t ngx_dfp_peer_callable(ngx_dfp_peer_t *peer);
+
+
+ngx_uint_t
+ngx_dfp_peers_pick(ngx_dfp_downloads_t *d)
+{
+    ngx_dfp_peers_t  *peers;
+
+    peers = d->task->run->data;
+
+    return peers->single ? ngx_dfp_peers_seed(d)
+                         : ngx_dfp_peers_in_turn(d);
+}
+
+
+ngx_int_t
+ngx_dfp_peers_seeds(ngx_dfp_downloads_t *d)
+{
+    int                rc;
+    size_t            *order;
+    dfp_mem_t          mem;
+    dfp_str_t          id;
+    ngx_pool_t        *pool;
+    dfp_d7y_request_t  request;
+    ngx_dfp_peers_t   *peers;
+
+    peers = d->task->run->data;
+
+    pool = ngx_create_pool(NGX_DFP_ORDER_POOL, &d->task->run->log);
+    if (pool == NULL) {
+        return NGX_ERROR;
+    }
+
+    mem = ngx_dfp_mem(pool);
+    order = ngx_palloc(pool, peers->n * sizeof(size_t));
+
+    if (order == NULL
+        || ngx_dfp_dragonfly_request(d->task, pool, &request)
+           != NGX_OK)
+    {
+        ngx_destroy_pool(pool);
+        return NGX_ERROR;
+    }
+
+    rc = dfp_d7y_task_id(&mem, &request, &id);
+
+    if (rc == DFP_INVALID) {
+
+        /* dfdaemon will say what it does not like about the URL */
+
+        id = request.url;
+        rc = DFP_OK;
+    }
+
+    if (rc == DFP_OK) {
+        dfp_scope_order(&peers->scope, id, order);
+
+        d->nseeds = ngx_min(peers->n, NGX_DFP_SEEDS_MAX);
+        ngx_memcpy(d->seeds, order, d->nseeds * sizeof(size_t));
+    }
+
+    ngx_destroy_pool(pool);
+
+    return rc == DFP_OK ? NGX_OK : NGX_ERROR;
+}
+
+
+/* The next peer, in turn, that does not have the task and can be called. */
+
+static ngx_uint_t
+ngx_dfp_peers_in_turn(ngx_dfp_downloads_t *d)
+{
+    ngx_uint_t        i, k;
+    ngx_dfp_peers_t  *peers;
+
+    peers = d->task->run->data;
+    i = d->at;
+
+    for (k = 0; k < peers->n; k++) {
+
+        if ((d->pairs[i] & NGX_DFP_PAIR_STATE)
+            == NGX_DFP_PAIR_WAITING
+            && ngx_dfp_peer_callable(&peers->peer[i]))
+        {
+            d->at = (i + 1) % peers->n;
+            return i;
+        }
+
+        i = (i + 1) % peers->n;
+    }
+
+    return NGX_DFP_NOBODY;
+}
+
+
+/* The seed whose turn it is; after the last one the task waits, and all are tried
+ * again. */
+
+static ngx_uint_t
+ngx_dfp_peers_seed(ngx_dfp_downloads_t *d)
+{
+    ngx_uint_t        i;
+    const char       *reason;
+    ngx_dfp_task_t   *task;
+    ngx_dfp_peers_t  *peers;
+
+    task = d->task;
+    peers = task->run->data;
+
+    if (d->active) {
+        return NGX_DFP_NOBODY;
+    }
+
+    while (d->at < d->nseeds) {
+
+        i = d->seeds[d->at];
+
+        if (ngx_dfp_peer_callable(&peers->peer[i])) {
+            return i;
+        }
+
+        if (d->reason.len == 0) {
+            d->reason = peers->peer[i].reason;
+        }
+
+        d->at++;
+    }
+
+    ngx_queue_remove(&task->queue);
+
+    reason = "no seed peer could be called";
+
+    if (d->reason.len) {
+        reason = (char *) ngx_pnalloc(task->run->pool, d->reason.len + 1);
+
+        if (reason) {
+            (void) ngx_cpystrn((u_char *) reason, d->reason.data,
+                               d->reason.len + 1);
+        }
+    }
+
+    d->at = 0;
+    ngx_str_null(&d->reason);
+
+    task->tries++;
+    ngx_dfp_task_again(task, 0, reason ? reason : "no memory");
+
+    d->queued = !task->failed;
+
+    return NGX_DFP_NOBODY;
+}
+
+
+static ngx_uint_t
+ngx_dfp_peer_callable(ngx_dfp_peer_t *peer)
+{
+    return peer->state == NGX_DFP_PEER_READY
+           || peer->state == NGX_DFP_PEER_TRIAL;
+}

@@ -1,0 +1,336 @@
+#include "ngx_dfp_engine_peers.h"
+
+
+static ngx_uint_t ngx_dfp_peers_unreachable(ngx_dfp_peers_t *peers,
+    ngx_str_t *who, ngx_str_t *why);
+static ngx_dfp_absent_t *ngx_dfp_peers_missing(ngx_dfp_peers_t *peers);
+static ngx_uint_t ngx_dfp_peers_holders(ngx_dfp_peers_t *peers);
+static ngx_uint_t ngx_dfp_peers_nobody(ngx_dfp_run_t *run);
+static void ngx_dfp_peers_task_results(ngx_dfp_task_t *task,
+    ngx_dfp_results_t *results);
+static void ngx_dfp_peers_absent_results(ngx_dfp_peers_t *peers,
+    ngx_dfp_results_t *results);
+static void ngx_dfp_peers_list(ngx_dfp_list_t *list, ngx_dfp_peer_t *peer,
+    ngx_str_t *url, ngx_str_t *description);
+
+
+/*
+ * SUCCESS: every task is somewhere, and enough of the peers that the job is about
+ * hold all of them.
+ */
+
+ngx_int_t
+ngx_dfp_peers_check(ngx_dfp_run_t *run)
+{
+    ngx_str_t          who, why;
+    ngx_uint_t         chosen, unreachable;
+    ngx_dfp_peers_t   *peers;
+    ngx_dfp_absent_t  *missing;
+
+    peers = run->data;
+
+    /* with tasks left nobody can be called for them */
+
+    if (run->nfailed && run->left == 0
+        && (peers->single || ngx_dfp_peers_nobody(run)))
+    {
+        return NGX_DECLINED;
+    }
+
+    if (peers->single && peers->n) {
+        return NGX_OK;
+    }
+
+    chosen = peers->n + peers->absent.nelts;
+    unreachable = ngx_dfp_peers_unreachable(peers, &who, &why);
+
+    if (peers->n
+        && ngx_dfp_peers_holders(peers)
+           >= ngx_dfp_dragonfly_needed(run, chosen, unreachable))
+    {
+        return NGX_OK;
+    }
+
+    if (run->nfailed && run->left == 0) {
+        return NGX_DECLINED;
+    }
+
+    missing = ngx_dfp_peers_missing(peers);
+
+    if (missing) {
+        ngx_dfp_run_fail(run, "%V: %V", &missing->ip, &missing->reason);
+        return NGX_DECLINED;
+    }
+
+    ngx_dfp_dragonfly_too_few(run, chosen, unreachable, &who, &why);
+
+    return NGX_DECLINED;
+}
+
+
+/* How many; and the first of them. */
+
+static ngx_uint_t
+ngx_dfp_peers_unreachable(ngx_dfp_peers_t *peers, ngx_str_t *who,
+    ngx_str_t *why)
+{
+    ngx_uint_t         i, n;
+    ngx_dfp_absent_t  *absent;
+
+    n = 0;
+    ngx_str_null(who);
+    ngx_str_null(why);
+
+    for (i = 0; i < peers->n; i++) {
+        if (peers->peer[i].state == NGX_DFP_PEER_GONE && n++ == 0) {
+            *who = peers->peer[i].server.name;
+            *why = peers->peer[i].reason;
+        }
+    }
+
+    absent = peers->absent.elts;
+
+    for (i = 0; i < peers->absent.nelts; i++) {
+        if (absent[i].unreachable && n++ == 0) {
+            *who = absent[i].hostname;
+            *why = absent[i].reason;
+        }
+    }
+
+    return n;
+}
+
+
+/* The first one that is a failure by itself; NULL: none. */
+
+static ngx_dfp_absent_t *
+ngx_dfp_peers_missing(ngx_dfp_peers_t *peers)
+{
+    ngx_uint_t         i;
+    ngx_dfp_absent_t  *absent;
+
+    absent = peers->absent.elts;
+
+    for (i = 0; i < peers->absent.nelts; i++) {
+        if (!absent[i].unreachable) {
+            return &absent[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+/* Those that have all of the tasks; manifests were for this nginx. */
+
+static ngx_uint_t
+ngx_dfp_peers_holders(ngx_dfp_peers_t *peers)
+{
+    ngx_uint_t        i, n, all;
+    ngx_dfp_task_t  **task;
+
+    all = 0;
+    task = peers->run->tasks.elts;
+
+    for (i = 0; i < peers->run->tasks.nelts; i++) {
+        all += (task[i]->data || (!task[i]->skipped && !task[i]->done));
+    }
+
+    n = 0;
+
+    for (i = 0; i < peers->n; i++) {
+        n += (peers->peer[i].done == all);
+    }
+
+    return n;
+}
+
+
+/* Whether there is a task that nobody has. */
+
+static ngx_uint_t
+ngx_dfp_peers_nobody(ngx_dfp_run_t *run)
+{
+    ngx_uint_t            i;
+    ngx_dfp_task_t      **task;
+    ngx_dfp_downloads_t  *d;
+
+    task = run->tasks.elts;
+
+    for (i = 0; i < run->tasks.nelts; i++) {
+        d = task[i]->data;
+
+        if (task[i]->failed && (d == NULL || d->done == 0)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+void
+ngx_dfp_peers_progress(ngx_dfp_run_t *run, ngx_dfp_progress_t *p)
+{
+    ngx_uint_t         i, n;
+    ngx_dfp_task_t   **task;
+    ngx_dfp_peers_t   *peers;
+
+    peers = run->data;
+
+    if (peers == NULL) {
+        return;
+    }
+
+    n = peers->single ? 1 : peers->n;
+    task = run->tasks.elts;
+
+    p->downloads = 1;
+    p->downloads_done = peers->done;
+    p->downloads_failed = peers->failed;
+    p->pieces = peers->pieces;
+    p->bytes_done = peers->bytes;
+
+    for (i = 0; i < run->tasks.nelts; i++) {
+
+        if (task[i]->manifest || task[i]->skipped) {
+            continue;
+        }
+
+        p->downloads_total += n;
+        p->bytes_total += n * ngx_max(task[i]->size, 0);
+    }
+}
+
+
+void
+ngx_dfp_peers_results(ngx_dfp_run_t *run, ngx_dfp_results_t *results)
+{
+    ngx_uint_t           i;
+    ngx_dfp_task_t     **task;
+    ngx_dfp_peers_t     *peers;
+    ngx_dfp_failure_t   *failure;
+
+    peers = run->data;
+    task = run->tasks.elts;
+
+    if (peers) {
+        ngx_dfp_peers_absent_results(peers, results);
+
+        failure = peers->failures.elts;
+
+        for (i = 0; i < peers->failures.nelts; i++) {
+            ngx_dfp_peers_list(&results->failure, failure[i].peer,
+                               &failure[i].task->shown, &failure[i].reason);
+        }
+
+        results->failure.omitted += peers->failed - peers->failures.nelts;
+    }
+
+    for (i = 0; i < run->tasks.nelts; i++) {
+        ngx_dfp_peers_task_results(task[i], results);
+    }
+}
+
+
+/* What is still waiting failed with its task. */
+
+static void
+ngx_dfp_peers_task_results(ngx_dfp_task_t *task, ngx_dfp_results_t *results)
+{
+    ngx_uint_t            i, waiting;
+    ngx_dfp_peers_t      *peers;
+    ngx_dfp_instance_t   *instance;
+    ngx_dfp_downloads_t  *d;
+
+    d = task->data;
+    peers = task->run->data;
+
+    if (task->failed && (d == NULL || (peers->single && d->left))) {
+        instance = &task->run->conf->instance;
+        ngx_dfp_list_add(&results->failure, &instance->name,
+                         &instance->address, &task->shown, &task->reason);
+    }
+
+    if (d == NULL) {
+        return;
+    }
+
+    waiting = task->failed && !peers->single;
+
+    /* of millions of pairs most are only counted */
+
+    if (!waiting && results->success.n == NGX_DFP_RESULTS_MAX) {
+        results->success.omitted += d->done;
+        return;
+    }
+
+    for (i = 0; i < peers->n; i++) {
+
+        switch (d->pairs[i] & NGX_DFP_PAIR_STATE) {
+
+        case NGX_DFP_PAIR_DONE:
+            ngx_dfp_peers_list(&results->success, &peers->peer[i],
+                               &task->shown, NULL);
+            break;
+
+        case NGX_DFP_PAIR_WAITING:
+        case NGX_DFP_PAIR_ACTIVE:
+
+            if (waiting) {
+                ngx_dfp_peers_list(&results->failure, &peers->peer[i],
+                                   &task->shown, &task->reason);
+            }
+
+            break;
+
+        default:
+            break;
+        }
+    }
+}
+
+
+static void
+ngx_dfp_peers_absent_results(ngx_dfp_peers_t *peers,
+    ngx_dfp_results_t *results)
+{
+    ngx_uint_t         i;
+    ngx_dfp_task_t   **task;
+    ngx_dfp_absent_t  *absent;
+
+    task = peers->run->tasks.elts;
+    absent = peers->absent.elts;
+
+    /* of seeds one is enough */
+
+    for (i = 0; i < peers->absent.nelts && !(peers->single && peers->n); i++) {
+        ngx_dfp_list_add(absent[i].unreachable
+                         ? &results->unreachable
+                         : &results->failure,
+                         &absent[i].hostname, &absent[i].ip,
+                         absent[i].unreachable ? NULL
+                                               : &task[0]->shown,
+                         &absent[i].reason);
+    }
+
+    for (i = 0; i < peers->n; i++) {
+        if (peers->peer[i].state == NGX_DFP_PEER_GONE) {
+            ngx_dfp_peers_list(&results->unreachable, &peers->peer[i], NULL,
+                               &peers->peer[i].reason);
+        }
+    }
+}
+
+
+static void
+ngx_dfp_peers_list(ngx_dfp_list_t *list, ngx_dfp_peer_t *peer, ngx_str_t *url,
+    ngx_str_t *description)
+{
+    ngx_str_t  hostname, ip;
+
+    hostname = ngx_dfp_str(peer->host.hostname);
+    ip = ngx_dfp_str(peer->host.ip);
+
+    ngx_dfp_list_add(list, &hostname, &ip, url, description);
+}

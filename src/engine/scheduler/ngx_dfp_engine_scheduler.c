@@ -1,0 +1,452 @@
+#include "ngx_dfp_engine_scheduler.h"
+
+
+static ngx_int_t ngx_dfp_scheduler_start(ngx_dfp_run_t *run);
+static ngx_int_t ngx_dfp_scheduler_platform(ngx_dfp_run_t *run,
+    ngx_dfp_orders_t *orders);
+static void ngx_dfp_scheduler_listed(ngx_dfp_hosts_t *hosts);
+static void ngx_dfp_scheduler_too_few(ngx_dfp_orders_t *orders,
+    dfp_scope_t *scope);
+static ngx_int_t ngx_dfp_scheduler_choose(ngx_dfp_orders_t *orders,
+    dfp_scope_t *scope);
+static ngx_int_t ngx_dfp_scheduler_copy(ngx_dfp_orders_t *orders,
+    dfp_d7y_host_t *host);
+static ngx_int_t ngx_dfp_scheduler_next(ngx_dfp_run_t *run);
+static ngx_uint_t ngx_dfp_scheduler_probes(ngx_dfp_order_t *order);
+static void ngx_dfp_scheduler_probed(ngx_dfp_task_t *task,
+    ngx_dfp_call_t *call);
+static ngx_int_t ngx_dfp_scheduler_check(ngx_dfp_run_t *run);
+static void ngx_dfp_scheduler_stop(ngx_dfp_run_t *run);
+static void ngx_dfp_scheduler_progress(ngx_dfp_run_t *run,
+    ngx_dfp_progress_t *p);
+static void ngx_dfp_scheduler_results(ngx_dfp_run_t *run,
+    ngx_dfp_results_t *results);
+
+
+static ngx_str_t  ngx_dfp_unusable =
+    ngx_string(NGX_DFP_UNUSABLE);
+
+
+ngx_dfp_engine_t  ngx_dfp_engine_scheduler = {
+    ngx_string("scheduler"),
+    0,                                      /* caches */
+    1,                                      /* resolves */
+    1,                                      /* dragonfly */
+    ngx_dfp_scheduler_start,
+    ngx_dfp_scheduler_check,
+    ngx_dfp_scheduler_stop,
+    ngx_dfp_scheduler_progress,
+    ngx_dfp_scheduler_results
+};
+
+
+static ngx_int_t
+ngx_dfp_scheduler_start(ngx_dfp_run_t *run)
+{
+    ngx_dfp_orders_t  *orders;
+
+    orders = ngx_pcalloc(run->pool, sizeof(ngx_dfp_orders_t));
+    if (orders == NULL) {
+        return NGX_ERROR;
+    }
+
+    orders->run = run;
+    orders->job = run->job;
+    orders->mem = ngx_dfp_mem(run->pool);
+    dfp_buf_init(&orders->success.json, &orders->mem, 1024, 0);
+
+    run->data = orders;
+    run->next = NULL;
+
+    if (ngx_dfp_scheduler_platform(run, orders) != NGX_OK) {
+        return NGX_OK;
+    }
+
+    orders->hosts.handler = ngx_dfp_scheduler_listed;
+    orders->hosts.data = orders;
+    orders->hosts.run = run;
+
+    return run->left ? ngx_dfp_hosts_start(&orders->hosts) : NGX_OK;
+}
+
+
+/* A scheduler takes one, and by itself linux/amd64. */
+
+static ngx_int_t
+ngx_dfp_scheduler_platform(ngx_dfp_run_t *run, ngx_dfp_orders_t *orders)
+{
+    dfp_oci_platforms_t  *platforms;
+
+    if (run->job.type != DFP_JOB_IMAGE) {
+        return NGX_OK;
+    }
+
+    platforms = &run->job.platforms;
+
+    if (run->job.platform.len == 0) {
+        platforms = &run->conf->platforms;
+        orders->job.platform = ngx_dfp_dfp_str(run->conf->platform);
+    }
+
+    if (platforms->n == 1) {
+        return NGX_OK;
+    }
+
+    ngx_dfp_run_fail(run, "args.platform \"%*s\": a scheduler takes "
+                     "one platform (engine=peers takes several)",
+                     orders->job.platform.len,
+                     orders->job.platform.data);
+    return NGX_DECLINED;
+}
+
+
+static void
+ngx_dfp_scheduler_listed(ngx_dfp_hosts_t *hosts)
+{
+    dfp_mem_t          mem;
+    ngx_uint_t         chosen;
+    dfp_scope_t        scope;
+    ngx_dfp_run_t     *run;
+    ngx_dfp_orders_t  *orders;
+
+    orders = hosts->data;
+    run = orders->run;
+    mem = ngx_dfp_mem(hosts->pool);
+
+    if (dfp_scope_pick(&mem, &run->job, hosts->list, hosts->n, &scope)
+        != DFP_OK)
+    {
+        ngx_dfp_run_fail(run, "no memory");
+        return;
+    }
+
+    chosen = scope.n + scope.nmissing + scope.nunusable;
+
+    if (chosen == 0) {
+        ngx_dfp_hosts_none(hosts);
+        return;
+    }
+
+    if (ngx_dfp_scheduler_choose(orders, &scope) != NGX_OK) {
+        ngx_dfp_run_fail(run, "no memory");
+        return;
+    }
+
+    orders->needed = 1;
+
+    if (run->job.scope != DFP_SCOPE_SINGLE_SEED_PEER) {
+        orders->needed = ngx_dfp_dragonfly_needed(run, chosen,
+                                                  scope.nunusable);
+    }
+
+    if (orders->needed > scope.n) {
+        ngx_dfp_scheduler_too_few(orders, &scope);
+        return;
+    }
+
+    run->next = ngx_dfp_scheduler_next;
+}
+
+
+static void
+ngx_dfp_scheduler_too_few(ngx_dfp_orders_t *orders, dfp_scope_t *scope)
+{
+    ngx_str_t       who;
+    ngx_dfp_run_t  *run;
+
+    run = orders->run;
+
+    if (scope->nmissing) {
+        ngx_dfp_run_fail(run, "%*s: no peer has this address",
+                         scope->missing[0].len,
+                         scope->missing[0].data);
+        return;
+    }
+
+    who = ngx_dfp_str(scope->unusable[0]->hostname);
+
+    ngx_dfp_dragonfly_too_few(run, scope->n + scope->nunusable,
+                              scope->nunusable, &who, &ngx_dfp_unusable);
+}
+
+
+/* Of a count the scheduler chooses by itself: it may be any of the kind. */
+
+static ngx_int_t
+ngx_dfp_scheduler_choose(ngx_dfp_orders_t *orders, dfp_scope_t *scope)
+{
+    size_t           i, n;
+    unsigned         seed;
+    dfp_job_t       *job;
+    dfp_d7y_host_t  *host;
+
+    job = &orders->run->job;
+    n = job->nips ? scope->n : orders->hosts.n;
+    seed = (job->scope != DFP_SCOPE_ALL_PEERS);
+
+    orders->n = 0;
+    orders->nunusable = scope->nunusable;
+    orders->host = ngx_palloc(orders->run->pool, (n + 1)
+                                                 * sizeof(dfp_d7y_host_t));
+    orders->unusable = ngx_palloc(orders->run->pool, (scope->nunusable + 1)
+                                                    * sizeof(dfp_d7y_host_t));
+
+    if (orders->host == NULL || orders->unusable == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < n; i++) {
+
+        host = &orders->host[orders->n];
+        *host = job->nips ? *scope->hosts[i] : orders->hosts.list[i];
+
+        if (host->seed != seed) {
+            continue;
+        }
+
+        if (ngx_dfp_scheduler_copy(orders, host) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        orders->n++;
+    }
+
+    for (i = 0; i < scope->nunusable; i++) {
+        orders->unusable[i] = *scope->unusable[i];
+
+        if (ngx_dfp_scheduler_copy(orders, &orders->unusable[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    dfp_held_sort(orders->host, orders->n);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_dfp_scheduler_copy(ngx_dfp_orders_t *orders, dfp_d7y_host_t *host)
+{
+    dfp_mem_t  *mem;
+
+    mem = &orders->mem;
+
+    host->ip.data = dfp_strdup(mem, host->ip.data, host->ip.len);
+    host->hostname.data = dfp_strdup(mem, host->hostname.data,
+                                     host->hostname.len);
+
+    return host->ip.data && host->hostname.data ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_dfp_scheduler_next(ngx_dfp_run_t *run)
+{
+    ngx_uint_t         calls;
+    ngx_queue_t       *q;
+    ngx_dfp_task_t    *task;
+    ngx_dfp_order_t   *order;
+    ngx_dfp_orders_t  *orders;
+
+    orders = run->data;
+    calls = run->calls;
+
+    while (!ngx_queue_empty(&run->ready)) {
+
+        if (orders->busy >= (ngx_uint_t) run->job.concurrent_task_count) {
+            return NGX_DECLINED;
+        }
+
+        q = ngx_queue_head(&run->ready);
+        task = ngx_queue_data(q, ngx_dfp_task_t, queue);
+
+        order = ngx_dfp_order_get(task);
+        if (order == NULL) {
+            return NGX_AGAIN;
+        }
+
+        if (ngx_dfp_grant_ready(task) != NGX_OK) {
+
+            if (run->calls > calls) {
+                return NGX_OK;
+            }
+
+            continue;
+        }
+
+        if (ngx_dfp_scheduler_probes(order)) {
+            return ngx_dfp_task_call(run,
+                                          task->image
+                                          ? run->conf->max_manifest_size
+                                          : NGX_DFP_PROBE,
+                                          ngx_dfp_scheduler_probed);
+        }
+
+        ngx_queue_remove(&task->queue);
+
+        order->busy = 1;
+        orders->busy++;
+
+        ngx_dfp_order_start(order);
+
+        return NGX_OK;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/*
+ * A scheduler does not hand the login of a Basic registry on to the blobs, and of
+ * files it takes none: it is told the Authorization that the origin takes, which
+ * one request to it shows.
+ */
+
+static ngx_uint_t
+ngx_dfp_scheduler_probes(ngx_dfp_order_t *order)
+{
+    ngx_dfp_run_t  *run;
+
+    run = order->orders->run;
+
+    if (order->probed
+        || (order->task->image == NULL && order->task->grant->accepted))
+    {
+        return 0;
+    }
+
+    return order->task->image
+           || run->job.username.len || run->job.password.len
+           || run->claim.configured;
+}
+
+
+static void
+ngx_dfp_scheduler_probed(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
+{
+    ngx_dfp_order_t *order = task->data;
+
+    /* of a file that was let through no more is read */
+
+    if (!call->too_big
+        && ngx_dfp_task_trouble(task, call) == NGX_OK)
+    {
+        return;
+    }
+
+    ngx_dfp_grant_accepted(task);
+
+    order->probed = 1;
+    ngx_dfp_task_queue(task);
+}
+
+
+static ngx_int_t
+ngx_dfp_scheduler_check(ngx_dfp_run_t *run)
+{
+    return run->nfailed ? NGX_DECLINED : NGX_OK;
+}
+
+
+static void
+ngx_dfp_scheduler_stop(ngx_dfp_run_t *run)
+{
+    ngx_str_t            text;
+    ngx_uint_t           i, held, wanted;
+    ngx_dfp_task_t     **task;
+    ngx_dfp_order_t     *order;
+    ngx_dfp_orders_t    *orders;
+    u_char               buf[128];
+
+    static ngx_str_t  who = ngx_string("the scheduler");
+
+    orders = run->data;
+
+    if (orders == NULL) {
+        return;
+    }
+
+    ngx_dfp_hosts_stop(&orders->hosts);
+
+    task = run->tasks.elts;
+    held = 0;
+    wanted = 0;
+
+    for (i = 0; i < run->tasks.nelts; i++) {
+        order = task[i]->data;
+
+        if (order) {
+            held += order->held;
+            wanted += order->wanted;
+            ngx_dfp_order_stop(order);
+        }
+    }
+
+    if (!run->ending && run->trouble.len == 0 && run->next) {
+        text.data = buf;
+        text.len = ngx_snprintf(buf, sizeof(buf), "it tells of %ui copies on "
+                                "the peers, of %ui that there should be%s",
+                                held, wanted,
+                                wanted ? "" : " (and of no layers)")
+                   - buf;
+
+        ngx_dfp_run_trouble(run, NULL, &who, &text);
+    }
+}
+
+
+static void
+ngx_dfp_scheduler_progress(ngx_dfp_run_t *run, ngx_dfp_progress_t *p)
+{
+    ngx_uint_t         i;
+    ngx_dfp_task_t   **task;
+    ngx_dfp_order_t   *order;
+
+    task = run->tasks.elts;
+    p->downloads = 1;
+
+    for (i = 0; i < run->tasks.nelts; i++) {
+        order = run->data ? task[i]->data : NULL;
+
+        if (order) {
+            p->downloads_done += order->held;
+            p->downloads_total += order->wanted;
+        }
+    }
+}
+
+
+static void
+ngx_dfp_scheduler_results(ngx_dfp_run_t *run, ngx_dfp_results_t *results)
+{
+    ngx_str_t            hostname, ip;
+    ngx_uint_t           i;
+    ngx_dfp_task_t     **task;
+    ngx_dfp_orders_t    *orders;
+    ngx_dfp_instance_t  *instance;
+
+    orders = run->data;
+    task = run->tasks.elts;
+    instance = &run->conf->instance;
+
+    if (orders) {
+        results->success = orders->success;
+
+        for (i = 0; i < orders->nunusable; i++) {
+            hostname = ngx_dfp_str(orders->unusable[i].hostname);
+            ip = ngx_dfp_str(orders->unusable[i].ip);
+
+            ngx_dfp_list_add(&results->unreachable, &hostname, &ip,
+                             NULL, &ngx_dfp_unusable);
+        }
+    }
+
+    for (i = 0; i < run->tasks.nelts; i++) {
+        if (task[i]->failed) {
+            ngx_dfp_list_add(&results->failure, &instance->name,
+                             &instance->address, &task[i]->shown,
+                             &task[i]->reason);
+        }
+    }
+}

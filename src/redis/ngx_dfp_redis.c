@@ -1,0 +1,458 @@
+#include "ngx_dfp_redis.h"
+
+#include <openssl/evp.h>
+
+
+static void ngx_dfp_redis_ready(ngx_dfp_conn_t *conn);
+static void ngx_dfp_redis_refused(ngx_dfp_conn_t *conn);
+static ngx_uint_t ngx_dfp_redis_unusable(ngx_dfp_redis_t *redis,
+    redisReply *reply);
+static u_char *ngx_dfp_redis_arg(u_char *p, ngx_str_t *arg);
+static ngx_int_t ngx_dfp_redis_write(ngx_dfp_redis_cmd_t *cmd,
+    ngx_uint_t whole);
+static void ngx_dfp_redis_wait(ngx_dfp_redis_cmd_t *cmd);
+static void ngx_dfp_redis_reply(redisAsyncContext *ac, void *reply,
+    void *data);
+static void ngx_dfp_redis_lost(ngx_dfp_redis_cmd_t *cmd);
+static void ngx_dfp_redis_end(ngx_dfp_redis_cmd_t *cmd, redisReply *reply);
+static void ngx_dfp_redis_timeout(ngx_event_t *ev);
+static void ngx_dfp_redis_stalled(ngx_event_t *ev);
+
+
+void
+ngx_dfp_redis_init(ngx_dfp_redis_t *redis, ngx_dfp_redis_conf_t *conf,
+    ngx_str_t *check, ngx_log_t *log)
+{
+    ngx_queue_init(&redis->waiting);
+
+    redis->stall.handler = ngx_dfp_redis_stalled;
+    redis->stall.data = redis;
+    redis->stall.log = log;
+    redis->stall.cancelable = 1;
+
+    redis->conn.conf = conf;
+    redis->conn.log = log;
+    redis->conn.data = redis;
+    redis->conn.check = *check;
+    redis->conn.on_connect = ngx_dfp_setup;
+    redis->conn.on_ready = ngx_dfp_redis_ready;
+    redis->conn.on_refused = ngx_dfp_redis_refused;
+
+    ngx_dfp_conn_open(&redis->conn);
+}
+
+
+void
+ngx_dfp_redis_done(ngx_dfp_redis_t *redis)
+{
+    ngx_queue_t          *q;
+    ngx_dfp_redis_cmd_t  *cmd;
+
+    ngx_dfp_conn_flush(&redis->conn);
+    ngx_dfp_conn_close(&redis->conn);
+
+    if (redis->stall.timer_set) {
+        ngx_del_timer(&redis->stall);
+    }
+
+    while (!ngx_queue_empty(&redis->waiting)) {
+        q = ngx_queue_head(&redis->waiting);
+        cmd = ngx_queue_data(q, ngx_dfp_redis_cmd_t, queue);
+        ngx_dfp_redis_end(cmd, NULL);
+    }
+}
+
+
+void
+ngx_dfp_redis_script(ngx_dfp_script_t *script, ngx_str_t *text)
+{
+    u_char        hash[EVP_MAX_MD_SIZE];
+    unsigned int  len;
+
+    script->text = *text;
+
+    EVP_Digest(text->data, text->len, hash, &len, EVP_sha1(), NULL);
+    ngx_hex_dump(script->sha1, hash, sizeof(script->sha1) / 2);
+}
+
+
+ngx_dfp_redis_cmd_t *
+ngx_dfp_redis_send(ngx_dfp_redis_t *redis, ngx_dfp_script_t *script,
+    ngx_str_t *argv, ngx_uint_t argc, ngx_msec_t timeout, ngx_uint_t flags,
+    ngx_dfp_redis_pt handler, void *data)
+{
+    u_char               *p;
+    size_t                size;
+    ngx_uint_t            i;
+    ngx_dfp_redis_cmd_t  *cmd;
+
+    if (!redis->conn.ready && !(flags & NGX_DFP_REDIS_OWN)
+        && (redis->nwaiting >= NGX_DFP_REDIS_WAITING
+            || redis->conn.refused))
+    {
+        return NULL;
+    }
+
+    size = 0;
+
+    for (i = 0; i < argc; i++) {
+        size += sizeof("$\r\n\r\n") - 1 + NGX_SIZE_T_LEN + argv[i].len;
+    }
+
+    cmd = ngx_alloc(sizeof(ngx_dfp_redis_cmd_t) + size, redis->conn.log);
+    if (cmd == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(cmd, sizeof(ngx_dfp_redis_cmd_t));
+
+    cmd->redis = redis;
+    cmd->script = script;
+    cmd->argc = argc;
+    cmd->once = (flags & NGX_DFP_REDIS_ONCE) != 0;
+    cmd->own = (flags & NGX_DFP_REDIS_OWN) != 0;
+    cmd->handler = handler;
+    cmd->data = data;
+    cmd->args = (u_char *) (cmd + 1);
+
+    p = cmd->args;
+
+    for (i = 0; i < argc; i++) {
+        p = ngx_dfp_redis_arg(p, &argv[i]);
+    }
+
+    cmd->len = p - cmd->args;
+
+    cmd->timer.handler = ngx_dfp_redis_timeout;
+    cmd->timer.data = cmd;
+    cmd->timer.log = redis->conn.log;
+
+    ngx_add_timer(&cmd->timer, timeout);
+
+    if (!redis->conn.ready) {
+        ngx_dfp_redis_wait(cmd);
+        return cmd;
+    }
+
+    /* a process that ends at once has no time to answer a NOSCRIPT */
+
+    if (ngx_dfp_redis_write(cmd, ngx_terminate) != NGX_OK) {
+        ngx_del_timer(&cmd->timer);
+        ngx_free(cmd);
+        return NULL;
+    }
+
+    return cmd;
+}
+
+
+void
+ngx_dfp_redis_cancel(ngx_dfp_redis_cmd_t *cmd)
+{
+    cmd->handler = NULL;
+
+    if (cmd->timer.timer_set) {
+        ngx_del_timer(&cmd->timer);
+    }
+
+    if (!cmd->sent) {
+        ngx_dfp_redis_end(cmd, NULL);
+    }
+}
+
+
+static u_char *
+ngx_dfp_redis_arg(u_char *p, ngx_str_t *arg)
+{
+    *p++ = '$';
+
+    if (arg->len < 10) {
+        *p++ = '0' + arg->len;      /* most are, and each job has twenty */
+
+    } else {
+        p = ngx_sprintf(p, "%uz", arg->len);
+    }
+
+    *p++ = CR;
+    *p++ = LF;
+
+    if (arg->len) {
+        p = ngx_cpymem(p, arg->data, arg->len);
+    }
+
+    *p++ = CR;
+    *p++ = LF;
+
+    return p;
+}
+
+
+/* WHOLE: the script itself, for a Redis that does not know its hash. */
+
+static ngx_int_t
+ngx_dfp_redis_write(ngx_dfp_redis_cmd_t *cmd, ngx_uint_t whole)
+{
+    int               rc;
+    u_char           *buf, *p;
+    size_t            size;
+    ngx_str_t         verb, body, none;
+    ngx_dfp_redis_t  *redis;
+
+    redis = cmd->redis;
+    ngx_str_set(&verb, "EVALSHA");
+    ngx_str_null(&body);
+
+    size = sizeof("*\r\n") - 1 + NGX_SIZE_T_LEN + cmd->len;
+
+    if (cmd->script) {
+        if (whole) {
+            ngx_str_set(&verb, "EVAL");
+            body = cmd->script->text;
+
+        } else {
+            body.data = cmd->script->sha1;
+            body.len = sizeof(cmd->script->sha1);
+        }
+
+        size += 3 * (sizeof("$\r\n\r\n") - 1 + NGX_SIZE_T_LEN)
+                + verb.len + body.len + 1;
+    }
+
+    buf = ngx_alloc(size, redis->conn.log);
+    if (buf == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (cmd->script) {
+        ngx_str_set(&none, "0");    /* no keys: this is no Redis Cluster */
+
+        p = ngx_sprintf(buf, "*%ui\r\n", cmd->argc + 3);
+        p = ngx_dfp_redis_arg(p, &verb);
+        p = ngx_dfp_redis_arg(p, &body);
+        p = ngx_dfp_redis_arg(p, &none);
+
+    } else {
+        p = ngx_sprintf(buf, "*%ui\r\n", cmd->argc);
+    }
+
+    p = ngx_cpymem(p, cmd->args, cmd->len);
+
+    rc = redisAsyncFormattedCommand(redis->conn.ac, ngx_dfp_redis_reply, cmd,
+                                    (char *) buf, p - buf);
+    ngx_free(buf);
+
+    if (rc != REDIS_OK) {
+        return NGX_ERROR;
+    }
+
+    cmd->sent = 1;
+    cmd->timer.cancelable = 0;
+
+    if (redis->nsent++ == 0) {
+        ngx_add_timer(&redis->stall, redis->conn.conf->timeout);
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_dfp_redis_wait(ngx_dfp_redis_cmd_t *cmd)
+{
+    cmd->waits = 1;
+
+    /* what would only be sent now or never holds no worker that quits */
+    cmd->timer.cancelable = cmd->once;
+
+    cmd->redis->nwaiting += !cmd->own;
+    ngx_queue_insert_tail(&cmd->redis->waiting, &cmd->queue);
+}
+
+
+static void
+ngx_dfp_redis_ready(ngx_dfp_conn_t *conn)
+{
+    ngx_dfp_redis_t *redis = conn->data;
+
+    ngx_queue_t          *q;
+    ngx_dfp_redis_cmd_t  *cmd;
+
+    while (!ngx_queue_empty(&redis->waiting)) {
+
+        q = ngx_queue_head(&redis->waiting);
+        cmd = ngx_queue_data(q, ngx_dfp_redis_cmd_t, queue);
+
+        if (ngx_dfp_redis_write(cmd, 0) != NGX_OK) {
+            ngx_dfp_conn_drop(conn, "no memory for a command");
+            return;
+        }
+
+        ngx_queue_remove(q);
+        cmd->waits = 0;
+        redis->nwaiting -= !cmd->own;
+    }
+}
+
+
+/* Clients get an error at once; what the worker has to store may still wait. */
+
+static void
+ngx_dfp_redis_refused(ngx_dfp_conn_t *conn)
+{
+    ngx_dfp_redis_t *redis = conn->data;
+
+    ngx_queue_t          *q;
+    ngx_dfp_redis_cmd_t  *cmd;
+
+    /* from the first one each time: a handler may end others */
+
+    q = ngx_queue_head(&redis->waiting);
+
+    while (q != ngx_queue_sentinel(&redis->waiting)) {
+
+        cmd = ngx_queue_data(q, ngx_dfp_redis_cmd_t, queue);
+        q = ngx_queue_next(q);
+
+        if (!cmd->own) {
+            ngx_dfp_redis_end(cmd, NULL);
+            q = ngx_queue_head(&redis->waiting);
+        }
+    }
+}
+
+
+static void
+ngx_dfp_redis_reply(redisAsyncContext *ac, void *reply, void *data)
+{
+    ngx_dfp_redis_cmd_t *cmd = data;
+
+    redisReply       *r = reply;
+    ngx_dfp_redis_t  *redis;
+
+    redis = cmd->redis;
+    redis->nsent--;
+
+    if (r == NULL) {
+        redis->conn.ready = 0;
+        ngx_dfp_redis_lost(cmd);
+        return;
+    }
+
+    if (redis->nsent) {
+        ngx_add_timer(&redis->stall, redis->conn.conf->timeout);
+
+    } else if (redis->stall.timer_set) {
+        ngx_del_timer(&redis->stall);
+    }
+
+    if (ngx_dfp_redis_unusable(redis, r)) {
+        ngx_dfp_redis_lost(cmd);
+        return;
+    }
+
+    ngx_dfp_conn_good(&redis->conn);
+
+    if (r->type == REDIS_REPLY_ERROR && cmd->handler && cmd->script
+        && ngx_strncmp(r->str, "NOSCRIPT", sizeof("NOSCRIPT") - 1) == 0
+        && ngx_dfp_redis_write(cmd, 1) == NGX_OK)
+    {
+        return;
+    }
+
+    ngx_dfp_redis_end(cmd, r);
+}
+
+
+static ngx_uint_t
+ngx_dfp_redis_unusable(ngx_dfp_redis_t *redis, redisReply *reply)
+{
+    ngx_dfp_refused_e  refused;
+
+    if (reply->type != REDIS_REPLY_ERROR) {
+        return 0;
+    }
+
+    refused = ngx_dfp_conn_refused(reply->str);
+
+    if (refused) {
+        ngx_dfp_conn_refuse(&redis->conn, refused, reply->str);
+        return 1;
+    }
+
+    if (ngx_dfp_conn_away(reply)) {
+        ngx_dfp_conn_drop(&redis->conn, reply->str);
+        return 1;
+    }
+
+    return 0;
+}
+
+
+static void
+ngx_dfp_redis_lost(ngx_dfp_redis_cmd_t *cmd)
+{
+    cmd->sent = 0;
+
+    if (cmd->handler == NULL || cmd->once || cmd->redis->conn.closed
+        || (cmd->redis->conn.refused && !cmd->own))
+    {
+        ngx_dfp_redis_end(cmd, NULL);
+        return;
+    }
+
+    ngx_dfp_redis_wait(cmd);
+}
+
+
+static void
+ngx_dfp_redis_end(ngx_dfp_redis_cmd_t *cmd, redisReply *reply)
+{
+    if (cmd->timer.timer_set) {
+        ngx_del_timer(&cmd->timer);
+    }
+
+    if (cmd->waits) {
+        ngx_queue_remove(&cmd->queue);
+        cmd->redis->nwaiting -= !cmd->own;
+    }
+
+    if (cmd->handler) {
+        cmd->handler(cmd->data, reply);
+    }
+
+    ngx_free(cmd);
+}
+
+
+/* A command that is on its way stays with hiredis until its reply comes. */
+
+static void
+ngx_dfp_redis_timeout(ngx_event_t *ev)
+{
+    ngx_dfp_redis_cmd_t *cmd = ev->data;
+
+    void              *data;
+    ngx_dfp_redis_pt   handler;
+
+    if (!cmd->sent) {
+        ngx_dfp_redis_end(cmd, NULL);
+        return;
+    }
+
+    handler = cmd->handler;
+    data = cmd->data;
+    cmd->handler = NULL;
+
+    handler(data, NULL);
+}
+
+
+static void
+ngx_dfp_redis_stalled(ngx_event_t *ev)
+{
+    ngx_dfp_redis_t *redis = ev->data;
+
+    if (redis->nsent) {
+        ngx_dfp_conn_drop(&redis->conn, "no reply in time");
+    }
+}

@@ -1,0 +1,523 @@
+#include "ngx_dfp_reply.h"
+
+
+#define NGX_DFP_CLAIM_FIELDS  9     /* of one in a look's reply */
+#define NGX_DFP_OTHER_FIELDS  5     /* with another nginx in them */
+
+
+static void ngx_dfp_reply_seen(ngx_dfp_op_t *op, int64_t id);
+static ngx_int_t ngx_dfp_reply_claim(ngx_dfp_op_t *op, redisReply **e,
+    ngx_dfp_claim_t *claim);
+static ngx_int_t ngx_dfp_reply_parts(ngx_dfp_op_t *op, int64_t n);
+static ngx_int_t ngx_dfp_reply_named(ngx_dfp_op_t *op, redisReply *name,
+    redisReply *value);
+static ngx_int_t ngx_dfp_reply_field(ngx_dfp_op_t *op, ngx_dfp_field_t *field,
+    ngx_uint_t part, redisReply *value);
+static ngx_int_t ngx_dfp_reply_cluster(ngx_dfp_op_t *op, redisReply *reply,
+    void *out);
+static ngx_int_t ngx_dfp_reply_text(ngx_dfp_op_t *op, redisReply *reply,
+    void *out);
+static ngx_int_t ngx_dfp_reply_number(ngx_dfp_op_t *op, redisReply *reply,
+    void *out);
+
+
+#define ngx_dfp_job_field(name, kind, member)                                 \
+    { ngx_string(name), ngx_dfp_reply_ ## kind,                               \
+      offsetof(ngx_dfp_stored_job_t, member), 0 }
+
+#define ngx_dfp_part_field(name, kind, member)                                \
+    { ngx_string(name ":1"), ngx_dfp_reply_ ## kind,                          \
+      offsetof(ngx_dfp_part_t, member), 1 }
+
+
+ngx_dfp_field_t  ngx_dfp_reply_fields[NGX_DFP_JOB_FIELDS] = {
+    { ngx_string("parts"), NULL, 0, 0 },
+    ngx_dfp_job_field("uuid", text, uuid),
+    ngx_dfp_job_field("state", text, state),
+    ngx_dfp_job_field("about", text, about),
+    ngx_dfp_job_field("args", text, args),
+    ngx_dfp_job_field("created", number, created),
+    ngx_dfp_job_field("updated", number, updated),
+    ngx_dfp_job_field("deadline", number, deadline),
+    { ngx_string("c:1"), ngx_dfp_reply_cluster, 0, 1 },
+    ngx_dfp_part_field("d", number, deaths),
+    ngx_dfp_part_field("g", text, progress),
+    ngx_dfp_part_field("r", text, results),
+    ngx_dfp_part_field("e", text, error)
+};
+
+
+ngx_int_t
+ngx_dfp_reply_one(ngx_dfp_op_t *op, redisReply *reply)
+{
+    int64_t  one;
+
+    if (ngx_dfp_reply_number(op, reply, &one) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return one ? NGX_OK : NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_dfp_reply_created(ngx_dfp_op_t *op, redisReply *reply)
+{
+    int64_t                full;
+    ngx_dfp_stored_job_t  *job = op->out;
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2) {
+        return NGX_ERROR;
+    }
+
+    if (reply->element[0]->type == REDIS_REPLY_STRING
+        && ngx_strcmp(reply->element[0]->str, "full") == 0)
+    {
+        if (ngx_dfp_reply_number(op, reply->element[1], &full) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        job->full = full;
+        return NGX_DECLINED;
+    }
+
+    if (ngx_dfp_reply_number(op, reply->element[0], &job->id) != NGX_OK
+        || ngx_dfp_reply_number(op, reply->element[1], &job->created)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    job->updated = job->created;
+    ngx_dfp_reply_seen(op, job->id);
+
+    return NGX_OK;
+}
+
+
+/* Whatever Redis loses, this id is not given again. */
+
+static void
+ngx_dfp_reply_seen(ngx_dfp_op_t *op, int64_t id)
+{
+    ngx_atomic_t       *newest;
+    ngx_atomic_uint_t   old;
+
+    newest = &op->store->conf->instance.shared->newest;
+
+    do {
+        old = *newest;
+    } while (old < (ngx_atomic_uint_t) id
+             && !ngx_atomic_cmp_set(newest, old, id));
+}
+
+
+ngx_int_t
+ngx_dfp_reply_look(ngx_dfp_op_t *op, redisReply *reply)
+{
+    int64_t          next;
+    redisReply     **e, **last;
+    ngx_dfp_look_t  *look = op->out;
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 1
+        || (reply->elements - 1) % NGX_DFP_CLAIM_FIELDS
+        || (reply->elements - 1) / NGX_DFP_CLAIM_FIELDS
+           > NGX_DFP_CLAIMS_MAX
+        || ngx_dfp_reply_number(op, reply->element[0], &next)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    op->store->answered = op->store->looks;
+    look->next = next;
+
+    last = reply->element + reply->elements;
+
+    for (e = reply->element + 1; e < last;
+         e += NGX_DFP_CLAIM_FIELDS)
+    {
+        if (ngx_dfp_reply_claim(op, e, &look->claims[look->n]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        look->n++;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_dfp_reply_claim(ngx_dfp_op_t *op, redisReply **e, ngx_dfp_claim_t *claim)
+{
+    int64_t         left, configured;
+    ngx_dfp_part_t  part;
+
+    if (ngx_dfp_reply_number(op, e[0], &claim->id) != NGX_OK
+        || ngx_dfp_reply_text(op, e[1], &claim->part) != NGX_OK
+        || ngx_dfp_reply_text(op, e[2], &claim->run) != NGX_OK
+        || ngx_dfp_reply_cluster(op, e[3], &part) != NGX_OK
+        || ngx_dfp_reply_number(op, e[4], &left) != NGX_OK
+        || ngx_dfp_reply_text(op, e[5], &claim->uuid) != NGX_OK
+        || ngx_dfp_reply_text(op, e[6], &claim->args) != NGX_OK
+        || ngx_dfp_reply_text(op, e[7], &claim->sealed) != NGX_OK
+        || ngx_dfp_reply_number(op, e[8], &configured) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_dfp_reply_seen(op, claim->id);
+
+    claim->cluster = part.cluster;
+    claim->left = left > 0 ? left : 1;
+    claim->configured = (configured == 1);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_dfp_reply_instance(ngx_dfp_op_t *op, redisReply *reply)
+{
+    int64_t           now;
+    redisReply      **e;
+    ngx_dfp_other_t  *other = op->out;
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements == 0
+        || ngx_dfp_reply_number(op, reply->element[0], &now)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (op->store->first == 0) {
+        op->store->first = now;
+    }
+
+    ngx_memzero(other, sizeof(ngx_dfp_other_t));
+
+    if (reply->elements == 1) {
+        return NGX_OK;
+    }
+
+    e = reply->element;
+
+    if (reply->elements != NGX_DFP_OTHER_FIELDS
+        || ngx_dfp_reply_text(op, e[1], &other->name) != NGX_OK
+        || ngx_dfp_reply_text(op, e[2], &other->address) != NGX_OK
+        || ngx_dfp_reply_text(op, e[3], &other->host) != NGX_OK
+        || ngx_dfp_reply_text(op, e[4], &other->pid) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_dfp_reply_new_token(ngx_dfp_op_t *op, redisReply *reply)
+{
+    ngx_dfp_token_t  *token = op->out;
+
+    if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 0) {
+        return NGX_DECLINED;
+    }
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2
+        || ngx_dfp_reply_number(op, reply->element[0], &token->id)
+           != NGX_OK
+        || ngx_dfp_reply_number(op, reply->element[1], &token->created)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_dfp_reply_token(ngx_dfp_op_t *op, redisReply *reply)
+{
+    int64_t           scopes;
+    redisReply      **e;
+    ngx_dfp_token_t  *token = op->out;
+
+    if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 0) {
+        return NGX_DECLINED;
+    }
+
+    e = reply->element;
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 6
+        || ngx_dfp_reply_number(op, e[0], &token->id) != NGX_OK
+        || ngx_dfp_reply_number(op, e[1], &scopes) != NGX_OK
+        || e[2]->type != REDIS_REPLY_STRING
+        || ngx_dfp_reply_number(op, e[3], &token->expired_at) != NGX_OK
+        || ngx_dfp_reply_number(op, e[4], &token->user_id) != NGX_OK
+        || ngx_dfp_reply_number(op, e[5], &token->now) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    token->scopes = scopes;
+    token->active = (ngx_strcmp(e[2]->str, "active") == 0);
+
+    return NGX_OK;
+}
+
+
+/* Replies of HMGET name nothing: the order is the order of the fields. */
+
+ngx_int_t
+ngx_dfp_reply_job(ngx_dfp_op_t *op, redisReply *reply)
+{
+    size_t                  i;
+    int64_t                 parts;
+    redisReply            **e;
+    ngx_dfp_stored_job_t   *job = op->out;
+
+    if (reply->type != REDIS_REPLY_ARRAY
+        || reply->elements != NGX_DFP_JOB_FIELDS)
+    {
+        return NGX_ERROR;
+    }
+
+    e = reply->element;
+
+    if (e[0]->type == REDIS_REPLY_NIL) {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_dfp_reply_number(op, e[0], &parts) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (parts != 1) {
+        return NGX_AGAIN;
+    }
+
+    if (ngx_dfp_reply_parts(op, parts) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    for (i = 1; i < NGX_DFP_JOB_FIELDS; i++) {
+
+        /* a part has no results before it has ended */
+
+        if (e[i]->type != REDIS_REPLY_NIL
+            && ngx_dfp_reply_field(op, &ngx_dfp_reply_fields[i], 0, e[i])
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    job->parts->state = job->state;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_dfp_reply_whole_job(ngx_dfp_op_t *op, redisReply *reply)
+{
+    size_t       i;
+    int64_t      parts;
+    redisReply **e;
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements % 2) {
+        return NGX_ERROR;
+    }
+
+    if (reply->elements == 0) {
+        return NGX_DECLINED;
+    }
+
+    /* the number of parts, so that those may come in any order */
+
+    parts = 0;
+    e = reply->element;
+
+    for (i = 0; i < reply->elements; i += 2) {
+        if (e[i]->type == REDIS_REPLY_STRING
+            && ngx_strcmp(e[i]->str, "parts") == 0
+            && ngx_dfp_reply_number(op, e[i + 1], &parts) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (parts < 1 || parts > (int64_t) reply->elements
+        || ngx_dfp_reply_parts(op, parts) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < reply->elements; i += 2) {
+        if (e[i]->type != REDIS_REPLY_STRING
+            || ngx_dfp_reply_named(op, e[i], e[i + 1]) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_dfp_reply_parts(ngx_dfp_op_t *op, int64_t n)
+{
+    ngx_dfp_stored_job_t *job = op->out;
+
+    job->nparts = n;
+    job->parts = ngx_pcalloc(op->pool, n * sizeof(ngx_dfp_part_t));
+
+    return job->parts ? NGX_OK : NGX_ERROR;
+}
+
+
+/* What is not known is not for those who read a job. */
+
+static ngx_int_t
+ngx_dfp_reply_named(ngx_dfp_op_t *op, redisReply *name, redisReply *value)
+{
+    ngx_int_t              n;
+    ngx_uint_t             i;
+    ngx_dfp_stored_job_t  *job = op->out;
+    ngx_dfp_field_t       *field;
+
+    n = 1;
+
+    if (name->len > 2 && name->str[1] == ':') {
+        n = ngx_atoi((u_char *) name->str + 2, name->len - 2);
+
+        if (n < 1 || (ngx_uint_t) n > job->nparts) {
+            return NGX_ERROR;
+        }
+    }
+
+    for (i = 1; i < NGX_DFP_JOB_FIELDS; i++) {
+        field = &ngx_dfp_reply_fields[i];
+
+        if (field->part
+            ? name->len > 2 && ngx_strncmp(field->name.data, name->str, 2) == 0
+            : field->name.len == name->len
+              && ngx_strncmp(field->name.data, name->str, name->len) == 0)
+        {
+            return ngx_dfp_reply_field(op, field, n - 1, value);
+        }
+    }
+
+    if (name->len > 2 && ngx_strncmp(name->str, "s:", 2) == 0) {
+        return ngx_dfp_reply_text(op, value, &job->parts[n - 1].state);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_dfp_reply_field(ngx_dfp_op_t *op, ngx_dfp_field_t *field, ngx_uint_t part,
+    redisReply *value)
+{
+    u_char                *base;
+    ngx_dfp_stored_job_t  *job = op->out;
+
+    base = field->part ? (u_char *) &job->parts[part] : (u_char *) job;
+
+    return field->parse(op, value, base + field->offset);
+}
+
+
+/* "1 01234567-...": the cluster of a part, and its task_uuid. */
+
+static ngx_int_t
+ngx_dfp_reply_cluster(ngx_dfp_op_t *op, redisReply *reply, void *out)
+{
+    u_char          *blank;
+    ngx_str_t       *uuid;
+    ngx_dfp_part_t  *part = out;
+
+    uuid = &part->task_uuid;
+
+    if (ngx_dfp_reply_text(op, reply, uuid) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    blank = ngx_strlchr(uuid->data, uuid->data + uuid->len, ' ');
+    if (blank == NULL) {
+        return NGX_ERROR;
+    }
+
+    part->cluster = ngx_atoof(uuid->data, blank - uuid->data);
+
+    uuid->len -= blank + 1 - uuid->data;
+    uuid->data = blank + 1;
+
+    return part->cluster == NGX_ERROR ? NGX_ERROR : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_dfp_reply_text(ngx_dfp_op_t *op, redisReply *reply, void *out)
+{
+    ngx_str_t  *text = out;
+
+    if (reply->type != REDIS_REPLY_STRING) {
+        return NGX_ERROR;
+    }
+
+    text->len = reply->len;
+
+    if (op->borrow) {
+        text->data = (u_char *) reply->str;
+        return NGX_OK;
+    }
+
+    text->data = ngx_pnalloc(op->pool, reply->len + 1);
+    if (text->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(text->data, reply->str, reply->len);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_dfp_reply_number(ngx_dfp_op_t *op, redisReply *reply, void *out)
+{
+    u_char      *p;
+    size_t       len;
+    int64_t     *number = out;
+    ngx_uint_t   negative;
+
+    if (reply->type == REDIS_REPLY_INTEGER) {
+        *number = reply->integer;
+        return NGX_OK;
+    }
+
+    if (reply->type != REDIS_REPLY_STRING || reply->len == 0) {
+        return NGX_ERROR;
+    }
+
+    p = (u_char *) reply->str;
+    len = reply->len;
+    negative = (*p == '-');
+
+    *number = ngx_atoof(p + negative, len - negative);
+    if (*number == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    if (negative) {
+        *number = - *number;
+    }
+
+    return NGX_OK;
+}

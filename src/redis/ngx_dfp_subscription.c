@@ -1,0 +1,135 @@
+#include "ngx_dfp_subscription.h"
+
+
+static void ngx_dfp_subscription_ready(ngx_dfp_conn_t *conn);
+static void ngx_dfp_subscription_ask(ngx_dfp_subscription_t *sub);
+static void ngx_dfp_subscription_event(redisAsyncContext *ac, void *reply,
+    void *data);
+static void ngx_dfp_subscription_probe(ngx_event_t *ev);
+static void ngx_dfp_subscription_quit(ngx_dfp_conn_t *conn);
+
+
+void
+ngx_dfp_subscription_open(ngx_dfp_subscription_t *sub)
+{
+    sub->probe.handler = ngx_dfp_subscription_probe;
+    sub->probe.data = sub;
+    sub->probe.log = sub->log;
+    sub->probe.cancelable = 1;
+
+    sub->conn.conf = &sub->conf->redis;
+    sub->conn.log = sub->log;
+    sub->conn.data = sub;
+    sub->conn.on_connect = ngx_dfp_setup;
+    sub->conn.on_ready = ngx_dfp_subscription_ready;
+    sub->conn.on_quit = ngx_dfp_subscription_quit;
+    sub->conn.reported = 1;
+
+    ngx_dfp_conn_open(&sub->conn);
+}
+
+
+void
+ngx_dfp_subscription_close(ngx_dfp_subscription_t *sub)
+{
+    if (sub->probe.timer_set) {
+        ngx_del_timer(&sub->probe);
+    }
+
+    ngx_dfp_conn_close(&sub->conn);
+}
+
+
+static void
+ngx_dfp_subscription_ready(ngx_dfp_conn_t *conn)
+{
+    ngx_dfp_subscription_t *sub = conn->data;
+
+    ngx_dfp_subscription_ask(sub);
+
+    /* what was said while nobody listened */
+    sub->hint(sub->data);
+}
+
+
+static void
+ngx_dfp_subscription_ask(ngx_dfp_subscription_t *sub)
+{
+    ngx_str_t  *prefix;
+
+    prefix = &sub->conf->redis.prefix;
+
+    sub->asked = 1;
+    ngx_add_timer(&sub->probe, sub->conf->redis.timeout);
+
+    /* without memory there is no answer, and the timer tries again */
+
+    (void) redisAsyncCommand(sub->conn.ac,
+                             ngx_dfp_subscription_event, sub,
+                             "SUBSCRIBE %bwake", prefix->data, prefix->len);
+}
+
+
+/* ["subscribe", channel, n]: the answer; ["message", channel, queue]: a hint */
+
+static void
+ngx_dfp_subscription_event(redisAsyncContext *ac, void *reply, void *data)
+{
+    ngx_dfp_subscription_t *sub = data;
+
+    ngx_str_t   *queue;
+    redisReply  *r = reply;
+
+    if (r == NULL || r->type != REDIS_REPLY_ARRAY || r->elements != 3
+        || (ac->c.flags & REDIS_FREEING))
+    {
+        return;
+    }
+
+    if (r->element[2]->type == REDIS_REPLY_INTEGER) {
+        sub->asked = 0;
+        ngx_add_timer(&sub->probe, sub->conf->lease / 3);
+        ngx_dfp_conn_good(&sub->conn);
+        return;
+    }
+
+    if (r->element[2]->type != REDIS_REPLY_STRING) {
+        return;
+    }
+
+    queue = &sub->conf->instance.queue;
+
+    if (r->element[2]->len == queue->len
+        && ngx_memcmp(r->element[2]->str, queue->data, queue->len) == 0)
+    {
+        sub->hint(sub->data);
+    }
+}
+
+
+static void
+ngx_dfp_subscription_probe(ngx_event_t *ev)
+{
+    ngx_dfp_subscription_t *sub = ev->data;
+
+    if (!sub->conn.ready) {
+        return;
+    }
+
+    if (sub->asked) {
+        ngx_dfp_conn_drop(&sub->conn, "its subscription does not answer");
+        return;
+    }
+
+    ngx_dfp_subscription_ask(sub);
+}
+
+
+static void
+ngx_dfp_subscription_quit(ngx_dfp_conn_t *conn)
+{
+    ngx_dfp_subscription_t *sub = conn->data;
+
+    ngx_dfp_subscription_close(sub);
+    sub->quit(sub->data);
+}

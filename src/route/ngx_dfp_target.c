@@ -1,0 +1,379 @@
+#include "ngx_dfp_target.h"
+
+
+static ngx_dfp_target_t *ngx_dfp_target_inherit(ngx_http_request_t *r);
+static ngx_dfp_target_t *ngx_dfp_target_create(ngx_http_request_t *r);
+static ngx_dfp_target_t *ngx_dfp_target_new(ngx_http_request_t *r);
+static void ngx_dfp_target_cleanup(void *data);
+static ngx_int_t ngx_dfp_target_keep_url(ngx_dfp_target_t *target,
+    const dfp_url_t *url);
+static ngx_int_t ngx_dfp_target_base(ngx_dfp_target_t *target,
+    dfp_url_t *base);
+static ngx_int_t ngx_dfp_target_check(ngx_dfp_target_t *target,
+    dfp_url_t *from, dfp_url_t *to, ngx_array_t *rules);
+
+
+ngx_dfp_target_t *
+ngx_dfp_target_get(ngx_http_request_t *r)
+{
+    ngx_dfp_target_t  *target;
+
+    target = ngx_dfp_context_get(r, ngx_dfp_target_cleanup);
+    if (target) {
+        return target;
+    }
+
+    /* nginx updates a stale entry by a copy of the request, which begins with its
+     * content (proxy_cache_background_update) */
+
+    if (r->background && r->parent && r->loc_conf == r->parent->loc_conf) {
+        return ngx_dfp_target_inherit(r);
+    }
+
+    return NULL;
+}
+
+
+static ngx_dfp_target_t *
+ngx_dfp_target_inherit(ngx_http_request_t *r)
+{
+    ngx_dfp_target_t  *target, *parent;
+
+    parent = ngx_dfp_target_get(r->parent);
+
+    if (parent == NULL || parent->waiting) {
+        return NULL;
+    }
+
+    target = ngx_dfp_target_new(r);
+
+    if (target) {
+        *target = *parent;
+        target->r = r;
+        target->lookup = NULL;
+        target->used = 0;
+    }
+
+    return target;
+}
+
+
+static ngx_dfp_target_t *
+ngx_dfp_target_create(ngx_http_request_t *r)
+{
+    ngx_dfp_target_t  *target;
+
+    target = ngx_dfp_target_get(r);
+
+    return target ? target : ngx_dfp_target_new(r);
+}
+
+
+static ngx_dfp_target_t *
+ngx_dfp_target_new(ngx_http_request_t *r)
+{
+    ngx_dfp_target_t  *target;
+
+    target = ngx_dfp_context_create(r, ngx_dfp_target_cleanup,
+                                    sizeof(ngx_dfp_target_t));
+    if (target) {
+        target->conf = ngx_http_get_module_main_conf(r,
+                                                    ngx_http_dfpreheat_module);
+    }
+
+    return target;
+}
+
+
+static void
+ngx_dfp_target_cleanup(void *data)
+{
+    ngx_dfp_target_t *target = data;
+
+    if (target->lookup) {
+        ngx_resolve_name_done(target->lookup);
+        target->lookup = NULL;
+    }
+}
+
+
+ngx_int_t
+ngx_dfp_target_begin(ngx_http_request_t *r, const dfp_url_t *url,
+    ngx_uint_t pinned)
+{
+    ngx_str_t         *first;
+    ngx_array_t       *rules;
+    ngx_dfp_target_t  *target;
+
+    target = ngx_dfp_target_create(r);
+    if (target == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (target->ready || target->waiting) {
+        return target->waiting ? NGX_AGAIN : NGX_DECLINED;
+    }
+
+    target->began = ngx_http_get_module_loc_conf(r, ngx_http_dfpreheat_module);
+    rules = target->began->origins;
+
+    if (url && ngx_dfp_target_keep_url(target, url) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_str_null(&target->upstream);
+
+    /* what is pinned goes to the URL's own origin, whichever is named first */
+
+    first = pinned ? NULL : ngx_dfp_binding_first(rules);
+
+    if (first) {
+        target->first = *first;
+
+    } else if (url) {
+        target->first = ngx_dfp_str(target->url.origin);
+    }
+
+    target->own = url ? ngx_dfp_str(url->origin) : target->first;
+
+    if (url == NULL) {
+        return NGX_DECLINED;
+    }
+
+    if (!pinned) {
+        return NGX_DECLINED;
+    }
+
+    target->special = ngx_dfp_binding_named(target->conf, rules, url);
+
+    return ngx_dfp_target_resolve(target);
+}
+
+
+ngx_int_t
+ngx_dfp_target_pin(ngx_http_request_t *r, const dfp_url_t *url,
+    struct sockaddr *sockaddr, socklen_t socklen)
+{
+    ngx_dfp_target_t  *target;
+
+    target = ngx_dfp_target_create(r);
+    if (target == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (target->ready) {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_dfp_target_keep_url(target, url) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    target->grpc = 1;
+    target->special = 1;
+    target->address.host = ngx_dfp_str(target->url.host);
+    target->address.port = target->url.port;
+
+    ngx_dfp_target_keep(target, sockaddr, socklen);
+
+    if (target->address.naddrs == 0) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    target->ready = 1;
+
+    return NGX_DECLINED;
+}
+
+
+/* The URL of a call is in the pool of its run, which may go before the request
+ * does: nginx waits for threads, and for what it does in the background. */
+
+static ngx_int_t
+ngx_dfp_target_keep_url(ngx_dfp_target_t *target, const dfp_url_t *url)
+{
+    dfp_mem_t  mem;
+
+    mem = ngx_dfp_mem(target->r->pool);
+
+    return dfp_url_dup(&mem, url, &target->url) == DFP_OK ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_dfp_target_follow(ngx_http_request_t *r, ngx_array_t *rules)
+{
+    dfp_err_t          err;
+    dfp_mem_t          mem;
+    dfp_url_t          base, url;
+    ngx_table_elt_t   *location;
+    ngx_dfp_target_t  *target;
+
+    target = ngx_dfp_target_create(r);
+    if (target == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (target->waiting) {
+        return NGX_AGAIN;
+    }
+
+    /* back from the lookup of this hop */
+
+    if (target->ready && !target->used) {
+        return NGX_DECLINED;
+    }
+
+    location = r->upstream ? r->upstream->headers_in.location : NULL;
+
+    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
+        ngx_dfp_target_reason(target, "only GET and HEAD follow redirects");
+
+        return ngx_dfp_target_refuse(target);
+    }
+
+    if (location == NULL) {
+        ngx_dfp_target_reason(target,
+            "an answer is a redirect without Location");
+
+        return ngx_dfp_target_refuse(target);
+    }
+
+    if (target->hops++ == NGX_DFP_REDIRECTS_MAX) {
+        ngx_dfp_target_reason(target,
+            "there are more than %d redirects, one after the other",
+            NGX_DFP_REDIRECTS_MAX);
+
+        return ngx_dfp_target_refuse(target);
+    }
+
+    mem = ngx_dfp_mem(r->pool);
+
+    if (ngx_dfp_target_base(target, &base) != NGX_OK) {
+        ngx_dfp_target_reason(target,
+            "there is a redirect, and its location is bound to no origin in "
+            "full");
+
+        return ngx_dfp_target_refuse(target);
+    }
+
+    if (dfp_url_join(&mem, &base, ngx_dfp_dfp_str(location->value),
+                     "a redirect", &url, &err)
+        != DFP_OK)
+    {
+        ngx_dfp_target_reason(target, "%s", err.text);
+
+        return ngx_dfp_target_refuse(target);
+    }
+
+    return ngx_dfp_target_check(target, &base, &url, rules);
+}
+
+
+/* The URL of the request that was answered by a redirect. */
+
+static ngx_int_t
+ngx_dfp_target_base(ngx_dfp_target_t *target, dfp_url_t *base)
+{
+    dfp_buf_t  b;
+    dfp_err_t  err;
+    dfp_mem_t  mem;
+    ngx_str_t  sent;
+
+    if (target->hops > 1) {
+        *base = target->url;
+        return NGX_OK;
+    }
+
+    sent = target->r->upstream->uri;
+
+    if (target->first.len == 0) {
+        return NGX_DECLINED;
+    }
+
+    mem = ngx_dfp_mem(target->r->pool);
+
+    dfp_buf_init(&b, &mem, target->first.len + sent.len, 0);
+    dfp_buf_str(&b, ngx_dfp_dfp_str(target->first));
+    dfp_buf_str(&b, ngx_dfp_dfp_str(sent));
+
+    if (b.failed
+        || dfp_url_parse_any(&mem, dfp_buf_value(&b), "the request", base,
+                             &err)
+           != DFP_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_dfp_target_check(ngx_dfp_target_t *target, dfp_url_t *from, dfp_url_t *to,
+    ngx_array_t *rules)
+{
+    if (from->tls && !to->tls) {
+        ngx_dfp_target_reason(target,
+            "a redirect leads from https to %*s, without TLS",
+            to->origin.len, to->origin.data);
+
+        return ngx_dfp_target_refuse(target);
+    }
+
+    if (!ngx_dfp_binding_allowed(rules, to)
+        && !dfp_str_eq(from->origin, to->origin))
+    {
+        ngx_dfp_target_reason(target,
+            "a redirect leads to %*s, which dfpreheat_redirect does not name",
+            to->origin.len, to->origin.data);
+
+        return ngx_dfp_target_refuse(target);
+    }
+
+    if (to->tls && !ngx_dfp_binding_verified(target->r, NGX_DFP_PROXY_MODULE))
+    {
+        ngx_dfp_target_reason(target,
+            "the location that follows redirects does not verify certificates "
+            "(proxy_ssl_verify)");
+
+        return ngx_dfp_target_refuse(target);
+    }
+
+    target->url = *to;
+    target->ready = 0;
+    target->used = 0;
+    target->special = ngx_dfp_binding_named(target->conf, rules, to);
+
+    return ngx_dfp_target_resolve(target);
+}
+
+
+void
+ngx_dfp_target_reason(ngx_dfp_target_t *target, const char *fmt, ...)
+{
+    u_char   *p;
+    va_list   args;
+
+    p = (u_char *) target->reason;
+
+    va_start(args, fmt);
+    p = ngx_vslprintf(p, p + sizeof(target->reason) - 1, fmt, args);
+    va_end(args);
+
+    *p = '\0';
+}
+
+
+/* REASON is set. */
+
+ngx_int_t
+ngx_dfp_target_refuse(ngx_dfp_target_t *target)
+{
+    target->refused = 1;
+
+    ngx_log_error(NGX_LOG_WARN, target->r->connection->log, 0,
+                  "dfpreheat: %s", target->reason);
+
+    return NGX_HTTP_BAD_GATEWAY;
+}

@@ -1,0 +1,301 @@
+#include "ngx_dfp_grant.h"
+
+
+#define NGX_DFP_GRANT_POOL  4096
+
+
+static ngx_int_t ngx_dfp_grant_call(ngx_dfp_grant_t *grant,
+    ngx_dfp_binding_t *origin, dfp_url_t *url);
+static ngx_int_t ngx_dfp_grant_send(ngx_dfp_grant_t *grant,
+    ngx_dfp_call_t *call);
+static ngx_uint_t ngx_dfp_grant_posts(ngx_dfp_grant_t *grant);
+static ngx_uint_t ngx_dfp_grant_otherwise(ngx_dfp_grant_t *grant,
+    ngx_dfp_call_t *call);
+static void ngx_dfp_grant_called(ngx_dfp_call_t *call);
+static ngx_int_t ngx_dfp_grant_token(ngx_dfp_grant_t *grant,
+    ngx_dfp_call_t *call, dfp_err_t *err);
+
+
+ngx_int_t
+ngx_dfp_grant_fetch(ngx_dfp_grant_t *grant, dfp_err_t *err)
+{
+    int                 rc;
+    dfp_mem_t           mem;
+    dfp_url_t           url;
+    ngx_str_t           who;
+    ngx_dfp_binding_t  *origin;
+
+    ngx_str_set(&who, "the origin");
+
+    if (grant->led) {
+        who = grant->origin;
+    }
+
+    mem = ngx_dfp_mem(grant->run->pool);
+    (void) ngx_dfp_grant_login(grant, 0);
+
+    if (ngx_dfp_grant_posts(grant)) {
+        rc = dfp_url_dup(&mem, &grant->challenge.realm, &url);
+
+    } else {
+        rc = dfp_challenge_url(&mem, &grant->challenge, grant->login.username,
+                               "the URL of the token service", &url, err);
+    }
+
+    if (rc != DFP_OK) {
+        return rc == DFP_INVALID ? NGX_DECLINED : NGX_ERROR;
+    }
+
+    if (!url.tls && ngx_strncmp(grant->origin.data, "https", 5) == 0) {
+        (void) dfp_invalid(err, "%.*s sends to a token service without TLS, "
+                           "%.*s", (int) who.len, who.data,
+                           (int) url.origin.len, url.origin.data);
+        return NGX_DECLINED;
+    }
+
+    origin = ngx_dfp_binding_find(grant->run->conf, &url, 1);
+
+    if (origin == NULL) {
+        (void) dfp_invalid(err, "%.*s sends to the token service %.*s, which "
+                           "no location is bound to (dfpreheat_origin)",
+                           (int) who.len, who.data, (int) url.origin.len,
+                           url.origin.data);
+        return NGX_DECLINED;
+    }
+
+    if (ngx_dfp_grant_call(grant, origin, &url) != NGX_OK) {
+        (void) dfp_invalid(err, "no connection, or no memory, is free to fetch "
+                           "a token");
+        return NGX_AGAIN;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_dfp_grant_call(ngx_dfp_grant_t *grant, ngx_dfp_binding_t *origin,
+    dfp_url_t *url)
+{
+    ngx_pool_t      *pool;
+    ngx_dfp_run_t   *run;
+    ngx_dfp_call_t  *call;
+
+    run = grant->run;
+
+    pool = ngx_create_pool(NGX_DFP_GRANT_POOL, &run->log);
+    if (pool == NULL) {
+        return NGX_ERROR;
+    }
+
+    call = ngx_pcalloc(pool, sizeof(ngx_dfp_call_t));
+    if (call == NULL) {
+        goto failed;
+    }
+
+    call->pool = pool;
+
+    if (ngx_dfp_grant_send(grant, call) != NGX_OK) {
+        goto failed;
+    }
+
+    call->handler = ngx_dfp_grant_called;
+    call->data = grant;
+    call->log = &run->log;
+    call->job = run->claim.id;
+    call->binding = origin;
+    call->url = *url;
+
+    /* the query has the user's name in it */
+    call->shown.data = (u_char *) call->url.href.data;
+    call->shown.len = call->url.origin.len + call->url.path.len;
+
+    call->who = "the token service";
+    call->secrets = &run->secrets;
+    call->limit = NGX_DFP_TOKEN_BODY_MAX;
+    call->timeout = run->conf->task_timeout;
+    call->uncached = 1;
+
+    if (ngx_dfp_call_start(call) != NGX_OK) {
+        goto failed;
+    }
+
+    grant->call = call;
+    run->calls++;
+
+    return NGX_OK;
+
+failed:
+
+    ngx_destroy_pool(pool);
+
+    return NGX_ERROR;
+}
+
+
+/* A password, or an identity token in a form, or nothing. */
+
+static ngx_int_t
+ngx_dfp_grant_send(ngx_dfp_grant_t *grant, ngx_dfp_call_t *call)
+{
+    dfp_mem_t  mem;
+    ngx_str_t  basic;
+
+    if (ngx_dfp_grant_basic(grant, &basic) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (!ngx_dfp_grant_posts(grant)) {
+        call->authorization = basic;
+        return NGX_OK;
+    }
+
+    mem = ngx_dfp_mem(call->pool);
+
+    return dfp_challenge_form(&mem, &grant->challenge, grant->login.identity,
+                              &call->post)
+           == DFP_OK ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_uint_t
+ngx_dfp_grant_posts(ngx_dfp_grant_t *grant)
+{
+    return grant->login.identity.len && !grant->get;
+}
+
+
+static void
+ngx_dfp_grant_called(ngx_dfp_call_t *call)
+{
+    ngx_int_t         rc;
+    dfp_err_t         err;
+    ngx_dfp_run_t    *run;
+    ngx_dfp_task_t   *task;
+    ngx_dfp_grant_t  *grant;
+
+    grant = call->data;
+    run = grant->run;
+
+    grant->call = NULL;
+    run->calls--;
+
+    rc = ngx_dfp_grant_token(grant, call, &err);
+
+    if (rc == NGX_DECLINED && ngx_dfp_grant_otherwise(grant, call)) {
+        ngx_destroy_pool(call->pool);
+        return;
+    }
+
+    while ((task = ngx_dfp_grant_next(grant)) != NULL) {
+
+        if (rc == NGX_OK) {
+            ngx_dfp_task_queue(task);
+
+        } else if (call->busy) {
+            ngx_dfp_task_busy(task);
+
+        } else {
+            ngx_dfp_grant_end(task, rc, call->retry_after, err.text);
+        }
+    }
+
+    ngx_destroy_pool(call->pool);
+
+    run->wake(run);
+}
+
+
+/* Once more where there is something else to log in with: a password, where the
+ * service takes none but that (as docker does), or what the file has now. Returns 1
+ * where it is asked again. */
+
+static ngx_uint_t
+ngx_dfp_grant_otherwise(ngx_dfp_grant_t *grant, ngx_dfp_call_t *call)
+{
+    dfp_err_t  err;
+
+    if (call->result != NGX_DFP_CALL_OK) {
+        return 0;
+    }
+
+    switch (call->status) {
+
+    case NGX_HTTP_NOT_FOUND:
+    case NGX_HTTP_NOT_ALLOWED:
+        if (call->post.len == 0 || grant->login.username.len == 0) {
+            return 0;
+        }
+
+        grant->get = 1;
+        break;
+
+    case NGX_HTTP_BAD_REQUEST:
+    case NGX_HTTP_UNAUTHORIZED:
+    case NGX_HTTP_FORBIDDEN:
+        if (grant->reread || !ngx_dfp_grant_login(grant, 1)) {
+            return 0;
+        }
+
+        grant->reread = 1;
+        break;
+
+    default:
+        return 0;
+    }
+
+    return ngx_dfp_grant_fetch(grant, &err) == NGX_OK;
+}
+
+
+/* NGX_OK: there is a token; NGX_AGAIN: another try may go better. */
+
+static ngx_int_t
+ngx_dfp_grant_token(ngx_dfp_grant_t *grant, ngx_dfp_call_t *call,
+    dfp_err_t *err)
+{
+    u_char                *p;
+    ngx_int_t              rc;
+    dfp_err_t              why;
+    dfp_mem_t              mem;
+    ngx_str_t              value;
+    dfp_registry_token_t   token;
+
+    rc = ngx_dfp_answer_verdict(call, &why);
+
+    if (rc != NGX_OK) {
+        (void) dfp_invalid(err, "%.*s: %s", (int) call->url.origin.len,
+                           call->url.origin.data, why.text);
+        return rc;
+    }
+
+    mem = ngx_dfp_mem(grant->run->pool);
+
+    if (dfp_registry_token_parse(&mem, ngx_dfp_dfp_str(call->body),
+                                 &token, &why)
+        != DFP_OK)
+    {
+        (void) dfp_invalid(err, "%.*s: %s", (int) call->url.origin.len,
+                           call->url.origin.data, why.text);
+        return NGX_DECLINED;
+    }
+
+    p = ngx_pnalloc(grant->run->pool, sizeof("Bearer ") + token.token.len);
+    if (p == NULL) {
+        (void) dfp_invalid(err, "no memory");
+        return NGX_DECLINED;
+    }
+
+    value.data = p;
+    value.len = ngx_sprintf(p, "Bearer %*s", token.token.len,
+                            token.token.data)
+                - p;
+
+    ngx_dfp_grant_set(grant, &value);
+
+    grant->reread = 0;
+    grant->renew = ngx_time() + token.expires
+                   - ngx_min(token.expires / 4, NGX_DFP_RENEW);
+
+    return NGX_OK;
+}

@@ -1,0 +1,407 @@
+#include "ngx_dfp_image.h"
+
+#include "dfp_credentials.h"
+
+
+static void ngx_dfp_image_end(ngx_dfp_run_t *run);
+static ngx_int_t ngx_dfp_image_ref(ngx_dfp_run_t *run, dfp_str_t text,
+    dfp_oci_ref_t *ref);
+static ngx_int_t ngx_dfp_image_next(ngx_dfp_run_t *run);
+static void ngx_dfp_image_fetched(ngx_dfp_task_t *task, ngx_dfp_call_t *call);
+static ngx_uint_t ngx_dfp_image_spoiled(ngx_dfp_task_t *task,
+    ngx_dfp_call_t *call);
+static ngx_int_t ngx_dfp_image_digest(ngx_dfp_task_t *task, ngx_str_t *body);
+static void ngx_dfp_image_stands_for(ngx_dfp_task_t *task, dfp_str_t digest);
+static ngx_int_t ngx_dfp_image_layers(ngx_dfp_task_t *task,
+    dfp_oci_manifest_t *m);
+
+
+ngx_int_t
+ngx_dfp_image_start(ngx_dfp_run_t *run, ngx_dfp_run_pt then)
+{
+    run->next = ngx_dfp_image_next;
+    run->pending = &run->manifests;
+    run->then = ngx_dfp_image_end;
+    run->resolved = then;
+
+    return ngx_dfp_image_tasks(run, 1);
+}
+
+
+ngx_int_t
+ngx_dfp_image_tasks(ngx_dfp_run_t *run, ngx_uint_t manifest)
+{
+    size_t            i, n;
+    dfp_mem_t         mem;
+    dfp_str_t        *urls;
+    ngx_dfp_task_t   *task;
+    ngx_dfp_image_t  *image;
+
+    mem = ngx_dfp_mem(run->pool);
+
+    if (dfp_job_urls(&mem, &run->job, &urls, &n) != DFP_OK) {
+        return NGX_ERROR;
+    }
+
+    image = ngx_pcalloc(run->pool, n * sizeof(ngx_dfp_image_t));
+    if (image == NULL) {
+        return NGX_ERROR;
+    }
+
+    run->images = image;
+    run->nimages = n;
+
+    for (i = 0; i < n; i++) {
+
+        if (ngx_dfp_image_ref(run, urls[i], &image[i].ref) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        task = ngx_dfp_task_add(run, &image[i].ref.url, &image[i], manifest);
+        if (task == NULL) {
+            return NGX_ERROR;
+        }
+
+        image[i].posted = ngx_dfp_str(urls[i]);
+        image[i].task = task;
+
+        if (image[i].ref.by_digest) {
+            task->digest = ngx_dfp_str(image[i].ref.reference);
+            image[i].digest = task->digest;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_dfp_image_end(ngx_dfp_run_t *run)
+{
+    ngx_uint_t  i;
+
+    /* where one could not be read, nobody knows what is in it */
+
+    for (i = 0; run->nfailed == 0 && i < run->nimages; i++) {
+        if (ngx_dfp_image_complete(run, &run->images[i]) != NGX_OK) {
+            ngx_dfp_task_failed(run->images[i].task, "no memory");
+        }
+    }
+
+    run->resolved(run);
+}
+
+
+/*
+ * It was checked when the job was posted. One that people have typed does not
+ * say where it is: it is at the first of these origins that is bound.
+ */
+
+static ngx_int_t
+ngx_dfp_image_ref(ngx_dfp_run_t *run, dfp_str_t text, dfp_oci_ref_t *ref)
+{
+    dfp_buf_t       b;
+    dfp_mem_t       mem;
+    dfp_err_t       err;
+    ngx_uint_t      i, hub;
+    dfp_oci_ref_t   at;
+
+    static const char  *schemes[] = { "https://", "http://" };
+    static const char  *hubs[] = { "index.docker.io", "registry-1.docker.io" };
+
+    mem = ngx_dfp_mem(run->pool);
+
+    if (dfp_oci_parse_image(&mem, text, "args.url", ref, &err) != DFP_OK) {
+        return NGX_ERROR;
+    }
+
+    hub = dfp_docker_hub(ref->url.authority);
+
+    for (i = 0; ref->typed && i < 2; i++) {
+
+        dfp_buf_init(&b, &mem, ref->url.origin.len + 16, 0);
+        dfp_buf_cstr(&b, hub ? "https://" : schemes[i]);
+
+        if (hub) {
+            dfp_buf_cstr(&b, hubs[i]);
+
+        } else {
+            dfp_buf_str(&b, ref->url.authority);
+        }
+
+        if (b.failed
+            || dfp_oci_ref_at(&mem, ref, dfp_buf_value(&b), &at, &err)
+               != DFP_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        if (ngx_dfp_binding_find(run->conf, &at.url, 0)) {
+            *ref = at;
+            break;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_dfp_image_next(ngx_dfp_run_t *run)
+{
+    ngx_queue_t     *q;
+    ngx_dfp_task_t  *task;
+
+    if (ngx_queue_empty(&run->ready)) {
+        return NGX_DECLINED;
+    }
+
+    /* blobs that are known already come after all manifests */
+
+    q = ngx_queue_head(&run->ready);
+    task = ngx_queue_data(q, ngx_dfp_task_t, queue);
+
+    if (!task->manifest) {
+        return NGX_DECLINED;
+    }
+
+    return ngx_dfp_task_call(run, run->conf->max_manifest_size,
+                             ngx_dfp_image_fetched);
+}
+
+
+static void
+ngx_dfp_image_fetched(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
+{
+    int                  rc;
+    dfp_mem_t            mem;
+    dfp_err_t            err;
+    dfp_oci_manifest_t   m;
+
+    if (ngx_dfp_task_trouble(task, call) == NGX_OK) {
+        return;
+    }
+
+    if (ngx_dfp_image_spoiled(task, call)
+        || ngx_dfp_image_digest(task, &call->body) != NGX_OK)
+    {
+        return;
+    }
+
+    /* what is made of it is in the run's pool, the rest goes with the call */
+
+    mem = ngx_dfp_mem(task->run->pool);
+
+    rc = dfp_oci_parse_manifest(&mem, ngx_dfp_dfp_str(call->body),
+                                ngx_dfp_dfp_str(call->content_type), &m, &err);
+    if (rc == DFP_INVALID) {
+        ngx_dfp_task_failed(task, "%s", err.text);
+        return;
+    }
+
+    if (rc == DFP_OK) {
+        rc = (m.kind == DFP_OCI_INDEX)
+             ? ngx_dfp_image_index(task, &m, &err)
+             : ngx_dfp_image_layers(task, &m);
+    }
+
+    if (rc == NGX_DECLINED) {
+        ngx_dfp_task_failed(task, "%s", err.text);
+        return;
+    }
+
+    if (rc != NGX_OK) {
+        ngx_dfp_task_failed(task, "no memory");
+        return;
+    }
+
+    task->entry = call->entry;
+    task->size = call->body.len;
+
+    ngx_dfp_task_done(task);
+}
+
+
+/* What was wrong when it was stored, or has rotted since, says nothing about what the
+ * registry has: that is asked for next. */
+
+static ngx_uint_t
+ngx_dfp_image_spoiled(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
+{
+    dfp_mem_t  mem;
+    dfp_err_t  err;
+
+    if (!call->cached) {
+        return 0;
+    }
+
+    mem = ngx_dfp_mem(call->pool);
+
+    if (dfp_oci_check_manifest(&mem, ngx_dfp_dfp_str(task->digest),
+                               ngx_dfp_dfp_str(call->content_type),
+                               ngx_dfp_dfp_str(call->body), &err)
+        != DFP_INVALID)
+    {
+        return 0;
+    }
+
+    if (call->entry.cache) {
+        ngx_dfp_cache_drop(&call->entry, &task->run->log);
+    }
+
+    task->refresh = 1;
+    ngx_dfp_task_again(task, 0, err.text);
+
+    return 1;
+}
+
+
+/*
+ * A manifest by its digest has that digest. One by a tag gets its digest here,
+ * and pullers ask for that next: it is a task of its own, with its own place in
+ * the cache.
+ */
+
+static ngx_int_t
+ngx_dfp_image_digest(ngx_dfp_task_t *task, ngx_str_t *body)
+{
+    dfp_mem_t                   mem;
+    dfp_oci_desc_t              desc;
+
+    if (task->digest.len) {
+        if (dfp_oci_digest_check(ngx_dfp_dfp_str(task->digest),
+                                 ngx_dfp_dfp_str(*body))
+            == DFP_OK)
+        {
+            return NGX_OK;
+        }
+
+        ngx_dfp_task_failed(task, "the manifest does not have this "
+                            "digest");
+        return NGX_DECLINED;
+    }
+
+    ngx_memzero(&desc, sizeof(dfp_oci_desc_t));
+    desc.size = body->len;
+
+    mem = ngx_dfp_mem(task->run->pool);
+
+    /* peers do not cache manifests */
+
+    if (dfp_oci_digest_of(&mem, ngx_dfp_dfp_str(*body), &desc.digest)
+        == DFP_OK
+        && (!task->run->cluster->engine->caches
+            || ngx_dfp_image_add(task, &desc,
+                                 NGX_DFP_MANIFEST_READ)))
+    {
+        ngx_dfp_image_stands_for(task, desc.digest);
+        return NGX_OK;
+    }
+
+    ngx_dfp_task_failed(task, "no memory");
+
+    return NGX_ERROR;
+}
+
+
+static void
+ngx_dfp_image_stands_for(ngx_dfp_task_t *task, dfp_str_t digest)
+{
+    ngx_uint_t      i;
+    ngx_dfp_run_t  *run;
+
+    run = task->run;
+
+    for (i = 0; i < run->nimages; i++) {
+        if (run->images[i].task == task) {
+            run->images[i].digest = ngx_dfp_str(digest);
+        }
+    }
+}
+
+
+static ngx_int_t
+ngx_dfp_image_layers(ngx_dfp_task_t *task, dfp_oci_manifest_t *m)
+{
+    size_t           i;
+    ngx_uint_t       n;
+    ngx_dfp_run_t   *run;
+    ngx_dfp_task_t  *blob;
+
+    run = task->run;
+
+    if (ngx_dfp_image_add(task, &m->config, NGX_DFP_BLOB) == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < m->n; i++) {
+
+        n = run->tasks.nelts;
+
+        blob = ngx_dfp_image_add(task, &m->descs[i], NGX_DFP_BLOB);
+        if (blob == NULL) {
+            return NGX_ERROR;
+        }
+
+        if (m->descs[i].foreign && run->tasks.nelts > n && !blob->failed) {
+            ngx_dfp_task_skipped(blob, "a foreign layer: it is not "
+                                 "in the registry, and pullers get "
+                                 "it elsewhere");
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_dfp_task_t *
+ngx_dfp_image_add(ngx_dfp_task_t *parent, dfp_oci_desc_t *desc,
+    ngx_dfp_kind_t kind)
+{
+    dfp_buf_t        b;
+    dfp_mem_t        mem;
+    dfp_err_t        err;
+    dfp_url_t        url;
+    dfp_oci_ref_t   *ref;
+    ngx_dfp_run_t   *run;
+    ngx_dfp_task_t  *task;
+
+    run = parent->run;
+    ref = &parent->image->ref;
+    mem = ngx_dfp_mem(run->pool);
+
+    dfp_buf_init(&b, &mem, ref->url.href.len + desc->digest.len, 0);
+    dfp_buf_str(&b, ref->url.origin);
+    dfp_buf_str(&b, ref->base);
+    dfp_buf_str(&b, ref->name);
+    dfp_buf_cstr(&b, kind == NGX_DFP_BLOB ? "/blobs/"
+                                                     : "/manifests/");
+    dfp_buf_str(&b, desc->digest);
+
+    if (b.failed
+        || dfp_url_parse(&mem, dfp_buf_value(&b), "the image", &url, &err)
+           != DFP_OK)
+    {
+        return NULL;
+    }
+
+    task = ngx_dfp_task_add(run, &url, parent->image,
+                            kind == NGX_DFP_MANIFEST);
+    if (task == NULL) {
+        return NULL;
+    }
+
+    if (task->skipped && !desc->foreign) {
+        ngx_dfp_task_wanted(task);
+    }
+
+    task->digest = ngx_dfp_str(desc->digest);
+    task->document = (kind != NGX_DFP_BLOB);
+
+    if (!task->done && !task->failed && !task->skipped) {
+        task->size = desc->size;
+        task->sized = 1;
+    }
+
+    return task;
+}

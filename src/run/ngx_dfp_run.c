@@ -1,0 +1,525 @@
+#include "ngx_dfp_run.h"
+
+
+static u_char *ngx_dfp_run_log_error(ngx_log_t *log, u_char *buf, size_t len);
+static ngx_int_t ngx_dfp_run_prepare(ngx_dfp_run_t *run);
+static ngx_int_t ngx_dfp_run_resolve(ngx_dfp_run_t *run);
+static ngx_int_t ngx_dfp_run_files(ngx_dfp_run_t *run);
+static void ngx_dfp_run_warm(ngx_dfp_run_t *run);
+static void ngx_dfp_run_check(ngx_dfp_run_t *run);
+static void ngx_dfp_run_report(ngx_dfp_run_t *run);
+static void ngx_dfp_run_store(ngx_dfp_run_t *run);
+static void ngx_dfp_run_store_again(ngx_dfp_run_t *run);
+static void ngx_dfp_run_reported(void *data, ngx_int_t rc);
+static void ngx_dfp_run_back(ngx_dfp_run_t *run);
+static void ngx_dfp_run_given_back(void *data, ngx_int_t rc);
+static void ngx_dfp_run_over(ngx_dfp_run_t *run);
+static void ngx_dfp_run_tick(ngx_event_t *ev);
+static void ngx_dfp_run_renewed(void *data, ngx_int_t rc);
+static void ngx_dfp_run_deadline(ngx_event_t *ev);
+static void ngx_dfp_run_error(ngx_dfp_run_t *run);
+
+
+void
+ngx_dfp_run_start(ngx_dfp_run_t *run, ngx_dfp_store_t *store,
+    ngx_dfp_run_pt over)
+{
+    run->store = store;
+    run->over = over;
+    run->started = ngx_current_msec;
+    run->reported = ngx_current_msec;
+
+    run->log.handler = ngx_dfp_run_log_error;
+    run->log.data = run;
+    run->log.action = NULL;
+
+    run->op.log = &run->log;
+    run->op.pool = run->pool;
+    run->op.data = run;
+
+    run->tick.handler = ngx_dfp_run_tick;
+    run->tick.data = run;
+    run->tick.log = &run->log;
+
+    /* this timer also holds a worker that quits until the run has ended */
+
+    run->deadline.handler = ngx_dfp_run_deadline;
+    run->deadline.data = run;
+    run->deadline.log = &run->log;
+
+    ngx_add_timer(&run->deadline, run->claim.left);
+    ngx_add_timer(&run->tick, ngx_min(NGX_DFP_PROGRESS_INTERVAL,
+                                      run->conf->lease / 3));
+
+    if (ngx_dfp_tasks_init(run) != NGX_OK
+        || ngx_dfp_run_prepare(run) != NGX_OK
+        || ngx_dfp_run_resolve(run) != NGX_OK)
+    {
+        ngx_dfp_run_fail(run, "no memory");
+    }
+
+    run->wake(run);
+}
+
+
+static u_char *
+ngx_dfp_run_log_error(ngx_log_t *log, u_char *buf, size_t len)
+{
+    ngx_dfp_run_t *run = log->data;
+
+    return ngx_snprintf(buf, len, ", job: %L, cluster: %L", run->claim.id,
+                        run->claim.cluster);
+}
+
+
+/* What was claimed becomes a job again. */
+
+static ngx_int_t
+ngx_dfp_run_prepare(ngx_dfp_run_t *run)
+{
+    int                 rc;
+    dfp_str_t           args;
+    dfp_mem_t           mem;
+    dfp_err_t           err;
+    ngx_uint_t          i;
+    ngx_dfp_cluster_t  *cluster;
+
+    cluster = run->conf->clusters.elts;
+
+    for (i = 0; i < run->conf->clusters.nelts; i++) {
+        if (cluster[i].id == run->claim.cluster) {
+            run->cluster = &cluster[i];
+        }
+    }
+
+    if (run->cluster == NULL) {
+        ngx_dfp_run_fail(run, "cluster %L is not configured any "
+                         "more", run->claim.cluster);
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_INFO, &run->log, 0,
+                  "dfpreheat: run %V starts in cluster \"%V\"",
+                  &run->claim.run, &run->cluster->name);
+
+    mem = ngx_dfp_mem(run->pool);
+    args = ngx_dfp_dfp_str(run->claim.args);
+    rc = DFP_OK;
+
+    if (run->claim.sealed.len) {
+        rc = dfp_unseal(&mem, &run->conf->keys,
+                        ngx_dfp_dfp_str(run->claim.uuid),
+                        ngx_dfp_dfp_str(run->claim.sealed), &args, &err);
+    }
+
+    if (rc == DFP_OK) {
+        rc = dfp_job_parse_args(&mem, args, &run->job, &err);
+    }
+
+    if (rc == DFP_INVALID) {
+        ngx_dfp_run_fail(run, "%s", err.text);
+        return NGX_OK;
+    }
+
+    if (rc != DFP_OK) {
+        return NGX_ERROR;
+    }
+
+    run->width = run->job.concurrent_task_count;
+
+    return ngx_dfp_secrets_job(&run->secrets, &run->job);
+}
+
+
+static ngx_int_t
+ngx_dfp_run_resolve(ngx_dfp_run_t *run)
+{
+    if (run->error.len) {
+        return NGX_OK;
+    }
+
+    if (run->job.type == DFP_JOB_FILE) {
+        return ngx_dfp_run_files(run);
+    }
+
+    if (!run->cluster->engine->resolves) {
+        return ngx_dfp_image_start(run, ngx_dfp_run_warm);
+    }
+
+    if (ngx_dfp_image_tasks(run, 0) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_dfp_run_warm(run);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_dfp_run_files(ngx_dfp_run_t *run)
+{
+    size_t           i, n;
+    dfp_mem_t        mem;
+    dfp_err_t        err;
+    dfp_str_t       *urls;
+    dfp_url_t        url;
+    ngx_dfp_task_t  *task;
+
+    mem = ngx_dfp_mem(run->pool);
+
+    if (dfp_job_urls(&mem, &run->job, &urls, &n) != DFP_OK) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < n; i++) {
+        if (dfp_url_parse(&mem, urls[i], "args.url", &url, &err) != DFP_OK) {
+            return NGX_ERROR;
+        }
+
+        task = ngx_dfp_task_add(run, &url, NULL, 0);
+        if (task == NULL) {
+            return NGX_ERROR;
+        }
+
+        /* there is one URL where these are given */
+
+        task->digest = ngx_dfp_str(run->job.digest);
+
+        if (run->job.size) {
+            task->size = run->job.size;
+            task->sized = 1;
+        }
+    }
+
+    ngx_dfp_run_warm(run);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_dfp_run_warm(ngx_dfp_run_t *run)
+{
+    run->pending = &run->left;
+    run->then = ngx_dfp_run_check;
+
+    if (run->cluster->engine->start(run) != NGX_OK) {
+        ngx_dfp_run_fail(run, "no memory");
+    }
+
+    /* there may be nothing to warm, when no manifest could be read */
+    run->wake(run);
+}
+
+
+static void
+ngx_dfp_run_check(ngx_dfp_run_t *run)
+{
+    ngx_int_t  rc;
+
+    rc = run->cluster->engine->check(run);
+
+    if (rc == NGX_AGAIN) {
+        return;
+    }
+
+    if (rc == NGX_DECLINED && run->error.len == 0) {
+        ngx_dfp_run_error(run);
+    }
+
+    ngx_dfp_run_report(run);
+}
+
+
+/* The end of a run, in Redis and in the log. */
+
+static void
+ngx_dfp_run_report(ngx_dfp_run_t *run)
+{
+    dfp_mem_t   mem;
+    ngx_msec_t  elapsed;
+
+    run->ending = 1;
+    run->next = NULL;
+
+    ngx_dfp_store_cancel(&run->op);
+
+    mem = ngx_dfp_mem(run->pool);
+    run->results = ngx_dfp_run_results(run);
+    run->counts = ngx_dfp_run_progress(run, &mem);
+    run->reported = ngx_current_msec;
+
+    elapsed = ngx_current_msec - run->started;
+
+    ngx_log_error(NGX_LOG_INFO, &run->log, 0,
+                  "dfpreheat: run %V ends in cluster \"%V\": %s, %ui tasks, "
+                  "%ui failed, %O bytes, %M.%03M s%s%V",
+                  &run->claim.run,
+                  run->cluster ? &run->cluster->name : &run->claim.run,
+                  run->error.len ? "FAILURE" : "SUCCESS", run->tasks.nelts,
+                  run->nfailed, run->bytes, elapsed / 1000, elapsed % 1000,
+                  run->error.len ? ": " : "", &run->error);
+
+    ngx_dfp_run_store(run);
+}
+
+
+/* Never ends the run at once: its callers may still have to do with it. */
+
+static void
+ngx_dfp_run_store(ngx_dfp_run_t *run)
+{
+    ngx_int_t  rc;
+
+    run->op.handler = ngx_dfp_run_reported;
+
+    rc = ngx_dfp_store_finish(run->store, &run->op, &run->claim,
+                              run->error.len == 0, &run->error,
+                              &run->results, &run->counts);
+
+    run->unstored = (rc != NGX_OK);
+}
+
+
+/* There was no memory to store the end with. */
+
+static void
+ngx_dfp_run_store_again(ngx_dfp_run_t *run)
+{
+    if (ngx_current_msec - run->reported < NGX_DFP_FINISH_WAIT) {
+        ngx_dfp_run_store(run);
+        return;
+    }
+
+    ngx_dfp_run_reported(run, NGX_ERROR);
+}
+
+
+static void
+ngx_dfp_run_reported(void *data, ngx_int_t rc)
+{
+    ngx_dfp_run_t *run = data;
+
+    if (rc == NGX_ABORT || rc == NGX_ERROR) {
+        ngx_log_error(NGX_LOG_ERR, &run->log, 0,
+                      "dfpreheat: the end of the run could not be stored, "
+                      "it will be run again");
+    }
+
+    ngx_dfp_run_over(run);
+}
+
+
+/* On quit: others go on with it, and the attempt does not count. */
+
+static void
+ngx_dfp_run_back(ngx_dfp_run_t *run)
+{
+    run->ending = 1;
+
+    ngx_dfp_store_cancel(&run->op);
+
+    ngx_log_error(NGX_LOG_INFO, &run->log, 0,
+                  "dfpreheat: run %V is handed back, the worker quits",
+                  &run->claim.run);
+
+    run->op.handler = ngx_dfp_run_given_back;
+
+    if (ngx_dfp_store_back(run->store, &run->op, &run->claim) != NGX_OK) {
+        ngx_dfp_run_given_back(run, NGX_ERROR);
+    }
+}
+
+
+static void
+ngx_dfp_run_given_back(void *data, ngx_int_t rc)
+{
+    ngx_dfp_run_over(data);
+}
+
+
+static void
+ngx_dfp_run_over(ngx_dfp_run_t *run)
+{
+    ngx_dfp_run_stop(run);
+    run->over(run);
+}
+
+
+void
+ngx_dfp_run_advance(ngx_dfp_run_t *run, ngx_uint_t quit)
+{
+    if (run->ending || run->calls) {
+        return;
+    }
+
+    if (run->error.len) {
+        ngx_dfp_run_report(run);
+        return;
+    }
+
+    /* what is complete may as well be reported; but what is in the cache that a
+       location had is not where clients look after a reload */
+
+    if (*run->pending == 0 && !(quit && run->cluster->engine->caches)) {
+        run->then(run);
+    }
+
+    if (quit && !run->ending) {
+        ngx_dfp_run_back(run);
+    }
+}
+
+
+void
+ngx_dfp_run_leave(ngx_dfp_run_t *run)
+{
+    if (!run->ending) {
+        ngx_dfp_store_cancel(&run->op);
+        (void) ngx_dfp_store_back(run->store, &run->op, &run->claim);
+    }
+
+    ngx_dfp_run_stop(run);
+}
+
+
+void
+ngx_dfp_run_stop(ngx_dfp_run_t *run)
+{
+    run->ending = 1;
+    run->next = NULL;
+
+    if (run->tick.timer_set) {
+        ngx_del_timer(&run->tick);
+    }
+
+    if (run->deadline.timer_set) {
+        ngx_del_timer(&run->deadline);
+    }
+
+    ngx_dfp_store_cancel(&run->op);
+    ngx_dfp_tasks_stop(run);
+}
+
+
+/* Progress, when there is some, and the lease, before it runs out. */
+
+static void
+ngx_dfp_run_tick(ngx_event_t *ev)
+{
+    ngx_dfp_run_t *run = ev->data;
+
+    dfp_mem_t    mem;
+    ngx_str_t    progress;
+    ngx_pool_t  *pool;
+
+    run->changed |= (run->calls != 0);
+
+    /* the subscription, which tells of it otherwise, may have been away */
+
+    if (ngx_exiting) {
+        run->wake(run);
+    }
+
+    ngx_add_timer(&run->tick, ngx_min(NGX_DFP_PROGRESS_INTERVAL,
+                                      run->conf->lease / 3));
+
+    if (run->unstored) {
+        ngx_dfp_run_store_again(run);
+        return;
+    }
+
+    if (run->ending || run->op.cmd
+        || (!run->changed
+            && ngx_current_msec - run->reported < run->conf->lease / 3))
+    {
+        return;
+    }
+
+    pool = ngx_create_pool(512, &run->log);
+    if (pool == NULL) {
+        return;
+    }
+
+    mem = ngx_dfp_mem(pool);
+    progress = ngx_dfp_run_progress(run, &mem);
+
+    run->op.handler = ngx_dfp_run_renewed;
+
+    if (ngx_dfp_store_report(run->store, &run->op, &run->claim,
+                             &progress)
+        == NGX_OK)
+    {
+        run->changed = 0;
+        run->reported = ngx_current_msec;
+    }
+
+    ngx_destroy_pool(pool);
+}
+
+
+static void
+ngx_dfp_run_renewed(void *data, ngx_int_t rc)
+{
+    ngx_dfp_run_t *run = data;
+
+    if (rc != NGX_DECLINED) {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_INFO, &run->log, 0,
+                  "dfpreheat: run %V stops: its part has ended, or is another "
+                  "run's", &run->claim.run);
+
+    ngx_dfp_run_over(run);
+}
+
+
+static void
+ngx_dfp_run_deadline(ngx_event_t *ev)
+{
+    ngx_dfp_run_t *run = ev->data;
+
+    ngx_uint_t        i;
+    ngx_dfp_task_t  **task;
+
+    if (run->ending) {
+        return;
+    }
+
+    ngx_dfp_tasks_stop(run);
+
+    task = run->tasks.elts;
+
+    for (i = 0; i < run->tasks.nelts; i++) {
+        if (!task[i]->done && !task[i]->failed && !task[i]->skipped) {
+            ngx_dfp_task_failed(task[i], "the timeout of the job passed");
+        }
+    }
+
+    ngx_dfp_run_fail(run, "the timeout of the job, %L s, has "
+                     "passed: %ui of %ui tasks were not done%s%V",
+                     run->job.timeout / 1000000000, run->nfailed,
+                     run->tasks.nelts, run->trouble.len ? "; " : "",
+                     &run->trouble);
+    run->wake(run);
+}
+
+
+/* Clients show this one line: it has the first failure in it. */
+
+static void
+ngx_dfp_run_error(ngx_dfp_run_t *run)
+{
+    ngx_uint_t        i;
+    ngx_dfp_task_t  **task;
+
+    task = run->tasks.elts;
+
+    for (i = 0; !task[i]->failed; i++) { /* void */ }
+
+    ngx_dfp_run_fail(run, "%ui of %ui tasks failed; %V: %V",
+                     run->nfailed, run->tasks.nelts,
+                     &task[i]->shown, &task[i]->reason);
+}

@@ -1,0 +1,159 @@
+#include "ngx_dfp_run.h"
+
+
+static void ngx_dfp_run_number(dfp_buf_t *b, const char *key, int64_t n);
+static void ngx_dfp_run_list(dfp_buf_t *b, const char *key,
+    ngx_dfp_list_t *list);
+static void ngx_dfp_run_images(ngx_dfp_run_t *run, dfp_buf_t *b);
+static void ngx_dfp_run_skipped(ngx_dfp_run_t *run, dfp_buf_t *b);
+
+
+ngx_str_t
+ngx_dfp_run_progress(ngx_dfp_run_t *run, dfp_mem_t *mem)
+{
+    dfp_buf_t           b;
+    ngx_dfp_progress_t  p;
+
+    ngx_memzero(&p, sizeof(ngx_dfp_progress_t));
+
+    if (run->cluster) {
+        run->cluster->engine->progress(run, &p);
+    }
+
+    dfp_buf_init(&b, mem, 320, 0);
+    ngx_dfp_run_number(&b, "{\"tasks_done\":",
+                       run->tasks.nelts - run->left - run->nfailed);
+    ngx_dfp_run_number(&b, ",\"tasks_failed\":", run->nfailed);
+    ngx_dfp_run_number(&b, ",\"tasks_total\":", run->tasks.nelts);
+    ngx_dfp_run_number(&b, ",\"bytes_done\":", p.bytes_done);
+    ngx_dfp_run_number(&b, ",\"bytes_total\":", p.bytes_total);
+
+    if (p.downloads) {
+        ngx_dfp_run_number(&b, ",\"downloads_done\":", p.downloads_done);
+        ngx_dfp_run_number(&b, ",\"downloads_failed\":", p.downloads_failed);
+        ngx_dfp_run_number(&b, ",\"downloads_total\":", p.downloads_total);
+        ngx_dfp_run_number(&b, ",\"pieces_done\":", p.pieces);
+    }
+
+    dfp_buf_cstr(&b, "}");
+
+    return b.failed ? (ngx_str_t) ngx_null_string
+                    : ngx_dfp_str(dfp_buf_value(&b));
+}
+
+
+static void
+ngx_dfp_run_number(dfp_buf_t *b, const char *key, int64_t n)
+{
+    dfp_buf_cstr(b, key);
+    dfp_buf_int(b, n);
+}
+
+
+ngx_str_t
+ngx_dfp_run_results(ngx_dfp_run_t *run)
+{
+    dfp_buf_t           b;
+    dfp_mem_t           mem;
+    ngx_dfp_results_t   r;
+
+    if (run->cluster == NULL || run->tasks.nelts == 0) {
+        return (ngx_str_t) ngx_null_string;
+    }
+
+    mem = ngx_dfp_mem(run->pool);
+    ngx_memzero(&r, sizeof(ngx_dfp_results_t));
+
+    dfp_buf_init(&r.success.json, &mem, 1024, 0);
+    dfp_buf_init(&r.failure.json, &mem, 1024, 0);
+    dfp_buf_init(&r.unreachable.json, &mem, 256, 0);
+
+    run->cluster->engine->results(run, &r);
+
+    dfp_buf_init(&b, &mem, r.success.json.len + r.failure.json.len + 256, 0);
+    dfp_buf_cstr(&b, "{");
+    ngx_dfp_run_list(&b, "failure_tasks", &r.failure);
+    ngx_dfp_run_images(run, &b);
+    ngx_dfp_run_number(&b, ",\"scheduler_cluster_id\":", run->cluster->id);
+    ngx_dfp_run_skipped(run, &b);
+    dfp_buf_cstr(&b, ",");
+    ngx_dfp_run_list(&b, "success_tasks", &r.success);
+
+    if (r.unreachable.n) {
+        dfp_buf_cstr(&b, ",");
+        ngx_dfp_run_list(&b, "unreachable", &r.unreachable);
+    }
+
+    dfp_buf_cstr(&b, "}");
+
+    return b.failed ? (ngx_str_t) ngx_null_string
+                    : ngx_dfp_str(dfp_buf_value(&b));
+}
+
+
+static void
+ngx_dfp_run_list(dfp_buf_t *b, const char *key, ngx_dfp_list_t *list)
+{
+    dfp_buf_cstr(b, "\"");
+    dfp_buf_cstr(b, key);
+    dfp_buf_cstr(b, "\":[");
+    dfp_buf_str(b, dfp_buf_value(&list->json));
+    dfp_buf_cstr(b, "]");
+
+    if (list->omitted) {
+        dfp_buf_cstr(b, ",\"");
+        dfp_buf_cstr(b, key);
+        ngx_dfp_run_number(b, "_omitted\":", list->omitted);
+    }
+
+    b->failed |= list->json.failed;
+}
+
+
+/* What each image of the job stood for when it was looked up. */
+
+static void
+ngx_dfp_run_images(ngx_dfp_run_t *run, dfp_buf_t *b)
+{
+    ngx_uint_t        i;
+    ngx_dfp_image_t  *image;
+
+    for (i = 0; i < run->nimages; i++) {
+        image = &run->images[i];
+
+        dfp_buf_cstr(b, i ? ",{\"digest\":" : ",\"images\":[{\"digest\":");
+        dfp_buf_json(b, ngx_dfp_dfp_str(image->digest));
+        dfp_buf_cstr(b, ",\"url\":");
+        dfp_buf_json(b, ngx_dfp_dfp_str(image->posted));
+        dfp_buf_cstr(b, "}");
+    }
+
+    dfp_buf_cstr(b, i ? "]" : "");
+}
+
+
+static void
+ngx_dfp_run_skipped(ngx_dfp_run_t *run, dfp_buf_t *b)
+{
+    ngx_uint_t        i, n;
+    ngx_dfp_task_t  **task;
+
+    task = run->tasks.elts;
+    n = 0;
+
+    for (i = 0; i < run->tasks.nelts; i++) {
+
+        if (!task[i]->skipped) {
+            continue;
+        }
+
+        dfp_buf_cstr(b, n++ ? ",{\"description\":"
+                            : ",\"skipped_tasks\":[{\"description\":");
+        dfp_buf_json(b, ngx_dfp_dfp_str(task[i]->reason));
+        dfp_buf_cstr(b, ",\"url\":");
+        dfp_buf_json(b, ngx_dfp_dfp_str(task[i]->shown));
+        dfp_buf_cstr(b, "}");
+    }
+
+    dfp_buf_cstr(b, n ? "]" : "");
+}

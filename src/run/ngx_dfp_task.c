@@ -1,0 +1,600 @@
+#include "ngx_dfp_grant.h"
+
+#include "dfp_path.h"
+
+
+#define NGX_DFP_CALL_POOL_SIZE  4096
+
+
+/* What a registry is told about, or it answers with something older. */
+static const char  ngx_dfp_manifest_types[] =
+    "application/vnd.oci.image.index.v1+json, "
+    "application/vnd.docker.distribution.manifest.list.v2+json, "
+    "application/vnd.oci.image.manifest.v1+json, "
+    "application/vnd.docker.distribution.manifest.v2+json, */*";
+
+
+static ngx_dfp_task_t *ngx_dfp_task_create(ngx_dfp_run_t *run, dfp_url_t *url,
+    ngx_dfp_image_t *image);
+static ngx_int_t ngx_dfp_task_start(ngx_dfp_task_t *task, size_t limit);
+static ngx_dfp_call_t *ngx_dfp_task_prepare(ngx_dfp_task_t *task,
+    ngx_pool_t *pool, size_t limit);
+static ngx_str_t ngx_dfp_task_mask(ngx_dfp_task_t *task, ngx_str_t text);
+static void ngx_dfp_task_called(ngx_dfp_call_t *call);
+static void ngx_dfp_task_ready(ngx_event_t *ev);
+static void ngx_dfp_task_ended(ngx_dfp_task_t *task);
+
+
+ngx_int_t
+ngx_dfp_tasks_init(ngx_dfp_run_t *run)
+{
+    ngx_queue_init(&run->ready);
+    ngx_queue_init(&run->grants);
+    ngx_rbtree_init(&run->urls, &run->sentinel, ngx_str_rbtree_insert_value);
+
+    if (ngx_array_init(&run->tasks, run->pool, 16,
+                       sizeof(ngx_dfp_task_t *))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_dfp_secrets_init(&run->secrets, run->pool);
+}
+
+
+ngx_dfp_task_t *
+ngx_dfp_task_add(ngx_dfp_run_t *run, dfp_url_t *url, ngx_dfp_image_t *image,
+    ngx_uint_t manifest)
+{
+    uint32_t         hash;
+    ngx_str_t        href;
+    ngx_dfp_task_t  *task;
+
+    href = ngx_dfp_str(url->href);
+    hash = ngx_crc32_long(href.data, href.len);
+
+    task = (ngx_dfp_task_t *)
+               ngx_str_rbtree_lookup(&run->urls, &href, hash);
+    if (task) {
+        return task;
+    }
+
+    task = ngx_dfp_task_create(run, url, image);
+    if (task == NULL) {
+        return NULL;
+    }
+
+    task->node.node.key = hash;
+    task->node.str = href;
+    task->manifest = manifest;
+    task->document = manifest;
+
+    ngx_rbtree_insert(&run->urls, &task->node.node);
+    run->left++;
+    run->manifests += manifest;
+
+    task->binding = ngx_dfp_binding_find(run->conf, url, 0);
+
+    if (task->binding == NULL) {
+        ngx_dfp_task_failed(task, "no location is bound to %*s "
+                            "(dfpreheat_origin)", url->origin.len,
+                            url->origin.data);
+        return task;
+    }
+
+    if (run->tasks.nelts > NGX_DFP_TASKS_MAX) {
+        ngx_dfp_task_failed(task, "the job has more than %d tasks",
+                            NGX_DFP_TASKS_MAX);
+        return task;
+    }
+
+    ngx_dfp_task_queue(task);
+
+    return task;
+}
+
+
+static ngx_dfp_task_t *
+ngx_dfp_task_create(ngx_dfp_run_t *run, dfp_url_t *url, ngx_dfp_image_t *image)
+{
+    int               changed;
+    dfp_mem_t         mem;
+    dfp_path_t        path;
+    dfp_str_t         shown;
+    ngx_str_t         repository;
+    ngx_dfp_task_t   *task, **slot;
+
+    mem = ngx_dfp_mem(run->pool);
+
+    /* a file may be one of a registry, too */
+
+    dfp_path_read(url->path, &path);
+    repository = ngx_dfp_str(path.name);
+
+    if (image) {
+        repository = ngx_dfp_str(image->ref.name);
+    }
+
+    task = ngx_pcalloc(run->pool, sizeof(ngx_dfp_task_t));
+
+    if (task == NULL
+        || dfp_url_redact(&mem, url->href, &shown, &changed) != DFP_OK)
+    {
+        return NULL;
+    }
+
+    task->grant = ngx_dfp_grant_get(run, url, &repository);
+    if (task->grant == NULL) {
+        return NULL;
+    }
+
+    /* nothing fails once it is in the list */
+
+    slot = ngx_array_push(&run->tasks);
+    if (slot == NULL) {
+        return NULL;
+    }
+
+    *slot = task;
+
+    task->run = run;
+    task->image = image;
+    task->url = *url;
+    task->shown = ngx_dfp_str(shown);
+    task->size = -1;
+
+    task->retry.handler = ngx_dfp_task_ready;
+    task->retry.data = task;
+    task->retry.log = &run->log;
+
+    return task;
+}
+
+
+void
+ngx_dfp_task_queue(ngx_dfp_task_t *task)
+{
+    if (task->manifest) {
+        ngx_queue_insert_head(&task->run->ready, &task->queue);
+
+    } else {
+        ngx_queue_insert_tail(&task->run->ready, &task->queue);
+    }
+}
+
+
+ngx_int_t
+ngx_dfp_task_call(ngx_dfp_run_t *run, size_t limit, ngx_dfp_task_pt handler)
+{
+    ngx_uint_t       calls;
+    ngx_queue_t     *q;
+    ngx_dfp_task_t  *task;
+
+    calls = run->calls;
+
+    if (ngx_dfp_task_held(run)) {
+        return NGX_DECLINED;
+    }
+
+    while (!ngx_queue_empty(&run->ready)) {
+
+        q = ngx_queue_head(&run->ready);
+        task = ngx_queue_data(q, ngx_dfp_task_t, queue);
+
+        if (ngx_dfp_grant_ready(task) == NGX_OK) {
+            task->handler = handler;
+            return ngx_dfp_task_start(task, limit);
+        }
+
+        /* it waits for a token, which may have to be fetched first */
+
+        if (run->calls > calls) {
+            return NGX_OK;
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_dfp_task_start(ngx_dfp_task_t *task, size_t limit)
+{
+    ngx_pool_t      *pool;
+    ngx_dfp_run_t   *run;
+    ngx_dfp_call_t  *call;
+
+    run = task->run;
+
+    pool = ngx_create_pool(NGX_DFP_CALL_POOL_SIZE, &run->log);
+    if (pool == NULL) {
+        return NGX_AGAIN;
+    }
+
+    call = ngx_dfp_task_prepare(task, pool, limit);
+
+    if (call == NULL || ngx_dfp_call_start(call) != NGX_OK) {
+        ngx_destroy_pool(pool);
+        return NGX_AGAIN;
+    }
+
+    ngx_queue_remove(&task->queue);
+
+    task->call = call;
+    ngx_dfp_grant_sent(task);
+    task->tries++;
+    run->calls++;
+
+    return NGX_OK;
+}
+
+
+static ngx_dfp_call_t *
+ngx_dfp_task_prepare(ngx_dfp_task_t *task, ngx_pool_t *pool, size_t limit)
+{
+    ngx_dfp_run_t   *run;
+    ngx_dfp_call_t  *call;
+
+    run = task->run;
+
+    call = ngx_pcalloc(pool, sizeof(ngx_dfp_call_t));
+    if (call == NULL) {
+        return NULL;
+    }
+
+    if (task->deadline == 0) {
+        task->deadline = ngx_current_msec + run->conf->task_timeout;
+    }
+
+    call->handler = ngx_dfp_task_called;
+    call->data = task;
+    call->pool = pool;
+    call->log = &run->log;
+    call->job = run->claim.id;
+    call->binding = task->binding;
+    call->url = task->url;
+    call->shown = task->shown;
+    call->who = "the origin";
+    call->secrets = ngx_dfp_task_secrets(task, pool);
+    ngx_dfp_grant_apply(task->grant, call);
+    call->headers = run->job.headers;
+    call->nheaders = run->job.nheaders;
+    call->limit = limit;
+    call->timeout = ngx_max((ngx_msec_int_t)
+                            (task->deadline - ngx_current_msec), 1);
+    call->store = run->cluster->engine->caches;
+
+    if (task->document || (task->image && run->cluster->engine->resolves)) {
+        call->accept = ngx_dfp_manifest_types;
+    }
+
+    call->probe = (limit == NGX_DFP_PROBE);
+
+    ngx_dfp_task_fresh(task, call);
+
+    return call->secrets ? call : NULL;
+}
+
+
+ngx_array_t *
+ngx_dfp_task_secrets(ngx_dfp_task_t *task, ngx_pool_t *pool)
+{
+    ngx_array_t  *secrets;
+
+    secrets = ngx_palloc(pool, sizeof(ngx_array_t));
+
+    if (secrets == NULL
+        || ngx_dfp_secrets_init(secrets, pool) != NGX_OK
+        || ngx_dfp_secrets_copy(secrets, &task->run->secrets)
+           != NGX_OK
+        || ngx_dfp_secrets_copy(secrets, &task->grant->secrets)
+           != NGX_OK
+        || (task->grant->target
+            && ngx_dfp_secrets_copy(secrets, &task->grant->target->secrets)
+               != NGX_OK)
+        || ngx_dfp_secrets_url(secrets, task->url.href) != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return secrets;
+}
+
+
+/* TEXT without what the task sends, in the run's pool; without memory it is "". */
+
+static ngx_str_t
+ngx_dfp_task_mask(ngx_dfp_task_t *task, ngx_str_t text)
+{
+    ngx_str_t     masked;
+    ngx_pool_t   *pool;
+    ngx_array_t  *secrets;
+
+    ngx_str_null(&masked);
+
+    /* of its own: thousands of tasks may fail */
+
+    pool = ngx_create_pool(NGX_DFP_CALL_POOL_SIZE, &task->run->log);
+    if (pool == NULL) {
+        return masked;
+    }
+
+    secrets = ngx_dfp_task_secrets(task, pool);
+
+    if (secrets) {
+        masked = ngx_dfp_secrets_mask(secrets, task->run->pool, text);
+    }
+
+    ngx_destroy_pool(pool);
+
+    return masked;
+}
+
+
+static void
+ngx_dfp_task_called(ngx_dfp_call_t *call)
+{
+    ngx_dfp_run_t   *run;
+    ngx_dfp_task_t  *task;
+
+    task = call->data;
+    run = task->run;
+
+    task->call = NULL;
+    run->calls--;
+
+    task->handler(task, call);
+
+    ngx_destroy_pool(call->pool);
+
+    run->wake(run);
+}
+
+
+void
+ngx_dfp_task_done(ngx_dfp_task_t *task)
+{
+    task->done = 1;
+    task->run->bytes += ngx_max(task->size, 0);
+
+    ngx_dfp_task_ended(task);
+}
+
+
+void
+ngx_dfp_task_skipped(ngx_dfp_task_t *task, const char *reason)
+{
+    ngx_queue_remove(&task->queue);
+
+    task->skipped = 1;
+    task->size = -1;
+    task->reason.data = (u_char *) reason;
+    task->reason.len = ngx_strlen(reason);
+
+    ngx_dfp_task_ended(task);
+}
+
+
+void
+ngx_dfp_task_wanted(ngx_dfp_task_t *task)
+{
+    task->skipped = 0;
+    task->run->left++;
+    ngx_str_null(&task->reason);
+
+    ngx_dfp_task_queue(task);
+}
+
+
+void
+ngx_dfp_task_lost(ngx_dfp_task_t *task, const char *reason)
+{
+    ngx_dfp_task_reopened(task);
+    ngx_dfp_task_again(task, 0, reason);
+}
+
+
+/* What it was read for has been had. */
+
+void
+ngx_dfp_task_reopened(ngx_dfp_task_t *task)
+{
+    task->done = 0;
+    task->manifest = 0;
+    task->run->left++;
+    task->run->bytes -= ngx_max(task->size, 0);
+}
+
+
+void
+ngx_dfp_task_failed(ngx_dfp_task_t *task, const char *fmt, ...)
+{
+    u_char   *p;
+    va_list   args;
+
+    p = ngx_pnalloc(task->run->pool, NGX_DFP_REASON_MAX);
+
+    if (p) {
+        task->reason.data = p;
+
+        va_start(args, fmt);
+        p = ngx_vslprintf(p, p + NGX_DFP_REASON_MAX, fmt, args);
+        va_end(args);
+
+        task->reason.len = p - task->reason.data;
+        task->reason = ngx_dfp_task_mask(task, task->reason);
+    }
+
+    if (task->done) {
+        ngx_dfp_task_reopened(task);
+    }
+
+    task->failed = 1;
+    task->run->nfailed++;
+
+    ngx_log_error(NGX_LOG_WARN, &task->run->log, 0,
+                  "dfpreheat: \"%V\" failed: %V", &task->shown, &task->reason);
+
+    ngx_dfp_task_ended(task);
+}
+
+
+static void
+ngx_dfp_task_ended(ngx_dfp_task_t *task)
+{
+    task->run->left--;
+    task->run->manifests -= task->manifest;
+    task->run->changed = 1;
+
+    /* it may have been the last one, with no call that would tell of it */
+    task->run->wake(task->run);
+}
+
+
+void
+ngx_dfp_task_again(ngx_dfp_task_t *task, ngx_msec_t retry_after,
+    const char *reason)
+{
+    ngx_str_t   why;
+    ngx_msec_t  pause;
+
+    if (task->tries >= NGX_DFP_TASK_TRIES) {
+        ngx_dfp_task_failed(task, "%s (%ui tries)", reason, task->tries);
+        return;
+    }
+
+    pause = NGX_DFP_RETRY_BASE << (ngx_max(task->tries, 1) - 1);
+    pause = ngx_min(pause, NGX_DFP_RETRY_MAX);
+    pause = pause / 2 + (ngx_msec_t) ngx_random() % pause;
+    pause = ngx_max(pause, retry_after);
+
+    if (task->deadline
+        && (ngx_msec_int_t) (task->deadline - ngx_current_msec - pause) <= 0)
+    {
+        ngx_dfp_task_failed(task, "%s (%ui tries, and no more within "
+                            "dfpreheat_task_timeout)", reason,
+                            task->tries);
+        return;
+    }
+
+    why.data = (u_char *) reason;
+    why.len = ngx_strlen(reason);
+    why = ngx_dfp_task_mask(task, why);
+
+    ngx_log_error(NGX_LOG_INFO, &task->run->log, 0,
+                  "dfpreheat: \"%V\" again in %M ms: %V", &task->shown, pause,
+                  &why);
+
+    ngx_add_timer(&task->retry, pause);
+}
+
+
+static void
+ngx_dfp_task_ready(ngx_event_t *ev)
+{
+    ngx_dfp_task_t *task = ev->data;
+
+    ngx_dfp_task_queue(task);
+    task->run->wake(task->run);
+}
+
+
+ngx_int_t
+ngx_dfp_task_trouble(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
+{
+    dfp_err_t  why;
+    ngx_int_t  rc;
+
+    /* nginx may be told to keep errors, too: the origin may have it by now */
+
+    if (call->result == NGX_DFP_CALL_OK && call->cached
+        && call->status != NGX_HTTP_OK)
+    {
+        task->refresh = 1;
+        (void) dfp_invalid(&why, "the cache answered %lu",
+                           (unsigned long) call->status);
+        ngx_dfp_task_again(task, 0, why.text);
+        return NGX_OK;
+    }
+
+    if (call->result == NGX_DFP_CALL_OK
+        && call->status == NGX_HTTP_UNAUTHORIZED)
+    {
+        ngx_dfp_grant_refused(task, call);
+        return NGX_OK;
+    }
+
+    if (call->busy) {
+        task->tries--;
+        ngx_dfp_task_busy(task);
+        return NGX_OK;
+    }
+
+    if (ngx_dfp_grant_forbidden(task, call) == NGX_OK) {
+        return NGX_OK;
+    }
+
+    rc = ngx_dfp_answer_verdict(call, &why);
+
+    switch (rc) {
+
+    case NGX_OK:
+        ngx_dfp_task_steady(task->run);
+        ngx_dfp_grant_accepted(task);
+        return NGX_DECLINED;
+
+    case NGX_AGAIN:
+        /* nginx may still have a file open that was taken out of the cache; and
+         * who updates a stale copy may need longer than there are tries */
+
+        task->refresh |= call->cached || (call->stale && task->tries > 1);
+        ngx_dfp_task_again(task, call->retry_after, why.text);
+        return NGX_OK;
+
+    default:
+        ngx_dfp_task_failed(task, "%s", why.text);
+        return NGX_OK;
+    }
+}
+
+
+void
+ngx_dfp_tasks_stop(ngx_dfp_run_t *run)
+{
+    ngx_uint_t        i;
+    ngx_dfp_call_t   *call;
+    ngx_dfp_task_t  **task;
+
+    task = run->tasks.elts;
+
+    for (i = 0; i < run->tasks.nelts; i++) {
+
+        if (task[i]->retry.timer_set) {
+            ngx_del_timer(&task[i]->retry);
+        }
+
+        if (task[i]->check) {
+            ngx_dfp_digest_cancel(task[i]->check);
+            task[i]->check = NULL;
+        }
+
+        call = task[i]->call;
+
+        if (call) {
+            task[i]->call = NULL;
+            run->calls--;
+
+            ngx_dfp_call_cancel(call);
+            ngx_destroy_pool(call->pool);
+        }
+    }
+
+    ngx_dfp_grants_stop(run);
+
+    ngx_queue_init(&run->ready);
+
+    if (run->cluster && run->cluster->engine->stop) {
+        run->cluster->engine->stop(run);
+    }
+}

@@ -1,0 +1,56 @@
+#include "ngx_dfp_task.h"
+
+
+#define NGX_DFP_BUSY_WAIT  500   /* ms */
+#define NGX_DFP_STEADY     16    /* answers, after which one call more
+                                    may be under way */
+
+
+/* It has not begun: neither its tries nor its time are used up. */
+
+void
+ngx_dfp_task_busy(ngx_dfp_task_t *task)
+{
+    ngx_str_t       text;
+    ngx_dfp_run_t  *run;
+
+    run = task->run;
+
+    /* that of others is for calls to peers */
+
+    if (run->cluster->engine->caches) {
+        run->width = ngx_max(run->calls, 1);
+        run->steady = 0;
+    }
+
+    run->held = ngx_current_msec + NGX_DFP_BUSY_WAIT;
+
+    task->deadline = 0;
+
+    ngx_str_set(&text, "its upstream has as many connections as max_conns "
+                       "allows");
+    ngx_dfp_run_trouble(run, NULL, &task->shown, &text);
+
+    ngx_add_timer(&task->retry, NGX_DFP_BUSY_WAIT);
+}
+
+
+ngx_uint_t
+ngx_dfp_task_held(ngx_dfp_run_t *run)
+{
+    return (ngx_msec_int_t) (run->held - ngx_current_msec) > 0;
+}
+
+
+void
+ngx_dfp_task_steady(ngx_dfp_run_t *run)
+{
+    run->held = ngx_current_msec;
+
+    if (run->width < (ngx_uint_t) run->job.concurrent_task_count
+        && ++run->steady == NGX_DFP_STEADY)
+    {
+        run->width++;
+        run->steady = 0;
+    }
+}

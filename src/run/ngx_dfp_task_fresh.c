@@ -1,0 +1,48 @@
+#include "ngx_dfp_task.h"
+
+
+static time_t ngx_dfp_task_posted(ngx_dfp_run_t *run);
+
+
+void
+ngx_dfp_task_fresh(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
+{
+    ngx_dfp_run_t  *run;
+
+    run = task->run;
+
+    /* only a registry knows what a tag stands for, and whom it lets in */
+
+    call->refresh = (task->document && task->digest.len == 0) || call->probe
+                    || run->cluster->engine->resolves || task->refresh
+                    || run->job.refresh;
+
+    /* what an image has is named by its digest, a file may change */
+
+    if (call->store && !call->refresh && task->image == NULL) {
+        call->since = ngx_dfp_task_posted(run);
+    }
+}
+
+
+/*
+ * When the job was posted, by this machine's clock.  Of what came in that very second
+ * nobody can tell whether it was before: it is asked for again, but by a later run of
+ * the same job, which finds what the first one has fetched.
+ */
+
+static time_t
+ngx_dfp_task_posted(ngx_dfp_run_t *run)
+{
+    time_t     posted;
+    int64_t    ago;
+    ngx_int_t  number;
+
+    ago = run->job.timeout / 1000000 - (int64_t) run->claim.left
+          + (int64_t) (ngx_current_msec - run->started);
+
+    posted = ngx_time() - (time_t) (ngx_max(ago, 0) / 1000);
+    number = ngx_atoi(run->claim.run.data, run->claim.run.len);
+
+    return (number > 1) ? posted - 2 : posted + 1;
+}
