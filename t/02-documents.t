@@ -53,6 +53,7 @@ my %commands = map { commands_of($text{$_}) } @sources;
 my %variables = map { variables_of($text{$_}) } @sources;
 my @requested = map { requested_by($_) } @sources;
 my @answered = map { answered_by($text{$_}) } @sources;
+my @quotes = quotes();
 
 ok(keys %commands >= 30 && keys %variables >= 10 && @requested >= 25
    && @answered >= 60, 'directives, variables and fields are found in src/')
@@ -80,7 +81,7 @@ rule('each field of an answer is in docs/open-api.md',
      map { $api =~ /`(?:args\.)?\Q$_\E`/ ? () : $_ } unique(@answered));
 
 rule('each message that docs/operations.md quotes is in src/',
-     stale($operations));
+     stale());
 
 rule('each message of the error log and of nginx -t is in docs/operations.md',
      map { unexplained($_, $text{$_}) } @sources);
@@ -242,37 +243,35 @@ sub lua_literals
 }
 
 
-# Quotes are in the first cells of the tables of the troubleshooting; "..." as
-# one character stands for a value.
+# Quotes are in the first cells of the tables of the troubleshooting. An ellipsis
+# stands for a value.
+
+sub quotes
+{
+    return in_tables($operations =~ s/.*?^## Troubleshooting//smr);
+}
+
 
 sub stale
 {
-    my $document = shift;
-
     my $known = join "\n",
                 map({ literals($text{$_}) } @sources),
                 map({ lua_literals($text{$_}) }
                     grep { m{^src/.*\.lua$} } sort keys %text);
 
-    $document =~ s/.*?^## Troubleshooting//sm;
-
-    return grep { !quoted_from($_, $known) } in_tables($document);
+    return grep { !quoted_from($_, $known) } @quotes;
 }
 
 
 sub quoted_from
 {
-    my ($quote, $known) = @_;
+    my ($quote, $message) = @_;
 
-    for my $part (split /…/, $quote) {
-        return 0 if index($known, $part) == -1;
-    }
-
-    return 1;
+    return !grep { index($message, $_) == -1 } split /…/, $quote;
 }
 
 
-# Messages of level warn and above of which no words are in the document.
+# Messages of level warn and above of which there is no quote that says something.
 
 sub unexplained
 {
@@ -281,28 +280,18 @@ sub unexplained
 
     while ($code =~ /\bngx_(?:conf_)?log_error\(
                      (?:NGX_LOG_(?:EMERG|ALERT|CRIT|ERR|WARN)|level),
-                     [^"]*?
-                     ((?:"(?:[^"\\]|\\.)*"|\s|ngx_\w+_n\b)+)/sxg)
+                     [^"]* ((?:"(?:[^"\\]|\\.)*"|\s|ngx_\w+_n\b)+)/sxg)
     {
-        my ($message) = literals($1 . ' ""');
-        my @words = sort { length $b <=> length $a }
-                    grep { /\w{3}/ && $_ ne 'dfpreheat: ' }
-                    split /%[*]?\w+/, ($message // '') =~ s/^dfpreheat: //r;
+        my ($message) = literals($1);
 
-        next if !@words || grep { mentioned($_) } @words;
+        next if $message =~ s/^dfpreheat: |%[*]?\w+//gr !~ /\w{4}/;
 
-        push @missing, "$file: $message";
+        if (!grep { /[^…]{8}/ && quoted_from($_, $message) } @quotes) {
+            push @missing, "$file: $message";
+        }
     }
 
     return @missing;
-}
-
-
-sub mentioned
-{
-    my $words = shift;
-
-    return index($operations, substr $words =~ s/^\W+//r, 0, 24) != -1;
 }
 
 
