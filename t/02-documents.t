@@ -279,7 +279,7 @@ sub unexplained
     my @missing;
 
     while ($code =~ /\bngx_(?:conf_)?log_error\(
-                     (?:NGX_LOG_(?:EMERG|ALERT|CRIT|ERR|WARN)|level),
+                     NGX_LOG_(?:EMERG|ALERT|CRIT|ERR|WARN),
                      [^"]* ((?:"(?:[^"\\]|\\.)*"|\s|ngx_\w+_n\b)+)/sxg)
     {
         my ($message) = literals($1);
