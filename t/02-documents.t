@@ -80,6 +80,12 @@ rule('each field of a request is in a table of docs/open-api.md',
 rule('each field of an answer is in docs/open-api.md',
      map { $api =~ /`(?:args\.)?\Q$_\E`/ ? () : $_ } unique(@answered));
 
+rule('the demonstration sends fields that are in docs/open-api.md',
+     map { my $field = $_;
+           (grep { /^(?:args\.)?\Q$field\E$/ } in_tables($api)) ? () : $field }
+     unique(map { $text{$_} =~ /\\?"(\w+)\\?":/g }
+            qw( demo/demo.sh demo/lib.sh )));
+
 rule('each message that docs/operations.md quotes is in src/',
      stale());
 
