@@ -14,7 +14,7 @@ step() {
     printf '\n== %s\n\n' "$*"
 }
 
-# posts the job as Dragonfly's documentation does; sets job, its id
+# posts a job, as docs/open-api.md describes it; sets job, its id
 job_create() {
     local answer
 
@@ -30,7 +30,8 @@ job_create() {
         --header "Authorization: Bearer $token" \
         --data-raw "$1") || die "the job was refused: $answer"
 
-    jq '{id, type, state, args: (.args | {type, url, scope, platform})}' \
+    jq '{id, type, state,
+         args: (.args | {type, url, scope, filtered_query_params})}' \
         <<< "$answer"
     job=$(jq -er .id <<< "$answer") || die "no id is in the answer"
 }
@@ -122,7 +123,7 @@ say "${token:0:6}... (shown once; Redis keeps its hash)"
 
 step "Posting a preheat job"
 job_create "{\"type\": \"preheat\", \"args\": {\"type\": \"image\",\
- \"url\": \"$image\", \"filteredQueryParams\": \"Expires&Signature\",\
+ \"url\": \"$image\", \"filtered_query_params\": \"Expires&Signature\",\
  \"scope\": \"single_seed_peer\"}}"
 
 step "Polling it"

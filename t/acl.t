@@ -19,15 +19,16 @@ use constant {
 };
 
 
-# The line of the README, as arguments of redis-cli.
+# The line of docs/operations.md, as arguments of redis-cli.
 
 sub documented
 {
-    open my $file, '<', "$FindBin::Bin/../README.md" or die "README.md: $!";
+    open my $file, '<', "$FindBin::Bin/../docs/operations.md"
+        or die "docs/operations.md: $!";
     local $/;
 
     my ($line) = <$file> =~ /^ *(ACL SETUSER dfpreheat (?:[^\n]*\\\n)*[^\n]*)/m
-        or die 'the README names no rights';
+        or die 'docs/operations.md names no rights';
 
     $line =~ s/\\\n/ /g;
     $line =~ s/>PASSWORD/'>' . PASSWORD/e or die 'there is no password in it';
@@ -79,7 +80,7 @@ sub denied
 }
 
 
-user_story 'a user with the rights of the README: all works, nothing is denied',
+user_story 'a user with the documented rights: all works, nothing is denied',
     [], {}, sub
 {
     my $servers = shift;
