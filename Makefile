@@ -6,7 +6,7 @@
 # make asan-test  the suites under them; one: make asan-test SUITES=t/NAME.t
 # make fuzz       each fuzz target for FUZZ_SECONDS
 # make interop    against the real Dragonfly: DRAGONFLY_SCHEDULER= and DFDAEMON=
-# make bench      the table of figures of the README
+# make bench      the table of figures of docs/benchmark.md
 # make install    the module and the files that users include (DESTDIR)
 # make deps       Debian's packages for the above; the others call it too
 

@@ -97,7 +97,7 @@ class Servers:
             self.check_logs()
 
     def start_redis(self):
-        """As README.md would have it: an append-only file, no eviction."""
+        """As docs/operations.md has it: an append-only file, no eviction."""
         self.start("redis", [
             "redis-server", "--bind", "127.0.0.1",
             "--port", str(self.ports["redis"]), "--dir", DIR + "/redis",
