@@ -90,6 +90,16 @@ my %owner = map { my $file = $_; map { $_ => $file } defined_in($file) }
 my %uses = map { $_ => { included_by($_), called_by($_) } } @module;
 
 
+# The return codes of nginx, and those of the plain C. They have nothing in common,
+# so that the compiler lets the one be compared with the other, which never holds.
+
+my $nginx_code = qr/\b NGX_(?:OK|ERROR|AGAIN|BUSY|DONE|DECLINED|ABORT) \b/x;
+my $plain_code = qr/\b DFP_(?:OK|ERROR|INVALID|DECLINED) \b/x;
+
+my %functions = map { $_ => [functions_of($_)] } grep { /\.c$/ } @module;
+my %returns = map { map { $_->{name} => $_->{type} } @$_ } values %functions;
+
+
 # What breaks the rules about folders and circles so far, without prefixes.
 
 my %known = map { $_ => 1 } split /\n/, <<'END';
@@ -150,6 +160,9 @@ rule('a file uses only folders below its own',
 
 rule('no files use one another in a circle, by includes or by calls',
      circles());
+
+rule('return codes of nginx and of the plain C are not mixed',
+     map { mixed_codes($_) } sort keys %functions);
 
 rule('plain C includes plain C and what does no input or output',
      map { foreign_includes($_) } @dfp_files);
@@ -334,6 +347,130 @@ sub steps
         map { "$file -> $_ ($uses{$file}{$_})" }
             grep { $in{$_} } sort keys %{ $uses{$file} };
     } @circle;
+}
+
+
+# The functions of a file, with their code without comments and strings. A result
+# is of the type in the line before the name.
+
+sub functions_of
+{
+    my $file = shift;
+    my $lines = $lines{$file};
+    my @found;
+
+    for my $i (1 .. $#$lines) {
+        my ($name) = $lines->[$i] =~ /^(\w+)\(/ or next;
+        my ($type) = $lines->[$i - 1] =~ /(\w+)$/ or next;
+        my $end = $i;
+
+        $end++ while $end < $#$lines && $lines->[$end] !~ /^\}|;$/;
+        next if $lines->[$end] =~ /^\S.*;$/;
+        $end++ while $end < $#$lines && $lines->[$end] ne '}';
+
+        my $code = join "\n", @$lines[$i .. $end];
+
+        $code =~ s{/\*.*?\*/|"(?:\\.|[^"\\])*"}{ }gs;
+
+        push @found, { name => $name, type => $type, code => $code,
+                       where => "$file:" . ($i + 1) . ": $name()" };
+    }
+
+    return @found;
+}
+
+
+sub mixed_codes
+{
+    return map { mixed_returns($_), mixed_calls($_), mixed_variables($_) }
+           @{ $functions{+shift} };
+}
+
+
+sub mixed_returns
+{
+    my $f = shift;
+    my $foreign = $f->{type} eq 'dfp_rc_t' ? $nginx_code : $plain_code;
+    my @broken;
+
+    while ($f->{code} =~ /\breturn\b([^;]*);/g) {
+        my $value = $1 =~ s/[!=]=\s*(?:$nginx_code|$plain_code)//gr;
+
+        push @broken, "$f->{where} returns $1" if $value =~ /($foreign)/;
+    }
+
+    return @broken;
+}
+
+
+# What is done with the result of each call.
+
+sub mixed_calls
+{
+    my $f = shift;
+    my $arguments = qr/(\((?:[^()]++|(?-1))*+\))/;
+    my @broken;
+
+    while ($f->{code} =~ /\b(\w+)(?=\()/g) {
+        my ($name, $before, $after) = ($1, $`, $');
+        my $type = $returns{$name} or next;
+
+        next if $before eq '' || $after !~ /^$arguments\s*([!=]=\s*(\w+))?/;
+
+        my ($compared, $with) = ($2, $3);
+        my $does = $compared ? bad_comparison($type, $with)
+                             : bad_use($f, $type, $before);
+
+        push @broken, "$f->{where} $does $name()" if $does;
+    }
+
+    return @broken;
+}
+
+
+sub bad_comparison
+{
+    my ($type, $with) = @_;
+
+    if ($type eq 'dfp_rc_t') {
+        return $with =~ /^$plain_code$/ ? '' : "compares with $with";
+    }
+
+    return $with =~ /^$plain_code$/ ? "compares with $with" : '';
+}
+
+
+sub bad_use
+{
+    my ($f, $type, $before) = @_;
+
+    if ($before =~ /\breturn\s[^;]*$/ && $before !~ /[!=]=[^;]*$/) {
+        return 'returns' if $type eq 'dfp_rc_t' && $f->{type} ne 'dfp_rc_t';
+        return 'returns' if $type eq 'ngx_int_t' && $f->{type} eq 'dfp_rc_t';
+    }
+
+    return '' if $type ne 'dfp_rc_t';
+
+    return 'takes for true or false' if $before =~ /(?:!|\bif \(|&&|\|\|)\s*$/;
+
+    my ($variable) = $before =~ /\b(\w+) = [^;{]*$/ or return '';
+
+    return $f->{code} =~ /^ ++(?!(?:dfp_rc_t|return)\b)\w+ [ *]*(?:\w+, )*$variable[,;]/m
+           ? 'has a variable of another type for' : '';
+}
+
+
+sub mixed_variables
+{
+    my $f = shift;
+    my %both;
+
+    while ($f->{code} =~ /([\w>.-]+)\s+[!=]?=\s+(\w+)/g) {
+        $both{$1} |= $2 =~ /^$nginx_code$/ ? 1 : $2 =~ /^$plain_code$/ ? 2 : 0;
+    }
+
+    return map { "$f->{where} compares $_ with both" }
+           grep { $both{$_} == 3 } sort keys %both;
 }
 
 

@@ -3,14 +3,14 @@
 
 
 static void ngx_dfp_jobs_parse(ngx_dfp_api_t *api);
-static ngx_int_t ngx_dfp_jobs_parts(ngx_dfp_api_t *api, dfp_err_t *err);
+static dfp_rc_t ngx_dfp_jobs_parts(ngx_dfp_api_t *api, dfp_err_t *err);
 static ngx_int_t ngx_dfp_jobs_cluster(ngx_dfp_api_t *api,
     ngx_dfp_cluster_t *cluster, ngx_array_t *parts);
-static ngx_int_t ngx_dfp_jobs_unknown(ngx_dfp_api_t *api, int64_t id,
+static dfp_rc_t ngx_dfp_jobs_unknown(ngx_dfp_api_t *api, int64_t id,
     dfp_err_t *err);
-static ngx_int_t ngx_dfp_jobs_checks(ngx_dfp_api_t *api, dfp_err_t *err);
-static ngx_int_t ngx_dfp_jobs_about(ngx_dfp_api_t *api);
-static ngx_int_t ngx_dfp_jobs_seal(ngx_dfp_api_t *api, dfp_err_t *err);
+static dfp_rc_t ngx_dfp_jobs_checks(ngx_dfp_api_t *api, dfp_err_t *err);
+static dfp_rc_t ngx_dfp_jobs_about(ngx_dfp_api_t *api);
+static dfp_rc_t ngx_dfp_jobs_seal(ngx_dfp_api_t *api, dfp_err_t *err);
 static ngx_int_t ngx_dfp_jobs_uuid(ngx_dfp_api_t *api, ngx_str_t *uuid);
 static void ngx_dfp_jobs_created(void *data, ngx_int_t rc);
 static void ngx_dfp_jobs_got(void *data, ngx_int_t rc);
@@ -30,7 +30,7 @@ ngx_dfp_jobs_create(ngx_dfp_api_t *api)
 static void
 ngx_dfp_jobs_parse(ngx_dfp_api_t *api)
 {
-    int        rc;
+    dfp_rc_t   rc;
     dfp_err_t  err;
 
     rc = dfp_job_parse(&api->mem, ngx_dfp_dfp_str(api->body),
@@ -78,7 +78,7 @@ ngx_dfp_jobs_parse(ngx_dfp_api_t *api)
 
 /* The clusters that were asked for, or all. */
 
-static ngx_int_t
+static dfp_rc_t
 ngx_dfp_jobs_parts(ngx_dfp_api_t *api, dfp_err_t *err)
 {
     size_t              i, n;
@@ -148,7 +148,7 @@ ngx_dfp_jobs_cluster(ngx_dfp_api_t *api, ngx_dfp_cluster_t *cluster,
 }
 
 
-static ngx_int_t
+static dfp_rc_t
 ngx_dfp_jobs_unknown(ngx_dfp_api_t *api, int64_t id, dfp_err_t *err)
 {
     u_char             *p, *last;
@@ -173,7 +173,7 @@ ngx_dfp_jobs_unknown(ngx_dfp_api_t *api, int64_t id, dfp_err_t *err)
 
 /* Only of nginx's own cache it is known which bytes are in it. */
 
-static ngx_int_t
+static dfp_rc_t
 ngx_dfp_jobs_checks(ngx_dfp_api_t *api, dfp_err_t *err)
 {
     ngx_uint_t          i, k;
@@ -207,7 +207,7 @@ ngx_dfp_jobs_checks(ngx_dfp_api_t *api, dfp_err_t *err)
 
 /* Printed once: GET shows it as it is stored. */
 
-static ngx_int_t
+static dfp_rc_t
 ngx_dfp_jobs_about(ngx_dfp_api_t *api)
 {
     dfp_buf_t  b;
@@ -226,10 +226,11 @@ ngx_dfp_jobs_about(ngx_dfp_api_t *api)
 
 /* What is shown, and, where that hides something, what is run. */
 
-static ngx_int_t
+static dfp_rc_t
 ngx_dfp_jobs_seal(ngx_dfp_api_t *api, dfp_err_t *err)
 {
-    int        secret, rc;
+    int        secret;
+    dfp_rc_t   rc;
     dfp_buf_t  shown, whole;
     dfp_str_t  sealed;
 

@@ -29,7 +29,7 @@ ngx_dfp_tokens_create(ngx_dfp_api_t *api)
 static void
 ngx_dfp_tokens_parse(ngx_dfp_api_t *api)
 {
-    int          rc;
+    dfp_rc_t     rc;
     int64_t      now;
     dfp_err_t    err;
     ngx_str_t    hash;

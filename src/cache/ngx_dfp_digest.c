@@ -237,7 +237,7 @@ ngx_dfp_digest_thread(void *data, ngx_log_t *log)
 {
     ngx_dfp_digest_t *digest = data;
 
-    int             rc;
+    dfp_rc_t        rc;
     ngx_fd_t        fd;
     dfp_oci_hash_t  hash;
 

@@ -328,7 +328,7 @@ ngx_dfp_manifest_judge(ngx_dfp_manifest_t *m)
 static void
 ngx_dfp_manifest_check(ngx_dfp_manifest_t *m)
 {
-    int          rc;
+    dfp_rc_t     rc;
     dfp_err_t    err;
     dfp_mem_t    mem;
     ngx_pool_t  *pool;

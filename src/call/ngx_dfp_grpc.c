@@ -8,9 +8,9 @@ static ngx_int_t ngx_dfp_grpc_url(ngx_dfp_grpc_t *grpc, dfp_url_t *url);
 static ngx_int_t ngx_dfp_grpc_timeout(ngx_dfp_grpc_t *grpc);
 static ngx_int_t ngx_dfp_grpc_take(ngx_dfp_call_t *call, u_char *data,
     size_t len);
-static int ngx_dfp_grpc_message(ngx_dfp_grpc_t *grpc, const char **p,
+static dfp_rc_t ngx_dfp_grpc_message(ngx_dfp_grpc_t *grpc, const char **p,
     const char *last);
-static int ngx_dfp_grpc_part(ngx_dfp_grpc_t *grpc, const char **p,
+static dfp_rc_t ngx_dfp_grpc_part(ngx_dfp_grpc_t *grpc, const char **p,
     const char *last);
 static void ngx_dfp_grpc_called(ngx_dfp_call_t *call);
 static void ngx_dfp_grpc_ended(ngx_dfp_grpc_t *grpc);
@@ -144,7 +144,7 @@ ngx_dfp_grpc_take(ngx_dfp_call_t *call, u_char *data, size_t len)
 {
     ngx_dfp_grpc_t *grpc = call->data;
 
-    int          rc;
+    dfp_rc_t     rc;
     const char  *p, *last;
 
     p = (const char *) data;
@@ -168,10 +168,10 @@ ngx_dfp_grpc_take(ngx_dfp_call_t *call, u_char *data, size_t len)
 }
 
 
-static int
+static dfp_rc_t
 ngx_dfp_grpc_message(ngx_dfp_grpc_t *grpc, const char **p, const char *last)
 {
-    int        rc;
+    dfp_rc_t   rc;
     dfp_str_t  message;
 
     rc = dfp_grpc_read(&grpc->reader, p, last, &message, &grpc->err);
@@ -180,10 +180,10 @@ ngx_dfp_grpc_message(ngx_dfp_grpc_t *grpc, const char **p, const char *last)
 }
 
 
-static int
+static dfp_rc_t
 ngx_dfp_grpc_part(ngx_dfp_grpc_t *grpc, const char **p, const char *last)
 {
-    int              rc;
+    dfp_rc_t         rc;
     dfp_grpc_part_t  part;
 
     rc = dfp_grpc_read_part(&grpc->reader, p, last, &part, &grpc->err);

@@ -35,11 +35,11 @@ struct ngx_dfp_grpc_s {
 
     /* a message, good within this call only; DFP_INVALID: it makes no sense,
        the call ends and ERR tells why; DFP_ERROR: no memory */
-    int              (*message)(ngx_dfp_grpc_t *grpc,
+    dfp_rc_t         (*message)(ngx_dfp_grpc_t *grpc,
                            dfp_str_t message, dfp_err_t *err);
 
     /* or, instead of MESSAGE, what comes of it, nothing of which is kept */
-    int              (*part)(ngx_dfp_grpc_t *grpc,
+    dfp_rc_t         (*part)(ngx_dfp_grpc_t *grpc,
                            dfp_grpc_part_t *part, dfp_err_t *err);
     void              *data;
     ngx_pool_t        *pool;       /* of the call; see below */

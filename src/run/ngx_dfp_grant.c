@@ -382,7 +382,7 @@ static ngx_int_t
 ngx_dfp_grant_pick(ngx_dfp_grant_t *grant, ngx_dfp_call_t *call,
     dfp_err_t *err)
 {
-    int        rc;
+    dfp_rc_t   rc;
     dfp_mem_t  mem;
 
     mem = ngx_dfp_mem(grant->run->pool);

@@ -19,7 +19,7 @@ static ngx_int_t ngx_dfp_grant_token(ngx_dfp_grant_t *grant,
 ngx_int_t
 ngx_dfp_grant_fetch(ngx_dfp_grant_t *grant, dfp_err_t *err)
 {
-    int                 rc;
+    dfp_rc_t            rc;
     dfp_mem_t           mem;
     dfp_url_t           url;
     ngx_str_t           who;

@@ -173,9 +173,10 @@ ngx_dfp_image_next(ngx_dfp_run_t *run)
 static void
 ngx_dfp_image_fetched(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 {
-    int                  rc;
+    dfp_rc_t             rc;
     dfp_mem_t            mem;
     dfp_err_t            err;
+    ngx_int_t            made;
     dfp_oci_manifest_t   m;
 
     if (ngx_dfp_task_trouble(task, call) == NGX_OK) {
@@ -199,18 +200,20 @@ ngx_dfp_image_fetched(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
         return;
     }
 
-    if (rc == DFP_OK) {
-        rc = (m.kind == DFP_OCI_INDEX)
-             ? ngx_dfp_image_index(task, &m, &err)
-             : ngx_dfp_image_layers(task, &m);
+    if (rc != DFP_OK) {
+        ngx_dfp_task_failed(task, "no memory");
+        return;
     }
 
-    if (rc == NGX_DECLINED) {
+    made = (m.kind == DFP_OCI_INDEX) ? ngx_dfp_image_index(task, &m, &err)
+                                     : ngx_dfp_image_layers(task, &m);
+
+    if (made == NGX_DECLINED) {
         ngx_dfp_task_failed(task, "%s", err.text);
         return;
     }
 
-    if (rc != NGX_OK) {
+    if (made != NGX_OK) {
         ngx_dfp_task_failed(task, "no memory");
         return;
     }

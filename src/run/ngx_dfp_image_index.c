@@ -7,7 +7,7 @@ static ngx_int_t ngx_dfp_image_entry(ngx_dfp_task_t *task,
     dfp_oci_desc_t *desc);
 static ngx_int_t ngx_dfp_image_see(ngx_dfp_task_t *task, ngx_uint_t visit,
     dfp_oci_seen_t *seen);
-static int ngx_dfp_image_pick(ngx_dfp_run_t *run, dfp_oci_manifest_t *m,
+static dfp_rc_t ngx_dfp_image_pick(ngx_dfp_run_t *run, dfp_oci_manifest_t *m,
     dfp_oci_seen_t *seen, size_t **picked, size_t *n, dfp_err_t *err);
 
 
@@ -15,7 +15,7 @@ ngx_int_t
 ngx_dfp_image_index(ngx_dfp_task_t *task, dfp_oci_manifest_t *m,
     dfp_err_t *err)
 {
-    int             rc;
+    dfp_rc_t        rc;
     size_t          i, n, *picked;
     dfp_oci_seen_t  seen;
 
@@ -162,7 +162,7 @@ ngx_dfp_image_see(ngx_dfp_task_t *task, ngx_uint_t visit, dfp_oci_seen_t *seen)
 }
 
 
-static int
+static dfp_rc_t
 ngx_dfp_image_pick(ngx_dfp_run_t *run, dfp_oci_manifest_t *m,
     dfp_oci_seen_t *seen, size_t **picked, size_t *n, dfp_err_t *err)
 {

@@ -77,7 +77,7 @@ ngx_dfp_run_log_error(ngx_log_t *log, u_char *buf, size_t len)
 static ngx_int_t
 ngx_dfp_run_prepare(ngx_dfp_run_t *run)
 {
-    int                 rc;
+    dfp_rc_t            rc;
     dfp_str_t           args;
     dfp_mem_t           mem;
     dfp_err_t           err;

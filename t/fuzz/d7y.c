@@ -492,8 +492,9 @@ check_id(dfp_d7y_request_t *request)
     dfp_str_t       id, one, two;
     dfp_d7y_url_t   url;
 
-    finds = dfp_d7y_stat_finds(dfp_fuzz_mem(), request);
-    MUST(finds == 0 || finds == 1);
+    rc = dfp_d7y_stat_finds(dfp_fuzz_mem(), request);
+    MUST(rc == DFP_OK || rc == DFP_DECLINED);
+    finds = (rc == DFP_OK);
 
     request->blob_digest = 0;
     rc = dfp_d7y_task_id(dfp_fuzz_mem(), request, &id);

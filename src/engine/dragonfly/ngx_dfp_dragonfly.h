@@ -70,7 +70,7 @@ struct ngx_dfp_ask_s {
     ngx_array_t     *secrets;     /* that are sent */
     const char      *method;
     dfp_str_t        frame;       /* stays, as long as this */
-    int            (*part)(ngx_dfp_grpc_t *grpc, dfp_grpc_part_t *part,
+    dfp_rc_t       (*part)(ngx_dfp_grpc_t *grpc, dfp_grpc_part_t *part,
                            dfp_err_t *err);
     unsigned         once:1;      /* not again after a scheduler
                                      broke off: it may have died

@@ -8,8 +8,8 @@
 
 
 static void ngx_dfp_hosts_ask(ngx_event_t *ev);
-static int ngx_dfp_hosts_listed(ngx_dfp_grpc_t *grpc, dfp_grpc_part_t *part,
-    dfp_err_t *err);
+static dfp_rc_t ngx_dfp_hosts_listed(ngx_dfp_grpc_t *grpc,
+    dfp_grpc_part_t *part, dfp_err_t *err);
 static void ngx_dfp_hosts_asked(ngx_dfp_ask_t *ask, ngx_dfp_grpc_t *grpc);
 static void ngx_dfp_hosts_free(ngx_dfp_hosts_t *hosts);
 
@@ -73,7 +73,7 @@ ngx_dfp_hosts_ask(ngx_event_t *ev)
 
 /* In a pool of its own: the list is long, and what is chosen is copied. */
 
-static int
+static dfp_rc_t
 ngx_dfp_hosts_listed(ngx_dfp_grpc_t *grpc, dfp_grpc_part_t *part,
     dfp_err_t *err)
 {

@@ -24,7 +24,7 @@ typedef struct {
 static ngx_int_t ngx_dfp_download_frame(ngx_dfp_downloads_t *d);
 static ngx_int_t ngx_dfp_download_call(ngx_dfp_downloads_t *d,
     ngx_dfp_peer_t *peer);
-static int ngx_dfp_download_event(ngx_dfp_grpc_t *grpc, dfp_str_t message,
+static dfp_rc_t ngx_dfp_download_event(ngx_dfp_grpc_t *grpc, dfp_str_t message,
     dfp_err_t *err);
 static void ngx_dfp_download_count(ngx_dfp_download_t *download,
     dfp_d7y_event_t *event);
@@ -187,10 +187,10 @@ failed:
 }
 
 
-static int
+static dfp_rc_t
 ngx_dfp_download_event(ngx_dfp_grpc_t *grpc, dfp_str_t message, dfp_err_t *err)
 {
-    int               rc;
+    dfp_rc_t          rc;
     dfp_mem_t         mem;
     ngx_pool_t       *pool;
     dfp_d7y_event_t   event;

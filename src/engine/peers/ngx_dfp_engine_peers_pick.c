@@ -24,7 +24,7 @@ ngx_dfp_peers_pick(ngx_dfp_downloads_t *d)
 ngx_int_t
 ngx_dfp_peers_seeds(ngx_dfp_downloads_t *d)
 {
-    int                rc;
+    dfp_rc_t           rc;
     size_t            *order;
     dfp_mem_t          mem;
     dfp_str_t          id;

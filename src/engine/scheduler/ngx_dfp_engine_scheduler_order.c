@@ -15,7 +15,7 @@ static ngx_int_t ngx_dfp_order_frames(ngx_dfp_order_t *order);
 static void ngx_dfp_order_preheat(ngx_dfp_order_t *order);
 static void ngx_dfp_order_preheated(ngx_dfp_ask_t *ask, ngx_dfp_grpc_t *grpc);
 static void ngx_dfp_order_stat(ngx_event_t *ev);
-static int ngx_dfp_order_told(ngx_dfp_grpc_t *grpc, dfp_grpc_part_t *part,
+static dfp_rc_t ngx_dfp_order_told(ngx_dfp_grpc_t *grpc, dfp_grpc_part_t *part,
     dfp_err_t *err);
 static void ngx_dfp_order_statted(ngx_dfp_ask_t *ask, ngx_dfp_grpc_t *grpc);
 static ngx_int_t ngx_dfp_order_count(ngx_dfp_order_t *order);
@@ -99,7 +99,7 @@ ngx_dfp_order_start(ngx_dfp_order_t *order)
 static ngx_int_t
 ngx_dfp_order_frames(ngx_dfp_order_t *order)
 {
-    int                finds;
+    dfp_rc_t           rc;
     dfp_job_t          job;
     dfp_mem_t          mem;
     dfp_d7y_request_t  request;
@@ -125,10 +125,10 @@ ngx_dfp_order_frames(ngx_dfp_order_t *order)
     }
 
     if (job.type == DFP_JOB_FILE) {
-        finds = dfp_d7y_stat_finds(&mem, &request);
+        rc = dfp_d7y_stat_finds(&mem, &request);
 
-        if (finds != 1) {
-            return finds == 0 ? NGX_DECLINED : NGX_ERROR;
+        if (rc != DFP_OK) {
+            return rc == DFP_DECLINED ? NGX_DECLINED : NGX_ERROR;
         }
     }
 
@@ -228,7 +228,7 @@ ngx_dfp_order_stat(ngx_event_t *ev)
 }
 
 
-static int
+static dfp_rc_t
 ngx_dfp_order_told(ngx_dfp_grpc_t *grpc, dfp_grpc_part_t *part, dfp_err_t *err)
 {
     dfp_mem_t          mem;

@@ -16,7 +16,7 @@
 #define DFP_UTF8_REPLACEMENT  "\xef\xbf\xbd"    /* U+FFFD */
 
 
-static int dfp_buf_reserve(dfp_buf_t *b, size_t len);
+static dfp_rc_t dfp_buf_reserve(dfp_buf_t *b, size_t len);
 static size_t dfp_utf8_len(const unsigned char *p, size_t len);
 static void dfp_buf_json_escape(dfp_buf_t *b, unsigned char ch);
 static void dfp_buf_digits(char *p, int number, int n);
@@ -43,7 +43,7 @@ dfp_buf_init(dfp_buf_t *b, dfp_mem_t *mem, size_t size, size_t max)
 /* Makes room for LEN more bytes. What was outgrown stays with the memory's
  * owner, so the size doubles: the waste is at most what is in use. */
 
-static int
+static dfp_rc_t
 dfp_buf_reserve(dfp_buf_t *b, size_t len)
 {
     char    *data;

@@ -8,23 +8,23 @@
 #include "dfp_json.h"
 
 
-static int dfp_json_broken(const json_error_t *error, const char *what,
+static dfp_rc_t dfp_json_broken(const json_error_t *error, const char *what,
     dfp_err_t *err);
 static const json_t *dfp_json_get(dfp_json_t *in, const char *key,
     char *what);
 static int dfp_json_same(const char *name, const char *key);
 static char dfp_json_fold(const char **p);
-static int dfp_json_value_text(dfp_json_t *in, const json_t *value,
+static dfp_rc_t dfp_json_value_text(dfp_json_t *in, const json_t *value,
     const char *what, size_t max, dfp_str_t *s);
 static void dfp_json_join(const dfp_json_name_t *names, char *list,
     size_t size);
 
 
-int
+dfp_rc_t
 dfp_json_open(dfp_json_t *in, dfp_mem_t *mem, dfp_str_t text,
     const char *what, const char *prefix, dfp_err_t *err)
 {
-    int           rc;
+    dfp_rc_t      rc;
     json_error_t  error;
 
     in->mem = mem;
@@ -70,7 +70,7 @@ dfp_json_close(dfp_json_t *in)
  * parsed; whether the text is JSON at all does not matter here.
  */
 
-int
+dfp_rc_t
 dfp_json_bounded(dfp_str_t text, const char *what, size_t max_depth,
     size_t max_values, dfp_err_t *err)
 {
@@ -133,7 +133,7 @@ dfp_json_bounded(dfp_str_t text, const char *what, size_t max_depth,
 
 /* jansson's own words show a piece of the text, so they are not used. */
 
-static int
+static dfp_rc_t
 dfp_json_broken(const json_error_t *error, const char *what, dfp_err_t *err)
 {
     const char  *reason;
@@ -263,7 +263,7 @@ dfp_json_fold(const char **p)
 }
 
 
-int
+dfp_rc_t
 dfp_json_text(dfp_json_t *in, const char *key, size_t max, dfp_str_t *s)
 {
     char           what[DFP_JSON_WHAT_LEN];
@@ -280,7 +280,7 @@ dfp_json_text(dfp_json_t *in, const char *key, size_t max, dfp_str_t *s)
 }
 
 
-int
+dfp_rc_t
 dfp_json_line(dfp_json_t *in, const char *key, size_t max, dfp_str_t *s)
 {
     char           what[DFP_JSON_WHAT_LEN];
@@ -297,11 +297,11 @@ dfp_json_line(dfp_json_t *in, const char *key, size_t max, dfp_str_t *s)
 }
 
 
-int
+dfp_rc_t
 dfp_json_value_line(dfp_json_t *in, const json_t *value, const char *what,
     size_t max, dfp_str_t *s)
 {
-    int  rc;
+    dfp_rc_t  rc;
 
     rc = dfp_json_value_text(in, value, what, max, s);
     if (rc != DFP_OK) {
@@ -316,7 +316,7 @@ dfp_json_value_line(dfp_json_t *in, const json_t *value, const char *what,
 }
 
 
-static int
+static dfp_rc_t
 dfp_json_value_text(dfp_json_t *in, const json_t *value, const char *what,
     size_t max, dfp_str_t *s)
 {
@@ -350,7 +350,7 @@ dfp_json_value_text(dfp_json_t *in, const json_t *value, const char *what,
 }
 
 
-int
+dfp_rc_t
 dfp_json_int(dfp_json_t *in, const char *key, const dfp_json_range_t *range,
     int64_t *n)
 {
@@ -381,7 +381,7 @@ dfp_json_int(dfp_json_t *in, const char *key, const dfp_json_range_t *range,
 }
 
 
-int
+dfp_rc_t
 dfp_json_choice(dfp_json_t *in, const char *key,
     const dfp_json_name_t *names, int *value)
 {
@@ -400,7 +400,7 @@ dfp_json_choice(dfp_json_t *in, const char *key,
 }
 
 
-int
+dfp_rc_t
 dfp_json_value_choice(dfp_json_t *in, const json_t *value, const char *what,
     const dfp_json_name_t *names, int *choice)
 {
@@ -451,7 +451,7 @@ dfp_json_join(const dfp_json_name_t *names, char *list, size_t size)
 }
 
 
-int
+dfp_rc_t
 dfp_json_object(dfp_json_t *in, const char *key, const json_t **object)
 {
     char           what[DFP_JSON_WHAT_LEN];
@@ -472,7 +472,7 @@ dfp_json_object(dfp_json_t *in, const char *key, const json_t **object)
 }
 
 
-int
+dfp_rc_t
 dfp_json_array(dfp_json_t *in, const char *key, size_t max,
     const json_t **array)
 {

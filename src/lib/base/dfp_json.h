@@ -51,7 +51,7 @@ typedef struct {
  * PREFIX how they call its fields. After DFP_OK, and only then, the caller must
  * dfp_json_close() it.
  */
-int dfp_json_open(dfp_json_t *in, dfp_mem_t *mem, dfp_str_t text,
+dfp_rc_t dfp_json_open(dfp_json_t *in, dfp_mem_t *mem, dfp_str_t text,
     const char *what, const char *prefix, dfp_err_t *err);
 void dfp_json_close(dfp_json_t *in);
 
@@ -60,7 +60,7 @@ void dfp_json_close(dfp_json_t *in);
  * is nested deeper, or has more values, counted about. dfp_json_open() sees to it
  * with the limits above.
  */
-int dfp_json_bounded(dfp_str_t text, const char *what, size_t max_depth,
+dfp_rc_t dfp_json_bounded(dfp_str_t text, const char *what, size_t max_depth,
     size_t max_values, dfp_err_t *err);
 
 /* The field KEY (lower case, ASCII) of OBJECT; NULL where it is not there. */
@@ -70,31 +70,34 @@ const json_t *dfp_json_field(const json_t *object, const char *key);
  * there, that is DFP_OK. */
 
 /* A copy, at most MAX bytes and without NUL; "" where it is not there. */
-int dfp_json_text(dfp_json_t *in, const char *key, size_t max, dfp_str_t *s);
+dfp_rc_t dfp_json_text(dfp_json_t *in, const char *key, size_t max,
+    dfp_str_t *s);
 
 /* The same without line breaks, for what may end up in a header or a log. */
-int dfp_json_line(dfp_json_t *in, const char *key, size_t max, dfp_str_t *s);
+dfp_rc_t dfp_json_line(dfp_json_t *in, const char *key, size_t max,
+    dfp_str_t *s);
 
 /* The same of a value that was found already, and is called WHAT. */
-int dfp_json_value_line(dfp_json_t *in, const json_t *value, const char *what,
-    size_t max, dfp_str_t *s);
+dfp_rc_t dfp_json_value_line(dfp_json_t *in, const json_t *value,
+    const char *what, size_t max, dfp_str_t *s);
 
 /* The rest leaves its result alone where the field is not there. */
 
-int dfp_json_int(dfp_json_t *in, const char *key,
+dfp_rc_t dfp_json_int(dfp_json_t *in, const char *key,
     const dfp_json_range_t *range, int64_t *n);
 
 /* One of NAMES; "" counts as not there. */
-int dfp_json_choice(dfp_json_t *in, const char *key,
+dfp_rc_t dfp_json_choice(dfp_json_t *in, const char *key,
     const dfp_json_name_t *names, int *value);
 
-int dfp_json_value_choice(dfp_json_t *in, const json_t *value,
+dfp_rc_t dfp_json_value_choice(dfp_json_t *in, const json_t *value,
     const char *what, const dfp_json_name_t *names, int *choice);
 
-int dfp_json_object(dfp_json_t *in, const char *key, const json_t **object);
+dfp_rc_t dfp_json_object(dfp_json_t *in, const char *key,
+    const json_t **object);
 
 /* At most MAX elements. */
-int dfp_json_array(dfp_json_t *in, const char *key, size_t max,
+dfp_rc_t dfp_json_array(dfp_json_t *in, const char *key, size_t max,
     const json_t **array);
 
 

@@ -13,7 +13,7 @@ static size_t dfp_mask_at(const char *p, const char *last,
     const dfp_str_t *secrets, size_t n);
 
 
-int
+dfp_rc_t
 dfp_mask_escaped(dfp_mem_t *mem, dfp_str_t s, dfp_str_t *escaped)
 {
     char           ch;
@@ -53,7 +53,7 @@ dfp_mask_escaped(dfp_mem_t *mem, dfp_str_t s, dfp_str_t *escaped)
 }
 
 
-int
+dfp_rc_t
 dfp_mask(dfp_mem_t *mem, dfp_str_t text, const dfp_str_t *secrets, size_t n,
     dfp_str_t *masked)
 {

@@ -14,15 +14,15 @@
 
 /* S as it would stand in a query string (RFC 3986: all but unreserved characters
  * escaped); S itself where that is the same. DFP_ERROR: no memory. */
-int dfp_mask_escaped(dfp_mem_t *mem, dfp_str_t s, dfp_str_t *escaped);
+dfp_rc_t dfp_mask_escaped(dfp_mem_t *mem, dfp_str_t s, dfp_str_t *escaped);
 
 /*
  * TEXT with "***" in place of each of the N secrets, the longest that fits first;
  * TEXT itself where there is none. Secrets of less than DFP_MASK_MIN bytes are
  * passed over. DFP_ERROR: no memory.
  */
-int dfp_mask(dfp_mem_t *mem, dfp_str_t text, const dfp_str_t *secrets, size_t n,
-    dfp_str_t *masked);
+dfp_rc_t dfp_mask(dfp_mem_t *mem, dfp_str_t text, const dfp_str_t *secrets,
+    size_t n, dfp_str_t *masked);
 
 /* TEXT without the begin of a secret (DFP_MASK_MIN bytes or more of it) that it
  * ends in, where what followed was cut off. */

@@ -60,7 +60,7 @@ dfp_hex(char ch)
 }
 
 
-int
+dfp_rc_t
 dfp_invalid(dfp_err_t *err, const char *fmt, ...)
 {
     va_list  args;

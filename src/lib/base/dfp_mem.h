@@ -16,10 +16,16 @@
 #include <string.h>
 
 
-#define DFP_OK        0
-#define DFP_ERROR    -1    /* out of memory, or a library that failed */
-#define DFP_INVALID  -2    /* the input is wrong; dfp_err_t says how */
-#define DFP_DECLINED -3    /* not there, or not applicable */
+/*
+ * The result of a function. No value is one of nginx's return codes, an HTTP
+ * status, true or false: a comparison with one of those never holds.
+ */
+typedef enum {
+    DFP_OK = -1000,
+    DFP_ERROR = -1001,      /* out of memory, or a library failed */
+    DFP_INVALID = -1002,    /* the input is wrong; dfp_err_t says how */
+    DFP_DECLINED = -1003    /* not found, or not applicable */
+} dfp_rc_t;
 
 #define DFP_ERR_LEN   512
 
@@ -67,7 +73,7 @@ int dfp_hex(char ch);
 
 /* Formats into err->text, cut at its size. Returns DFP_INVALID, so that a
  * parser may end with `return dfp_invalid(err, ...)`. */
-int dfp_invalid(dfp_err_t *err, const char *fmt, ...)
+dfp_rc_t dfp_invalid(dfp_err_t *err, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
 

@@ -21,22 +21,24 @@
 #define DFP_SEAL_MAX_LEN    ((size_t) INT_MAX - DFP_SEAL_OVERHEAD)
 
 
-static int dfp_seal_parse_key(dfp_str_t line, size_t number,
+static dfp_rc_t dfp_seal_parse_key(dfp_str_t line, size_t number,
     dfp_seal_keys_t *keys, dfp_err_t *err);
-static int dfp_seal_key_id(dfp_seal_key_t *key);
-static int dfp_seal_encrypt(EVP_CIPHER_CTX *ctx, const dfp_seal_key_t *key,
-    dfp_str_t uuid, dfp_str_t text, unsigned char *out);
+static dfp_rc_t dfp_seal_key_id(dfp_seal_key_t *key);
+static dfp_rc_t dfp_seal_encrypt(EVP_CIPHER_CTX *ctx,
+    const dfp_seal_key_t *key, dfp_str_t uuid, dfp_str_t text,
+    unsigned char *out);
 static const dfp_seal_key_t *dfp_seal_find_key(const dfp_seal_keys_t *keys,
     const char *id);
-static int dfp_seal_unknown_key(const char *id, dfp_err_t *err);
-static int dfp_seal_decrypt(EVP_CIPHER_CTX *ctx, const dfp_seal_key_t *key,
-    dfp_str_t uuid, dfp_str_t sealed, unsigned char *out);
+static dfp_rc_t dfp_seal_unknown_key(const char *id, dfp_err_t *err);
+static dfp_rc_t dfp_seal_decrypt(EVP_CIPHER_CTX *ctx,
+    const dfp_seal_key_t *key, dfp_str_t uuid, dfp_str_t sealed,
+    unsigned char *out);
 
 
-int
+dfp_rc_t
 dfp_seal_parse_keys(dfp_str_t text, dfp_seal_keys_t *keys, dfp_err_t *err)
 {
-    int          rc;
+    dfp_rc_t     rc;
     size_t       number;
     dfp_str_t    line;
     const char  *p, *last, *end;
@@ -81,7 +83,7 @@ dfp_seal_parse_keys(dfp_str_t text, dfp_seal_keys_t *keys, dfp_err_t *err)
 }
 
 
-static int
+static dfp_rc_t
 dfp_seal_parse_key(dfp_str_t line, size_t number, dfp_seal_keys_t *keys,
     dfp_err_t *err)
 {
@@ -118,7 +120,7 @@ dfp_seal_parse_key(dfp_str_t line, size_t number, dfp_seal_keys_t *keys,
 }
 
 
-static int
+static dfp_rc_t
 dfp_seal_key_id(dfp_seal_key_t *key)
 {
     char           id[DFP_SEAL_ID_LEN + 1];
@@ -140,11 +142,11 @@ dfp_seal_key_id(dfp_seal_key_t *key)
 }
 
 
-int
+dfp_rc_t
 dfp_seal(dfp_mem_t *mem, const dfp_seal_keys_t *keys, dfp_str_t uuid,
     dfp_str_t text, dfp_str_t *sealed)
 {
-    int              rc;
+    dfp_rc_t         rc;
     unsigned char   *out;
     EVP_CIPHER_CTX  *ctx;
 
@@ -176,7 +178,7 @@ dfp_seal(dfp_mem_t *mem, const dfp_seal_keys_t *keys, dfp_str_t uuid,
 }
 
 
-static int
+static dfp_rc_t
 dfp_seal_encrypt(EVP_CIPHER_CTX *ctx, const dfp_seal_key_t *key,
     dfp_str_t uuid, dfp_str_t text, unsigned char *out)
 {
@@ -210,11 +212,11 @@ dfp_seal_encrypt(EVP_CIPHER_CTX *ctx, const dfp_seal_key_t *key,
 }
 
 
-int
+dfp_rc_t
 dfp_unseal(dfp_mem_t *mem, const dfp_seal_keys_t *keys, dfp_str_t uuid,
     dfp_str_t sealed, dfp_str_t *text, dfp_err_t *err)
 {
-    int                    rc;
+    dfp_rc_t               rc;
     size_t                 len;
     unsigned char         *out;
     EVP_CIPHER_CTX        *ctx;
@@ -281,7 +283,7 @@ dfp_seal_find_key(const dfp_seal_keys_t *keys, const char *id)
 
 /* An id that is not hexadecimal was never one, and could be anything. */
 
-static int
+static dfp_rc_t
 dfp_seal_unknown_key(const char *id, dfp_err_t *err)
 {
     size_t  i;
@@ -299,7 +301,7 @@ dfp_seal_unknown_key(const char *id, dfp_err_t *err)
 
 /* DFP_DECLINED: the tag, which OpenSSL compares in constant time, is wrong. */
 
-static int
+static dfp_rc_t
 dfp_seal_decrypt(EVP_CIPHER_CTX *ctx, const dfp_seal_key_t *key,
     dfp_str_t uuid, dfp_str_t sealed, unsigned char *out)
 {

@@ -35,17 +35,17 @@ typedef struct {
 /* Reads the text of a key file: one or two lines of 64 hex digits (as made by
  * `openssl rand -hex 32`); empty lines and lines that begin with # are passed
  * over. The first key seals, both open. */
-int dfp_seal_parse_keys(dfp_str_t text, dfp_seal_keys_t *keys,
+dfp_rc_t dfp_seal_parse_keys(dfp_str_t text, dfp_seal_keys_t *keys,
     dfp_err_t *err);
 
 /* DFP_ERROR without a key or a UUID, too. */
-int dfp_seal(dfp_mem_t *mem, const dfp_seal_keys_t *keys, dfp_str_t uuid,
+dfp_rc_t dfp_seal(dfp_mem_t *mem, const dfp_seal_keys_t *keys, dfp_str_t uuid,
     dfp_str_t text, dfp_str_t *sealed);
 
 /* DFP_INVALID and a sentence: sealed with a key that is not there (its id is
  * named), or damaged, or another job's. */
-int dfp_unseal(dfp_mem_t *mem, const dfp_seal_keys_t *keys, dfp_str_t uuid,
-    dfp_str_t sealed, dfp_str_t *text, dfp_err_t *err);
+dfp_rc_t dfp_unseal(dfp_mem_t *mem, const dfp_seal_keys_t *keys,
+    dfp_str_t uuid, dfp_str_t sealed, dfp_str_t *text, dfp_err_t *err);
 
 
 #endif /* DFP_SEAL_H */

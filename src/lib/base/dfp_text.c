@@ -20,11 +20,11 @@ typedef struct {
 
 
 static void dfp_text_buf(dfp_buf_t *b, dfp_mem_t *mem, char *start);
-static int dfp_text_copy(dfp_mem_t *mem, dfp_str_t s, dfp_str_t *text);
+static dfp_rc_t dfp_text_copy(dfp_mem_t *mem, dfp_str_t s, dfp_str_t *text);
 static int dfp_text_plain(dfp_str_t s, size_t max);
 static void dfp_text_print(dfp_buf_t *b, dfp_str_t s);
 static int dfp_text_unprintable(uint32_t ch);
-static int dfp_text_word(dfp_buf_t *b, dfp_str_t word);
+static dfp_rc_t dfp_text_word(dfp_buf_t *b, dfp_str_t word);
 static size_t dfp_text_find(dfp_str_t s, const char *part);
 static dfp_str_t dfp_text_cut(dfp_str_t text, size_t max);
 
@@ -82,7 +82,7 @@ dfp_text_char(const char *s, size_t len, uint32_t *ch)
 /* A word that begins within the limit is looked at as a whole: who cuts a URL
  * first may lose the "@" that tells a password from a host. */
 
-int
+dfp_rc_t
 dfp_text_clean(dfp_mem_t *mem, dfp_str_t s, size_t max, dfp_str_t *text)
 {
     char         one[DFP_TEXT_SHORT], two[DFP_TEXT_SHORT];
@@ -141,7 +141,7 @@ dfp_text_buf(dfp_buf_t *b, dfp_mem_t *mem, char *start)
 }
 
 
-static int
+static dfp_rc_t
 dfp_text_copy(dfp_mem_t *mem, dfp_str_t s, dfp_str_t *text)
 {
     text->data = dfp_strdup(mem, s.data, s.len);
@@ -217,7 +217,7 @@ dfp_text_unprintable(uint32_t ch)
 /* A URL may stand behind something, as in url=(https://u:p@a.lan/), where it
  * would not be seen to be one. */
 
-static int
+static dfp_rc_t
 dfp_text_word(dfp_buf_t *b, dfp_str_t word)
 {
     int     changed;

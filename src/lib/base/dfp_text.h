@@ -25,7 +25,8 @@ size_t dfp_text_char(const char *s, size_t len, uint32_t *ch);
  * the secrets of URLs (dfp_url_redact()), and at most MAX bytes of that, cut
  * between characters. DFP_ERROR: no memory.
  */
-int dfp_text_clean(dfp_mem_t *mem, dfp_str_t s, size_t max, dfp_str_t *text);
+dfp_rc_t dfp_text_clean(dfp_mem_t *mem, dfp_str_t s, size_t max,
+    dfp_str_t *text);
 
 
 #endif /* DFP_TEXT_H */

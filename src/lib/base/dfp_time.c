@@ -30,16 +30,16 @@ typedef struct {
 } dfp_time_t;
 
 
-static int dfp_time_scan(dfp_time_text_t *text, dfp_time_t *t);
-static int dfp_time_digits(dfp_time_text_t *text, int n, int64_t *value);
-static int dfp_time_char(dfp_time_text_t *text, const char *any);
-static int dfp_time_fraction(dfp_time_text_t *text, int64_t *ms);
-static int dfp_time_offset(dfp_time_text_t *text, int64_t *offset);
+static dfp_rc_t dfp_time_scan(dfp_time_text_t *text, dfp_time_t *t);
+static dfp_rc_t dfp_time_digits(dfp_time_text_t *text, int n, int64_t *value);
+static dfp_rc_t dfp_time_char(dfp_time_text_t *text, const char *any);
+static dfp_rc_t dfp_time_fraction(dfp_time_text_t *text, int64_t *ms);
+static dfp_rc_t dfp_time_offset(dfp_time_text_t *text, int64_t *offset);
 static int dfp_time_valid(const dfp_time_t *t);
 static int64_t dfp_time_days(int64_t year, int64_t month, int64_t day);
 
 
-int
+dfp_rc_t
 dfp_time_parse(dfp_str_t text, int64_t *ms)
 {
     int64_t          seconds, value;
@@ -80,7 +80,7 @@ dfp_time_parse(dfp_str_t text, int64_t *ms)
 }
 
 
-static int
+static dfp_rc_t
 dfp_time_scan(dfp_time_text_t *text, dfp_time_t *t)
 {
     if (dfp_time_digits(text, 4, &t->year) != DFP_OK
@@ -106,7 +106,7 @@ dfp_time_scan(dfp_time_text_t *text, dfp_time_t *t)
 }
 
 
-static int
+static dfp_rc_t
 dfp_time_digits(dfp_time_text_t *text, int n, int64_t *value)
 {
     *value = 0;
@@ -123,7 +123,7 @@ dfp_time_digits(dfp_time_text_t *text, int n, int64_t *value)
 }
 
 
-static int
+static dfp_rc_t
 dfp_time_char(dfp_time_text_t *text, const char *any)
 {
     if (text->p == text->last || memchr(any, *text->p, strlen(any)) == NULL) {
@@ -138,7 +138,7 @@ dfp_time_char(dfp_time_text_t *text, const char *any)
 
 /* One digit at least; what is finer than a millisecond is cut off. */
 
-static int
+static dfp_rc_t
 dfp_time_fraction(dfp_time_text_t *text, int64_t *ms)
 {
     int64_t  digit, unit;
@@ -164,7 +164,7 @@ dfp_time_fraction(dfp_time_text_t *text, int64_t *ms)
 }
 
 
-static int
+static dfp_rc_t
 dfp_time_offset(dfp_time_text_t *text, int64_t *offset)
 {
     int64_t  sign, hours, minutes;

@@ -33,34 +33,34 @@ typedef struct {
 } dfp_url_parts_t;
 
 
-static int dfp_url_check_text(dfp_str_t text, const char *what,
+static dfp_rc_t dfp_url_check_text(dfp_str_t text, const char *what,
     dfp_err_t *err);
-static int dfp_url_split(dfp_str_t text, const char *what,
+static dfp_rc_t dfp_url_split(dfp_str_t text, const char *what,
     dfp_url_parts_t *parts, dfp_err_t *err);
-static int dfp_url_parse_authority(dfp_url_parts_t *parts, const char *what,
-    dfp_err_t *err);
-static int dfp_url_parse_ipv6(dfp_url_parts_t *parts, dfp_str_t host,
+static dfp_rc_t dfp_url_parse_authority(dfp_url_parts_t *parts,
     const char *what, dfp_err_t *err);
-static int dfp_url_parse_name(dfp_url_parts_t *parts, dfp_str_t host,
+static dfp_rc_t dfp_url_parse_ipv6(dfp_url_parts_t *parts, dfp_str_t host,
+    const char *what, dfp_err_t *err);
+static dfp_rc_t dfp_url_parse_name(dfp_url_parts_t *parts, dfp_str_t host,
     const char *what, dfp_err_t *err);
 static int dfp_url_label_valid(const char *p, size_t len);
 static int dfp_url_label_numeric(const char *p, size_t len);
-static int dfp_url_parse_port(dfp_url_parts_t *parts, dfp_str_t port,
+static dfp_rc_t dfp_url_parse_port(dfp_url_parts_t *parts, dfp_str_t port,
     const char *what, dfp_err_t *err);
-static int dfp_url_check_path(dfp_str_t path, const char *what,
+static dfp_rc_t dfp_url_check_path(dfp_str_t path, const char *what,
     dfp_err_t *err);
 static int dfp_url_is_dots(const char *p, size_t len);
-static int dfp_url_compose(dfp_mem_t *mem, const dfp_url_parts_t *parts,
+static dfp_rc_t dfp_url_compose(dfp_mem_t *mem, const dfp_url_parts_t *parts,
     const char *what, dfp_url_t *url, dfp_err_t *err);
 static char *dfp_url_copy(char *p, dfp_str_t s, dfp_str_t *part);
 static int dfp_url_escape(const char *p);
 
 
-int
+dfp_rc_t
 dfp_url_parse(dfp_mem_t *mem, dfp_str_t text, const char *what,
     dfp_url_t *url, dfp_err_t *err)
 {
-    int  rc;
+    dfp_rc_t  rc;
 
     rc = dfp_url_parse_any(mem, text, what, url, err);
     if (rc != DFP_OK) {
@@ -71,7 +71,7 @@ dfp_url_parse(dfp_mem_t *mem, dfp_str_t text, const char *what,
 }
 
 
-int
+dfp_rc_t
 dfp_url_parse_any(dfp_mem_t *mem, dfp_str_t text, const char *what,
     dfp_url_t *url, dfp_err_t *err)
 {
@@ -101,7 +101,7 @@ dfp_url_escape(const char *p)
 
 /* What holds for every part of a URL. */
 
-static int
+static dfp_rc_t
 dfp_url_check_text(dfp_str_t text, const char *what, dfp_err_t *err)
 {
     int     ch;
@@ -145,7 +145,7 @@ dfp_url_check_text(dfp_str_t text, const char *what, dfp_err_t *err)
 }
 
 
-static int
+static dfp_rc_t
 dfp_url_split(dfp_str_t text, const char *what, dfp_url_parts_t *parts,
     dfp_err_t *err)
 {
@@ -205,11 +205,11 @@ dfp_url_split(dfp_str_t text, const char *what, dfp_url_parts_t *parts,
 }
 
 
-static int
+static dfp_rc_t
 dfp_url_parse_authority(dfp_url_parts_t *parts, const char *what,
     dfp_err_t *err)
 {
-    int          rc;
+    dfp_rc_t     rc;
     dfp_str_t    host, port;
     const char  *p, *last, *end;
 
@@ -263,7 +263,7 @@ dfp_url_parse_authority(dfp_url_parts_t *parts, const char *what,
 
 /* An address has many spellings: inet_ntop() leaves one of them. */
 
-static int
+static dfp_rc_t
 dfp_url_parse_ipv6(dfp_url_parts_t *parts, dfp_str_t host, const char *what,
     dfp_err_t *err)
 {
@@ -291,7 +291,7 @@ dfp_url_parse_ipv6(dfp_url_parts_t *parts, dfp_str_t host, const char *what,
 }
 
 
-static int
+static dfp_rc_t
 dfp_url_parse_name(dfp_url_parts_t *parts, dfp_str_t host, const char *what,
     dfp_err_t *err)
 {
@@ -394,7 +394,7 @@ dfp_url_label_numeric(const char *p, size_t len)
 }
 
 
-static int
+static dfp_rc_t
 dfp_url_parse_port(dfp_url_parts_t *parts, dfp_str_t port, const char *what,
     dfp_err_t *err)
 {
@@ -436,7 +436,7 @@ invalid:
  * name (GitLab's projects have it), but to some it parts segments.
  */
 
-static int
+static dfp_rc_t
 dfp_url_check_path(dfp_str_t path, const char *what, dfp_err_t *err)
 {
     int          ch;
@@ -510,7 +510,7 @@ dfp_url_is_dots(const char *p, size_t len)
 
 /* All strings of a URL are parts of one: href. */
 
-static int
+static dfp_rc_t
 dfp_url_compose(dfp_mem_t *mem, const dfp_url_parts_t *parts,
     const char *what, dfp_url_t *url, dfp_err_t *err)
 {
@@ -583,7 +583,7 @@ dfp_url_copy(char *p, dfp_str_t s, dfp_str_t *part)
 }
 
 
-int
+dfp_rc_t
 dfp_url_dup(dfp_mem_t *mem, const dfp_url_t *from, dfp_url_t *to)
 {
     size_t      i;

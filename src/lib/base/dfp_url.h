@@ -42,12 +42,12 @@ typedef struct {
  * fragment is cut off. Strings are allocated from MEM. Returns DFP_OK,
  * DFP_INVALID, DFP_ERROR.
  */
-int dfp_url_parse(dfp_mem_t *mem, dfp_str_t text, const char *what,
+dfp_rc_t dfp_url_parse(dfp_mem_t *mem, dfp_str_t text, const char *what,
     dfp_url_t *url, dfp_err_t *err);
 
 /* The same with any path: for one that only the server behind it reads, and
  * that is not looked up among nginx's locations. */
-int dfp_url_parse_any(dfp_mem_t *mem, dfp_str_t text, const char *what,
+dfp_rc_t dfp_url_parse_any(dfp_mem_t *mem, dfp_str_t text, const char *what,
     dfp_url_t *url, dfp_err_t *err);
 
 /*
@@ -55,7 +55,7 @@ int dfp_url_parse_any(dfp_mem_t *mem, dfp_str_t text, const char *what,
  * 3986, 4.2, that is relative to BASE. The path may be any, as above; "." and
  * ".." segments stay in it. DFP_INVALID: as above.
  */
-int dfp_url_join(dfp_mem_t *mem, const dfp_url_t *base, dfp_str_t text,
+dfp_rc_t dfp_url_join(dfp_mem_t *mem, const dfp_url_t *base, dfp_str_t text,
     const char *what, dfp_url_t *url, dfp_err_t *err);
 
 /*
@@ -67,19 +67,19 @@ int dfp_url_join(dfp_mem_t *mem, const dfp_url_t *base, dfp_str_t text,
  * *CHANGED is set when something was hidden, and then only; otherwise *OUT is
  * TEXT itself.
  */
-int dfp_url_redact(dfp_mem_t *mem, dfp_str_t text, dfp_str_t *out,
+dfp_rc_t dfp_url_redact(dfp_mem_t *mem, dfp_str_t text, dfp_str_t *out,
     int *changed);
 
 
 /* A copy of FROM with its strings in MEM. DFP_ERROR: no memory. */
-int dfp_url_dup(dfp_mem_t *mem, const dfp_url_t *from, dfp_url_t *to);
+dfp_rc_t dfp_url_dup(dfp_mem_t *mem, const dfp_url_t *from, dfp_url_t *to);
 
 
 /* The values that dfp_url_redact() hides, as they stand in TEXT and point into it:
  * at most MAX of them, and none of less than DFP_URL_MIN_SECRET bytes, which might
  * stand anywhere. DFP_ERROR: no memory. */
-int dfp_url_secrets(dfp_mem_t *mem, dfp_str_t text, dfp_str_t *list, size_t max,
-    size_t *n);
+dfp_rc_t dfp_url_secrets(dfp_mem_t *mem, dfp_str_t text, dfp_str_t *list,
+    size_t max, size_t *n);
 
 
 #endif /* DFP_URL_H */

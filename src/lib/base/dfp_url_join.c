@@ -10,7 +10,7 @@ static int dfp_url_has_scheme(dfp_str_t text);
 static dfp_str_t dfp_url_directory(dfp_str_t path);
 
 
-int
+dfp_rc_t
 dfp_url_join(dfp_mem_t *mem, const dfp_url_t *base, dfp_str_t text,
     const char *what, dfp_url_t *url, dfp_err_t *err)
 {

@@ -52,7 +52,7 @@ static int dfp_url_secret_name(dfp_str_t name);
 static int dfp_url_contains(dfp_str_t s, const char *word);
 
 
-int
+dfp_rc_t
 dfp_url_redact(dfp_mem_t *mem, dfp_str_t text, dfp_str_t *out, int *changed)
 {
     char       *name;
@@ -101,7 +101,7 @@ dfp_url_redact(dfp_mem_t *mem, dfp_str_t text, dfp_str_t *out, int *changed)
 }
 
 
-int
+dfp_rc_t
 dfp_url_secrets(dfp_mem_t *mem, dfp_str_t text, dfp_str_t *list, size_t max,
     size_t *n)
 {

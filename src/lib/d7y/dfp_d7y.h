@@ -78,15 +78,15 @@ typedef struct {
 
 /* Requests: *FRAME is in MEM. DFP_ERROR: no memory. */
 
-int dfp_d7y_list_hosts(dfp_mem_t *mem, dfp_str_t *frame);
-int dfp_d7y_download(dfp_mem_t *mem, const dfp_d7y_request_t *request,
+dfp_rc_t dfp_d7y_list_hosts(dfp_mem_t *mem, dfp_str_t *frame);
+dfp_rc_t dfp_d7y_download(dfp_mem_t *mem, const dfp_d7y_request_t *request,
     dfp_str_t *frame);
 
 /* Of JOB: scope, ips, count, percentage, concurrencies, and of an image username,
  * password and platform. */
-int dfp_d7y_preheat(dfp_mem_t *mem, const dfp_d7y_request_t *request,
+dfp_rc_t dfp_d7y_preheat(dfp_mem_t *mem, const dfp_d7y_request_t *request,
     const dfp_job_t *job, dfp_str_t *frame);
-int dfp_d7y_stat(dfp_mem_t *mem, const dfp_d7y_request_t *request,
+dfp_rc_t dfp_d7y_stat(dfp_mem_t *mem, const dfp_d7y_request_t *request,
     const dfp_job_t *job, dfp_str_t *frame);
 
 
@@ -95,11 +95,11 @@ dfp_d7y_hosts_t *dfp_d7y_hosts_create(dfp_mem_t *mem);
 
 /* The next bytes of a ListHostsResponse, which ENDS with them or does not: then the
  * list is complete. DFP_INVALID: err says what is wrong; DFP_ERROR: no memory. */
-int dfp_d7y_hosts_read(dfp_d7y_hosts_t *hosts, dfp_str_t part, int ends,
+dfp_rc_t dfp_d7y_hosts_read(dfp_d7y_hosts_t *hosts, dfp_str_t part, int ends,
     dfp_err_t *err);
 
 /* MESSAGE is whole, without its prefix. DFP_INVALID: err says what is wrong. */
-int dfp_d7y_event_parse(dfp_mem_t *mem, dfp_str_t message,
+dfp_rc_t dfp_d7y_event_parse(dfp_mem_t *mem, dfp_str_t message,
     dfp_d7y_event_t *event, dfp_err_t *err);
 
 
@@ -120,13 +120,16 @@ int dfp_d7y_backend_status(dfp_str_t text);
  * is only "/" is cut off at the end. With blob_digest, and a URL that ends in
  * /blobs/sha256:HEX, it is HEX.
  */
-int dfp_d7y_task_id(dfp_mem_t *mem, const dfp_d7y_request_t *request,
+dfp_rc_t dfp_d7y_task_id(dfp_mem_t *mem, const dfp_d7y_request_t *request,
     dfp_str_t *id);
 
-/* Whether the scheduler's StatFile can find this URL at all: the keys of its query
- * (after filtering) are in sorted order, as the scheduler writes them but dfdaemon
- * does not. */
-int dfp_d7y_stat_finds(dfp_mem_t *mem, const dfp_d7y_request_t *request);
+/*
+ * Whether the scheduler's StatFile can find this URL at all (DFP_OK). The
+ * scheduler sorts the keys of the query and dfdaemon does not, so StatFile finds
+ * only a URL whose keys are sorted after filtering. DFP_DECLINED: it cannot;
+ * DFP_ERROR: no memory.
+ */
+dfp_rc_t dfp_d7y_stat_finds(dfp_mem_t *mem, const dfp_d7y_request_t *request);
 
 
 #endif /* DFP_D7Y_H */

@@ -25,7 +25,7 @@ typedef struct {
 
 /* The names that a filter consists of, which are parts of it. Empty ones are
  * left out. */
-int dfp_d7y_names(dfp_mem_t *mem, dfp_str_t filter, dfp_str_t **names,
+dfp_rc_t dfp_d7y_names(dfp_mem_t *mem, dfp_str_t filter, dfp_str_t **names,
     size_t *n);
 
 /*
@@ -36,20 +36,20 @@ int dfp_d7y_names(dfp_mem_t *mem, dfp_str_t filter, dfp_str_t **names,
 size_t dfp_d7y_ip(dfp_str_t text, char ip[INET6_ADDRSTRLEN]);
 
 /* DFP_INVALID: dfp_url_parse_any() does not take it. */
-int dfp_d7y_url_split(dfp_mem_t *mem, dfp_str_t text, dfp_d7y_url_t *u);
+dfp_rc_t dfp_d7y_url_split(dfp_mem_t *mem, dfp_str_t text, dfp_d7y_url_t *u);
 
 /* The URL as dfdaemon hashes it for a task, without the parameters NAMES. */
-int dfp_d7y_url_print(dfp_mem_t *mem, const dfp_d7y_url_t *u,
+dfp_rc_t dfp_d7y_url_print(dfp_mem_t *mem, const dfp_d7y_url_t *u,
     const dfp_str_t *names, size_t n, dfp_str_t *text);
 
 /* The URL as the scheduler does. DFP_DECLINED: its query is not as above. */
-int dfp_d7y_url_print_go(dfp_mem_t *mem, const dfp_d7y_url_t *u,
+dfp_rc_t dfp_d7y_url_print_go(dfp_mem_t *mem, const dfp_d7y_url_t *u,
     const dfp_str_t *names, size_t n, dfp_str_t *text);
 
 /* The query of U, with its "?" where there is one. DFP_DECLINED: the scheduler
  * writes another. */
-int dfp_d7y_print_query(dfp_buf_t *b, dfp_mem_t *mem, const dfp_d7y_url_t *u,
-    const dfp_str_t *names, size_t n);
+dfp_rc_t dfp_d7y_print_query(dfp_buf_t *b, dfp_mem_t *mem,
+    const dfp_d7y_url_t *u, const dfp_str_t *names, size_t n);
 
 void dfp_d7y_print_escape(dfp_buf_t *b, char ch);
 

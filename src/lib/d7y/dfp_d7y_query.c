@@ -34,7 +34,7 @@ static int dfp_d7y_query_decode(dfp_d7y_query_t *query, dfp_str_t s,
     dfp_buf_t *b);
 
 
-int
+dfp_rc_t
 dfp_d7y_print_query(dfp_buf_t *b, dfp_mem_t *mem, const dfp_d7y_url_t *u,
     const dfp_str_t *names, size_t n)
 {

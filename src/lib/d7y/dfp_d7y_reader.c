@@ -42,12 +42,12 @@ static void *dfp_d7y_reader_alloc(void *data, size_t size);
 static dfp_d7y_block_t *dfp_d7y_reader_block(dfp_d7y_reader_t *reader,
     size_t size);
 static void dfp_d7y_reader_free(void *data, void *p);
-static int dfp_d7y_read_field(dfp_d7y_reader_t *reader, const char **p,
+static dfp_rc_t dfp_d7y_read_field(dfp_d7y_reader_t *reader, const char **p,
     const char *last, dfp_str_t *value);
-static int dfp_d7y_read_varint(dfp_d7y_reader_t *reader, const char **p,
+static dfp_rc_t dfp_d7y_read_varint(dfp_d7y_reader_t *reader, const char **p,
     const char *last, uint64_t *n);
-static int dfp_d7y_read_tag(dfp_d7y_reader_t *reader, uint64_t tag);
-static int dfp_d7y_read_value(dfp_d7y_reader_t *reader, const char **p,
+static dfp_rc_t dfp_d7y_read_tag(dfp_d7y_reader_t *reader, uint64_t tag);
+static dfp_rc_t dfp_d7y_read_value(dfp_d7y_reader_t *reader, const char **p,
     const char *last, dfp_str_t *value);
 
 
@@ -182,7 +182,7 @@ dfp_d7y_reader_free(void *data, void *p)
 }
 
 
-int
+dfp_rc_t
 dfp_d7y_unpack_error(const dfp_d7y_reader_t *reader, dfp_err_t *err)
 {
     if (reader->failed) {
@@ -206,11 +206,11 @@ dfp_d7y_reader_mem(dfp_d7y_reader_t *reader)
 }
 
 
-int
+dfp_rc_t
 dfp_d7y_read(dfp_d7y_reader_t *reader, dfp_str_t part, int ends,
     dfp_d7y_field_pt field, void *data, dfp_err_t *err)
 {
-    int          rc;
+    dfp_rc_t     rc;
     dfp_str_t    value;
     const char  *p, *last;
 
@@ -252,11 +252,11 @@ dfp_d7y_read(dfp_d7y_reader_t *reader, dfp_str_t part, int ends,
 
 /* Up to the next field with a value. DFP_DECLINED: all bytes were taken. */
 
-static int
+static dfp_rc_t
 dfp_d7y_read_field(dfp_d7y_reader_t *reader, const char **p, const char *last,
     dfp_str_t *value)
 {
-    int       rc;
+    dfp_rc_t  rc;
     size_t    n;
     uint64_t  varint;
 
@@ -323,7 +323,7 @@ dfp_d7y_read_field(dfp_d7y_reader_t *reader, const char **p, const char *last,
 }
 
 
-static int
+static dfp_rc_t
 dfp_d7y_read_varint(dfp_d7y_reader_t *reader, const char **p, const char *last,
     uint64_t *n)
 {
@@ -353,7 +353,7 @@ dfp_d7y_read_varint(dfp_d7y_reader_t *reader, const char **p, const char *last,
 }
 
 
-static int
+static dfp_rc_t
 dfp_d7y_read_tag(dfp_d7y_reader_t *reader, uint64_t tag)
 {
     uint64_t  number;
@@ -397,7 +397,7 @@ dfp_d7y_read_tag(dfp_d7y_reader_t *reader, uint64_t tag)
 
 /* What is there as a whole is not copied. */
 
-static int
+static dfp_rc_t
 dfp_d7y_read_value(dfp_d7y_reader_t *reader, const char **p, const char *last,
     dfp_str_t *value)
 {

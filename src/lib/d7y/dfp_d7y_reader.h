@@ -60,8 +60,8 @@ struct dfp_d7y_reader_s {
 
 
 /* A field with a value of its own (a string, a message), of this NUMBER. */
-typedef int (*dfp_d7y_field_pt)(void *data, unsigned number, dfp_str_t value,
-    dfp_err_t *err);
+typedef dfp_rc_t (*dfp_d7y_field_pt)(void *data, unsigned number,
+    dfp_str_t value, dfp_err_t *err);
 
 
 void dfp_d7y_reader_init(dfp_d7y_reader_t *reader, const dfp_mem_t *mem,
@@ -75,7 +75,7 @@ void *dfp_d7y_unpack(dfp_d7y_reader_t *reader,
     const ProtobufCMessageDescriptor *type, dfp_str_t message);
 
 /* Why not: DFP_ERROR, no memory; or DFP_INVALID. */
-int dfp_d7y_unpack_error(const dfp_d7y_reader_t *reader, dfp_err_t *err);
+dfp_rc_t dfp_d7y_unpack_error(const dfp_d7y_reader_t *reader, dfp_err_t *err);
 
 /* Memory as that of the message: good until the next one. */
 dfp_mem_t dfp_d7y_reader_mem(dfp_d7y_reader_t *reader);
@@ -87,7 +87,7 @@ dfp_mem_t dfp_d7y_reader_mem(dfp_d7y_reader_t *reader);
  * field is longer than DFP_D7Y_FIELD_MAX. DFP_ERROR: no memory. After these no
  * further call makes sense.
  */
-int dfp_d7y_read(dfp_d7y_reader_t *reader, dfp_str_t part, int ends,
+dfp_rc_t dfp_d7y_read(dfp_d7y_reader_t *reader, dfp_str_t part, int ends,
     dfp_d7y_field_pt field, void *data, dfp_err_t *err);
 
 

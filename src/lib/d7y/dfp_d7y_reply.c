@@ -23,13 +23,13 @@ DFDAEMON__V2__DOWNLOAD_TASK_RESPONSE__RESPONSE_DOWNLOAD_PIECE_FINISHED_RESPONSE
 #define DFP_D7Y_PORT_MAX    65535
 
 
-static int dfp_d7y_hosts_field(void *data, unsigned number, dfp_str_t value,
-    dfp_err_t *err);
-static int dfp_d7y_hosts_reserve(dfp_d7y_hosts_t *hosts);
-static int dfp_d7y_host(dfp_mem_t *mem, const Common__V2__Host *from,
+static dfp_rc_t dfp_d7y_hosts_field(void *data, unsigned number,
+    dfp_str_t value, dfp_err_t *err);
+static dfp_rc_t dfp_d7y_hosts_reserve(dfp_d7y_hosts_t *hosts);
+static dfp_rc_t dfp_d7y_host(dfp_mem_t *mem, const Common__V2__Host *from,
     dfp_d7y_host_t *host);
-static int dfp_d7y_text(dfp_mem_t *mem, const char *s, dfp_str_t *text);
-static int dfp_d7y_ip_copy(dfp_mem_t *mem, const char *s, dfp_str_t *ip);
+static dfp_rc_t dfp_d7y_text(dfp_mem_t *mem, const char *s, dfp_str_t *text);
+static dfp_rc_t dfp_d7y_ip_copy(dfp_mem_t *mem, const char *s, dfp_str_t *ip);
 
 
 dfp_d7y_hosts_t *
@@ -51,11 +51,11 @@ dfp_d7y_hosts_create(dfp_mem_t *mem)
 }
 
 
-int
+dfp_rc_t
 dfp_d7y_hosts_read(dfp_d7y_hosts_t *hosts, dfp_str_t part, int ends,
     dfp_err_t *err)
 {
-    int  rc;
+    dfp_rc_t  rc;
 
     rc = dfp_d7y_read(hosts->reader, part, ends, dfp_d7y_hosts_field, hosts,
                       err);
@@ -66,7 +66,7 @@ dfp_d7y_hosts_read(dfp_d7y_hosts_t *hosts, dfp_str_t part, int ends,
 }
 
 
-static int
+static dfp_rc_t
 dfp_d7y_hosts_field(void *data, unsigned number, dfp_str_t value,
     dfp_err_t *err)
 {
@@ -105,7 +105,7 @@ dfp_d7y_hosts_field(void *data, unsigned number, dfp_str_t value,
 
 /* Place for one more. What was outgrown stays with the memory's owner. */
 
-static int
+static dfp_rc_t
 dfp_d7y_hosts_reserve(dfp_d7y_hosts_t *hosts)
 {
     size_t           size;
@@ -135,7 +135,7 @@ dfp_d7y_hosts_reserve(dfp_d7y_hosts_t *hosts)
 }
 
 
-static int
+static dfp_rc_t
 dfp_d7y_host(dfp_mem_t *mem, const Common__V2__Host *from,
     dfp_d7y_host_t *host)
 {
@@ -158,7 +158,7 @@ dfp_d7y_host(dfp_mem_t *mem, const Common__V2__Host *from,
 }
 
 
-int
+dfp_rc_t
 dfp_d7y_event_parse(dfp_mem_t *mem, dfp_str_t message,
     dfp_d7y_event_t *event, dfp_err_t *err)
 {
@@ -205,7 +205,7 @@ dfp_d7y_event_parse(dfp_mem_t *mem, dfp_str_t message,
 }
 
 
-static int
+static dfp_rc_t
 dfp_d7y_text(dfp_mem_t *mem, const char *s, dfp_str_t *text)
 {
     dfp_str_t  from;
@@ -216,7 +216,7 @@ dfp_d7y_text(dfp_mem_t *mem, const char *s, dfp_str_t *text)
 }
 
 
-static int
+static dfp_rc_t
 dfp_d7y_ip_copy(dfp_mem_t *mem, const char *s, dfp_str_t *ip)
 {
     char  text[INET6_ADDRSTRLEN];

@@ -81,29 +81,31 @@ typedef struct {
     } while (0)
 
 
-static int dfp_d7y_preheat_image(dfp_mem_t *mem,
+static dfp_rc_t dfp_d7y_preheat_image(dfp_mem_t *mem,
     const dfp_d7y_request_t *request, const dfp_job_t *job, dfp_str_t *frame);
-static int dfp_d7y_preheat_file(dfp_mem_t *mem,
+static dfp_rc_t dfp_d7y_preheat_file(dfp_mem_t *mem,
     const dfp_d7y_request_t *request, const dfp_job_t *job, dfp_str_t *frame);
-static int dfp_d7y_stat_image(dfp_mem_t *mem,
+static dfp_rc_t dfp_d7y_stat_image(dfp_mem_t *mem,
     const dfp_d7y_request_t *request, const dfp_job_t *job, dfp_str_t *frame);
-static int dfp_d7y_stat_file(dfp_mem_t *mem,
+static dfp_rc_t dfp_d7y_stat_file(dfp_mem_t *mem,
     const dfp_d7y_request_t *request, const dfp_job_t *job, dfp_str_t *frame);
-static int dfp_d7y_fields(dfp_mem_t *mem, const dfp_d7y_request_t *request,
-    const ProtobufCMessageDescriptor *header, dfp_d7y_fields_t *fields);
-static int dfp_d7y_headers(dfp_mem_t *mem, const dfp_d7y_request_t *request,
+static dfp_rc_t dfp_d7y_fields(dfp_mem_t *mem,
+    const dfp_d7y_request_t *request, const ProtobufCMessageDescriptor *header,
+    dfp_d7y_fields_t *fields);
+static dfp_rc_t dfp_d7y_headers(dfp_mem_t *mem,
+    const dfp_d7y_request_t *request,
     const ProtobufCMessageDescriptor *descriptor, dfp_d7y_fields_t *fields);
-static int dfp_d7y_certificates(dfp_mem_t *mem,
+static dfp_rc_t dfp_d7y_certificates(dfp_mem_t *mem,
     const dfp_d7y_request_t *request, dfp_d7y_fields_t *fields);
-static int dfp_d7y_credentials(dfp_mem_t *mem, const dfp_job_t *job,
+static dfp_rc_t dfp_d7y_credentials(dfp_mem_t *mem, const dfp_job_t *job,
     char **username, char **password, char **platform);
-static int dfp_d7y_ips(dfp_mem_t *mem, const dfp_job_t *job, char ***ips);
-static int dfp_d7y_copy(dfp_mem_t *mem, dfp_str_t s, char **copy);
-static int dfp_d7y_pack(dfp_mem_t *mem, const ProtobufCMessage *message,
+static dfp_rc_t dfp_d7y_ips(dfp_mem_t *mem, const dfp_job_t *job, char ***ips);
+static dfp_rc_t dfp_d7y_copy(dfp_mem_t *mem, dfp_str_t s, char **copy);
+static dfp_rc_t dfp_d7y_pack(dfp_mem_t *mem, const ProtobufCMessage *message,
     dfp_str_t *frame);
 
 
-int
+dfp_rc_t
 dfp_d7y_list_hosts(dfp_mem_t *mem, dfp_str_t *frame)
 {
     Scheduler__V2__ListHostsRequest  message;
@@ -114,7 +116,7 @@ dfp_d7y_list_hosts(dfp_mem_t *mem, dfp_str_t *frame)
 }
 
 
-int
+dfp_rc_t
 dfp_d7y_download(dfp_mem_t *mem, const dfp_d7y_request_t *request,
     dfp_str_t *frame)
 {
@@ -145,7 +147,7 @@ dfp_d7y_download(dfp_mem_t *mem, const dfp_d7y_request_t *request,
 }
 
 
-int
+dfp_rc_t
 dfp_d7y_preheat(dfp_mem_t *mem, const dfp_d7y_request_t *request,
     const dfp_job_t *job, dfp_str_t *frame)
 {
@@ -157,7 +159,7 @@ dfp_d7y_preheat(dfp_mem_t *mem, const dfp_d7y_request_t *request,
 }
 
 
-static int
+static dfp_rc_t
 dfp_d7y_preheat_image(dfp_mem_t *mem, const dfp_d7y_request_t *request,
     const dfp_job_t *job, dfp_str_t *frame)
 {
@@ -185,7 +187,7 @@ dfp_d7y_preheat_image(dfp_mem_t *mem, const dfp_d7y_request_t *request,
 }
 
 
-static int
+static dfp_rc_t
 dfp_d7y_preheat_file(dfp_mem_t *mem, const dfp_d7y_request_t *request,
     const dfp_job_t *job, dfp_str_t *frame)
 {
@@ -210,7 +212,7 @@ dfp_d7y_preheat_file(dfp_mem_t *mem, const dfp_d7y_request_t *request,
 }
 
 
-int
+dfp_rc_t
 dfp_d7y_stat(dfp_mem_t *mem, const dfp_d7y_request_t *request,
     const dfp_job_t *job, dfp_str_t *frame)
 {
@@ -224,7 +226,7 @@ dfp_d7y_stat(dfp_mem_t *mem, const dfp_d7y_request_t *request,
 
 /* A layer is a task of its own. */
 
-static int
+static dfp_rc_t
 dfp_d7y_stat_image(dfp_mem_t *mem, const dfp_d7y_request_t *request,
     const dfp_job_t *job, dfp_str_t *frame)
 {
@@ -254,7 +256,7 @@ dfp_d7y_stat_image(dfp_mem_t *mem, const dfp_d7y_request_t *request,
 }
 
 
-static int
+static dfp_rc_t
 dfp_d7y_stat_file(dfp_mem_t *mem, const dfp_d7y_request_t *request,
     const dfp_job_t *job, dfp_str_t *frame)
 {
@@ -278,7 +280,7 @@ dfp_d7y_stat_file(dfp_mem_t *mem, const dfp_d7y_request_t *request,
 }
 
 
-static int
+static dfp_rc_t
 dfp_d7y_fields(dfp_mem_t *mem, const dfp_d7y_request_t *request,
     const ProtobufCMessageDescriptor *header, dfp_d7y_fields_t *fields)
 {
@@ -326,7 +328,7 @@ dfp_d7y_fields(dfp_mem_t *mem, const dfp_d7y_request_t *request,
 }
 
 
-static int
+static dfp_rc_t
 dfp_d7y_headers(dfp_mem_t *mem, const dfp_d7y_request_t *request,
     const ProtobufCMessageDescriptor *descriptor, dfp_d7y_fields_t *fields)
 {
@@ -367,7 +369,7 @@ dfp_d7y_headers(dfp_mem_t *mem, const dfp_d7y_request_t *request,
 }
 
 
-static int
+static dfp_rc_t
 dfp_d7y_certificates(dfp_mem_t *mem, const dfp_d7y_request_t *request,
     dfp_d7y_fields_t *fields)
 {
@@ -397,7 +399,7 @@ dfp_d7y_certificates(dfp_mem_t *mem, const dfp_d7y_request_t *request,
 }
 
 
-static int
+static dfp_rc_t
 dfp_d7y_credentials(dfp_mem_t *mem, const dfp_job_t *job, char **username,
     char **password, char **platform)
 {
@@ -414,7 +416,7 @@ dfp_d7y_credentials(dfp_mem_t *mem, const dfp_job_t *job, char **username,
 
 /* The scheduler compares texts, and its hosts have the canonical spelling. */
 
-static int
+static dfp_rc_t
 dfp_d7y_ips(dfp_mem_t *mem, const dfp_job_t *job, char ***ips)
 {
     char       text[INET6_ADDRSTRLEN];
@@ -446,7 +448,7 @@ dfp_d7y_ips(dfp_mem_t *mem, const dfp_job_t *job, char ***ips)
 
 /* NULL where there is nothing: it is not sent then. */
 
-static int
+static dfp_rc_t
 dfp_d7y_copy(dfp_mem_t *mem, dfp_str_t s, char **copy)
 {
     *copy = NULL;
@@ -464,7 +466,7 @@ dfp_d7y_copy(dfp_mem_t *mem, dfp_str_t s, char **copy)
 /* A job and what the operator configures are far below the 4 GB that a prefix
  * can tell. */
 
-static int
+static dfp_rc_t
 dfp_d7y_pack(dfp_mem_t *mem, const ProtobufCMessage *message,
     dfp_str_t *frame)
 {

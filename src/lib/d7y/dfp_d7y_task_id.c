@@ -19,7 +19,8 @@ typedef struct {
 
 static int dfp_d7y_blob_digest(dfp_str_t url, dfp_str_t *digest);
 static size_t dfp_d7y_find(dfp_str_t s, size_t pos, dfp_str_t part);
-static int dfp_d7y_blob_id(dfp_mem_t *mem, dfp_str_t digest, dfp_str_t *id);
+static dfp_rc_t dfp_d7y_blob_id(dfp_mem_t *mem, dfp_str_t digest,
+    dfp_str_t *id);
 
 
 static const dfp_d7y_algorithm_t  dfp_d7y_algorithms[] = {
@@ -29,15 +30,15 @@ static const dfp_d7y_algorithm_t  dfp_d7y_algorithms[] = {
 };
 
 
-int
+dfp_rc_t
 dfp_d7y_task_id(dfp_mem_t *mem, const dfp_d7y_request_t *request,
     dfp_str_t *id)
 {
-    int             rc;
-    size_t          n;
-    dfp_buf_t       b;
-    dfp_str_t       text, *names;
-    dfp_d7y_url_t   url;
+    dfp_rc_t       rc;
+    size_t         n;
+    dfp_buf_t      b;
+    dfp_str_t      text, *names;
+    dfp_d7y_url_t  url;
 
     if (request->blob_digest && dfp_d7y_blob_digest(request->url, &text)) {
         return dfp_d7y_blob_id(mem, text, id);
@@ -137,7 +138,7 @@ dfp_d7y_find(dfp_str_t s, size_t pos, dfp_str_t part)
 }
 
 
-static int
+static dfp_rc_t
 dfp_d7y_blob_id(dfp_mem_t *mem, dfp_str_t digest, dfp_str_t *id)
 {
     size_t                      i, n;
@@ -162,24 +163,24 @@ dfp_d7y_blob_id(dfp_mem_t *mem, dfp_str_t digest, dfp_str_t *id)
 }
 
 
-int
+dfp_rc_t
 dfp_d7y_stat_finds(dfp_mem_t *mem, const dfp_d7y_request_t *request)
 {
-    int             rc;
-    size_t          n;
-    dfp_str_t       one, two, *names;
-    dfp_d7y_url_t   url;
+    dfp_rc_t       rc;
+    size_t         n;
+    dfp_str_t      one, two, *names;
+    dfp_d7y_url_t  url;
 
     rc = dfp_d7y_url_split(mem, request->url, &url);
 
     if (rc != DFP_OK) {
-        return (rc == DFP_ERROR) ? DFP_ERROR : 0;
+        return (rc == DFP_ERROR) ? DFP_ERROR : DFP_DECLINED;
     }
 
     /* that would be a directory */
 
     if (request->url.data[request->url.len - 1] == '/') {
-        return 0;
+        return DFP_DECLINED;
     }
 
     if (dfp_d7y_names(mem, request->filter, &names, &n) != DFP_OK) {
@@ -203,15 +204,15 @@ dfp_d7y_stat_finds(dfp_mem_t *mem, const dfp_d7y_request_t *request)
 
     rc = dfp_d7y_url_print_go(mem, &url, names, n, &two);
 
-    if (rc == DFP_ERROR) {
-        return DFP_ERROR;
+    if (rc != DFP_OK) {
+        return rc;
     }
 
-    return rc == DFP_OK && dfp_str_eq(one, two);
+    return dfp_str_eq(one, two) ? DFP_OK : DFP_DECLINED;
 }
 
 
-int
+dfp_rc_t
 dfp_d7y_names(dfp_mem_t *mem, dfp_str_t filter, dfp_str_t **names, size_t *n)
 {
     size_t  i, start, count;

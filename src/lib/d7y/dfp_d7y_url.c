@@ -33,10 +33,10 @@ static void dfp_d7y_print_escaped(dfp_buf_t *b, dfp_str_t s,
 static void dfp_d7y_print_go(dfp_buf_t *b, dfp_str_t s, const char *plain);
 
 
-int
+dfp_rc_t
 dfp_d7y_url_split(dfp_mem_t *mem, dfp_str_t text, dfp_d7y_url_t *u)
 {
-    int          rc;
+    dfp_rc_t     rc;
     dfp_err_t    err;
     const char  *p, *last;
 
@@ -89,7 +89,7 @@ dfp_d7y_url_part(const char **p, const char *last, const char *ends)
 /* A path that is "/" is cut off, and every "/" before it with it: in a
  * fragment, too, since that is where such a URL may end. */
 
-int
+dfp_rc_t
 dfp_d7y_url_print(dfp_mem_t *mem, const dfp_d7y_url_t *u,
     const dfp_str_t *names, size_t n, dfp_str_t *text)
 {
@@ -133,11 +133,11 @@ dfp_d7y_url_print(dfp_mem_t *mem, const dfp_d7y_url_t *u,
 /* Go knows nothing of default ports, letter case, and dots; and an empty query
  * stays where an empty fragment goes. */
 
-int
+dfp_rc_t
 dfp_d7y_url_print_go(dfp_mem_t *mem, const dfp_d7y_url_t *u,
     const dfp_str_t *names, size_t n, dfp_str_t *text)
 {
-    int        rc;
+    dfp_rc_t   rc;
     dfp_buf_t  b;
 
     dfp_buf_init(&b, mem, u->url.href.len + u->fragment.len + 1, 0);

@@ -21,8 +21,9 @@ typedef struct {
 } dfp_grpc_unit_t;
 
 
-static int dfp_grpc_read_prefix(dfp_grpc_reader_t *reader, dfp_err_t *err);
-static int dfp_grpc_reserve(dfp_grpc_reader_t *reader, size_t have,
+static dfp_rc_t dfp_grpc_read_prefix(dfp_grpc_reader_t *reader,
+    dfp_err_t *err);
+static dfp_rc_t dfp_grpc_reserve(dfp_grpc_reader_t *reader, size_t have,
     size_t len);
 static void dfp_grpc_unescape(dfp_buf_t *b, dfp_str_t s);
 
@@ -52,11 +53,11 @@ dfp_grpc_reader_init(dfp_grpc_reader_t *reader, dfp_mem_t *mem, size_t max)
 }
 
 
-int
+dfp_rc_t
 dfp_grpc_read(dfp_grpc_reader_t *reader, const char **p, const char *last,
     dfp_str_t *message, dfp_err_t *err)
 {
-    int              rc;
+    dfp_rc_t         rc;
     size_t           have;
     dfp_grpc_part_t  part;
 
@@ -87,7 +88,7 @@ dfp_grpc_read(dfp_grpc_reader_t *reader, const char **p, const char *last,
 }
 
 
-int
+dfp_rc_t
 dfp_grpc_read_part(dfp_grpc_reader_t *reader, const char **p,
     const char *last, dfp_grpc_part_t *part, dfp_err_t *err)
 {
@@ -135,7 +136,7 @@ dfp_grpc_read_part(dfp_grpc_reader_t *reader, const char **p,
 }
 
 
-static int
+static dfp_rc_t
 dfp_grpc_read_prefix(dfp_grpc_reader_t *reader, dfp_err_t *err)
 {
     const unsigned char  *p;
@@ -171,7 +172,7 @@ dfp_grpc_read_prefix(dfp_grpc_reader_t *reader, dfp_err_t *err)
  * bytes than it HAS.
  */
 
-static int
+static dfp_rc_t
 dfp_grpc_reserve(dfp_grpc_reader_t *reader, size_t have, size_t len)
 {
     char    *buf;
@@ -299,7 +300,7 @@ dfp_grpc_status_name(int status)
 }
 
 
-int
+dfp_rc_t
 dfp_grpc_message(dfp_mem_t *mem, dfp_str_t value, dfp_str_t *text)
 {
     dfp_buf_t  b;

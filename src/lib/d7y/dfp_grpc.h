@@ -61,12 +61,12 @@ void dfp_grpc_reader_init(dfp_grpc_reader_t *reader, dfp_mem_t *mem,
  * nobody has offered that, or longer than MAX: err says so, and no further call
  * makes sense; DFP_ERROR: no memory.
  */
-int dfp_grpc_read(dfp_grpc_reader_t *reader, const char **p, const char *last,
-    dfp_str_t *message, dfp_err_t *err);
+dfp_rc_t dfp_grpc_read(dfp_grpc_reader_t *reader, const char **p,
+    const char *last, dfp_str_t *message, dfp_err_t *err);
 
 /* As this, for messages of which nothing has to be kept. DFP_OK: PART is some of the
  * bytes up to LAST. */
-int dfp_grpc_read_part(dfp_grpc_reader_t *reader, const char **p,
+dfp_rc_t dfp_grpc_read_part(dfp_grpc_reader_t *reader, const char **p,
     const char *last, dfp_grpc_part_t *part, dfp_err_t *err);
 
 /* Whether the stream ends here between two messages, not within one. */
@@ -88,7 +88,7 @@ const char *dfp_grpc_status_name(int status);
 /* A grpc-message for people: percent-decoded, printable UTF-8 only (white space is
  * one blank, other control characters are dropped, wrong UTF-8 is U+FFFD), at most
  * DFP_GRPC_MESSAGE_MAX bytes, cut between characters. */
-int dfp_grpc_message(dfp_mem_t *mem, dfp_str_t value, dfp_str_t *text);
+dfp_rc_t dfp_grpc_message(dfp_mem_t *mem, dfp_str_t value, dfp_str_t *text);
 
 
 #endif /* DFP_GRPC_H */

@@ -26,12 +26,14 @@ typedef struct dfp_held_layer_s {
 } dfp_held_layer_t;
 
 
-static int dfp_held_places(dfp_held_t *held, size_t n);
-static int dfp_held_field(void *data, unsigned number, dfp_str_t value,
+static dfp_rc_t dfp_held_places(dfp_held_t *held, size_t n);
+static dfp_rc_t dfp_held_field(void *data, unsigned number, dfp_str_t value,
     dfp_err_t *err);
-static int dfp_held_image(dfp_held_t *held, dfp_str_t value, dfp_err_t *err);
-static int dfp_held_peer(dfp_held_t *held, dfp_str_t value, dfp_err_t *err);
-static int dfp_held_host(dfp_held_t *held, const char *ip,
+static dfp_rc_t dfp_held_image(dfp_held_t *held, dfp_str_t value,
+    dfp_err_t *err);
+static dfp_rc_t dfp_held_peer(dfp_held_t *held, dfp_str_t value,
+    dfp_err_t *err);
+static dfp_rc_t dfp_held_host(dfp_held_t *held, const char *ip,
     const char *hostname, const dfp_d7y_host_t **host);
 static void dfp_held_one(dfp_held_t *held, size_t host, const char *url);
 static int dfp_held_url(const char *url);
@@ -79,7 +81,7 @@ dfp_held_create(dfp_mem_t *mem, const dfp_d7y_host_t *hosts, size_t n,
 
 /* For N layers. */
 
-static int
+static dfp_rc_t
 dfp_held_places(dfp_held_t *held, size_t n)
 {
     size_t      size;
@@ -104,10 +106,10 @@ dfp_held_places(dfp_held_t *held, size_t n)
 }
 
 
-int
+dfp_rc_t
 dfp_held_read(dfp_held_t *held, dfp_str_t part, int ends, dfp_err_t *err)
 {
-    int  rc;
+    dfp_rc_t  rc;
 
     rc = dfp_d7y_read(held->reader, part, ends, dfp_held_field, held, err);
 
@@ -121,7 +123,7 @@ dfp_held_read(dfp_held_t *held, dfp_str_t part, int ends, dfp_err_t *err)
 }
 
 
-static int
+static dfp_rc_t
 dfp_held_field(void *data, unsigned number, dfp_str_t value, dfp_err_t *err)
 {
     dfp_held_t  *held;
@@ -142,7 +144,7 @@ dfp_held_field(void *data, unsigned number, dfp_str_t value, dfp_err_t *err)
 
 /* A layer that was left out would be one that nobody needs to have. */
 
-static int
+static dfp_rc_t
 dfp_held_image(dfp_held_t *held, dfp_str_t value, dfp_err_t *err)
 {
     size_t                 i, n;
@@ -207,7 +209,7 @@ dfp_held_image(dfp_held_t *held, dfp_str_t value, dfp_err_t *err)
 
 /* A peer of a file looks as one of an image does. */
 
-static int
+static dfp_rc_t
 dfp_held_peer(dfp_held_t *held, dfp_str_t value, dfp_err_t *err)
 {
     size_t                      i;
@@ -247,7 +249,7 @@ dfp_held_peer(dfp_held_t *held, dfp_str_t value, dfp_err_t *err)
 
 /* NULL: none of those that the job is about. */
 
-static int
+static dfp_rc_t
 dfp_held_host(dfp_held_t *held, const char *ip, const char *hostname,
     const dfp_d7y_host_t **host)
 {

@@ -51,7 +51,8 @@ dfp_held_t *dfp_held_create(dfp_mem_t *mem, const dfp_d7y_host_t *hosts,
  * the hosts by address and name; one that is told of twice, or tells of a layer
  * twice, counts once. DFP_INVALID: err says what is wrong; DFP_ERROR: no memory.
  */
-int dfp_held_read(dfp_held_t *held, dfp_str_t part, int ends, dfp_err_t *err);
+dfp_rc_t dfp_held_read(dfp_held_t *held, dfp_str_t part, int ends,
+    dfp_err_t *err);
 
 /* Whether this host holds this layer. Of two layers that are the same only one is
  * held by anybody. */

@@ -26,7 +26,7 @@ typedef struct {
 } dfp_scope_place_t;
 
 
-static int dfp_scope_sort(dfp_mem_t *mem, const dfp_job_t *job,
+static dfp_rc_t dfp_scope_sort(dfp_mem_t *mem, const dfp_job_t *job,
     const dfp_d7y_host_t *hosts, size_t n, dfp_scope_t *scope);
 static size_t dfp_scope_unique(const dfp_d7y_host_t **hosts, size_t n,
     dfp_scope_compare_pt order, dfp_scope_compare_pt same);
@@ -36,11 +36,11 @@ static int dfp_scope_by_id(const void *one, const void *two);
 static int dfp_scope_by_address(const void *one, const void *two);
 static int dfp_scope_same_id(const void *one, const void *two);
 static int dfp_scope_same_address(const void *one, const void *two);
-static int dfp_scope_pick_ips(dfp_mem_t *mem, const dfp_job_t *job,
+static dfp_rc_t dfp_scope_pick_ips(dfp_mem_t *mem, const dfp_job_t *job,
     dfp_scope_t *scope);
 static size_t dfp_scope_keep(const dfp_d7y_host_t **hosts, size_t n,
     const dfp_str_t *ips, char *found, size_t nips);
-static int dfp_scope_pick_some(dfp_mem_t *mem, size_t count,
+static dfp_rc_t dfp_scope_pick_some(dfp_mem_t *mem, size_t count,
     dfp_scope_t *scope);
 static int dfp_scope_by_rank(const void *one, const void *two);
 static uint64_t dfp_scope_rank(const dfp_d7y_host_t *host, dfp_str_t task_id);
@@ -51,7 +51,7 @@ static int dfp_scope_descending(const void *one, const void *two);
 /* ips say which peers a job is about: others that could not be used are none
  * of its concern. */
 
-int
+dfp_rc_t
 dfp_scope_pick(dfp_mem_t *mem, const dfp_job_t *job,
     const dfp_d7y_host_t *hosts, size_t n, dfp_scope_t *scope)
 {
@@ -94,7 +94,7 @@ dfp_scope_pick(dfp_mem_t *mem, const dfp_job_t *job,
 
 /* A list is in another order each time; the result does not depend on it. */
 
-static int
+static dfp_rc_t
 dfp_scope_sort(dfp_mem_t *mem, const dfp_job_t *job,
     const dfp_d7y_host_t *hosts, size_t n, dfp_scope_t *scope)
 {
@@ -247,7 +247,7 @@ dfp_scope_same_address(const void *one, const void *two)
 }
 
 
-static int
+static dfp_rc_t
 dfp_scope_pick_ips(dfp_mem_t *mem, const dfp_job_t *job, dfp_scope_t *scope)
 {
     char       *found, *text;
@@ -324,7 +324,7 @@ dfp_scope_keep(const dfp_d7y_host_t **hosts, size_t n, const dfp_str_t *ips,
 }
 
 
-static int
+static dfp_rc_t
 dfp_scope_pick_some(dfp_mem_t *mem, size_t count, dfp_scope_t *scope)
 {
     size_t              i;

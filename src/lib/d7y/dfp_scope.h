@@ -33,7 +33,7 @@ typedef struct {
  * are chosen by their ids alone (rendezvous hashing), so that the next job
  * chooses the same ones. An address matches in any spelling.
  */
-int dfp_scope_pick(dfp_mem_t *mem, const dfp_job_t *job,
+dfp_rc_t dfp_scope_pick(dfp_mem_t *mem, const dfp_job_t *job,
     const dfp_d7y_host_t *hosts, size_t n, dfp_scope_t *scope);
 
 /* In which order the chosen hosts are tried for a task, by its id (rendezvous

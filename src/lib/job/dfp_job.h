@@ -110,12 +110,12 @@ typedef struct {
  * Unknown fields are ignored; of double keys the last wins. Nothing in the
  * result points into BODY.
  */
-int dfp_job_parse(dfp_mem_t *mem, dfp_str_t body, int64_t max_timeout,
+dfp_rc_t dfp_job_parse(dfp_mem_t *mem, dfp_str_t body, int64_t max_timeout,
     dfp_job_t *job, dfp_err_t *err);
 
 /* The same from the args object alone, as dfp_job_print_args() wrote it: for
  * the worker that runs the job. bio, user_id and clusters stay empty. */
-int dfp_job_parse_args(dfp_mem_t *mem, dfp_str_t args, dfp_job_t *job,
+dfp_rc_t dfp_job_parse_args(dfp_mem_t *mem, dfp_str_t args, dfp_job_t *job,
     dfp_err_t *err);
 
 /*
@@ -143,7 +143,7 @@ const char *dfp_job_scope_name(dfp_job_scope_t scope);
 
 /* Every URL once, url first, doubles collapsed: what is to be preheated.
  * DFP_ERROR when there is no memory. */
-int dfp_job_urls(dfp_mem_t *mem, const dfp_job_t *job, dfp_str_t **urls,
+dfp_rc_t dfp_job_urls(dfp_mem_t *mem, const dfp_job_t *job, dfp_str_t **urls,
     size_t *n);
 
 

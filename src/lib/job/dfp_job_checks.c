@@ -5,13 +5,13 @@
 #include "dfp_job_parser.h"
 
 
-static int dfp_job_parse_refresh(dfp_json_t *in, dfp_job_t *job);
+static dfp_rc_t dfp_job_parse_refresh(dfp_json_t *in, dfp_job_t *job);
 
 
-int
+dfp_rc_t
 dfp_job_parse_checks(dfp_json_t *in, dfp_job_t *job)
 {
-    int  rc;
+    dfp_rc_t  rc;
 
     static const dfp_json_range_t  sizes = { 1, DFP_OCI_MAX_SIZE, 0, " bytes" };
 
@@ -47,7 +47,7 @@ dfp_job_parse_checks(dfp_json_t *in, dfp_job_t *job)
 }
 
 
-static int
+static dfp_rc_t
 dfp_job_parse_refresh(dfp_json_t *in, dfp_job_t *job)
 {
     const json_t  *value;

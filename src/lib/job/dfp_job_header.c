@@ -8,7 +8,7 @@
 #include "dfp_job_parser.h"
 
 
-static int dfp_job_parse_header(dfp_json_t *in, const char *name,
+static dfp_rc_t dfp_job_parse_header(dfp_json_t *in, const char *name,
     const json_t *value, dfp_job_header_t *header);
 static int dfp_job_header_token(dfp_str_t name);
 static int dfp_job_header_harmless(dfp_str_t name);
@@ -53,10 +53,10 @@ static const char *const  dfp_job_refused_starts[] = {
 };
 
 
-int
+dfp_rc_t
 dfp_job_parse_headers(dfp_json_t *in, dfp_job_t *job)
 {
-    int            rc;
+    dfp_rc_t       rc;
     void          *it;
     size_t         n;
     const char    *name;
@@ -114,11 +114,11 @@ dfp_job_parse_headers(dfp_json_t *in, dfp_job_t *job)
 }
 
 
-static int
+static dfp_rc_t
 dfp_job_parse_header(dfp_json_t *in, const char *name, const json_t *value,
     dfp_job_header_t *header)
 {
-    int        rc;
+    dfp_rc_t   rc;
     char       what[DFP_JSON_WHAT_LEN];
     dfp_str_t  given;
 

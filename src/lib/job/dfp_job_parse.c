@@ -8,27 +8,27 @@
 #include "dfp_job_parser.h"
 
 
-static int dfp_job_parse_body(dfp_json_t *in, int64_t max_timeout,
+static dfp_rc_t dfp_job_parse_body(dfp_json_t *in, int64_t max_timeout,
     dfp_job_t *job);
-static int dfp_job_parse_clusters(dfp_json_t *in, dfp_job_t *job);
-static int dfp_job_add_cluster(dfp_json_t *in, const json_t *value, size_t i,
+static dfp_rc_t dfp_job_parse_clusters(dfp_json_t *in, dfp_job_t *job);
+static dfp_rc_t dfp_job_add_cluster(dfp_json_t *in, const json_t *value,
+    size_t i, dfp_job_t *job);
+static dfp_rc_t dfp_job_parse_fields(dfp_json_t *in, int64_t max_timeout,
     dfp_job_t *job);
-static int dfp_job_parse_fields(dfp_json_t *in, int64_t max_timeout,
-    dfp_job_t *job);
-static int dfp_job_parse_type(dfp_json_t *in, dfp_job_t *job);
-static int dfp_job_parse_url(dfp_json_t *in, dfp_job_t *job);
-static int dfp_job_parse_urls(dfp_json_t *in, dfp_job_t *job);
-static int dfp_job_check_url(dfp_json_t *in, const dfp_job_t *job,
+static dfp_rc_t dfp_job_parse_type(dfp_json_t *in, dfp_job_t *job);
+static dfp_rc_t dfp_job_parse_url(dfp_json_t *in, dfp_job_t *job);
+static dfp_rc_t dfp_job_parse_urls(dfp_json_t *in, dfp_job_t *job);
+static dfp_rc_t dfp_job_check_url(dfp_json_t *in, const dfp_job_t *job,
     dfp_str_t *text, const char *what);
-static int dfp_job_parse_texts(dfp_json_t *in, dfp_job_t *job);
-static int dfp_job_parse_credentials(dfp_json_t *in, dfp_job_t *job);
-static int dfp_job_parse_ips(dfp_json_t *in, dfp_job_t *job);
-static int dfp_job_parse_counts(dfp_json_t *in, dfp_job_t *job);
-static int dfp_job_parse_sizes(dfp_json_t *in, int64_t max_timeout,
+static dfp_rc_t dfp_job_parse_texts(dfp_json_t *in, dfp_job_t *job);
+static dfp_rc_t dfp_job_parse_credentials(dfp_json_t *in, dfp_job_t *job);
+static dfp_rc_t dfp_job_parse_ips(dfp_json_t *in, dfp_job_t *job);
+static dfp_rc_t dfp_job_parse_counts(dfp_json_t *in, dfp_job_t *job);
+static dfp_rc_t dfp_job_parse_sizes(dfp_json_t *in, int64_t max_timeout,
     dfp_job_t *job);
-static int dfp_job_parse_int(dfp_json_t *in, const char *key,
+static dfp_rc_t dfp_job_parse_int(dfp_json_t *in, const char *key,
     const dfp_json_range_t *range, int *n);
-static int dfp_job_parse_strings(dfp_json_t *in, const char *key,
+static dfp_rc_t dfp_job_parse_strings(dfp_json_t *in, const char *key,
     size_t max, size_t max_len, dfp_str_t **list, size_t *n);
 
 
@@ -63,11 +63,11 @@ static const dfp_json_name_t  dfp_job_scopes[] = {
 };
 
 
-int
+dfp_rc_t
 dfp_job_parse(dfp_mem_t *mem, dfp_str_t body, int64_t max_timeout,
     dfp_job_t *job, dfp_err_t *err)
 {
-    int         rc;
+    dfp_rc_t    rc;
     dfp_json_t  in;
 
     memset(job, 0, sizeof(dfp_job_t));
@@ -85,11 +85,11 @@ dfp_job_parse(dfp_mem_t *mem, dfp_str_t body, int64_t max_timeout,
 }
 
 
-int
+dfp_rc_t
 dfp_job_parse_args(dfp_mem_t *mem, dfp_str_t args, dfp_job_t *job,
     dfp_err_t *err)
 {
-    int         rc;
+    dfp_rc_t    rc;
     dfp_json_t  in;
 
     memset(job, 0, sizeof(dfp_job_t));
@@ -109,10 +109,11 @@ dfp_job_parse_args(dfp_mem_t *mem, dfp_str_t args, dfp_job_t *job,
 }
 
 
-static int
+static dfp_rc_t
 dfp_job_parse_body(dfp_json_t *in, int64_t max_timeout, dfp_job_t *job)
 {
-    int            rc, kind;
+    int            kind;
+    dfp_rc_t       rc;
     dfp_json_t     sub;
     const json_t  *args;
 
@@ -163,10 +164,10 @@ dfp_job_parse_body(dfp_json_t *in, int64_t max_timeout, dfp_job_t *job)
 }
 
 
-static int
+static dfp_rc_t
 dfp_job_parse_clusters(dfp_json_t *in, dfp_job_t *job)
 {
-    int            rc;
+    dfp_rc_t       rc;
     size_t         i, n;
     const json_t  *array;
 
@@ -199,7 +200,7 @@ dfp_job_parse_clusters(dfp_json_t *in, dfp_job_t *job)
 }
 
 
-static int
+static dfp_rc_t
 dfp_job_add_cluster(dfp_json_t *in, const json_t *value, size_t i,
     dfp_job_t *job)
 {
@@ -225,15 +226,15 @@ dfp_job_add_cluster(dfp_json_t *in, const json_t *value, size_t i,
 }
 
 
-static int
+static dfp_rc_t
 dfp_job_parse_fields(dfp_json_t *in, int64_t max_timeout, dfp_job_t *job)
 {
-    int     rc;
-    size_t  i;
+    dfp_rc_t  rc;
+    size_t    i;
 
     /* the type first: what is required depends on it */
 
-    static int  (*const parsers[])(dfp_json_t *, dfp_job_t *) = {
+    static dfp_rc_t  (*const parsers[])(dfp_json_t *, dfp_job_t *) = {
         dfp_job_parse_type,
         dfp_job_parse_url,
         dfp_job_parse_urls,
@@ -256,10 +257,11 @@ dfp_job_parse_fields(dfp_json_t *in, int64_t max_timeout, dfp_job_t *job)
 }
 
 
-static int
+static dfp_rc_t
 dfp_job_parse_type(dfp_json_t *in, dfp_job_t *job)
 {
-    int  rc, value;
+    int       value;
+    dfp_rc_t  rc;
 
     value = 0;
 
@@ -285,10 +287,10 @@ dfp_job_parse_type(dfp_json_t *in, dfp_job_t *job)
 }
 
 
-static int
+static dfp_rc_t
 dfp_job_parse_url(dfp_json_t *in, dfp_job_t *job)
 {
-    int  rc;
+    dfp_rc_t  rc;
 
     rc = dfp_json_line(in, "url", DFP_URL_MAX_LEN, &job->url);
 
@@ -300,12 +302,12 @@ dfp_job_parse_url(dfp_json_t *in, dfp_job_t *job)
 }
 
 
-static int
+static dfp_rc_t
 dfp_job_parse_urls(dfp_json_t *in, dfp_job_t *job)
 {
-    int     rc;
-    char    what[DFP_JSON_WHAT_LEN];
-    size_t  i, max;
+    dfp_rc_t  rc;
+    char      what[DFP_JSON_WHAT_LEN];
+    size_t    i, max;
 
     max = (job->type == DFP_JOB_IMAGE) ? DFP_JOB_MAX_IMAGES : DFP_JOB_MAX_URLS;
 
@@ -335,11 +337,11 @@ dfp_job_parse_urls(dfp_json_t *in, dfp_job_t *job)
 /* From here on an image has no docker:// before it, which is no URL's scheme: what
  * stands before its digest is no user name. */
 
-static int
+static dfp_rc_t
 dfp_job_check_url(dfp_json_t *in, const dfp_job_t *job, dfp_str_t *text,
     const char *what)
 {
-    int            rc;
+    dfp_rc_t       rc;
     dfp_url_t      url;
     dfp_oci_ref_t  ref;
 
@@ -355,10 +357,10 @@ dfp_job_check_url(dfp_json_t *in, const dfp_job_t *job, dfp_str_t *text,
 }
 
 
-static int
+static dfp_rc_t
 dfp_job_parse_texts(dfp_json_t *in, dfp_job_t *job)
 {
-    int  rc;
+    dfp_rc_t  rc;
 
     rc = dfp_json_line(in, "tag", DFP_JOB_MAX_TEXT, &job->tag);
     if (rc != DFP_OK) {
@@ -392,10 +394,10 @@ dfp_job_parse_texts(dfp_json_t *in, dfp_job_t *job)
 }
 
 
-static int
+static dfp_rc_t
 dfp_job_parse_credentials(dfp_json_t *in, dfp_job_t *job)
 {
-    int  rc;
+    dfp_rc_t  rc;
 
     rc = dfp_json_line(in, "username", DFP_JOB_MAX_TEXT, &job->username);
     if (rc != DFP_OK) {
@@ -412,10 +414,10 @@ dfp_job_parse_credentials(dfp_json_t *in, dfp_job_t *job)
 }
 
 
-static int
+static dfp_rc_t
 dfp_job_parse_ips(dfp_json_t *in, dfp_job_t *job)
 {
-    int              rc;
+    dfp_rc_t         rc;
     size_t           i;
     const char      *ip;
     const json_t    *array;
@@ -456,10 +458,10 @@ dfp_job_parse_ips(dfp_json_t *in, dfp_job_t *job)
 }
 
 
-static int
+static dfp_rc_t
 dfp_job_parse_counts(dfp_json_t *in, dfp_job_t *job)
 {
-    int  rc;
+    dfp_rc_t  rc;
 
     static const dfp_json_range_t  counts = { 1, DFP_JOB_MAX_COUNT, 0, "" };
     static const dfp_json_range_t  percentages = { 1, 100, 0, "" };
@@ -498,10 +500,10 @@ dfp_job_parse_counts(dfp_json_t *in, dfp_job_t *job)
 }
 
 
-static int
+static dfp_rc_t
 dfp_job_parse_sizes(dfp_json_t *in, int64_t max_timeout, dfp_job_t *job)
 {
-    int               rc;
+    dfp_rc_t          rc;
     dfp_json_range_t  timeouts;
 
     static const dfp_json_range_t  pieces = {
@@ -528,12 +530,12 @@ dfp_job_parse_sizes(dfp_json_t *in, int64_t max_timeout, dfp_job_t *job)
 }
 
 
-static int
+static dfp_rc_t
 dfp_job_parse_int(dfp_json_t *in, const char *key,
     const dfp_json_range_t *range, int *n)
 {
-    int      rc;
-    int64_t  value;
+    dfp_rc_t  rc;
+    int64_t   value;
 
     value = *n;
 
@@ -547,11 +549,11 @@ dfp_job_parse_int(dfp_json_t *in, const char *key,
 
 /* A list of strings, each of at most MAX_LEN bytes. */
 
-static int
+static dfp_rc_t
 dfp_job_parse_strings(dfp_json_t *in, const char *key, size_t max,
     size_t max_len, dfp_str_t **list, size_t *n)
 {
-    int            rc;
+    dfp_rc_t       rc;
     char           what[DFP_JSON_WHAT_LEN];
     size_t         i, size;
     const json_t  *array;

@@ -11,9 +11,9 @@
 
 
 /* The object "headers" of args, checked. */
-int dfp_job_parse_headers(dfp_json_t *in, dfp_job_t *job);
+dfp_rc_t dfp_job_parse_headers(dfp_json_t *in, dfp_job_t *job);
 
 /* Likewise args.digest, args.size and args.refresh; after the URLs. */
-int dfp_job_parse_checks(dfp_json_t *in, dfp_job_t *job);
+dfp_rc_t dfp_job_parse_checks(dfp_json_t *in, dfp_job_t *job);
 
 #endif /* DFP_JOB_PARSER_H */

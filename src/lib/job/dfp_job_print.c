@@ -255,7 +255,7 @@ dfp_job_scope_name(dfp_job_scope_t scope)
  * take a good part of a second for DFP_JOB_MAX_URLS.
  */
 
-int
+dfp_rc_t
 dfp_job_urls(dfp_mem_t *mem, const dfp_job_t *job, dfp_str_t **urls, size_t *n)
 {
     size_t            i, given, kept;

@@ -21,12 +21,12 @@
 #define DFP_TOKEN_ENCODED     ((DFP_TOKEN_BYTES + 2) / 3 * 4 + 1)
 
 
-static int dfp_token_parse_fields(dfp_json_t *in, int64_t now,
+static dfp_rc_t dfp_token_parse_fields(dfp_json_t *in, int64_t now,
     dfp_token_t *token);
-static int dfp_token_parse_scopes(dfp_json_t *in, dfp_token_t *token);
-static int dfp_token_parse_expiry(dfp_json_t *in, int64_t now,
+static dfp_rc_t dfp_token_parse_scopes(dfp_json_t *in, dfp_token_t *token);
+static dfp_rc_t dfp_token_parse_expiry(dfp_json_t *in, int64_t now,
     dfp_token_t *token);
-static int dfp_token_random(unsigned char *data, size_t len);
+static dfp_rc_t dfp_token_random(unsigned char *data, size_t len);
 static void dfp_token_hex(const unsigned char *data, size_t len, char *out);
 
 
@@ -40,11 +40,11 @@ static const dfp_json_name_t  dfp_token_scopes[] = {
 };
 
 
-int
+dfp_rc_t
 dfp_token_parse(dfp_mem_t *mem, dfp_str_t body, int64_t now,
     dfp_token_t *token, dfp_err_t *err)
 {
-    int         rc;
+    dfp_rc_t    rc;
     dfp_json_t  in;
 
     memset(token, 0, sizeof(dfp_token_t));
@@ -62,10 +62,10 @@ dfp_token_parse(dfp_mem_t *mem, dfp_str_t body, int64_t now,
 }
 
 
-static int
+static dfp_rc_t
 dfp_token_parse_fields(dfp_json_t *in, int64_t now, dfp_token_t *token)
 {
-    int  rc;
+    dfp_rc_t  rc;
 
     static const dfp_json_range_t  user_ids = { 0, INT64_MAX, 0, "" };
 
@@ -97,10 +97,11 @@ dfp_token_parse_fields(dfp_json_t *in, int64_t now, dfp_token_t *token)
 }
 
 
-static int
+static dfp_rc_t
 dfp_token_parse_scopes(dfp_json_t *in, dfp_token_t *token)
 {
-    int            rc, scope;
+    int            scope;
+    dfp_rc_t       rc;
     char           what[DFP_JSON_WHAT_LEN];
     size_t         i;
     const json_t  *array;
@@ -132,10 +133,10 @@ dfp_token_parse_scopes(dfp_json_t *in, dfp_token_t *token)
 }
 
 
-static int
+static dfp_rc_t
 dfp_token_parse_expiry(dfp_json_t *in, int64_t now, dfp_token_t *token)
 {
-    int        rc;
+    dfp_rc_t   rc;
     dfp_str_t  text;
 
     rc = dfp_json_line(in, "expired_at", DFP_TOKEN_MAX_TIME, &text);
@@ -160,7 +161,7 @@ dfp_token_parse_expiry(dfp_json_t *in, int64_t now, dfp_token_t *token)
 }
 
 
-int
+dfp_rc_t
 dfp_token_generate(char *out)
 {
     size_t         i;
@@ -188,7 +189,7 @@ dfp_token_generate(char *out)
 }
 
 
-int
+dfp_rc_t
 dfp_token_hash(dfp_str_t secret, char *out)
 {
     unsigned char  hash[DFP_SHA256_LEN];
@@ -280,7 +281,7 @@ dfp_token_scopes_parse(dfp_str_t text)
 }
 
 
-int
+dfp_rc_t
 dfp_uuid(char *out)
 {
     size_t         i;
@@ -319,7 +320,7 @@ dfp_uuid(char *out)
 /* What OpenSSL leaves in its queue of errors would be reported as an alert by
  * the next TLS connection of the process. */
 
-static int
+static dfp_rc_t
 dfp_token_random(unsigned char *data, size_t len)
 {
     if (RAND_bytes(data, (int) len) != 1) {

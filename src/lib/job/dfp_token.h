@@ -32,26 +32,26 @@ typedef struct {
  * (RFC 3339) are required; scopes [] or missing are job and cluster, unknown
  * ones are refused. NOW, in milliseconds: an expired_at that is past is
  * refused. Errors name the field. */
-int dfp_token_parse(dfp_mem_t *mem, dfp_str_t body, int64_t now,
+dfp_rc_t dfp_token_parse(dfp_mem_t *mem, dfp_str_t body, int64_t now,
     dfp_token_t *token, dfp_err_t *err);
 
 /* A new secret; OUT has room for DFP_TOKEN_LEN + 1 bytes. DFP_ERROR when
  * OpenSSL has no randomness. */
-int dfp_token_generate(char *out);
+dfp_rc_t dfp_token_generate(char *out);
 
 /* OUT has room for DFP_TOKEN_HASH_LEN + 1 bytes. */
-int dfp_token_hash(dfp_str_t secret, char *out);
+dfp_rc_t dfp_token_hash(dfp_str_t secret, char *out);
 
 /* "job,cluster" from bits, and back; unknown names are passed over. */
 void dfp_token_scopes_print(unsigned scopes, char *out, size_t size);
 unsigned dfp_token_scopes_parse(dfp_str_t text);
 
 /* A random UUID (RFC 9562, version 4) in text; OUT has room for 37 bytes. */
-int dfp_uuid(char *out);
+dfp_rc_t dfp_uuid(char *out);
 
 /* RFC 3339 to milliseconds since 1970; DFP_INVALID where it is none, or is
  * outside the years 1970 to 9999. */
-int dfp_time_parse(dfp_str_t text, int64_t *ms);
+dfp_rc_t dfp_time_parse(dfp_str_t text, int64_t *ms);
 
 
 #endif /* DFP_TOKEN_H */

@@ -45,18 +45,18 @@ typedef struct {
 } dfp_challenge_offers_t;
 
 
-static int dfp_challenge_pick_from(dfp_mem_t *mem, dfp_str_t header,
+static dfp_rc_t dfp_challenge_pick_from(dfp_mem_t *mem, dfp_str_t header,
     dfp_challenge_t *challenge, dfp_challenge_offers_t *offers);
-static int dfp_challenge_take(dfp_mem_t *mem, dfp_challenge_reader_t *r,
+static dfp_rc_t dfp_challenge_take(dfp_mem_t *mem, dfp_challenge_reader_t *r,
     dfp_challenge_t *challenge, dfp_challenge_offers_t *offers);
 static void dfp_challenge_offer(dfp_challenge_offers_t *offers,
     dfp_str_t scheme, const char *why);
-static int dfp_challenge_read(dfp_challenge_reader_t *r);
-static int dfp_challenge_token68(dfp_challenge_reader_t *r);
-static int dfp_challenge_params(dfp_challenge_reader_t *r);
-static int dfp_challenge_param(dfp_challenge_reader_t *r, dfp_str_t name);
-static int dfp_challenge_quoted(dfp_challenge_reader_t *r, int *odd);
-static int dfp_challenge_end(dfp_challenge_reader_t *r);
+static dfp_rc_t dfp_challenge_read(dfp_challenge_reader_t *r);
+static dfp_rc_t dfp_challenge_token68(dfp_challenge_reader_t *r);
+static dfp_rc_t dfp_challenge_params(dfp_challenge_reader_t *r);
+static dfp_rc_t dfp_challenge_param(dfp_challenge_reader_t *r, dfp_str_t name);
+static dfp_rc_t dfp_challenge_quoted(dfp_challenge_reader_t *r, int *odd);
+static dfp_rc_t dfp_challenge_end(dfp_challenge_reader_t *r);
 static const char *dfp_challenge_blanks(const char *p, const char *last);
 static dfp_str_t dfp_challenge_token(const char *p, const char *last);
 static int dfp_challenge_alnum(char ch);
@@ -71,7 +71,7 @@ static const dfp_str_t  dfp_challenge_names[DFP_CHALLENGE_NVALUES] = {
 };
 
 
-int
+dfp_rc_t
 dfp_challenge_pick(dfp_mem_t *mem, const dfp_str_t *headers, size_t n,
     dfp_challenge_t *challenge, dfp_err_t *err)
 {
@@ -113,11 +113,11 @@ dfp_challenge_pick(dfp_mem_t *mem, const dfp_str_t *headers, size_t n,
 
 /* Puts what it finds in CHALLENGE; a Basic only where there is none yet. */
 
-static int
+static dfp_rc_t
 dfp_challenge_pick_from(dfp_mem_t *mem, dfp_str_t header,
     dfp_challenge_t *challenge, dfp_challenge_offers_t *offers)
 {
-    int                     rc;
+    dfp_rc_t                rc;
     dfp_challenge_reader_t  r;
 
     if (header.len > DFP_CHALLENGE_MAX_LEN) {
@@ -159,11 +159,11 @@ dfp_challenge_pick_from(dfp_mem_t *mem, dfp_str_t header,
 }
 
 
-static int
+static dfp_rc_t
 dfp_challenge_take(dfp_mem_t *mem, dfp_challenge_reader_t *r,
     dfp_challenge_t *challenge, dfp_challenge_offers_t *offers)
 {
-    int              rc;
+    dfp_rc_t         rc;
     dfp_err_t        err;
     dfp_challenge_t  found;
 
@@ -247,7 +247,7 @@ dfp_challenge_offer(dfp_challenge_offers_t *offers, dfp_str_t scheme,
 
 /* Reads one challenge; DFP_DECLINED: there is no other one. */
 
-static int
+static dfp_rc_t
 dfp_challenge_read(dfp_challenge_reader_t *r)
 {
     size_t  i;
@@ -296,7 +296,7 @@ dfp_challenge_read(dfp_challenge_reader_t *r)
 /* "a=" and "a" can only be this, "a=b" can only be a parameter: what follows
  * tells. The value itself is of no use. */
 
-static int
+static dfp_rc_t
 dfp_challenge_token68(dfp_challenge_reader_t *r)
 {
     const char  *p, *start;
@@ -334,7 +334,7 @@ dfp_challenge_token68(dfp_challenge_reader_t *r)
  * has no "=" after it is the next challenge's scheme, and stays where it is.
  */
 
-static int
+static dfp_rc_t
 dfp_challenge_params(dfp_challenge_reader_t *r)
 {
     int          comma;
@@ -374,7 +374,7 @@ dfp_challenge_params(dfp_challenge_reader_t *r)
 
 /* What follows the "=". */
 
-static int
+static dfp_rc_t
 dfp_challenge_param(dfp_challenge_reader_t *r, dfp_str_t name)
 {
     int        odd;
@@ -430,7 +430,7 @@ dfp_challenge_param(dfp_challenge_reader_t *r, dfp_str_t name)
  * that count nobody needs them, RFC 6750 does not have them, and what has them
  * may end up in a log: so they are ODD. */
 
-static int
+static dfp_rc_t
 dfp_challenge_quoted(dfp_challenge_reader_t *r, int *odd)
 {
     unsigned char  ch;
@@ -466,7 +466,7 @@ dfp_challenge_quoted(dfp_challenge_reader_t *r, int *odd)
 
 /* What is over ends at a comma, or with the header. */
 
-static int
+static dfp_rc_t
 dfp_challenge_end(dfp_challenge_reader_t *r)
 {
     r->p = dfp_challenge_blanks(r->p, r->last);

@@ -66,7 +66,7 @@ typedef struct {
  * none can be answered, and err says what was offered, as what "it" (who has
  * answered 401) does. Results are printable ASCII.
  */
-int dfp_challenge_pick(dfp_mem_t *mem, const dfp_str_t *headers, size_t n,
+dfp_rc_t dfp_challenge_pick(dfp_mem_t *mem, const dfp_str_t *headers, size_t n,
     dfp_challenge_t *challenge, dfp_err_t *err);
 
 /*
@@ -75,7 +75,7 @@ int dfp_challenge_pick(dfp_mem_t *mem, const dfp_str_t *headers, size_t n,
  * RFC 3986 wants. WHAT begins the error. DFP_INVALID: the URL becomes longer
  * than DFP_URL_MAX_LEN, or there are more than DFP_CHALLENGE_MAX_SCOPES words.
  */
-int dfp_challenge_url(dfp_mem_t *mem, const dfp_challenge_t *challenge,
+dfp_rc_t dfp_challenge_url(dfp_mem_t *mem, const dfp_challenge_t *challenge,
     dfp_str_t account, const char *what, dfp_url_t *url, dfp_err_t *err);
 
 /*
@@ -83,7 +83,7 @@ int dfp_challenge_url(dfp_mem_t *mem, const dfp_challenge_t *challenge,
  * "OAuth2 Token Authentication"), to be sent to the realm by POST: an access token
  * for service and scope in return for the REFRESH token. DFP_ERROR: no memory.
  */
-int dfp_challenge_form(dfp_mem_t *mem, const dfp_challenge_t *challenge,
+dfp_rc_t dfp_challenge_form(dfp_mem_t *mem, const dfp_challenge_t *challenge,
     dfp_str_t refresh, dfp_str_t *form);
 
 /* Whether the same token answers both: realm, service and scope are the same. */
@@ -96,7 +96,7 @@ int dfp_challenge_same(const dfp_challenge_t *a, const dfp_challenge_t *b);
  * DFP_INVALID: no JSON object, no token, one that is too long or has other
  * bytes than printable ASCII without blanks. err never shows what was there.
  */
-int dfp_registry_token_parse(dfp_mem_t *mem, dfp_str_t body,
+dfp_rc_t dfp_registry_token_parse(dfp_mem_t *mem, dfp_str_t body,
     dfp_registry_token_t *token, dfp_err_t *err);
 
 /*
@@ -110,13 +110,13 @@ int dfp_registry_token_parse(dfp_mem_t *mem, dfp_str_t body,
  * that has "://" by dfp_url_redact()). DFP_DECLINED: nothing of the kind is
  * there; *TEXT is then "".
  */
-int dfp_registry_error(dfp_mem_t *mem, const dfp_registry_answer_t *answer,
-    dfp_str_t *text);
+dfp_rc_t dfp_registry_error(dfp_mem_t *mem,
+    const dfp_registry_answer_t *answer, dfp_str_t *text);
 
 /* "Basic " and the base64 of "USERNAME:PASSWORD" (RFC 7617). DFP_INVALID: a ":"
  * in the user name, or both together are too long. */
-int dfp_basic_print(dfp_mem_t *mem, dfp_str_t username, dfp_str_t password,
-    dfp_str_t *value);
+dfp_rc_t dfp_basic_print(dfp_mem_t *mem, dfp_str_t username,
+    dfp_str_t password, dfp_str_t *value);
 
 
 #endif /* DFP_CHALLENGE_H */

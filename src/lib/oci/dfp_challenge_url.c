@@ -12,7 +12,7 @@ static void dfp_challenge_query(dfp_buf_t *b, const char *name,
     dfp_str_t value);
 
 
-int
+dfp_rc_t
 dfp_challenge_url(dfp_mem_t *mem, const dfp_challenge_t *challenge,
     dfp_str_t account, const char *what, dfp_url_t *url, dfp_err_t *err)
 {
@@ -80,7 +80,7 @@ dfp_challenge_url(dfp_mem_t *mem, const dfp_challenge_t *challenge,
 }
 
 
-int
+dfp_rc_t
 dfp_challenge_form(dfp_mem_t *mem, const dfp_challenge_t *challenge,
     dfp_str_t refresh, dfp_str_t *form)
 {

@@ -34,32 +34,32 @@ typedef struct {
 } dfp_credentials_entry_t;
 
 
-static int dfp_credentials_parse_auths(dfp_json_t *in,
+static dfp_rc_t dfp_credentials_parse_auths(dfp_json_t *in,
     dfp_credentials_t *credentials);
-static int dfp_credentials_parse_helpers(dfp_json_t *in,
+static dfp_rc_t dfp_credentials_parse_helpers(dfp_json_t *in,
     dfp_credentials_t *credentials);
-static int dfp_credentials_parse_entry(dfp_json_t *in, const char *key,
+static dfp_rc_t dfp_credentials_parse_entry(dfp_json_t *in, const char *key,
     const json_t *value, dfp_credential_t *credential);
 static void dfp_credentials_where(dfp_credentials_entry_t *entry);
 static void dfp_credentials_name(const char *key, char *name);
 static void dfp_credentials_list(dfp_buf_t *b, size_t n, const char *key);
-static int dfp_credentials_parse_key(dfp_credentials_entry_t *entry);
-static int dfp_credentials_parse_path(dfp_credentials_entry_t *entry,
+static dfp_rc_t dfp_credentials_parse_key(dfp_credentials_entry_t *entry);
+static dfp_rc_t dfp_credentials_parse_path(dfp_credentials_entry_t *entry,
     dfp_str_t path, int scheme);
-static int dfp_credentials_parse_fields(dfp_credentials_entry_t *entry);
-static int dfp_credentials_parse_auth(dfp_credentials_entry_t *entry,
+static dfp_rc_t dfp_credentials_parse_fields(dfp_credentials_entry_t *entry);
+static dfp_rc_t dfp_credentials_parse_auth(dfp_credentials_entry_t *entry,
     dfp_str_t auth);
-static int dfp_credentials_decode(dfp_str_t text, char *out, size_t *len);
-static int dfp_credentials_check(dfp_credentials_entry_t *entry);
+static dfp_rc_t dfp_credentials_decode(dfp_str_t text, char *out, size_t *len);
+static dfp_rc_t dfp_credentials_check(dfp_credentials_entry_t *entry);
 static int dfp_credentials_is_word(dfp_str_t s);
 static int dfp_credentials_has_controls(dfp_str_t s);
 
 
-int
+dfp_rc_t
 dfp_credentials_parse(dfp_mem_t *mem, dfp_str_t text,
     dfp_credentials_t *credentials, dfp_err_t *err)
 {
-    int         rc;
+    dfp_rc_t    rc;
     dfp_json_t  in;
 
     memset(credentials, 0, sizeof(dfp_credentials_t));
@@ -90,10 +90,10 @@ dfp_credentials_parse(dfp_mem_t *mem, dfp_str_t text,
 }
 
 
-static int
+static dfp_rc_t
 dfp_credentials_parse_auths(dfp_json_t *in, dfp_credentials_t *credentials)
 {
-    int            rc;
+    dfp_rc_t       rc;
     size_t         n;
     json_t        *value;
     dfp_buf_t      unused;
@@ -155,7 +155,7 @@ dfp_credentials_parse_auths(dfp_json_t *in, dfp_credentials_t *credentials)
 
 /* Programs are not run. Whatever is wrong with these is wrong for nobody. */
 
-static int
+static dfp_rc_t
 dfp_credentials_parse_helpers(dfp_json_t *in, dfp_credentials_t *credentials)
 {
     size_t         n;
@@ -182,11 +182,11 @@ dfp_credentials_parse_helpers(dfp_json_t *in, dfp_credentials_t *credentials)
 
 /* DFP_DECLINED: the entry is in order, but has nothing to offer. */
 
-static int
+static dfp_rc_t
 dfp_credentials_parse_entry(dfp_json_t *in, const char *key,
     const json_t *value, dfp_credential_t *credential)
 {
-    int                      rc;
+    dfp_rc_t                 rc;
     dfp_json_t               fields;
     dfp_credentials_entry_t  entry;
 
@@ -301,10 +301,11 @@ dfp_credentials_list(dfp_buf_t *b, size_t n, const char *key)
 /* A key without a scheme is read as if it were a URL: what is no URL then has
  * no host either. */
 
-static int
+static dfp_rc_t
 dfp_credentials_parse_key(dfp_credentials_entry_t *entry)
 {
-    int         rc, scheme;
+    int         scheme;
+    dfp_rc_t    rc;
     char        text[sizeof("https://") + DFP_CREDENTIALS_MAX_KEY];
     size_t      len;
     dfp_url_t   url;
@@ -347,7 +348,7 @@ dfp_credentials_parse_key(dfp_credentials_entry_t *entry)
  * so a password is never offered to more than its key says.
  */
 
-static int
+static dfp_rc_t
 dfp_credentials_parse_path(dfp_credentials_entry_t *entry, dfp_str_t path,
     int scheme)
 {
@@ -391,10 +392,10 @@ dfp_credentials_parse_path(dfp_credentials_entry_t *entry, dfp_str_t path,
 }
 
 
-static int
+static dfp_rc_t
 dfp_credentials_parse_fields(dfp_credentials_entry_t *entry)
 {
-    int                rc;
+    dfp_rc_t           rc;
     size_t             i;
     dfp_str_t          auth;
     dfp_credential_t  *c;
@@ -447,7 +448,7 @@ dfp_credentials_parse_fields(dfp_credentials_entry_t *entry)
 }
 
 
-static int
+static dfp_rc_t
 dfp_credentials_parse_auth(dfp_credentials_entry_t *entry, dfp_str_t auth)
 {
     char              *text, *colon;
@@ -488,7 +489,7 @@ dfp_credentials_parse_auth(dfp_credentials_entry_t *entry, dfp_str_t auth)
  * not; there is no half of it.
  */
 
-static int
+static dfp_rc_t
 dfp_credentials_decode(dfp_str_t text, char *out, size_t *len)
 {
     size_t       i, digits, padding;
@@ -543,7 +544,7 @@ dfp_credentials_decode(dfp_str_t text, char *out, size_t *len)
 
 /* What becomes of an entry, wherever in it that was. */
 
-static int
+static dfp_rc_t
 dfp_credentials_check(dfp_credentials_entry_t *entry)
 {
     dfp_err_t         *err;

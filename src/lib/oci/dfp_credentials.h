@@ -55,7 +55,7 @@ typedef struct {
  * base64 that is none, no ":" in it, control characters, one of the limits; err
  * names the entry by its key, and never shows a value.
  */
-int dfp_credentials_parse(dfp_mem_t *mem, dfp_str_t text,
+dfp_rc_t dfp_credentials_parse(dfp_mem_t *mem, dfp_str_t text,
     dfp_credentials_t *credentials, dfp_err_t *err);
 
 /*

@@ -24,7 +24,7 @@ static void dfp_key_append_query(dfp_buf_t *b, dfp_str_t query);
 static int dfp_key_plain(dfp_str_t uri);
 
 
-int
+dfp_rc_t
 dfp_key(dfp_mem_t *mem, const dfp_key_t *parts, dfp_str_t *key)
 {
     int        hidden;

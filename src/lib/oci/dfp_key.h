@@ -29,7 +29,7 @@ typedef struct {
  * it does where the URI has bytes up to and with the space, or 7f. Allocated
  * from MEM. DFP_ERROR: no memory.
  */
-int dfp_key(dfp_mem_t *mem, const dfp_key_t *parts, dfp_str_t *key);
+dfp_rc_t dfp_key(dfp_mem_t *mem, const dfp_key_t *parts, dfp_str_t *key);
 
 
 #endif /* DFP_KEY_H */

@@ -93,7 +93,7 @@ typedef struct {
 /* A manifest URL, apart; errors begin with WHAT. The name and the reference
  * are checked by the grammar of the distribution specification. A query
  * string is refused. */
-int dfp_oci_parse_ref(dfp_mem_t *mem, dfp_str_t text, const char *what,
+dfp_rc_t dfp_oci_parse_ref(dfp_mem_t *mem, dfp_str_t text, const char *what,
     dfp_oci_ref_t *ref, dfp_err_t *err);
 
 /* Whether PATH, that of a URL without its query, is a manifest's. REFERENCE points
@@ -111,7 +111,7 @@ int dfp_oci_manifest_path(dfp_str_t path, dfp_str_t *reference);
  * counts. The result is that of https://REGISTRY/v2/NAME/manifests/REFERENCE,
  * and typed. Errors begin with WHAT.
  */
-int dfp_oci_parse_image(dfp_mem_t *mem, dfp_str_t text, const char *what,
+dfp_rc_t dfp_oci_parse_image(dfp_mem_t *mem, dfp_str_t text, const char *what,
     dfp_oci_ref_t *ref, dfp_err_t *err);
 
 /* TEXT without docker:// or oci:// before it. */
@@ -120,8 +120,8 @@ dfp_str_t dfp_oci_reference(dfp_str_t text);
 /* The same image at another origin, a scheme and a host as
  * http://registry.lan:5000; that is no guess, so AT is not typed. AT may be
  * REF itself. Errors begin with "the origin". */
-int dfp_oci_ref_at(dfp_mem_t *mem, const dfp_oci_ref_t *ref, dfp_str_t origin,
-    dfp_oci_ref_t *at, dfp_err_t *err);
+dfp_rc_t dfp_oci_ref_at(dfp_mem_t *mem, const dfp_oci_ref_t *ref,
+    dfp_str_t origin, dfp_oci_ref_t *at, dfp_err_t *err);
 
 /* Whether NAME is that of a repository, at most DFP_OCI_MAX_NAME bytes, by the
  * grammar of the distribution specification. */
@@ -136,10 +136,10 @@ int dfp_oci_digest_valid(dfp_str_t s);
 
 /* Whether BODY has this digest (DFP_OK), has another (DFP_DECLINED), or the
  * digest is not one that can be checked (DFP_INVALID). */
-int dfp_oci_digest_check(dfp_str_t digest, dfp_str_t body);
+dfp_rc_t dfp_oci_digest_check(dfp_str_t digest, dfp_str_t body);
 
 /* "sha256:" and the 64 hex digits of BODY. */
-int dfp_oci_digest_of(dfp_mem_t *mem, dfp_str_t body, dfp_str_t *digest);
+dfp_rc_t dfp_oci_digest_of(dfp_mem_t *mem, dfp_str_t body, dfp_str_t *digest);
 
 /*
  * The same of what comes bit by bit. After dfp_oci_hash_begin() has returned
@@ -152,9 +152,9 @@ typedef struct {
     dfp_str_t    digest;
 } dfp_oci_hash_t;
 
-int dfp_oci_hash_begin(dfp_oci_hash_t *hash, dfp_str_t digest);
-int dfp_oci_hash_add(dfp_oci_hash_t *hash, const void *data, size_t len);
-int dfp_oci_hash_end(dfp_oci_hash_t *hash);
+dfp_rc_t dfp_oci_hash_begin(dfp_oci_hash_t *hash, dfp_str_t digest);
+dfp_rc_t dfp_oci_hash_add(dfp_oci_hash_t *hash, const void *data, size_t len);
+dfp_rc_t dfp_oci_hash_end(dfp_oci_hash_t *hash);
 
 /* The kind that a media type stands for, its parameters ignored; 0 where it is
  * neither a manifest's nor an index's. */
@@ -171,7 +171,7 @@ dfp_oci_kind_t dfp_oci_type_kind(dfp_str_t type);
  * manifest): DFP_INVALID and a sentence. Nothing in the result points into
  * BODY. OCI artifacts (any config type) and zstd layers are fine.
  */
-int dfp_oci_parse_manifest(dfp_mem_t *mem, dfp_str_t body,
+dfp_rc_t dfp_oci_parse_manifest(dfp_mem_t *mem, dfp_str_t body,
     dfp_str_t content_type, dfp_oci_manifest_t *m, dfp_err_t *err);
 
 /* Whether a media type leaves open what it is of: "", application/json, plain text
@@ -185,13 +185,13 @@ int dfp_oci_type_open(dfp_str_t type);
  * by its type, must be an object of JSON. DFP_INVALID: it is not, and ERR says why.
  * What is allocated in MEM is of no use afterwards.
  */
-int dfp_oci_check_manifest(dfp_mem_t *mem, dfp_str_t reference,
+dfp_rc_t dfp_oci_check_manifest(dfp_mem_t *mem, dfp_str_t reference,
     dfp_str_t type, dfp_str_t body, dfp_err_t *err);
 
 /* Checks the parts of a platform and normalises them. DFP_INVALID: one is
  * longer than DFP_OCI_MAX_PART, or has other bytes than letters, digits, ".",
  * "_" and "-". */
-int dfp_oci_platform_set(dfp_mem_t *mem, dfp_str_t os, dfp_str_t arch,
+dfp_rc_t dfp_oci_platform_set(dfp_mem_t *mem, dfp_str_t os, dfp_str_t arch,
     dfp_str_t variant, dfp_oci_platform_t *platform);
 
 static inline int
@@ -217,8 +217,8 @@ int dfp_oci_platform_rank(const dfp_oci_platform_t *wanted,
  * is os/arch[/variant] or arch alone with os linux is NOT accepted: os/arch is
  * required. Errors begin with WHAT.
  */
-int dfp_oci_parse_platforms(dfp_mem_t *mem, dfp_str_t text, const char *what,
-    dfp_oci_platforms_t *platforms, dfp_err_t *err);
+dfp_rc_t dfp_oci_parse_platforms(dfp_mem_t *mem, dfp_str_t text,
+    const char *what, dfp_oci_platforms_t *platforms, dfp_err_t *err);
 
 /* What an image whose indexes are nested was seen to have, all of them together. */
 typedef struct {
@@ -246,12 +246,12 @@ int dfp_oci_has_nested(const dfp_oci_manifest_t *m);
  * what there is. With SEEN nothing is missed here: it is noted what is there, and
  * dfp_oci_missed() tells when all indexes of the image have been seen.
  */
-int dfp_oci_pick(dfp_mem_t *mem, const dfp_oci_manifest_t *m,
+dfp_rc_t dfp_oci_pick(dfp_mem_t *mem, const dfp_oci_manifest_t *m,
     const dfp_oci_platforms_t *wanted, const dfp_oci_platforms_t *fallback,
     dfp_oci_seen_t *seen, size_t *picked, size_t *n, dfp_err_t *err);
 
 /* DFP_INVALID and a sentence, as above, where something is missing. */
-int dfp_oci_missed(const dfp_oci_platforms_t *wanted,
+dfp_rc_t dfp_oci_missed(const dfp_oci_platforms_t *wanted,
     const dfp_oci_platforms_t *fallback, const dfp_oci_seen_t *seen,
     dfp_err_t *err);
 

@@ -11,25 +11,25 @@
 #define DFP_OCI_REFERENCE_TYPE  "vnd.docker.reference.type"
 
 
-static int dfp_oci_parse_desc(dfp_oci_parser_t *parser, const json_t *object,
-    dfp_oci_desc_t *desc);
-static int dfp_oci_parse_size(dfp_oci_parser_t *parser, const json_t *object,
-    dfp_oci_desc_t *desc);
-static int dfp_oci_parse_urls(dfp_oci_parser_t *parser, const json_t *object,
-    dfp_oci_desc_t *desc);
-static int dfp_oci_parse_entry(dfp_oci_parser_t *parser, const json_t *object,
-    dfp_oci_desc_t *desc);
-static int dfp_oci_parse_platform(dfp_oci_parser_t *parser,
+static dfp_rc_t dfp_oci_parse_desc(dfp_oci_parser_t *parser,
     const json_t *object, dfp_oci_desc_t *desc);
-static int dfp_oci_get_string(dfp_oci_parser_t *parser, const json_t *object,
-    const char *key, size_t max, dfp_str_t *s);
+static dfp_rc_t dfp_oci_parse_size(dfp_oci_parser_t *parser,
+    const json_t *object, dfp_oci_desc_t *desc);
+static dfp_rc_t dfp_oci_parse_urls(dfp_oci_parser_t *parser,
+    const json_t *object, dfp_oci_desc_t *desc);
+static dfp_rc_t dfp_oci_parse_entry(dfp_oci_parser_t *parser,
+    const json_t *object, dfp_oci_desc_t *desc);
+static dfp_rc_t dfp_oci_parse_platform(dfp_oci_parser_t *parser,
+    const json_t *object, dfp_oci_desc_t *desc);
+static dfp_rc_t dfp_oci_get_string(dfp_oci_parser_t *parser,
+    const json_t *object, const char *key, size_t max, dfp_str_t *s);
 
 
-int
+dfp_rc_t
 dfp_oci_parse_config(dfp_oci_parser_t *parser, const json_t *object,
     dfp_oci_manifest_t *m)
 {
-    int  rc;
+    dfp_rc_t  rc;
 
     (void) snprintf(parser->where, sizeof(parser->where), "config.");
 
@@ -41,11 +41,11 @@ dfp_oci_parse_config(dfp_oci_parser_t *parser, const json_t *object,
 }
 
 
-int
+dfp_rc_t
 dfp_oci_parse_descs(dfp_oci_parser_t *parser, const json_t *root,
     const char *key, size_t max, dfp_oci_manifest_t *m)
 {
-    int            rc;
+    dfp_rc_t       rc;
     size_t         i, n;
     const json_t  *array, *object;
 
@@ -102,11 +102,11 @@ dfp_oci_parse_descs(dfp_oci_parser_t *parser, const json_t *root,
 }
 
 
-static int
+static dfp_rc_t
 dfp_oci_parse_desc(dfp_oci_parser_t *parser, const json_t *object,
     dfp_oci_desc_t *desc)
 {
-    int  rc;
+    dfp_rc_t  rc;
 
     if (!json_is_object(object)) {
         return dfp_invalid(parser->err, "%.*s in the manifest must be an "
@@ -141,7 +141,7 @@ dfp_oci_parse_desc(dfp_oci_parser_t *parser, const json_t *object,
 }
 
 
-static int
+static dfp_rc_t
 dfp_oci_parse_size(dfp_oci_parser_t *parser, const json_t *object,
     dfp_oci_desc_t *desc)
 {
@@ -162,11 +162,11 @@ dfp_oci_parse_size(dfp_oci_parser_t *parser, const json_t *object,
 }
 
 
-static int
+static dfp_rc_t
 dfp_oci_parse_urls(dfp_oci_parser_t *parser, const json_t *object,
     dfp_oci_desc_t *desc)
 {
-    int            rc;
+    dfp_rc_t       rc;
     const json_t  *urls;
 
     rc = dfp_oci_get(parser, object, "urls", JSON_ARRAY, &urls);
@@ -182,11 +182,11 @@ dfp_oci_parse_urls(dfp_oci_parser_t *parser, const json_t *object,
 
 /* What only entries of an index have. */
 
-static int
+static dfp_rc_t
 dfp_oci_parse_entry(dfp_oci_parser_t *parser, const json_t *object,
     dfp_oci_desc_t *desc)
 {
-    int            rc;
+    dfp_rc_t       rc;
     const json_t  *platform, *annotations;
 
     rc = dfp_oci_get(parser, object, "platform", JSON_OBJECT, &platform);
@@ -217,11 +217,11 @@ dfp_oci_parse_entry(dfp_oci_parser_t *parser, const json_t *object,
 }
 
 
-static int
+static dfp_rc_t
 dfp_oci_parse_platform(dfp_oci_parser_t *parser, const json_t *object,
     dfp_oci_desc_t *desc)
 {
-    int        rc;
+    dfp_rc_t   rc;
     size_t     len;
     dfp_str_t  os, arch, variant;
 
@@ -260,7 +260,7 @@ dfp_oci_parse_platform(dfp_oci_parser_t *parser, const json_t *object,
 /* null is taken for a value that is missing, since that is how Go prints an
  * empty slice. */
 
-int
+dfp_rc_t
 dfp_oci_get(dfp_oci_parser_t *parser, const json_t *object, const char *key,
     json_type type, const json_t **value)
 {
@@ -283,11 +283,11 @@ dfp_oci_get(dfp_oci_parser_t *parser, const json_t *object, const char *key,
 
 /* The string is jansson's, "" where there is none. */
 
-static int
+static dfp_rc_t
 dfp_oci_get_string(dfp_oci_parser_t *parser, const json_t *object,
     const char *key, size_t max, dfp_str_t *s)
 {
-    int            rc;
+    dfp_rc_t       rc;
     const json_t  *value;
 
     rc = dfp_oci_get(parser, object, key, JSON_STRING, &value);
@@ -311,12 +311,12 @@ dfp_oci_get_string(dfp_oci_parser_t *parser, const json_t *object,
 }
 
 
-int
+dfp_rc_t
 dfp_oci_get_type(dfp_oci_parser_t *parser, const json_t *object,
     dfp_str_t *type)
 {
-    int     rc;
-    size_t  i;
+    dfp_rc_t  rc;
+    size_t    i;
 
     rc = dfp_oci_get_string(parser, object, "mediaType", DFP_OCI_MAX_TYPE,
                             type);
@@ -337,7 +337,7 @@ dfp_oci_get_type(dfp_oci_parser_t *parser, const json_t *object,
 }
 
 
-int
+dfp_rc_t
 dfp_oci_copy(dfp_oci_parser_t *parser, dfp_str_t *s)
 {
     s->data = dfp_strdup(parser->mem, s->data, s->len);

@@ -19,7 +19,7 @@ typedef struct {
 
 
 static const dfp_oci_algorithm_t *dfp_oci_algorithm(dfp_str_t digest);
-static int dfp_oci_hex_digest(const dfp_oci_algorithm_t *algorithm,
+static dfp_rc_t dfp_oci_hex_digest(const dfp_oci_algorithm_t *algorithm,
     dfp_str_t body, char *hex);
 static void dfp_oci_hex(const unsigned char *md, size_t len, char *hex);
 
@@ -70,10 +70,10 @@ dfp_oci_algorithm(dfp_str_t digest)
 }
 
 
-int
+dfp_rc_t
 dfp_oci_digest_check(dfp_str_t digest, dfp_str_t body)
 {
-    int                         rc;
+    dfp_rc_t                    rc;
     char                        hex[2 * EVP_MAX_MD_SIZE];
     const dfp_oci_algorithm_t  *a;
 
@@ -92,7 +92,7 @@ dfp_oci_digest_check(dfp_str_t digest, dfp_str_t body)
 }
 
 
-int
+dfp_rc_t
 dfp_oci_digest_of(dfp_mem_t *mem, dfp_str_t body, dfp_str_t *digest)
 {
     char                       *p;
@@ -116,7 +116,7 @@ dfp_oci_digest_of(dfp_mem_t *mem, dfp_str_t body, dfp_str_t *digest)
 
 /* HEX has room for 2 * algorithm->len bytes. */
 
-static int
+static dfp_rc_t
 dfp_oci_hex_digest(const dfp_oci_algorithm_t *algorithm, dfp_str_t body,
     char *hex)
 {
@@ -146,7 +146,7 @@ dfp_oci_hex(const unsigned char *md, size_t len, char *hex)
 }
 
 
-int
+dfp_rc_t
 dfp_oci_hash_begin(dfp_oci_hash_t *hash, dfp_str_t digest)
 {
     const dfp_oci_algorithm_t  *a;
@@ -172,14 +172,14 @@ dfp_oci_hash_begin(dfp_oci_hash_t *hash, dfp_str_t digest)
 }
 
 
-int
+dfp_rc_t
 dfp_oci_hash_add(dfp_oci_hash_t *hash, const void *data, size_t len)
 {
     return EVP_DigestUpdate(hash->ctx, data, len) == 1 ? DFP_OK : DFP_ERROR;
 }
 
 
-int
+dfp_rc_t
 dfp_oci_hash_end(dfp_oci_hash_t *hash)
 {
     int                         done;

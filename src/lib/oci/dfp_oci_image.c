@@ -30,23 +30,23 @@ typedef struct {
 
 
 static int dfp_oci_has_scheme(dfp_str_t text);
-static int dfp_oci_check_image(dfp_str_t text, const char *what,
+static dfp_rc_t dfp_oci_check_image(dfp_str_t text, const char *what,
     dfp_err_t *err);
 static int dfp_oci_is_id(dfp_str_t text);
-static int dfp_oci_split_image(dfp_str_t text, const char *what,
+static dfp_rc_t dfp_oci_split_image(dfp_str_t text, const char *what,
     dfp_oci_image_t *image, dfp_err_t *err);
-static int dfp_oci_split_digest(dfp_str_t *text, const char *what,
+static dfp_rc_t dfp_oci_split_digest(dfp_str_t *text, const char *what,
     dfp_oci_image_t *image, dfp_err_t *err);
 static void dfp_oci_split_registry(dfp_str_t *text, dfp_oci_image_t *image);
 static int dfp_oci_is_registry(dfp_str_t part);
 static int dfp_oci_host_eq(dfp_str_t host, dfp_str_t name);
 
 
-int
+dfp_rc_t
 dfp_oci_parse_image(dfp_mem_t *mem, dfp_str_t text, const char *what,
     dfp_oci_ref_t *ref, dfp_err_t *err)
 {
-    int              rc;
+    dfp_rc_t         rc;
     dfp_buf_t        b;
     dfp_str_t        typed;
     dfp_oci_image_t  image;
@@ -142,7 +142,7 @@ dfp_oci_has_scheme(dfp_str_t text)
  * that is made.
  */
 
-static int
+static dfp_rc_t
 dfp_oci_check_image(dfp_str_t text, const char *what, dfp_err_t *err)
 {
     size_t  i;
@@ -207,7 +207,7 @@ dfp_oci_is_id(dfp_str_t text)
 }
 
 
-static int
+static dfp_rc_t
 dfp_oci_split_image(dfp_str_t text, const char *what, dfp_oci_image_t *image,
     dfp_err_t *err)
 {
@@ -255,7 +255,7 @@ dfp_oci_split_image(dfp_str_t text, const char *what, dfp_oci_image_t *image,
 
 /* Cuts the digest from TEXT, where there is one. */
 
-static int
+static dfp_rc_t
 dfp_oci_split_digest(dfp_str_t *text, const char *what, dfp_oci_image_t *image,
     dfp_err_t *err)
 {
@@ -342,11 +342,11 @@ dfp_oci_host_eq(dfp_str_t host, dfp_str_t name)
 }
 
 
-int
+dfp_rc_t
 dfp_oci_ref_at(dfp_mem_t *mem, const dfp_oci_ref_t *ref, dfp_str_t origin,
     dfp_oci_ref_t *at, dfp_err_t *err)
 {
-    int        rc;
+    dfp_rc_t   rc;
     dfp_buf_t  b;
     dfp_url_t  url;
 

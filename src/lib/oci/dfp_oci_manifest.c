@@ -39,25 +39,25 @@ static const char *const  dfp_oci_open_types[] = {
 
 static int dfp_oci_type_is(dfp_str_t type, const char *name);
 static dfp_str_t dfp_oci_bare_type(dfp_str_t type);
-static int dfp_oci_load(dfp_str_t body, json_t **root, dfp_err_t *err);
-static int dfp_oci_parse_root(dfp_oci_parser_t *parser, const json_t *root,
-    dfp_str_t content_type, dfp_oci_manifest_t *m);
-static int dfp_oci_parse_type(dfp_oci_parser_t *parser, const json_t *root,
-    dfp_str_t content_type, dfp_oci_manifest_t *m);
+static dfp_rc_t dfp_oci_load(dfp_str_t body, json_t **root, dfp_err_t *err);
+static dfp_rc_t dfp_oci_parse_root(dfp_oci_parser_t *parser,
+    const json_t *root, dfp_str_t content_type, dfp_oci_manifest_t *m);
+static dfp_rc_t dfp_oci_parse_type(dfp_oci_parser_t *parser,
+    const json_t *root, dfp_str_t content_type, dfp_oci_manifest_t *m);
 static int dfp_oci_schema1(const json_t *root, dfp_str_t content_type,
     dfp_str_t type);
-static int dfp_oci_decide_kind(dfp_oci_parser_t *parser, const json_t *root,
-    dfp_oci_manifest_t *m);
+static dfp_rc_t dfp_oci_decide_kind(dfp_oci_parser_t *parser,
+    const json_t *root, dfp_oci_manifest_t *m);
 static int dfp_oci_has(const json_t *object, const char *key);
 
 
-int
+dfp_rc_t
 dfp_oci_parse_manifest(dfp_mem_t *mem, dfp_str_t body,
     dfp_str_t content_type, dfp_oci_manifest_t *m, dfp_err_t *err)
 {
-    int                rc;
-    json_t            *root;
-    dfp_oci_parser_t   parser;
+    dfp_rc_t          rc;
+    json_t           *root;
+    dfp_oci_parser_t  parser;
 
     memset(m, 0, sizeof(dfp_oci_manifest_t));
 
@@ -131,11 +131,11 @@ dfp_oci_type_is(dfp_str_t type, const char *name)
 }
 
 
-int
+dfp_rc_t
 dfp_oci_check_manifest(dfp_mem_t *mem, dfp_str_t reference, dfp_str_t type,
     dfp_str_t body, dfp_err_t *err)
 {
-    int                 rc;
+    dfp_rc_t            rc;
     dfp_oci_manifest_t  m;
 
     if (dfp_oci_digest_valid(reference)) {
@@ -190,10 +190,10 @@ dfp_oci_bare_type(dfp_str_t type)
 
 /* Doubles of a key are refused: which of them counts depends on who reads. */
 
-static int
+static dfp_rc_t
 dfp_oci_load(dfp_str_t body, json_t **root, dfp_err_t *err)
 {
-    int           rc;
+    dfp_rc_t      rc;
     json_error_t  error;
 
     rc = dfp_json_bounded(body, "the manifest", DFP_OCI_MAX_DEPTH,
@@ -220,11 +220,11 @@ dfp_oci_load(dfp_str_t body, json_t **root, dfp_err_t *err)
 }
 
 
-static int
+static dfp_rc_t
 dfp_oci_parse_root(dfp_oci_parser_t *parser, const json_t *root,
     dfp_str_t content_type, dfp_oci_manifest_t *m)
 {
-    int            rc;
+    dfp_rc_t       rc;
     const json_t  *config;
 
     if (!json_is_object(root)) {
@@ -266,11 +266,11 @@ dfp_oci_parse_root(dfp_oci_parser_t *parser, const json_t *root,
 
 /* Which type the body has, by its own word or by the registry's. */
 
-static int
+static dfp_rc_t
 dfp_oci_parse_type(dfp_oci_parser_t *parser, const json_t *root,
     dfp_str_t content_type, dfp_oci_manifest_t *m)
 {
-    int        rc;
+    dfp_rc_t   rc;
     dfp_str_t  type;
 
     rc = dfp_oci_get_type(parser, root, &type);
@@ -323,7 +323,7 @@ dfp_oci_schema1(const json_t *root, dfp_str_t content_type, dfp_str_t type)
 }
 
 
-static int
+static dfp_rc_t
 dfp_oci_decide_kind(dfp_oci_parser_t *parser, const json_t *root,
     dfp_oci_manifest_t *m)
 {

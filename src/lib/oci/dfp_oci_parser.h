@@ -24,23 +24,23 @@ typedef struct {
 } dfp_oci_parser_t;
 
 
-int dfp_oci_parse_config(dfp_oci_parser_t *parser, const json_t *object,
+dfp_rc_t dfp_oci_parse_config(dfp_oci_parser_t *parser, const json_t *object,
     dfp_oci_manifest_t *m);
 
 /* The array KEY of ROOT, to m->descs and m->n. */
-int dfp_oci_parse_descs(dfp_oci_parser_t *parser, const json_t *root,
+dfp_rc_t dfp_oci_parse_descs(dfp_oci_parser_t *parser, const json_t *root,
     const char *key, size_t max, dfp_oci_manifest_t *m);
 
 /* *VALUE is NULL where there is none, or null. */
-int dfp_oci_get(dfp_oci_parser_t *parser, const json_t *object,
+dfp_rc_t dfp_oci_get(dfp_oci_parser_t *parser, const json_t *object,
     const char *key, json_type type, const json_t **value);
 
 /* mediaType, "" where there is none; it points into OBJECT. */
-int dfp_oci_get_type(dfp_oci_parser_t *parser, const json_t *object,
+dfp_rc_t dfp_oci_get_type(dfp_oci_parser_t *parser, const json_t *object,
     dfp_str_t *type);
 
 /* Makes S a copy of itself. */
-int dfp_oci_copy(dfp_oci_parser_t *parser, dfp_str_t *s);
+dfp_rc_t dfp_oci_copy(dfp_oci_parser_t *parser, dfp_str_t *s);
 
 
 #endif /* DFP_OCI_PARSER_H */

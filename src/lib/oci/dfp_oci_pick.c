@@ -29,30 +29,30 @@ static void dfp_oci_ask(const dfp_oci_manifest_t *m,
     dfp_oci_asked_t *asked);
 static int dfp_oci_single(const dfp_oci_manifest_t *m);
 static int dfp_oci_nested(const dfp_oci_desc_t *desc);
-static int dfp_oci_find_asked(dfp_mem_t *mem, const dfp_oci_manifest_t *m,
+static dfp_rc_t dfp_oci_find_asked(dfp_mem_t *mem, const dfp_oci_manifest_t *m,
     dfp_oci_asked_t *asked, dfp_oci_seen_t *seen, dfp_err_t *err);
-static int dfp_oci_note(dfp_mem_t *mem, const dfp_oci_manifest_t *m,
+static dfp_rc_t dfp_oci_note(dfp_mem_t *mem, const dfp_oci_manifest_t *m,
     const dfp_oci_asked_t *asked, dfp_oci_seen_t *seen);
 static int dfp_oci_wanted(const dfp_oci_desc_t *desc,
     const dfp_oci_asked_t *asked);
 static int dfp_oci_rank(const dfp_oci_desc_t *desc,
     const dfp_oci_platform_t *platform);
-static int dfp_oci_missing(dfp_mem_t *mem, const dfp_oci_manifest_t *m,
+static dfp_rc_t dfp_oci_missing(dfp_mem_t *mem, const dfp_oci_manifest_t *m,
     const dfp_oci_asked_t *asked, const dfp_oci_platform_t *platform,
     dfp_err_t *err);
-static int dfp_oci_say_missing(const dfp_oci_platform_t *platform, int fallback,
-    dfp_str_t list, dfp_err_t *err);
+static dfp_rc_t dfp_oci_say_missing(const dfp_oci_platform_t *platform,
+    int fallback, dfp_str_t list, dfp_err_t *err);
 static void dfp_oci_list(dfp_buf_t *b, const dfp_oci_manifest_t *m);
 static int dfp_oci_listed(const dfp_oci_manifest_t *m, size_t i);
 static void dfp_oci_print(dfp_buf_t *b, const dfp_oci_platform_t *platform);
 
 
-int
+dfp_rc_t
 dfp_oci_pick(dfp_mem_t *mem, const dfp_oci_manifest_t *m,
     const dfp_oci_platforms_t *wanted, const dfp_oci_platforms_t *fallback,
     dfp_oci_seen_t *seen, size_t *picked, size_t *n, dfp_err_t *err)
 {
-    int              rc;
+    dfp_rc_t         rc;
     size_t           i;
     dfp_oci_asked_t  asked;
 
@@ -184,7 +184,7 @@ dfp_oci_has_nested(const dfp_oci_manifest_t *m)
 /* Sees to it that each platform asked for is in the index, or, with SEEN, notes
  * which of them are. */
 
-static int
+static dfp_rc_t
 dfp_oci_find_asked(dfp_mem_t *mem, const dfp_oci_manifest_t *m,
     dfp_oci_asked_t *asked, dfp_oci_seen_t *seen, dfp_err_t *err)
 {
@@ -227,7 +227,7 @@ dfp_oci_find_asked(dfp_mem_t *mem, const dfp_oci_manifest_t *m,
 }
 
 
-static int
+static dfp_rc_t
 dfp_oci_note(dfp_mem_t *mem, const dfp_oci_manifest_t *m,
     const dfp_oci_asked_t *asked, dfp_oci_seen_t *seen)
 {
@@ -265,7 +265,7 @@ dfp_oci_note(dfp_mem_t *mem, const dfp_oci_manifest_t *m,
 }
 
 
-int
+dfp_rc_t
 dfp_oci_missed(const dfp_oci_platforms_t *wanted,
     const dfp_oci_platforms_t *fallback, const dfp_oci_seen_t *seen,
     dfp_err_t *err)
@@ -338,7 +338,7 @@ dfp_oci_rank(const dfp_oci_desc_t *desc, const dfp_oci_platform_t *platform)
 
 /* PLATFORM is NULL where none was asked for, by the fallback neither. */
 
-static int
+static dfp_rc_t
 dfp_oci_missing(dfp_mem_t *mem, const dfp_oci_manifest_t *m,
     const dfp_oci_asked_t *asked, const dfp_oci_platform_t *platform,
     dfp_err_t *err)
@@ -366,7 +366,7 @@ dfp_oci_missing(dfp_mem_t *mem, const dfp_oci_manifest_t *m,
 }
 
 
-static int
+static dfp_rc_t
 dfp_oci_say_missing(const dfp_oci_platform_t *platform, int fallback,
     dfp_str_t list, dfp_err_t *err)
 {

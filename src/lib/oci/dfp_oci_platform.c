@@ -39,8 +39,8 @@ static dfp_str_t dfp_oci_str(const char *text);
 static int dfp_oci_version(dfp_str_t variant, char *digit);
 static const dfp_oci_arch_t *dfp_oci_find_arch(const dfp_oci_arch_t *table,
     dfp_str_t name);
-static int dfp_oci_part(dfp_mem_t *mem, dfp_str_t text, dfp_str_t *part);
-static int dfp_oci_parse_platform(dfp_mem_t *mem, dfp_str_t text,
+static dfp_rc_t dfp_oci_part(dfp_mem_t *mem, dfp_str_t text, dfp_str_t *part);
+static dfp_rc_t dfp_oci_parse_platform(dfp_mem_t *mem, dfp_str_t text,
     const char *what, dfp_oci_platform_t *platform, dfp_err_t *err);
 static int dfp_oci_next(dfp_str_t *rest, char separator, dfp_str_t *item);
 static dfp_str_t dfp_oci_trim(dfp_str_t s);
@@ -53,11 +53,11 @@ dfp_oci_str(const char *text)
 }
 
 
-int
+dfp_rc_t
 dfp_oci_platform_set(dfp_mem_t *mem, dfp_str_t os, dfp_str_t arch,
     dfp_str_t variant, dfp_oci_platform_t *platform)
 {
-    int                    rc;
+    dfp_rc_t               rc;
     char                   digit[2];
     const dfp_oci_arch_t  *known;
 
@@ -137,7 +137,7 @@ dfp_oci_find_arch(const dfp_oci_arch_t *table, dfp_str_t name)
 
 /* A lower-cased copy. */
 
-static int
+static dfp_rc_t
 dfp_oci_part(dfp_mem_t *mem, dfp_str_t text, dfp_str_t *part)
 {
     char    ch, *p;
@@ -171,11 +171,11 @@ dfp_oci_part(dfp_mem_t *mem, dfp_str_t text, dfp_str_t *part)
 }
 
 
-int
+dfp_rc_t
 dfp_oci_parse_platforms(dfp_mem_t *mem, dfp_str_t text, const char *what,
     dfp_oci_platforms_t *platforms, dfp_err_t *err)
 {
-    int                 rc;
+    dfp_rc_t            rc;
     size_t              i;
     dfp_str_t           item;
     dfp_oci_platform_t  platform;
@@ -223,11 +223,11 @@ dfp_oci_parse_platforms(dfp_mem_t *mem, dfp_str_t text, const char *what,
 }
 
 
-static int
+static dfp_rc_t
 dfp_oci_parse_platform(dfp_mem_t *mem, dfp_str_t text, const char *what,
     dfp_oci_platform_t *platform, dfp_err_t *err)
 {
-    int        rc;
+    dfp_rc_t   rc;
     size_t     n;
     dfp_str_t  item, parts[DFP_OCI_PARTS];
 

@@ -5,18 +5,18 @@
 #include "dfp_oci.h"
 
 
-static int dfp_oci_split_path(dfp_oci_ref_t *ref);
+static dfp_rc_t dfp_oci_split_path(dfp_oci_ref_t *ref);
 static const char *dfp_oci_find(const char *p, const char *last,
     const char *part);
 static const char *dfp_oci_name_separator(const char *p, const char *last);
 static int dfp_oci_alnum(char ch);
 
 
-int
+dfp_rc_t
 dfp_oci_parse_ref(dfp_mem_t *mem, dfp_str_t text, const char *what,
     dfp_oci_ref_t *ref, dfp_err_t *err)
 {
-    int  rc;
+    dfp_rc_t  rc;
 
     memset(ref, 0, sizeof(dfp_oci_ref_t));
 
@@ -82,7 +82,7 @@ dfp_oci_manifest_path(dfp_str_t path, dfp_str_t *reference)
  * one counts.
  */
 
-static int
+static dfp_rc_t
 dfp_oci_split_path(dfp_oci_ref_t *ref)
 {
     const char  *p, *last, *name, *end;

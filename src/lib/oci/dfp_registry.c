@@ -19,28 +19,28 @@
 #define DFP_BASIC_SCHEME   "Basic "
 
 
-static int dfp_registry_token_fields(dfp_json_t *in,
+static dfp_rc_t dfp_registry_token_fields(dfp_json_t *in,
     dfp_registry_token_t *token);
 static int64_t dfp_registry_expires(const json_t *value);
-static int dfp_registry_words(dfp_mem_t *mem,
+static dfp_rc_t dfp_registry_words(dfp_mem_t *mem,
     const dfp_registry_answer_t *answer, const json_t *root, dfp_str_t *text);
 static dfp_str_t dfp_registry_string(const json_t *object, const char *key);
-static int dfp_registry_print(dfp_mem_t *mem,
+static dfp_rc_t dfp_registry_print(dfp_mem_t *mem,
     const dfp_registry_answer_t *answer, dfp_str_t code, dfp_str_t message,
     dfp_str_t *text);
-static int dfp_registry_plain(dfp_mem_t *mem,
+static dfp_rc_t dfp_registry_plain(dfp_mem_t *mem,
     const dfp_registry_answer_t *answer, dfp_str_t *text);
 static const char *dfp_registry_markup(dfp_str_t type, dfp_str_t body);
 static int dfp_registry_type(dfp_str_t type, const char *name);
-static int dfp_registry_clean(dfp_mem_t *mem,
+static dfp_rc_t dfp_registry_clean(dfp_mem_t *mem,
     const dfp_registry_answer_t *answer, dfp_str_t words, dfp_str_t *text);
 
 
-int
+dfp_rc_t
 dfp_registry_token_parse(dfp_mem_t *mem, dfp_str_t body,
     dfp_registry_token_t *token, dfp_err_t *err)
 {
-    int         rc;
+    dfp_rc_t    rc;
     dfp_json_t  in;
 
     token->token = DFP_STR("");
@@ -64,10 +64,10 @@ dfp_registry_token_parse(dfp_mem_t *mem, dfp_str_t body,
 }
 
 
-static int
+static dfp_rc_t
 dfp_registry_token_fields(dfp_json_t *in, dfp_registry_token_t *token)
 {
-    int          rc;
+    dfp_rc_t     rc;
     size_t       i;
     const char  *name;
 
@@ -128,11 +128,11 @@ dfp_registry_expires(const json_t *value)
 }
 
 
-int
+dfp_rc_t
 dfp_registry_error(dfp_mem_t *mem, const dfp_registry_answer_t *answer,
     dfp_str_t *text)
 {
-    int         rc;
+    dfp_rc_t    rc;
     dfp_err_t   err;
     dfp_json_t  in;
 
@@ -156,13 +156,13 @@ dfp_registry_error(dfp_mem_t *mem, const dfp_registry_answer_t *answer,
 }
 
 
-static int
+static dfp_rc_t
 dfp_registry_words(dfp_mem_t *mem, const dfp_registry_answer_t *answer,
     const json_t *root, dfp_str_t *text)
 {
-    int                 rc;
-    const json_t       *error;
-    const char *const  *key;
+    dfp_rc_t       rc;
+    const json_t  *error;
+    const char    *const  *key;
 
     static const char *const  keys[] = { "error", "details", "message", NULL };
 
@@ -201,7 +201,7 @@ dfp_registry_string(const json_t *object, const char *key)
 
 /* "CODE: MESSAGE", or the one that is there. */
 
-static int
+static dfp_rc_t
 dfp_registry_print(dfp_mem_t *mem, const dfp_registry_answer_t *answer,
     dfp_str_t code, dfp_str_t message, dfp_str_t *text)
 {
@@ -226,7 +226,7 @@ dfp_registry_print(dfp_mem_t *mem, const dfp_registry_answer_t *answer,
 
 /* What is no JSON, or was cut off before its end. */
 
-static int
+static dfp_rc_t
 dfp_registry_plain(dfp_mem_t *mem, const dfp_registry_answer_t *answer,
     dfp_str_t *text)
 {
@@ -306,7 +306,7 @@ dfp_registry_type(dfp_str_t type, const char *name)
 
 /* What is cut off below must not leave a half of a secret. */
 
-static int
+static dfp_rc_t
 dfp_registry_clean(dfp_mem_t *mem, const dfp_registry_answer_t *answer,
     dfp_str_t words, dfp_str_t *text)
 {
@@ -326,7 +326,7 @@ dfp_registry_clean(dfp_mem_t *mem, const dfp_registry_answer_t *answer,
 
 /* A ":" in the user name would move its end. */
 
-int
+dfp_rc_t
 dfp_basic_print(dfp_mem_t *mem, dfp_str_t username, dfp_str_t password,
     dfp_str_t *value)
 {
