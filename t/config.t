@@ -18,10 +18,8 @@
 #     refused                facts of the reason why nginx does not start
 #
 # A value continues in indented lines below its name. The facts, with " | "
-# between them, are parts of the message: the name of the directive, the value,
-# the limit. The rest of the sentence may change. A fact between slashes is a
-# regular expression. $DIR is the folder of the files, $CONF is conf/, and $REDIS
-# is the port of a Redis.
+# between them, are parts of the message (see DFP::Facts). $DIR is the folder of
+# the files, $CONF is conf/, and $REDIS is the port of a Redis.
 
 use strict;
 use warnings;
@@ -35,6 +33,7 @@ use HTTP::Tiny;
 use Test::More;
 
 use DFP::Certificates;
+use DFP::Facts;
 use DFP::Process qw( free_port gone spawn stop wait_until );
 use DFP::Redis;
 
@@ -192,7 +191,7 @@ sub refused
 
     stop($pid) if $status eq 'none';
 
-    return ok($status eq '1' && has_facts("@reason", $row->{refused}), $name);
+    return ok($status eq '1' && "@reason" =~ of_row($row->{refused}), $name);
 }
 
 
@@ -215,10 +214,10 @@ sub accepted
     stop($pid, 'QUIT');
 
     my @warnings = grep { my $line = $_;
-                          !grep { has_facts($line, $_) } @{ $row->{warns} } }
+                          !grep { $line =~ of_row($_) } @{ $row->{warns} } }
                    logged('warn');
-    my @missing = grep { my $facts = $_;
-                         !grep { has_facts($_, $facts) } logged('warn') }
+    my @missing = grep { my $pattern = of_row($_);
+                         !grep { /$pattern/ } logged('warn') }
                   @{ $row->{warns} };
     my @others = map { logged($_) } qw( error crit alert emerg );
 
@@ -248,19 +247,7 @@ sub logged
 }
 
 
-sub has_facts
-{
-    my ($message, $facts) = @_;
-
-    for my $fact (map { expanded($_) } split / \|\s+/, $facts) {
-        chomp $fact;
-        my $pattern = $fact =~ m{^/(.+)/$} ? qr/$1/ : qr/\Q$fact\E/;
-
-        return 0 if $message !~ $pattern;
-    }
-
-    return 1;
-}
+sub of_row { return facts(expanded($_[0])) }
 
 
 sub expanded
