@@ -105,7 +105,7 @@ configuration 'a rewrite of the location', locations =>
     . configuration_location('/',
                              lines => 'rewrite ^/(.*)$ /there/$1 last;');
 configuration 'a rewrite that never ends', lines => 'rewrite ^ /a$uri last;',
-    fails => qr/its location answered 500/;
+    fails => qr/location answered 500/;
 
 # the request of a client has a port
 

@@ -162,7 +162,7 @@ story 'a reload is no other nginx', { %edge }, sub
     ok(wait_until(SOON, sub {
            $servers->redis('zcard', 'dfpreheat:owners:edge') eq '1';
        }), 'it has one queue');
-    is_deeply([ $servers->logged(qr/another nginx/) ], [],
+    is_deeply([ $servers->logged(qr/ \[\w+\] .*"edge".*\bpid /) ], [],
               'and the log names nobody');
 };
 
@@ -183,7 +183,7 @@ story 'nginx is killed and started again: no other nginx is suspected',
     all_end_well($servers, 'new jobs are run at once', $next);
     $servers->origin->open_gate($path);
     all_end_well($servers, 'the old one after a lease', $id);
-    is_deeply([ $servers->logged(qr/another nginx/) ], [],
+    is_deeply([ $servers->logged(qr/ \[\w+\] .*"edge".*\bpid /) ], [],
               'the log names nobody');
 };
 
