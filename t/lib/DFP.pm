@@ -99,9 +99,6 @@ Test::Nginx::Util::add_block_preprocessor(sub {
         $block->set_value($section, $default{$section})
             if !defined $block->$section;
     }
-
-    # error_log shows it
-    $block->set_value('suppress_stderr', 1) if defined $block->must_die;
 });
 
 
