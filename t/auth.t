@@ -8,6 +8,7 @@ use lib "$FindBin::Bin/lib";
 
 use Test::More;
 
+use DFP::Facts;
 use DFP::Image;
 use DFP::Upstream;
 use DFP::Warm;
@@ -245,7 +246,7 @@ warm_story 'a job that brings its own Authorization', {}, $locations, sub {
 
     is($job->{state}, 'FAILURE', 'one that runs out cannot be renewed');
     my $second = qr/2\d{3}-\S+Z/;
-    like(reason($job), qr/the Authorization of the job was accepted until $second and is not any more at $second: it has run out, and there is nothing to renew it with$/,
+    like(reason($job), qr/\bjob\b.* $second .*$second.*\b(?:renew|expired)/,
          'and the job says so, with the times');
 
     $job = $warm->run('image', url => REGISTRY . $paths[0], %own,
@@ -259,16 +260,10 @@ warm_story 'what a registry may ask', {}, $locations, sub {
     my $warm = shift;
 
     my %asks = (
-        'nothing that makes sense' => [ 'Bearer realm=', 'the origin answered '
-            . '401: UNAUTHORIZED: authentication required; it wants to see '
-            . 'what cannot be given: ' ],
-        'Negotiate' => [ 'Negotiate', 'the origin answered 401: UNAUTHORIZED: '
-            . 'authentication required; it wants to see what cannot be given: '
-            . 'Negotiate' ],
+        'nothing that makes sense' => [ 'Bearer realm=', 'Bearer' ],
+        'Negotiate' => [ 'Negotiate', 'Negotiate' ],
         'to log in elsewhere' => [ 'Bearer realm="http://elsewhere.test/token"',
-            'the origin answered 401: UNAUTHORIZED: authentication required; '
-            . 'the origin sends to the token service http://elsewhere.test, '
-            . 'which no location is bound to (dfpreheat_origin)' ],
+            'token service | http://elsewhere.test | dfpreheat_origin' ],
     );
 
     for my $name (sort keys %asks) {
@@ -277,7 +272,8 @@ warm_story 'what a registry may ask', {}, $locations, sub {
         $upstream->answers('/files/asks', guarded('x', $challenge));
         my $job = $warm->run('file', url => FILES . '/files/asks',
                              username => 'u', password => 'p');
-        like(reason($job), qr/^\Q$reason\E/, $name);
+        like(reason($job), facts('origin | 401: UNAUTHORIZED: authentication '
+                                 . "required | $reason"), $name);
     }
 
     # two headers, of which the first is of no use
@@ -315,14 +311,14 @@ warm_story 'a token service in trouble', {}, $locations, sub {
         $service->answers('/token', { body => $case->[0] });
         @paths = private_image('odd', 'Bearer odd', bearer('odd'));
         $job = $warm->run('image', url => REGISTRY . $paths[0]);
-        like(reason($job), qr{^http://127\S+: the token service's },
+        like(reason($job), facts('http://127.0.0.1 | token service'),
              "an answer that $case->[1] is none");
     }
 
     $service->answers('/token', { status => 403, body =>
         '{"details":"incorrect username or password"}' });
     $job = $warm->run('image', url => REGISTRY . $paths[0]);
-    like(reason($job), qr{: the token service answered 403: incorrect username },
+    like(reason($job), facts('token service answered 403: incorrect username'),
          'its own words are told');
 };
 

@@ -10,6 +10,7 @@ use lib "$FindBin::Bin/lib";
 use File::Temp qw( tempdir );
 use Test::More;
 
+use DFP::Facts;
 use DFP::Image;
 use DFP::Process qw( wait_until );
 use DFP::Resets qw( http1 );
@@ -258,7 +259,7 @@ warm_story 'a server that answers all requests itself', {},
 
     my $job = $warm->run('file', url => FILES . '/files/a');
 
-    like(error($job), qr/the server block answered 301:.*"return"/,
+    like(error($job), facts('server block | 301 | "return"'),
          'is named by the job');
 };
 
@@ -270,7 +271,7 @@ warm_story 'a server that hangs up on all requests', {},
 
     my $job = $warm->run('file', url => FILES . '/files/a');
 
-    like(error($job), qr/the server block answered 444:.*"return"/,
+    like(error($job), facts('server block | 444 | "return"'),
          'is named by the job');
 };
 

@@ -8,6 +8,7 @@ use lib "$FindBin::Bin/lib";
 
 use Test::More;
 
+use DFP::Facts;
 use DFP::Image;
 use DFP::Upstream;
 use DFP::Warm;
@@ -15,7 +16,7 @@ use DFP::Warm;
 use constant {
     MANIFEST => 'http://registry.test/v2/app/manifests/',
     TRIES    => 4,      # for what may pass
-    RETRIES  => '(4 tries)',
+    RETRIES  => '4 tries',
 };
 
 my $upstream = DFP::Upstream->start;
@@ -66,64 +67,54 @@ my $locations = join '',
     }
 END
 
-my $no_location = 'its path leads to a location that is not bound to its '
-                  . 'origin (dfpreheat_origin)';
-my $not_stored = 'the answer was not stored: another request was filling the '
-                 . "same entry, or the location's settings do not let it be "
-                 . 'cached (proxy_cache_valid, proxy_no_cache, '
-                 . 'proxy_cache_min_uses, headers of the answer)';
-my $broken_off = 'the origin broke off, or stalled, before all of the answer '
-                 . 'had come';
+my $no_location = 'path | location | dfpreheat_origin';
+my $not_stored = 'not stored | proxy_cache_valid | proxy_no_cache | '
+                 . 'proxy_cache_min_uses';
+my $no_caching = 'location | cache | proxy_buffering';
+my $broken_off = 'origin | answer | /broke off|prematurely|closed/';
 
-# What the origin does, how often it is asked, and the reason. URLs of files
-# tell which location they belong to.
+# What the origin does, how often it is asked, and the facts of the reason. URLs
+# of files tell which location they belong to.
 
 my @failures = (
     [ '404: it is not there'
-      => '/files/404', [ { status => 404 } ], 1, 'the origin answered 404' ],
+      => '/files/404', [ { status => 404 } ], 1, 'origin answered 404' ],
     [ '401: who asks is not known'
       => '/files/401', [ { status => 401 } ], 1,
-         'the origin answered 401; it does not say what it wants to see '
-         . '(WWW-Authenticate)' ],
+         'origin answered 401 | WWW-Authenticate' ],
     [ '403: who asks is not welcome'
-      => '/files/403', [ { status => 403 } ], 1, 'the origin answered 403' ],
+      => '/files/403', [ { status => 403 } ], 1, 'origin answered 403' ],
     [ '500, again and again'
       => '/files/500', [ { status => 500 } ], TRIES,
-      'the origin answered 500 ' . RETRIES ],
+      'origin answered 500 | ' . RETRIES ],
     [ 'a body that is cut off'
       => '/files/cut', [ { body => 'x' x 1000, sends => 500 } ], TRIES,
-      "$broken_off " . RETRIES ],
+      "$broken_off | " . RETRIES ],
     [ 'a body that stops in the middle'
       => '/impatient/stall',
       [ { body => 'x' x 1000, sends => 500, holds => 1 } ], TRIES,
-      "$broken_off " . RETRIES ],
+      "$broken_off | " . RETRIES ],
     [ 'no answer'
       => '/impatient/silent', [ { after => 1 } ], TRIES,
-      'the origin did not answer in time (proxy_connect_timeout, '
-      . 'proxy_read_timeout) ' . RETRIES ],
+      'origin | proxy_connect_timeout | proxy_read_timeout | ' . RETRIES ],
     [ 'nobody is there'
       => '/down/a', [], 0,
-      'the origin could not be reached: connect() failed (111: Connection '
-      . 'refused) ' . RETRIES ],
+      'origin | connect() failed (111: Connection refused) | ' . RETRIES ],
     [ 'a location without proxy_cache'
-      => '/plain/a', [ {} ], 1, 'the location has no proxy_cache for it' ],
+      => '/plain/a', [ {} ], 1, 'location has no proxy_cache' ],
     [ 'proxy_no_cache'
-      => '/never/a', [ {} ], TRIES, "$not_stored " . RETRIES ],
+      => '/never/a', [ {} ], TRIES, "$not_stored | " . RETRIES ],
     [ 'proxy_buffering off'
-      => '/unbuffered/a', [ {} ], 1,
-      'the location does not cache: proxy_buffering is off, or the answer '
-      . 'switched it off' ],
+      => '/unbuffered/a', [ {} ], 1, $no_caching ],
     [ 'an answer that forbids it, where the location obeys'
       => '/obedient/a', [ { headers => [ 'Cache-Control' => 'no-store' ] } ],
-      TRIES, "$not_stored " . RETRIES ],
+      TRIES, "$not_stored | " . RETRIES ],
     [ 'an answer that switches buffering off, where the location obeys'
       => '/obedient/b', [ { headers => [ 'X-Accel-Buffering' => 'no' ] } ], 1,
-      'the location does not cache: proxy_buffering is off, or the answer '
-      . 'switched it off' ],
+      $no_caching ],
     [ 'an answer that is for some clients, where the location obeys'
       => '/obedient/d', [ { headers => [ Vary => 'Accept' ] } ], 1,
-      'the answer has Vary, so other clients would not get this copy: the '
-      . 'location needs "proxy_ignore_headers Vary"' ],
+      'location | "proxy_ignore_headers Vary"' ],
     [ 'an answer that leads into an internal location'
       => '/obedient/c',
       [ { headers => [ 'X-Accel-Redirect' => '/internal/secret' ] } ], 1,
@@ -132,10 +123,10 @@ my @failures = (
       => '/rewritten/a', [ {} ], 0, $no_location ],
     [ 'a location with a key that depends on the client'
       => '/keyed/a', [ {} ], 1,
-      'the proxy_cache_key of its location is not $dfpreheat_cache_key, so '
-      . 'clients might look elsewhere: include dfpreheat_cache.conf' ],
+      'location | proxy_cache_key | $dfpreheat_cache_key | '
+      . 'dfpreheat_cache.conf' ],
     [ 'a location without an upstream'
-      => '/static/a', [], 0, 'its location passes to no upstream' ],
+      => '/static/a', [], 0, 'location | /upstream|proxy_pass/' ],
 );
 
 # URLs of an origin whose server has other locations, too.
@@ -175,9 +166,11 @@ warm_story 'what a job of a file fails for', {}, $locations, sub {
 
         subtest $name => sub {
             is($job->{state}, 'FAILURE', 'the job has failed');
-            is(failed($job)->[0]{description}, $reason, 'so has the URL');
-            is(state($job)->{error}, "1 of 1 tasks failed; $url: $reason",
-               'and the first line tells why');
+            like(failed($job)->[0]{description}, facts($reason),
+                 'so has the URL');
+            like(state($job)->{error},
+                 facts("1 of 1 | failed | $url: | $reason"),
+                 'and the first line tells why');
             is(scalar $upstream->requests($path), $requests,
                'the origin was asked as often as makes sense');
         };
@@ -190,19 +183,21 @@ warm_story 'what a job of a file fails for', {}, $locations, sub {
     for my $path (@strays) {
         my $job = $warm->run('file', url => "http://files.test$path");
 
-        is(failed($job)->[0]{description}, $no_location,
-           "$path of another location is refused");
+        like(failed($job)->[0]{description}, facts($no_location),
+             "$path of another location is refused");
         is(scalar $upstream->requests($path), 0, 'and not asked for');
     }
 
     my $job = $warm->run('file', url => 'http://elsewhere.test/a');
-    is(failed($job)->[0]{description}, 'no location is bound to '
-       . 'http://elsewhere.test (dfpreheat_origin)', 'an origin of nowhere');
+    like(failed($job)->[0]{description},
+         facts('no location | http://elsewhere.test | dfpreheat_origin'),
+         'an origin of nowhere');
 
     cmp_ok(time - $copied, '>', 1, 'the copy is old now');
     $job = $warm->run('file', url => url('/stale/a'));
-    is(failed($job)->[0]{description}, 'the origin answered 500 ' . RETRIES,
-       'it does not count as preheated');
+    like(failed($job)->[0]{description},
+         facts('origin answered 500 | ' . RETRIES),
+         'it does not count as preheated');
     is(($warm->pull('/stale/a'))[1], 'STALE', 'which clients would get');
 };
 
@@ -250,17 +245,16 @@ warm_story 'what a job of an image fails for', {}, $locations, sub {
     my ($unknown, $other) = map { 'sha256:' . $_ x 64 } qw( a b );
     $image->tag($other, $good);
 
-    for ([ none => 'the origin answered 404', 'a tag that there is not' ],
-         [ $unknown => 'the origin answered 404', 'nor a digest' ],
-         [ $other => 'the manifest does not have this digest',
-           'a manifest of another digest' ])
+    for ([ none => 'origin answered 404', 'a tag that there is not' ],
+         [ $unknown => 'origin answered 404', 'nor a digest' ],
+         [ $other => 'manifest | digest', 'a manifest of another digest' ])
     {
         my ($reference, $reason, $name) = @$_;
         my $job = $warm->run('image', url => MANIFEST . $reference,
                              timeout => 5_000_000_000);
 
-        is(state($job)->{error}, '1 of 1 tasks failed; ' . MANIFEST
-           . "$reference: $reason", $name);
+        like(state($job)->{error},
+             facts('1 of 1 | ' . MANIFEST . "$reference: | $reason"), $name);
     }
 
     $image->tag('large', $image->manifest($layer, { %$layer, size => 9,
@@ -268,8 +262,8 @@ warm_story 'what a job of an image fails for', {}, $locations, sub {
     }));
     my $job = $warm->run('image', url => MANIFEST . 'large');
     is($job->{state}, 'FAILURE', 'a layer that is not as large as was said');
-    is(failed($job)->[0]{description}, 'it has 24 bytes, but the manifest says '
-       . '9 ' . RETRIES, 'it says so');
+    like(failed($job)->[0]{description},
+         facts('24 bytes | manifest | 9 | ' . RETRIES), 'it says so');
 
     my $gone = { %$layer, digest => 'sha256:' . 'c' x 64 };
     $image->tag('part', $image->manifest($layer, $gone));
@@ -286,8 +280,9 @@ warm_story 'what a job of an image fails for', {}, $locations, sub {
     });
     $job = $warm->run('image', url => MANIFEST . 'page');
     is($job->{state}, 'FAILURE', 'what is no manifest at all');
-    is(failed($job)->[0]{description}, 'its Content-Type, "text/html", is not '
-       . 'that of a manifest ' . RETRIES, 'it says so');
+    like(failed($job)->[0]{description},
+         facts('Content-Type | "text/html" | manifest | ' . RETRIES),
+         'it says so');
 };
 
 

@@ -1,434 +1,305 @@
-# Values of directives that nginx refuses, each with a sentence that says why.
+# What nginx accepts in its configuration and what it refuses, as a table:
+# t/config/*.txt. A row is
+#
+#     === a port that is too large
+#     http: dfpreheat_redis 127.0.0.1:65536;
+#     refused: dfpreheat_redis | port | 127.0.0.1:65536
+#
+# that is, a name, lines of nginx.conf, and what is expected:
+#
+#     main, http, server     lines of that level. They are added to those below,
+#                            of which a row's own directives replace the same.
+#     without                a directive that is not there at all
+#     file NAME              content of $DIR/NAME
+#     public file NAME       the same, readable by all users
+#     accepted               nginx starts and answers, and logs no error and no
+#                            warning, except:
+#     warns                  facts of a warning
+#     refused                facts of the reason why nginx does not start
+#
+# A value continues in indented lines below its name. The facts, with " | "
+# between them, are parts of the message (see DFP::Facts). $DIR is the folder of
+# the files, $CONF is conf/, and $REDIS is the port of a Redis.
 
-use Test::Nginx::Socket 'no_plan';
-use DFP;
+use strict;
+use warnings;
 
-run_tests();
+use FindBin;
+use lib "$FindBin::Bin/lib";
 
-__DATA__
+use File::Basename qw( basename );
+use File::Temp qw( tempdir );
+use HTTP::Tiny;
+use Test::More;
 
-=== TEST 1: everything at once, as in the README
---- http_config
-dfpreheat_redis          127.0.0.1:$TEST_NGINX_REDIS_PORT unix:/nowhere
-                         db=1 prefix=lab:;
-dfpreheat_redis_timeout  3s;
-dfpreheat_key            $TEST_NGINX_SEAL_KEY;
-dfpreheat_admin_key      $TEST_NGINX_ADMIN_KEY;
-dfpreheat_cluster        1 name=one engine=cache;
-dfpreheat_cluster        2 engine=cache "name=number two";
-dfpreheat_instance       edge-1 address=192.0.2.1;
-dfpreheat_platform       linux/arm64,linux/amd64;
-dfpreheat_max_timeout    2h;
-dfpreheat_max_body_size  64k;
-dfpreheat_queue_limit    10;
-dfpreheat_lease          2s;
-dfpreheat_max_attempts   2;
-dfpreheat_worker_calls   16;
-dfpreheat_job_retention  1d;
---- config
-location = /healthy { dfpreheat on; }
-location /v2/ {
-    dfpreheat_origin  https://registry.test:443/ http://registry.test;
-    proxy_pass        http://127.0.0.1:1;
-    proxy_ssl_verify  on;
+use DFP::Certificates;
+use DFP::Facts;
+use DFP::Process qw( free_port gone spawn stop wait_until );
+use DFP::Redis;
+
+use constant {
+    SECONDS  => 10,                             # for nginx to start, or end
+    SECRET   => qr/secret@|hunter2|YWxpY2U6/,   # of the rows, never logged
+    MAX_CERTIFICATES => 64,
+};
+
+my $nginx = $ENV{TEST_NGINX_BINARY} || '/usr/sbin/nginx';
+my @modules = split ' ', $ENV{TEST_NGINX_LOAD_MODULES}
+              || "$FindBin::Bin/../build/ngx_http_dfpreheat_module.so";
+
+my $redis = DFP::Redis->start;
+my $ca = DFP::Certificates->new;
+my $dir = tempdir('dfpreheat-config-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
+
+my %value = (DIR => $dir, CONF => "$FindBin::Bin/../conf",
+             REDIS => $redis->port);
+
+# What a row does not say by itself: level, directive, line.
+
+my @base = (
+    [ http => dfpreheat_redis => 'dfpreheat_redis 127.0.0.1:$REDIS;' ],
+    [ http => dfpreheat_key => 'dfpreheat_key $DIR/seal.key;' ],
+    [ http => dfpreheat_admin_key => 'dfpreheat_admin_key $DIR/admin.key;' ],
+    [ http => dfpreheat_cluster =>
+          'dfpreheat_cluster 1 name=cluster-1 engine=cache;' ],
+    [ server => dfpreheat => 'location /oapi/ { dfpreheat on; }' ],
+    [ server => dfpreheat => 'location = /healthy { dfpreheat on; }' ],
+    [ server => dfpreheat_grpc => 'location @dfpreheat_grpc '
+          . '{ include $CONF/dfpreheat_grpc.conf; }' ],
+);
+
+
+my $pem = content($ca->file);
+
+write_file('seal.key', '0123456789abcdef' x 4 . "\n");
+write_file('admin.key', "the-admin-key-of-the-tests\n");
+write_file('credentials.json',
+           '{"auths": {"registry.lan": {"auth": "YTpi"}}}');
+write_file('large', 'x' x 4096);
+write_file('ca.pem', $pem);
+write_file('truncated.pem', $pem . substr $pem, 0, length($pem) / 2);
+write_file('invalid.pem', $pem . $pem =~ s/\n..../\n=!=!/r);
+write_file('none.pem', "not a certificate\n");
+write_file('empty.pem', '');
+write_file('many.pem', $pem x (MAX_CERTIFICATES + 1));
+
+for my $file (sort glob "$FindBin::Bin/config/*.txt") {
+    my $group = basename($file, '.txt');
+
+    check("$group: $_->{name}", $_) for rows($file);
 }
---- request
-GET /healthy
---- response_body chomp
-"OK"
---- no_error_log
-[error]
 
+done_testing();
 
 
-=== TEST 2: dfpreheat is a switch
---- config
-location /oapi/ { dfpreheat maybe; }
---- must_die
---- error_log
-invalid value "maybe" in "dfpreheat" directive, it must be "on" or "off"
+sub content
+{
+    my $path = shift;
 
+    open my $file, '<', $path or die "$path: $!";
+    local $/;
 
-
-=== TEST 3: dfpreheat belongs into a location
---- config
-dfpreheat on;
---- must_die
---- error_log
-"dfpreheat" directive is not allowed here
-
-
-
-=== TEST 4: no jobs without Redis
---- http_config
-dfpreheat_cluster 1 name=one engine=cache;
---- must_die
---- error_log
-"dfpreheat on" needs dfpreheat_redis, as in "dfpreheat_redis 127.0.0.1:6379;"
-
-
-
-=== TEST 5: no jobs without a cluster
---- http_config
-dfpreheat_redis 127.0.0.1:1;
---- must_die
---- error_log
-"dfpreheat on" needs a dfpreheat_cluster, as in "dfpreheat_cluster 1 name=cluster-1 engine=cache;"
-
-
-
-=== TEST 6: dfpreheat_redis without an address
---- http_config
-dfpreheat_redis db=1;
---- must_die
---- error_log
-"dfpreheat_redis" directive has no address
-
-
-
-=== TEST 7: dfpreheat_redis with a user and no password
---- http_config
-dfpreheat_redis 127.0.0.1:1 user=preheat;
---- must_die
---- error_log
-"dfpreheat_redis" directive has user= but no password_file=
-
-
-
-=== TEST 8: dfpreheat_redis with a database that is no number
---- http_config
-dfpreheat_redis 127.0.0.1:1 db=first;
---- must_die
---- error_log
-dfpreheat_redis: "db=first" is no database: it must be a whole number, as in db=1
-
-
-
-=== TEST 9: dfpreheat_redis with an impossible port
---- http_config
-dfpreheat_redis 127.0.0.1:65536;
---- must_die
---- error_log
-dfpreheat_redis: invalid port "127.0.0.1:65536": it must be host:port, unix:/path, user=, password_file=, db= or prefix=
-
-
-
-=== TEST 10: dfpreheat_redis with a password that is not there
---- http_config
-dfpreheat_redis 127.0.0.1:1 password_file=$TEST_NGINX_SERVER_ROOT/html/none;
---- must_die
---- error_log eval
-qr{open\(\) "\S+/html/none" failed \(2: No such file or directory\)}
-
-
-
-=== TEST 11: dfpreheat_redis twice
---- http_config
-dfpreheat_redis 127.0.0.1:1;
-dfpreheat_redis 127.0.0.1:2;
---- must_die
---- error_log
-"dfpreheat_redis" directive is duplicate
-
-
-
-=== TEST 12: dfpreheat_cluster without a number
---- http_config
-dfpreheat_cluster one engine=cache;
---- must_die
---- error_log
-dfpreheat_cluster: "one" is no cluster id: it must be a whole number from 1
-
-
-
-=== TEST 13: dfpreheat_cluster with the number 0
---- http_config
-dfpreheat_cluster 0 name=zero engine=cache;
---- must_die
---- error_log
-dfpreheat_cluster: "0" is no cluster id: it must be a whole number from 1
-
-
-
-=== TEST 14: dfpreheat_cluster with an engine that there is not
---- http_config
-dfpreheat_cluster 1 name=one engine=steam;
---- must_die
---- error_log
-dfpreheat_cluster 1: engine "steam" is not known: it must be engine=cache
-
-
-
-=== TEST 15: dfpreheat_cluster without a name
---- http_config
-dfpreheat_cluster 1 engine=cache;
---- must_die
---- error_log
-dfpreheat_cluster 1 has no name=
-
-
-
-=== TEST 16: dfpreheat_cluster twice
---- http_config
-dfpreheat_cluster 7 name=one engine=cache;
-dfpreheat_cluster 7 name=two engine=cache;
---- must_die
---- error_log
-dfpreheat_cluster 7 is there twice
-
-
-
-=== TEST 17: dfpreheat_cluster with what the engine does not know
---- http_config
-dfpreheat_cluster 1 name=one engine=cache scheduler.lan:8002;
---- must_die
---- error_log
-engine=cache takes no parameter "scheduler.lan:8002"
-
-
-
-=== TEST 18: dfpreheat_instance with an unknown parameter
---- http_config
-dfpreheat_instance edge-1 ip=192.0.2.1;
---- must_die
---- error_log
-dfpreheat_instance: "ip=192.0.2.1" is not known: after the name there may be address=
-
-
-
-=== TEST 19: dfpreheat_instance without a name
---- http_config
-dfpreheat_instance "";
---- must_die
---- error_log
-"dfpreheat_instance" directive has an empty name
-
-
-
-=== TEST 20: dfpreheat_instance twice
---- http_config
-dfpreheat_instance edge-1;
-dfpreheat_instance edge-2;
---- must_die
---- error_log
-"dfpreheat_instance" directive is duplicate
-
-
-
-=== TEST 21: dfpreheat_key that is not there
---- http_config
-dfpreheat_key $TEST_NGINX_SERVER_ROOT/html/none;
---- must_die
---- error_log eval
-qr{open\(\) "\S+/html/none" failed \(2: No such file or directory\)}
-
-
-
-=== TEST 22: dfpreheat_key that is empty
---- http_config
-dfpreheat_key $TEST_NGINX_SERVER_ROOT/html/key;
---- user_files eval
-[["key", "\n"]]
---- must_die
---- error_log eval
-qr{"\S+/html/key" is empty: it must have 1 to 4095 bytes}
-
-
-
-=== TEST 23: dfpreheat_key that is no key
---- http_config
-dfpreheat_key $TEST_NGINX_SERVER_ROOT/html/key;
---- user_files eval
-[["key", "0123456789abcdef" x 3 . "\n"]]
---- must_die
---- error_log eval
-qr{dfpreheat_key "\S+/html/key": line 1 must be a key of 64 hexadecimal digits}
-
-
-
-=== TEST 24: dfpreheat_key twice
---- http_config
-dfpreheat_key $TEST_NGINX_SEAL_KEY;
-dfpreheat_key $TEST_NGINX_SEAL_KEY;
---- must_die
---- error_log
-"dfpreheat_key" directive is duplicate
-
-
-
-=== TEST 25: dfpreheat_admin_key that can be guessed
---- http_config
-dfpreheat_admin_key $TEST_NGINX_SERVER_ROOT/html/key;
---- user_files eval
-[["key", "fifteen-letters\n"]]
---- must_die
---- error_log eval
-qr{dfpreheat_admin_key "\S+/html/key": it must have at least 16 characters}
-
-
-
-=== TEST 26: dfpreheat_admin_key of several words
---- http_config
-dfpreheat_admin_key $TEST_NGINX_SERVER_ROOT/html/key;
---- user_files eval
-[["key", "correct horse battery staple\n"]]
---- must_die
---- error_log eval
-qr{dfpreheat_admin_key "\S+/html/key": it must be one word of printable characters}
-
-
-
-=== TEST 27: dfpreheat_admin_key in a file that is something else
---- http_config
-dfpreheat_admin_key $TEST_NGINX_SERVER_ROOT/html/key;
---- user_files eval
-[["key", "x" x 4096]]
---- must_die
---- error_log eval
-qr{"\S+/html/key" is too large: it must have 1 to 4095 bytes}
-
-
-
-=== TEST 28: dfpreheat_admin_key twice
---- http_config
-dfpreheat_admin_key $TEST_NGINX_ADMIN_KEY;
-dfpreheat_admin_key $TEST_NGINX_ADMIN_KEY;
---- must_die
---- error_log
-"dfpreheat_admin_key" directive is duplicate
-
-
-
-=== TEST 29: a key that everybody may read is used, with a warning
---- http_config
-dfpreheat_redis 127.0.0.1:$TEST_NGINX_REDIS_PORT;
-dfpreheat_cluster 1 name=one engine=cache;
-dfpreheat_admin_key $TEST_NGINX_SERVER_ROOT/html/key;
---- user_files eval
-[["key", "an-open-secret-of-everyone\n", undef, 0644]]
---- request
-GET /healthy
---- response_body chomp
-"OK"
---- error_log eval
-qr{\[warn\] .*"\S+/html/key" holds a secret and is open to everybody}
-
-
-
-=== TEST 30: dfpreheat_platform that is none
---- http_config
-dfpreheat_platform amd64;
---- must_die
---- error_log
-dfpreheat_platform must be "all" or platforms of the form os/arch or os/arch/variant between commas, as linux/amd64
-
-
-
-=== TEST 31: dfpreheat_max_timeout shorter than any job's
---- http_config
-dfpreheat_max_timeout 999ms;
---- must_die
---- error_log
-dfpreheat_max_timeout must be at least 1s
-
-
-
-=== TEST 32: dfpreheat_lease that no worker could keep
---- http_config
-dfpreheat_lease 999ms;
---- must_die
---- error_log
-dfpreheat_lease must be at least 1000 ms
-
-
-
-=== TEST 33: dfpreheat_queue_limit 0
---- http_config
-dfpreheat_queue_limit 0;
---- must_die
---- error_log
-value must be equal to or greater than 1
-
-
-
-=== TEST 34: dfpreheat_max_attempts 0
---- http_config
-dfpreheat_max_attempts 0;
---- must_die
---- error_log
-value must be equal to or greater than 1
-
-
-
-=== TEST 35: dfpreheat_worker_calls 0
---- http_config
-dfpreheat_worker_calls 0;
---- must_die
---- error_log
-value must be equal to or greater than 1
-
-
-
-=== TEST 36: dfpreheat_max_body_size that is no size
---- http_config
-dfpreheat_max_body_size large;
---- must_die
---- error_log
-"dfpreheat_max_body_size" directive invalid value
-
-
-
-=== TEST 37: dfpreheat_job_retention that is no time
---- http_config
-dfpreheat_job_retention long;
---- must_die
---- error_log
-"dfpreheat_job_retention" directive invalid value
-
-
-
-=== TEST 38: dfpreheat_redis_timeout that is no time
---- http_config
-dfpreheat_redis_timeout soon;
---- must_die
---- error_log
-"dfpreheat_redis_timeout" directive invalid value
-
-
-
-=== TEST 39: dfpreheat_origin that is no URL of the web
---- config
-location / { dfpreheat_origin ftp://registry.lan; }
---- must_die
---- error_log
-dfpreheat_origin must be an http or https URL
-
-
-
-=== TEST 40: dfpreheat_origin with a path
---- config
-location / { dfpreheat_origin https://registry.lan:443/v2/; }
---- must_die
---- error_log
-dfpreheat_origin "https://registry.lan:443/v2/" must be scheme, host and port only: https://registry.lan
-
-
-
-=== TEST 41: dfpreheat_origin twice in a location
---- config
-location / {
-    dfpreheat_origin https://one.lan;
-    dfpreheat_origin https://two.lan;
+    return <$file> // '';
 }
---- must_die
---- error_log
-"dfpreheat_origin" directive is duplicate
 
 
+sub write_file
+{
+    my ($name, $content, $mode) = @_;
 
-=== TEST 42: dfpreheat_origin belongs into a location
---- http_config
-dfpreheat_origin https://registry.lan;
---- must_die
---- error_log
-"dfpreheat_origin" directive is not allowed here
+    my $path = "$dir/$name";
+
+    unlink $path;
+    open my $file, '>', $path or die "$path: $!";
+    chmod $mode // 0600, $path or die "$path: $!";
+    print {$file} $content;
+    close $file or die "$path: $!";
+}
+
+
+# The rows of a file: hashes, in which a section of files has one of its own.
+
+sub rows
+{
+    my $path = shift;
+
+    my (@rows, $value);
+
+    for my $line (split /\n/, content($path)) {
+        if ($line =~ /^=== (.+)$/) {
+            push @rows, { name => $1, files => {}, public => {}, warns => [] };
+
+        } elsif ($line =~ /^(public )?file (\S+):(?: (.*))?$/) {
+            $value = \$rows[-1]{ $1 ? 'public' : 'files' }{$2};
+            $$value = ($3 // '') . "\n";
+
+        } elsif ($line =~ /^warns: (.+)$/) {
+            push @{ $rows[-1]{warns} }, $1;
+            $value = \$rows[-1]{warns}[-1];
+            $$value .= "\n";
+
+        } elsif ($line =~ /^(main|http|server|without|refused):(?: (.*))?$/) {
+            $value = \$rows[-1]{$1};
+            $$value = ($2 // '') . "\n";
+
+        } elsif ($line =~ /^    ? *\S/) {
+            $$value .= "$line\n";
+
+        } elsif ($line eq 'accepted') {
+            $rows[-1]{accepted} = 1;
+
+        } elsif ($line !~ /^(?:#|$)/) {
+            die "$path: $line";
+        }
+    }
+
+    for my $row (@rows) {
+        die "$path: $row->{name} expects nothing, or both"
+            if !$row->{accepted} == !$row->{refused};
+    }
+
+    return @rows;
+}
+
+
+sub check
+{
+    my ($name, $row) = @_;
+
+    write_file($_, $row->{files}{$_}) for keys %{ $row->{files} };
+    write_file($_, $row->{public}{$_}, 0644) for keys %{ $row->{public} };
+    unlink "$dir/error.log";
+
+    my $ok = $row->{accepted} ? accepted($name, $row) : refused($name, $row);
+    my $log = content("$dir/error.log");
+
+    unlike($log, SECRET, "$name: no secret is logged");
+    diag($log) if !$ok;
+}
+
+
+sub refused
+{
+    my ($name, $row) = @_;
+
+    write_file('nginx.conf', configuration($row, free_port()));
+
+    my $pid = start('-t');
+
+    my $status = wait_until(SECONDS, sub { gone($pid) }) ? $? >> 8 : 'none';
+    my @reason = map { logged($_) } qw( error emerg );
+
+    stop($pid) if $status eq 'none';
+
+    return ok($status eq '1' && "@reason" =~ of_row($row->{refused}), $name);
+}
+
+
+sub accepted
+{
+    my ($name, $row) = @_;
+
+    my $port = free_port();
+
+    write_file('nginx.conf', configuration($row, $port));
+
+    my $pid = start();
+    my $answer = wait_until(SECONDS, sub {
+        return 'nginx has ended' if gone($pid);
+
+        my $got = HTTP::Tiny->new->get("http://127.0.0.1:$port/healthy");
+        return $got->{status} == 599 ? undef : $got->{content};
+    });
+
+    stop($pid, 'QUIT');
+
+    my @warnings = grep { my $line = $_;
+                          !grep { $line =~ of_row($_) } @{ $row->{warns} } }
+                   logged('warn');
+    my @missing = grep { my $pattern = of_row($_);
+                         !grep { /$pattern/ } logged('warn') }
+                  @{ $row->{warns} };
+    my @others = map { logged($_) } qw( error crit alert emerg );
+
+    return is_deeply([ $answer, @warnings, @missing, @others ], [ '"OK"' ],
+                     $name);
+}
+
+
+sub start
+{
+    my @arguments = @_;
+
+    return spawn("$dir/nginx.out", $nginx, '-e', "$dir/error.log",
+                 '-c', "$dir/nginx.conf", @arguments);
+}
+
+
+# The messages of a level, without the file and the line at their ends.
+
+sub logged
+{
+    my $level = shift;
+
+    return map { s/ in \S+:\d+$//r }
+           map { / \[$level\] (?:[\d#]+: )?(.*)/ ? $1 : () }
+           split /\n/, content("$dir/error.log");
+}
+
+
+sub of_row { return facts(expanded($_[0])) }
+
+
+sub expanded
+{
+    my $text = shift;
+
+    return $text =~ s/\$(DIR|CONF|REDIS)\b/$value{$1}/gr;
+}
+
+
+sub configuration
+{
+    my ($row, $port) = @_;
+
+    my %lines = map { $_ => $row->{$_} // '' } qw( main http server without );
+    my $own = join "\n", values %lines;
+
+    # a directive, and not one in a value or of a longer name
+
+    for my $line (@base) {
+        my ($level, $directive, $text) = @$line;
+        next if $directive ne 'dfpreheat'
+                && $own =~ /(?:^|[{;\s])\Q$directive\E(?:\.conf)?[\s;]/m;
+
+        $lines{$level} .= "$text\n";
+    }
+
+    my $load = join '', map { "load_module $_;\n" } @modules;
+
+    return $load . expanded(<<"CONF");
+daemon off;
+master_process off;
+pid \$DIR/nginx.pid;
+error_log \$DIR/error.log info;
+$lines{main}
+
+events { worker_connections 64; }
+
+http {
+    access_log off;
+    client_body_temp_path \$DIR/body;
+    proxy_temp_path \$DIR/proxy;
+    fastcgi_temp_path \$DIR/fastcgi;
+    uwsgi_temp_path \$DIR/uwsgi;
+    scgi_temp_path \$DIR/scgi;
+
+    $lines{http}
+
+    server {
+        listen 127.0.0.1:$port;
+        $lines{server}
+    }
+}
+CONF
+}

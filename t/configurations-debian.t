@@ -67,7 +67,7 @@ END2
 
 debian 'Lua that refuses before access', lines =>
     'rewrite_by_lua_block { ngx.exit(403) }',
-    fails => qr/its location answered 403/;
+    fails => qr/location answered 403/;
 
 debian 'Lua that asks others first',
     server => 'location = /other { return 200 "other"; }',

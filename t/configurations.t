@@ -70,12 +70,12 @@ configuration 'open_file_cache', lines => 'open_file_cache max=100 inactive=1h;'
 # What is sent
 
 configuration 'proxy_buffering off', caching => { proxy_buffering => 'off' },
-    fails => qr/proxy_buffering is off/;
+    fails => qr/proxy_buffering/;
 configuration 'slice', lines => 'slice 1k;', caching => {
         proxy_cache_key => '$dfpreheat_cache_key$slice_range',
         'proxy_set_header        Range' => '$slice_range',
         proxy_cache_valid => '200 206 1d',
-    }, fails => { file => qr/caches in slices/, image => qr/caches in slices/ };
+    }, fails => qr/location.*\bslice/;
 configuration 'gzip and gunzip',
     lines => 'gzip on; gzip_types *; gzip_min_length 1; gunzip on;';
 configuration 'sub_filter', altered => 1, lines => 'sub_filter_types *;'
@@ -90,7 +90,7 @@ configuration 'small buffers', server => 'client_header_buffer_size 256;'
 configuration 'a buffer that is too small for the key',
     lines => 'proxy_buffer_size 512; proxy_buffers 2 512;'
              . 'proxy_busy_buffers_size 512;',
-    fails => qr/proxy_buffer_size of its location is too small for its cache key/;
+    fails => qr/proxy_buffer_size.* too small .*cache key/;
 
 # The cache
 
@@ -123,7 +123,7 @@ configuration 'updates in the background', workers => 2,
 };
 
 for (['small zones' => 'small', '32k', 40], ['a zone that is too small' =>
-     'tiny', '32k', 600, qr/keys_zone has room for/])
+     'tiny', '32k', 600, qr/\b600\b.*keys_zone/])
 {
     my ($name, $zone, $size, $files, $fails) = @$_;
     my %cache = cache($zone, $size);
@@ -137,7 +137,7 @@ for (['small zones' => 'small', '32k', 40], ['a zone that is too small' =>
 
 for (['a small max_size' => 'short', 'max_size=4m', 20],
      ['a max_size that is too small' => 'shorter', 'max_size=64k', 40,
-      qr/whose max_size is/])
+      qr/max_size.*\b65536\b/])
 {
     my ($name, $zone, $size, $files, $fails) = @$_;
     my %cache = cache($zone, '1m', $size);

@@ -11,6 +11,7 @@ use IO::Socket::INET;
 use JSON::PP qw( encode_json );
 use Test::More;
 
+use DFP::Facts;
 use DFP::Process qw( wait_until );
 use DFP::Servers;
 use DFP::Story qw( story );
@@ -96,16 +97,16 @@ story 'two nginx of one name: what one is posted is not in the other\'s cache',
     my %pids = (one => $two->{nginx}, two => $one->{nginx});
 
     for my $name (sort keys %both) {
-        my $other = qr/another nginx runs as instance "edge": pid $pids{$name} /;
+        my $other = facts(qq(nginx | instance "edge" | pid $pids{$name}));
 
         ok(wait_until(SOON, sub { $both{$name}->logged($other) }),
            "$name: the log names the other");
-        is(scalar $both{$name}->logged(qr/another nginx runs as/), 1,
+        is(scalar $both{$name}->logged(qr/ \[\w+\] .*"edge".*\bpid /), 1,
            "$name: once");
     }
 
     $two->stop_all;
-    ok(wait_until(SOON, sub { $one->logged(qr/no other nginx runs as/) }),
+    ok(wait_until(SOON, sub { $one->logged(qr/no (?:other|longer).*"edge"/) }),
        'when the other has gone, the log says so');
     is_deeply([ $two->severe ], [], 'the other had no alert');
 };
@@ -161,7 +162,7 @@ story 'a reload is no other nginx', { %edge }, sub
     ok(wait_until(SOON, sub {
            $servers->redis('zcard', 'dfpreheat:owners:edge') eq '1';
        }), 'it has one queue');
-    is_deeply([ $servers->logged(qr/another nginx/) ], [],
+    is_deeply([ $servers->logged(qr/ \[\w+\] .*"edge".*\bpid /) ], [],
               'and the log names nobody');
 };
 
@@ -182,7 +183,7 @@ story 'nginx is killed and started again: no other nginx is suspected',
     all_end_well($servers, 'new jobs are run at once', $next);
     $servers->origin->open_gate($path);
     all_end_well($servers, 'the old one after a lease', $id);
-    is_deeply([ $servers->logged(qr/another nginx/) ], [],
+    is_deeply([ $servers->logged(qr/ \[\w+\] .*"edge".*\bpid /) ], [],
               'the log names nobody');
 };
 

@@ -9,10 +9,9 @@ our $A_day = 24 * 60 * 60 * 1_000_000_000;
 my $url = 'http://files.test/';
 my $clusters = '"scheduler_clusters":['
                . shown_cluster(1, 'cluster-1', 'true') . ']';
-my $scopes = 'single_seed_peer, all_seed_peers, all_peers or single_peer';
-my $range = 'must be an integer between';
-my $platforms = 'args.platform must be "all" or platforms of the form os/arch '
-                . 'or os/arch/variant between commas, as linux/amd64';
+my $int_max = 9_223_372_036_854_775_807;
+my $scopes = 'single_seed_peer | all_seed_peers | all_peers | single_peer';
+my $platforms = 'all | os/arch/variant';
 
 sub n { return [ map { "http://files.test/$_" } 1 .. $_[0] ] }
 
@@ -20,167 +19,140 @@ sub headers { return (headers => { @_ }) }
 
 sub numbered { my $n = shift; return map { ("X-$_-Key" => '1') } 1 .. $n }
 
-# Jobs of which one thing is wrong, and the sentence about it.
+# Jobs of which one thing is wrong: the field, with which the sentence about it
+# begins, and the facts that it has.
 
 our %Refused = (
 
     beside => [
-        [ { args => file()->{args} }
-              => 'type is required, and must be preheat' ],
-        [ beside(type => 'sync_peers') => 'type must be preheat' ],
-        [ beside(type => 1)            => 'type must be preheat' ],
-        [ { type => 'preheat' }        => 'args is required' ],
-        [ beside(args => undef)        => 'args is required' ],
-        [ beside(args => [])           => 'args must be an object' ],
-        [ beside(bio => 'b' x 1025)
-              => 'bio must not be longer than 1024 bytes' ],
-        [ beside(bio => "a\0b")        => 'bio must not contain NUL' ],
-        [ beside(user_id => -1)
-              => "user_id $range 0 and 9223372036854775807" ],
-        [ beside(user_id => '1')
-              => "user_id $range 0 and 9223372036854775807" ],
+        [ { args => file()->{args} }   => 'type', 'required | preheat' ],
+        [ beside(type => 'sync_peers') => 'type', 'preheat' ],
+        [ beside(type => 1)            => 'type', 'preheat' ],
+        [ { type => 'preheat' }        => 'args', 'required' ],
+        [ beside(args => undef)        => 'args', 'required' ],
+        [ beside(args => [])           => 'args', 'object' ],
+        [ beside(bio => 'b' x 1025)    => 'bio', '1024 bytes' ],
+        [ beside(bio => "a\0b")        => 'bio', 'NUL' ],
+        [ beside(user_id => -1)        => 'user_id', "integer | 0 | $int_max" ],
+        [ beside(user_id => '1')       => 'user_id', "integer | 0 | $int_max" ],
         [ beside(scheduler_cluster_ids => 1)
-              => 'scheduler_cluster_ids must be a list' ],
+              => 'scheduler_cluster_ids', 'list' ],
         [ beside(scheduler_cluster_ids => [ 1, 0 ])
-              => 'scheduler_cluster_ids[1] must be an integer of at least 1' ],
+              => 'scheduler_cluster_ids[1]', 'integer | 1' ],
         [ beside(scheduler_cluster_ids => ['1'])
-              => 'scheduler_cluster_ids[0] must be an integer of at least 1' ],
+              => 'scheduler_cluster_ids[0]', 'integer | 1' ],
         [ beside(scheduler_cluster_ids => [ (1) x 101 ])
-              => 'scheduler_cluster_ids must not have more than 100 '
-                 . 'elements' ],
+              => 'scheduler_cluster_ids', '100' ],
         [ beside(scheduler_cluster_ids => [ 1, 9 ])
-              => 'scheduler_cluster_ids: there is no cluster 9, there is: 1' ],
+              => 'scheduler_cluster_ids', 'no cluster 9 | 1' ],
     ],
 
     urls => [
         [ beside(args => { url => $url })
-              => 'args.type is required, and must be image or file' ],
-        [ file(type => 'model')   => 'args.type must be image or file' ],
-        [ file(url => undef)
-              => 'args.url or args.urls is required' ],
+              => 'args.type', 'required | image or file' ],
+        [ file(type => 'model')   => 'args.type', 'image or file' ],
+        [ file(url => undef)      => 'args.url', 'args.urls | required' ],
         [ file(url => '', urls => [])
-              => 'args.url or args.urls is required' ],
-        [ image(url => '')        => 'args.url or args.urls is required' ],
-        [ image(url => 'Alpine')
-              => 'args.url has a repository name that is longer than 255 '
-                 . 'bytes, or not parts of a-z, 0-9, ".", "_" and "-" between '
-                 . 'slashes' ],
-        [ file(url => 1)          => 'args.url must be a string' ],
+              => 'args.url', 'args.urls | required' ],
+        [ image(url => '')        => 'args.url', 'args.urls | required' ],
+        [ image(url => 'Alpine')  => 'args.url', 'repository | 255 bytes | a-z' ],
+        [ file(url => 1)          => 'args.url', 'string' ],
         [ file(url => 'ftp://files.test/a')
-              => 'args.url must be an http or https URL' ],
+              => 'args.url', 'http or https' ],
         [ file(url => $url . 'a' x (4097 - length $url))
-              => 'args.url must not be longer than 4096 bytes' ],
+              => 'args.url', '4096 bytes' ],
         [ file(url => "${url}a\r\nb")
-              => 'args.url must not contain CR or LF' ],
-        [ file(url => "${url}a%0d%0ab") => 'args.url must not contain %0D' ],
-        [ file(url => "${url}../a")
-              => 'args.url must not have "." or ".." as a part of its path' ],
+              => 'args.url', 'CR or LF' ],
+        [ file(url => "${url}a%0d%0ab") => 'args.url', '%0D' ],
+        [ file(url => "${url}../a")     => 'args.url', '/\.\./ | path' ],
         [ file(url => 'http://me:secret@files.test/')
-              => 'args.url must not have a user name or a password in it' ],
+              => 'args.url', 'user name | password' ],
         [ file(url => 'http://files.test:65536/')
-              => 'args.url must have a port between 1 and 65535, or none' ],
+              => 'args.url', 'port | 1 | 65535' ],
         [ image(url => 'http://registry.test/v2/app/blobs/1')
-              => 'args.url must be a manifest URL, as https://registry/v2/'
-                 . 'library/alpine/manifests/3.19' ],
+              => 'args.url', 'manifest | https://registry/v2/library/alpine/'
+                             . 'manifests/3.19' ],
         [ image(url => 'http://registry.test/v2/app/manifests/1?a=b')
-              => 'args.url must be a manifest URL, which has no query '
-                 . 'string' ],
-        [ file(urls => $url)      => 'args.urls must be a list' ],
+              => 'args.url', 'manifest | query' ],
+        [ file(urls => $url)      => 'args.urls', 'list' ],
         [ file(urls => [ $url, 'files.test' ])
-              => 'args.urls[1] must be an http or https URL' ],
-        [ file(urls => [undef])   => 'args.urls[0] must be a string' ],
-        [ file(urls => n(10001))
-              => 'args.urls must not have more than 10000 elements' ],
+              => 'args.urls[1]', 'http or https' ],
+        [ file(urls => [undef])   => 'args.urls[0]', 'string' ],
+        [ file(urls => n(10001))  => 'args.urls', '10000' ],
     ],
 
     texts => [
         (map {
-            [ file($_ => 'x' x 1025)
-                  => "args.$_ must not be longer than 1024 bytes" ],
-            [ file($_ => "a\nb")  => "args.$_ must not contain CR or LF" ],
-            [ file($_ => 1)       => "args.$_ must be a string" ],
+            [ file($_ => 'x' x 1025)     => "args.$_", '1024 bytes' ],
+            [ file($_ => "a\nb")         => "args.$_", 'CR or LF' ],
+            [ file($_ => 1)              => "args.$_", 'string' ],
         } qw( tag application username password platform )),
         [ file(filtered_query_params => 'x' x 4097)
-              => 'args.filtered_query_params must not be longer than 4096 '
-                 . 'bytes' ],
-        [ file(username => 'me:too')
-              => 'args.username must not contain ":"' ],
-        [ file(scope => 'some_peers')    => "args.scope must be $scopes" ],
-        [ image(platform => 'amd64')     => $platforms ],
-        [ image(platform => 'linux/')    => $platforms ],
+              => 'args.filtered_query_params', '4096 bytes' ],
+        [ file(username => 'me:too')     => 'args.username', '":\\"' ],
+        [ file(scope => 'some_peers')    => 'args.scope', $scopes ],
+        [ image(platform => 'amd64')     => 'args.platform', $platforms ],
+        [ image(platform => 'linux/')    => 'args.platform', $platforms ],
         [ image(platform => join ',', map { "linux/a$_" } 1 .. 17)
-              => 'args.platform must not have more than 16 platforms' ],
+              => 'args.platform', '16 platforms' ],
     ],
 
     headers => [
-        [ file(headers => [])      => 'args.headers must be an object' ],
+        [ file(headers => [])      => 'args.headers', 'object' ],
         [ file(headers('X-One-Key' => 1))
-              => 'args.headers.X-One-Key must be a string' ],
+              => 'args.headers.X-One-Key', 'string' ],
         [ file(headers(numbered(65)))
-              => 'args.headers must not have more than 64 headers' ],
+              => 'args.headers', '64 headers' ],
         [ file(headers('X' x 129 => ''))
-              => 'args.headers must have names of 1 to 128 letters, digits '
-                 . q(and any of !#$%&'*+-.^_`|~) ],
+              => 'args.headers', q(1 to 128 | !#$%&'*+-.^_`|~) ],
         [ file(headers('X One' => ''))
-              => 'args.headers must have names of 1 to 128 letters, digits '
-                 . q(and any of !#$%&'*+-.^_`|~) ],
+              => 'args.headers', q(1 to 128 | !#$%&'*+-.^_`|~) ],
         [ file(headers('X-One-Key' => 'x' x 8193))
-              => 'args.headers.X-One-Key must not be longer than 8192 bytes' ],
+              => 'args.headers.X-One-Key', '8192 bytes' ],
         [ file(headers('X-One-Key' => "a\r\nHost: b"))
-              => 'args.headers.X-One-Key must not contain CR or LF' ],
+              => 'args.headers.X-One-Key', 'CR or LF' ],
         [ file(headers('X-One-Key' => "a\x01b"))
-              => 'args.headers.X-One-Key must not contain control characters' ],
+              => 'args.headers.X-One-Key', 'control characters' ],
         [ file(headers('X-One-Key' => 'a', 'x-one-key' => 'b'))
-              => qr/args\.headers must not have [Xx]-[Oo]ne-[Kk]ey twice/ ],
-        (map {
-            [ file(headers($_ => 'a'))
-                  => qr/args\.headers must not have $_: of a job's headers only .*/ ]
-        } qw( Host host Content-Length Transfer-Encoding Connection Range
-              If-None-Match Accept Accept-Encoding Cookie X-Forwarded-For
-              X-Original-URL Cache-Control X-Remote-User X-One )),
+              => 'args.headers', '/[Xx]-[Oo]ne-[Kk]ey/ | twice' ],
+        (map { [ file(headers($_ => 'a')) => 'args.headers', $_ ] }
+             qw( Host host Content-Length Transfer-Encoding Connection Range
+                 If-None-Match Accept Accept-Encoding Cookie X-Forwarded-For
+                 X-Original-URL Cache-Control X-Remote-User X-One )),
     ],
 
     numbers => [
         (map {
             my ($name, $min, $max, $unit) = @$_;
-            map { [ file($name => $_)
-                        => "args.$name $range $min and $max" . ($unit // '') ]
-                } $min - 1 || -1, $max + 1, "$min", $min + 0.5
+            map { [ file($name => $_) => "args.$name",
+                    "integer | $min | $max" . ($unit // '') ] }
+                $min - 1 || -1, $max + 1, "$min", $min + 0.5
         } [ count => 1, 200 ],
           [ percentage => 1, 100 ],
           [ concurrent_task_count => 1, 100 ],
           [ concurrent_peer_count => 1, 1000 ],
           [ piece_length => 4194304, 67108864, ' bytes' ],
           [ timeout => 1_000_000_000, $A_day, ' nanoseconds' ]),
-        [ file(count => 0)           => "args.count $range 1 and 200" ],
-        [ file(percentage => 0)      => "args.percentage $range 1 and 100" ],
-        [ file(ips => [])
-              => 'args.ips must have 1 to 100 elements' ],
-        [ file(ips => '192.0.2.1')   => 'args.ips must be a list' ],
+        [ file(count => 0)           => 'args.count', '1 | 200' ],
+        [ file(percentage => 0)      => 'args.percentage', '1 | 100' ],
+        [ file(ips => [])            => 'args.ips', '1 | 100' ],
+        [ file(ips => '192.0.2.1')   => 'args.ips', 'list' ],
         [ file(ips => [ ('192.0.2.1') x 101 ])
-              => 'args.ips must not have more than 100 elements' ],
+              => 'args.ips', '100' ],
         [ file(ips => [ '192.0.2.1', '192.0.2.256' ])
-              => 'args.ips[1] must be an IPv4 or IPv6 address' ],
+              => 'args.ips[1]', 'IPv4 | IPv6' ],
     ],
 
     json => [
-        [ ' '                      => 'the body is not valid JSON: line 1, '
-                                      . 'column 0: it ends too early' ],
-        [ '{'                      => 'the body is not valid JSON: line 1, '
-                                      . 'column 1: it ends too early' ],
-        [ "{\n\"type\": 'preheat'}" => 'the body is not valid JSON: line 2, '
-                                      . 'column 9: syntax error' ],
-        [ '{} {}'                  => 'the body is not valid JSON: line 1, '
-                                      . 'column 4: there is something after '
-                                      . 'its end' ],
-        [ qq({"type":"\xff"})      => qr/not valid JSON: .* invalid UTF-8/ ],
-        [ '{"user_id":' . 9 x 30 . '}'
-              => qr/not valid JSON: .* a number is too large/ ],
-        [ '[]'                     => 'the body must be a JSON object' ],
-        [ '[' x 33                 => 'the body must not be nested deeper '
-                                      . 'than 32 levels' ],
-        [ '[' . '0,' x 32768 . '0]' => 'the body must not have more than '
-                                      . '32768 values' ],
+        [ ' '                        => '', 'JSON | line 1, column 0' ],
+        [ '{'                        => '', 'JSON | line 1, column 1' ],
+        [ "{\n\"type\": 'preheat'}" => '', 'JSON | line 2, column 9' ],
+        [ '{} {}'                    => '', 'JSON | line 1, column 4' ],
+        [ qq({"type":"\xff"})        => '', 'JSON | UTF-8' ],
+        [ '{"user_id":' . 9 x 30 . '}' => '', 'JSON | number' ],
+        [ '[]'                       => '', 'JSON object' ],
+        [ '[' x 33                   => '', '32 levels' ],
+        [ '[' . '0,' x 32768 . '0]'  => '', '32768 values' ],
     ],
 );
 
@@ -269,11 +241,16 @@ our %Accepted = (
 sub refused { return [ map { posting($_->[0]) } @{ $Refused{$_[0]} } ] }
 sub accepted { return [ map { posting($_->[0]) } @{ $Accepted{$_[0]} } ] }
 
+# What the answers to them are like.
+
 sub sentences
 {
-    return [ map { ref $_->[1] ? '\A\{"errors":"[^"]*' . $_->[1] . '"\}\z'
-                               : '\A' . quotemeta(errors($_->[1])) . '\z' }
-             @{ $Refused{$_[0]} } ];
+    return [ map {
+        my (undef, $field, $facts) = @$_;
+        my $begin = $field eq '' ? '' : quotemeta($field) . '(?![\w.\[])';
+
+        refusal(errors => qq(/^\\{"errors":"$begin/), $facts)
+    } @{ $Refused{$_[0]} } ];
 }
 
 sub shown { return [ map { $_->[1] } @{ $Accepted{$_[0]} } ] }
@@ -394,7 +371,7 @@ zcard dfpreheat:deadlines = 0
 [200, 422, 200]
 --- response_body_like eval
 ['"timeout":10000000000,',
- 'args.timeout must be an integer between 1000000000 and 10000000000 nanosec',
+ main::refusal(errors => 'args.timeout | 1000000000 | 10000000000'),
  '"timeout":10000000000,']
 --- redis
 get dfpreheat:job:next = 2
@@ -416,8 +393,8 @@ main::api("location \@grpc { include \$TEST_NGINX_CONF_DIR/dfpreheat_grpc.conf; 
 --- error_code eval
 [200, 200, 422, 422, 422, 422]
 --- response_body_like eval
-my $refused = 'args.digest, args.size and args.refresh are for clusters with '
-              . 'engine=cache, and cluster 2 is of another engine';
-['"digest":"sha256:a{64}",.*"size":5,', '"refresh":true,', ($refused) x 4]
+my $refused = 'args.digest | args.size | args.refresh | engine=cache | cluster 2';
+['"digest":"sha256:a{64}",.*"size":5,', '"refresh":true,',
+ (main::refusal(errors => $refused)) x 4]
 --- redis
 get dfpreheat:job:next = 2

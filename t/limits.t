@@ -10,6 +10,7 @@ use lib "$FindBin::Bin/lib";
 use Digest::SHA qw( sha256_hex );
 use Test::More;
 
+use DFP::Facts;
 use DFP::Image;
 use DFP::Process qw( wait_until );
 use DFP::Upstream;
@@ -242,8 +243,7 @@ warm_story 'answers that take too long',
             [ image => $image->by_tag('slower'), $late ],
         'a file that never ends' => [ file => '/files/file', $late ],
         'a file that never comes' => [ file => '/files/broken',
-            qr/^the\ origin\ answered\ 500\ \(\d\ tries,\ and\ no\ more\ within
-               \ dfpreheat_task_timeout\)$/x ],
+            facts('origin answered 500 | /\d tries/ | dfpreheat_task_timeout') ],
         'a token that never comes' => [ file => '/files/private',
             qr/dfpreheat_task_timeout/ ],
     );
@@ -343,8 +343,7 @@ warm_story 'challenges and tokens', {},
 {
     my $warm = shift;
 
-    my $wants = 'the origin answered 401; it wants to see what cannot be '
-                . 'given: ';
+    my $wants = 'origin answered 401 | ';
     my $service = 'http://127.0.0.1:' . $upstream->port;
     my $bearer = qq(Bearer realm="$service/token");
     my $pad = CHALLENGE - length qq($bearer,x="");
@@ -357,7 +356,7 @@ warm_story 'challenges and tokens', {},
     for my $more (1, 50_000) {
         fails("longer by $more", guarded($warm, 'short',
               qq($bearer,x=") . 'x' x ($pad + $more) . '"'),
-              $wants . 'something (header too long)');
+              facts($wants . 'header too long'));
     }
 
     my @others = ('Negotiate') x CHALLENGES;
@@ -365,17 +364,17 @@ warm_story 'challenges and tokens', {},
     ends_well('as many as there may be',
               guarded($warm, 'short', @others[1 .. $#others], $bearer));
     fails('one more', guarded($warm, 'short', @others, $bearer),
-          $wants . join ', ', @others);
+          facts($wants . join ', ', @others));
 
     my $job = guarded($warm, 'short', map { 'N' x 100 . $_ } 1 .. 1000);
-    fails('a thousand with long names', $job, qr/^\Q$wants\E[N, ]+$/);
+    fails('a thousand with long names', $job, facts($wants . '/: [N, ]+$/'));
     cmp_ok(length reason($job), '<', REASON, 'in few words');
 
     ends_well('as many scopes as there may be', guarded($warm, 'short',
               qq($bearer,scope="@{[ 1 .. 16 ]}")));
     fails('one more', guarded($warm, 'short',
                               qq($bearer,scope="@{[ 1 .. 17 ]}")),
-          qr/ must not have more than 16 scopes$/);
+          facts('16 scopes'));
 
     for my $length (TOKEN, TOKEN + 1, 60_000, 1_000_000) {
         my $token = 't' x $length;
@@ -387,9 +386,8 @@ warm_story 'challenges and tokens', {},
             ends_well('a token as long as it may be', $job);
 
         } else {
-            fails("$length bytes", $job, "$service: " . ($length > 65536
-                  ? 'the answer is too big' : "the token service's token must "
-                    . 'not be longer than ' . TOKEN . ' bytes'));
+            fails("$length bytes", $job, facts("$service: | " . ($length > 65536
+                  ? 'answer | too big' : 'token | ' . TOKEN . ' bytes')));
         }
     }
 };
@@ -418,14 +416,14 @@ warm_story 'errors in many words', {},
 
         $upstream->answers('/files/denied', { status => 403, %$answer });
         fails($name, $warm->run('file', url => REGISTRY . '/files/denied'),
-              "the origin answered 403$words");
+              qr/origin answered 403\Q$words\E$/);
 
         $upstream->answers('/token', { status => 403, %$answer });
         $upstream->answers('/files/private', { status => 401, headers => [
             'WWW-Authenticate' => qq(Bearer realm="$realm") ], %$answer });
         fails("$name, of a token service",
               $warm->run('file', url => REGISTRY . '/files/private'),
-              qr/: the token service answered 403\Q$words\E$/);
+              qr/token service answered 403\Q$words\E$/);
     }
 };
 
@@ -470,8 +468,7 @@ warm_story 'layers and tasks', {}, $locations, sub {
        'of which each is a task, as its tag, digest and config are');
     fails('one more', run($warm, $image, $image->manifest($real,
                                                           foreign(0, ENTRIES))),
-          'layers in the manifest must not have more than ' . ENTRIES
-          . ' elements');
+          facts('layers | manifest | ' . ENTRIES));
 
     my $each = TASKS / 20 - 3;
     my @tags = 1 .. 20;
@@ -482,8 +479,8 @@ warm_story 'layers and tasks', {}, $locations, sub {
     my @numbers = (TASKS + 1, TASKS);
 
     for ([ 'as many tasks as there may be', 20, qr/"state":"SUCCESS"/ ],
-         [ 'one more', 'more', qr/"error":"1\ of\ $numbers[0]\ tasks\ failed;
-            \ [^"]*:\ the\ job\ has\ more\ than\ $numbers[1]\ tasks"/x ])
+         [ 'one more', 'more', qr/"error":"1\ of\ $numbers[0]\b[^"]*\bfailed
+            [^"]*\b$numbers[1]\ tasks\b/x ])
     {
         my ($name, $last, $pattern) = @$_;
         my $id = $warm->post('image', urls => [

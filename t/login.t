@@ -13,6 +13,7 @@ use JSON::PP qw( encode_json );
 use MIME::Base64 qw( encode_base64 );
 use Test::More;
 
+use DFP::Facts;
 use DFP::Image;
 use DFP::Process qw( wait_until );
 use DFP::Upstream;
@@ -373,7 +374,7 @@ login_story 'an identity token, as ACR has docker keep it',
     $job = $warm->run('image', url => REGISTRY . $tag);
 
     is($job->{state}, 'FAILURE', 'one that is refused is the end');
-    like(reason($job), qr/: the token service answered 400: invalid_grant: \*{3}$/,
+    like(reason($job), qr/token service answered 400: invalid_grant: \*{3}$/,
          'in the words of the service, without the token');
     is_hidden($warm, $job, REFRESH, 'a refused one');
 
@@ -381,7 +382,7 @@ login_story 'an identity token, as ACR has docker keep it',
 
     ($tag) = image('acr/basic', 'Basic x', 'Basic realm="x"');
     $job = $warm->run('image', url => REGISTRY . $tag);
-    like(reason($job), qr/the origin answered 401; .* has an identity token/,
+    like(reason($job), facts('origin answered 401 | identity token'),
          'a registry with passwords takes none');
 };
 
@@ -423,7 +424,7 @@ login_story 'a token service that takes no POST, and no password to ask with',
 
     my $job = $warm->run('image', url => REGISTRY . $tag);
 
-    like(reason($job), qr/: the token service answered 405$/, 'is the end');
+    like(reason($job), qr/token service answered 405$/, 'is the end');
     is(scalar asked(), 1, 'after one try');
 };
 
@@ -454,7 +455,7 @@ login_story 'a token service that takes no POST, and no password to ask with',
             Location => 'http://127.0.0.1:' . $elsewhere->port . '/token' ] });
 
         like(reason($warm->run('image', url => REGISTRY . $tag)),
-             qr/only GET and HEAD follow redirects/, 'is not followed');
+             facts('GET | HEAD | /redirect/'), 'is not followed');
         is(scalar $elsewhere->requests, 0,
            'and nobody else gets to see the refresh token');
     };
@@ -501,7 +502,7 @@ login_story 'what a refusal says in plain text', { login('edward', 'hunter2!') }
         my $job = $warm->run('file', url => FILES . '/files/echo',
                              headers => { Authorization => "Bearer $token" });
 
-        like(reason($job), qr/^the origin answered 403: who is(?: \*\*\*\?)?$/,
+        like(reason($job), qr/origin answered 403: who is(?: \*\*\*\?)?$/,
              "a token after $before blanks is hidden");
         is_hidden($warm, $job, $token, "after $before blanks");
     }

@@ -9,6 +9,7 @@ use lib "$FindBin::Bin/lib";
 use IO::Compress::Gzip qw( gzip );
 use Test::More;
 
+use DFP::Facts;
 use DFP::Image;
 use DFP::Swarm;
 use DFP::Upstream;
@@ -67,7 +68,7 @@ swarm_story 'a packed manifest, for Dragonfly',
     my $job = $warm->run('image', url => $url);
 
     is($job->{state}, 'FAILURE', 'is not read');
-    like(error($job), qr/ is compressed \(Content-Encoding\), .*"gunzip on"/,
+    like(error($job), facts('compressed | Content-Encoding | "gunzip on"'),
          'and the job says what unpacks it');
 
     $upstream->answers('/v2/plain/manifests/1', {
@@ -81,7 +82,7 @@ swarm_story 'a packed manifest, for Dragonfly',
     $service->answers('/token', { body => packed('{"token":"a"}'),
                                   headers => [ PACKED, 'gzip' ] });
     $job = $warm->run('image', url => REGISTRY . '/v2/closed/manifests/1');
-    like(error($job), qr/127\.0\.0\.1:\d+: the answer is compressed /,
+    like(error($job), facts('/127\.0\.0\.1:\d+:/ | answer | compressed'),
          'nor is a packed token read');
 };
 
@@ -104,7 +105,7 @@ swarm_story 'a packed manifest, for Dragonfly, where nginx unpacks',
     $upstream->answers('/v2/bomb/manifests/1', {
         body => packed(' ' x 8_000_000), headers => [ PACKED, 'gzip' ] });
     $job = $warm->run('image', url => REGISTRY . '/v2/bomb/manifests/1');
-    like(error($job), qr/the answer is too big/,
+    like(error($job), facts('answer | too big'),
          'dfpreheat_max_manifest_size is for what comes out');
 };
 
@@ -120,7 +121,7 @@ warm_story 'a packed image, for the cache', {},
     my $job = $warm->run('image', url => $url);
 
     is($job->{state}, 'FAILURE', 'is not warmed');
-    like(error($job), qr/ is compressed \(Content-Encoding\)/, 'and the job says why');
+    like(error($job), facts('compressed | Content-Encoding'), 'and the job says why');
     is(($warm->pull('/v2/app/manifests/1'))[1], 'MISS',
        'clients get it from the registry');
 
@@ -135,7 +136,7 @@ warm_story 'a packed image, for the cache', {},
 
     $job = $warm->run('image', url => REGISTRY . $image->by_tag('1'));
     is($job->{state}, 'FAILURE', 'nor is a blob');
-    like(error($job), qr/compressed by the origin/, 'of which the job says the same');
+    like(error($job), facts('compressed | origin'), 'of which the job says the same');
 };
 
 done_testing();

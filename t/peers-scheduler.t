@@ -10,6 +10,7 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 
 use DFP::Dragonfly;
+use DFP::Facts;
 use DFP::Process qw( free_port wait_until );
 use DFP::Swarm;
 use DFP::Upstream;
@@ -21,8 +22,7 @@ use constant {
     SIX_SECONDS  => 6_000_000_000,
     LOG_LINES    => 1000,
     REFUSED      => 'connect() failed (111: Connection refused)',
-    PASSED       => 'the timeout of the job, 2 s, has passed: 1 of 1 tasks '
-                    . 'were not done',
+    PASSED       => 'timeout | 2 s | 1 of 1',
 };
 
 my @job = ('file', url => FILES . '/files/a', scope => 'all_peers');
@@ -30,9 +30,11 @@ my @job = ('file', url => FILES . '/files/a', scope => 'all_peers');
 
 sub logged
 {
-    my ($warm, $text) = @_;
+    my ($warm, $facts) = @_;
 
-    return grep { index($_, $text) >= 0 } $warm->{servers}->log_tail(LOG_LINES);
+    my $pattern = facts($facts);
+
+    return grep { /$pattern/ } $warm->{servers}->log_tail(LOG_LINES);
 }
 
 
@@ -42,8 +44,7 @@ sub unreached
 {
     my $address = shift;
 
-    return "the scheduler $address: UNAVAILABLE: the scheduler $address could "
-           . 'not be reached: ' . REFUSED;
+    return "scheduler $address: UNAVAILABLE: | reached | " . REFUSED;
 }
 
 
@@ -55,11 +56,11 @@ swarm_story 'a scheduler that is down', { peers => 1 }, sub {
 
     my $job = run_out($warm, @job, timeout => TWO_SECONDS);
     is($job->{state}, 'FAILURE', 'is waited for until time is up');
-    is(error($job), PASSED . '; ' . unreached($scheduler->address),
-       'the job says for whom');
-    is_deeply([ map { $_->{description} } @{
-                    $job->{result}{job_states}[0]{results}[0]{failure_tasks}
-                } ], ['the timeout of the job passed'], 'so does its file');
+    like(error($job), facts(PASSED, unreached($scheduler->address)),
+         'the job says for whom');
+    like_facts([ map { $_->{description} } @{
+                     $job->{result}{job_states}[0]{results}[0]{failure_tasks}
+                 } ], ['timeout'], 'so does its file');
 
     my $tries = () = logged($warm, unreached($scheduler->address));
     my $id = $warm->post(@job);
@@ -121,15 +122,14 @@ swarm_story 'a scheduler that lists nobody', { seeds => 1 }, sub {
     my ($seed) = @{ $dragonfly->seeds };
 
     my $job = run_out($warm, @job, timeout => TWO_SECONDS);
-    is(error($job), PASSED . '; the scheduler: it lists no peer',
-       'a seed is no peer');
+    like(error($job), facts(PASSED, 'scheduler | no peer'), 'a seed is no peer');
 
     $scheduler->hosts($seed->host(type => 0));
     for my $scope (qw( single_seed_peer all_seed_peers )) {
         $job = run_out($warm, @job, scope => $scope,
                        timeout => TWO_SECONDS);
-        is(error($job), PASSED . '; the scheduler: it lists no seed peer',
-           "nor is a peer a seed, for $scope");
+        like(error($job), facts(PASSED, 'scheduler | no seed peer'),
+             "nor is a peer a seed, for $scope");
     }
 
     $scheduler->hosts;
@@ -147,29 +147,26 @@ swarm_story 'what a scheduler answers', { peers => 1 }, sub {
     my ($warm, $dragonfly) = @_;
 
     my $scheduler = $dragonfly->scheduler;
-    my $who = 'the scheduler ' . $scheduler->address;
+    my $who = 'scheduler ' . $scheduler->address;
 
     for ([ { status => 13, message => 'database is locked' },
            'INTERNAL: database is locked', 'an error' ],
          [ { status => 12, message => 'x', trailers_only => 1 },
            'UNIMPLEMENTED: x', 'an error without anything before it' ],
-         [ { messages => [] }, 'with nothing', 'nothing' ],
-         [ { raw => 'ffffffff' }, "INTERNAL: its answer makes no sense: the "
-           . "scheduler's list of hosts is no message of the kind that it "
-           . 'should be', 'what is no list' ],
-         [ { big => 67_108_865 }, 'INTERNAL: its answer makes no sense: a '
-           . 'message of 67108865 bytes is longer than 67108864',
+         [ { messages => [] }, '/nothing|no message|empty/', 'nothing' ],
+         [ { raw => 'ffffffff' }, '/INTERNAL: / | hosts | message',
+           'what is no list' ],
+         [ { big => 67_108_865 }, '/INTERNAL: / | 67108865 bytes | 67108864',
            'more than anybody would' ])
     {
         my ($behaviour, $reason, $name) = @$_;
 
         $scheduler->script({ list_hosts => $behaviour });
         my $job = $warm->run(@job);
-        my $says = $reason =~ /^with/ ? "ListHosts $reason"
-                                      : "ListHosts: $reason";
 
         is($job->{state}, 'FAILURE', "$name: the job fails");
-        is(error($job), "$who answered $says", "$name: it says so");
+        like(error($job), facts("$who | ListHosts | $reason"),
+             "$name: it says so");
     }
 
     $scheduler->script({ list_hosts => [ ({ status => 14, message => 'busy' })
@@ -179,8 +176,8 @@ swarm_story 'what a scheduler answers', { peers => 1 }, sub {
     is(scalar $scheduler->calls, 3, 'as often as it takes');
 
     $scheduler->script({ list_hosts => { status => 14, message => 'busy' } });
-    is(error(run_out($warm, @job, timeout => TWO_SECONDS)),
-       PASSED . "; $who: UNAVAILABLE: busy", 'but not for ever');
+    like(error(run_out($warm, @job, timeout => TWO_SECONDS)),
+         facts(PASSED, "$who: UNAVAILABLE: busy"), 'but not for ever');
 };
 
 
@@ -194,8 +191,7 @@ swarm_story 'a scheduler that had troubles', { peers => 1 }, sub {
     $peer->script({ default => { wait_for => $peer->gate('never') } });
 
     my $job = run_out($warm, @job, timeout => SIX_SECONDS);
-    like(error($job), qr/were\ not\ done;\ the\ peer\ peer-1\ .*:\ it\ is\ not
-                         \ done\ with\ /x,
+    like(error($job), facts('1 of 1 | peer peer-1 | ' . FILES . '/files/a'),
          'is not what a job waited for in the end');
 };
 
@@ -212,8 +208,8 @@ swarm_story 'a list that cannot be had again', { peers => 2 }, sub {
 
     my $job = run_out($warm, @job, timeout => SIX_SECONDS);
     is(scalar $scheduler->calls, 2, 'is asked for');
-    like(error($job), qr/were\ not\ done;\ the\ peer\ peer-2\ .*\ could\ not
-                         \ be\ reached:\ /x, 'is not what the job waited for');
+    like(error($job), facts('1 of 1 | peer peer-2 | reached'),
+         'is not what the job waited for');
     is_deeply(told($job, 'success_tasks'), ['peer-1 /files/a'],
               'which goes on with the first one');
 };
@@ -228,11 +224,10 @@ swarm_story 'what is no scheduler',
     my ($warm) = @_;
 
     my $job = run_out($warm, @job, timeout => TWO_SECONDS);
-    my $who = "the scheduler 127.0.0.1:$web[0]";
 
     is($job->{state}, 'FAILURE', 'a server of HTTP/1: a job fails');
-    is(error($job), PASSED . "; $who: UNAVAILABLE: $who could not be reached, or "
-       . 'its answer made no sense: see the error log', 'it says so');
+    like(error($job), facts(PASSED, "scheduler 127.0.0.1:$web[0]: UNAVAILABLE: | "
+                                    . 'reached | error log'), 'it says so');
 };
 
 
@@ -243,10 +238,9 @@ swarm_story 'what speaks HTTP/2, and no gRPC',
     my ($warm) = @_;
 
     my $job = $warm->run(@job);
-    my $who = "the scheduler 127.0.0.1:$web[1]";
 
-    is(error($job), "$who answered ListHosts: UNKNOWN: $who answered HTTP 404: "
-       . 'does it speak gRPC?', 'a job asks just that');
+    like(error($job), facts("scheduler 127.0.0.1:$web[1] | ListHosts | UNKNOWN: | "
+                            . 'HTTP 404 | gRPC'), 'a job asks just that');
 };
 
 
@@ -257,10 +251,10 @@ swarm_story 'what ends a call before it answers',
     my ($warm) = @_;
 
     my $job = run_out($warm, @job, timeout => TWO_SECONDS);
-    my $who = "the scheduler 127.0.0.1:$web[2]";
 
-    is(error($job), PASSED . "; $who: UNAVAILABLE: $who could not be reached: "
-       . 'upstream rejected request with error 1', 'a job says so');
+    like(error($job), facts(PASSED, "scheduler 127.0.0.1:$web[2]: UNAVAILABLE: | "
+                                    . 'upstream rejected request with error 1'),
+         'a job says so');
 };
 
 
@@ -270,10 +264,10 @@ swarm_story 'a proxy whose scheduler is away',
 {
     my ($warm) = @_;
 
-    my $who = "the scheduler 127.0.0.1:$web[3]";
     my $job = run_out($warm, @job, timeout => TWO_SECONDS);
-    is(error($job), PASSED . "; $who: UNAVAILABLE: $who answered HTTP 503: does "
-       . 'it speak gRPC?', 'is waited for');
+
+    like(error($job), facts(PASSED, "scheduler 127.0.0.1:$web[3]: UNAVAILABLE: | "
+                                    . 'HTTP 503 | gRPC'), 'is waited for');
 };
 
 
@@ -294,8 +288,8 @@ swarm_story 'an answer that ends within a message',
     my ($warm) = @_;
 
     my $job = $warm->run(@job);
-    is(error($job), "the scheduler 127.0.0.1:$web[4] answered ListHosts: "
-       . 'INTERNAL: its answer ends within a message', 'is no answer');
+    like(error($job), facts("scheduler 127.0.0.1:$web[4] | ListHosts | INTERNAL: "
+                            . '| answer | message'), 'is no answer');
 };
 
 
@@ -325,10 +319,10 @@ swarm_story 'a list with oddities',
               'who can be called is called, in IPv6, too');
     is_deeply([ map { scalar $_->calls } $one, $two, $six ], [ 1, 1, 1 ],
               'once, however often the list has it');
-    is_deeply(reasons($job, 'unreachable'),
-              [ map { "$_: the scheduler lists it without an address, or a "
-                      . 'port' } qw( name no-ip no-port wrong zero ) ],
-              'who cannot be called is named');
+    like_facts(reasons($job, 'unreachable'),
+               [ map { "/^$_: / | scheduler | address | port" }
+                     qw( name no-ip no-port wrong zero ) ],
+               'who cannot be called is named');
 
     $job = $warm->run(@job, ips => [ '0:0:0:0:0:0:0:1' ]);
     is_deeply(told($job, 'success_tasks'), ['peer-six /files/a'],
@@ -344,9 +338,9 @@ swarm_story 'a list with oddities',
                                port => 0));
     $job = $warm->run(@job, ips => [ $one->ip, $two->ip ]);
     is($job->{state}, 'FAILURE', 'who is named has to be there');
-    is(error($job), '1 of 2 peers are unreachable, and 0 may be '
-       . '(dfpreheat_unreachable_peers); no-port: the scheduler lists it '
-       . 'without an address, or a port', 'the job says who is not');
+    like(error($job), facts('1 of 2 peers | 0 | dfpreheat_unreachable_peers | '
+                            . 'no-port: | scheduler | address | port'),
+         'the job says who is not');
     $six->stop;
 };
 
@@ -357,7 +351,7 @@ swarm_story 'a list with an address that may not be called',
 {
     my ($warm, $dragonfly) = @_;
 
-    my $reason = 'this address may not be called (dfpreheat_peers_allow)';
+    my $reason = 'address | dfpreheat_peers_allow';
     my ($one, $two) = @{ $dragonfly->peers };
     my ($seed) = @{ $dragonfly->seeds };
 
@@ -369,16 +363,16 @@ swarm_story 'a list with an address that may not be called',
         my $job = $warm->run(@job);
 
         is($job->{state}, 'FAILURE', "$ip is a failure, and not tolerated");
-        like(error($job), qr/: \Q$reason\E$/, 'the job says why');
-        is_deeply(reasons($job, 'failure_tasks'), ["outside: $reason"],
-                  'so does the list');
+        like(error($job), facts($reason), 'the job says why');
+        like_facts(reasons($job, 'failure_tasks'), ["/^outside: / | $reason"],
+                   'so does the list');
         is_deeply(told($job, 'success_tasks'), ['peer-1 /files/a'],
                   'the other peer was served');
     }
 
     $dragonfly->scheduler->hosts($seed->host(ip => '8.8.8.8'));
     my $job = $warm->run('file', url => FILES . '/files/a');
-    is(error($job), "8.8.8.8: $reason", 'nor is a seed called there');
+    like(error($job), facts("8.8.8.8 | $reason"), 'nor is a seed called there');
 };
 
 

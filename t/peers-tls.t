@@ -102,17 +102,17 @@ sub is_not_called
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
-    my $who = 'the scheduler ' . $dragonfly->scheduler->address;
+    my $who = 'scheduler ' . $dragonfly->scheduler->address;
     my $job = run_out($warm, @job, timeout => THREE_SECONDS);
 
     is($job->{state}, 'FAILURE', "$name: the job fails");
-    like(error($job), qr/\Q$who\E could not be reached: $pattern/,
+    like(error($job), qr/\Q$who\E\b.* reached.*$pattern/,
          "$name: it says who it is, and why");
     is(scalar $dragonfly->scheduler->calls, 0, "$name: nobody is called");
 
     # what stays as bad as it is is not waited for
 
-    unlike(error($job), qr/has passed/, "$name: it says so at once")
+    unlike(error($job), qr/timeout/, "$name: it says so at once")
         if $pattern =~ /certificate /;
 }
 

@@ -13,6 +13,7 @@ use Socket qw( AF_INET INADDR_ANY SOCK_STREAM pack_sockaddr_in
 use Test::More;
 
 use DFP::Dragonfly;
+use DFP::Facts;
 use DFP::Process qw( wait_until );
 use DFP::Swarm;
 
@@ -24,8 +25,8 @@ use constant {
     LOG_LINES    => 1000,
     BASIC        => 'Basic ' . encode_base64('bob:secret', ''),
     REFUSED      => 'connect() failed (111: Connection refused)',
-    DELISTED     => ', and the scheduler does not list it any more',
-    NOBODY       => 'none of the peers that should have it could be reached',
+    DELISTED     => ' | scheduler | /\blist/',
+    NOBODY       => '/\bnone\b|\bno peer/ | peers | reached',
     NOT_FOUND    => { status => 13, message => 'backend error: 404 Not Found' },
 };
 
@@ -60,8 +61,7 @@ sub unreached
 {
     my ($name, $address) = @_;
 
-    return "UNAVAILABLE: the peer $name ($address) could not be reached: "
-           . REFUSED;
+    return "/\\bUNAVAILABLE: .*peer $name\\b/ | $address | " . REFUSED;
 }
 
 sub unreached_listed
@@ -113,14 +113,14 @@ sub comes_to
         is($job->{state}, $state, "$name: $state") or diag(error($job));
         is(scalar @{ told($job, 'success_tasks') }, $there,
            "$name: the others have the file");
-        is_deeply(reasons($job, 'unreachable'),
-                  [ sort map { "peer-$_: " . unreached_listed($_) . DELISTED }
-                         $there + 1 .. $all ],
-                  "$name: these are told");
+        like_facts(reasons($job, 'unreachable'),
+                   [ map { "/^$_: / | " . unreached_listed(s/peer-//r) . DELISTED }
+                         sort map { "peer-$_" } $there + 1 .. $all ],
+                   "$name: these are told");
         is_deeply(told($job, 'failure_tasks'), [],
                   "$name: and are no failures");
         like(error($job), $state eq 'SUCCESS' ? qr/^$/
-             : qr/^\Q$gone of $all peers are unreachable, and $may may be /,
+             : facts("/^$gone of $all peers .*\\b$may\\b/"),
              "$name: and what may be");
     }
 }
@@ -138,15 +138,14 @@ swarm_story 'a peer that is gone', { peers => 2 }, sub {
                                  [ $one->host, $two->host ], [ $one->host ]);
 
     is($job->{state}, 'FAILURE', 'is one too many of two');
-    is(error($job), '1 of 2 peers are unreachable, and 0 may be '
-       . '(dfpreheat_unreachable_peers); the peer peer-2 (' . $two->address
-       . "): $reason", 'the job says who, and why');
+    like(error($job), facts('1 of 2 peers | 0 | dfpreheat_unreachable_peers',
+                            $reason), 'the job says who, and why');
 
     my $results = $job->{result}{job_states}[0]{results}[0];
-    is_deeply($results->{unreachable},
-              [ { hostname => 'peer-2', ip => $two->ip,
-                  description => $reason } ],
+    my ($told, @others) = @{ $results->{unreachable} };
+    is_deeply([ @$told{qw( hostname ip )}, @others ], [ 'peer-2', $two->ip ],
               'there is a list of such peers');
+    like($told->{description}, facts($reason), 'and why');
     is_deeply($results->{failure_tasks}, [], 'it is not a failure of the file');
     is_deeply(told($job, 'success_tasks'), ['peer-1 /files/a'],
               'which the other one has');
@@ -166,9 +165,9 @@ swarm_story 'a peer that has moved', { peers => 2 }, sub {
                                  [ $one->host, $two->host ],
                                  [ $one->host, $two->host(ip => '127.0.9.9') ]);
 
-    is_deeply(words($job, 'unreachable'),
-              [ unreached('peer-2', $two->address) . DELISTED ],
-              'is not waited for where it was');
+    like_facts(words($job, 'unreachable'),
+               [ unreached('peer-2', $two->address) . DELISTED ],
+               'is not waited for where it was');
 };
 
 
@@ -221,10 +220,9 @@ swarm_story 'peers that a job names',
         { count => 4 });
 
     is($named->{state}, 'FAILURE', 'have to be there');
-    is(error($named), '1 of 3 peers are unreachable, and 0 may be '
-       . '(dfpreheat_unreachable_peers); the peer peer-3 ('
-       . "$ips[2]:$nobody): " . unreached_listed(3)
-       . DELISTED, 'the job says who is not');
+    like(error($named), facts('1 of 3 peers | 0 | dfpreheat_unreachable_peers',
+                              unreached_listed(3) . DELISTED),
+         'the job says who is not');
     is($some->{state}, 'SUCCESS', 'those of a count do not');
 };
 
@@ -239,8 +237,8 @@ swarm_story 'a file that nobody got',
                                  [ listed(0, 3) ], []);
 
     is($job->{state}, 'FAILURE', 'is a failure, whoever may be away');
-    is(error($job), '1 of 1 tasks failed; ' . FILES . '/files/a: ' . NOBODY,
-       'the job says so');
+    like(error($job), facts('1 of 1 | ' . FILES . '/files/a: | ' . NOBODY),
+         'the job says so');
     is_deeply([ map { s/:.*//r } @{ reasons($job, 'unreachable') } ],
               [qw( peer-1 peer-2 peer-3 )], 'and who was away');
 
@@ -351,9 +349,9 @@ swarm_story 'a success threshold, and a peer that is gone', {}, sub {
 
     is($jobs[0]{state}, 'SUCCESS', 'a half of them is enough')
         or diag(error($jobs[0]));
-    is_deeply(reasons($jobs[0], 'unreachable'),
-              [ 'peer-2: ' . unreached_listed(2) . DELISTED ],
-              'who is gone is told');
+    like_facts(reasons($jobs[0], 'unreachable'),
+               [ '/^peer-2: / | ' . unreached_listed(2) . DELISTED ],
+               'who is gone is told');
     is($jobs[1]{state}, 'FAILURE', 'it is not more than a half');
 
     # of ten one may be away, and of the nine others five are a half
@@ -384,8 +382,8 @@ swarm_story 'one that stays away, and one that comes back',
                              concurrent_task_count => 2);
 
     for ($two, $three) {
-        my $text = unreached($_->hostname, $_->address);
-        ok(wait_until(CALL_SECONDS, sub { index($log->(), $text) >= 0 }),
+        my $pattern = facts(unreached($_->hostname, $_->address));
+        ok(wait_until(CALL_SECONDS, sub { $log->() =~ $pattern }),
            $_->hostname . ' is not there');
     }
 
@@ -398,9 +396,9 @@ swarm_story 'one that stays away, and one that comes back',
     my $job = ended_within($warm, $id, LONG_SECONDS);
     is($job->{state}, 'SUCCESS', 'one that was away does not spoil it')
         or diag(error($job));
-    is_deeply(reasons($job, 'unreachable'),
-              [ 'peer-2: ' . unreached('peer-2', $two->address) . ', twice' ],
-              'who did not come back is told');
+    like_facts(reasons($job, 'unreachable'),
+               [ '/^peer-2: / | ' . unreached('peer-2', $two->address)
+                 . ' | twice' ], 'who did not come back is told');
     is_deeply(told($job, 'success_tasks'),
               [ sort map { ("peer-1 /files/$_", "peer-3 /files/$_") } @names ],
               'who came back has all');
@@ -408,7 +406,7 @@ swarm_story 'one that stays away, and one that comes back',
 
     $job = ended_within($warm, $lonely, CALL_SECONDS);
     is($job->{state}, 'FAILURE', 'a job for nobody else fails');
-    like(error($job), qr/^\Q12 of 12 tasks failed; \E\S+: \Q${\ NOBODY }\E$/,
+    like(error($job), facts('12 of 12 | ' . NOBODY),
          'with all of its files');
 };
 
@@ -430,7 +428,7 @@ swarm_story 'one that is there, and that is not listed any more',
     ok(wait_until(CALL_SECONDS, sub { $stays->calls }), 'it is asked');
     $dragonfly->scheduler->hosts;
     ok(wait_until(CALL_SECONDS, sub {
-           grep { /dfpreheat: the peer peer-2 \S+ is unreachable/ }
+           grep { /dfpreheat: .*peer peer-2 .*unreachable/ }
                 $warm->{servers}->log_tail(LOG_LINES) }),
        'the new list has nobody');
     $stays->open_gate('a');
@@ -470,7 +468,7 @@ swarm_story 'one that comes back, and fails',
 
     for my $name (@names) {
         ok(wait_until(CALL_SECONDS, sub {
-               2 == grep { /dfpreheat: the peer $name \S+: UNAVAILABLE/ }
+               2 == grep { /dfpreheat: .*peer $name .*: UNAVAILABLE/ }
                          $warm->{servers}->log_tail(LOG_LINES) }),
            "$name is not there");
     }
@@ -480,7 +478,7 @@ swarm_story 'one that comes back, and fails',
     $dragonfly->scheduler->hosts(map { $_->host } $one, $two);
     $two->restart;
     ok(wait_until(LOOK_SECONDS, sub {
-           2 == grep { /dfpreheat: the peer peer-3 \S+ is unreachable/ }
+           2 == grep { /dfpreheat: .*peer peer-3 .*unreachable/ }
                      $warm->{servers}->log_tail(LOG_LINES) }),
        'peer-3 is not listed any more');
     $three->restart;
@@ -509,7 +507,7 @@ swarm_story 'nobody is there any more', {}, sub {
         { url => undef, urls => files(@names), concurrent_task_count => 2 });
 
     is($job->{state}, 'FAILURE', 'also a job that is mostly not begun ends');
-    like(error($job), qr/^\Q20 of 20 tasks failed; \E\S+: \Q${\ NOBODY }\E$/,
+    like(error($job), facts('20 of 20 | ' . NOBODY),
          'with all of its files');
     is(progress($job)->{tasks_failed}, 20, 'which are counted');
     is_deeply([ map { s/:.*//r } @{ reasons($job, 'unreachable') } ],
@@ -548,7 +546,7 @@ for ([ 'and ends what it has begun', sub { $_[0]->open_gate('a') }, 1 ],
         $dragonfly->scheduler->hosts($one->host);
         $two->open_gate('b');
         ok(wait_until(LOOK_SECONDS, sub {
-               grep { /dfpreheat: the peer peer-2 \S+ is unreachable/ }
+               grep { /dfpreheat: .*peer peer-2 .*unreachable/ }
                     $warm->{servers}->log_tail(LOG_LINES) }),
            'it is not there for another try');
         is($warm->{servers}->job($id)->{state}, 'PENDING',
@@ -560,9 +558,9 @@ for ([ 'and ends what it has begun', sub { $_[0]->open_gate('a') }, 1 ],
         is_deeply(told($job, 'success_tasks'),
                   [ 'peer-1 /files/a', 'peer-1 /files/b',
                     $whole ? 'peer-2 /files/a' : () ], 'who has what is told');
-        is_deeply(reasons($job, 'unreachable'),
-                  [ 'peer-2: ' . unreached('peer-2', $two->address)
-                    . DELISTED ], 'and who is gone');
+        like_facts(reasons($job, 'unreachable'),
+                   [ '/^peer-2: / | ' . unreached('peer-2', $two->address)
+                     . DELISTED ], 'and who is gone');
         is_deeply(told($job, 'failure_tasks'), [], 'nothing else has failed');
         is(progress($job)->{bytes_done}, $whole ? 24 : 16,
            'what was fetched to its end counts');

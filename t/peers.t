@@ -9,6 +9,7 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 
 use DFP::Dragonfly;
+use DFP::Facts;
 use DFP::Image;
 use DFP::Process qw( wait_until );
 use DFP::Swarm;
@@ -179,13 +180,13 @@ swarm_story 'ips', { seeds => 1, peers => 3 }, sub {
         $job = $warm->run('file', @args, ips => [ $ips[1], $ip ]);
 
         is($job->{state}, 'FAILURE', "an address $name is a failure");
-        is(error($job), "$ip: no peer has this address", 'which says so');
+        like(error($job), facts("$ip | no peer"), 'which says so');
 
         my $results = $job->{result}{job_states}[0]{results}[0];
-        is_deeply($results->{failure_tasks},
-                  [ { hostname => '', ip => $ip, url => FILES . '/files/a',
-                      description => 'no peer has this address' } ],
-                  'also in the list');
+        my ($told, @others) = @{ $results->{failure_tasks} };
+        is_deeply([ @$told{qw( hostname ip url )}, @others ],
+                  [ '', $ip, FILES . '/files/a' ], 'also in the list');
+        like($told->{description}, facts('no peer'), 'with the reason');
         is_deeply(told($job, 'success_tasks'), pairs(['peer-2'], qw( a b )),
                   'the others were served');
     }
@@ -524,8 +525,7 @@ swarm_story 'more downloads than there may be', { peers => 1 }, sub {
                          scope => 'all_peers');
 
     is($job->{state}, 'FAILURE', 'are refused');
-    is(error($job), '10000 tasks on 1700 peers are more than 16777216 '
-       . 'downloads', 'in words');
+    like(error($job), facts('10000 tasks | 1700 peers | 16777216'), 'in words');
     is(scalar $peer->calls, 0, 'and nobody is called');
 };
 

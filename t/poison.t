@@ -9,6 +9,7 @@ use lib "$FindBin::Bin/lib";
 
 use Test::More;
 
+use DFP::Facts;
 use DFP::Image;
 use DFP::Process qw( wait_until );
 use DFP::Upstream;
@@ -30,18 +31,18 @@ my $page = '<html>maintenance</html>';
 
 my %wrong = (
     'a page' => [ [ 'Content-Type' => 'text/html' ], $page,
-                  qr/Content-Type, "text\/html", is not that of a manifest/ ],
+                  facts('Content-Type | "text/html" | manifest') ],
     'a page that is called a manifest' =>
-        [ [ 'Content-Type' => OCI ], $page, qr/the manifest is not valid JSON/ ],
+        [ [ 'Content-Type' => OCI ], $page, facts('manifest | JSON') ],
     'an error as JSON' =>
         [ [ 'Content-Type' => 'application/json' ], '{"error":"sorry"}',
-          qr/the manifest/ ],
-    'nothing' => [ [ 'Content-Type' => OCI ], '', qr/the manifest/ ],
+          facts('manifest') ],
+    'nothing' => [ [ 'Content-Type' => OCI ], '', facts('manifest') ],
     'a part of it' => [ [ 'Content-Type' => OCI ], '{"schemaVersion":2,"media',
-                        qr/the manifest is not valid JSON/ ],
+                        facts('manifest | JSON') ],
     'a manifest that is packed' =>
         [ [ 'Content-Type' => OCI, 'Content-Encoding' => 'gzip' ], 'packed',
-          qr/it is compressed/ ],
+          facts('compressed') ],
     'more than a manifest can be' =>
         [ [ 'Content-Type' => OCI ], '{' . ' ' x 70_000 . '}',
           qr/too big/ ],
@@ -155,7 +156,7 @@ warm_story 'a manifest of another digest', {}, $locations, sub
 
     my $job = $warm->run('image', url => REGISTRY . $path);
     is($job->{state}, 'FAILURE', 'a job fails');
-    like(reason($job), qr/does not have this digest/, 'with the reason');
+    like(reason($job), facts('digest'), 'with the reason');
 
     $upstream->answers($path, { headers => [ 'Content-Type' => OCI ],
                                 body => $good });

@@ -9,6 +9,7 @@ use lib "$FindBin::Bin/lib";
 
 use Test::More;
 
+use DFP::Facts;
 use DFP::Image;
 use DFP::Upstream;
 use DFP::Warm;
@@ -160,18 +161,17 @@ warm_story 'redirects that lead nowhere', {}, locations($cdn_url), sub
 
     my @cases = (
         [ 'to one that is not named', "$other_url/a",
-          "a redirect leads to $other_url, which dfpreheat_redirect does not "
-          . 'name' ],
+          "redirect | $other_url | dfpreheat_redirect" ],
         [ 'to another scheme', 'ftp://127.0.0.1/a',
-          'a redirect must be an http or https URL' ],
+          'redirect | http or https' ],
         [ 'with a user name', "http://u:p\@127.0.0.1:1/a",
-          'a redirect must not have a user name or a password in it' ],
+          'redirect | user name | password' ],
         [ 'with a line break', "$cdn_url/%0d%0aHost:%20x",
-          'a redirect must not contain %0D' ],
+          'redirect | %0D' ],
         [ 'round and round', "$cdn_url/loop1",
-          'there are more than 5 redirects, one after the other' ],
+          '5 redirects' ],
         [ 'to a file of the machine', 'file:///etc/passwd',
-          'a redirect must be an http or https URL' ],
+          'redirect | http or https' ],
     );
 
     for my $case (@cases) {
@@ -181,7 +181,7 @@ warm_story 'redirects that lead nowhere', {}, locations($cdn_url), sub
 
         my $job = $warm->run('image', url => $url);
         is($job->{state}, 'FAILURE', "$name: the job fails");
-        is(reason($job), $reason, "$name: and says why");
+        like(reason($job), facts($reason), "$name: and says why");
 
         my ($body, $how) = $warm->pull($blobs[0]);
         like($body, qr/502 Bad Gateway/, "$name: a client gets no further");
@@ -190,8 +190,8 @@ warm_story 'redirects that lead nowhere', {}, locations($cdn_url), sub
     is(scalar $other->requests, 0, 'nobody was asked who is not named');
 
     my ($url) = image_elsewhere('headless', sub { { status => 302 } });
-    is(reason($warm->run('image', url => $url)),
-       'an answer is a redirect without Location', 'without Location');
+    like(reason($warm->run('image', url => $url)),
+         facts('redirect | Location'), 'without Location');
 };
 
 
@@ -204,7 +204,7 @@ warm_story 'a location that does not follow redirects', {},
         redirect(307, "$cdn_url$_[0]") });
 
     like(reason($warm->run('image', url => $url)),
-         qr/^the origin answered 307, which leads to \Q$cdn_url\E: its location does not follow redirects/,
+         facts("origin answered 307 | $cdn_url | location | /redirect/"),
          'fails, and tells what there is to do');
 };
 

@@ -106,13 +106,14 @@ story 'Redis gets the data of another version: clients are told, and it is '
 
     my $answer = $client->get('/oapi/v1/jobs/1');
     is($answer->{status}, 503, 'GET, too');
-    like($answer->{json}{message}, qr/another version/, 'which says why');
+    like($answer->{json}{message}, qr/Redis.*\bversion\b/,
+         'which says why');
     like($answer->{headers}{'retry-after'}, qr/^\d+$/, 'and when to ask again');
     is($servers->stored_jobs, 0, 'nothing was stored');
 
     # each worker has two connections
 
-    my $lines = () = $servers->logged(qr/another version of this module/);
+    my $lines = () = $servers->logged(qr/(?:another|different|other) version/);
     cmp_ok($lines, '>=', 1, 'the log says so');
     cmp_ok($lines, '<=', 4, 'once a connection');
 
@@ -171,7 +172,7 @@ story 'Redis has no memory left: jobs in flight end, new ones wait',
         $relay->mute_subscriptions;
         ok(wait_until(SOON, sub { $relay->subscriptions == 2 }),
            'when it has been silent for too long there is another');
-        is(scalar $servers->logged(qr/subscription does not answer/), 1,
+        is(scalar $servers->logged(qr/subscription/), 1,
            'the log says why');
         is($servers->ended_job($servers->post_files(['/quick/1000/a']),
                                SOON)->{state}, 'SUCCESS', 'a job ends well');
@@ -296,7 +297,7 @@ story 'the clock of Redis goes back an hour: a dead worker\'s job is taken up, '
     ok(wait_until(SOON, sub { $servers->stored_state($late_id) ne 'PENDING' }),
        'the other one ends when its time is over');
     like($servers->job($late_id)->{result}{job_states}[0]{error},
-         qr/the timeout of the job, 3 s,/, 'and says so');
+         qr/timeout.*\b3 s\b/, 'and says so');
 };
 
 

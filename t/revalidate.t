@@ -9,6 +9,7 @@ use lib "$FindBin::Bin/lib";
 
 use Test::More;
 
+use DFP::Facts;
 use DFP::Image;
 use DFP::Upstream;
 use DFP::Warm;
@@ -218,7 +219,7 @@ warm_story 'a location where the cache answers and nobody is asked', {},
     {
         is($job->{state}, 'FAILURE', 'a job fails');
         like($job->{result}{job_states}[0]{error},
-             qr/needs "proxy_cache_bypass \$dfpreheat_refresh"$/,
+             facts('"proxy_cache_bypass $dfpreheat_refresh"'),
              'and says what is missing');
     }
 };

@@ -10,6 +10,7 @@ use lib "$FindBin::Bin/lib";
 use Digest::SHA qw( sha512_hex );
 use Test::More;
 
+use DFP::Facts;
 use DFP::Image;
 use DFP::Process qw( free_port );
 use DFP::Upstream;
@@ -20,8 +21,6 @@ use constant {
     OCI      => 'application/vnd.oci.image',
     DOCKER   => 'application/vnd.docker.distribution.manifest',
     ROOTFS   => 'application/vnd.docker.image.rootfs',
-    SKIPPED  => 'a foreign layer: it is not in the registry, and pullers get '
-                . 'it elsewhere',
 };
 
 my @tls = ('proxy_cache files;', 'include cache.conf;', 'proxy_ssl_verify on;');
@@ -114,8 +113,8 @@ sub fails
     my $job = $warm->run('image', url => REGISTRY . $image->by_tag('1'), %args);
 
     is($job->{state}, 'FAILURE', "$name: the job fails");
-    is(results($job)->{failure_tasks}[0]{description}, $reason,
-       "$name: and says why");
+    like(results($job)->{failure_tasks}[0]{description}, facts($reason),
+         "$name: and says why");
 }
 
 
@@ -143,8 +142,8 @@ warm_story 'images that Docker has pushed', {}, $locations, sub {
             tag => '1', fsLayers => [ { blobSum => 'sha256:' . 'a' x 64 } ],
             signatures => [] });
 
-        fails($warm, "schema 1 as $type", $image, $old, 'the manifest is of '
-              . "Docker's schema 1, which is not supported");
+        fails($warm, "schema 1 as $type", $image, $old,
+              'manifest | schema 1 | not supported');
     }
 };
 
@@ -183,8 +182,7 @@ warm_story 'types that are told in one place only', {}, $locations, sub {
     fails($warm, 'two types', $image, $image->document(
         OCI . '.manifest.v1+json', { config => $config, layers => [] },
         headers => [ 'Content-Type' => DOCKER . '.v2+json' ]),
-        'the manifest has the type ' . OCI . '.manifest.v1+json, but was '
-        . 'sent as ' . DOCKER . '.v2+json');
+        'manifest | ' . OCI . '.manifest.v1+json | ' . DOCKER . '.v2+json');
 };
 
 
@@ -205,8 +203,8 @@ warm_story 'indexes inside indexes', {}, $locations, sub {
     warms($warm, 'a platform of the inner one', $image, $outer,
           [ $inner, $manifests{'linux/s390x'} ], platform => 'linux/s390x');
     fails($warm, 'a platform of neither', $image, $outer,
-          'the image has no linux/riscv64, only linux/amd64, linux/arm64, '
-          . 'linux/s390x', platform => 'linux/riscv64');
+          'no linux/riscv64 | linux/amd64, linux/arm64, linux/s390x',
+          platform => 'linux/riscv64');
     warms($warm, 'two that tell their platforms', $image,
           $image->index([ 'linux/amd64' => $amd64 ],
                         [ 'linux/arm64' => $arm64 ]),
@@ -257,13 +255,13 @@ warm_story 'platforms as people write them', {}, $locations, sub {
               platform => $platform);
     }
 
-    my $only = 'only linux/amd64, linux/arm64, linux/arm/v6, linux/arm, '
+    my $only = 'linux/amd64, linux/arm64, linux/arm/v6, linux/arm, '
                . 'windows/amd64';
 
     fails($warm, 'one that there is not', $image, $index,
-          "the image has no linux/s390x, $only", platform => 'linux/s390x');
+          "no linux/s390x | $only", platform => 'linux/s390x');
     fails($warm, 'a variant that there is not', $image, $index,
-          "the image has no linux/arm/v5, $only",
+          "no linux/arm/v5 | $only",
           platform => 'linux/arm64,linux/arm/v5');
 
     # what registries write is as manifold
@@ -313,14 +311,13 @@ warm_story 'what is taken where nobody asks, and what is not', {},
           [ $one, $two, $s390x, $amd64 ], platform => 'all');
 
     fails($warm, 'attestations alone', $image, $image->index(@attestations),
-          'the index has no image in it');
+          'index | no image');
     fails($warm, 'several, and the default is none of them', $image,
           $image->index([ 'linux/s390x' => $one ], [ 'linux/arm64' => $two ]),
-          'the image has several platforms, none was asked for, and the '
-          . 'default linux/amd64 is not among them: linux/s390x, linux/arm64');
+          'platforms | default linux/amd64 | linux/s390x, linux/arm64');
     fails($warm, 'a single one that was not asked for', $image,
-          $image->index([ 'linux/s390x' => $s390x ]), 'the image has no '
-          . 'linux/amd64, only linux/s390x', platform => 'linux/amd64');
+          $image->index([ 'linux/s390x' => $s390x ]),
+          'no linux/amd64 | linux/s390x', platform => 'linux/amd64');
 };
 
 
@@ -379,10 +376,12 @@ warm_story 'layers that are not in the registry', {}, $locations, sub {
         $image->by_tag('1'), map { $image->path($_) }
         $manifest->($first, $second, $layer, $first), $config, $layer);
 
-    is_deeply(results($job)->{skipped_tasks},
-              [ map { { url => REGISTRY . $image->path($_),
-                        description => SKIPPED } } $first, $second ],
+    my $skipped = results($job)->{skipped_tasks};
+    is_deeply([ map { $_->{url} } @$skipped ],
+              [ map { REGISTRY . $image->path($_) } $first, $second ],
               'what was left out is told');
+    like_facts([ map { $_->{description} } @$skipped ],
+               [ ('foreign layer | registry') x 2 ], 'and why');
     is_deeply(results($job)->{failure_tasks}, [], 'and is no failure');
     is(scalar(map { $upstream->requests($image->path($_)) } $first, $second),
        0, 'nor was it asked for');
@@ -535,7 +534,7 @@ for my $name (sort keys %typed) {
         }
 
         like(main::state($warm->run('image', url => 'else.test/app'))->{error},
-             qr{: no location is bound to https://else\.test }, 'and no other');
+             facts('no location | https://else.test'), 'and no other');
     };
 }
 
@@ -587,8 +586,8 @@ warm_story 'several images of which one fails', {}, $locations, sub {
     my $job = $warm->run('image', urls => \@urls);
 
     is($job->{state}, 'FAILURE', 'the job fails');
-    is(main::state($job)->{error}, "1 of 9 tasks failed; $urls[1]: the origin "
-       . 'answered 404', 'and says for which');
+    like(main::state($job)->{error},
+         facts("1 of 9 | $urls[1]: | origin answered 404"), 'and says for which');
     is_deeply(results($job)->{images}, [
         { digest => $manifests{good}{digest}, url => $urls[0] },
         { digest => '', url => $urls[1] },

@@ -81,7 +81,7 @@ story 'workers are killed again and again: the job is given up, and says why',
     my $job = $servers->ended_job($id, SOON);
     is($job->{state}, 'FAILURE', 'the job has failed');
     like($job->{result}{job_states}[0]{error},
-         qr/^given up after 2 attempts: /, 'with the reason');
+         qr/\b2 attempts\b/, 'with the reason');
     is($servers->lost_attempts($job), 2, 'both attempts were lost');
     is($servers->origin->requests($path), 2, 'there was no third');
 };
@@ -186,7 +186,7 @@ story 'the time of a running job passes: it fails within a second', {}, sub
     my $job = $servers->job($id);
     my $state = $job->{result}{job_states}[0];
     is($job->{state}, 'FAILURE', 'the job has failed');
-    like($state->{error}, qr/^the timeout of the job, 2 s, has passed: /,
+    like($state->{error}, qr/timeout.*\b2 s\b/,
          'with the reason');
     is($servers->lost_attempts($job), 0, 'that is no lost attempt');
     ok(wait_until(SOON, sub {
@@ -220,7 +220,7 @@ story 'the time of a waiting job passes: it fails within a second',
     my $job = $servers->job($id);
     is($job->{state}, 'FAILURE', 'the job has failed');
     like($job->{result}{job_states}[0]{error},
-         qr/has passed: no worker had taken it up$/, 'with the reason');
+         qr/timeout.*\bno worker\b/, 'with the reason');
     is($servers->origin->requests('/quick/1000/short'), 0,
        'nothing of it was fetched');
 
@@ -250,7 +250,7 @@ story 'the time of a job passes while nginx is down: it fails at the start',
     my $job = $servers->job($id);
     is($job->{state}, 'FAILURE', 'the job has failed');
     like($job->{result}{job_states}[0]{error},
-         qr/^the timeout of the job, 1 s, has passed: /, 'with the reason');
+         qr/timeout.*\b1 s\b/, 'with the reason');
 };
 
 

@@ -9,6 +9,7 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 
 use DFP::Certificates;
+use DFP::Facts;
 use DFP::Upstream;
 use DFP::Warm;
 
@@ -68,10 +69,9 @@ sub trouble
     my ($kind, $name) = @_;
 
     my $from = qr/origin|token service|redirect's target \S+/;
-    my $who = qr/the (?:$from) could not be reached/;
     my $pattern = $bad{$kind}[1] =~ s/%s/$name/r;
 
-    return qr/$who: upstream SSL certificate $pattern/;
+    return qr/(?:$from) .*reached.* upstream SSL certificate $pattern/;
 }
 
 
@@ -190,7 +190,7 @@ warm_story 'a certificate that is wrong', {},
         my $job = $warm->run('file', url => "https://$n.test/$n/file");
 
         is($job->{state}, 'FAILURE', "$kind: the job fails");
-        like(reason($job), qr/^${\ trouble($kind, 'registry.test') }$/,
+        like(reason($job), qr/${\ trouble($kind, 'registry.test') }$/,
              "$kind: and says why");
         is($server->connections - $before, 1, "$kind: it was tried once");
         like(($warm->pull("/$n/file"))[0], qr/502 Bad Gateway/,
@@ -219,8 +219,8 @@ warm_story 'a token service with a certificate that is wrong', {},
                              username => 'alice', password => 'secret');
 
         is($job->{state}, 'FAILURE', "$kind: the job fails");
-        like(reason($job), qr/^\Q${\ url_of($kind) }\E:
-                              \ ${\ trouble($kind, '127\.0\.0\.1') }$/x,
+        like(reason($job), qr/^\Q${\ url_of($kind) }\E:.*
+                              ${\ trouble($kind, '127\.0\.0\.1') }$/x,
              "$kind: and says who it was, and why");
         is($server->connections - $before, 1, "$kind: it was tried once");
         is(scalar $upstream->requests('/token'), 0,
@@ -253,7 +253,7 @@ warm_story 'a redirect to who has a certificate that is wrong', {},
         my $job = $warm->run('file', url => 'http://registry.test/moved');
 
         is($job->{state}, 'FAILURE', "$kind: the job fails");
-        like(reason($job), qr/^${\ trouble($kind, '127\.0\.0\.1') }$/,
+        like(reason($job), qr/${\ trouble($kind, '127\.0\.0\.1') }$/,
              "$kind: and says why");
         is($server->connections - $before, 1, "$kind: it was tried once");
     }
@@ -282,12 +282,12 @@ warm_story 'from TLS to where there is none', {},
     $upstream->answers('/token', { body => '{"token":"t"}' });
     $upstream->answers('/down', { status => 302,
                                   headers => [ Location => "$plain/plain" ] });
-    is(reason($warm->run(@job)), "a redirect leads from https to $plain, "
-       . 'without TLS', 'a redirect is not followed');
+    like(reason($warm->run(@job)), facts("redirect | $plain | TLS"),
+         'a redirect is not followed');
 
     $upstream->answers('/down', challenge($plain));
     like(reason($warm->run(@job)),
-         qr/; the origin sends to a token service without TLS, \Q$plain\E$/,
+         facts("token service | TLS | $plain"),
          'no token is asked for');
     is(scalar $upstream->requests('/plain') + $upstream->requests('/token'), 0,
        'nobody was asked');

@@ -30,12 +30,13 @@ use Test::More ();
 use Test::Nginx::Util ();
 
 use DFP::Client;
+use DFP::Facts;
 use DFP::Log;
 use DFP::Process qw( wait_until );
 use DFP::Redis;
 
-our @EXPORT = qw( admin api bearer client ended_job errors http message
-                  posting redis shape stored );
+our @EXPORT = qw( admin api bearer client ended_job errors http message part
+                  posting redis refusal shape stored );
 
 use constant {
     ADMIN_KEY    => 'the-admin-key-of-the-tests',
@@ -59,6 +60,7 @@ my %any = (
     UUID => '[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-'
             . '[0-9a-f]{12}',
     SECRET => '[\w-]{43}',
+    TEXT => '[^"]*',
     USER => quotemeta '{"id":0,"created_at":"0001-01-01T00:00:00Z",'
                       . '"updated_at":"0001-01-01T00:00:00Z","is_del":0,'
                       . '"email":"","name":"","avatar":"","phone":"",'
@@ -97,9 +99,6 @@ Test::Nginx::Util::add_block_preprocessor(sub {
         $block->set_value($section, $default{$section})
             if !defined $block->$section;
     }
-
-    # error_log shows it
-    $block->set_value('suppress_stderr', 1) if defined $block->must_die;
 });
 
 
@@ -163,22 +162,32 @@ sub posting
 }
 
 
-# The two shapes of a refusal.
+# The two shapes of a refusal, with texts that clients know; and a pattern for one of
+# them ("errors" or "message") whose text has these facts.
 
 sub errors { $json->encode({ errors => $_[0] }) }
 sub message { $json->encode({ message => $_[0] }) }
 
+sub refusal
+{
+    my ($key, @facts) = @_;
 
-# A pattern for a whole answer. In the text, TIME, UUID and SECRET stand for any, USER
-# for the user that nobody has.
+    return qr/\A${\ facts(@facts) }\{"$key":"(?:[^"\\]|\\.)*"\}\z/;
+}
 
-sub shape
+
+# A pattern for a whole answer, and for a part of one. In the text, TIME, UUID and
+# SECRET stand for any, USER for the user that nobody has, TEXT for any text.
+
+sub shape { return qr/\A${\ part($_[0]) }\z/ }
+
+sub part
 {
     my $pattern = quotemeta shift;
 
-    $pattern =~ s/(TIME|UUID|USER|SECRET)/$any{$1}/g;
+    $pattern =~ s/(TIME|UUID|USER|SECRET|TEXT)/$any{$1}/g;
 
-    return qr/\A$pattern\z/;
+    return qr/$pattern/;
 }
 
 

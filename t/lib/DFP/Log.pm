@@ -1,6 +1,6 @@
 # Fails every block whose error.log holds a line of level alert, crit or
-# emerg that the block does not name in its error_log (or
-# shutdown_error_log) section, also where nginx writes it while it stops.
+# emerg that the block does not name in its error_log section, also where nginx
+# writes it while it stops.
 #
 #     use Test::Nginx::Socket 'no_plan';
 #     use DFP::Log;
@@ -20,8 +20,7 @@ Test::Nginx::Util::add_block_preprocessor(sub {
 
     # an empty pattern would match, and so excuse, every line
     my @expected = grep { ref || length }
-                   map { _patterns($block->$_) }
-                   qw( error_log shutdown_error_log );
+                   _patterns($block->error_log);
     my $severe = DFP::Log::Severe->new(@expected);
 
     for my $section (qw( no_error_log no_shutdown_error_log )) {

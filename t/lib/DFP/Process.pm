@@ -22,8 +22,7 @@ use constant {
     POLL         => 0.02,   # s
     STOP_SECONDS => 5,      # to leave after TERM, before KILL
     LIST_SECONDS => 2,      # for a connection to be listed
-    PORT_FIRST   => 20000,  # below those that the kernel hands out by itself, and
-                            # above those of Test::Nginx::Runner::Port
+    PORT_FIRST   => 20000,  # below those that the kernel hands out by itself
     PORT_RANGES  => 120,
     PORT_RANGE   => 100,    # ports of one
 };

@@ -1,6 +1,6 @@
-# Each block below says something that is not so, and must fail: a runner
-# that lets one pass would let anything pass. They run as a test file of its
-# own in a child; here its results are judged.
+# Each block below says something that is not so, and must fail, except for those
+# that are called right. They run as a suite of its own; here its results are
+# judged.
 
 use strict;
 use warnings;
@@ -10,57 +10,66 @@ use File::Temp qw( tempdir );
 use Test::More;
 
 my $dir = tempdir(CLEANUP => 1);
+my $blocks = do { local $/; <DATA> };
 
 mkdir "$dir/t" or die "mkdir: $!";
-
-my $spec = do { local $/; <DATA> };
-
 open my $out, '>', "$dir/t/inner.t" or die "inner.t: $!";
-print {$out} <<'_EOC_', $spec;
+print {$out} <<'END', $blocks;
 use Test::Nginx::Socket 'no_plan';
 use DFP::Log;
 
-master_on();
+our $Locations = <<'CONF';
+    location = /t {
+        add_header X-One 1;
+        add_header X-Two a;
+        add_header X-Two b;
+        return 200 "hello\nworld\n";
+    }
+    location = /echo { return 200 "$http_x_body\n"; }
+    location = /body {
+        client_body_buffer_size 64k;
+        proxy_pass http://127.0.0.1:$TEST_NGINX_SERVER_PORT/echo;
+        proxy_set_header X-Body [$request_body];
+    }
+    location = /404 { return 404 "none\n"; }
+    location = /missing { root $TEST_NGINX_SERVER_ROOT/html; }
+    location = /unix { proxy_pass http://unix:$TEST_NGINX_SERVER_ROOT/no.sock; }
+    location = /port {
+        proxy_pass http://127.0.0.1:$TEST_NGINX_RAND_PORT_1;
+    }
+    location = /stalls {
+        limit_rate 1;
+        limit_rate_after 1;
+        return 200 "slow";
+    }
+CONF
 
-# kills the worker behind the back of the block's own checks
-add_test_cleanup_handler(sub {
+Test::Nginx::Util::add_block_preprocessor(sub {
     my $block = shift;
 
-    return if !defined $block->kill_worker;
-
-    my $root = server_root();
-    my $pid = qx(cat $root/logs/nginx.pid);
-    chomp $pid;
-    my ($worker) = split ' ', qx(cat /proc/$pid/task/$pid/children);
-
-    kill KILL => $worker;
-
-    for (1 .. 200) {
-        last if qx(cat $root/logs/error.log) =~ /exited on signal/;
-        select undef, undef, undef, 0.01;
-    }
+    $block->set_value(config => $Locations) if !defined $block->config;
+    $block->set_value(request => 'GET /t') if !defined $block->request
+                                              && !defined $block->raw_request;
 });
 
-no_shuffle();
 run_tests();
 
 __DATA__
 
-_EOC_
+END
 close $out or die "inner.t: $!";
 
 $ENV{PERL5LIB} = join ':', map { abs_path($_) // () } grep { !ref } @INC;
 $ENV{TEST_NGINX_RANDOMIZE} = 1;
+$ENV{TEST_NGINX_TIMEOUT} = 1;
+delete $ENV{TEST_NGINX_LOAD_MODULES};
 
 my $output = `cd '$dir' && prove -v t/inner.t 2>&1`;
 
-isnt($?, 0, 'prove says that the file failed');
+isnt($?, 0, 'prove says that the suite failed');
 
-unlike($output, qr/nginx does not start|Bailout called/i,
-       'no block fails because of its configuration');
-
-for my $name ($spec =~ /^=== (.*)/mg) {
-    my @results = grep { /^(?:not )?ok .*t\/inner\.t \Q$name\E/ }
+for my $name ($blocks =~ /^=== (.*)/mg) {
+    my @results = grep { /^(?:not )?ok \d+ - (?:t.inner\.t )?\Q$name\E/ }
                   split /\n/, $output;
     my $failed = grep { /^not/ } @results;
 
@@ -71,200 +80,160 @@ for my $name ($spec =~ /^=== (.*)/mg) {
     diag(join "\n", @results) if !$ok;
 }
 
-is_deeply([glob "$dir/t/servroot*"], [], 'the server root is gone');
-
-my ($module) = grep { -e "$_/Test/Nginx/Socket.pm" } grep { !ref } @INC;
-
-if (-d "$module/Test/Nginx/Runner") {
-    like($output, qr/got: '200'\n#\s+expected: '404'/,
-         'got and expected are shown');
-    like($output, qr/the end of error\.log:\n# .*\[notice\]/,
-         'and what nginx had to say');
-    unlike($output, qr/^# .*\[debug\]/m, 'but nothing of level debug');
-}
-
 done_testing();
 
 __DATA__
-=== BLOCK 1: status
---- config
-    location = /t { return 200 "t\n"; }
---- log_level: notice
---- request
+=== BLOCK 1: right, an answer
+--- response_headers
+X-One: 1
+X-Two: a, b
+X-None:
+--- raw_response_headers_like: X-Two: a\r\nX-Two: b\r\n
+--- response_body
+hello
+world
+--- access_log
 GET /t
+
+
+
+=== BLOCK 2: status
 --- error_code: 404
 
 
 
-=== BLOCK 2: status by pattern
---- config
-    location = /t { return 200 "t\n"; }
---- request
-GET /t
---- error_code_like: ^4
-
-
-
 === BLOCK 3: status 200 is the default
---- config
-    location = /t { return 204; }
 --- request
-GET /t
+GET /404
 
 
 
 === BLOCK 4: body
---- config
-    location = /t { return 200 "t\n"; }
---- request
-GET /t
 --- response_body
-u
+hello
 
 
 
 === BLOCK 5: body that lacks the new line
+--- response_body chomp
+hello
+world
+
+
+
+=== BLOCK 6: body like
+--- response_body_like: ^world
+
+
+
+=== BLOCK 7: header of another value
+--- response_headers
+X-One: 2
+
+
+
+=== BLOCK 8: header that is missing
+--- response_headers
+X-None: 1
+
+
+
+=== BLOCK 9: header that must not be there
+--- response_headers
+X-One:
+
+
+
+=== BLOCK 10: raw headers
+--- raw_response_headers_like: X-None
+
+
+
+=== BLOCK 11: right, several requests
+--- request eval
+["GET /t", "GET /404", "HEAD /t"]
+--- error_code eval
+[200, 404, 200]
+--- response_body_like eval
+["hello", qr/none/, '^\z']
+
+
+
+=== BLOCK 12: the second of two requests
+--- request eval
+["GET /t", "GET /t"]
+--- response_body_like eval
+["hello", "none"]
+
+
+
+=== BLOCK 13: right, a body that loses white space at its ends
+--- request eval
+"POST /body\n  one two \n\n"
+--- response_body_like: ^\[one two\]$
+
+
+
+=== BLOCK 14: right, more headers
 --- config
-    location = /t { return 200 "t"; }
---- request
-GET /t
+    location = /t { return 200 "$http_x_a $http_host\n"; }
+--- more_headers
+X-A: 1
 --- response_body
-t
+1 localhost
 
 
 
-=== BLOCK 6: body by pattern
---- config
-    location = /t { return 200 "t\n"; }
+=== BLOCK 15: right, a raw request
+--- raw_request eval
+"GET /404 HTTP/1.0\r\n\r\n"
+--- error_code: 404
+
+
+
+=== BLOCK 16: an answer that does not come in time
 --- request
-GET /t
---- response_body eval
-qr/^u/
+GET /stalls
+--- response_body_like: s
 
 
 
-=== BLOCK 7: body like
---- config
-    location = /t { return 200 "t\n"; }
+=== BLOCK 17: right, lines by text and by pattern
 --- request
-GET /t
---- response_body_like: ^u
+GET /missing
+--- error_code: 404
+--- error_log eval
+["missing\" failed", qr/\[error\] .*open\(\)/]
+--- no_error_log
+[warn]
 
 
 
-=== BLOCK 8: body unlike
---- config
-    location = /t { return 200 "t\n"; }
---- request
-GET /t
---- response_body_unlike: t
-
-
-
-=== BLOCK 9: long body, different near its end
---- config
---- user_files eval
-[["big", "0123456789" x 10000 . "x"]]
---- request
-GET /big
---- response_body eval
-"0123456789" x 10000 . "y"
-
-
-
-=== BLOCK 10: header of another value
---- config
-    location = /t { add_header X-A 1; return 200; }
---- request
-GET /t
---- response_headers
-X-A: 2
-
-
-
-=== BLOCK 11: header that is missing
---- config
-    location = /t { return 200; }
---- request
-GET /t
---- response_headers
-X-A: 2
-
-
-
-=== BLOCK 12: header that must not be there
---- config
-    location = /t { add_header X-A 1; return 200; }
---- request
-GET /t
---- response_headers
-!X-A
-
-
-
-=== BLOCK 13: header like
---- config
-    location = /t { add_header X-A 12; return 200; }
---- request
-GET /t
---- response_headers_like
-X-A: \d
-
-
-
-=== BLOCK 14: raw headers
---- config
-    location = /t { return 200; }
---- request
-GET /t
---- raw_response_headers_like: X-A
-
-
-
-=== BLOCK 15: error_log, text
---- config
-    location = /t { return 200; }
---- request
-GET /t
+=== BLOCK 18: error_log, text
 --- error_log
 there is no such line
 
 
 
-=== BLOCK 16: error_log, text that would match as a pattern only
---- config
-    location = /t { return 200; }
---- request
-GET /t
+=== BLOCK 19: error_log, text that would match as a pattern only
 --- error_log
 http re.uest line
 
 
 
-=== BLOCK 17: error_log, pattern
---- config
-    location = /t { return 200; }
---- request
-GET /t
+=== BLOCK 20: error_log, pattern
 --- error_log eval
 qr/there is (?:no|a) such line/
 
 
 
-=== BLOCK 18: error_log, the second of an array
---- config
-    location = /t { return 200; }
---- request
-GET /t
+=== BLOCK 21: error_log, the second of an array
 --- error_log eval
 ["http request line", "there is no such line"]
 
 
 
-=== BLOCK 19: error_log, a line of the first of two requests
---- config
-    location = /t { return 200; }
-    location = /404 { return 404; }
+=== BLOCK 22: error_log, a line of the first of two requests
 --- request eval
 ["GET /404", "GET /t"]
 --- error_code eval
@@ -274,8 +243,7 @@ GET /404
 
 
 
-=== BLOCK 20: no_error_log
---- config
+=== BLOCK 23: no_error_log
 --- request
 GET /missing
 --- error_code: 404
@@ -284,8 +252,7 @@ GET /missing
 
 
 
-=== BLOCK 21: no_error_log in an array
---- config
+=== BLOCK 24: no_error_log in an array
 --- request
 GET /missing
 --- error_code: 404
@@ -294,8 +261,18 @@ GET /missing
 
 
 
-=== BLOCK 22: grep_error_log_out
---- config
+=== BLOCK 25: right, grep_error_log
+--- request
+GET /missing
+--- error_code: 404
+--- grep_error_log eval
+qr/missing" failed|never/
+--- grep_error_log_out
+missing" failed
+
+
+
+=== BLOCK 26: grep_error_log_out
 --- request
 GET /missing
 --- error_code: 404
@@ -305,178 +282,55 @@ qr/\[error\]/
 
 
 
-=== BLOCK 23: access_log
---- config
-    location = /t { return 200; }
---- request
-GET /t
+=== BLOCK 27: access_log
 --- access_log
 GET /u
 
 
 
-=== BLOCK 24: no_access_log
---- config
-    location = /t { return 200; }
+=== BLOCK 28: right, log_level
+--- log_level: info
+--- no_error_log
+[debug]
+
+
+
+=== BLOCK 29: a critical line that nobody expects
 --- request
-GET /t
---- no_access_log
-GET /t
-
-
-
-=== BLOCK 25: must_die, nginx starts
---- config
---- must_die
-
-
-
-=== BLOCK 26: must_die with another exit code
---- config
-    no_such_directive on;
---- must_die: 2
---- suppress_stderr
---- error_log
-no_such_directive
-
-
-
-=== BLOCK 27: must_die with another message
---- config
-    no_such_directive on;
---- must_die
---- suppress_stderr
---- error_log
-another_directive
-[emerg]
-
-
-
-=== BLOCK 28: the second of two requests
---- config
-    location = /t { return 200 "t\n"; }
---- request eval
-["GET /t", "GET /t"]
---- response_body eval
-["t\n", "u\n"]
-
-
-
-=== BLOCK 29: the second in a pipeline
---- config
-    location = /t { return 200 "t\n"; }
---- pipelined_requests eval
-["GET /t", "GET /t"]
---- response_body eval
-["t\n", "u\n"]
-
-
-
-=== BLOCK 30: an answer that does not come in time
---- config
-    location /t {
-        limit_rate 1;
-        limit_rate_after 1;
-        return 200 "slow\n";
-    }
---- request
-GET /t
---- timeout: 100ms
---- ignore_response
-
-
-
-=== BLOCK 31: chunks that end too early
---- config
-    location /t {
-        proxy_pass http://127.0.0.1:$TEST_NGINX_RAND_PORT_1;
-        proxy_http_version 1.1;
-    }
---- tcp_listen: $TEST_NGINX_RAND_PORT_1
---- tcp_reply eval
-"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nabc"
---- request
-GET /t
---- error_log
-prematurely closed
-
-
-
-=== BLOCK 32: a critical line that nobody expects
---- config
-    location /t { proxy_pass http://unix:$TEST_NGINX_SERVER_ROOT/no.sock; }
---- request
-GET /t
+GET /unix
 --- error_code: 502
 
 
 
-=== BLOCK 33: a critical line beside the one that is expected
---- config
-    location /t { proxy_pass http://unix:$TEST_NGINX_SERVER_ROOT/no.sock; }
-    location /u { proxy_pass http://unix:$TEST_NGINX_SERVER_ROOT/no2.sock; }
---- request eval
-["GET /t", "GET /u"]
---- error_code eval
-[502, 502]
+=== BLOCK 30: right, a critical line that is expected
+--- request
+GET /unix
+--- error_code: 502
 --- error_log
 no.sock failed
 
 
 
-=== BLOCK 34: shutdown_error_log
---- config
-    location = /t { return 200; }
+=== BLOCK 31: right, a port of the block
+--- http_config
+    server {
+        listen 127.0.0.1:$TEST_NGINX_RAND_PORT_1;
+        location / { return 200 "$server_port"; }
+    }
 --- request
-GET /t
---- shutdown_error_log
-there is no such line
+GET /port
+--- response_body_like: ^\d+$
 
 
 
-=== BLOCK 35: no_shutdown_error_log
+=== BLOCK 32: init
+--- init
+Test::More::ok(0, 'BLOCK 32: init');
+
+
+
+=== BLOCK 33: right, no configuration of locations
 --- config
-    location = /t { return 200; }
 --- request
-GET /t
---- no_shutdown_error_log
-gracefully shutting down
-
-
-
-=== BLOCK 36: an alert after the answer was checked
---- config
-    location = /t { return 200; }
---- request
-GET /t
---- kill_worker
-
-
-
-=== BLOCK 37: right, an alert that is expected
---- config
-    location = /t { return 200; }
---- request
-GET /t
---- kill_worker
---- shutdown_error_log
-exited on signal 9
-
-
-
-=== BLOCK 38: right, so the file is not broken as a whole
---- config
-    location = /t { return 200 "t\n"; }
---- request
-GET /t
---- response_body
-t
-
-
-
-=== BLOCK 39: an alert after the last block
---- config
-    location = /t { return 200; }
---- request
-GET /t
---- kill_worker
+GET /index.html
+--- response_body_like: It works
