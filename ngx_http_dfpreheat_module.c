@@ -1,11 +1,13 @@
 #include "ngx_dfp_access.h"
-#include "ngx_dfp_api.h"
+#include "ngx_dfp_auth.h"
 #include "ngx_dfp_cache_key.h"
 #include "ngx_dfp_conf.h"
 #include "ngx_dfp_expired.h"
 #include "ngx_dfp_fill.h"
+#include "ngx_dfp_handler.h"
 #include "ngx_dfp_manifest.h"
 #include "ngx_dfp_overtaken.h"
+#include "ngx_dfp_runner.h"
 #include "ngx_dfp_sent.h"
 #include "ngx_dfp_valid.h"
 
@@ -511,7 +513,7 @@ ngx_dfp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     mcf->used = 1;
 
-    clcf->handler = ngx_dfp_api_handler;
+    clcf->handler = ngx_dfp_handler;
 
     /* dfpreheat_max_body_size stands in its place, and answers in JSON */
     clcf->client_max_body_size = 0;
@@ -619,7 +621,9 @@ ngx_dfp_init_process(ngx_cycle_t *cycle)
         mcf->worker_calls = ngx_max(cycle->connection_n / 8, 1);
     }
 
-    if (ngx_dfp_auth_init(cycle) != NGX_OK) {
+    if (ngx_dfp_auth_init(cycle) != NGX_OK
+        || ngx_dfp_store_init(mcf, cycle) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -631,4 +635,5 @@ static void
 ngx_dfp_exit_process(ngx_cycle_t *cycle)
 {
     ngx_dfp_runner_done();
+    ngx_dfp_store_done();
 }

@@ -1,4 +1,4 @@
-#include "ngx_dfp_api.h"
+#include "ngx_dfp_body.h"
 
 
 static void ngx_dfp_body_more(ngx_http_request_t *r);

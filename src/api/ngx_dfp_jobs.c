@@ -1,5 +1,6 @@
-#include "ngx_dfp_api.h"
-#include "ngx_dfp_engine.h"
+#include "ngx_dfp_jobs.h"
+#include "ngx_dfp_body.h"
+#include "ngx_dfp_print.h"
 
 
 static void ngx_dfp_jobs_parse(ngx_dfp_api_t *api);
@@ -71,7 +72,7 @@ ngx_dfp_jobs_parse(ngx_dfp_api_t *api)
     api->replied = ngx_dfp_jobs_created;
 
     if (ngx_dfp_store_create(api->store, &api->op, &api->stored) != NGX_OK) {
-        ngx_dfp_api_trouble(api, NGX_ABORT);
+        ngx_dfp_api_store_error(api, NGX_ABORT);
     }
 }
 
@@ -191,7 +192,7 @@ ngx_dfp_jobs_checks(ngx_dfp_api_t *api, dfp_err_t *err)
         for (k = 0; k < api->conf->clusters.nelts; k++) {
 
             if (cluster[k].id == api->stored.parts[i].cluster
-                && !cluster[k].engine->caches)
+                && !cluster[k].caches)
             {
                 return dfp_invalid(err, "args.digest, args.size and args.refresh "
                                    "are for clusters with engine=cache, and "
@@ -308,7 +309,7 @@ ngx_dfp_jobs_created(void *data, ngx_int_t rc)
         ngx_dfp_api_error(api, NGX_HTTP_TOO_MANY_REQUESTS, err.text);
 
     } else {
-        ngx_dfp_api_trouble(api, rc);
+        ngx_dfp_api_store_error(api, rc);
     }
 }
 
@@ -331,7 +332,7 @@ ngx_dfp_jobs_get(ngx_dfp_api_t *api)
     api->replied = ngx_dfp_jobs_got;
 
     if (ngx_dfp_store_get(api->store, &api->op, &api->stored) != NGX_OK) {
-        ngx_dfp_api_trouble(api, NGX_ABORT);
+        ngx_dfp_api_store_error(api, NGX_ABORT);
     }
 }
 
@@ -351,7 +352,7 @@ ngx_dfp_jobs_got(void *data, ngx_int_t rc)
         ngx_dfp_api_error(api, NGX_HTTP_NOT_FOUND, "record not found");
 
     } else if (rc != NGX_OK) {
-        ngx_dfp_api_trouble(api, rc);
+        ngx_dfp_api_store_error(api, rc);
 
     } else if (api->stored.state.data[0] == 'P' && api->stored.deadline <= now
                && !api->settled)
@@ -364,7 +365,7 @@ ngx_dfp_jobs_got(void *data, ngx_int_t rc)
         if (ngx_dfp_store_settle(api->store, &api->op, api->stored.id)
             != NGX_OK)
         {
-            ngx_dfp_api_trouble(api, NGX_ABORT);
+            ngx_dfp_api_store_error(api, NGX_ABORT);
         }
 
     } else {
@@ -382,7 +383,7 @@ ngx_dfp_jobs_settled(void *data, ngx_int_t rc)
         ngx_dfp_jobs_get(api);
 
     } else {
-        ngx_dfp_api_trouble(api, rc);
+        ngx_dfp_api_store_error(api, rc);
     }
 }
 

@@ -226,6 +226,8 @@ ngx_dfp_conf_cluster_params(ngx_conf_t *cf, ngx_dfp_cluster_t *cluster)
         return NGX_CONF_ERROR;
     }
 
+    cluster->caches = cluster->engine->caches;
+
     if (cluster->name.len == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "dfpreheat_cluster %L has no name=", cluster->id);

@@ -115,6 +115,7 @@ typedef struct {
     ngx_dfp_engine_t     *engine;
     ngx_dfp_dragonfly_t  *dragonfly;  /* NULL: it is none */
     ngx_str_t             json;      /* as in scheduler_clusters */
+    unsigned              caches:1;  /* its engine fills this nginx's cache */
 } ngx_dfp_cluster_t;
 
 

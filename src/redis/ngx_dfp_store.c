@@ -57,13 +57,21 @@ static const struct {
 };
 
 
+static ngx_dfp_store_t  *ngx_dfp_store;
+
+
 ngx_int_t
-ngx_dfp_store_init(ngx_dfp_store_t *store, ngx_dfp_main_conf_t *conf,
-    ngx_cycle_t *cycle)
+ngx_dfp_store_init(ngx_dfp_main_conf_t *conf, ngx_cycle_t *cycle)
 {
-    size_t       common, len;
-    ngx_str_t    text, check;
-    ngx_uint_t   i;
+    size_t            common, len;
+    ngx_str_t         text, check;
+    ngx_uint_t        i;
+    ngx_dfp_store_t  *store;
+
+    store = ngx_pcalloc(cycle->pool, sizeof(ngx_dfp_store_t));
+    if (store == NULL) {
+        return NGX_ERROR;
+    }
 
     store->conf = conf;
 
@@ -91,14 +99,30 @@ ngx_dfp_store_init(ngx_dfp_store_t *store, ngx_dfp_main_conf_t *conf,
     ngx_str_set(&check, ngx_dfp_lua_check);
     ngx_dfp_redis_init(&store->redis, &conf->redis, &check, cycle->log);
 
+    ngx_dfp_store = store;
+
     return NGX_OK;
 }
 
 
 void
-ngx_dfp_store_done(ngx_dfp_store_t *store)
+ngx_dfp_store_done(void)
 {
-    ngx_dfp_redis_done(&store->redis);
+    ngx_dfp_store_t  *store;
+
+    store = ngx_dfp_store;
+
+    if (store) {
+        ngx_dfp_store = NULL;
+        ngx_dfp_redis_done(&store->redis);
+    }
+}
+
+
+ngx_dfp_store_t *
+ngx_dfp_store_worker(void)
+{
+    return ngx_dfp_store;
 }
 
 

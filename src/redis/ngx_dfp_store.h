@@ -150,9 +150,16 @@ typedef struct {
 } ngx_dfp_token_t;
 
 
-ngx_int_t ngx_dfp_store_init(ngx_dfp_store_t *store, ngx_dfp_main_conf_t *conf,
-    ngx_cycle_t *cycle);
-void ngx_dfp_store_done(ngx_dfp_store_t *store);
+/* Creates the store of this worker process and starts to connect to Redis. CONF
+ * must live as long as the worker. NGX_ERROR: no memory, or no random numbers. */
+ngx_int_t ngx_dfp_store_init(ngx_dfp_main_conf_t *conf, ngx_cycle_t *cycle);
+
+/* Sends what can be sent at once and closes the connection; the handlers of all
+ * other operations get NGX_ABORT. Safe when there is no store. */
+void ngx_dfp_store_done(void);
+
+/* The store of this worker; NULL where Redis is not configured. */
+ngx_dfp_store_t *ngx_dfp_store_worker(void);
 
 /* Why nothing can be had of Redis now, for clients. */
 const char *ngx_dfp_store_trouble(ngx_dfp_store_t *store);
