@@ -10,6 +10,9 @@
 #include "ngx_dfp_auth.h"
 
 
+#define NGX_HTTP_UNPROCESSABLE  422     /* RFC 9110, 15.5.21 */
+
+
 typedef struct ngx_dfp_api_s  ngx_dfp_api_t;
 
 typedef void (*ngx_dfp_api_pt)(ngx_dfp_api_t *api);
@@ -36,17 +39,18 @@ struct ngx_dfp_api_s {
 
 
 /*
- * All functions of the API that take an api_t may run within the content handler,
- * so none of them runs posted requests. Only the callbacks that Redis calls
- * (ngx_dfp_api_replied(), auth) do so, after the next step has returned.
+ * All functions of the API that take an api_t may run within the content
+ * handler, so none of them runs posted requests. Only the callbacks that
+ * Redis calls (ngx_dfp_api_replied(), auth) do so, after the next step has
+ * returned.
  */
 
 /* The context of R, which becomes that of the module. NULL: no memory, or no
  * store. */
 ngx_dfp_api_t *ngx_dfp_api_create(ngx_http_request_t *r);
 
-/* Sends the JSON in B, with STATUS, and finalizes the request: API must not be used
- * any more. */
+/* Sends the JSON in B, with STATUS, and finalizes the request: API must not
+ * be used any more. */
 void ngx_dfp_api_send(ngx_dfp_api_t *api, ngx_uint_t status, dfp_buf_t *b);
 
 /* The same with {"message": TEXT}, or with status 422 {"errors": TEXT}, as

@@ -82,7 +82,7 @@ ngx_dfp_auth_param(u_char *p, u_char *last, u_char **end)
 
     while (p < last) {
 
-        /* at the begin of a parameter; in a request line a blank is behind them */
+        /* a request line has a space after the last parameter */
 
         for (*end = p; *end < last && ngx_strchr("&?# ", **end) == NULL;
              (*end)++)

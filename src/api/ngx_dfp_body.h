@@ -9,8 +9,8 @@
 #include "ngx_dfp_api.h"
 
 
-/* Reads the body into api->body and calls NEXT, which may happen at once. A body
- * larger than dfpreheat_max_body_size gets the answer 413 instead. */
+/* Reads the body into api->body and calls NEXT, which may happen at once. A
+ * body larger than dfpreheat_max_body_size gets the answer 413 instead. */
 void ngx_dfp_body_read(ngx_dfp_api_t *api, ngx_dfp_api_pt next);
 
 

@@ -143,7 +143,8 @@ ngx_dfp_handler_id(ngx_dfp_api_t *api, u_char *p, size_t len)
 }
 
 
-/* The answer to OPTIONS (RFC 9110, 9.3.7), or to a method that is not allowed. */
+/* The answer to OPTIONS (RFC 9110, 9.3.7), or to a method that is not
+ * allowed. */
 
 static void
 ngx_dfp_handler_allow(ngx_dfp_api_t *api, ngx_dfp_handler_route_t *route)

@@ -127,7 +127,8 @@ ngx_dfp_jobs_parts(ngx_dfp_api_t *api, dfp_err_t *err)
 }
 
 
-/* One job state for each cluster, and one part: for the workers of this nginx. */
+/* One job state for each cluster, and one part: for the workers of this
+ * nginx. */
 
 static ngx_int_t
 ngx_dfp_jobs_cluster(ngx_dfp_api_t *api, ngx_dfp_cluster_t *cluster,

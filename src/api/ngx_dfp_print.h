@@ -17,8 +17,8 @@
     "\"location\":\"\",\"bio\":\"\",\"configs\":null}"
 
 
-/* Appends the job api->stored; without RESULT its result is null, as the answer to
- * POST has it. Without memory B has failed. */
+/* Appends the job api->stored; without RESULT its result is null, as the
+ * answer to POST has it. Without memory B has failed. */
 void ngx_dfp_print_job(dfp_buf_t *b, ngx_dfp_api_t *api, ngx_uint_t result);
 
 /* Appends KEY as it is, then the time as a JSON string. MS: milliseconds since

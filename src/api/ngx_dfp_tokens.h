@@ -9,8 +9,8 @@
 #include "ngx_dfp_api.h"
 
 
-/* Checks the admin key, reads the body, stores the token, and answers with it and
- * its secret, which is shown only here. */
+/* Checks the admin key, reads the body, stores the token, and answers with it
+ * and its secret, which is shown only here. */
 void ngx_dfp_tokens_create(ngx_dfp_api_t *api);
 
 

@@ -13,6 +13,11 @@
 #include <hiredis/async.h>
 
 
+#define NGX_DFP_REDIS_BACKOFF      50      /* ms, doubled up to ... */
+#define NGX_DFP_REDIS_BACKOFF_MAX  1000    /* ms */
+#define NGX_DFP_REDIS_SAID         16      /* addresses */
+
+
 typedef struct ngx_dfp_conn_s  ngx_dfp_conn_t;
 
 typedef void (*ngx_dfp_conn_pt)(ngx_dfp_conn_t *conn);

@@ -10,6 +10,9 @@
 #include "ngx_dfp_setup.h"
 
 
+#define NGX_DFP_REDIS_WAITING  10000    /* queued commands of clients */
+
+
 typedef struct ngx_dfp_redis_s      ngx_dfp_redis_t;
 typedef struct ngx_dfp_redis_cmd_s  ngx_dfp_redis_cmd_t;
 

@@ -1,7 +1,6 @@
 #include "ngx_dfp_setup.h"
 
 
-#define NGX_DFP_REDIS_VERSION_MIN  5   /* scripts call TIME */
 #define NGX_DFP_MISSING_MAX        512 /* bytes, in the log */
 
 

@@ -19,6 +19,12 @@
 #include "ngx_dfp_redis.h"
 
 
+#define NGX_DFP_REDIS_WAIT   25000    /* ms, for a reply; Harbor waits 30 s */
+#define NGX_DFP_FINISH_WAIT  300000   /* ms, to store the end of a run */
+#define NGX_DFP_LOOK_MAX     100      /* overdue jobs that a look ends */
+#define NGX_DFP_CLAIMS_MAX   16       /* parts that a look claims */
+
+
 typedef enum {
     NGX_DFP_CREATE = 0,
     NGX_DFP_LOOK,
@@ -150,8 +156,9 @@ typedef struct {
 } ngx_dfp_token_t;
 
 
-/* Creates the store of this worker process and starts to connect to Redis. CONF
- * must live as long as the worker. NGX_ERROR: no memory, or no random numbers. */
+/* Creates the store of this worker process and starts to connect to Redis.
+ * CONF must live as long as the worker. NGX_ERROR: no memory, or no random
+ * numbers. */
 ngx_int_t ngx_dfp_store_init(ngx_dfp_main_conf_t *conf, ngx_cycle_t *cycle);
 
 /* Sends what can be sent at once and closes the connection; the handlers of all
