@@ -42,7 +42,7 @@ static const struct {
       NGX_DFP_REDIS_OWN },
     { ngx_dfp_lua_finish, ngx_dfp_reply_one,
       NGX_DFP_REDIS_OWN },
-    { ngx_dfp_lua_back, ngx_dfp_reply_one,
+    { ngx_dfp_lua_requeue, ngx_dfp_reply_one,
       NGX_DFP_REDIS_OWN },
     { ngx_dfp_lua_settle, ngx_dfp_reply_one, 0 },
     { ngx_dfp_lua_token_create,
@@ -380,14 +380,14 @@ ngx_dfp_store_finish(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
 
 
 ngx_int_t
-ngx_dfp_store_back(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
+ngx_dfp_store_requeue(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_dfp_claim_t *claim)
 {
     ngx_dfp_args_t  args;
 
     ngx_dfp_args_init(&args, store, claim);
 
-    return ngx_dfp_store_script(store, op, NGX_DFP_BACK, &args, NULL);
+    return ngx_dfp_store_script(store, op, NGX_DFP_REQUEUE, &args, NULL);
 }
 
 

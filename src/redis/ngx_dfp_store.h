@@ -30,7 +30,7 @@ typedef enum {
     NGX_DFP_LOOK,
     NGX_DFP_REPORT,
     NGX_DFP_FINISH,
-    NGX_DFP_BACK,
+    NGX_DFP_REQUEUE,
     NGX_DFP_SETTLE,
     NGX_DFP_TOKEN_CREATE,
     NGX_DFP_TOKEN_FIND,
@@ -201,7 +201,7 @@ ngx_int_t ngx_dfp_store_report(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
 ngx_int_t ngx_dfp_store_finish(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_dfp_claim_t *claim, ngx_uint_t success, ngx_str_t *error,
     ngx_str_t *results, ngx_str_t *progress);
-ngx_int_t ngx_dfp_store_back(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
+ngx_int_t ngx_dfp_store_requeue(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_dfp_claim_t *claim);
 
 /* Fills in TOKEN's id and created. NGX_DECLINED: the name is taken. */
