@@ -178,7 +178,7 @@ ngx_dfp_api_store_error(ngx_dfp_api_t *api, ngx_int_t rc)
 {
     if (rc == NGX_ABORT) {
         ngx_dfp_api_error(api, NGX_HTTP_SERVICE_UNAVAILABLE,
-                          ngx_dfp_store_trouble(api->store));
+                          ngx_dfp_store_unavailable(api->store));
         return;
     }
 

@@ -213,7 +213,7 @@ ngx_dfp_auth_result(ngx_dfp_auth_t *auth, ngx_int_t rc)
 
     case NGX_ABORT:
         auth->handler(auth->data, NGX_HTTP_SERVICE_UNAVAILABLE,
-                      ngx_dfp_store_trouble(auth->op.store));
+                      ngx_dfp_store_unavailable(auth->op.store));
         return;
 
     default:

@@ -26,28 +26,29 @@
 
 
 typedef enum {
-    NGX_DFP_CREATE = 0,
-    NGX_DFP_LOOK,
-    NGX_DFP_REPORT,
-    NGX_DFP_FINISH,
-    NGX_DFP_REQUEUE,
-    NGX_DFP_SETTLE,
-    NGX_DFP_TOKEN_CREATE,
-    NGX_DFP_TOKEN_FIND,
-    NGX_DFP_INSTANCE,
-    NGX_DFP_LEAVE,
-    NGX_DFP_SCRIPTS,
+    NGX_DFP_STORE_CREATE = 0,
+    NGX_DFP_STORE_LOOK,
+    NGX_DFP_STORE_REPORT,
+    NGX_DFP_STORE_FINISH,
+    NGX_DFP_STORE_REQUEUE,
+    NGX_DFP_STORE_SETTLE,
+    NGX_DFP_STORE_TOKEN_CREATE,
+    NGX_DFP_STORE_TOKEN_FIND,
+    NGX_DFP_STORE_INSTANCE,
+    NGX_DFP_STORE_LEAVE,
 
     /* plain commands */
-    NGX_DFP_GET = NGX_DFP_SCRIPTS,
-    NGX_DFP_GET_WHOLE
-} ngx_dfp_script_e;
+    NGX_DFP_STORE_GET,
+    NGX_DFP_STORE_GET_WHOLE,
+
+    NGX_DFP_STORE_KINDS
+} ngx_dfp_store_kind_e;
 
 
 typedef struct {
     ngx_dfp_redis_t       redis;
     ngx_dfp_main_conf_t  *conf;
-    ngx_dfp_script_t      scripts[NGX_DFP_SCRIPTS];
+    ngx_dfp_redis_kind_t  kinds[NGX_DFP_STORE_KINDS];
 
     /* who looks, so that no claim is lost with its answer */
     u_char                worker[NGX_DFP_UUID_LEN + 1];
@@ -169,7 +170,7 @@ void ngx_dfp_store_done(void);
 ngx_dfp_store_t *ngx_dfp_store_worker(void);
 
 /* Why nothing can be had of Redis now, for clients. */
-const char *ngx_dfp_store_trouble(ngx_dfp_store_t *store);
+const char *ngx_dfp_store_unavailable(ngx_dfp_store_t *store);
 
 /* Its handler will not be called. Safe when nothing is under way. */
 void ngx_dfp_store_cancel(ngx_dfp_op_t *op);
