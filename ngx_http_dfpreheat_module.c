@@ -19,6 +19,7 @@ static void *ngx_dfp_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_dfp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
 static ngx_int_t ngx_dfp_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_dfp_postconfiguration(ngx_conf_t *cf);
+static ngx_int_t ngx_dfp_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_dfp_init_process(ngx_cycle_t *cycle);
 static void ngx_dfp_exit_process(ngx_cycle_t *cycle);
 
@@ -316,7 +317,7 @@ ngx_module_t  ngx_http_dfpreheat_module = {
     ngx_dfp_commands,                      /* module directives */
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
-    NULL,                                  /* init module */
+    ngx_dfp_init_module,                   /* init module */
     ngx_dfp_init_process,                  /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
@@ -538,6 +539,23 @@ ngx_dfp_postconfiguration(ngx_conf_t *cf)
     ngx_dfp_valid_init();
 
     return ngx_dfp_call_init(cf);
+}
+
+
+/* The log has its configured level only from here on. */
+
+static ngx_int_t
+ngx_dfp_init_module(ngx_cycle_t *cycle)
+{
+    ngx_dfp_main_conf_t  *mcf;
+
+    mcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_dfpreheat_module);
+
+    if (mcf) {
+        ngx_dfp_conf_debug(mcf, cycle->log);
+    }
+
+    return NGX_OK;
 }
 
 

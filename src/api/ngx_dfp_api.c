@@ -107,10 +107,15 @@ ngx_dfp_api_send(ngx_dfp_api_t *api, ngx_uint_t status, dfp_buf_t *b)
     buf = ngx_calloc_buf(r->pool);
 
     if (buf == NULL || b->failed || rc != NGX_OK) {
+        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                       "dfpreheat api: status %ui could not be sent", status);
         ngx_http_finalize_request(r, rc == NGX_OK
                                      ? NGX_HTTP_INTERNAL_SERVER_ERROR : rc);
         return;
     }
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "dfpreheat api: status %ui, %uz bytes", status, b->len);
 
     r->headers_out.status = status;
     r->headers_out.content_length_n = b->len;

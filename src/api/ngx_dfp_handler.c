@@ -61,6 +61,11 @@ ngx_dfp_handler(ngx_http_request_t *r)
 
     route = ngx_dfp_handler_route(api);
 
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "dfpreheat api: %V \"%V\", route: %s%s", &r->method_name,
+                   &r->uri, route ? (char *) route->path.data : "none",
+                   route && route->id ? "/:id" : "");
+
     if (route == NULL) {
         ngx_dfp_api_error(api, NGX_HTTP_NOT_FOUND, "Not Found");
         return NGX_DONE;

@@ -69,6 +69,12 @@ ngx_dfp_jobs_parse(ngx_dfp_api_t *api)
                               & DFP_TOKEN_ORIGIN_CREDENTIALS) != 0;
     api->stored.timeout = (api->job.timeout + 999999) / 1000000;
 
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, api->r->connection->log, 0,
+                   "dfpreheat api: new job %V, %ui parts, timeout %L ms%s",
+                   &api->stored.uuid, api->stored.nparts,
+                   api->stored.timeout,
+                   api->stored.sealed.len ? ", sealed" : "");
+
     api->replied = ngx_dfp_jobs_created;
 
     if (ngx_dfp_store_create(api->store, &api->op, &api->stored) != NGX_OK) {
@@ -348,6 +354,11 @@ ngx_dfp_jobs_got(void *data, ngx_int_t rc)
 
     tp = ngx_timeofday();
     now = (int64_t) tp->sec * 1000 + tp->msec;
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, api->r->connection->log, 0,
+                   "dfpreheat api: job %L is read, rc %i, state \"%V\", %ui "
+                   "parts", api->stored.id, rc, &api->stored.state,
+                   api->stored.nparts);
 
     if (rc == NGX_DECLINED) {
         ngx_dfp_api_error(api, NGX_HTTP_NOT_FOUND, "record not found");

@@ -63,6 +63,9 @@ ngx_int_t ngx_dfp_conf_bound(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf);
  * cached. NGX_ERROR: a location cannot be used so, or no memory. */
 ngx_int_t ngx_dfp_conf_init_bound(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf);
 
+/* Logs at level debug what the configuration binds, without secrets. */
+void ngx_dfp_conf_debug(ngx_dfp_main_conf_t *mcf, ngx_log_t *log);
+
 
 /* The rest is for the files of this folder only. */
 
