@@ -1,11 +1,14 @@
 #include "ngx_dfp_access.h"
-#include "ngx_dfp_api.h"
+#include "ngx_dfp_auth.h"
 #include "ngx_dfp_cache_key.h"
 #include "ngx_dfp_conf.h"
 #include "ngx_dfp_expired.h"
 #include "ngx_dfp_fill.h"
+#include "ngx_dfp_handler.h"
+#include "ngx_dfp_login.h"
 #include "ngx_dfp_manifest.h"
 #include "ngx_dfp_overtaken.h"
+#include "ngx_dfp_runner.h"
 #include "ngx_dfp_sent.h"
 #include "ngx_dfp_valid.h"
 
@@ -16,6 +19,7 @@ static void *ngx_dfp_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_dfp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
 static ngx_int_t ngx_dfp_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_dfp_postconfiguration(ngx_conf_t *cf);
+static ngx_int_t ngx_dfp_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_dfp_init_process(ngx_cycle_t *cycle);
 static void ngx_dfp_exit_process(ngx_cycle_t *cycle);
 
@@ -286,39 +290,38 @@ static ngx_http_variable_t  ngx_dfp_variables[] = {
       ngx_dfp_target_authority, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("dfpreheat_authorization"), NULL,
-      ngx_dfp_target_authorization, 0, NGX_HTTP_VAR_NOCACHEABLE,
-      0 },
+      ngx_dfp_target_authorization, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
       ngx_http_null_variable
 };
 
 
 static ngx_http_module_t  ngx_dfp_module_ctx = {
-    ngx_dfp_preconfiguration,   /* preconfiguration */
-    ngx_dfp_postconfiguration,  /* postconfiguration */
+    ngx_dfp_preconfiguration,              /* preconfiguration */
+    ngx_dfp_postconfiguration,             /* postconfiguration */
 
-    ngx_dfp_create_main_conf,   /* create main configuration */
-    ngx_dfp_init_main_conf,     /* init main configuration */
+    ngx_dfp_create_main_conf,              /* create main configuration */
+    ngx_dfp_init_main_conf,                /* init main configuration */
 
     NULL,                                  /* create server configuration */
     NULL,                                  /* merge server configuration */
 
-    ngx_dfp_create_loc_conf,    /* create location configuration */
-    ngx_dfp_merge_loc_conf      /* merge location configuration */
+    ngx_dfp_create_loc_conf,               /* create location configuration */
+    ngx_dfp_merge_loc_conf                 /* merge location configuration */
 };
 
 
 ngx_module_t  ngx_http_dfpreheat_module = {
     NGX_MODULE_V1,
-    &ngx_dfp_module_ctx,        /* module context */
-    ngx_dfp_commands,           /* module directives */
+    &ngx_dfp_module_ctx,                   /* module context */
+    ngx_dfp_commands,                      /* module directives */
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
-    NULL,                                  /* init module */
-    ngx_dfp_init_process,       /* init process */
+    ngx_dfp_init_module,                   /* init module */
+    ngx_dfp_init_process,                  /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
-    ngx_dfp_exit_process,       /* exit process */
+    ngx_dfp_exit_process,                  /* exit process */
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
@@ -395,44 +398,10 @@ ngx_dfp_init_main_conf(ngx_conf_t *cf, void *conf)
         mcf->unreachable_share = 1;
     }
 
-    if (mcf->lease < NGX_DFP_LEASE_MIN) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "dfpreheat_lease must be at least %d ms",
-                           NGX_DFP_LEASE_MIN);
-        return NGX_CONF_ERROR;
-    }
+    ngx_dfp_conf_default_platform(mcf);
 
-    if (mcf->retention < 1) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "dfpreheat_job_retention must be at least 1s");
+    if (ngx_dfp_conf_check_values(cf, mcf) != NGX_OK) {
         return NGX_CONF_ERROR;
-    }
-
-    if (mcf->task_timeout < 1000) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "dfpreheat_task_timeout must be at least 1s");
-        return NGX_CONF_ERROR;
-    }
-
-    if (mcf->max_manifest_size < NGX_DFP_MANIFEST_MIN) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "dfpreheat_max_manifest_size must be at least %d",
-                           NGX_DFP_MANIFEST_MIN);
-        return NGX_CONF_ERROR;
-    }
-
-    if (mcf->max_timeout < DFP_JOB_TIMEOUT_MIN / 1000000) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "dfpreheat_max_timeout must be at least 1s");
-        return NGX_CONF_ERROR;
-    }
-
-    if (mcf->platform.len == 0) {
-        ngx_str_set(&mcf->platform, "linux/amd64");
-        mcf->platforms.n = 1;
-        mcf->platforms.list[0].os = DFP_STR("linux");
-        mcf->platforms.list[0].arch = DFP_STR("amd64");
-        mcf->platforms.list[0].variant = DFP_STR("");
     }
 
     return NGX_CONF_OK;
@@ -460,8 +429,8 @@ ngx_dfp_create_loc_conf(ngx_conf_t *cf)
 }
 
 
-/* What a location serves is not inherited, but by "if": each one says so for itself.
- * What protects a location protects those below it, too. */
+/* What a location serves is only inherited by "if" and limit_except blocks.
+ * What protects a location also protects those below it. */
 
 static char *
 ngx_dfp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
@@ -492,8 +461,7 @@ ngx_dfp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_init_value(conf->share_blobs, 0);
     ngx_conf_init_value(conf->grpc, 0);
     ngx_conf_merge_value(conf->access, prev->access, 0);
-    ngx_conf_merge_sec_value(conf->tag_valid, prev->tag_valid,
-                             NGX_DFP_TAG_VALID);
+    ngx_conf_merge_sec_value(conf->tag_valid, prev->tag_valid, 60);
 
     conf->bound = prev->bound || conf->origins || conf->redirects;
 
@@ -511,9 +479,9 @@ ngx_dfp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     mcf->used = 1;
 
-    clcf->handler = ngx_dfp_api_handler;
+    clcf->handler = ngx_dfp_handler;
 
-    /* dfpreheat_max_body_size stands in its place, and answers in JSON */
+    /* dfpreheat_max_body_size replaces it, with an answer in JSON */
     clcf->client_max_body_size = 0;
 
     return NGX_CONF_OK;
@@ -550,52 +518,44 @@ ngx_dfp_postconfiguration(ngx_conf_t *cf)
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_dfpreheat_module);
 
-    if (mcf->used && mcf->redis.addrs.nelts == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"dfpreheat on\" needs dfpreheat_redis, as in "
-                           "\"dfpreheat_redis 127.0.0.1:6379;\"");
-        return NGX_ERROR;
-    }
-
-    if (mcf->used && mcf->clusters.nelts == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"dfpreheat on\" needs a dfpreheat_cluster, as in "
-                           "\"dfpreheat_cluster 1 name=cluster-1 "
-                           "engine=cache;\"");
-        return NGX_ERROR;
-    }
-
-    if (mcf->skip_verify) {
-        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                           "dfpreheat_insecure_skip_verify is on: whoever "
-                           "stands between here and a registry can read what "
-                           "jobs log in with, and change what is preheated");
-    }
-
-    if (ngx_dfp_conf_check_origins(cf, mcf) != NGX_OK
-        || ngx_dfp_conf_default_peers(cf, mcf) != NGX_OK
-        || ngx_dfp_conf_check_dragonfly(cf, mcf) != NGX_OK
-        || ngx_dfp_conf_default_instance(cf, mcf) != NGX_OK)
+    if (ngx_dfp_conf_check(cf, mcf) != NGX_OK
+        || (mcf->redis.addrs.nelts && ngx_dfp_digest_init(cf, mcf) != NGX_OK)
+        || ngx_dfp_conf_init_bound(cf, mcf) != NGX_OK
+        || ngx_dfp_call_handler(cf, NGX_HTTP_PRECONTENT_PHASE,
+                                ngx_dfp_login_handler)
+           != NGX_OK
+        || ngx_dfp_call_handler(cf, NGX_HTTP_PRECONTENT_PHASE,
+                                ngx_dfp_access_handler)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    if (mcf->redis.addrs.nelts
-        && ngx_dfp_digest_init(cf, mcf) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (ngx_dfp_conf_access(cf, mcf) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
+    ngx_dfp_storable_init();
+    ngx_dfp_login_init();
     ngx_dfp_fill_init();
     ngx_dfp_overtaken_init();
     ngx_dfp_manifest_init();
     ngx_dfp_valid_init();
 
     return ngx_dfp_call_init(cf);
+}
+
+
+/* The log has its configured level only from here on. */
+
+static ngx_int_t
+ngx_dfp_init_module(ngx_cycle_t *cycle)
+{
+    ngx_dfp_main_conf_t  *mcf;
+
+    mcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_dfpreheat_module);
+
+    if (mcf) {
+        ngx_dfp_conf_debug(mcf, cycle->log);
+    }
+
+    return NGX_OK;
 }
 
 
@@ -606,7 +566,7 @@ ngx_dfp_init_process(ngx_cycle_t *cycle)
 
     mcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_dfpreheat_module);
 
-    /* the cache manager and loader come by here, too */
+    /* the cache manager and loader call this, too */
 
     if (mcf == NULL || mcf->redis.addrs.nelts == 0
         || (ngx_process != NGX_PROCESS_WORKER
@@ -619,7 +579,9 @@ ngx_dfp_init_process(ngx_cycle_t *cycle)
         mcf->worker_calls = ngx_max(cycle->connection_n / 8, 1);
     }
 
-    if (ngx_dfp_auth_init(cycle) != NGX_OK) {
+    if (ngx_dfp_auth_init(cycle) != NGX_OK
+        || ngx_dfp_store_init(mcf, cycle) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -631,4 +593,5 @@ static void
 ngx_dfp_exit_process(ngx_cycle_t *cycle)
 {
     ngx_dfp_runner_done();
+    ngx_dfp_store_done();
 }

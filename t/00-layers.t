@@ -104,16 +104,6 @@ my %returns = map { map { $_->{name} => $_->{type} } @$_ } values %functions;
 
 my %known = map { $_ => 1 } split /\n/, <<'END';
 access/access.c -> call/call.c
-api/api.c -> api/jobs.c
-api/api.c -> api/tokens.c
-api/api.c -> run/runner.c
-api/api.h -> run/runner.h
-api/body.c -> api/api.c
-api/jobs.c -> api/api.c
-api/jobs.c -> api/body.c
-api/jobs.c -> run/engine.h
-api/tokens.c -> api/api.c
-api/tokens.c -> api/body.c
 cache/expired.c -> call/call.c
 cache/expired.h -> call/call.h
 cache/storable.c -> call/call.c

@@ -175,10 +175,10 @@ subtest 'a part that is handed back has lost no attempt' => sub {
     post('a');
 
     look('w', 1, 0);
-    is((script('back', 1, 1, 1, 'a'))[0], 1, 'it is handed back');
+    is((script('requeue', 1, 1, 1, 'a'))[0], 1, 'it is handed back');
     is_deeply(look('v', 1, 0), [ '1:1 2' ], 'another takes it');
     is($redis->command('hget', 'p:job:1', 'd:1'), '', 'nobody has died');
-    is((script('back', 1, 1, 1, 'a'))[0], 0, 'nobody hands back what is not his');
+    is((script('requeue', 1, 1, 1, 'a'))[0], 0, 'nobody hands back what is not his');
 };
 
 
@@ -226,7 +226,7 @@ subtest 'after Redis lost its newest jobs, an old run cannot touch a new one'
        'the old run does not end it');
     is((script('report', 1, 1, 1, 'lost', LEASE, '{}'))[0], 0,
        'reports nothing');
-    is((script('back', 1, 1, 1, 'lost'))[0], 0, 'hands nothing back');
+    is((script('requeue', 1, 1, 1, 'lost'))[0], 0, 'hands nothing back');
     is($redis->command('hget', 'p:job:1', 'state'), 'PENDING',
        'the new job goes on');
     is((script('finish', 1, 1, 1, 'new', 'SUCCESS', '', '', ''))[0], 1,
@@ -286,7 +286,7 @@ subtest 'a job that Redis has evicted leaves nothing behind' => sub {
 
     script('finish', 1, 1, 1, 'a', 'SUCCESS', '', '', '');
     script('report', 1, 1, 1, 'a', LEASE, '{}');
-    script('back', 1, 1, 1, 'a');
+    script('requeue', 1, 1, 1, 'a');
     script('settle', 1);
     $redis->command('zadd', 'p:deadlines', 1, 1);
     look('v', 2, 1);
@@ -472,7 +472,7 @@ subtest 'data of another version is left alone' => sub {
                     [ 'look', 1, 1, 1, 1, 'w', 1, 0, 'name', 'edge' ],
                     [ 'finish', 1, 1, 1, 'a', 'SUCCESS', '', '', '' ],
                     [ 'report', 1, 1, 1, 'a', 1, '' ],
-                    [ 'back', 1, 1, 1, 'a' ],
+                    [ 'requeue', 1, 1, 1, 'a' ],
                     [ 'settle', 1 ],
                     [ 'instance', 'name', 'q', 'n', 'a', '1', 1, 'h', 1, 0, 0 ],
                     [ 'leave', 'name', 'edge' ],
@@ -530,7 +530,7 @@ subtest 'Redis cannot write to its disk: nothing is stored by half' => sub {
                     [ 'look', 1, 1, 1, 1, 'w', 2, 1, 'name', 'edge' ],
                     [ 'finish', 1, 1, 1, 'a', 'SUCCESS', '', '', '' ],
                     [ 'report', 1, 1, 1, 'a', 1, '' ],
-                    [ 'back', 1, 1, 1, 'a' ],
+                    [ 'requeue', 1, 1, 1, 'a' ],
                     [ 'settle', 2 ],
                     [ 'instance', 'name', 'q', 'n', 'a', '1', 1, 'h', 1, 0, 0 ],
                     [ 'token_create', 'h', 'n', '', 1, 1, 1 ])

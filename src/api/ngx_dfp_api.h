@@ -1,41 +1,36 @@
 /*
- * The HTTP handlers of the Open API.
+ * One request of the Open API, and its answer. The handlers of the API share
+ * this; what comes before them (route, token) is in ngx_dfp_handler.c.
  */
 
 #ifndef NGX_DFP_API_H
 #define NGX_DFP_API_H
 
 
-#include "ngx_dfp_runner.h"
 #include "ngx_dfp_auth.h"
 
 
-/* Dragonfly's user object without a user. */
-#define NGX_DFP_NO_USER                                                       \
-    "{\"id\":0,\"created_at\":\"0001-01-01T00:00:00Z\","                      \
-    "\"updated_at\":\"0001-01-01T00:00:00Z\",\"is_del\":0,\"email\":\"\","    \
-    "\"name\":\"\",\"avatar\":\"\",\"phone\":\"\",\"state\":\"\","            \
-    "\"location\":\"\",\"bio\":\"\",\"configs\":null}"
+#define NGX_HTTP_UNPROCESSABLE  422     /* RFC 9110, 15.5.21 */
 
 
 typedef struct ngx_dfp_api_s  ngx_dfp_api_t;
 
 typedef void (*ngx_dfp_api_pt)(ngx_dfp_api_t *api);
 
-/* One request, from its route to its answer. */
+/* In the pool of the request, which is held until the answer has been sent. */
 struct ngx_dfp_api_s {
     ngx_http_request_t   *r;
     ngx_dfp_main_conf_t  *conf;
     ngx_dfp_store_t      *store;
     ngx_dfp_auth_t        auth;
     ngx_dfp_op_t          op;
-    ngx_dfp_op_pt         replied;   /* what comes after op */
-    ngx_dfp_api_pt        next;      /* what comes after a wait */
+    ngx_dfp_op_pt         replied;   /* the next step after op */
+    ngx_dfp_api_pt        next;      /* the next step after auth or body */
     dfp_mem_t             mem;       /* of the request's pool */
     ngx_str_t             body;
-    size_t                size;      /* of body's memory */
+    size_t                size;      /* allocated for body */
     dfp_job_t             job;       /* as it was posted */
-    ngx_dfp_stored_job_t  stored;
+    ngx_dfp_stored_job_t  stored;    /* as it is in Redis */
     dfp_token_t           new_token;
     ngx_dfp_token_t       token;
     char                  secret[DFP_TOKEN_LEN + 1];
@@ -43,41 +38,34 @@ struct ngx_dfp_api_s {
 };
 
 
-/* The content handler of a location with dfpreheat on. */
-ngx_int_t ngx_dfp_api_handler(ngx_http_request_t *r);
-
-
 /*
- * Between the files of the API: each ends with an answer to the client. They may
- * run within the content handler, so none of them runs posted requests: that is
- * for what Redis calls (api_replied, auth_found), once they have returned.
+ * All functions of the API that take an api_t may run within the content
+ * handler, so none of them runs posted requests. Only the callbacks that
+ * Redis calls (ngx_dfp_api_replied(), auth) do so, after the next step has
+ * returned.
  */
 
-/* The handler of api->op: goes on with api->replied. */
-void ngx_dfp_api_replied(void *data, ngx_int_t rc);
+/* The context of R, which becomes that of the module. NULL: no memory, or no
+ * store. */
+ngx_dfp_api_t *ngx_dfp_api_create(ngx_http_request_t *r);
 
-/* Reads the body, up to the limit, into api->body, and goes on with NEXT. */
-void ngx_dfp_body_read(ngx_dfp_api_t *api, ngx_dfp_api_pt next);
-
-void ngx_dfp_jobs_create(ngx_dfp_api_t *api);
-void ngx_dfp_jobs_get(ngx_dfp_api_t *api);
-void ngx_dfp_tokens_create(ngx_dfp_api_t *api);
-
-/* The whole job as JSON; without RESULT its result is null, as POST has it. */
-void ngx_dfp_print_job(dfp_buf_t *b, ngx_dfp_api_t *api, ngx_uint_t result);
-
-/* KEY as it stands, then the time as a JSON string; MS since 1970. */
-void ngx_dfp_print_time(dfp_buf_t *b, const char *key, int64_t ms);
-
-/* Sends the JSON. */
+/* Sends the JSON in B, with STATUS, and finalizes the request: API must not
+ * be used any more. */
 void ngx_dfp_api_send(ngx_dfp_api_t *api, ngx_uint_t status, dfp_buf_t *b);
 
-/* {"message": TEXT}, or with status 422 {"errors": TEXT}, as Dragonfly's. */
+/* The same with {"message": TEXT}, or with status 422 {"errors": TEXT}, as
+ * Dragonfly's manager does. */
 void ngx_dfp_api_error(ngx_dfp_api_t *api, ngx_uint_t status,
     const char *text);
 
-/* What an operation that ended neither in OK nor in DECLINED comes to. */
-void ngx_dfp_api_trouble(ngx_dfp_api_t *api, ngx_int_t rc);
+/* The same for an operation of the store that ended with RC: 503 for NGX_ABORT,
+ * otherwise 500. */
+void ngx_dfp_api_store_error(ngx_dfp_api_t *api, ngx_int_t rc);
+
+/* Adds a header to the answer. NAME and VALUE must live as long as the request.
+ * NGX_ERROR: no memory. */
+ngx_int_t ngx_dfp_api_header(ngx_dfp_api_t *api, const char *name,
+    const char *value);
 
 
 #endif /* NGX_DFP_API_H */

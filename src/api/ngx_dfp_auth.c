@@ -82,7 +82,7 @@ ngx_dfp_auth_param(u_char *p, u_char *last, u_char **end)
 
     while (p < last) {
 
-        /* at the begin of a parameter; in a request line a blank is behind them */
+        /* a request line has a space after the last parameter */
 
         for (*end = p; *end < last && ngx_strchr("&?# ", **end) == NULL;
              (*end)++)
@@ -136,6 +136,8 @@ ngx_dfp_auth_token(ngx_http_request_t *r, ngx_dfp_store_t *store,
     if (bearer.len ? ngx_dfp_auth_malformed(&bearer)
                    : ngx_dfp_auth_bearer(r, &bearer) != NGX_OK)
     {
+        ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                       "dfpreheat auth: no token");
         ngx_dfp_auth_refuse(auth, NGX_HTTP_UNAUTHORIZED, "Unauthorized");
         return;
     }
@@ -153,6 +155,10 @@ ngx_dfp_auth_token(ngx_http_request_t *r, ngx_dfp_store_t *store,
         && ngx_memcmp(known->hash, auth->hash, DFP_TOKEN_HASH_LEN) == 0
         && ngx_current_msec - known->known < NGX_DFP_TOKEN_CACHE)
     {
+        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                       "dfpreheat auth: token %L is cached",
+                       known->token.id);
+
         auth->token = known->token;
         ngx_dfp_auth_judge(auth);
         return;
@@ -208,12 +214,16 @@ ngx_dfp_auth_result(ngx_dfp_auth_t *auth, ngx_int_t rc)
         return;
 
     case NGX_DECLINED:
+        ngx_log_debug0(NGX_LOG_DEBUG_HTTP, auth->connection->log, 0,
+                       "dfpreheat auth: the token is unknown");
         ngx_dfp_auth_refuse(auth, NGX_HTTP_UNAUTHORIZED, "Unauthorized");
         return;
 
     case NGX_ABORT:
+        ngx_log_debug0(NGX_LOG_DEBUG_HTTP, auth->connection->log, 0,
+                       "dfpreheat auth: no token can be checked now");
         auth->handler(auth->data, NGX_HTTP_SERVICE_UNAVAILABLE,
-                      ngx_dfp_store_trouble(auth->op.store));
+                      ngx_dfp_store_unavailable(auth->op.store));
         return;
 
     default:
@@ -232,6 +242,13 @@ ngx_dfp_auth_judge(ngx_dfp_auth_t *auth)
     tp = ngx_timeofday();
     now = (int64_t) tp->sec * 1000 + tp->msec;
 
+    ngx_log_debug5(NGX_LOG_DEBUG_HTTP, auth->connection->log, 0,
+                   "dfpreheat auth: token %L, %s, expires in %L s, scopes %ui, "
+                   "needs %ui", auth->token.id,
+                   auth->token.active ? "active" : "inactive",
+                   (auth->token.expired_at - now) / 1000, auth->token.scopes,
+                   auth->scope);
+
     if (!auth->token.active) {
         ngx_dfp_auth_refuse(auth, NGX_HTTP_FORBIDDEN, "Token is inactive");
         return;
@@ -248,6 +265,9 @@ ngx_dfp_auth_judge(ngx_dfp_auth_t *auth)
             "Required permission: job");
         return;
     }
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, auth->connection->log, 0,
+                   "dfpreheat auth: token %L is accepted", auth->token.id);
 
     auth->handler(auth->data, NGX_HTTP_OK, NULL);
 }
@@ -283,6 +303,8 @@ ngx_dfp_auth_admin(ngx_http_request_t *r, ngx_dfp_main_conf_t *conf,
            == DFP_OK
         && CRYPTO_memcmp(theirs, ours, DFP_TOKEN_HASH_LEN) == 0)
     {
+        ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                       "dfpreheat auth: the admin key is accepted");
         return NGX_HTTP_OK;
     }
 

@@ -9,6 +9,10 @@
 #include "ngx_dfp_store.h"
 
 
+#define NGX_DFP_TOKEN_CACHE       5000    /* ms */
+#define NGX_DFP_TOKEN_CACHE_SIZE  1024    /* tokens of a worker */
+
+
 typedef struct ngx_dfp_auth_s  ngx_dfp_auth_t;
 
 /* STATUS: 200, or 401, 403, 503, 500 with TEXT for the client. */
@@ -32,18 +36,18 @@ struct ngx_dfp_auth_s {
 ngx_int_t ngx_dfp_auth_init(ngx_cycle_t *cycle);
 
 /*
- * The token in the query string of a request (access_token), in its pool; "": none.
- * Where the token stands in the request, there are stars from now on: nginx's log
- * lines show the request. NGX_ERROR: no memory.
+ * The token in the query string of a request (access_token), in its pool; "":
+ * none. Where the token stands in the request, there are stars from now on:
+ * nginx's log lines show the request. NGX_ERROR: no memory.
  */
 ngx_int_t ngx_dfp_auth_query(ngx_http_request_t *r, ngx_str_t *token);
 
 /*
- * Checks AUTH's query, or the request's bearer token, for SCOPE (a DFP_TOKEN_ scope), by what this
- * worker has known for at most NGX_DFP_TOKEN_CACHE ms, or by Redis.
- * AUTH's handler, data and query are set; the handler may be called at once; posted
- * requests are run after one that is called later. AUTH has to be cancelled (its
- * op) when its memory goes.
+ * Checks AUTH's query, or the request's bearer token, for SCOPE (a DFP_TOKEN_
+ * scope), by what this worker has known for at most NGX_DFP_TOKEN_CACHE ms,
+ * or by Redis. AUTH's handler, data and query are set; the handler may be
+ * called at once; posted requests are run after one that is called later.
+ * AUTH has to be cancelled (its op) when its memory goes.
  */
 void ngx_dfp_auth_token(ngx_http_request_t *r, ngx_dfp_store_t *store,
     ngx_dfp_auth_t *auth, ngx_uint_t scope);

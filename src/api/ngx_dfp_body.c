@@ -1,4 +1,4 @@
-#include "ngx_dfp_api.h"
+#include "ngx_dfp_body.h"
 
 
 static void ngx_dfp_body_more(ngx_http_request_t *r);
@@ -50,6 +50,9 @@ ngx_dfp_body_more(ngx_http_request_t *r)
         }
 
         if (!r->reading_body) {
+            ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                           "dfpreheat api: body of %uz bytes", api->body.len);
+
             r->read_event_handler = ngx_http_block_reading;
             api->next(api);
             return;

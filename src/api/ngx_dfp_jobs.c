@@ -1,5 +1,6 @@
-#include "ngx_dfp_api.h"
-#include "ngx_dfp_engine.h"
+#include "ngx_dfp_jobs.h"
+#include "ngx_dfp_body.h"
+#include "ngx_dfp_print.h"
 
 
 static void ngx_dfp_jobs_parse(ngx_dfp_api_t *api);
@@ -68,10 +69,16 @@ ngx_dfp_jobs_parse(ngx_dfp_api_t *api)
                               & DFP_TOKEN_ORIGIN_CREDENTIALS) != 0;
     api->stored.timeout = (api->job.timeout + 999999) / 1000000;
 
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, api->r->connection->log, 0,
+                   "dfpreheat api: new job %V, %ui parts, timeout %L ms%s",
+                   &api->stored.uuid, api->stored.nparts,
+                   api->stored.timeout,
+                   api->stored.sealed.len ? ", sealed" : "");
+
     api->replied = ngx_dfp_jobs_created;
 
     if (ngx_dfp_store_create(api->store, &api->op, &api->stored) != NGX_OK) {
-        ngx_dfp_api_trouble(api, NGX_ABORT);
+        ngx_dfp_api_store_error(api, NGX_ABORT);
     }
 }
 
@@ -126,7 +133,8 @@ ngx_dfp_jobs_parts(ngx_dfp_api_t *api, dfp_err_t *err)
 }
 
 
-/* One job state for each cluster, and one part: for the workers of this nginx. */
+/* One job state for each cluster, and one part: for the workers of this
+ * nginx. */
 
 static ngx_int_t
 ngx_dfp_jobs_cluster(ngx_dfp_api_t *api, ngx_dfp_cluster_t *cluster,
@@ -191,7 +199,7 @@ ngx_dfp_jobs_checks(ngx_dfp_api_t *api, dfp_err_t *err)
         for (k = 0; k < api->conf->clusters.nelts; k++) {
 
             if (cluster[k].id == api->stored.parts[i].cluster
-                && !cluster[k].engine->caches)
+                && !cluster[k].caches)
             {
                 return dfp_invalid(err, "args.digest, args.size and args.refresh "
                                    "are for clusters with engine=cache, and "
@@ -309,7 +317,7 @@ ngx_dfp_jobs_created(void *data, ngx_int_t rc)
         ngx_dfp_api_error(api, NGX_HTTP_TOO_MANY_REQUESTS, err.text);
 
     } else {
-        ngx_dfp_api_trouble(api, rc);
+        ngx_dfp_api_store_error(api, rc);
     }
 }
 
@@ -332,7 +340,7 @@ ngx_dfp_jobs_get(ngx_dfp_api_t *api)
     api->replied = ngx_dfp_jobs_got;
 
     if (ngx_dfp_store_get(api->store, &api->op, &api->stored) != NGX_OK) {
-        ngx_dfp_api_trouble(api, NGX_ABORT);
+        ngx_dfp_api_store_error(api, NGX_ABORT);
     }
 }
 
@@ -348,11 +356,16 @@ ngx_dfp_jobs_got(void *data, ngx_int_t rc)
     tp = ngx_timeofday();
     now = (int64_t) tp->sec * 1000 + tp->msec;
 
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, api->r->connection->log, 0,
+                   "dfpreheat api: job %L is read, rc %i, state \"%V\", %ui "
+                   "parts", api->stored.id, rc, &api->stored.state,
+                   api->stored.nparts);
+
     if (rc == NGX_DECLINED) {
         ngx_dfp_api_error(api, NGX_HTTP_NOT_FOUND, "record not found");
 
     } else if (rc != NGX_OK) {
-        ngx_dfp_api_trouble(api, rc);
+        ngx_dfp_api_store_error(api, rc);
 
     } else if (api->stored.state.data[0] == 'P' && api->stored.deadline <= now
                && !api->settled)
@@ -365,7 +378,7 @@ ngx_dfp_jobs_got(void *data, ngx_int_t rc)
         if (ngx_dfp_store_settle(api->store, &api->op, api->stored.id)
             != NGX_OK)
         {
-            ngx_dfp_api_trouble(api, NGX_ABORT);
+            ngx_dfp_api_store_error(api, NGX_ABORT);
         }
 
     } else {
@@ -383,7 +396,7 @@ ngx_dfp_jobs_settled(void *data, ngx_int_t rc)
         ngx_dfp_jobs_get(api);
 
     } else {
-        ngx_dfp_api_trouble(api, rc);
+        ngx_dfp_api_store_error(api, rc);
     }
 }
 

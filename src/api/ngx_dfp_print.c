@@ -1,4 +1,4 @@
-#include "ngx_dfp_api.h"
+#include "ngx_dfp_print.h"
 
 
 /* The two times of a job, each of which stands in several places. */

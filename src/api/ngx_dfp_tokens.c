@@ -1,4 +1,6 @@
-#include "ngx_dfp_api.h"
+#include "ngx_dfp_tokens.h"
+#include "ngx_dfp_body.h"
+#include "ngx_dfp_print.h"
 
 
 static void ngx_dfp_tokens_parse(ngx_dfp_api_t *api);
@@ -66,7 +68,7 @@ ngx_dfp_tokens_parse(ngx_dfp_api_t *api)
                                    &api->new_token, &api->token)
         != NGX_OK)
     {
-        ngx_dfp_api_trouble(api, NGX_ABORT);
+        ngx_dfp_api_store_error(api, NGX_ABORT);
     }
 }
 
@@ -87,7 +89,7 @@ ngx_dfp_tokens_created(void *data, ngx_int_t rc)
                           "a token of this name exists");
 
     } else {
-        ngx_dfp_api_trouble(api, rc);
+        ngx_dfp_api_store_error(api, rc);
     }
 }
 

@@ -82,7 +82,7 @@ ngx_dfp_conf_redis_param(ngx_conf_t *cf, ngx_dfp_redis_conf_t *redis,
     }
 
     if (ngx_dfp_conf_param(value, "password_file=", &rest)) {
-        return ngx_dfp_conf_file(cf, &rest, &redis->password);
+        return ngx_dfp_conf_secret(cf, &rest, &redis->password);
     }
 
     if (ngx_dfp_conf_param(value, "db=", &rest)) {
@@ -226,6 +226,8 @@ ngx_dfp_conf_cluster_params(ngx_conf_t *cf, ngx_dfp_cluster_t *cluster)
         return NGX_CONF_ERROR;
     }
 
+    cluster->caches = cluster->engine->caches;
+
     if (cluster->name.len == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "dfpreheat_cluster %L has no name=", cluster->id);
@@ -326,4 +328,19 @@ ngx_dfp_conf_platform(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     return NGX_CONF_OK;
+}
+
+
+void
+ngx_dfp_conf_default_platform(ngx_dfp_main_conf_t *mcf)
+{
+    if (mcf->platform.len) {
+        return;
+    }
+
+    ngx_str_set(&mcf->platform, "linux/amd64");
+    mcf->platforms.n = 1;
+    mcf->platforms.list[0].os = DFP_STR("linux");
+    mcf->platforms.list[0].arch = DFP_STR("amd64");
+    mcf->platforms.list[0].variant = DFP_STR("");
 }

@@ -1,5 +1,7 @@
 /*
- * The directives whose values are more than a number: each as an nginx setter.
+ * Directives whose values are more than a number, defaults that are computed,
+ * and checks of the whole configuration. What is wrong is logged before a
+ * function returns an error.
  */
 
 #ifndef NGX_DFP_CONF_H
@@ -9,6 +11,22 @@
 #include "ngx_dfp_engine.h"
 
 
+/* default ports */
+#define NGX_DFP_REDIS_PORT        6379
+#define NGX_DFP_SCHEDULER_PORT    8002
+
+/* limits of directives */
+#define NGX_DFP_LEASE_MIN         1000    /* ms */
+#define NGX_DFP_RETENTION_MIN     1       /* s */
+#define NGX_DFP_TASK_TIMEOUT_MIN  1000    /* ms */
+#define NGX_DFP_MANIFEST_MIN      1024    /* bytes, dfpreheat_max_manifest_size */
+#define NGX_DFP_SECRET_FILE_MAX   4096    /* bytes of a file with a secret */
+#define NGX_DFP_ADMIN_KEY_MIN     16      /* bytes */
+#define NGX_DFP_SCHEDULERS_MAX    32      /* addresses of a cluster */
+#define NGX_DFP_CERTIFICATES_MAX  64      /* of dfpreheat_certificate_chain */
+
+
+/* The setters of directives, called by nginx. */
 char *ngx_dfp_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_dfp_conf_cluster(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_dfp_conf_instance(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -24,45 +42,71 @@ char *ngx_dfp_conf_certificates(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_dfp_conf_unreachable(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
-/* Between the files of these: whether VALUE begins with NAME ("user="), and
- * what follows it. */
+
+/* Where dfpreheat_platform is not given: linux/amd64. */
+void ngx_dfp_conf_default_platform(ngx_dfp_main_conf_t *mcf);
+
+/* Checks numbers that nginx's own setters have read. NGX_ERROR: one is too
+ * small. */
+ngx_int_t ngx_dfp_conf_check_values(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf);
+
+/* Checks the whole configuration, once it has been read, and fills in the
+ * defaults that depend on it. NGX_ERROR: it cannot be used, or no memory. */
+ngx_int_t ngx_dfp_conf_check(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf);
+
+/* Called while the settings of a location are merged: notes one that is bound
+ * to origins, is below such a location (also an "if" or limit_except block),
+ * or has dfpreheat_access. NGX_ERROR: no memory. */
+ngx_int_t ngx_dfp_conf_bound(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf);
+
+/* Prepares these locations for what decides who may see what, and what may be
+ * cached. NGX_ERROR: a location cannot be used so, or no memory. */
+ngx_int_t ngx_dfp_conf_init_bound(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf);
+
+/* Logs at level debug what the configuration binds, without secrets. */
+void ngx_dfp_conf_debug(ngx_dfp_main_conf_t *mcf, ngx_log_t *log);
+
+
+/* The rest is for the files of this folder only. */
+
+/* Whether VALUE begins with NAME ("user="); REST is what follows it, in VALUE's
+ * memory. */
 ngx_uint_t ngx_dfp_conf_param(ngx_str_t *value, const char *name,
     ngx_str_t *rest);
 
-/* A secret in a file, without the white space at its end; TEXT is in the
- * configuration's pool. What is wrong is logged. */
-ngx_int_t ngx_dfp_conf_file(ngx_conf_t *cf, ngx_str_t *path, ngx_str_t *text);
+/* 1 where REST is "on", 0 where it is "off". NGX_ERROR: it is neither; VALUE
+ * is the whole parameter, for the log. */
+ngx_int_t ngx_dfp_conf_flag(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_str_t *rest);
 
-/* What can be seen before a request comes of the locations that are bound:
- * whether they verify certificates, use the address that was checked, and have
- * one cache, whose entries are of one origin. */
-ngx_int_t ngx_dfp_conf_check_origins(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf);
+/* Reads a secret from a file, without the white space at its end. PATH
+ * becomes absolute; TEXT is in the configuration's pool. NGX_ERROR: it cannot
+ * be read, is empty or too large. */
+ngx_int_t ngx_dfp_conf_secret(ngx_conf_t *cf, ngx_str_t *path,
+    ngx_str_t *text);
 
-/* A location, in the merge of its settings, that is bound to origins, is below such
- * a one (also an "if" or limit_except block), or has dfpreheat_access. NGX_ERROR: no
- * memory. */
-ngx_int_t ngx_dfp_conf_bound(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf);
-
-/* These locations are checked, and told what may be cached; the handlers and
- * filters for that are installed. */
-ngx_int_t ngx_dfp_conf_access(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf);
-
-/* The N parameters of a dfpreheat_cluster of Dragonfly that are not name= and
- * engine=. */
+/* Parses the N parameters of a dfpreheat_cluster of Dragonfly that are not
+ * name= and engine=, and sets CLUSTER's dragonfly. */
 char *ngx_dfp_conf_dragonfly(ngx_conf_t *cf, ngx_dfp_cluster_t *cluster,
     ngx_str_t *value, ngx_uint_t n);
+
+/* Checks the locations that are bound to origins: whether they verify
+ * certificates, use the address that was checked, and have one cache, whose
+ * entries are of one origin. */
+ngx_int_t ngx_dfp_conf_check_origins(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf);
 
 /* Where dfpreheat_peers_allow is not given: private networks. */
 ngx_int_t ngx_dfp_conf_default_peers(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf);
 
-/* The clusters of Dragonfly get their locations, which have to pass gRPC to
- * where they are told, and to verify certificates. */
+/* Assigns the locations with dfpreheat_grpc to the clusters of Dragonfly, and
+ * checks that they pass gRPC to the target they are given and verify
+ * certificates. */
 ngx_int_t ngx_dfp_conf_check_dragonfly(ngx_conf_t *cf,
     ngx_dfp_main_conf_t *mcf);
 
-/* Where dfpreheat_instance is not given: the host's name, and of its addresses
- * the first that is not loopback. The id also tells two nginx of one host
- * apart, by their configuration files. */
+/* Where dfpreheat_instance is not given: the host's name, and the first of its
+ * addresses that is not loopback. The id contains a hash of the path of the
+ * configuration file, which tells two nginx of one host apart. */
 ngx_int_t ngx_dfp_conf_default_instance(ngx_conf_t *cf,
     ngx_dfp_main_conf_t *mcf);
 

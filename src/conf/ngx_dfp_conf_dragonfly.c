@@ -3,8 +3,6 @@
 
 static ngx_int_t ngx_dfp_conf_dragonfly_param(ngx_conf_t *cf,
     ngx_dfp_cluster_t *cluster, ngx_str_t *value);
-static ngx_int_t ngx_dfp_conf_flag(ngx_conf_t *cf, ngx_str_t *value,
-    ngx_str_t *rest);
 static ngx_int_t ngx_dfp_conf_map(ngx_conf_t *cf,
     ngx_dfp_dragonfly_t *dragonfly, ngx_str_t *value, ngx_str_t *rest);
 static ngx_int_t ngx_dfp_conf_map_origin(ngx_conf_t *cf, ngx_str_t *value,
@@ -14,11 +12,49 @@ static ngx_int_t ngx_dfp_conf_schedulers(ngx_conf_t *cf,
 static ngx_int_t ngx_dfp_conf_scheduler(ngx_conf_t *cf,
     ngx_dfp_dragonfly_t *dragonfly, ngx_url_t *u, ngx_addr_t *addr,
     ngx_uint_t tls);
-static ngx_dfp_binding_t *ngx_dfp_conf_location(ngx_conf_t *cf,
+static ngx_dfp_binding_t *ngx_dfp_conf_grpc_location(ngx_conf_t *cf,
     ngx_dfp_cluster_t *cluster, ngx_str_t *name);
-static ngx_int_t ngx_dfp_conf_check_location(ngx_conf_t *cf,
+static ngx_int_t ngx_dfp_conf_check_grpc(ngx_conf_t *cf,
     ngx_dfp_binding_t *location, ngx_uint_t tls);
 static ngx_uint_t ngx_dfp_conf_schedulers_tls(ngx_dfp_dragonfly_t *dragonfly);
+
+
+char *
+ngx_dfp_conf_grpc(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_dfp_loc_conf_t *dlcf = conf;
+
+    char                      *rv;
+    ngx_http_core_loc_conf_t  *clcf;
+    ngx_dfp_binding_t         *location;
+    ngx_dfp_main_conf_t       *mcf;
+
+    rv = ngx_conf_set_flag_slot(cf, cmd, conf);
+
+    if (rv != NGX_CONF_OK || !dlcf->grpc) {
+        return rv;
+    }
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_dfpreheat_module);
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (!clcf->named) {
+        return "belongs into a named location, as in \"location "
+               "@dfpreheat_grpc\"";
+    }
+
+    location = ngx_array_push(&mcf->grpc);
+    if (location == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(location, sizeof(ngx_dfp_binding_t));
+
+    location->ctx = cf->ctx;
+    location->location = clcf->name;
+
+    return NGX_CONF_OK;
+}
 
 
 char *
@@ -106,23 +142,6 @@ ngx_dfp_conf_dragonfly_param(ngx_conf_t *cf, ngx_dfp_cluster_t *cluster,
     }
 
     return NGX_DECLINED;
-}
-
-
-static ngx_int_t
-ngx_dfp_conf_flag(ngx_conf_t *cf, ngx_str_t *value, ngx_str_t *rest)
-{
-    if (rest->len == 2 && ngx_strncmp(rest->data, "on", 2) == 0) {
-        return 1;
-    }
-
-    if (rest->len == 3 && ngx_strncmp(rest->data, "off", 3) == 0) {
-        return 0;
-    }
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "dfpreheat_cluster: \"%V\" must be on or off", value);
-    return NGX_ERROR;
 }
 
 
@@ -318,16 +337,16 @@ ngx_dfp_conf_check_dragonfly(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf)
             dragonfly->peers_via = dragonfly->via;
         }
 
-        dragonfly->location = ngx_dfp_conf_location(cf, &cluster[i],
+        dragonfly->location = ngx_dfp_conf_grpc_location(cf, &cluster[i],
                                                        &dragonfly->via);
-        dragonfly->peers_location = ngx_dfp_conf_location(cf, &cluster[i],
+        dragonfly->peers_location = ngx_dfp_conf_grpc_location(cf, &cluster[i],
             &dragonfly->peers_via);
 
         if (dragonfly->location == NULL || dragonfly->peers_location == NULL
-            || ngx_dfp_conf_check_location(cf, dragonfly->location,
+            || ngx_dfp_conf_check_grpc(cf, dragonfly->location,
                              ngx_dfp_conf_schedulers_tls(dragonfly))
                != NGX_OK
-            || ngx_dfp_conf_check_location(cf, dragonfly->peers_location,
+            || ngx_dfp_conf_check_grpc(cf, dragonfly->peers_location,
                                            dragonfly->peers_tls)
                != NGX_OK)
         {
@@ -348,7 +367,7 @@ ngx_dfp_conf_check_dragonfly(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf)
 /* The location of this name; without a name the only one. */
 
 static ngx_dfp_binding_t *
-ngx_dfp_conf_location(ngx_conf_t *cf, ngx_dfp_cluster_t *cluster,
+ngx_dfp_conf_grpc_location(ngx_conf_t *cf, ngx_dfp_cluster_t *cluster,
     ngx_str_t *name)
 {
     ngx_uint_t            i, n;
@@ -405,7 +424,7 @@ ngx_dfp_conf_location(ngx_conf_t *cf, ngx_dfp_cluster_t *cluster,
 
 
 static ngx_int_t
-ngx_dfp_conf_check_location(ngx_conf_t *cf, ngx_dfp_binding_t *location,
+ngx_dfp_conf_check_grpc(ngx_conf_t *cf, ngx_dfp_binding_t *location,
     ngx_uint_t tls)
 {
     ngx_http_upstream_conf_t  *upstream;

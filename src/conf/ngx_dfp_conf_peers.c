@@ -11,44 +11,6 @@ static ngx_int_t ngx_dfp_conf_der(ngx_conf_t *cf, X509 *x509, dfp_str_t *der);
 
 
 char *
-ngx_dfp_conf_grpc(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_dfp_loc_conf_t *dlcf = conf;
-
-    char                      *rv;
-    ngx_http_core_loc_conf_t  *clcf;
-    ngx_dfp_binding_t         *location;
-    ngx_dfp_main_conf_t       *mcf;
-
-    rv = ngx_conf_set_flag_slot(cf, cmd, conf);
-
-    if (rv != NGX_CONF_OK || !dlcf->grpc) {
-        return rv;
-    }
-
-    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_dfpreheat_module);
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-
-    if (!clcf->named) {
-        return "belongs into a named location, as in \"location "
-               "@dfpreheat_grpc\"";
-    }
-
-    location = ngx_array_push(&mcf->grpc);
-    if (location == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    ngx_memzero(location, sizeof(ngx_dfp_binding_t));
-
-    location->ctx = cf->ctx;
-    location->location = clcf->name;
-
-    return NGX_CONF_OK;
-}
-
-
-char *
 ngx_dfp_conf_peers_allow(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_dfp_main_conf_t *mcf = conf;

@@ -1,6 +1,6 @@
 /*
- * Shared structures and limits. Every limit that is not a directive has its
- * name here.
+ * The configuration, and what several folders share. Every limit that is not a
+ * directive has a name: here, or in the header of the folder that enforces it.
  */
 
 #ifndef NGX_DFP_TYPES_H
@@ -16,26 +16,10 @@
 #include "dfp_token.h"
 
 
-/* Redis */
-#define NGX_DFP_REDIS_PORT        6379
-#define NGX_DFP_REDIS_WAITING     10000   /* commands while away */
-#define NGX_DFP_SCHEMA            "1"     /* as in src/redis/lua */
-#define NGX_DFP_REDIS_SAID        16      /* addresses */
-#define NGX_DFP_REDIS_BACKOFF     50      /* ms, doubled up to */
-#define NGX_DFP_REDIS_BACKOFF_MAX 1000
-#define NGX_DFP_REDIS_WAIT        25000   /* ms: Harbor waits 30 s */
-#define NGX_DFP_FINISH_WAIT       300000  /* ms: the end of a run */
-
-/* the API */
 #define NGX_DFP_UUID_LEN          36
-#define NGX_HTTP_UNPROCESSABLE    422     /* RFC 9110, 15.5.21 */
-#define NGX_DFP_TOKEN_CACHE       5000    /* ms */
-#define NGX_DFP_TOKEN_CACHE_SIZE  1024    /* tokens a worker */
-#define NGX_DFP_SECRET_FILE_MAX   4096    /* bytes of a key file */
-#define NGX_DFP_ADMIN_KEY_MIN     16      /* bytes */
+#define NGX_DFP_CLUSTERS_MAX      100     /* also of a job */
 
 /* runs */
-#define NGX_DFP_LEASE_MIN         1000    /* ms */
 #define NGX_DFP_TASKS_MAX         20000   /* tasks of one run */
 #define NGX_DFP_TASK_TRIES        4       /* calls for one task */
 #define NGX_DFP_RETRY_BASE        500     /* ms, doubled each time */
@@ -49,29 +33,21 @@
                                              most a quarter */
 #define NGX_DFP_TOKEN_BODY_MAX    65536   /* bytes of an answer */
 #define NGX_DFP_PROGRESS_INTERVAL 1000    /* ms */
-#define NGX_DFP_MANIFEST_MIN      1024    /* bytes of the limit */
 #define NGX_DFP_INDEX_DEPTH       3       /* indexes in indexes */
 #define NGX_DFP_REDIRECTS_MAX     5       /* one after the other */
 #define NGX_DFP_ADDRESSES_MAX     32      /* of one host */
 #define NGX_DFP_ERROR_BODY_MAX    4096    /* bytes read of one */
 #define NGX_DFP_TROUBLE_MAX       256     /* bytes of nginx's words */
 #define NGX_DFP_REASON_MAX        512     /* bytes of one reason */
-#define NGX_DFP_CLUSTERS_MAX      100     /* as in a job */
 #define NGX_DFP_RESULTS_MAX       1000    /* of one list */
-#define NGX_DFP_LOOK_MAX          100     /* overdue jobs a look */
 
 /* Dragonfly */
-#define NGX_DFP_SCHEDULER_PORT    8002
-#define NGX_DFP_SCHEDULERS_MAX    32      /* addresses of a cluster */
 #define NGX_DFP_SCHEDULER_WAIT    30000   /* ms, for one reply */
 #define NGX_DFP_REPLY_MAX         67108864    /* bytes of one */
 #define NGX_DFP_EVENT_MAX         4194304 /* bytes of one message of
                                              a download */
-#define NGX_DFP_CERTIFICATES_MAX  64      /* of a chain */
-#define NGX_DFP_CLAIMS_MAX        16      /* parts a look */
 
 /* the cache */
-#define NGX_DFP_TAG_VALID         60      /* s, unless configured */
 #define NGX_DFP_DIGEST_VALID      31536000    /* s, at least */
 
 /* who may see what */
@@ -115,6 +91,7 @@ typedef struct {
     ngx_dfp_engine_t     *engine;
     ngx_dfp_dragonfly_t  *dragonfly;  /* NULL: it is none */
     ngx_str_t             json;      /* as in scheduler_clusters */
+    unsigned              caches:1;  /* its engine fills this nginx's cache */
 } ngx_dfp_cluster_t;
 
 

@@ -1,11 +1,14 @@
 #include "ngx_dfp_conn.h"
 
 
+static void ngx_dfp_conn_set_state(ngx_dfp_conn_t *conn,
+    ngx_dfp_conn_state_e state);
 static void ngx_dfp_conn_connect(ngx_event_t *ev);
+static redisAsyncContext *ngx_dfp_conn_start(ngx_dfp_redis_addr_t *addr);
 static ngx_int_t ngx_dfp_conn_attach(ngx_dfp_conn_t *conn,
     redisAsyncContext *ac);
 static void ngx_dfp_conn_connected(const redisAsyncContext *ac, int status);
-static void ngx_dfp_conn_again(ngx_dfp_conn_t *conn);
+static void ngx_dfp_conn_reconnect(ngx_dfp_conn_t *conn);
 static void ngx_dfp_conn_timeout(ngx_event_t *ev);
 static void ngx_dfp_conn_flush_handler(ngx_event_t *ev);
 static void ngx_dfp_conn_read_handler(ngx_event_t *ev);
@@ -15,6 +18,30 @@ static void ngx_dfp_conn_del_read(void *data);
 static void ngx_dfp_conn_add_write(void *data);
 static void ngx_dfp_conn_del_write(void *data);
 static void ngx_dfp_conn_cleanup(void *data);
+
+
+#if (NGX_DEBUG)
+
+/* In the order of ngx_dfp_conn_state_e. */
+
+static const char  *ngx_dfp_conn_states[] = {
+    "down", "connecting", "setting up", "ready", "closing"
+};
+
+#endif
+
+
+static void
+ngx_dfp_conn_set_state(ngx_dfp_conn_t *conn, ngx_dfp_conn_state_e state)
+{
+    ngx_log_debug4(NGX_LOG_DEBUG_CORE, conn->log, 0,
+                   "dfpreheat redis: connection for %s to %V: %s, was %s",
+                   conn->name, ngx_dfp_conn_addr(conn),
+                   ngx_dfp_conn_states[state],
+                   ngx_dfp_conn_states[conn->state]);
+
+    conn->state = state;
+}
 
 
 void
@@ -45,58 +72,65 @@ ngx_dfp_conn_connect(ngx_event_t *ev)
 {
     ngx_dfp_conn_t *conn = ev->data;
 
-    int                    port;
-    u_char                 text[NGX_SOCKADDR_STRLEN + 1];
-    size_t                 len;
     redisAsyncContext     *ac;
-    struct sockaddr       *sa;
     ngx_dfp_redis_addr_t  *addr;
 
     addr = conn->conf->addrs.elts;
-    sa = addr[conn->server].sockaddr;
-
-    if (sa->sa_family == AF_UNIX) {
-        ac = redisAsyncConnectUnix(((struct sockaddr_un *) sa)->sun_path);
-
-    } else {
-        len = ngx_sock_ntop(sa, addr[conn->server].socklen, text,
-                            NGX_SOCKADDR_STRLEN, 0);
-        text[len] = '\0';
-        port = ngx_inet_get_port(sa);
-
-        /* ngx_sock_ntop() puts IPv6 into brackets, hiredis wants none */
-
-        if (text[0] == '[') {
-            text[len - 1] = '\0';
-            ac = redisAsyncConnect((char *) text + 1, port);
-
-        } else {
-            ac = redisAsyncConnect((char *) text, port);
-        }
-    }
+    ac = ngx_dfp_conn_start(&addr[conn->server]);
 
     if (ac == NULL) {
         ngx_log_error(NGX_LOG_ERR, conn->log, 0,
                       "dfpreheat: no memory to connect to redis");
-        ngx_dfp_conn_again(conn);
+        ngx_dfp_conn_reconnect(conn);
         return;
     }
 
     if (ac->err) {
-        ngx_dfp_conn_say(conn, NGX_LOG_ERR, "can't be connected to",
+        ngx_dfp_conn_log(conn, NGX_LOG_ERR, "can't be connected to",
                          ac->errstr);
         redisAsyncFree(ac);
-        ngx_dfp_conn_again(conn);
+        ngx_dfp_conn_reconnect(conn);
         return;
     }
 
     if (ngx_dfp_conn_attach(conn, ac) != NGX_OK) {
         redisAsyncFree(ac);
-        ngx_dfp_conn_again(conn);
+        ngx_dfp_conn_reconnect(conn);
         return;
     }
 
     ngx_add_timer(&conn->timer, conn->conf->timeout);
+}
+
+
+/* NULL: no memory. Addresses are numeric, so that nothing blocks on DNS. */
+
+static redisAsyncContext *
+ngx_dfp_conn_start(ngx_dfp_redis_addr_t *addr)
+{
+    int               port;
+    u_char            text[NGX_SOCKADDR_STRLEN + 1];
+    size_t            len;
+    struct sockaddr  *sa;
+
+    sa = addr->sockaddr;
+
+    if (sa->sa_family == AF_UNIX) {
+        return redisAsyncConnectUnix(((struct sockaddr_un *) sa)->sun_path);
+    }
+
+    len = ngx_sock_ntop(sa, addr->socklen, text, NGX_SOCKADDR_STRLEN, 0);
+    text[len] = '\0';
+    port = ngx_inet_get_port(sa);
+
+    /* ngx_sock_ntop() puts IPv6 into brackets, hiredis wants none */
+
+    if (text[0] == '[') {
+        text[len - 1] = '\0';
+        return redisAsyncConnect((char *) text + 1, port);
+    }
+
+    return redisAsyncConnect((char *) text, port);
 }
 
 
@@ -124,6 +158,8 @@ ngx_dfp_conn_attach(ngx_dfp_conn_t *conn, redisAsyncContext *ac)
     conn->ac = ac;
     conn->c = c;
 
+    ngx_dfp_conn_set_state(conn, NGX_DFP_CONN_CONNECTING);
+
     ac->data = conn;
     ac->ev.data = conn;
     ac->ev.addRead = ngx_dfp_conn_add_read;
@@ -144,13 +180,13 @@ ngx_dfp_conn_connected(const redisAsyncContext *ac, int status)
     ngx_dfp_conn_t *conn = ac->data;
 
     if (status != REDIS_OK) {
-        ngx_dfp_conn_say(conn, NGX_LOG_ERR, "can't be connected to",
+        ngx_dfp_conn_log(conn, NGX_LOG_ERR, "can't be connected to",
                          ac->errstr);
         conn->refused = NGX_DFP_NOT_REFUSED;
         return;
     }
 
-    conn->connected = 1;
+    ngx_dfp_conn_set_state(conn, NGX_DFP_CONN_SETTING_UP);
     conn->on_connect(conn);
 }
 
@@ -160,39 +196,46 @@ ngx_dfp_conn_ready(ngx_dfp_conn_t *conn)
 {
     ngx_del_timer(&conn->timer);
 
-    conn->ready = 1;
+    ngx_dfp_conn_set_state(conn, NGX_DFP_CONN_READY);
     conn->refused = NGX_DFP_NOT_REFUSED;
     conn->on_ready(conn);
 }
 
 
 void
-ngx_dfp_conn_good(ngx_dfp_conn_t *conn)
+ngx_dfp_conn_lost(ngx_dfp_conn_t *conn)
 {
-    conn->backoff = NGX_DFP_REDIS_BACKOFF;
-
-    ngx_dfp_conn_say(conn, NGX_LOG_INFO, "is ready", "it answers");
+    if (conn->state != NGX_DFP_CONN_CLOSING) {
+        ngx_dfp_conn_set_state(conn, NGX_DFP_CONN_CLOSING);
+    }
 }
 
 
 void
-ngx_dfp_conn_say(ngx_dfp_conn_t *conn, ngx_uint_t level, const char *what,
+ngx_dfp_conn_succeeded(ngx_dfp_conn_t *conn)
+{
+    conn->backoff = NGX_DFP_REDIS_BACKOFF;
+
+    ngx_dfp_conn_log(conn, NGX_LOG_INFO, "is ready", "it answers");
+}
+
+
+void
+ngx_dfp_conn_log(ngx_dfp_conn_t *conn, ngx_uint_t level, const char *what,
     const char *why)
 {
-    uint32_t               hash, *said;
-    ngx_dfp_redis_addr_t  *addr;
+    uint32_t  hash, *logged;
 
-    addr = conn->conf->addrs.elts;
-    said = &conn->said[conn->server % NGX_DFP_REDIS_SAID];
+    logged = &conn->logged[conn->server % NGX_DFP_REDIS_LOGGED];
     hash = ngx_crc32_long((u_char *) why, ngx_strlen(why));
 
-    if (*said == hash) {
+    if (*logged == hash) {
         return;
     }
 
-    *said = hash;
+    *logged = hash;
     ngx_log_error(level, conn->log, 0, "dfpreheat: redis %V %s: %s",
-                  &addr[conn->server].name, what, why);
+                  ngx_dfp_conn_addr(conn), what, why);
 }
 
 
@@ -204,10 +247,10 @@ ngx_dfp_conn_drop(ngx_dfp_conn_t *conn, const char *why)
     }
 
     if (why) {
-        ngx_dfp_conn_say(conn, NGX_LOG_WARN, "is away", why);
+        ngx_dfp_conn_log(conn, NGX_LOG_WARN, "is away", why);
     }
 
-    conn->ready = 0;
+    ngx_dfp_conn_lost(conn);
 
     redisAsyncFree(conn->ac);
 }
@@ -217,7 +260,7 @@ void
 ngx_dfp_conn_refuse(ngx_dfp_conn_t *conn, ngx_dfp_refused_e refused,
     const char *why)
 {
-    ngx_dfp_conn_say(conn, NGX_LOG_ERR,
+    ngx_dfp_conn_log(conn, NGX_LOG_ERR,
                      refused == NGX_DFP_REFUSED_SCHEMA
                      ? "has the data of another version of this "
                        "module, nothing is read or written"
@@ -246,66 +289,10 @@ ngx_dfp_conn_close(ngx_dfp_conn_t *conn)
 }
 
 
-ngx_uint_t
-ngx_dfp_conn_away(redisReply *reply)
-{
-    size_t              len;
-    ngx_uint_t          i;
-    char                within[32];
-
-    static const char  *codes[] = {
-        "LOADING ", "READONLY ", "MASTERDOWN ", "BUSY ", "MISCONF ",
-        "NOREPLICAS ", "OOM ", NULL
-    };
-
-    if (reply->type != REDIS_REPLY_ERROR) {
-        return 0;
-    }
-
-    for (i = 0; codes[i]; i++) {
-        len = ngx_strlen(codes[i]);
-
-        if (ngx_strncmp(reply->str, codes[i], len) == 0) {
-            return 1;
-        }
-
-        /* redis 6 and older quotes it: ERR Error running script ... -BUSY */
-
-        within[0] = '-';
-        ngx_memcpy(within + 1, codes[i], len + 1);
-
-        if (strstr(reply->str, within)) {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-ngx_dfp_refused_e
-ngx_dfp_conn_refused(const char *text)
-{
-    if (ngx_strncmp(text, "DFPSCHEMA ", sizeof("DFPSCHEMA ") - 1) == 0) {
-        return NGX_DFP_REFUSED_SCHEMA;
-    }
-
-    if (ngx_strncmp(text, "NOPERM", sizeof("NOPERM") - 1) == 0
-        || ngx_strncmp(text, "NOAUTH", sizeof("NOAUTH") - 1) == 0
-        || ngx_strncmp(text, "WRONGPASS", sizeof("WRONGPASS") - 1) == 0
-        || strstr(text, "user executing the script can't"))
-    {
-        return NGX_DFP_REFUSED_RIGHTS;
-    }
-
-    return NGX_DFP_NOT_REFUSED;
-}
-
-
-/* The next address, after a pause that grows, and not in step with others. */
+/* The next address, after a pause that grows and is partly random. */
 
 static void
-ngx_dfp_conn_again(ngx_dfp_conn_t *conn)
+ngx_dfp_conn_reconnect(ngx_dfp_conn_t *conn)
 {
     ngx_msec_t  pause;
 
@@ -317,6 +304,10 @@ ngx_dfp_conn_again(ngx_dfp_conn_t *conn)
 
     pause = conn->backoff / 2 + (ngx_msec_t) ngx_random() % conn->backoff;
     conn->backoff = ngx_min(conn->backoff * 2, NGX_DFP_REDIS_BACKOFF_MAX);
+
+    ngx_log_debug3(NGX_LOG_DEBUG_CORE, conn->log, 0,
+                   "dfpreheat redis: connection for %s to %V: next attempt in "
+                   "%M ms", conn->name, ngx_dfp_conn_addr(conn), pause);
 
     ngx_add_timer(&conn->reconnect, pause);
 }
@@ -426,7 +417,7 @@ ngx_dfp_conn_add_write(void *data)
 {
     ngx_dfp_conn_t *conn = data;
 
-    if (conn->connected && !conn->flushing) {
+    if (conn->state >= NGX_DFP_CONN_SETTING_UP && !conn->flushing) {
         if (!conn->flush.posted) {
             ngx_post_event(&conn->flush, &ngx_posted_events);
         }
@@ -451,7 +442,7 @@ ngx_dfp_conn_del_write(void *data)
 }
 
 
-/* hiredis calls this once for each context, whatever ended it. */
+/* hiredis calls this once for each context, however it ended. */
 
 static void
 ngx_dfp_conn_cleanup(void *data)
@@ -461,21 +452,21 @@ ngx_dfp_conn_cleanup(void *data)
     ngx_connection_t   *c;
     ngx_dfp_refused_e   refused;
 
-    if (conn->connected && conn->ac->err) {
+    if (conn->state != NGX_DFP_CONN_CONNECTING && conn->ac->err) {
 
-        /* an error that nobody waits for ends a connection, too: what a
-           subscription is refused with */
+        /* an error reply to no command ends the connection, too: that of a
+           subscription */
 
-        refused = ngx_dfp_conn_refused(conn->ac->errstr);
+        refused = ngx_dfp_error_refused(conn->ac->errstr);
 
         if (refused) {
-            ngx_dfp_conn_say(conn, NGX_LOG_ERR,
+            ngx_dfp_conn_log(conn, NGX_LOG_ERR,
                              "refuses this nginx",
                              conn->ac->errstr);
             conn->refused = refused;
 
         } else {
-            ngx_dfp_conn_say(conn, NGX_LOG_WARN,
+            ngx_dfp_conn_log(conn, NGX_LOG_WARN,
                              "has closed the connection",
                              conn->ac->errstr);
         }
@@ -509,8 +500,8 @@ ngx_dfp_conn_cleanup(void *data)
 
     conn->ac = NULL;
     conn->c = NULL;
-    conn->ready = 0;
-    conn->connected = 0;
 
-    ngx_dfp_conn_again(conn);
+    ngx_dfp_conn_set_state(conn, NGX_DFP_CONN_DOWN);
+
+    ngx_dfp_conn_reconnect(conn);
 }

@@ -1,16 +1,21 @@
 /*
  * One connection to Redis on nginx's event loop, by hiredis' asynchronous
- * API: connects, has itself set up, and connects again after a loss, to the
- * next address.
+ * API. It connects, is set up by its owner's on_connect, and connects again
+ * after a loss, to the next address.
  */
 
 #ifndef NGX_DFP_CONN_H
 #define NGX_DFP_CONN_H
 
 
-#include "ngx_dfp_types.h"
+#include "ngx_dfp_error.h"
 
 #include <hiredis/async.h>
+
+
+#define NGX_DFP_REDIS_BACKOFF      50      /* ms, doubled up to ... */
+#define NGX_DFP_REDIS_BACKOFF_MAX  1000    /* ms */
+#define NGX_DFP_REDIS_LOGGED       16      /* addresses */
 
 
 typedef struct ngx_dfp_conn_s  ngx_dfp_conn_t;
@@ -18,92 +23,116 @@ typedef struct ngx_dfp_conn_s  ngx_dfp_conn_t;
 typedef void (*ngx_dfp_conn_pt)(ngx_dfp_conn_t *conn);
 
 
-/* Why Redis, which is there, is not used. */
+/* It changes in one place, ngx_dfp_conn_set_state(). */
 typedef enum {
-    NGX_DFP_NOT_REFUSED = 0,
-    NGX_DFP_REFUSED_RIGHTS,      /* of the user */
-    NGX_DFP_REFUSED_SCHEMA       /* another version of the data */
-} ngx_dfp_refused_e;
+    NGX_DFP_CONN_DOWN = 0,       /* no connection; "reconnect" may be running */
+    NGX_DFP_CONN_CONNECTING,
+    NGX_DFP_CONN_SETTING_UP,     /* connected; "timer" is running */
+    NGX_DFP_CONN_READY,
+    NGX_DFP_CONN_CLOSING         /* hiredis ends pending commands */
+} ngx_dfp_conn_state_e;
 
 
 struct ngx_dfp_conn_s {
+
+    /* set by the owner, the rest zeroed */
+
+    const char            *name;     /* what it is for, in the debug log */
     ngx_dfp_redis_conf_t  *conf;
     ngx_log_t             *log;
     void                  *data;
-    ngx_str_t              check;    /* a script that says what the
-                                        user may not do; "": none */
+    ngx_str_t              check;    /* a script that returns what the user may
+                                        not do; "": none */
 
-    /* called each time the connection may be used; it may send at once */
-    ngx_dfp_conn_pt        on_ready;
-
-    /* called when it is refused: what waits for it waits in vain */
-    ngx_dfp_conn_pt        on_refused;
-
-    /* called once worker's quit is seen; NULL: not asked for */
-    ngx_dfp_conn_pt        on_quit;
-
-    /* called each time it is connected, to set it up: _set_up() of setup.h */
+    /* called each time it is connected, to set it up: ngx_dfp_setup() */
     ngx_dfp_conn_pt        on_connect;
 
-    redisAsyncContext     *ac;       /* NULL: not connected */
+    /* called each time it becomes ready; it may send at once */
+    ngx_dfp_conn_pt        on_ready;
+
+    /* called when Redis refuses this nginx; NULL: not needed */
+    ngx_dfp_conn_pt        on_refused;
+
+    /* called when nginx tells the worker to quit; NULL: not needed */
+    ngx_dfp_conn_pt        on_quit;
+
+    unsigned               warned:1; /* settings of Redis are not warned of */
+
+    /* for all files of this folder to read */
+
+    ngx_dfp_conn_state_e   state;
+    ngx_dfp_refused_e      refused;
+    redisAsyncContext     *ac;       /* NULL: NGX_DFP_CONN_DOWN */
+    ngx_uint_t             server;   /* index of the address */
+    unsigned               closed:1; /* for good */
+
+    /* private */
+
     ngx_connection_t      *c;
     ngx_event_t            reconnect;
     ngx_event_t            timer;    /* connect and set up */
     ngx_event_t            flush;
-    ngx_uint_t             server;
     ngx_msec_t             backoff;
-    ngx_dfp_refused_e      refused;
-
-    /* of what was logged last about each address: a hash, so that a state is
-       logged when it begins and not at each try */
-    uint32_t               said[NGX_DFP_REDIS_SAID];
-
-    unsigned               ready:1;
-    unsigned               connected:1;
     unsigned               flushing:1;
-    unsigned               closed:1;
-    unsigned               reported:1;
+
+    /* a hash of what was logged last about each address, so that a trouble is
+       logged when it begins and not at each attempt */
+    uint32_t               logged[NGX_DFP_REDIS_LOGGED];
 };
 
 
-/* conf, log, data and the handlers are set by the caller; starts to connect. */
+/* Whether commands may be sent. */
+#define ngx_dfp_conn_is_ready(conn)                                           \
+    ((conn)->state == NGX_DFP_CONN_READY)
+
+
+/* The address in use, as it was configured. */
+
+static ngx_inline ngx_str_t *
+ngx_dfp_conn_addr(ngx_dfp_conn_t *conn)
+{
+    ngx_dfp_redis_addr_t  *addr;
+
+    addr = conn->conf->addrs.elts;
+
+    return &addr[conn->server].name;
+}
+
+
+/* Starts to connect. */
 void ngx_dfp_conn_open(ngx_dfp_conn_t *conn);
 
-/* It has been set up: calls on_ready. */
+/* Closes it for good. Pending callbacks get a NULL reply. */
+void ngx_dfp_conn_close(ngx_dfp_conn_t *conn);
+
+/* Called by the set-up: it may be used from now on. */
 void ngx_dfp_conn_ready(ngx_dfp_conn_t *conn);
 
-/* A command has gone well: pauses are short again, and what goes wrong from
- * now on is logged. */
-void ngx_dfp_conn_good(ngx_dfp_conn_t *conn);
+/* Called for each reply that is no error: the pause before the next attempt is
+ * short again, and the next trouble is logged. */
+void ngx_dfp_conn_succeeded(ngx_dfp_conn_t *conn);
 
-/* Logs "redis ADDRESS WHAT: WHY", once while the same is wrong with it. */
-void ngx_dfp_conn_say(ngx_dfp_conn_t *conn, ngx_uint_t level, const char *what,
-    const char *why);
+/* Called for the first NULL reply: hiredis is closing the connection, and
+ * nothing must be sent any more. Safe to call again. */
+void ngx_dfp_conn_lost(ngx_dfp_conn_t *conn);
 
-/* Drops the connection, with WHY in the log, and connects again. Safe in a
- * hiredis callback. Pending callbacks get a NULL reply. */
+/* Drops the connection, logs WHY unless it is NULL, and connects again. Safe
+ * in a hiredis callback, and when it is dropped already. Pending callbacks
+ * get a NULL reply. */
 void ngx_dfp_conn_drop(ngx_dfp_conn_t *conn, const char *why);
 
-/* The same, for what an operator has to change: WHY is logged as an error, and
- * on_refused is called. */
+/* The same, where an operator has to change something: WHY is logged as an
+ * error, and on_refused is called. */
 void ngx_dfp_conn_refuse(ngx_dfp_conn_t *conn, ngx_dfp_refused_e refused,
     const char *why);
 
-/* Writes now what would be written at the end of this turn of the loop. */
+/* Logs "redis ADDRESS WHAT: WHY", unless the same was logged last for it. */
+void ngx_dfp_conn_log(ngx_dfp_conn_t *conn, ngx_uint_t level, const char *what,
+    const char *why);
+
+/* Writes at once what would be written at the end of this turn of the event
+ * loop. */
 void ngx_dfp_conn_flush(ngx_dfp_conn_t *conn);
-
-/* Closes for good. */
-void ngx_dfp_conn_close(ngx_dfp_conn_t *conn);
-
-/* Whether an error reply means that this Redis can't be used now: LOADING,
- * READONLY, MASTERDOWN, BUSY, MISCONF, NOREPLICAS, OOM, also from within a
- * script. */
-ngx_uint_t ngx_dfp_conn_away(redisReply *reply);
-
-/* Whether an error's text means that Redis refuses this user or this module:
- * NOPERM, NOAUTH, WRONGPASS, and the same from within a script, or DFPSCHEMA of
- * our own scripts. */
-ngx_dfp_refused_e ngx_dfp_conn_refused(const char *text);
 
 
 #endif /* NGX_DFP_CONN_H */

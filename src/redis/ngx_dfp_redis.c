@@ -1,20 +1,22 @@
 #include "ngx_dfp_redis.h"
+#include "ngx_dfp_setup.h"
 
 #include <openssl/evp.h>
 
 
 static void ngx_dfp_redis_ready(ngx_dfp_conn_t *conn);
 static void ngx_dfp_redis_refused(ngx_dfp_conn_t *conn);
+static void ngx_dfp_redis_debug(ngx_dfp_redis_cmd_t *cmd, redisReply *reply);
 static ngx_uint_t ngx_dfp_redis_unusable(ngx_dfp_redis_t *redis,
     redisReply *reply);
 static u_char *ngx_dfp_redis_arg(u_char *p, ngx_str_t *arg);
 static ngx_int_t ngx_dfp_redis_write(ngx_dfp_redis_cmd_t *cmd,
     ngx_uint_t whole);
-static void ngx_dfp_redis_wait(ngx_dfp_redis_cmd_t *cmd);
+static void ngx_dfp_redis_queue(ngx_dfp_redis_cmd_t *cmd);
 static void ngx_dfp_redis_reply(redisAsyncContext *ac, void *reply,
     void *data);
 static void ngx_dfp_redis_lost(ngx_dfp_redis_cmd_t *cmd);
-static void ngx_dfp_redis_end(ngx_dfp_redis_cmd_t *cmd, redisReply *reply);
+static void ngx_dfp_redis_finish(ngx_dfp_redis_cmd_t *cmd, redisReply *reply);
 static void ngx_dfp_redis_timeout(ngx_event_t *ev);
 static void ngx_dfp_redis_stalled(ngx_event_t *ev);
 
@@ -30,6 +32,7 @@ ngx_dfp_redis_init(ngx_dfp_redis_t *redis, ngx_dfp_redis_conf_t *conf,
     redis->stall.log = log;
     redis->stall.cancelable = 1;
 
+    redis->conn.name = "commands";
     redis->conn.conf = conf;
     redis->conn.log = log;
     redis->conn.data = redis;
@@ -58,27 +61,27 @@ ngx_dfp_redis_done(ngx_dfp_redis_t *redis)
     while (!ngx_queue_empty(&redis->waiting)) {
         q = ngx_queue_head(&redis->waiting);
         cmd = ngx_queue_data(q, ngx_dfp_redis_cmd_t, queue);
-        ngx_dfp_redis_end(cmd, NULL);
+        ngx_dfp_redis_finish(cmd, NULL);
     }
 }
 
 
 void
-ngx_dfp_redis_script(ngx_dfp_script_t *script, ngx_str_t *text)
+ngx_dfp_redis_script(ngx_dfp_redis_kind_t *kind, ngx_str_t *text)
 {
     u_char        hash[EVP_MAX_MD_SIZE];
     unsigned int  len;
 
-    script->text = *text;
+    kind->script = *text;
 
     EVP_Digest(text->data, text->len, hash, &len, EVP_sha1(), NULL);
-    ngx_hex_dump(script->sha1, hash, sizeof(script->sha1) / 2);
+    ngx_hex_dump(kind->sha1, hash, sizeof(kind->sha1) / 2);
 }
 
 
 ngx_dfp_redis_cmd_t *
-ngx_dfp_redis_send(ngx_dfp_redis_t *redis, ngx_dfp_script_t *script,
-    ngx_str_t *argv, ngx_uint_t argc, ngx_msec_t timeout, ngx_uint_t flags,
+ngx_dfp_redis_send(ngx_dfp_redis_t *redis, ngx_dfp_redis_kind_t *kind,
+    ngx_str_t *argv, ngx_uint_t argc, ngx_msec_t timeout,
     ngx_dfp_redis_pt handler, void *data)
 {
     u_char               *p;
@@ -86,10 +89,15 @@ ngx_dfp_redis_send(ngx_dfp_redis_t *redis, ngx_dfp_script_t *script,
     ngx_uint_t            i;
     ngx_dfp_redis_cmd_t  *cmd;
 
-    if (!redis->conn.ready && !(flags & NGX_DFP_REDIS_OWN)
+    if (!ngx_dfp_conn_is_ready(&redis->conn) && !kind->internal
         && (redis->nwaiting >= NGX_DFP_REDIS_WAITING
             || redis->conn.refused))
     {
+        ngx_log_debug3(NGX_LOG_DEBUG_CORE, redis->conn.log, 0,
+                       "dfpreheat redis: %s is not queued: %s, %ui are queued",
+                       kind->name, redis->conn.refused ? "redis refuses"
+                                                       : "queue is full",
+                       redis->nwaiting);
         return NULL;
     }
 
@@ -107,10 +115,9 @@ ngx_dfp_redis_send(ngx_dfp_redis_t *redis, ngx_dfp_script_t *script,
     ngx_memzero(cmd, sizeof(ngx_dfp_redis_cmd_t));
 
     cmd->redis = redis;
-    cmd->script = script;
+    cmd->kind = kind;
+    cmd->start = ngx_current_msec;
     cmd->argc = argc;
-    cmd->once = (flags & NGX_DFP_REDIS_ONCE) != 0;
-    cmd->own = (flags & NGX_DFP_REDIS_OWN) != 0;
     cmd->handler = handler;
     cmd->data = data;
     cmd->args = (u_char *) (cmd + 1);
@@ -129,12 +136,12 @@ ngx_dfp_redis_send(ngx_dfp_redis_t *redis, ngx_dfp_script_t *script,
 
     ngx_add_timer(&cmd->timer, timeout);
 
-    if (!redis->conn.ready) {
-        ngx_dfp_redis_wait(cmd);
+    if (!ngx_dfp_conn_is_ready(&redis->conn)) {
+        ngx_dfp_redis_queue(cmd);
         return cmd;
     }
 
-    /* a process that ends at once has no time to answer a NOSCRIPT */
+    /* a process that ends at once has no time to handle a NOSCRIPT */
 
     if (ngx_dfp_redis_write(cmd, ngx_terminate) != NGX_OK) {
         ngx_del_timer(&cmd->timer);
@@ -156,7 +163,7 @@ ngx_dfp_redis_cancel(ngx_dfp_redis_cmd_t *cmd)
     }
 
     if (!cmd->sent) {
-        ngx_dfp_redis_end(cmd, NULL);
+        ngx_dfp_redis_finish(cmd, NULL);
     }
 }
 
@@ -187,7 +194,7 @@ ngx_dfp_redis_arg(u_char *p, ngx_str_t *arg)
 }
 
 
-/* WHOLE: the script itself, for a Redis that does not know its hash. */
+/* WHOLE: the text of the script, for a Redis that does not know its hash. */
 
 static ngx_int_t
 ngx_dfp_redis_write(ngx_dfp_redis_cmd_t *cmd, ngx_uint_t whole)
@@ -204,14 +211,14 @@ ngx_dfp_redis_write(ngx_dfp_redis_cmd_t *cmd, ngx_uint_t whole)
 
     size = sizeof("*\r\n") - 1 + NGX_SIZE_T_LEN + cmd->len;
 
-    if (cmd->script) {
+    if (cmd->kind->script.len) {
         if (whole) {
             ngx_str_set(&verb, "EVAL");
-            body = cmd->script->text;
+            body = cmd->kind->script;
 
         } else {
-            body.data = cmd->script->sha1;
-            body.len = sizeof(cmd->script->sha1);
+            body.data = cmd->kind->sha1;
+            body.len = sizeof(cmd->kind->sha1);
         }
 
         size += 3 * (sizeof("$\r\n\r\n") - 1 + NGX_SIZE_T_LEN)
@@ -223,7 +230,7 @@ ngx_dfp_redis_write(ngx_dfp_redis_cmd_t *cmd, ngx_uint_t whole)
         return NGX_ERROR;
     }
 
-    if (cmd->script) {
+    if (cmd->kind->script.len) {
         ngx_str_set(&none, "0");    /* no keys: this is no Redis Cluster */
 
         p = ngx_sprintf(buf, "*%ui\r\n", cmd->argc + 3);
@@ -245,6 +252,11 @@ ngx_dfp_redis_write(ngx_dfp_redis_cmd_t *cmd, ngx_uint_t whole)
         return NGX_ERROR;
     }
 
+    ngx_log_debug3(NGX_LOG_DEBUG_CORE, redis->conn.log, 0,
+                   "dfpreheat redis: %s is sent%s, %ui under way",
+                   cmd->kind->name, whole ? " with its text" : "",
+                   redis->nsent + 1);
+
     cmd->sent = 1;
     cmd->timer.cancelable = 0;
 
@@ -257,14 +269,18 @@ ngx_dfp_redis_write(ngx_dfp_redis_cmd_t *cmd, ngx_uint_t whole)
 
 
 static void
-ngx_dfp_redis_wait(ngx_dfp_redis_cmd_t *cmd)
+ngx_dfp_redis_queue(ngx_dfp_redis_cmd_t *cmd)
 {
-    cmd->waits = 1;
+    ngx_log_debug1(NGX_LOG_DEBUG_CORE, cmd->redis->conn.log, 0,
+                   "dfpreheat redis: %s waits for the connection",
+                   cmd->kind->name);
 
-    /* what would only be sent now or never holds no worker that quits */
-    cmd->timer.cancelable = cmd->once;
+    cmd->queued = 1;
 
-    cmd->redis->nwaiting += !cmd->own;
+    /* a worker that quits does not wait for what is sent once */
+    cmd->timer.cancelable = cmd->kind->once;
+
+    cmd->redis->nwaiting += !cmd->kind->internal;
     ngx_queue_insert_tail(&cmd->redis->waiting, &cmd->queue);
 }
 
@@ -288,13 +304,13 @@ ngx_dfp_redis_ready(ngx_dfp_conn_t *conn)
         }
 
         ngx_queue_remove(q);
-        cmd->waits = 0;
-        redis->nwaiting -= !cmd->own;
+        cmd->queued = 0;
+        redis->nwaiting -= !cmd->kind->internal;
     }
 }
 
 
-/* Clients get an error at once; what the worker has to store may still wait. */
+/* Clients get an error at once; internal commands stay queued. */
 
 static void
 ngx_dfp_redis_refused(ngx_dfp_conn_t *conn)
@@ -304,7 +320,7 @@ ngx_dfp_redis_refused(ngx_dfp_conn_t *conn)
     ngx_queue_t          *q;
     ngx_dfp_redis_cmd_t  *cmd;
 
-    /* from the first one each time: a handler may end others */
+    /* again from the first one each time: a handler may end others */
 
     q = ngx_queue_head(&redis->waiting);
 
@@ -313,8 +329,8 @@ ngx_dfp_redis_refused(ngx_dfp_conn_t *conn)
         cmd = ngx_queue_data(q, ngx_dfp_redis_cmd_t, queue);
         q = ngx_queue_next(q);
 
-        if (!cmd->own) {
-            ngx_dfp_redis_end(cmd, NULL);
+        if (!cmd->kind->internal) {
+            ngx_dfp_redis_finish(cmd, NULL);
             q = ngx_queue_head(&redis->waiting);
         }
     }
@@ -333,7 +349,7 @@ ngx_dfp_redis_reply(redisAsyncContext *ac, void *reply, void *data)
     redis->nsent--;
 
     if (r == NULL) {
-        redis->conn.ready = 0;
+        ngx_dfp_conn_lost(&redis->conn);
         ngx_dfp_redis_lost(cmd);
         return;
     }
@@ -345,21 +361,43 @@ ngx_dfp_redis_reply(redisAsyncContext *ac, void *reply, void *data)
         ngx_del_timer(&redis->stall);
     }
 
+    ngx_dfp_redis_debug(cmd, r);
+
     if (ngx_dfp_redis_unusable(redis, r)) {
         ngx_dfp_redis_lost(cmd);
         return;
     }
 
-    ngx_dfp_conn_good(&redis->conn);
+    ngx_dfp_conn_succeeded(&redis->conn);
 
-    if (r->type == REDIS_REPLY_ERROR && cmd->handler && cmd->script
+    if (r->type == REDIS_REPLY_ERROR && cmd->handler
+        && cmd->kind->script.len
         && ngx_strncmp(r->str, "NOSCRIPT", sizeof("NOSCRIPT") - 1) == 0
         && ngx_dfp_redis_write(cmd, 1) == NGX_OK)
     {
         return;
     }
 
-    ngx_dfp_redis_end(cmd, r);
+    ngx_dfp_redis_finish(cmd, r);
+}
+
+
+/* The code of an error, but not its text, which may repeat arguments. */
+
+static void
+ngx_dfp_redis_debug(ngx_dfp_redis_cmd_t *cmd, redisReply *reply)
+{
+    if (reply->type == REDIS_REPLY_ERROR) {
+        ngx_log_debug4(NGX_LOG_DEBUG_CORE, cmd->redis->conn.log, 0,
+                       "dfpreheat redis: %s has error %*s after %M ms",
+                       cmd->kind->name, strcspn(reply->str, " "), reply->str,
+                       ngx_current_msec - cmd->start);
+        return;
+    }
+
+    ngx_log_debug2(NGX_LOG_DEBUG_CORE, cmd->redis->conn.log, 0,
+                   "dfpreheat redis: %s has a reply after %M ms",
+                   cmd->kind->name, ngx_current_msec - cmd->start);
 }
 
 
@@ -372,14 +410,14 @@ ngx_dfp_redis_unusable(ngx_dfp_redis_t *redis, redisReply *reply)
         return 0;
     }
 
-    refused = ngx_dfp_conn_refused(reply->str);
+    refused = ngx_dfp_error_refused(reply->str);
 
     if (refused) {
         ngx_dfp_conn_refuse(&redis->conn, refused, reply->str);
         return 1;
     }
 
-    if (ngx_dfp_conn_away(reply)) {
+    if (ngx_dfp_error_unavailable(reply->str)) {
         ngx_dfp_conn_drop(&redis->conn, reply->str);
         return 1;
     }
@@ -391,29 +429,33 @@ ngx_dfp_redis_unusable(ngx_dfp_redis_t *redis, redisReply *reply)
 static void
 ngx_dfp_redis_lost(ngx_dfp_redis_cmd_t *cmd)
 {
+    ngx_log_debug2(NGX_LOG_DEBUG_CORE, cmd->redis->conn.log, 0,
+                   "dfpreheat redis: %s has lost its connection after %M ms",
+                   cmd->kind->name, ngx_current_msec - cmd->start);
+
     cmd->sent = 0;
 
-    if (cmd->handler == NULL || cmd->once || cmd->redis->conn.closed
-        || (cmd->redis->conn.refused && !cmd->own))
+    if (cmd->handler == NULL || cmd->kind->once || cmd->redis->conn.closed
+        || (cmd->redis->conn.refused && !cmd->kind->internal))
     {
-        ngx_dfp_redis_end(cmd, NULL);
+        ngx_dfp_redis_finish(cmd, NULL);
         return;
     }
 
-    ngx_dfp_redis_wait(cmd);
+    ngx_dfp_redis_queue(cmd);
 }
 
 
 static void
-ngx_dfp_redis_end(ngx_dfp_redis_cmd_t *cmd, redisReply *reply)
+ngx_dfp_redis_finish(ngx_dfp_redis_cmd_t *cmd, redisReply *reply)
 {
     if (cmd->timer.timer_set) {
         ngx_del_timer(&cmd->timer);
     }
 
-    if (cmd->waits) {
+    if (cmd->queued) {
         ngx_queue_remove(&cmd->queue);
-        cmd->redis->nwaiting -= !cmd->own;
+        cmd->redis->nwaiting -= !cmd->kind->internal;
     }
 
     if (cmd->handler) {
@@ -424,7 +466,7 @@ ngx_dfp_redis_end(ngx_dfp_redis_cmd_t *cmd, redisReply *reply)
 }
 
 
-/* A command that is on its way stays with hiredis until its reply comes. */
+/* hiredis holds a command that was sent until its reply arrives. */
 
 static void
 ngx_dfp_redis_timeout(ngx_event_t *ev)
@@ -434,8 +476,12 @@ ngx_dfp_redis_timeout(ngx_event_t *ev)
     void              *data;
     ngx_dfp_redis_pt   handler;
 
+    ngx_log_debug2(NGX_LOG_DEBUG_CORE, cmd->redis->conn.log, 0,
+                   "dfpreheat redis: %s has timed out after %M ms",
+                   cmd->kind->name, ngx_current_msec - cmd->start);
+
     if (!cmd->sent) {
-        ngx_dfp_redis_end(cmd, NULL);
+        ngx_dfp_redis_finish(cmd, NULL);
         return;
     }
 

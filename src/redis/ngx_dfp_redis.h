@@ -1,13 +1,16 @@
 /*
- * Commands to Redis: a queue that outlives the connection, a deadline for
- * each command, scripts by their hash.
+ * Commands to Redis: a queue that outlives the connection, a time-out of its
+ * own for each command, and scripts, which are sent by their hash.
  */
 
 #ifndef NGX_DFP_REDIS_H
 #define NGX_DFP_REDIS_H
 
 
-#include "ngx_dfp_setup.h"
+#include "ngx_dfp_conn.h"
+
+
+#define NGX_DFP_REDIS_WAITING  10000    /* queued commands of clients */
 
 
 typedef struct ngx_dfp_redis_s      ngx_dfp_redis_t;
@@ -16,36 +19,47 @@ typedef struct ngx_dfp_redis_cmd_s  ngx_dfp_redis_cmd_t;
 
 /*
  * Called once for each command, unless it was cancelled. REPLY is NULL when
- * Redis was away for the whole of the command's time (or, for a command that
- * must not be sent twice, when the connection was lost) or refuses this nginx;
- * it dies with the call. An error reply that means either is never seen here.
+ * Redis was unavailable for the whole of the command's time (or, for a
+ * command that is sent once, when the connection was lost) or refuses this
+ * nginx; it is freed after the call. An error reply that means either is
+ * never passed.
  */
 typedef void (*ngx_dfp_redis_pt)(void *data, redisReply *reply);
 
 
+/* A script, or a plain command. */
 typedef struct {
-    ngx_str_t  text;
-    u_char     sha1[40];
-} ngx_dfp_script_t;
+    const char  *name;       /* in the debug log */
+    ngx_str_t    script;     /* "": a plain command */
+    u_char       sha1[40];   /* of the script */
+
+    /* not sent again after a lost connection */
+    unsigned     once:1;
+
+    /* the worker's own, and no client's: there are few of these, so they are
+       queued however many others are, and while Redis refuses this nginx */
+    unsigned     internal:1;
+} ngx_dfp_redis_kind_t;
 
 
+/* A command under way. All of it is private. */
 struct ngx_dfp_redis_cmd_s {
-    ngx_queue_t        queue;     /* while it waits */
-    ngx_event_t        timer;
-    ngx_dfp_redis_t   *redis;
-    ngx_dfp_redis_pt   handler;   /* NULL: cancelled */
-    void              *data;
-    ngx_dfp_script_t  *script;    /* NULL: a plain command */
-    ngx_uint_t         argc;
-    u_char            *args;      /* argc arguments as RESP */
-    size_t             len;
-    unsigned           once:1;
-    unsigned           own:1;
-    unsigned           sent:1;
-    unsigned           waits:1;
+    ngx_queue_t            queue;     /* while it is queued */
+    ngx_event_t            timer;
+    ngx_dfp_redis_t       *redis;
+    ngx_dfp_redis_kind_t  *kind;
+    ngx_dfp_redis_pt       handler;   /* NULL: cancelled */
+    void                  *data;
+    ngx_msec_t             start;
+    ngx_uint_t             argc;
+    u_char                *args;      /* argc arguments as RESP */
+    size_t                 len;
+    unsigned               sent:1;
+    unsigned               queued:1;
 };
 
 
+/* The connection for commands. All but the refusal of conn is private. */
 struct ngx_dfp_redis_s {
     ngx_dfp_conn_t  conn;
     ngx_queue_t     waiting;
@@ -55,39 +69,34 @@ struct ngx_dfp_redis_s {
 };
 
 
-/* A connection for commands. CHECK is the script of conn.h. LOG must live as
- * long as the worker. */
+/* Opens a connection for commands. CHECK is the script of conn.h. REDIS is
+ * zeroed; it, CONF and LOG must live as long as the worker. */
 void ngx_dfp_redis_init(ngx_dfp_redis_t *redis, ngx_dfp_redis_conf_t *conf,
     ngx_str_t *check, ngx_log_t *log);
 
-/* Writes what can be written at once, and closes it; commands that wait are
- * answered NULL. */
+/* Writes what can be written at once, and closes the connection; the handlers
+ * of all commands get NULL. */
 void ngx_dfp_redis_done(ngx_dfp_redis_t *redis);
 
-/* Computes the script's hash. TEXT must stay. */
-void ngx_dfp_redis_script(ngx_dfp_script_t *script, ngx_str_t *text);
-
-/* It is not sent again after a lost connection. */
-#define NGX_DFP_REDIS_ONCE  1
-
-/* The worker's own, and no client's: there are few of them, so they wait
- * however many others do, and also while Redis refuses this nginx. */
-#define NGX_DFP_REDIS_OWN   2
+/* Makes KIND a script. TEXT must live as long as KIND. */
+void ngx_dfp_redis_script(ngx_dfp_redis_kind_t *kind, ngx_str_t *text);
 
 /*
- * Sends SCRIPT with ARGV (or, where SCRIPT is NULL, the plain command ARGV),
- * now or as soon as Redis is there, and again after a lost connection. Gives up
- * after TIMEOUT milliseconds. The arguments are copied. NULL when there is no
- * memory, too many commands wait, or Redis refuses this nginx; then HANDLER is
- * not called. The result is valid until HANDLER is called.
+ * Sends a command of KIND with ARGV, now or as soon as Redis is available,
+ * and again after a lost connection. ARGV has the arguments of a script after
+ * its keys, of which there are none; of a plain command it has the command,
+ * too. They are copied. Gives up after TIMEOUT ms.
+ *
+ * NULL: no memory, too many commands are queued, or Redis refuses this nginx;
+ * then HANDLER is not called. Otherwise the result is valid until HANDLER is
+ * called, which does not happen before this has returned.
  */
 ngx_dfp_redis_cmd_t *ngx_dfp_redis_send(ngx_dfp_redis_t *redis,
-    ngx_dfp_script_t *script, ngx_str_t *argv, ngx_uint_t argc,
-    ngx_msec_t timeout, ngx_uint_t flags, ngx_dfp_redis_pt handler,
-    void *data);
+    ngx_dfp_redis_kind_t *kind, ngx_str_t *argv, ngx_uint_t argc,
+    ngx_msec_t timeout, ngx_dfp_redis_pt handler, void *data);
 
-/* Nobody waits for the reply any more. A command that was not sent yet is
- * not sent. */
+/* The handler is not called any more. A command that was not sent yet is not
+ * sent; CMD must not be used any more. */
 void ngx_dfp_redis_cancel(ngx_dfp_redis_cmd_t *cmd);
 
 

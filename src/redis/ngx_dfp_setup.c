@@ -1,7 +1,6 @@
 #include "ngx_dfp_setup.h"
 
 
-#define NGX_DFP_REDIS_VERSION_MIN  5   /* scripts call TIME */
 #define NGX_DFP_MISSING_MAX        512 /* bytes, in the log */
 
 
@@ -21,17 +20,19 @@ static ngx_int_t ngx_dfp_setup_rights(ngx_dfp_conn_t *conn, redisReply *reply);
 void
 ngx_dfp_setup(ngx_dfp_conn_t *conn)
 {
-    ngx_dfp_redis_addr_t  *addr;
+    ngx_log_debug3(NGX_LOG_DEBUG_CORE, conn->log, 0,
+                   "dfpreheat redis: connection for %s to %V: set-up%s",
+                   conn->name, ngx_dfp_conn_addr(conn),
+                   conn->conf->password.len ? " with a password" : "");
 
     if (ngx_dfp_setup_login(conn) != REDIS_OK
         || ngx_dfp_setup_ask(conn) != REDIS_OK)
     {
-        /* it can't be freed here; the timer drops it */
+        /* it can't be freed in this callback; the timer drops it */
 
-        addr = conn->conf->addrs.elts;
         ngx_log_error(NGX_LOG_ERR, conn->log, 0,
                       "dfpreheat: no memory to set up redis %V",
-                      &addr[conn->server].name);
+                      ngx_dfp_conn_addr(conn));
     }
 }
 
@@ -106,7 +107,7 @@ ngx_dfp_setup_error(ngx_dfp_conn_t *conn, const char *what, const char *text)
 
     *ngx_snprintf(buf, sizeof(buf) - 1, "%s: %s", what, text) = '\0';
 
-    refused = ngx_dfp_conn_refused(text);
+    refused = ngx_dfp_error_refused(text);
 
     if (refused) {
         ngx_dfp_conn_refuse(conn, refused, (char *) buf);
@@ -170,11 +171,11 @@ ngx_dfp_setup_warn(ngx_dfp_conn_t *conn, const char *info)
 {
     const char  *p;
 
-    if (conn->reported) {
+    if (conn->warned) {
         return;
     }
 
-    conn->reported = 1;
+    conn->warned = 1;
 
     p = strstr(info, "redis_version:");
 
@@ -279,7 +280,7 @@ ngx_dfp_setup_rights(ngx_dfp_conn_t *conn, redisReply *reply)
     }
 
     if (p != buf) {
-        ngx_dfp_conn_say(conn, NGX_LOG_ERR,
+        ngx_dfp_conn_log(conn, NGX_LOG_ERR,
                          "does not tell other workers of new jobs",
                          (char *) buf);
     }

@@ -13,57 +13,62 @@ typedef struct {
     ngx_str_t   argv[NGX_DFP_ARGS_MAX];
     u_char      numbers[NGX_DFP_ARGS_MAX][NGX_INT64_LEN];
     ngx_uint_t  n;
-} ngx_dfp_args_t;
+} ngx_dfp_store_args_t;
 
 
+static ngx_int_t ngx_dfp_store_kind(ngx_dfp_store_t *store, ngx_uint_t i,
+    ngx_pool_t *pool);
 static ngx_int_t ngx_dfp_store_start(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
-    ngx_dfp_script_e script, ngx_str_t *argv, ngx_uint_t argc,
+    ngx_dfp_store_kind_e kind, ngx_str_t *argv, ngx_uint_t argc,
     ngx_msec_t timeout);
 static ngx_int_t ngx_dfp_store_script(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
-    ngx_dfp_script_e script, ngx_dfp_args_t *args, void *out);
+    ngx_dfp_store_kind_e kind, ngx_dfp_store_args_t *args, void *out);
 static ngx_int_t ngx_dfp_store_get_whole(ngx_dfp_op_t *op);
 static ngx_int_t ngx_dfp_store_job(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
-    ngx_dfp_script_e command, ngx_dfp_stored_job_t *job, ngx_str_t *argv,
+    ngx_dfp_store_kind_e kind, ngx_dfp_stored_job_t *job, ngx_str_t *argv,
     ngx_uint_t argc);
 static void ngx_dfp_store_reply(void *data, redisReply *reply);
 
 
-/* In the order of ngx_dfp_script_e. */
+/* In the order of ngx_dfp_store_kind_e. */
 
 static const struct {
-    const char  *text;
+    const char  *name;
+    const char  *script;    /* NULL: a plain command */
     ngx_int_t  (*parse)(ngx_dfp_op_t *op, redisReply *reply);
-    ngx_uint_t   flags;
-} ngx_dfp_scripts[] = {
-    { ngx_dfp_lua_create, ngx_dfp_reply_created, 0 },
-    { ngx_dfp_lua_look, ngx_dfp_reply_look,
-      NGX_DFP_REDIS_OWN|NGX_DFP_REDIS_ONCE },
-    { ngx_dfp_lua_report, ngx_dfp_reply_one,
-      NGX_DFP_REDIS_OWN },
-    { ngx_dfp_lua_finish, ngx_dfp_reply_one,
-      NGX_DFP_REDIS_OWN },
-    { ngx_dfp_lua_back, ngx_dfp_reply_one,
-      NGX_DFP_REDIS_OWN },
-    { ngx_dfp_lua_settle, ngx_dfp_reply_one, 0 },
-    { ngx_dfp_lua_token_create,
-      ngx_dfp_reply_new_token, 0 },
-    { ngx_dfp_lua_token_find, ngx_dfp_reply_token, 0 },
-    { ngx_dfp_lua_instance, ngx_dfp_reply_instance,
-      NGX_DFP_REDIS_OWN|NGX_DFP_REDIS_ONCE },
-    { ngx_dfp_lua_leave, ngx_dfp_reply_one,
-      NGX_DFP_REDIS_OWN|NGX_DFP_REDIS_ONCE },
-    { NULL, ngx_dfp_reply_job, 0 },
-    { NULL, ngx_dfp_reply_whole_job, 0 }
+    unsigned     once:1;
+    unsigned     internal:1;
+} ngx_dfp_store_kinds[] = {
+    { "create", ngx_dfp_lua_create, ngx_dfp_reply_created, 0, 0 },
+    { "look", ngx_dfp_lua_look, ngx_dfp_reply_look, 1, 1 },
+    { "report", ngx_dfp_lua_report, ngx_dfp_reply_one, 0, 1 },
+    { "finish", ngx_dfp_lua_finish, ngx_dfp_reply_one, 0, 1 },
+    { "requeue", ngx_dfp_lua_requeue, ngx_dfp_reply_one, 0, 1 },
+    { "settle", ngx_dfp_lua_settle, ngx_dfp_reply_one, 0, 0 },
+    { "token_create", ngx_dfp_lua_token_create, ngx_dfp_reply_new_token,
+      0, 0 },
+    { "token_find", ngx_dfp_lua_token_find, ngx_dfp_reply_token, 0, 0 },
+    { "instance", ngx_dfp_lua_instance, ngx_dfp_reply_instance, 1, 1 },
+    { "leave", ngx_dfp_lua_leave, ngx_dfp_reply_one, 1, 1 },
+    { "HMGET", NULL, ngx_dfp_reply_job, 0, 0 },
+    { "HGETALL", NULL, ngx_dfp_reply_whole_job, 0, 0 }
 };
 
 
+static ngx_dfp_store_t  *ngx_dfp_store;
+
+
 ngx_int_t
-ngx_dfp_store_init(ngx_dfp_store_t *store, ngx_dfp_main_conf_t *conf,
-    ngx_cycle_t *cycle)
+ngx_dfp_store_init(ngx_dfp_main_conf_t *conf, ngx_cycle_t *cycle)
 {
-    size_t       common, len;
-    ngx_str_t    text, check;
-    ngx_uint_t   i;
+    ngx_str_t         check;
+    ngx_uint_t        i;
+    ngx_dfp_store_t  *store;
+
+    store = ngx_pcalloc(cycle->pool, sizeof(ngx_dfp_store_t));
+    if (store == NULL) {
+        return NGX_ERROR;
+    }
 
     store->conf = conf;
 
@@ -71,39 +76,81 @@ ngx_dfp_store_init(ngx_dfp_store_t *store, ngx_dfp_main_conf_t *conf,
         return NGX_ERROR;
     }
 
-    common = sizeof(ngx_dfp_lua_common) - 1;
-
-    for (i = 0; i < NGX_DFP_SCRIPTS; i++) {
-        len = ngx_strlen(ngx_dfp_scripts[i].text);
-
-        text.len = common + len;
-        text.data = ngx_pnalloc(cycle->pool, text.len);
-        if (text.data == NULL) {
+    for (i = 0; i < NGX_DFP_STORE_KINDS; i++) {
+        if (ngx_dfp_store_kind(store, i, cycle->pool) != NGX_OK) {
             return NGX_ERROR;
         }
-
-        ngx_memcpy(text.data, ngx_dfp_lua_common, common);
-        ngx_memcpy(text.data + common, ngx_dfp_scripts[i].text, len);
-
-        ngx_dfp_redis_script(&store->scripts[i], &text);
     }
 
     ngx_str_set(&check, ngx_dfp_lua_check);
     ngx_dfp_redis_init(&store->redis, &conf->redis, &check, cycle->log);
+
+    ngx_dfp_store = store;
+
+    return NGX_OK;
+}
+
+
+/* The text of a script is the common one, and its own. */
+
+static ngx_int_t
+ngx_dfp_store_kind(ngx_dfp_store_t *store, ngx_uint_t i, ngx_pool_t *pool)
+{
+    size_t                 common, len;
+    ngx_str_t              text;
+    ngx_dfp_redis_kind_t  *kind;
+
+    kind = &store->kinds[i];
+
+    kind->name = ngx_dfp_store_kinds[i].name;
+    kind->once = ngx_dfp_store_kinds[i].once;
+    kind->internal = ngx_dfp_store_kinds[i].internal;
+
+    if (ngx_dfp_store_kinds[i].script == NULL) {
+        return NGX_OK;
+    }
+
+    common = sizeof(ngx_dfp_lua_common) - 1;
+    len = ngx_strlen(ngx_dfp_store_kinds[i].script);
+
+    text.len = common + len;
+    text.data = ngx_pnalloc(pool, text.len);
+    if (text.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(text.data, ngx_dfp_lua_common, common);
+    ngx_memcpy(text.data + common, ngx_dfp_store_kinds[i].script, len);
+
+    ngx_dfp_redis_script(kind, &text);
 
     return NGX_OK;
 }
 
 
 void
-ngx_dfp_store_done(ngx_dfp_store_t *store)
+ngx_dfp_store_done(void)
 {
-    ngx_dfp_redis_done(&store->redis);
+    ngx_dfp_store_t  *store;
+
+    store = ngx_dfp_store;
+
+    if (store) {
+        ngx_dfp_store = NULL;
+        ngx_dfp_redis_done(&store->redis);
+    }
+}
+
+
+ngx_dfp_store_t *
+ngx_dfp_store_worker(void)
+{
+    return ngx_dfp_store;
 }
 
 
 const char *
-ngx_dfp_store_trouble(ngx_dfp_store_t *store)
+ngx_dfp_store_unavailable(ngx_dfp_store_t *store)
 {
     switch (store->redis.conn.refused) {
 
@@ -133,14 +180,14 @@ ngx_dfp_store_cancel(ngx_dfp_op_t *op)
 
 
 static void
-ngx_dfp_args_text(ngx_dfp_args_t *args, ngx_str_t *text)
+ngx_dfp_store_arg(ngx_dfp_store_args_t *args, ngx_str_t *text)
 {
     args->argv[args->n++] = *text;
 }
 
 
 static void
-ngx_dfp_args_number(ngx_dfp_args_t *args, int64_t number)
+ngx_dfp_store_arg_number(ngx_dfp_store_args_t *args, int64_t number)
 {
     ngx_str_t  *arg;
 
@@ -153,17 +200,17 @@ ngx_dfp_args_number(ngx_dfp_args_t *args, int64_t number)
 /* Every script begins with the prefix, those of a run with what it claimed. */
 
 static void
-ngx_dfp_args_init(ngx_dfp_args_t *args, ngx_dfp_store_t *store,
+ngx_dfp_store_args_init(ngx_dfp_store_args_t *args, ngx_dfp_store_t *store,
     ngx_dfp_claim_t *claim)
 {
     args->n = 0;
-    ngx_dfp_args_text(args, &store->conf->redis.prefix);
+    ngx_dfp_store_arg(args, &store->conf->redis.prefix);
 
     if (claim) {
-        ngx_dfp_args_number(args, claim->id);
-        ngx_dfp_args_text(args, &claim->part);
-        ngx_dfp_args_text(args, &claim->run);
-        ngx_dfp_args_text(args, &claim->uuid);
+        ngx_dfp_store_arg_number(args, claim->id);
+        ngx_dfp_store_arg(args, &claim->part);
+        ngx_dfp_store_arg(args, &claim->run);
+        ngx_dfp_store_arg(args, &claim->uuid);
     }
 }
 
@@ -175,20 +222,20 @@ ngx_dfp_store_create(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     u_char          *p;
     ngx_str_t       *argv, *arg;
     ngx_uint_t       i;
-    ngx_dfp_args_t   args;
+    ngx_dfp_store_args_t   args;
 
-    ngx_dfp_args_init(&args, store, NULL);
-    ngx_dfp_args_text(&args, &job->uuid);
-    ngx_dfp_args_number(&args, job->timeout);
-    ngx_dfp_args_number(&args, (int64_t) store->conf->retention * 1000);
-    ngx_dfp_args_number(&args, store->conf->queue_limit);
-    ngx_dfp_args_text(&args, &job->about);
-    ngx_dfp_args_text(&args, &job->args);
-    ngx_dfp_args_text(&args, &job->sealed);
-    ngx_dfp_args_number(&args, job->configured);
-    ngx_dfp_args_number(&args, job->nparts);
-    ngx_dfp_args_number(&args, store->conf->instance.shared->newest);
-    ngx_dfp_args_text(&args, &store->conf->instance.id);
+    ngx_dfp_store_args_init(&args, store, NULL);
+    ngx_dfp_store_arg(&args, &job->uuid);
+    ngx_dfp_store_arg_number(&args, job->timeout);
+    ngx_dfp_store_arg_number(&args, (int64_t) store->conf->retention * 1000);
+    ngx_dfp_store_arg_number(&args, store->conf->queue_limit);
+    ngx_dfp_store_arg(&args, &job->about);
+    ngx_dfp_store_arg(&args, &job->args);
+    ngx_dfp_store_arg(&args, &job->sealed);
+    ngx_dfp_store_arg_number(&args, job->configured);
+    ngx_dfp_store_arg_number(&args, job->nparts);
+    ngx_dfp_store_arg_number(&args, store->conf->instance.shared->newest);
+    ngx_dfp_store_arg(&args, &store->conf->instance.id);
 
     argv = ngx_palloc(op->pool,
                       (args.n + 2 * job->nparts) * sizeof(ngx_str_t)
@@ -212,8 +259,8 @@ ngx_dfp_store_create(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
 
     op->out = job;
 
-    return ngx_dfp_store_start(store, op, NGX_DFP_CREATE, argv, arg - argv,
-                               NGX_DFP_REDIS_WAIT);
+    return ngx_dfp_store_start(store, op, NGX_DFP_STORE_CREATE, argv,
+                               arg - argv, NGX_DFP_REDIS_WAIT);
 }
 
 
@@ -235,7 +282,7 @@ ngx_dfp_store_get(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
         argv[2 + i] = ngx_dfp_reply_fields[i].name;
     }
 
-    return ngx_dfp_store_job(store, op, NGX_DFP_GET, job, argv, 2 + i);
+    return ngx_dfp_store_job(store, op, NGX_DFP_STORE_GET, job, argv, 2 + i);
 }
 
 
@@ -246,14 +293,14 @@ ngx_dfp_store_get_whole(ngx_dfp_op_t *op)
 
     ngx_str_set(&argv[0], "HGETALL");
 
-    return ngx_dfp_store_job(op->store, op, NGX_DFP_GET_WHOLE, op->out, argv,
-                             2);
+    return ngx_dfp_store_job(op->store, op, NGX_DFP_STORE_GET_WHOLE, op->out,
+                             argv, 2);
 }
 
 
 static ngx_int_t
 ngx_dfp_store_job(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
-    ngx_dfp_script_e command, ngx_dfp_stored_job_t *job, ngx_str_t *argv,
+    ngx_dfp_store_kind_e kind, ngx_dfp_stored_job_t *job, ngx_str_t *argv,
     ngx_uint_t argc)
 {
     u_char     *p;
@@ -271,7 +318,7 @@ ngx_dfp_store_job(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
 
     op->out = job;
 
-    return ngx_dfp_store_start(store, op, command, argv, argc,
+    return ngx_dfp_store_start(store, op, kind, argv, argc,
                                NGX_DFP_REDIS_WAIT);
 }
 
@@ -279,12 +326,12 @@ ngx_dfp_store_job(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
 ngx_int_t
 ngx_dfp_store_settle(ngx_dfp_store_t *store, ngx_dfp_op_t *op, int64_t id)
 {
-    ngx_dfp_args_t  args;
+    ngx_dfp_store_args_t  args;
 
-    ngx_dfp_args_init(&args, store, NULL);
-    ngx_dfp_args_number(&args, id);
+    ngx_dfp_store_args_init(&args, store, NULL);
+    ngx_dfp_store_arg_number(&args, id);
 
-    return ngx_dfp_store_script(store, op, NGX_DFP_SETTLE, &args, NULL);
+    return ngx_dfp_store_script(store, op, NGX_DFP_STORE_SETTLE, &args, NULL);
 }
 
 
@@ -293,25 +340,25 @@ ngx_dfp_store_look(ngx_dfp_store_t *store, ngx_dfp_op_t *op, ngx_uint_t want,
     ngx_dfp_look_t *look)
 {
     ngx_str_t       worker;
-    ngx_dfp_args_t  args;
+    ngx_dfp_store_args_t  args;
 
     worker.data = store->worker;
     worker.len = NGX_DFP_UUID_LEN;
 
-    ngx_dfp_args_init(&args, store, NULL);
-    ngx_dfp_args_number(&args, store->conf->lease);
-    ngx_dfp_args_number(&args, store->conf->max_attempts);
-    ngx_dfp_args_number(&args, NGX_DFP_LOOK_MAX);
-    ngx_dfp_args_number(&args, ngx_min(want, NGX_DFP_CLAIMS_MAX));
-    ngx_dfp_args_text(&args, &worker);
-    ngx_dfp_args_number(&args, ++store->looks);
-    ngx_dfp_args_number(&args, store->answered);
-    ngx_dfp_args_text(&args, &store->conf->instance.id);
-    ngx_dfp_args_text(&args, &store->conf->instance.queue);
+    ngx_dfp_store_args_init(&args, store, NULL);
+    ngx_dfp_store_arg_number(&args, store->conf->lease);
+    ngx_dfp_store_arg_number(&args, store->conf->max_attempts);
+    ngx_dfp_store_arg_number(&args, NGX_DFP_LOOK_MAX);
+    ngx_dfp_store_arg_number(&args, ngx_min(want, NGX_DFP_CLAIMS_MAX));
+    ngx_dfp_store_arg(&args, &worker);
+    ngx_dfp_store_arg_number(&args, ++store->looks);
+    ngx_dfp_store_arg_number(&args, store->answered);
+    ngx_dfp_store_arg(&args, &store->conf->instance.id);
+    ngx_dfp_store_arg(&args, &store->conf->instance.queue);
 
     op->out = look;
 
-    return ngx_dfp_store_start(store, op, NGX_DFP_LOOK, args.argv, args.n,
+    return ngx_dfp_store_start(store, op, NGX_DFP_STORE_LOOK, args.argv, args.n,
                                NGX_DFP_REDIS_WAIT);
 }
 
@@ -320,13 +367,13 @@ ngx_int_t
 ngx_dfp_store_report(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_dfp_claim_t *claim, ngx_str_t *progress)
 {
-    ngx_dfp_args_t  args;
+    ngx_dfp_store_args_t  args;
 
-    ngx_dfp_args_init(&args, store, claim);
-    ngx_dfp_args_number(&args, store->conf->lease);
-    ngx_dfp_args_text(&args, progress);
+    ngx_dfp_store_args_init(&args, store, claim);
+    ngx_dfp_store_arg_number(&args, store->conf->lease);
+    ngx_dfp_store_arg(&args, progress);
 
-    return ngx_dfp_store_script(store, op, NGX_DFP_REPORT, &args, NULL);
+    return ngx_dfp_store_script(store, op, NGX_DFP_STORE_REPORT, &args, NULL);
 }
 
 
@@ -336,7 +383,7 @@ ngx_dfp_store_finish(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_str_t *results, ngx_str_t *progress)
 {
     ngx_str_t       state;
-    ngx_dfp_args_t  args;
+    ngx_dfp_store_args_t  args;
 
     ngx_str_set(&state, "FAILURE");
 
@@ -344,26 +391,26 @@ ngx_dfp_store_finish(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
         ngx_str_set(&state, "SUCCESS");
     }
 
-    ngx_dfp_args_init(&args, store, claim);
-    ngx_dfp_args_text(&args, &state);
-    ngx_dfp_args_text(&args, error);
-    ngx_dfp_args_text(&args, results);
-    ngx_dfp_args_text(&args, progress);
+    ngx_dfp_store_args_init(&args, store, claim);
+    ngx_dfp_store_arg(&args, &state);
+    ngx_dfp_store_arg(&args, error);
+    ngx_dfp_store_arg(&args, results);
+    ngx_dfp_store_arg(&args, progress);
 
-    return ngx_dfp_store_start(store, op, NGX_DFP_FINISH, args.argv, args.n,
-                               NGX_DFP_FINISH_WAIT);
+    return ngx_dfp_store_start(store, op, NGX_DFP_STORE_FINISH, args.argv,
+                               args.n, NGX_DFP_FINISH_WAIT);
 }
 
 
 ngx_int_t
-ngx_dfp_store_back(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
+ngx_dfp_store_requeue(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_dfp_claim_t *claim)
 {
-    ngx_dfp_args_t  args;
+    ngx_dfp_store_args_t  args;
 
-    ngx_dfp_args_init(&args, store, claim);
+    ngx_dfp_store_args_init(&args, store, claim);
 
-    return ngx_dfp_store_script(store, op, NGX_DFP_BACK, &args, NULL);
+    return ngx_dfp_store_script(store, op, NGX_DFP_STORE_REQUEUE, &args, NULL);
 }
 
 
@@ -372,20 +419,21 @@ ngx_dfp_store_token_create(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_str_t *hash, dfp_token_t *request, ngx_dfp_token_t *token)
 {
     ngx_str_t       name, bio;
-    ngx_dfp_args_t  args;
+    ngx_dfp_store_args_t  args;
 
     name = ngx_dfp_str(request->name);
     bio = ngx_dfp_str(request->bio);
 
-    ngx_dfp_args_init(&args, store, NULL);
-    ngx_dfp_args_text(&args, hash);
-    ngx_dfp_args_text(&args, &name);
-    ngx_dfp_args_text(&args, &bio);
-    ngx_dfp_args_number(&args, request->scopes);
-    ngx_dfp_args_number(&args, request->expired_at);
-    ngx_dfp_args_number(&args, request->user_id);
+    ngx_dfp_store_args_init(&args, store, NULL);
+    ngx_dfp_store_arg(&args, hash);
+    ngx_dfp_store_arg(&args, &name);
+    ngx_dfp_store_arg(&args, &bio);
+    ngx_dfp_store_arg_number(&args, request->scopes);
+    ngx_dfp_store_arg_number(&args, request->expired_at);
+    ngx_dfp_store_arg_number(&args, request->user_id);
 
-    return ngx_dfp_store_script(store, op, NGX_DFP_TOKEN_CREATE, &args, token);
+    return ngx_dfp_store_script(store, op, NGX_DFP_STORE_TOKEN_CREATE, &args,
+                                token);
 }
 
 
@@ -393,12 +441,13 @@ ngx_int_t
 ngx_dfp_store_token_find(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_str_t *hash, ngx_dfp_token_t *token)
 {
-    ngx_dfp_args_t  args;
+    ngx_dfp_store_args_t  args;
 
-    ngx_dfp_args_init(&args, store, NULL);
-    ngx_dfp_args_text(&args, hash);
+    ngx_dfp_store_args_init(&args, store, NULL);
+    ngx_dfp_store_arg(&args, hash);
 
-    return ngx_dfp_store_script(store, op, NGX_DFP_TOKEN_FIND, &args, token);
+    return ngx_dfp_store_script(store, op, NGX_DFP_STORE_TOKEN_FIND, &args,
+                                token);
 }
 
 
@@ -406,41 +455,41 @@ ngx_int_t
 ngx_dfp_store_instance(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_str_t *clusters, ngx_dfp_other_t *other)
 {
-    ngx_dfp_args_t       args;
+    ngx_dfp_store_args_t       args;
     ngx_dfp_instance_t  *instance;
 
     instance = &store->conf->instance;
 
-    ngx_dfp_args_init(&args, store, NULL);
-    ngx_dfp_args_text(&args, &instance->id);
-    ngx_dfp_args_text(&args, &instance->queue);
-    ngx_dfp_args_text(&args, &instance->name);
-    ngx_dfp_args_text(&args, &instance->address);
-    ngx_dfp_args_text(&args, clusters);
-    ngx_dfp_args_number(&args, 2 * (int64_t) store->conf->lease);
-    ngx_dfp_args_text(&args, &instance->host);
-    ngx_dfp_args_number(&args, ngx_process == NGX_PROCESS_WORKER
+    ngx_dfp_store_args_init(&args, store, NULL);
+    ngx_dfp_store_arg(&args, &instance->id);
+    ngx_dfp_store_arg(&args, &instance->queue);
+    ngx_dfp_store_arg(&args, &instance->name);
+    ngx_dfp_store_arg(&args, &instance->address);
+    ngx_dfp_store_arg(&args, clusters);
+    ngx_dfp_store_arg_number(&args, 2 * (int64_t) store->conf->lease);
+    ngx_dfp_store_arg(&args, &instance->host);
+    ngx_dfp_store_arg_number(&args, ngx_process == NGX_PROCESS_WORKER
                                ? ngx_parent : ngx_pid);
-    ngx_dfp_args_number(&args, instance->shared->newest);
-    ngx_dfp_args_number(&args, store->first);
+    ngx_dfp_store_arg_number(&args, instance->shared->newest);
+    ngx_dfp_store_arg_number(&args, store->first);
 
     op->out = other;
 
-    return ngx_dfp_store_start(store, op, NGX_DFP_INSTANCE, args.argv, args.n,
-                               store->conf->lease);
+    return ngx_dfp_store_start(store, op, NGX_DFP_STORE_INSTANCE, args.argv,
+                               args.n, store->conf->lease);
 }
 
 
 ngx_int_t
 ngx_dfp_store_leave(ngx_dfp_store_t *store, ngx_dfp_op_t *op)
 {
-    ngx_dfp_args_t  args;
+    ngx_dfp_store_args_t  args;
 
-    ngx_dfp_args_init(&args, store, NULL);
-    ngx_dfp_args_text(&args, &store->conf->instance.id);
-    ngx_dfp_args_text(&args, &store->conf->instance.queue);
+    ngx_dfp_store_args_init(&args, store, NULL);
+    ngx_dfp_store_arg(&args, &store->conf->instance.id);
+    ngx_dfp_store_arg(&args, &store->conf->instance.queue);
 
-    return ngx_dfp_store_script(store, op, NGX_DFP_LEAVE, &args, NULL);
+    return ngx_dfp_store_script(store, op, NGX_DFP_STORE_LEAVE, &args, NULL);
 }
 
 
@@ -448,18 +497,18 @@ ngx_dfp_store_leave(ngx_dfp_store_t *store, ngx_dfp_op_t *op)
 
 static ngx_int_t
 ngx_dfp_store_script(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
-    ngx_dfp_script_e script, ngx_dfp_args_t *args, void *out)
+    ngx_dfp_store_kind_e kind, ngx_dfp_store_args_t *args, void *out)
 {
     op->out = out;
 
-    return ngx_dfp_store_start(store, op, script, args->argv, args->n,
+    return ngx_dfp_store_start(store, op, kind, args->argv, args->n,
                                NGX_DFP_REDIS_WAIT);
 }
 
 
 static ngx_int_t
 ngx_dfp_store_start(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
-    ngx_dfp_script_e script, ngx_str_t *argv, ngx_uint_t argc,
+    ngx_dfp_store_kind_e kind, ngx_str_t *argv, ngx_uint_t argc,
     ngx_msec_t timeout)
 {
     op->store = store;
@@ -469,14 +518,10 @@ ngx_dfp_store_start(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
                           1);
     }
 
-    op->parse = ngx_dfp_scripts[script].parse;
+    op->parse = ngx_dfp_store_kinds[kind].parse;
 
-    op->cmd = ngx_dfp_redis_send(&store->redis,
-                  script < NGX_DFP_SCRIPTS
-                      ? &store->scripts[script] : NULL,
-                  argv, argc, timeout,
-                  ngx_dfp_scripts[script].flags,
-                  ngx_dfp_store_reply, op);
+    op->cmd = ngx_dfp_redis_send(&store->redis, &store->kinds[kind], argv, argc,
+                                 timeout, ngx_dfp_store_reply, op);
 
     return op->cmd ? NGX_OK : NGX_ERROR;
 }

@@ -19,29 +19,36 @@
 #include "ngx_dfp_redis.h"
 
 
+#define NGX_DFP_REDIS_WAIT   25000    /* ms, for a reply; Harbor waits 30 s */
+#define NGX_DFP_FINISH_WAIT  300000   /* ms, to store the end of a run */
+#define NGX_DFP_LOOK_MAX     100      /* overdue jobs that a look ends */
+#define NGX_DFP_CLAIMS_MAX   16       /* parts that a look claims */
+
+
 typedef enum {
-    NGX_DFP_CREATE = 0,
-    NGX_DFP_LOOK,
-    NGX_DFP_REPORT,
-    NGX_DFP_FINISH,
-    NGX_DFP_BACK,
-    NGX_DFP_SETTLE,
-    NGX_DFP_TOKEN_CREATE,
-    NGX_DFP_TOKEN_FIND,
-    NGX_DFP_INSTANCE,
-    NGX_DFP_LEAVE,
-    NGX_DFP_SCRIPTS,
+    NGX_DFP_STORE_CREATE = 0,
+    NGX_DFP_STORE_LOOK,
+    NGX_DFP_STORE_REPORT,
+    NGX_DFP_STORE_FINISH,
+    NGX_DFP_STORE_REQUEUE,
+    NGX_DFP_STORE_SETTLE,
+    NGX_DFP_STORE_TOKEN_CREATE,
+    NGX_DFP_STORE_TOKEN_FIND,
+    NGX_DFP_STORE_INSTANCE,
+    NGX_DFP_STORE_LEAVE,
 
     /* plain commands */
-    NGX_DFP_GET = NGX_DFP_SCRIPTS,
-    NGX_DFP_GET_WHOLE
-} ngx_dfp_script_e;
+    NGX_DFP_STORE_GET,
+    NGX_DFP_STORE_GET_WHOLE,
+
+    NGX_DFP_STORE_KINDS
+} ngx_dfp_store_kind_e;
 
 
 typedef struct {
     ngx_dfp_redis_t       redis;
     ngx_dfp_main_conf_t  *conf;
-    ngx_dfp_script_t      scripts[NGX_DFP_SCRIPTS];
+    ngx_dfp_redis_kind_t  kinds[NGX_DFP_STORE_KINDS];
 
     /* who looks, so that no claim is lost with its answer */
     u_char                worker[NGX_DFP_UUID_LEN + 1];
@@ -150,12 +157,20 @@ typedef struct {
 } ngx_dfp_token_t;
 
 
-ngx_int_t ngx_dfp_store_init(ngx_dfp_store_t *store, ngx_dfp_main_conf_t *conf,
-    ngx_cycle_t *cycle);
-void ngx_dfp_store_done(ngx_dfp_store_t *store);
+/* Creates the store of this worker process and starts to connect to Redis.
+ * CONF must live as long as the worker. NGX_ERROR: no memory, or no random
+ * numbers. */
+ngx_int_t ngx_dfp_store_init(ngx_dfp_main_conf_t *conf, ngx_cycle_t *cycle);
+
+/* Sends what can be sent at once and closes the connection; the handlers of all
+ * other operations get NGX_ABORT. Safe when there is no store. */
+void ngx_dfp_store_done(void);
+
+/* The store of this worker; NULL where Redis is not configured. */
+ngx_dfp_store_t *ngx_dfp_store_worker(void);
 
 /* Why nothing can be had of Redis now, for clients. */
-const char *ngx_dfp_store_trouble(ngx_dfp_store_t *store);
+const char *ngx_dfp_store_unavailable(ngx_dfp_store_t *store);
 
 /* Its handler will not be called. Safe when nothing is under way. */
 void ngx_dfp_store_cancel(ngx_dfp_op_t *op);
@@ -187,7 +202,7 @@ ngx_int_t ngx_dfp_store_report(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
 ngx_int_t ngx_dfp_store_finish(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_dfp_claim_t *claim, ngx_uint_t success, ngx_str_t *error,
     ngx_str_t *results, ngx_str_t *progress);
-ngx_int_t ngx_dfp_store_back(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
+ngx_int_t ngx_dfp_store_requeue(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_dfp_claim_t *claim);
 
 /* Fills in TOKEN's id and created. NGX_DECLINED: the name is taken. */

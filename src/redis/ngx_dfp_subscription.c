@@ -17,13 +17,14 @@ ngx_dfp_subscription_open(ngx_dfp_subscription_t *sub)
     sub->probe.log = sub->log;
     sub->probe.cancelable = 1;
 
+    sub->conn.name = "the subscription";
     sub->conn.conf = &sub->conf->redis;
     sub->conn.log = sub->log;
     sub->conn.data = sub;
     sub->conn.on_connect = ngx_dfp_setup;
     sub->conn.on_ready = ngx_dfp_subscription_ready;
     sub->conn.on_quit = ngx_dfp_subscription_quit;
-    sub->conn.reported = 1;
+    sub->conn.warned = 1;
 
     ngx_dfp_conn_open(&sub->conn);
 }
@@ -47,7 +48,7 @@ ngx_dfp_subscription_ready(ngx_dfp_conn_t *conn)
 
     ngx_dfp_subscription_ask(sub);
 
-    /* what was said while nobody listened */
+    /* there may have been messages before */
     sub->hint(sub->data);
 }
 
@@ -59,10 +60,13 @@ ngx_dfp_subscription_ask(ngx_dfp_subscription_t *sub)
 
     prefix = &sub->conf->redis.prefix;
 
+    ngx_log_debug1(NGX_LOG_DEBUG_CORE, sub->log, 0,
+                   "dfpreheat redis: SUBSCRIBE %Vwake", prefix);
+
     sub->asked = 1;
     ngx_add_timer(&sub->probe, sub->conf->redis.timeout);
 
-    /* without memory there is no answer, and the timer tries again */
+    /* without memory there is no reply, and the timer tries again */
 
     (void) redisAsyncCommand(sub->conn.ac,
                              ngx_dfp_subscription_event, sub,
@@ -70,7 +74,7 @@ ngx_dfp_subscription_ask(ngx_dfp_subscription_t *sub)
 }
 
 
-/* ["subscribe", channel, n]: the answer; ["message", channel, queue]: a hint */
+/* ["subscribe", channel, n] or ["message", channel, queue] */
 
 static void
 ngx_dfp_subscription_event(redisAsyncContext *ac, void *reply, void *data)
@@ -87,9 +91,12 @@ ngx_dfp_subscription_event(redisAsyncContext *ac, void *reply, void *data)
     }
 
     if (r->element[2]->type == REDIS_REPLY_INTEGER) {
+        ngx_log_debug0(NGX_LOG_DEBUG_CORE, sub->log, 0,
+                       "dfpreheat redis: subscribed");
+
         sub->asked = 0;
         ngx_add_timer(&sub->probe, sub->conf->lease / 3);
-        ngx_dfp_conn_good(&sub->conn);
+        ngx_dfp_conn_succeeded(&sub->conn);
         return;
     }
 
@@ -102,6 +109,8 @@ ngx_dfp_subscription_event(redisAsyncContext *ac, void *reply, void *data)
     if (r->element[2]->len == queue->len
         && ngx_memcmp(r->element[2]->str, queue->data, queue->len) == 0)
     {
+        ngx_log_debug1(NGX_LOG_DEBUG_CORE, sub->log, 0,
+                       "dfpreheat redis: wake-up for %V", queue);
         sub->hint(sub->data);
     }
 }
@@ -112,7 +121,7 @@ ngx_dfp_subscription_probe(ngx_event_t *ev)
 {
     ngx_dfp_subscription_t *sub = ev->data;
 
-    if (!sub->conn.ready) {
+    if (!ngx_dfp_conn_is_ready(&sub->conn)) {
         return;
     }
 

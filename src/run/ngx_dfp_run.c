@@ -326,7 +326,7 @@ ngx_dfp_run_back(ngx_dfp_run_t *run)
 
     run->op.handler = ngx_dfp_run_given_back;
 
-    if (ngx_dfp_store_back(run->store, &run->op, &run->claim) != NGX_OK) {
+    if (ngx_dfp_store_requeue(run->store, &run->op, &run->claim) != NGX_OK) {
         ngx_dfp_run_given_back(run, NGX_ERROR);
     }
 }
@@ -377,7 +377,7 @@ ngx_dfp_run_leave(ngx_dfp_run_t *run)
 {
     if (!run->ending) {
         ngx_dfp_store_cancel(&run->op);
-        (void) ngx_dfp_store_back(run->store, &run->op, &run->claim);
+        (void) ngx_dfp_store_requeue(run->store, &run->op, &run->claim);
     }
 
     ngx_dfp_run_stop(run);

@@ -12,7 +12,7 @@
 
 typedef struct {
     ngx_dfp_main_conf_t    *conf;
-    ngx_dfp_store_t         store;
+    ngx_dfp_store_t        *store;
     ngx_dfp_subscription_t  hints;
     ngx_log_t              *log;
 
@@ -106,9 +106,7 @@ ngx_dfp_runner_init(ngx_dfp_main_conf_t *conf, ngx_cycle_t *cycle)
     worker->leave_op.data = worker;
     worker->leave_op.log = cycle->log;
 
-    if (ngx_dfp_store_init(&worker->store, conf, cycle) != NGX_OK) {
-        return NGX_ERROR;
-    }
+    worker->store = ngx_dfp_store_worker();
 
     worker->hints.conf = conf;
     worker->hints.log = cycle->log;
@@ -163,15 +161,6 @@ ngx_dfp_runner_done(void)
     ngx_dfp_store_cancel(&worker->leave_op);
 
     ngx_dfp_subscription_close(&worker->hints);
-    ngx_dfp_store_done(&worker->store);
-}
-
-
-ngx_dfp_store_t *
-ngx_dfp_runner_store(void)
-{
-    return ngx_dfp_worker ? &ngx_dfp_worker->store
-                                     : NULL;
 }
 
 
@@ -212,7 +201,7 @@ ngx_dfp_worker_leave(ngx_dfp_worker_t *worker)
     instance = &worker->conf->instance;
 
     if (instance->cycle == instance->shared->cycles) {
-        (void) ngx_dfp_store_leave(&worker->store, &worker->leave_op);
+        (void) ngx_dfp_store_leave(worker->store, &worker->leave_op);
     }
 }
 
@@ -236,7 +225,7 @@ ngx_dfp_worker_look(ngx_dfp_worker_t *worker)
 
     ngx_add_timer(&worker->look, worker->conf->lease / 3);
 
-    (void) ngx_dfp_store_look(&worker->store, &worker->look_op,
+    (void) ngx_dfp_store_look(worker->store, &worker->look_op,
                               worker->conf->worker_calls
                               - worker->nruns, &worker->found);
 }
@@ -307,7 +296,7 @@ ngx_dfp_worker_claimed(ngx_dfp_worker_t *worker, ngx_dfp_claim_t *claim)
     ngx_queue_insert_tail(&worker->runs, &run->queue);
     worker->nruns++;
 
-    ngx_dfp_run_start(run, &worker->store, ngx_dfp_worker_over);
+    ngx_dfp_run_start(run, worker->store, ngx_dfp_worker_over);
 
     return NGX_OK;
 }
@@ -522,7 +511,7 @@ ngx_dfp_worker_beat(ngx_event_t *ev)
     list.data = buf;
     list.len = p - buf;
 
-    (void) ngx_dfp_store_instance(&worker->store, &worker->beat_op,
+    (void) ngx_dfp_store_instance(worker->store, &worker->beat_op,
                                   &list, &worker->other);
 }
 

@@ -14,8 +14,5 @@
 ngx_int_t ngx_dfp_runner_init(ngx_dfp_main_conf_t *conf, ngx_cycle_t *cycle);
 void ngx_dfp_runner_done(void);
 
-/* The store of this worker; NULL where dfpreheat is not in use. */
-ngx_dfp_store_t *ngx_dfp_runner_store(void);
-
 
 #endif /* NGX_DFP_RUNNER_H */

@@ -1,7 +1,8 @@
--- On its own: before a connection is used, whether this user may do all that
--- the scripts do; so that none of them has to stop in the middle. Nothing is
--- written: what would be is not a number, or not complete.
--- -> {version of the schema or '', what the user may not do ...}
+-- Arguments: prefix. The common part does not precede this script.
+-- Tells, before a connection is used, whether the user may run all commands of
+-- the scripts, so that no script fails halfway. Nothing is written: the
+-- commands that write have invalid arguments.
+-- Reply: {version of the schema or '', each command that is not permitted}.
 local P = ARGV[1]
 local reply = {''}
 

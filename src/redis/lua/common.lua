@@ -1,22 +1,24 @@
--- Stands in front of every script but check. ARGV[1] is the prefix of all
--- keys. Times are milliseconds of Redis's own clock; WALL is what it shows, and
--- NOW, by which leases and deadlines are counted, never goes back.
+-- Precedes every script except check. ARGV[1] is the prefix of all keys. Times
+-- are in milliseconds of Redis's clock: "wall" is its current value, and
+-- "now", which leases and deadlines are compared with, never goes back.
 --
--- schema        hash: version of all this; offset: what NOW is ahead of WALL;
---               last: the last NOW that a look has written down
--- job:ID        hash: the job; its parts are numbered from 1, and part I has
+-- schema        hash: version: of this layout; offset: now minus wall;
+--               last: the last "now" that a look has stored
+-- job:ID        hash: the job. Its parts are numbered from 1. Part I has
 --               c:I cluster and task_uuid, q:I queue, n:I number of the newest
---               run, d:I runs that died, s:I state, g:I progress, r:I results,
+--               run, d:I expired leases, s:I state, g:I progress, r:I results,
 --               e:I error
 -- job:next      the greatest id so far
--- uuid:UUID     the job of a POST, for one that is sent again
--- ready:QUEUE   sorted set of ID:I, by the time since when it waits
--- lease:QUEUE   sorted set of ID:I, by the time when the lease runs out
--- deadlines     sorted set of the jobs that have not ended, by their deadline
--- owners:NAME   sorted set of the queues of one instance: each nginx that has
---               started under this name has its own; by the time when it last
---               looked into it, 0 when it has stopped
--- QUEUE         hash: who that is; it expires
+-- uuid:UUID     id of the job with this uuid, for a POST that is sent again
+-- ready:QUEUE   sorted set of ID:I by the time of queueing
+-- lease:QUEUE   sorted set of ID:I by the time when the lease expires
+-- deadlines     sorted set of unfinished jobs by their deadline
+-- owners:NAME   sorted set of the queues of one instance, by the time of the
+--               last look, or 0 after its nginx has stopped. Each nginx that
+--               was started with this name has its own queue.
+-- QUEUE         hash: name, address and process of the nginx; it expires
+-- claims:WORKER number of the last look that claimed something, and its claims
+-- token:ID      hash: a token; token:names and token:hash:HASH find it
 local P = ARGV[1]
 local call = redis.call
 local schema = call('HMGET', P .. 'schema', 'version', 'offset', 'last')
@@ -24,7 +26,7 @@ local time = call('TIME')
 local wall = time[1] * 1000 + math.floor(time[2] / 1000)
 local now = wall + (schema[2] or 0)
 
--- Redis prints a number that it is given with 17 digits, which takes long.
+-- Redis formats numbers with 17 digits, which is slow.
 local function text(number)
   return string.format('%d', number)
 end
@@ -45,7 +47,7 @@ if schema[1] ~= '1' then
   call('HSET', P .. 'schema', 'version', '1')
 end
 
--- a second is nothing to care about, and not a step
+-- a clock that is set back by less than a second is ignored
 if schema[3] and now < schema[3] - 1000 then
   set_clock(tonumber(schema[3]))
 end
@@ -54,8 +56,9 @@ local function job_key(id)
   return P .. 'job:' .. id
 end
 
--- The queue of a part that is still this run's; otherwise nothing. Redis may
--- have lost its newest writes, so that the id is another job's.
+-- The queue of the part, if it still belongs to this run; otherwise nil. The
+-- uuid is compared because Redis may have lost its newest writes, and the id
+-- may belong to another job now.
 local function mine(id, part, run, uuid)
   local job = call('HMGET', job_key(id), 's:' .. part, 'n:' .. part, 'uuid',
                    'q:' .. part)
@@ -65,8 +68,9 @@ local function mine(id, part, run, uuid)
   end
 end
 
--- The part waits for a worker. Those that look on take all there is, so the
--- hint is for those that found nothing; without it they look a bit later.
+-- Queues the part. Workers that find a part look again until the queue is
+-- empty, so they are only woken when the queue was empty. PUBLISH may be
+-- forbidden: without it workers look later.
 local function wait(queue, member)
   local key = P .. 'ready:' .. queue
 
@@ -77,7 +81,8 @@ local function wait(queue, member)
   end
 end
 
--- Ends a part; the job ends with its last part. Secrets go with it.
+-- Ends a part. The job ends with its last part, and its credentials are
+-- erased.
 local function finish(id, part, state, err, results, progress)
   local k = job_key(id)
   local job = call('HMGET', k, 's:' .. part, 'q:' .. part, 'keep', 'left',
@@ -119,8 +124,8 @@ local function finish(id, part, state, err, results, progress)
   end
 end
 
--- Ends what is left of a job whose time is over. A run has half a second more,
--- since it knows what has failed, and why.
+-- Ends the unfinished parts of a job after its deadline. A run has half a
+-- second more to report, since it knows what has failed and why.
 local function overdue(id)
   local job = call('HMGET', job_key(id), 'parts', 'created', 'deadline',
                    'timeout')

@@ -1,7 +1,8 @@
--- uuid, timeout, keep, limit, about, args, sealed, configured, parts, the
--- greatest id that this nginx knows, instance, and for each part: "cluster
--- task_uuid", queue
--- -> {id, created}; or {'full', unfinished jobs}
+-- Arguments: uuid, timeout, keep, limit, about, args, sealed, configured,
+-- number of parts, greatest id that this nginx knows, instance, and for each
+-- part: "cluster task_uuid", queue.
+-- Stores a job, once for each uuid.
+-- Reply: {id, created}; or {'full', unfinished jobs}.
 local uuid = P .. 'uuid:' .. ARGV[2]
 local known = call('GET', uuid)
 
@@ -19,8 +20,8 @@ if unfinished >= tonumber(ARGV[5]) then
   return {'full', unfinished}
 end
 
--- Where Redis has lost its newest jobs, their clients still ask for them: a
--- new job has none of their ids.
+-- When Redis has lost its newest jobs, clients still ask for them, so their
+-- ids are not used again.
 local newest = tonumber(call('GET', P .. 'job:next') or 0)
 local id = text(math.max(newest, tonumber(ARGV[11])) + 1)
 local deadline = text(now + ARGV[3])
@@ -62,8 +63,8 @@ call('ZADD', P .. 'deadlines', deadline, id)
 for part = 1, parts do
   local queue = ARGV[12 + part * 2]
 
-  -- an nginx that stops may still accept a job when the next one has found its
-  -- queue empty, and forgotten it
+  -- a stopping nginx may accept a job after the next one has found its queue
+  -- empty and removed it
   call('ZADD', P .. 'owners:' .. ARGV[12], 'NX', now_text, queue)
   wait(queue, id .. ':' .. part)
 end

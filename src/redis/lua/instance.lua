@@ -1,7 +1,8 @@
--- instance, queue, name, address, clusters, ttl, host, pid, the greatest id
--- that this nginx knows, when it said so for the first time or 0
--- -> {now}; or {now, name, address, host, pid} of another nginx that has been
---    seen since, under the same name
+-- Arguments: instance, queue, name, address, clusters, ttl, host, pid,
+-- greatest id that this nginx knows, time of its first heartbeat or 0.
+-- The heartbeat of an nginx.
+-- Reply: {now}; or {now, name, address, host, pid} of another nginx with the
+-- same name that has sent a heartbeat since.
 local owners, queue = P .. 'owners:' .. ARGV[2], ARGV[3]
 local first = tonumber(ARGV[11])
 local old = 'instance:' .. ARGV[2]
@@ -14,7 +15,7 @@ if tonumber(ARGV[10]) > tonumber(call('GET', P .. 'job:next') or 0) then
   call('SET', P .. 'job:next', ARGV[10])
 end
 
--- what was queued before there was a version, when one name had one queue
+-- the queue of releases before schema version 1, one for each name
 if call('EXISTS', P .. 'ready:' .. old, P .. 'lease:' .. old) > 0 then
   call('ZADD', owners, 0, old)
 end

@@ -1,5 +1,6 @@
--- instance, queue: this nginx stops, so others may have what is in its queue
--- -> 1
+-- Arguments: instance, queue.
+-- This nginx stops: others may take over its queue at once.
+-- Reply: 1.
 call('ZADD', P .. 'owners:' .. ARGV[2], 'XX', 0, ARGV[3])
 
 return 1

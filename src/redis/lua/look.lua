@@ -1,8 +1,10 @@
--- lease, attempts allowed, overdue jobs a look, parts wanted, worker, number of
--- this look, the last look whose answer it got, instance, queue
--- -> {ms until the next deadline or lease, or -1;
---     and for each part that is claimed: id, part, run, cluster, left ms, uuid,
---     args, sealed, configured}
+-- Arguments: lease, attempts allowed, greatest number of overdue jobs to end,
+-- parts wanted, worker, number of this look, the last look whose reply has
+-- arrived, instance, queue.
+-- Ends overdue jobs, takes over queues of this instance whose nginx is gone,
+-- requeues parts whose lease has expired, and claims parts for a worker.
+-- Reply: {ms until the next deadline or lease, or -1; and for each claimed
+-- part: id, part, run, cluster, ms left, uuid, args, sealed, configured}.
 local lease = now + ARGV[2]
 local allowed = tonumber(ARGV[3])
 local wanted = tonumber(ARGV[5])
@@ -11,8 +13,9 @@ local queue = ARGV[10]
 local reply = {-1}
 local next_at
 
--- Once a script has begun to write, Redis lets it go on when it has no memory
--- left: what is done here sets some free.
+-- Redis at its maxmemory only refuses commands that need memory, and none
+-- after a script's first write. ZREM needs none, so all of this script is run,
+-- which frees memory.
 call('ZREM', owners, '')
 
 if not schema[3] or schema[3] + 1000 < now then
@@ -24,7 +27,7 @@ for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'deadlines', '-inf', now_text,
   overdue(id)
 end
 
--- What is in the queue of an nginx that is gone, and its runs, become ours.
+-- Moves queued parts and leases of an nginx that is gone to this queue.
 local function adopt(other)
   local moved = 0
 
@@ -52,10 +55,10 @@ local function adopt(other)
   end
 end
 
--- This nginx lives. One that has not looked for a whole lease does not; but who
--- has just come, to a Redis that may have been down, waits for what the others
--- say. While two live under one name, nobody can tell for whose cache the jobs
--- of a third were.
+-- This nginx is alive. One that has not looked for a whole lease is gone. If
+-- this nginx has not looked for so long either, Redis may have been down, and
+-- the others get time to look. While two nginx with one name are alive, it is
+-- unknown whose cache the jobs of a third were for, so nothing is adopted.
 local function live()
   local since = now - ARGV[2]
   local before = tonumber(call('ZSCORE', owners, queue) or 0)
@@ -120,9 +123,9 @@ local function take(id, part, run)
   return job[3]
 end
 
--- What a worker claimed by a look whose answer it did not get, it gets by one
--- of the next: claims:WORKER is the number of its last look that claimed
--- something, and what that was.
+-- Parts that were claimed by a look whose reply was lost are returned again by
+-- a later look of the same worker. claims:WORKER has the number of its last
+-- look that claimed something, and its claims.
 local last_key = P .. 'claims:' .. ARGV[6]
 
 local function take_again()

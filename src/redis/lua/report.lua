@@ -1,5 +1,6 @@
--- id, part, run, uuid, lease, progress
--- -> 1; or 0: this run is not the part's any more
+-- Arguments: id, part, run, uuid, lease, progress.
+-- Stores the progress of a run and renews its lease.
+-- Reply: 1; or 0: the part belongs to another run now.
 local member = ARGV[2] .. ':' .. ARGV[3]
 local queue = mine(ARGV[2], ARGV[3], ARGV[4], ARGV[5])
 

@@ -1,4 +1,6 @@
--- id: ends the job if its time is over -> 1 or 0
+-- Arguments: id.
+-- Ends the job if its deadline has passed.
+-- Reply: 1 if it has, otherwise 0.
 local deadline = call('ZSCORE', P .. 'deadlines', ARGV[2])
 
 if deadline and tonumber(deadline) <= now then

@@ -1,5 +1,6 @@
--- hash, name, bio, scopes, expired_at, user_id
--- -> {id, created}; or {} when the name is taken
+-- Arguments: hash, name, bio, scopes, expired_at, user_id.
+-- Stores a token.
+-- Reply: {id, created}; or {}: the name is taken.
 local owner = call('HGET', P .. 'token:names', ARGV[3])
 
 if owner then

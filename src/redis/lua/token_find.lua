@@ -1,4 +1,6 @@
--- hash -> {id, scopes, state, expired_at, user_id, now}; or {}
+-- Arguments: hash.
+-- Finds a token by its hash.
+-- Reply: {id, scopes, state, expired_at, user_id, now}; or {}: there is none.
 local id = call('GET', P .. 'token:hash:' .. ARGV[2])
 
 if not id then

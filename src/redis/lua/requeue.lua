@@ -1,5 +1,6 @@
--- id, part, run, uuid: the part waits again; the attempt is not counted
--- -> 1; or 0: this run is not the part's any more
+-- Arguments: id, part, run, uuid.
+-- Returns the part to its queue; the attempt is not counted.
+-- Reply: 1; or 0: the part belongs to another run now.
 local member = ARGV[2] .. ':' .. ARGV[3]
 local queue = mine(ARGV[2], ARGV[3], ARGV[4], ARGV[5])
 

@@ -1,6 +1,5 @@
 #include "ngx_dfp_access.h"
 #include "ngx_dfp_conf.h"
-#include "ngx_dfp_login.h"
 
 
 ngx_int_t
@@ -23,7 +22,7 @@ ngx_dfp_conf_bound(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf)
 
 
 ngx_int_t
-ngx_dfp_conf_access(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf)
+ngx_dfp_conf_init_bound(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf)
 {
     void        ***loc_conf;
     ngx_uint_t     i;
@@ -37,19 +36,6 @@ ngx_dfp_conf_access(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf)
             return NGX_ERROR;
         }
     }
-
-    if (ngx_dfp_call_handler(cf, NGX_HTTP_PRECONTENT_PHASE,
-                             ngx_dfp_login_handler)
-        != NGX_OK
-        || ngx_dfp_call_handler(cf, NGX_HTTP_PRECONTENT_PHASE,
-                                ngx_dfp_access_handler)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    ngx_dfp_storable_init();
-    ngx_dfp_login_init();
 
     return NGX_OK;
 }

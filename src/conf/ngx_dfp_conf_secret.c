@@ -3,7 +3,7 @@
 
 
 static void ngx_dfp_conf_credentials_cleanup(void *data);
-static ngx_int_t ngx_dfp_conf_read(ngx_conf_t *cf, ngx_fd_t fd,
+static ngx_int_t ngx_dfp_conf_secret_read(ngx_conf_t *cf, ngx_fd_t fd,
     ngx_str_t *path, ngx_str_t *text);
 
 
@@ -21,7 +21,7 @@ ngx_dfp_conf_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "is duplicate";
     }
 
-    if (ngx_dfp_conf_file(cf, &value[1], &text) != NGX_OK) {
+    if (ngx_dfp_conf_secret(cf, &value[1], &text) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -51,7 +51,7 @@ ngx_dfp_conf_admin_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "is duplicate";
     }
 
-    if (ngx_dfp_conf_file(cf, &value[1], &mcf->admin_key) != NGX_OK) {
+    if (ngx_dfp_conf_secret(cf, &value[1], &mcf->admin_key) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -128,7 +128,7 @@ ngx_dfp_conf_credentials_cleanup(void *data)
 
 
 ngx_int_t
-ngx_dfp_conf_file(ngx_conf_t *cf, ngx_str_t *path, ngx_str_t *text)
+ngx_dfp_conf_secret(ngx_conf_t *cf, ngx_str_t *path, ngx_str_t *text)
 {
     ngx_fd_t   fd;
     ngx_int_t  rc;
@@ -145,7 +145,7 @@ ngx_dfp_conf_file(ngx_conf_t *cf, ngx_str_t *path, ngx_str_t *text)
         return NGX_ERROR;
     }
 
-    rc = ngx_dfp_conf_read(cf, fd, path, text);
+    rc = ngx_dfp_conf_secret_read(cf, fd, path, text);
 
     if (ngx_close_file(fd) == NGX_FILE_ERROR) {
         ngx_conf_log_error(NGX_LOG_WARN, cf, ngx_errno,
@@ -157,7 +157,7 @@ ngx_dfp_conf_file(ngx_conf_t *cf, ngx_str_t *path, ngx_str_t *text)
 
 
 static ngx_int_t
-ngx_dfp_conf_read(ngx_conf_t *cf, ngx_fd_t fd, ngx_str_t *path,
+ngx_dfp_conf_secret_read(ngx_conf_t *cf, ngx_fd_t fd, ngx_str_t *path,
     ngx_str_t *text)
 {
     ssize_t          n;
@@ -203,22 +203,4 @@ ngx_dfp_conf_read(ngx_conf_t *cf, ngx_fd_t fd, ngx_str_t *path,
     }
 
     return NGX_OK;
-}
-
-
-ngx_uint_t
-ngx_dfp_conf_param(ngx_str_t *value, const char *name, ngx_str_t *rest)
-{
-    size_t  len;
-
-    len = ngx_strlen(name);
-
-    if (value->len <= len || ngx_strncmp(value->data, name, len) != 0) {
-        return 0;
-    }
-
-    rest->data = value->data + len;
-    rest->len = value->len - len;
-
-    return 1;
 }

@@ -1,0 +1,17 @@
+/*
+ * The body of a request, in memory.
+ */
+
+#ifndef NGX_DFP_BODY_H
+#define NGX_DFP_BODY_H
+
+
+#include "ngx_dfp_api.h"
+
+
+/* Reads the body into api->body and calls NEXT, which may happen at once. A
+ * body larger than dfpreheat_max_body_size gets the answer 413 instead. */
+void ngx_dfp_body_read(ngx_dfp_api_t *api, ngx_dfp_api_pt next);
+
+
+#endif /* NGX_DFP_BODY_H */

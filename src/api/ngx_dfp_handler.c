@@ -1,0 +1,197 @@
+#include "ngx_dfp_handler.h"
+#include "ngx_dfp_jobs.h"
+#include "ngx_dfp_tokens.h"
+
+
+typedef struct {
+    ngx_str_t       path;
+    ngx_uint_t      id;          /* followed by "/" and one more segment */
+    ngx_uint_t      methods;
+    const char     *allow;
+    ngx_dfp_api_pt  handler;
+    ngx_uint_t      scope;       /* of the token; 0: no token is needed */
+} ngx_dfp_handler_route_t;
+
+
+static ngx_dfp_handler_route_t *ngx_dfp_handler_route(ngx_dfp_api_t *api);
+static ngx_int_t ngx_dfp_handler_id(ngx_dfp_api_t *api, u_char *p, size_t len);
+static void ngx_dfp_handler_allow(ngx_dfp_api_t *api,
+    ngx_dfp_handler_route_t *route);
+static void ngx_dfp_handler_authenticated(void *data, ngx_uint_t status,
+    const char *text);
+static void ngx_dfp_handler_healthy(ngx_dfp_api_t *api);
+
+
+static ngx_dfp_handler_route_t  ngx_dfp_handler_routes[] = {
+
+    { ngx_string("/oapi/v1/jobs"), 0,
+      NGX_HTTP_POST, "POST, OPTIONS",
+      ngx_dfp_jobs_create, DFP_TOKEN_JOB },
+
+    { ngx_string("/oapi/v1/jobs"), 1,
+      NGX_HTTP_GET|NGX_HTTP_HEAD, "GET, HEAD, OPTIONS",
+      ngx_dfp_jobs_get, DFP_TOKEN_JOB },
+
+    { ngx_string("/api/v1/personal-access-tokens"), 0,
+      NGX_HTTP_POST, "POST, OPTIONS",
+      ngx_dfp_tokens_create, 0 },
+
+    { ngx_string("/healthy"), 0,
+      NGX_HTTP_GET|NGX_HTTP_HEAD, "GET, HEAD, OPTIONS",
+      ngx_dfp_handler_healthy, 0 },
+
+    { ngx_null_string, 0, 0, NULL, NULL, 0 }
+};
+
+
+ngx_int_t
+ngx_dfp_handler(ngx_http_request_t *r)
+{
+    ngx_dfp_api_t            *api;
+    ngx_dfp_handler_route_t  *route;
+
+    api = ngx_dfp_api_create(r);
+    if (api == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    /* held until the answer finalizes the request */
+
+    r->main->count++;
+
+    route = ngx_dfp_handler_route(api);
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "dfpreheat api: %V \"%V\", route: %s%s", &r->method_name,
+                   &r->uri, route ? (char *) route->path.data : "none",
+                   route && route->id ? "/:id" : "");
+
+    if (route == NULL) {
+        ngx_dfp_api_error(api, NGX_HTTP_NOT_FOUND, "Not Found");
+        return NGX_DONE;
+    }
+
+    if (!(r->method & route->methods)) {
+        ngx_dfp_handler_allow(api, route);
+        return NGX_DONE;
+    }
+
+    if (route->scope == 0) {
+        route->handler(api);
+        return NGX_DONE;
+    }
+
+    api->next = route->handler;
+    api->auth.handler = ngx_dfp_handler_authenticated;
+    api->auth.data = api;
+
+    ngx_dfp_auth_token(r, api->store, &api->auth, route->scope);
+
+    return NGX_DONE;
+}
+
+
+static ngx_dfp_handler_route_t *
+ngx_dfp_handler_route(ngx_dfp_api_t *api)
+{
+    ngx_str_t                *uri;
+    ngx_dfp_handler_route_t  *route;
+
+    uri = &api->r->uri;
+
+    for (route = ngx_dfp_handler_routes; route->path.len; route++) {
+
+        if (uri->len < route->path.len
+            || ngx_memcmp(uri->data, route->path.data, route->path.len) != 0)
+        {
+            continue;
+        }
+
+        if (!route->id) {
+            if (uri->len == route->path.len) {
+                return route;
+            }
+
+            continue;
+        }
+
+        if (uri->len > route->path.len + 1
+            && uri->data[route->path.len] == '/'
+            && ngx_dfp_handler_id(api, uri->data + route->path.len + 1,
+                                  uri->len - route->path.len - 1)
+               == NGX_OK)
+        {
+            return route;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* The id of a job; 0: the last segment of the path is not a number. */
+
+static ngx_int_t
+ngx_dfp_handler_id(ngx_dfp_api_t *api, u_char *p, size_t len)
+{
+    off_t  id;
+
+    if (ngx_strlchr(p, p + len, '/')) {
+        return NGX_DECLINED;
+    }
+
+    id = ngx_atoof(p, len);
+
+    api->stored.id = (id == NGX_ERROR) ? 0 : id;
+
+    return NGX_OK;
+}
+
+
+/* The answer to OPTIONS (RFC 9110, 9.3.7), or to a method that is not
+ * allowed. */
+
+static void
+ngx_dfp_handler_allow(ngx_dfp_api_t *api, ngx_dfp_handler_route_t *route)
+{
+    dfp_buf_t  none;
+
+    if (ngx_dfp_api_header(api, "Allow", route->allow) != NGX_OK) {
+        ngx_http_finalize_request(api->r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    if (api->r->method != NGX_HTTP_OPTIONS) {
+        ngx_dfp_api_error(api, NGX_HTTP_NOT_ALLOWED, "Method Not Allowed");
+        return;
+    }
+
+    dfp_buf_init(&none, &api->mem, 0, 0);
+    ngx_dfp_api_send(api, NGX_HTTP_NO_CONTENT, &none);
+}
+
+
+static void
+ngx_dfp_handler_authenticated(void *data, ngx_uint_t status, const char *text)
+{
+    ngx_dfp_api_t *api = data;
+
+    if (status == NGX_HTTP_OK) {
+        api->next(api);
+
+    } else {
+        ngx_dfp_api_error(api, status, text);
+    }
+}
+
+
+static void
+ngx_dfp_handler_healthy(ngx_dfp_api_t *api)
+{
+    dfp_buf_t  b;
+
+    dfp_buf_init(&b, &api->mem, 16, 0);
+    dfp_buf_json(&b, DFP_STR("OK"));
+
+    ngx_dfp_api_send(api, NGX_HTTP_OK, &b);
+}

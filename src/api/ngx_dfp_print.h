@@ -1,0 +1,29 @@
+/*
+ * Jobs as JSON, with the fields of Dragonfly's manager in its order.
+ */
+
+#ifndef NGX_DFP_PRINT_H
+#define NGX_DFP_PRINT_H
+
+
+#include "ngx_dfp_api.h"
+
+
+/* Dragonfly's user object without a user. */
+#define NGX_DFP_NO_USER                                                       \
+    "{\"id\":0,\"created_at\":\"0001-01-01T00:00:00Z\","                      \
+    "\"updated_at\":\"0001-01-01T00:00:00Z\",\"is_del\":0,\"email\":\"\","    \
+    "\"name\":\"\",\"avatar\":\"\",\"phone\":\"\",\"state\":\"\","            \
+    "\"location\":\"\",\"bio\":\"\",\"configs\":null}"
+
+
+/* Appends the job api->stored; without RESULT its result is null, as the
+ * answer to POST has it. Without memory B has failed. */
+void ngx_dfp_print_job(dfp_buf_t *b, ngx_dfp_api_t *api, ngx_uint_t result);
+
+/* Appends KEY as it is, then the time as a JSON string. MS: milliseconds since
+ * 1970. */
+void ngx_dfp_print_time(dfp_buf_t *b, const char *key, int64_t ms);
+
+
+#endif /* NGX_DFP_PRINT_H */
