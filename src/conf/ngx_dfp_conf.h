@@ -6,7 +6,7 @@
 #define NGX_DFP_CONF_H
 
 
-#include "ngx_dfp_engine.h"
+#include "ngx_dfp_dragonfly.h"
 
 
 char *ngx_dfp_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

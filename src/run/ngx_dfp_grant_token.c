@@ -171,7 +171,6 @@ ngx_dfp_grant_called(ngx_dfp_call_t *call)
     ngx_int_t         rc;
     dfp_err_t         err;
     ngx_dfp_run_t    *run;
-    ngx_dfp_task_t   *task;
     ngx_dfp_grant_t  *grant;
 
     grant = call->data;
@@ -187,18 +186,7 @@ ngx_dfp_grant_called(ngx_dfp_call_t *call)
         return;
     }
 
-    while ((task = ngx_dfp_grant_next(grant)) != NULL) {
-
-        if (rc == NGX_OK) {
-            ngx_dfp_task_queue(task);
-
-        } else if (call->busy) {
-            ngx_dfp_task_busy(task);
-
-        } else {
-            ngx_dfp_grant_end(task, rc, call->retry_after, err.text);
-        }
-    }
+    grant->handler(grant, rc, call, err.text);
 
     ngx_destroy_pool(call->pool);
 

@@ -32,6 +32,9 @@ typedef enum {
 ngx_dfp_task_t *ngx_dfp_image_add(ngx_dfp_task_t *parent, dfp_oci_desc_t *desc,
     ngx_dfp_kind_t kind);
 
+/* Adds config and layers of a manifest. NGX_ERROR: no memory. */
+ngx_int_t ngx_dfp_image_layers(ngx_dfp_task_t *task, dfp_oci_manifest_t *m);
+
 /* Adds the entries of an index that are wanted, or NGX_DECLINED: ERR tells why
  * that cannot be done. M is kept. */
 ngx_int_t ngx_dfp_image_index(ngx_dfp_task_t *task, dfp_oci_manifest_t *m,

@@ -258,6 +258,33 @@ void ngx_dfp_task_steady(ngx_dfp_run_t *run);
  * (refresh, since). The call's store and probe are set. */
 void ngx_dfp_task_fresh(ngx_dfp_task_t *task, ngx_dfp_call_t *call);
 
+/* The handler of a task's timer: it is ready again. */
+void ngx_dfp_task_retry(ngx_event_t *ev);
+
+/* Before a call: NGX_OK, or NGX_AGAIN where the task has left the queue: it waits
+ * for a token, after a pause, or has failed. */
+ngx_int_t ngx_dfp_task_grant_ready(ngx_dfp_task_t *task);
+
+/* As ngx_dfp_grant_pt: queues the tasks that wait for the grant, or ends them. */
+void ngx_dfp_task_grant_done(ngx_dfp_grant_t *grant, ngx_int_t rc,
+    ngx_dfp_call_t *call, const char *reason);
+
+/* Keeps which Authorization a call of the task sends. */
+void ngx_dfp_task_grant_sent(ngx_dfp_task_t *task);
+
+/* After a call: the origin has accepted that Authorization. */
+void ngx_dfp_task_grant_accepted(ngx_dfp_task_t *task);
+
+/* After a 401: queues the task for another try, or ends it. */
+void ngx_dfp_task_grant_refused(ngx_dfp_task_t *task, ngx_dfp_call_t *call);
+
+/* After a call that may have been answered by 403. NGX_OK: the task is queued for
+ * another try, with what is in dfpreheat_credentials now, or another token, where
+ * what it sent was accepted before; once for each task. NGX_DECLINED: it is not a
+ * 403, or it stays. */
+ngx_int_t ngx_dfp_task_grant_forbidden(ngx_dfp_task_t *task,
+    ngx_dfp_call_t *call);
+
 /* Ends all calls and timers of the run's tasks. */
 void ngx_dfp_tasks_stop(ngx_dfp_run_t *run);
 

@@ -36,6 +36,9 @@ typedef struct {
 } ngx_dfp_held_t;
 
 
+extern ngx_dfp_engine_t  ngx_dfp_engine_cache;
+
+
 /*
  * Whether there is room in the cache: these fail the run where there is not, with
  * what it needs and what there is, and return NGX_DECLINED. NGX_ERROR: no memory.

@@ -7,11 +7,17 @@
 #define NGX_DFP_DRAGONFLY_H
 
 
+#include "ngx_dfp_engine.h"
 #include "ngx_dfp_grant.h"
 #include "ngx_dfp_grpc.h"
 
 #include "dfp_d7y.h"
 #include "dfp_scope.h"
+
+
+/* Why a peer that was never called is unreachable. */
+#define NGX_DFP_UNUSABLE                                                      \
+    "the scheduler lists it without an address, or a port"
 
 
 /* dfpreheat_cluster */

@@ -36,7 +36,7 @@ static void ngx_dfp_download_refused(ngx_dfp_download_t *download);
 static void ngx_dfp_download_again(ngx_dfp_download_t *download);
 static void ngx_dfp_download_failed(ngx_dfp_download_t *download);
 static void ngx_dfp_download_remember(ngx_dfp_download_t *download);
-static void ngx_dfp_downloads_trouble(ngx_dfp_peers_t *peers);
+static void ngx_dfp_download_trouble(ngx_dfp_peers_t *peers);
 
 
 ngx_int_t
@@ -289,8 +289,8 @@ ngx_dfp_download_ended(ngx_dfp_grpc_t *grpc)
 
     ngx_dfp_grpc_destroy(grpc);
 
-    ngx_dfp_peers_settle(d);
-    ngx_dfp_peers_queue(d);
+    ngx_dfp_peers_task_settle(d);
+    ngx_dfp_peers_task_queue(d);
 
     run->changed = 1;
     run->wake(run);
@@ -415,7 +415,7 @@ ngx_dfp_download_done(ngx_dfp_download_t *download)
     }
 
     task->serial = download->serial;
-    ngx_dfp_grant_accepted(task);
+    ngx_dfp_task_grant_accepted(task);
 }
 
 
@@ -551,13 +551,13 @@ ngx_dfp_download_remember(ngx_dfp_download_t *download)
 
 
 void
-ngx_dfp_downloads_stop(ngx_dfp_peers_t *peers)
+ngx_dfp_download_stop(ngx_dfp_peers_t *peers)
 {
     ngx_queue_t         *q;
     ngx_dfp_download_t  *download;
 
     if (!peers->run->ending) {
-        ngx_dfp_downloads_trouble(peers);
+        ngx_dfp_download_trouble(peers);
     }
 
     while (!ngx_queue_empty(&peers->downloads)) {
@@ -576,7 +576,7 @@ ngx_dfp_downloads_stop(ngx_dfp_peers_t *peers)
 
 
 static void
-ngx_dfp_downloads_trouble(ngx_dfp_peers_t *peers)
+ngx_dfp_download_trouble(ngx_dfp_peers_t *peers)
 {
     u_char              *p;
     ngx_str_t            text;

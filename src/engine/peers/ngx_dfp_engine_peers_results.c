@@ -1,17 +1,17 @@
 #include "ngx_dfp_engine_peers.h"
 
 
-static ngx_uint_t ngx_dfp_peers_unreachable(ngx_dfp_peers_t *peers,
+static ngx_uint_t ngx_dfp_peers_results_unreachable(ngx_dfp_peers_t *peers,
     ngx_str_t *who, ngx_str_t *why);
-static ngx_dfp_absent_t *ngx_dfp_peers_missing(ngx_dfp_peers_t *peers);
-static ngx_uint_t ngx_dfp_peers_holders(ngx_dfp_peers_t *peers);
-static ngx_uint_t ngx_dfp_peers_nobody(ngx_dfp_run_t *run);
-static void ngx_dfp_peers_task_results(ngx_dfp_task_t *task,
+static ngx_dfp_absent_t *ngx_dfp_peers_results_missing(ngx_dfp_peers_t *peers);
+static ngx_uint_t ngx_dfp_peers_results_holders(ngx_dfp_peers_t *peers);
+static ngx_uint_t ngx_dfp_peers_results_nobody(ngx_dfp_run_t *run);
+static void ngx_dfp_peers_results_task(ngx_dfp_task_t *task,
     ngx_dfp_results_t *results);
-static void ngx_dfp_peers_absent_results(ngx_dfp_peers_t *peers,
+static void ngx_dfp_peers_results_absent(ngx_dfp_peers_t *peers,
     ngx_dfp_results_t *results);
-static void ngx_dfp_peers_list(ngx_dfp_list_t *list, ngx_dfp_peer_t *peer,
-    ngx_str_t *url, ngx_str_t *description);
+static void ngx_dfp_peers_results_add(ngx_dfp_list_t *list,
+    ngx_dfp_peer_t *peer, ngx_str_t *url, ngx_str_t *description);
 
 
 /*
@@ -20,7 +20,7 @@ static void ngx_dfp_peers_list(ngx_dfp_list_t *list, ngx_dfp_peer_t *peer,
  */
 
 ngx_int_t
-ngx_dfp_peers_check(ngx_dfp_run_t *run)
+ngx_dfp_peers_results_check(ngx_dfp_run_t *run)
 {
     ngx_str_t          who, why;
     ngx_uint_t         chosen, unreachable;
@@ -32,7 +32,7 @@ ngx_dfp_peers_check(ngx_dfp_run_t *run)
     /* with tasks left nobody can be called for them */
 
     if (run->nfailed && run->left == 0
-        && (peers->single || ngx_dfp_peers_nobody(run)))
+        && (peers->single || ngx_dfp_peers_results_nobody(run)))
     {
         return NGX_DECLINED;
     }
@@ -42,10 +42,10 @@ ngx_dfp_peers_check(ngx_dfp_run_t *run)
     }
 
     chosen = peers->n + peers->absent.nelts;
-    unreachable = ngx_dfp_peers_unreachable(peers, &who, &why);
+    unreachable = ngx_dfp_peers_results_unreachable(peers, &who, &why);
 
     if (peers->n
-        && ngx_dfp_peers_holders(peers)
+        && ngx_dfp_peers_results_holders(peers)
            >= ngx_dfp_dragonfly_needed(run, chosen, unreachable))
     {
         return NGX_OK;
@@ -55,7 +55,7 @@ ngx_dfp_peers_check(ngx_dfp_run_t *run)
         return NGX_DECLINED;
     }
 
-    missing = ngx_dfp_peers_missing(peers);
+    missing = ngx_dfp_peers_results_missing(peers);
 
     if (missing) {
         ngx_dfp_run_fail(run, "%V: %V", &missing->ip, &missing->reason);
@@ -71,7 +71,7 @@ ngx_dfp_peers_check(ngx_dfp_run_t *run)
 /* How many; and the first of them. */
 
 static ngx_uint_t
-ngx_dfp_peers_unreachable(ngx_dfp_peers_t *peers, ngx_str_t *who,
+ngx_dfp_peers_results_unreachable(ngx_dfp_peers_t *peers, ngx_str_t *who,
     ngx_str_t *why)
 {
     ngx_uint_t         i, n;
@@ -104,7 +104,7 @@ ngx_dfp_peers_unreachable(ngx_dfp_peers_t *peers, ngx_str_t *who,
 /* The first one that is a failure by itself; NULL: none. */
 
 static ngx_dfp_absent_t *
-ngx_dfp_peers_missing(ngx_dfp_peers_t *peers)
+ngx_dfp_peers_results_missing(ngx_dfp_peers_t *peers)
 {
     ngx_uint_t         i;
     ngx_dfp_absent_t  *absent;
@@ -124,7 +124,7 @@ ngx_dfp_peers_missing(ngx_dfp_peers_t *peers)
 /* Those that have all of the tasks; manifests were for this nginx. */
 
 static ngx_uint_t
-ngx_dfp_peers_holders(ngx_dfp_peers_t *peers)
+ngx_dfp_peers_results_holders(ngx_dfp_peers_t *peers)
 {
     ngx_uint_t        i, n, all;
     ngx_dfp_task_t  **task;
@@ -149,7 +149,7 @@ ngx_dfp_peers_holders(ngx_dfp_peers_t *peers)
 /* Whether there is a task that nobody has. */
 
 static ngx_uint_t
-ngx_dfp_peers_nobody(ngx_dfp_run_t *run)
+ngx_dfp_peers_results_nobody(ngx_dfp_run_t *run)
 {
     ngx_uint_t            i;
     ngx_dfp_task_t      **task;
@@ -170,7 +170,7 @@ ngx_dfp_peers_nobody(ngx_dfp_run_t *run)
 
 
 void
-ngx_dfp_peers_progress(ngx_dfp_run_t *run, ngx_dfp_progress_t *p)
+ngx_dfp_peers_results_progress(ngx_dfp_run_t *run, ngx_dfp_progress_t *p)
 {
     ngx_uint_t         i, n;
     ngx_dfp_task_t   **task;
@@ -215,20 +215,21 @@ ngx_dfp_peers_results(ngx_dfp_run_t *run, ngx_dfp_results_t *results)
     task = run->tasks.elts;
 
     if (peers) {
-        ngx_dfp_peers_absent_results(peers, results);
+        ngx_dfp_peers_results_absent(peers, results);
 
         failure = peers->failures.elts;
 
         for (i = 0; i < peers->failures.nelts; i++) {
-            ngx_dfp_peers_list(&results->failure, failure[i].peer,
-                               &failure[i].task->shown, &failure[i].reason);
+            ngx_dfp_peers_results_add(&results->failure, failure[i].peer,
+                                      &failure[i].task->shown,
+                                      &failure[i].reason);
         }
 
         results->failure.omitted += peers->failed - peers->failures.nelts;
     }
 
     for (i = 0; i < run->tasks.nelts; i++) {
-        ngx_dfp_peers_task_results(task[i], results);
+        ngx_dfp_peers_results_task(task[i], results);
     }
 }
 
@@ -236,7 +237,7 @@ ngx_dfp_peers_results(ngx_dfp_run_t *run, ngx_dfp_results_t *results)
 /* What is still waiting failed with its task. */
 
 static void
-ngx_dfp_peers_task_results(ngx_dfp_task_t *task, ngx_dfp_results_t *results)
+ngx_dfp_peers_results_task(ngx_dfp_task_t *task, ngx_dfp_results_t *results)
 {
     ngx_uint_t            i, waiting;
     ngx_dfp_peers_t      *peers;
@@ -270,16 +271,16 @@ ngx_dfp_peers_task_results(ngx_dfp_task_t *task, ngx_dfp_results_t *results)
         switch (d->pairs[i] & NGX_DFP_PAIR_STATE) {
 
         case NGX_DFP_PAIR_DONE:
-            ngx_dfp_peers_list(&results->success, &peers->peer[i],
-                               &task->shown, NULL);
+            ngx_dfp_peers_results_add(&results->success, &peers->peer[i],
+                                      &task->shown, NULL);
             break;
 
         case NGX_DFP_PAIR_WAITING:
         case NGX_DFP_PAIR_ACTIVE:
 
             if (waiting) {
-                ngx_dfp_peers_list(&results->failure, &peers->peer[i],
-                                   &task->shown, &task->reason);
+                ngx_dfp_peers_results_add(&results->failure, &peers->peer[i],
+                                          &task->shown, &task->reason);
             }
 
             break;
@@ -292,7 +293,7 @@ ngx_dfp_peers_task_results(ngx_dfp_task_t *task, ngx_dfp_results_t *results)
 
 
 static void
-ngx_dfp_peers_absent_results(ngx_dfp_peers_t *peers,
+ngx_dfp_peers_results_absent(ngx_dfp_peers_t *peers,
     ngx_dfp_results_t *results)
 {
     ngx_uint_t         i;
@@ -316,16 +317,16 @@ ngx_dfp_peers_absent_results(ngx_dfp_peers_t *peers,
 
     for (i = 0; i < peers->n; i++) {
         if (peers->peer[i].state == NGX_DFP_PEER_GONE) {
-            ngx_dfp_peers_list(&results->unreachable, &peers->peer[i], NULL,
-                               &peers->peer[i].reason);
+            ngx_dfp_peers_results_add(&results->unreachable, &peers->peer[i],
+                                      NULL, &peers->peer[i].reason);
         }
     }
 }
 
 
 static void
-ngx_dfp_peers_list(ngx_dfp_list_t *list, ngx_dfp_peer_t *peer, ngx_str_t *url,
-    ngx_str_t *description)
+ngx_dfp_peers_results_add(ngx_dfp_list_t *list, ngx_dfp_peer_t *peer,
+    ngx_str_t *url, ngx_str_t *description)
 {
     ngx_str_t  hostname, ip;
 

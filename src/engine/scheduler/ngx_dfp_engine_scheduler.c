@@ -266,7 +266,7 @@ ngx_dfp_scheduler_next(ngx_dfp_run_t *run)
             return NGX_AGAIN;
         }
 
-        if (ngx_dfp_grant_ready(task) != NGX_OK) {
+        if (ngx_dfp_task_grant_ready(task) != NGX_OK) {
 
             if (run->calls > calls) {
                 return NGX_OK;
@@ -335,7 +335,7 @@ ngx_dfp_scheduler_probed(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
         return;
     }
 
-    ngx_dfp_grant_accepted(task);
+    ngx_dfp_task_grant_accepted(task);
 
     order->probed = 1;
     ngx_dfp_task_queue(task);

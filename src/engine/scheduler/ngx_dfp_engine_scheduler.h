@@ -8,7 +8,7 @@
 #define NGX_DFP_ENGINE_SCHEDULER_H
 
 
-#include "ngx_dfp_engine.h"
+#include "ngx_dfp_dragonfly.h"
 
 #include "dfp_held.h"
 
@@ -50,6 +50,9 @@ typedef struct {
     unsigned           probed:1;    /* its credentials are known */
     unsigned           busy:1;
 } ngx_dfp_order_t;
+
+
+extern ngx_dfp_engine_t  ngx_dfp_engine_scheduler;
 
 
 /* The order of a task; NULL: no memory. */
