@@ -11,7 +11,10 @@
 
 
 #include "ngx_dfp_credentials.h"
-#include "ngx_dfp_task.h"
+#include "ngx_dfp_run.h"
+
+
+typedef struct ngx_dfp_grant_s  ngx_dfp_grant_t;
 
 
 /*

@@ -1,29 +1,15 @@
+#include "ngx_dfp_engine.h"
 #include "ngx_dfp_image.h"
 
 #include "dfp_credentials.h"
 
 
-static void ngx_dfp_image_end(ngx_dfp_run_t *run);
 static ngx_int_t ngx_dfp_image_ref(ngx_dfp_run_t *run, dfp_str_t text,
     dfp_oci_ref_t *ref);
-static ngx_int_t ngx_dfp_image_next(ngx_dfp_run_t *run);
-static void ngx_dfp_image_fetched(ngx_dfp_task_t *task, ngx_dfp_call_t *call);
 static ngx_uint_t ngx_dfp_image_spoiled(ngx_dfp_task_t *task,
     ngx_dfp_call_t *call);
 static ngx_int_t ngx_dfp_image_digest(ngx_dfp_task_t *task, ngx_str_t *body);
 static void ngx_dfp_image_stands_for(ngx_dfp_task_t *task, dfp_str_t digest);
-
-
-ngx_int_t
-ngx_dfp_image_start(ngx_dfp_run_t *run, ngx_dfp_run_pt then)
-{
-    run->next = ngx_dfp_image_next;
-    run->pending = &run->manifests;
-    run->then = ngx_dfp_image_end;
-    run->resolved = then;
-
-    return ngx_dfp_image_tasks(run, 1);
-}
 
 
 ngx_int_t
@@ -70,23 +56,6 @@ ngx_dfp_image_tasks(ngx_dfp_run_t *run, ngx_uint_t manifest)
     }
 
     return NGX_OK;
-}
-
-
-static void
-ngx_dfp_image_end(ngx_dfp_run_t *run)
-{
-    ngx_uint_t  i;
-
-    /* where one could not be read, nobody knows what is in it */
-
-    for (i = 0; run->nfailed == 0 && i < run->nimages; i++) {
-        if (ngx_dfp_image_complete(run, &run->images[i]) != NGX_OK) {
-            ngx_dfp_task_failed(run->images[i].task, "no memory");
-        }
-    }
-
-    run->resolved(run);
 }
 
 
@@ -144,8 +113,8 @@ ngx_dfp_image_ref(ngx_dfp_run_t *run, dfp_str_t text, dfp_oci_ref_t *ref)
 }
 
 
-static ngx_int_t
-ngx_dfp_image_next(ngx_dfp_run_t *run)
+ngx_int_t
+ngx_dfp_image_call(ngx_dfp_run_t *run)
 {
     ngx_queue_t     *q;
     ngx_dfp_task_t  *task;
@@ -163,13 +132,12 @@ ngx_dfp_image_next(ngx_dfp_run_t *run)
         return NGX_DECLINED;
     }
 
-    return ngx_dfp_task_call(run, run->conf->max_manifest_size,
-                             ngx_dfp_image_fetched);
+    return ngx_dfp_task_call(run, run->conf->max_manifest_size);
 }
 
 
-static void
-ngx_dfp_image_fetched(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
+void
+ngx_dfp_image_answered(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 {
     int                  rc;
     dfp_mem_t            mem;
@@ -200,7 +168,7 @@ ngx_dfp_image_fetched(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
     if (rc == DFP_OK) {
         rc = (m.kind == DFP_OCI_INDEX)
              ? ngx_dfp_image_index(task, &m, &err)
-             : ngx_dfp_image_layers(task, &m);
+             : ngx_dfp_image_add_layers(task, &m);
     }
 
     if (rc == NGX_DECLINED) {
@@ -313,6 +281,21 @@ ngx_dfp_image_stands_for(ngx_dfp_task_t *task, dfp_str_t digest)
     for (i = 0; i < run->nimages; i++) {
         if (run->images[i].task == task) {
             run->images[i].digest = ngx_dfp_str(digest);
+        }
+    }
+}
+
+
+void
+ngx_dfp_image_check(ngx_dfp_run_t *run)
+{
+    ngx_uint_t  i;
+
+    /* where one could not be read, nobody knows what is in it */
+
+    for (i = 0; run->nfailed == 0 && i < run->nimages; i++) {
+        if (ngx_dfp_image_index_complete(run, &run->images[i]) != NGX_OK) {
+            ngx_dfp_task_failed(run->images[i].task, "no memory");
         }
     }
 }

@@ -55,7 +55,7 @@ ngx_dfp_image_add(ngx_dfp_task_t *parent, dfp_oci_desc_t *desc,
 
 
 ngx_int_t
-ngx_dfp_image_layers(ngx_dfp_task_t *task, dfp_oci_manifest_t *m)
+ngx_dfp_image_add_layers(ngx_dfp_task_t *task, dfp_oci_manifest_t *m)
 {
     size_t           i;
     ngx_uint_t       n;

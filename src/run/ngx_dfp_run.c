@@ -1,10 +1,12 @@
-#include "ngx_dfp_run.h"
+#include "ngx_dfp_engine.h"
+#include "ngx_dfp_image.h"
 
 
 static u_char *ngx_dfp_run_log_error(ngx_log_t *log, u_char *buf, size_t len);
 static ngx_int_t ngx_dfp_run_prepare(ngx_dfp_run_t *run);
-static ngx_int_t ngx_dfp_run_resolve(ngx_dfp_run_t *run);
+static void ngx_dfp_run_resolve(ngx_dfp_run_t *run);
 static ngx_int_t ngx_dfp_run_files(ngx_dfp_run_t *run);
+static void ngx_dfp_run_resolved(ngx_dfp_run_t *run);
 static void ngx_dfp_run_warm(ngx_dfp_run_t *run);
 static void ngx_dfp_run_check(ngx_dfp_run_t *run);
 static void ngx_dfp_run_report(ngx_dfp_run_t *run);
@@ -21,11 +23,9 @@ static void ngx_dfp_run_error(ngx_dfp_run_t *run);
 
 
 void
-ngx_dfp_run_start(ngx_dfp_run_t *run, ngx_dfp_store_t *store,
-    ngx_dfp_run_pt over)
+ngx_dfp_run_start(ngx_dfp_run_t *run, ngx_dfp_store_t *store)
 {
     run->store = store;
-    run->over = over;
     run->started = ngx_current_msec;
     run->reported = ngx_current_msec;
 
@@ -52,10 +52,13 @@ ngx_dfp_run_start(ngx_dfp_run_t *run, ngx_dfp_store_t *store,
                                       run->conf->lease / 3));
 
     if (ngx_dfp_tasks_init(run) != NGX_OK
-        || ngx_dfp_run_prepare(run) != NGX_OK
-        || ngx_dfp_run_resolve(run) != NGX_OK)
+        || ngx_dfp_run_prepare(run) != NGX_OK)
     {
         ngx_dfp_run_fail(run, "no memory");
+    }
+
+    if (run->error.len == 0) {
+        ngx_dfp_run_resolve(run);
     }
 
     run->wake(run);
@@ -131,28 +134,33 @@ ngx_dfp_run_prepare(ngx_dfp_run_t *run)
 }
 
 
-static ngx_int_t
+/* Resolve: the job becomes tasks. Only manifests have to be waited for. */
+
+static void
 ngx_dfp_run_resolve(ngx_dfp_run_t *run)
 {
-    if (run->error.len) {
-        return NGX_OK;
+    ngx_int_t   rc;
+    ngx_uint_t  read;
+
+    run->stage.name = "resolve";
+    run->stage.call = ngx_dfp_image_call;
+    run->stage.answered = ngx_dfp_image_answered;
+    run->stage.left = &run->manifests;
+    run->stage.next = ngx_dfp_run_resolved;
+
+    read = (run->job.type == DFP_JOB_IMAGE && !run->cluster->engine->resolves);
+
+    rc = (run->job.type == DFP_JOB_IMAGE) ? ngx_dfp_image_tasks(run, read)
+                                          : ngx_dfp_run_files(run);
+
+    if (rc != NGX_OK) {
+        ngx_dfp_run_fail(run, "no memory");
+        return;
     }
 
-    if (run->job.type == DFP_JOB_FILE) {
-        return ngx_dfp_run_files(run);
+    if (!read) {
+        ngx_dfp_run_warm(run);
     }
-
-    if (!run->cluster->engine->resolves) {
-        return ngx_dfp_image_start(run, ngx_dfp_run_warm);
-    }
-
-    if (ngx_dfp_image_tasks(run, 0) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    ngx_dfp_run_warm(run);
-
-    return NGX_OK;
 }
 
 
@@ -192,17 +200,27 @@ ngx_dfp_run_files(ngx_dfp_run_t *run)
         }
     }
 
-    ngx_dfp_run_warm(run);
-
     return NGX_OK;
 }
 
 
 static void
+ngx_dfp_run_resolved(ngx_dfp_run_t *run)
+{
+    ngx_dfp_image_check(run);
+    ngx_dfp_run_warm(run);
+}
+
+
+/* Warm: the engine has each task fetched. */
+
+static void
 ngx_dfp_run_warm(ngx_dfp_run_t *run)
 {
-    run->pending = &run->left;
-    run->then = ngx_dfp_run_check;
+    run->stage.name = "warm";
+    run->stage.call = NULL;
+    run->stage.left = &run->left;
+    run->stage.next = ngx_dfp_run_check;
 
     if (run->cluster->engine->start(run) != NGX_OK) {
         ngx_dfp_run_fail(run, "no memory");
@@ -212,6 +230,9 @@ ngx_dfp_run_warm(ngx_dfp_run_t *run)
     run->wake(run);
 }
 
+
+/* Check: whether all is where it should be; the engine may find that it is not,
+ * and go on to warm. */
 
 static void
 ngx_dfp_run_check(ngx_dfp_run_t *run)
@@ -232,7 +253,7 @@ ngx_dfp_run_check(ngx_dfp_run_t *run)
 }
 
 
-/* The end of a run, in Redis and in the log. */
+/* Report: the end of a run, in Redis and in the log. */
 
 static void
 ngx_dfp_run_report(ngx_dfp_run_t *run)
@@ -241,7 +262,8 @@ ngx_dfp_run_report(ngx_dfp_run_t *run)
     ngx_msec_t  elapsed;
 
     run->ending = 1;
-    run->next = NULL;
+    run->stage.name = "report";
+    run->stage.call = NULL;
 
     ngx_dfp_store_cancel(&run->op);
 
@@ -362,8 +384,8 @@ ngx_dfp_run_advance(ngx_dfp_run_t *run, ngx_uint_t quit)
     /* what is complete may as well be reported; but what is in the cache that a
        location had is not where clients look after a reload */
 
-    if (*run->pending == 0 && !(quit && run->cluster->engine->caches)) {
-        run->then(run);
+    if (*run->stage.left == 0 && !(quit && run->cluster->engine->caches)) {
+        run->stage.next(run);
     }
 
     if (quit && !run->ending) {
@@ -388,7 +410,7 @@ void
 ngx_dfp_run_stop(ngx_dfp_run_t *run)
 {
     run->ending = 1;
-    run->next = NULL;
+    run->stage.call = NULL;
 
     if (run->tick.timer_set) {
         ngx_del_timer(&run->tick);
@@ -481,22 +503,13 @@ ngx_dfp_run_deadline(ngx_event_t *ev)
 {
     ngx_dfp_run_t *run = ev->data;
 
-    ngx_uint_t        i;
-    ngx_dfp_task_t  **task;
+    static ngx_str_t  why = ngx_string("the timeout of the job passed");
 
     if (run->ending) {
         return;
     }
 
-    ngx_dfp_tasks_stop(run);
-
-    task = run->tasks.elts;
-
-    for (i = 0; i < run->tasks.nelts; i++) {
-        if (!task[i]->done && !task[i]->failed && !task[i]->skipped) {
-            ngx_dfp_task_failed(task[i], "the timeout of the job passed");
-        }
-    }
+    ngx_dfp_tasks_fail(run, &why);
 
     ngx_dfp_run_fail(run, "the timeout of the job, %L s, has "
                      "passed: %ui of %ui tasks were not done%s%V",

@@ -1,4 +1,5 @@
-#include "ngx_dfp_run.h"
+#include "ngx_dfp_engine.h"
+#include "ngx_dfp_image.h"
 
 
 static void ngx_dfp_run_number(dfp_buf_t *b, const char *key, int64_t n);

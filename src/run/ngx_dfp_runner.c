@@ -303,11 +303,12 @@ ngx_dfp_worker_claimed(ngx_dfp_worker_t *worker, ngx_dfp_claim_t *claim)
     run->log = *worker->log;
     run->worker = worker;
     run->wake = ngx_dfp_worker_wake;
+    run->over = ngx_dfp_worker_over;
 
     ngx_queue_insert_tail(&worker->runs, &run->queue);
     worker->nruns++;
 
-    ngx_dfp_run_start(run, &worker->store, ngx_dfp_worker_over);
+    ngx_dfp_run_start(run, &worker->store);
 
     return NGX_OK;
 }
@@ -454,8 +455,8 @@ ngx_dfp_worker_fill(ngx_dfp_worker_t *worker)
 
         rc = NGX_DECLINED;
 
-        if (run->next && run->calls < run->width) {
-            rc = run->next(run);
+        if (run->stage.call && run->calls < run->width) {
+            rc = run->stage.call(run);
         }
 
         if (rc == NGX_AGAIN) {

@@ -7,7 +7,7 @@
 #define NGX_DFP_RUNNER_H
 
 
-#include "ngx_dfp_engine.h"
+#include "ngx_dfp_store.h"
 
 
 /* For init_process and exit_process of a worker. */

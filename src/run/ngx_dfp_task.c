@@ -1,4 +1,5 @@
-#include "ngx_dfp_grant.h"
+#include "ngx_dfp_engine.h"
+#include "ngx_dfp_image.h"
 
 #include "dfp_path.h"
 
@@ -151,7 +152,7 @@ ngx_dfp_task_create(ngx_dfp_run_t *run, dfp_url_t *url, ngx_dfp_image_t *image)
 
 
 ngx_int_t
-ngx_dfp_task_call(ngx_dfp_run_t *run, size_t limit, ngx_dfp_task_pt handler)
+ngx_dfp_task_call(ngx_dfp_run_t *run, size_t limit)
 {
     ngx_uint_t       calls;
     ngx_queue_t     *q;
@@ -169,7 +170,6 @@ ngx_dfp_task_call(ngx_dfp_run_t *run, size_t limit, ngx_dfp_task_pt handler)
         task = ngx_queue_data(q, ngx_dfp_task_t, queue);
 
         if (ngx_dfp_task_grant_ready(task) == NGX_OK) {
-            task->handler = handler;
             return ngx_dfp_task_start(task, limit);
         }
 
@@ -275,7 +275,7 @@ ngx_dfp_task_called(ngx_dfp_call_t *call)
     task->call = NULL;
     run->calls--;
 
-    task->handler(task, call);
+    run->stage.answered(task, call);
 
     ngx_destroy_pool(call->pool);
 
@@ -379,5 +379,23 @@ ngx_dfp_tasks_stop(ngx_dfp_run_t *run)
 
     if (run->cluster && run->cluster->engine->stop) {
         run->cluster->engine->stop(run);
+    }
+}
+
+
+void
+ngx_dfp_tasks_fail(ngx_dfp_run_t *run, ngx_str_t *why)
+{
+    ngx_uint_t        i;
+    ngx_dfp_task_t  **task;
+
+    ngx_dfp_tasks_stop(run);
+
+    task = run->tasks.elts;
+
+    for (i = 0; i < run->tasks.nelts; i++) {
+        if (!task[i]->done && !task[i]->failed && !task[i]->skipped) {
+            ngx_dfp_task_failed(task[i], "%V", why);
+        }
     }
 }

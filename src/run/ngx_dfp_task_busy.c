@@ -1,4 +1,4 @@
-#include "ngx_dfp_task.h"
+#include "ngx_dfp_engine.h"
 
 
 #define NGX_DFP_BUSY_WAIT  500   /* ms */

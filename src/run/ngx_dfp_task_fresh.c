@@ -1,4 +1,4 @@
-#include "ngx_dfp_task.h"
+#include "ngx_dfp_engine.h"
 
 
 static time_t ngx_dfp_task_posted(ngx_dfp_run_t *run);

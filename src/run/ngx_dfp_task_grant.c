@@ -1,4 +1,4 @@
-#include "ngx_dfp_grant.h"
+#include "ngx_dfp_task.h"
 
 
 static ngx_int_t ngx_dfp_task_grant_wait(ngx_dfp_task_t *task,

@@ -1,4 +1,4 @@
-#include "ngx_dfp_grant.h"
+#include "ngx_dfp_task.h"
 
 
 #define NGX_DFP_SECRETS_POOL  4096
@@ -132,9 +132,8 @@ ngx_dfp_task_again(ngx_dfp_task_t *task, ngx_msec_t retry_after,
         return;
     }
 
-    pause = NGX_DFP_RETRY_BASE << (ngx_max(task->tries, 1) - 1);
-    pause = ngx_min(pause, NGX_DFP_RETRY_MAX);
-    pause = pause / 2 + (ngx_msec_t) ngx_random() % pause;
+    pause = ngx_dfp_run_pause(ngx_max(task->tries, 1) - 1, NGX_DFP_RETRY_BASE,
+                              NGX_DFP_RETRY_MAX);
     pause = ngx_max(pause, retry_after);
 
     if (task->deadline

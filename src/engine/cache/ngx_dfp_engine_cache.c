@@ -1,4 +1,5 @@
 #include "ngx_dfp_engine_cache.h"
+#include "ngx_dfp_image.h"
 
 
 #define NGX_DFP_LOOKS  64    /* files in one turn of the event loop */
@@ -9,8 +10,8 @@
 
 
 static ngx_int_t ngx_dfp_engine_cache_start(ngx_dfp_run_t *run);
-static ngx_int_t ngx_dfp_engine_cache_next(ngx_dfp_run_t *run);
-static void ngx_dfp_engine_cache_warmed(ngx_dfp_task_t *task,
+static ngx_int_t ngx_dfp_engine_cache_call(ngx_dfp_run_t *run);
+static void ngx_dfp_engine_cache_answered(ngx_dfp_task_t *task,
     ngx_dfp_call_t *call);
 static ngx_uint_t ngx_dfp_engine_cache_other_size(ngx_dfp_task_t *task,
     ngx_dfp_call_t *call);
@@ -62,7 +63,8 @@ ngx_dfp_engine_cache_start(ngx_dfp_run_t *run)
     ngx_rbtree_init(&held->kept, &held->sentinel, ngx_str_rbtree_insert_value);
 
     run->data = held;
-    run->next = ngx_dfp_engine_cache_next;
+    run->stage.call = ngx_dfp_engine_cache_call;
+    run->stage.answered = ngx_dfp_engine_cache_answered;
 
     rc = ngx_dfp_room_planned(run);
 
@@ -83,14 +85,14 @@ ngx_dfp_engine_cache_start(ngx_dfp_run_t *run)
 
 
 static ngx_int_t
-ngx_dfp_engine_cache_next(ngx_dfp_run_t *run)
+ngx_dfp_engine_cache_call(ngx_dfp_run_t *run)
 {
-    return ngx_dfp_task_call(run, 0, ngx_dfp_engine_cache_warmed);
+    return ngx_dfp_task_call(run, 0);
 }
 
 
 static void
-ngx_dfp_engine_cache_warmed(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
+ngx_dfp_engine_cache_answered(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 {
     if (ngx_dfp_task_trouble(task, call) == NGX_OK) {
         return;
@@ -372,23 +374,14 @@ ngx_dfp_engine_cache_progress(ngx_dfp_run_t *run, ngx_dfp_progress_t *p)
 static void
 ngx_dfp_engine_cache_results(ngx_dfp_run_t *run, ngx_dfp_results_t *results)
 {
-    ngx_uint_t            i;
-    ngx_dfp_task_t      **task;
-    ngx_dfp_instance_t   *instance;
+    ngx_uint_t        i;
+    ngx_dfp_task_t  **task;
 
     task = run->tasks.elts;
-    instance = &run->conf->instance;
 
     for (i = 0; i < run->tasks.nelts; i++) {
-
-        if (task[i]->done) {
-            ngx_dfp_list_add(&results->success, &instance->name,
-                             &instance->address, &task[i]->shown, NULL);
-
-        } else if (!task[i]->skipped) {
-            ngx_dfp_list_add(&results->failure, &instance->name,
-                             &instance->address, &task[i]->shown,
-                             &task[i]->reason);
+        if (!task[i]->skipped) {
+            ngx_dfp_results_task(results, task[i]);
         }
     }
 }

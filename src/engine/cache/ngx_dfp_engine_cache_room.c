@@ -457,12 +457,10 @@ ngx_dfp_room_stays(ngx_dfp_run_t *run, ngx_dfp_share_t *share)
 static ngx_int_t
 ngx_dfp_room_fail(ngx_dfp_run_t *run, const char *fmt, ...)
 {
-    u_char           *p;
-    va_list           args;
-    ngx_str_t         why;
-    ngx_uint_t        i;
-    ngx_dfp_task_t  **task;
-    u_char            text[NGX_DFP_REASON_MAX];
+    u_char     *p;
+    va_list     args;
+    ngx_str_t   why;
+    u_char      text[NGX_DFP_REASON_MAX];
 
     va_start(args, fmt);
     p = ngx_vslprintf(text, text + sizeof(text), fmt, args);
@@ -473,16 +471,7 @@ ngx_dfp_room_fail(ngx_dfp_run_t *run, const char *fmt, ...)
 
     /* nothing more is to be fetched for it */
 
-    ngx_dfp_tasks_stop(run);
-
-    task = run->tasks.elts;
-
-    for (i = 0; i < run->tasks.nelts; i++) {
-        if (!task[i]->done && !task[i]->failed && !task[i]->skipped) {
-            ngx_dfp_task_failed(task[i], "%V", &why);
-        }
-    }
-
+    ngx_dfp_tasks_fail(run, &why);
     ngx_dfp_run_fail(run, "%V", &why);
     run->wake(run);
 

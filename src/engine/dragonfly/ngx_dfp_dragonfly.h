@@ -8,7 +8,6 @@
 
 
 #include "ngx_dfp_engine.h"
-#include "ngx_dfp_grant.h"
 #include "ngx_dfp_grpc.h"
 
 #include "dfp_d7y.h"

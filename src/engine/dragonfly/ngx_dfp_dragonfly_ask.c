@@ -127,10 +127,8 @@ ngx_dfp_ask_next(ngx_dfp_ask_t *ask)
 
     if (++ask->tried >= dragonfly->schedulers.nelts) {
         ask->tried = 0;
-        pause = NGX_DFP_ASK_PAUSE << ngx_min(ask->rounds, 8);
-        pause = ngx_min(pause, NGX_DFP_ASK_PAUSE_MAX);
-        pause = pause / 2 + (ngx_msec_t) ngx_random() % pause;
-        ask->rounds++;
+        pause = ngx_dfp_run_pause(ask->rounds++, NGX_DFP_ASK_PAUSE,
+                                  NGX_DFP_ASK_PAUSE_MAX);
     }
 
     ngx_add_timer(&ask->again, pause);

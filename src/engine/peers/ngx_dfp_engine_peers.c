@@ -4,7 +4,7 @@
 static ngx_int_t ngx_dfp_peers_start(ngx_dfp_run_t *run);
 static void ngx_dfp_peers_listed(ngx_dfp_hosts_t *hosts);
 static void ngx_dfp_peers_begin(ngx_dfp_peers_t *peers);
-static ngx_int_t ngx_dfp_peers_next(ngx_dfp_run_t *run);
+static ngx_int_t ngx_dfp_peers_call(ngx_dfp_run_t *run);
 static void ngx_dfp_peers_probed(ngx_dfp_task_t *task, ngx_dfp_call_t *call);
 static void ngx_dfp_peers_stop(ngx_dfp_run_t *run);
 
@@ -50,7 +50,7 @@ ngx_dfp_peers_start(ngx_dfp_run_t *run)
     }
 
     run->data = peers;
-    run->next = NULL;
+    run->stage.answered = ngx_dfp_peers_probed;
     run->width = NGX_MAX_INT32_VALUE;
 
     return run->left ? ngx_dfp_hosts_start(&peers->hosts) : NGX_OK;
@@ -110,12 +110,12 @@ ngx_dfp_peers_begin(ngx_dfp_peers_t *peers)
         return;
     }
 
-    run->next = ngx_dfp_peers_next;
+    run->stage.call = ngx_dfp_peers_call;
 }
 
 
 static ngx_int_t
-ngx_dfp_peers_next(ngx_dfp_run_t *run)
+ngx_dfp_peers_call(ngx_dfp_run_t *run)
 {
     ngx_int_t             rc;
     ngx_uint_t            calls;
@@ -164,7 +164,7 @@ ngx_dfp_peers_next(ngx_dfp_run_t *run)
         }
 
         if (d->probe) {
-            rc = ngx_dfp_task_call(run, NGX_DFP_PROBE, ngx_dfp_peers_probed);
+            rc = ngx_dfp_task_call(run, NGX_DFP_PROBE);
             d->queued = (rc != NGX_OK);
             return rc;
         }

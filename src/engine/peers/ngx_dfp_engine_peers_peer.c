@@ -44,10 +44,8 @@ ngx_dfp_peer_pause(ngx_dfp_peer_t *peer)
         return;
     }
 
-    pause = NGX_DFP_RETRY_BASE << ngx_min(peer->troubles, 8);
-    pause = ngx_min(pause, NGX_DFP_RETRY_MAX);
-    pause = pause / 2 + (ngx_msec_t) ngx_random() % pause;
-
+    pause = ngx_dfp_run_pause(peer->troubles, NGX_DFP_RETRY_BASE,
+                              NGX_DFP_RETRY_MAX);
     peer->troubles++;
     peer->state = NGX_DFP_PEER_PAUSED;
 

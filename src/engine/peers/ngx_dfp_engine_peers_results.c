@@ -241,16 +241,13 @@ ngx_dfp_peers_results_task(ngx_dfp_task_t *task, ngx_dfp_results_t *results)
 {
     ngx_uint_t            i, waiting;
     ngx_dfp_peers_t      *peers;
-    ngx_dfp_instance_t   *instance;
     ngx_dfp_downloads_t  *d;
 
     d = task->data;
     peers = task->run->data;
 
     if (task->failed && (d == NULL || (peers->single && d->left))) {
-        instance = &task->run->conf->instance;
-        ngx_dfp_list_add(&results->failure, &instance->name,
-                         &instance->address, &task->shown, &task->reason);
+        ngx_dfp_results_task(results, task);
     }
 
     if (d == NULL) {
@@ -306,13 +303,12 @@ ngx_dfp_peers_results_absent(ngx_dfp_peers_t *peers,
     /* of seeds one is enough */
 
     for (i = 0; i < peers->absent.nelts && !(peers->single && peers->n); i++) {
-        ngx_dfp_list_add(absent[i].unreachable
-                         ? &results->unreachable
-                         : &results->failure,
-                         &absent[i].hostname, &absent[i].ip,
-                         absent[i].unreachable ? NULL
-                                               : &task[0]->shown,
-                         &absent[i].reason);
+        ngx_dfp_results_add(absent[i].unreachable
+                            ? &results->unreachable
+                            : &results->failure,
+                            &absent[i].hostname, &absent[i].ip,
+                            absent[i].unreachable ? NULL : &task[0]->shown,
+                            &absent[i].reason);
     }
 
     for (i = 0; i < peers->n; i++) {
@@ -333,5 +329,5 @@ ngx_dfp_peers_results_add(ngx_dfp_list_t *list, ngx_dfp_peer_t *peer,
     hostname = ngx_dfp_str(peer->host.hostname);
     ip = ngx_dfp_str(peer->host.ip);
 
-    ngx_dfp_list_add(list, &hostname, &ip, url, description);
+    ngx_dfp_results_add(list, &hostname, &ip, url, description);
 }

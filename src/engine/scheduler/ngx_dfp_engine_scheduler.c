@@ -11,7 +11,7 @@ static ngx_int_t ngx_dfp_scheduler_choose(ngx_dfp_orders_t *orders,
     dfp_scope_t *scope);
 static ngx_int_t ngx_dfp_scheduler_copy(ngx_dfp_orders_t *orders,
     dfp_d7y_host_t *host);
-static ngx_int_t ngx_dfp_scheduler_next(ngx_dfp_run_t *run);
+static ngx_int_t ngx_dfp_scheduler_call(ngx_dfp_run_t *run);
 static ngx_uint_t ngx_dfp_scheduler_probes(ngx_dfp_order_t *order);
 static void ngx_dfp_scheduler_probed(ngx_dfp_task_t *task,
     ngx_dfp_call_t *call);
@@ -56,7 +56,7 @@ ngx_dfp_scheduler_start(ngx_dfp_run_t *run)
     dfp_buf_init(&orders->success.json, &orders->mem, 1024, 0);
 
     run->data = orders;
-    run->next = NULL;
+    run->stage.answered = ngx_dfp_scheduler_probed;
 
     if (ngx_dfp_scheduler_platform(run, orders) != NGX_OK) {
         return NGX_OK;
@@ -144,7 +144,7 @@ ngx_dfp_scheduler_listed(ngx_dfp_hosts_t *hosts)
         return;
     }
 
-    run->next = ngx_dfp_scheduler_next;
+    run->stage.call = ngx_dfp_scheduler_call;
 }
 
 
@@ -241,7 +241,7 @@ ngx_dfp_scheduler_copy(ngx_dfp_orders_t *orders, dfp_d7y_host_t *host)
 
 
 static ngx_int_t
-ngx_dfp_scheduler_next(ngx_dfp_run_t *run)
+ngx_dfp_scheduler_call(ngx_dfp_run_t *run)
 {
     ngx_uint_t         calls;
     ngx_queue_t       *q;
@@ -276,11 +276,9 @@ ngx_dfp_scheduler_next(ngx_dfp_run_t *run)
         }
 
         if (ngx_dfp_scheduler_probes(order)) {
-            return ngx_dfp_task_call(run,
-                                          task->image
+            return ngx_dfp_task_call(run, task->image
                                           ? run->conf->max_manifest_size
-                                          : NGX_DFP_PROBE,
-                                          ngx_dfp_scheduler_probed);
+                                          : NGX_DFP_PROBE);
         }
 
         ngx_queue_remove(&task->queue);
@@ -383,7 +381,7 @@ ngx_dfp_scheduler_stop(ngx_dfp_run_t *run)
         }
     }
 
-    if (!run->ending && run->trouble.len == 0 && run->next) {
+    if (!run->ending && run->trouble.len == 0 && run->stage.call) {
         text.data = buf;
         text.len = ngx_snprintf(buf, sizeof(buf), "it tells of %ui copies on "
                                 "the peers, of %ui that there should be%s",
@@ -424,11 +422,9 @@ ngx_dfp_scheduler_results(ngx_dfp_run_t *run, ngx_dfp_results_t *results)
     ngx_uint_t           i;
     ngx_dfp_task_t     **task;
     ngx_dfp_orders_t    *orders;
-    ngx_dfp_instance_t  *instance;
 
     orders = run->data;
     task = run->tasks.elts;
-    instance = &run->conf->instance;
 
     if (orders) {
         results->success = orders->success;
@@ -437,16 +433,14 @@ ngx_dfp_scheduler_results(ngx_dfp_run_t *run, ngx_dfp_results_t *results)
             hostname = ngx_dfp_str(orders->unusable[i].hostname);
             ip = ngx_dfp_str(orders->unusable[i].ip);
 
-            ngx_dfp_list_add(&results->unreachable, &hostname, &ip,
-                             NULL, &ngx_dfp_unusable);
+            ngx_dfp_results_add(&results->unreachable, &hostname, &ip, NULL,
+                                &ngx_dfp_unusable);
         }
     }
 
     for (i = 0; i < run->tasks.nelts; i++) {
         if (task[i]->failed) {
-            ngx_dfp_list_add(&results->failure, &instance->name,
-                             &instance->address, &task[i]->shown,
-                             &task[i]->reason);
+            ngx_dfp_results_task(results, task[i]);
         }
     }
 }

@@ -374,7 +374,7 @@ ngx_dfp_order_done(ngx_dfp_order_t *order)
             ip = ngx_dfp_str(orders->host[i].ip);
             hostname = ngx_dfp_str(orders->host[i].hostname);
 
-            ngx_dfp_list_add(&orders->success, &hostname, &ip, &url, NULL);
+            ngx_dfp_results_add(&orders->success, &hostname, &ip, &url, NULL);
         }
     }
 
