@@ -5,7 +5,7 @@
 
 
 static ngx_int_t ngx_dfp_grant_call(ngx_dfp_grant_t *grant,
-    ngx_dfp_binding_t *origin, dfp_url_t *url);
+    ngx_dfp_binding_t *binding, dfp_url_t *url);
 static ngx_int_t ngx_dfp_grant_send(ngx_dfp_grant_t *grant,
     ngx_dfp_call_t *call);
 static ngx_uint_t ngx_dfp_grant_posts(ngx_dfp_grant_t *grant);
@@ -23,7 +23,7 @@ ngx_dfp_grant_fetch(ngx_dfp_grant_t *grant, dfp_err_t *err)
     dfp_mem_t           mem;
     dfp_url_t           url;
     ngx_str_t           who;
-    ngx_dfp_binding_t  *origin;
+    ngx_dfp_binding_t  *binding;
 
     ngx_str_set(&who, "the origin");
 
@@ -53,9 +53,9 @@ ngx_dfp_grant_fetch(ngx_dfp_grant_t *grant, dfp_err_t *err)
         return NGX_DECLINED;
     }
 
-    origin = ngx_dfp_binding_find(grant->run->conf, &url, 1);
+    binding = ngx_dfp_binding_find(grant->run->conf, &url, 1);
 
-    if (origin == NULL) {
+    if (binding == NULL) {
         (void) dfp_invalid(err, "%.*s sends to the token service %.*s, which "
                            "no location is bound to (dfpreheat_origin)",
                            (int) who.len, who.data, (int) url.origin.len,
@@ -63,7 +63,7 @@ ngx_dfp_grant_fetch(ngx_dfp_grant_t *grant, dfp_err_t *err)
         return NGX_DECLINED;
     }
 
-    if (ngx_dfp_grant_call(grant, origin, &url) != NGX_OK) {
+    if (ngx_dfp_grant_call(grant, binding, &url) != NGX_OK) {
         (void) dfp_invalid(err, "no connection, or no memory, is free to fetch "
                            "a token");
         return NGX_AGAIN;
@@ -74,7 +74,7 @@ ngx_dfp_grant_fetch(ngx_dfp_grant_t *grant, dfp_err_t *err)
 
 
 static ngx_int_t
-ngx_dfp_grant_call(ngx_dfp_grant_t *grant, ngx_dfp_binding_t *origin,
+ngx_dfp_grant_call(ngx_dfp_grant_t *grant, ngx_dfp_binding_t *binding,
     dfp_url_t *url)
 {
     ngx_pool_t      *pool;
@@ -103,7 +103,7 @@ ngx_dfp_grant_call(ngx_dfp_grant_t *grant, ngx_dfp_binding_t *origin,
     call->data = grant;
     call->log = &run->log;
     call->job = run->claim.id;
-    call->binding = origin;
+    call->binding = binding;
     call->url = *url;
 
     /* the query has the user's name in it */

@@ -4,7 +4,7 @@
 
 #define NGX_DFP_LOOKS  64    /* files in one turn of the event loop */
 
-#define ngx_dfp_cache_packed(task)                                            \
+#define ngx_dfp_engine_cache_packed(task)                                     \
     ((task)->packed ? " (compressed by the origin, although that was not "    \
                       "asked for: Content-Encoding)" : "")
 
@@ -43,26 +43,28 @@ ngx_dfp_engine_t  ngx_dfp_engine_cache = {
 static ngx_int_t
 ngx_dfp_engine_cache_start(ngx_dfp_run_t *run)
 {
-    ngx_int_t         rc;
-    ngx_uint_t        i;
-    ngx_dfp_held_t   *held;
-    ngx_dfp_task_t  **task;
+    ngx_int_t          rc;
+    ngx_uint_t         i;
+    ngx_dfp_stored_t  *stored;
+    ngx_dfp_task_t   **task;
 
-    held = ngx_pcalloc(run->pool, sizeof(ngx_dfp_held_t));
+    stored = ngx_pcalloc(run->pool, sizeof(ngx_dfp_stored_t));
 
-    if (held == NULL
-        || ngx_array_init(&held->shares, run->pool, 2,
+    if (stored == NULL
+        || ngx_array_init(&stored->shares, run->pool, 2,
                           sizeof(ngx_dfp_share_t *))
            != NGX_OK
-        || ngx_array_init(&held->gone, run->pool, 16, sizeof(ngx_dfp_task_t *))
+        || ngx_array_init(&stored->gone, run->pool, 16,
+                          sizeof(ngx_dfp_task_t *))
            != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    ngx_rbtree_init(&held->kept, &held->sentinel, ngx_str_rbtree_insert_value);
+    ngx_rbtree_init(&stored->kept, &stored->sentinel,
+                    ngx_str_rbtree_insert_value);
 
-    run->data = held;
+    run->data = stored;
     run->stage.call = ngx_dfp_engine_cache_call;
     run->stage.answered = ngx_dfp_engine_cache_answered;
 
@@ -140,7 +142,7 @@ ngx_dfp_engine_cache_other_size(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 
     ngx_snprintf(reason, sizeof(reason), "it has %O bytes%s, but the %s says "
                  "%O%Z", call->entry.size,
-                 ngx_dfp_cache_packed(task),
+                 ngx_dfp_engine_cache_packed(task),
                  task->image ? "manifest" : "job", task->size);
 
     ngx_dfp_task_again(task, 0, (char *) reason);
@@ -220,7 +222,7 @@ ngx_dfp_engine_cache_checked(void *data, ngx_int_t rc)
 
         ngx_snprintf(reason, sizeof(reason), "its bytes do not have this "
                      "digest: they were altered on their way%s, or in the "
-                     "cache%Z", ngx_dfp_cache_packed(task));
+                     "cache%Z", ngx_dfp_engine_cache_packed(task));
         ngx_dfp_task_again(task, 0, (char *) reason);
 
     } else {
@@ -242,15 +244,15 @@ ngx_dfp_engine_cache_checked(void *data, ngx_int_t rc)
 static ngx_int_t
 ngx_dfp_engine_cache_check(ngx_dfp_run_t *run)
 {
-    ngx_uint_t        i, last;
-    ngx_dfp_held_t   *held;
-    ngx_dfp_task_t  **task, **gone;
+    ngx_uint_t         i, last;
+    ngx_dfp_stored_t  *stored;
+    ngx_dfp_task_t   **task, **gone;
 
-    held = run->data;
+    stored = run->data;
     task = run->tasks.elts;
-    last = ngx_min(held->next + NGX_DFP_LOOKS, run->tasks.nelts);
+    last = ngx_min(stored->next + NGX_DFP_LOOKS, run->tasks.nelts);
 
-    for (i = held->next; i < last; i++) {
+    for (i = stored->next; i < last; i++) {
 
         if (!task[i]->done
             || ngx_dfp_engine_cache_look(task[i]) != NGX_DECLINED)
@@ -258,7 +260,7 @@ ngx_dfp_engine_cache_check(ngx_dfp_run_t *run)
             continue;
         }
 
-        gone = ngx_array_push(&held->gone);
+        gone = ngx_array_push(&stored->gone);
         if (gone == NULL) {
             ngx_dfp_run_fail(run, "no memory");
             return NGX_DECLINED;
@@ -267,7 +269,7 @@ ngx_dfp_engine_cache_check(ngx_dfp_run_t *run)
         *gone = task[i];
     }
 
-    held->next = last;
+    stored->next = last;
 
     if (last < run->tasks.nelts) {
         run->wake(run);
@@ -309,14 +311,14 @@ ngx_dfp_engine_cache_look(ngx_dfp_task_t *task)
 static ngx_int_t
 ngx_dfp_engine_cache_looked(ngx_dfp_run_t *run)
 {
-    ngx_int_t         rc;
-    ngx_uint_t        i;
-    ngx_dfp_held_t   *held;
-    ngx_dfp_task_t  **gone;
+    ngx_int_t          rc;
+    ngx_uint_t         i;
+    ngx_dfp_stored_t  *stored;
+    ngx_dfp_task_t   **gone;
 
-    held = run->data;
+    stored = run->data;
 
-    if (run->nfailed && held->gone.nelts == 0) {
+    if (run->nfailed && stored->gone.nelts == 0) {
         return NGX_DECLINED;
     }
 
@@ -324,13 +326,13 @@ ngx_dfp_engine_cache_looked(ngx_dfp_run_t *run)
 
     /* a tag may be looked at once more */
 
-    if (held->gone.nelts == 0 && (rc != NGX_OK || run->left == 0)) {
+    if (stored->gone.nelts == 0 && (rc != NGX_OK || run->left == 0)) {
         return rc;
     }
 
-    gone = held->gone.elts;
+    gone = stored->gone.elts;
 
-    for (i = 0; i < held->gone.nelts; i++) {
+    for (i = 0; i < stored->gone.nelts; i++) {
         if (rc == NGX_OK) {
             ngx_dfp_task_lost(gone[i], "it was in the cache, and is not "
                               "any more: is its max_size too small, "
@@ -345,8 +347,8 @@ ngx_dfp_engine_cache_looked(ngx_dfp_run_t *run)
         return rc;
     }
 
-    held->gone.nelts = 0;
-    held->next = 0;
+    stored->gone.nelts = 0;
+    stored->next = 0;
 
     return NGX_AGAIN;
 }

@@ -33,7 +33,7 @@ typedef struct {
     ngx_rbtree_node_t  sentinel;
     ngx_uint_t         next;       /* task to be looked up at the end */
     ngx_array_t        gone;       /* task_t *: not found there */
-} ngx_dfp_held_t;
+} ngx_dfp_stored_t;
 
 
 extern ngx_dfp_engine_t  ngx_dfp_engine_cache;

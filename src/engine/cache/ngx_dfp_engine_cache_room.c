@@ -8,11 +8,11 @@
 
 
 static off_t ngx_dfp_room_size(ngx_http_file_cache_t *cache);
-static off_t ngx_dfp_room_of(ngx_dfp_run_t *run, ngx_dfp_binding_t *origin,
+static off_t ngx_dfp_room_of(ngx_dfp_run_t *run, ngx_dfp_binding_t *binding,
     ngx_http_file_cache_t **first);
 static ngx_int_t ngx_dfp_room_add(ngx_array_t *caches, void **loc_conf);
 static off_t ngx_dfp_room_needed(ngx_dfp_run_t *run,
-    ngx_dfp_binding_t *origin);
+    ngx_dfp_binding_t *binding);
 static ngx_dfp_share_t *ngx_dfp_room_share(ngx_dfp_run_t *run,
     ngx_http_file_cache_t *cache);
 static ngx_int_t ngx_dfp_room_seen(ngx_rbtree_t *tree, ngx_str_t *digest,
@@ -35,15 +35,15 @@ ngx_dfp_room_planned(ngx_dfp_run_t *run)
     ngx_uint_t              i, k;
     ngx_http_file_cache_t  *first;
     ngx_dfp_task_t        **task;
-    ngx_dfp_binding_t      *origin;
+    ngx_dfp_binding_t      *binding;
 
-    origin = run->conf->bindings.elts;
+    binding = run->conf->bindings.elts;
     task = run->tasks.elts;
 
     for (i = 0; i < run->conf->bindings.nelts; i++) {
 
         for (k = 0; k < run->tasks.nelts; k++) {
-            if (task[k]->binding == &origin[i]) {
+            if (task[k]->binding == &binding[i]) {
                 break;
             }
         }
@@ -53,13 +53,13 @@ ngx_dfp_room_planned(ngx_dfp_run_t *run)
         }
 
         first = NULL;
-        room = ngx_dfp_room_of(run, &origin[i], &first);
+        room = ngx_dfp_room_of(run, &binding[i], &first);
 
         if (room == NGX_ERROR) {
             return NGX_ERROR;
         }
 
-        needed = ngx_dfp_room_needed(run, &origin[i]);
+        needed = ngx_dfp_room_needed(run, &binding[i]);
 
         if (needed == NGX_ERROR) {
             return NGX_ERROR;
@@ -91,7 +91,7 @@ ngx_dfp_room_size(ngx_http_file_cache_t *cache)
 /* NGX_MAX_OFF_T_VALUE: no limit is known; NGX_ERROR: no memory. */
 
 static off_t
-ngx_dfp_room_of(ngx_dfp_run_t *run, ngx_dfp_binding_t *origin,
+ngx_dfp_room_of(ngx_dfp_run_t *run, ngx_dfp_binding_t *binding,
     ngx_http_file_cache_t **first)
 {
     off_t                     room, size;
@@ -111,9 +111,9 @@ ngx_dfp_room_of(ngx_dfp_run_t *run, ngx_dfp_binding_t *origin,
 
     for (i = 0; i < run->conf->bindings.nelts; i++) {
 
-        if (other[i].rule.text.len == origin->rule.text.len
-            && ngx_memcmp(other[i].rule.text.data, origin->rule.text.data,
-                          origin->rule.text.len)
+        if (other[i].rule.text.len == binding->rule.text.len
+            && ngx_memcmp(other[i].rule.text.data, binding->rule.text.data,
+                          binding->rule.text.len)
                == 0
             && ngx_dfp_room_add(&caches, other[i].ctx->loc_conf)
                != NGX_OK)
@@ -193,7 +193,7 @@ ngx_dfp_room_add(ngx_array_t *caches, void **loc_conf)
  * cache, so a digest counts once. */
 
 static off_t
-ngx_dfp_room_needed(ngx_dfp_run_t *run, ngx_dfp_binding_t *origin)
+ngx_dfp_room_needed(ngx_dfp_run_t *run, ngx_dfp_binding_t *binding)
 {
     off_t              needed;
     ngx_uint_t         i;
@@ -214,7 +214,7 @@ ngx_dfp_room_needed(ngx_dfp_run_t *run, ngx_dfp_binding_t *origin)
 
     for (i = 0; i < run->tasks.nelts; i++) {
 
-        if (task[i]->binding != origin || task[i]->skipped || task[i]->failed
+        if (task[i]->binding != binding || task[i]->skipped || task[i]->failed
             || task[i]->size <= 0)
         {
             continue;
@@ -278,14 +278,14 @@ ngx_dfp_room_seen(ngx_rbtree_t *tree, ngx_str_t *digest, ngx_pool_t *pool)
 ngx_int_t
 ngx_dfp_room_taken(ngx_dfp_task_t *task)
 {
-    off_t             blocks;
-    uint32_t          hash;
-    ngx_str_t         key;
-    ngx_dfp_held_t   *held;
-    ngx_dfp_kept_t   *kept;
-    ngx_dfp_entry_t  *entry;
+    off_t              blocks;
+    uint32_t           hash;
+    ngx_str_t          key;
+    ngx_dfp_stored_t  *stored;
+    ngx_dfp_kept_t    *kept;
+    ngx_dfp_entry_t   *entry;
 
-    held = task->run->data;
+    stored = task->run->data;
     entry = &task->entry;
 
     key.data = entry->key;
@@ -293,7 +293,7 @@ ngx_dfp_room_taken(ngx_dfp_task_t *task)
     hash = ngx_crc32_short(key.data, key.len);
 
     kept = (ngx_dfp_kept_t *)
-               ngx_str_rbtree_lookup(&held->kept, &key, hash);
+               ngx_str_rbtree_lookup(&stored->kept, &key, hash);
 
     if (kept == NULL) {
         kept = ngx_pcalloc(task->run->pool, sizeof(ngx_dfp_kept_t));
@@ -310,7 +310,7 @@ ngx_dfp_room_taken(ngx_dfp_task_t *task)
         kept->node.str = key;
         kept->share->entries++;
 
-        ngx_rbtree_insert(&held->kept, &kept->node.node);
+        ngx_rbtree_insert(&stored->kept, &kept->node.node);
     }
 
     /* one that is fetched again may have another size */
@@ -329,26 +329,26 @@ static ngx_dfp_share_t *
 ngx_dfp_room_share(ngx_dfp_run_t *run, ngx_http_file_cache_t *cache)
 {
     ngx_uint_t         i;
-    ngx_dfp_held_t    *held;
+    ngx_dfp_stored_t  *stored;
     ngx_dfp_share_t  **share, *added;
 
-    held = run->data;
-    share = held->shares.elts;
+    stored = run->data;
+    share = stored->shares.elts;
 
-    for (i = 0; i < held->shares.nelts; i++) {
+    for (i = 0; i < stored->shares.nelts; i++) {
         if (share[i]->cache == cache) {
             return share[i];
         }
     }
 
-    share = ngx_array_push(&held->shares);
+    share = ngx_array_push(&stored->shares);
     if (share == NULL) {
         return NULL;
     }
 
     added = ngx_pcalloc(run->pool, sizeof(ngx_dfp_share_t));
     if (added == NULL) {
-        held->shares.nelts--;
+        stored->shares.nelts--;
         return NULL;
     }
 
@@ -384,13 +384,13 @@ ngx_dfp_room_left(ngx_dfp_run_t *run)
 {
     ngx_int_t          rc;
     ngx_uint_t         i;
-    ngx_dfp_held_t    *held;
+    ngx_dfp_stored_t  *stored;
     ngx_dfp_share_t  **share;
 
-    held = run->data;
-    share = held->shares.elts;
+    stored = run->data;
+    share = stored->shares.elts;
 
-    for (i = 0; i < held->shares.nelts; i++) {
+    for (i = 0; i < stored->shares.nelts; i++) {
 
         rc = ngx_dfp_room_fits(run, share[i]);
 
