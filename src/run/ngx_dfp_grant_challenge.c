@@ -134,6 +134,12 @@ ngx_dfp_grant_challenge_log_in(ngx_dfp_grant_t *grant, dfp_err_t *err)
 
     err->text[0] = '\0';
 
+    ngx_log_debug5(NGX_LOG_DEBUG_HTTP, &grant->run->log, 0,
+                   "dfpreheat: job %L: authenticates to %V \"%V\", "
+                   "scheme:%d login:%d", grant->run->claim.id, &grant->origin,
+                   &grant->repository, grant->challenge.scheme,
+                   grant->login.given);
+
     if (grant->login.token.len) {
         ngx_dfp_grant_set(grant, &grant->login.token);
         return NGX_OK;

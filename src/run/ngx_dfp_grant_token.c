@@ -123,6 +123,11 @@ ngx_dfp_grant_call(ngx_dfp_grant_t *grant, ngx_dfp_binding_t *binding,
     grant->call = call;
     run->calls++;
 
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, &run->log, 0,
+                   "dfpreheat: job %L: fetches a token for %V \"%V\" from %V",
+                   run->claim.id, &grant->origin, &grant->repository,
+                   &call->shown);
+
     return NGX_OK;
 
 failed:
@@ -180,6 +185,11 @@ ngx_dfp_grant_called(ngx_dfp_call_t *call)
     run->calls--;
 
     rc = ngx_dfp_grant_token(grant, call, &err);
+
+    ngx_log_debug5(NGX_LOG_DEBUG_HTTP, &run->log, 0,
+                   "dfpreheat: job %L: token for %V \"%V\" %s, status:%ui",
+                   run->claim.id, &grant->origin, &grant->repository,
+                   rc == NGX_OK ? "fetched" : "refused", call->status);
 
     if (rc == NGX_DECLINED && ngx_dfp_grant_otherwise(grant, call)) {
         ngx_destroy_pool(call->pool);

@@ -166,6 +166,12 @@ ngx_dfp_image_answered(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
     }
 
     if (rc == DFP_OK) {
+        ngx_log_debug4(NGX_LOG_DEBUG_HTTP, &task->run->log, 0,
+                       "dfpreheat: job %L: task \"%V\": %s of %uz entries",
+                       task->run->claim.id, &task->shown,
+                       m.kind == DFP_OCI_INDEX ? "an index" : "a manifest",
+                       m.n);
+
         rc = (m.kind == DFP_OCI_INDEX)
              ? ngx_dfp_image_index(task, &m, &err)
              : ngx_dfp_image_add_layers(task, &m);

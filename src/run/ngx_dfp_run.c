@@ -51,6 +51,10 @@ ngx_dfp_run_start(ngx_dfp_run_t *run, ngx_dfp_store_t *store)
     ngx_add_timer(&run->tick, ngx_min(NGX_DFP_PROGRESS_INTERVAL,
                                       run->conf->lease / 3));
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, &run->log, 0,
+                   "dfpreheat: job %L: run %V starts", run->claim.id,
+                   &run->claim.run);
+
     if (ngx_dfp_tasks_init(run) != NGX_OK
         || ngx_dfp_run_prepare(run) != NGX_OK)
     {
@@ -158,6 +162,10 @@ ngx_dfp_run_resolve(ngx_dfp_run_t *run)
         return;
     }
 
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, &run->log, 0,
+                   "dfpreheat: job %L: resolve: %ui tasks, %ui manifests to "
+                   "read", run->claim.id, run->tasks.nelts, run->manifests);
+
     if (!read) {
         ngx_dfp_run_warm(run);
     }
@@ -222,6 +230,11 @@ ngx_dfp_run_warm(ngx_dfp_run_t *run)
     run->stage.left = &run->left;
     run->stage.next = ngx_dfp_run_check;
 
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, &run->log, 0,
+                   "dfpreheat: job %L: warm: engine %V, %ui of %ui tasks left",
+                   run->claim.id, &run->cluster->engine->name, run->left,
+                   run->tasks.nelts);
+
     if (run->cluster->engine->start(run) != NGX_OK) {
         ngx_dfp_run_fail(run, "no memory");
     }
@@ -240,6 +253,10 @@ ngx_dfp_run_check(ngx_dfp_run_t *run)
     ngx_int_t  rc;
 
     rc = run->cluster->engine->check(run);
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, &run->log, 0,
+                   "dfpreheat: job %L: check: rc:%i, %ui tasks failed, "
+                   "%ui left", run->claim.id, rc, run->nfailed, run->left);
 
     if (rc == NGX_AGAIN) {
         return;
@@ -301,6 +318,13 @@ ngx_dfp_run_store(ngx_dfp_run_t *run)
                               &run->results, &run->counts);
 
     run->unstored = (rc != NGX_OK);
+
+    ngx_log_debug6(NGX_LOG_DEBUG_HTTP, &run->log, 0,
+                   "dfpreheat: job %L: report: rc:%i, end of run %V as %s, "
+                   "%uz bytes of results, counts %V", run->claim.id, rc,
+                   &run->claim.run,
+                   run->error.len ? "FAILURE" : "SUCCESS", run->results.len,
+                   &run->counts);
 }
 
 
@@ -322,6 +346,9 @@ static void
 ngx_dfp_run_reported(void *data, ngx_int_t rc)
 {
     ngx_dfp_run_t *run = data;
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, &run->log, 0,
+                   "dfpreheat: job %L: end stored: rc:%i", run->claim.id, rc);
 
     if (rc == NGX_ABORT || rc == NGX_ERROR) {
         ngx_log_error(NGX_LOG_ERR, &run->log, 0,
@@ -357,7 +384,13 @@ ngx_dfp_run_back(ngx_dfp_run_t *run)
 static void
 ngx_dfp_run_given_back(void *data, ngx_int_t rc)
 {
-    ngx_dfp_run_over(data);
+    ngx_dfp_run_t *run = data;
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, &run->log, 0,
+                   "dfpreheat: job %L: returned to the queue: rc:%i",
+                   run->claim.id, rc);
+
+    ngx_dfp_run_over(run);
 }
 
 
@@ -475,6 +508,10 @@ ngx_dfp_run_tick(ngx_event_t *ev)
     {
         run->changed = 0;
         run->reported = ngx_current_msec;
+
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, &run->log, 0,
+                       "dfpreheat: job %L: progress %V", run->claim.id,
+                       &progress);
     }
 
     ngx_destroy_pool(pool);
@@ -485,6 +522,10 @@ static void
 ngx_dfp_run_renewed(void *data, ngx_int_t rc)
 {
     ngx_dfp_run_t *run = data;
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, &run->log, 0,
+                   "dfpreheat: job %L: progress stored: rc:%i", run->claim.id,
+                   rc);
 
     if (rc != NGX_DECLINED) {
         return;

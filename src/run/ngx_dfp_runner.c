@@ -178,7 +178,12 @@ ngx_dfp_runner_store(void)
 static void
 ngx_dfp_worker_hint(void *data)
 {
-    ngx_dfp_worker_look(data);
+    ngx_dfp_worker_t *worker = data;
+
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, worker->log, 0,
+                   "dfpreheat: hint, there may be a part to claim");
+
+    ngx_dfp_worker_look(worker);
 }
 
 
@@ -210,6 +215,9 @@ ngx_dfp_worker_leave(ngx_dfp_worker_t *worker)
     ngx_dfp_instance_t  *instance;
 
     instance = &worker->conf->instance;
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, worker->log, 0,
+                   "dfpreheat: the worker quits, %ui runs", worker->nruns);
 
     if (instance->cycle == instance->shared->cycles) {
         (void) ngx_dfp_store_leave(&worker->store, &worker->leave_op);
@@ -251,6 +259,10 @@ ngx_dfp_worker_looked(void *data, ngx_int_t rc)
     ngx_dfp_look_t  *found;
 
     found = &worker->found;
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, worker->log, 0,
+                   "dfpreheat: claim: rc:%i, %ui parts, next:%i ms", rc, rc == NGX_OK ? found->n : 0,
+                   rc == NGX_OK ? found->next : -1);
 
     if (rc == NGX_OK) {
         for (i = 0; i < found->n; i++) {
@@ -308,6 +320,12 @@ ngx_dfp_worker_claimed(ngx_dfp_worker_t *worker, ngx_dfp_claim_t *claim)
     ngx_queue_insert_tail(&worker->runs, &run->queue);
     worker->nruns++;
 
+    ngx_log_debug6(NGX_LOG_DEBUG_HTTP, worker->log, 0,
+                   "dfpreheat: job %L: claimed part %V as run %V, "
+                   "cluster %L, %M ms left, %ui runs",
+                   claim->id, &run->claim.part, &run->claim.run,
+                   claim->cluster, claim->left, worker->nruns);
+
     ngx_dfp_run_start(run, &worker->store);
 
     return NGX_OK;
@@ -346,6 +364,14 @@ static void
 ngx_dfp_worker_wake(ngx_dfp_run_t *run)
 {
     ngx_dfp_worker_t *worker = run->worker;
+
+    if (!run->woken) {
+        ngx_log_debug4(NGX_LOG_DEBUG_HTTP, worker->log, 0,
+                       "dfpreheat: job %L: wake, stage \"%s\", %ui calls, "
+                       "%ui tasks left", run->claim.id,
+                       run->stage.name ? run->stage.name : "start",
+                       run->calls, run->left);
+    }
 
     run->woken = 1;
 
@@ -460,6 +486,11 @@ ngx_dfp_worker_fill(ngx_dfp_worker_t *worker)
         }
 
         if (rc == NGX_AGAIN) {
+            ngx_log_debug2(NGX_LOG_DEBUG_HTTP, worker->log, 0,
+                           "dfpreheat: job %L: no connection or no memory is "
+                           "free for a call, again in %d ms", run->claim.id,
+                           NGX_DFP_STARVED);
+
             ngx_add_timer(&worker->starved, NGX_DFP_STARVED);
             return;
         }

@@ -170,6 +170,11 @@ ngx_dfp_task_call(ngx_dfp_run_t *run, size_t limit)
         task = ngx_queue_data(q, ngx_dfp_task_t, queue);
 
         if (ngx_dfp_task_grant_ready(task) == NGX_OK) {
+            ngx_log_debug4(NGX_LOG_DEBUG_HTTP, &run->log, 0,
+                           "dfpreheat: job %L: task \"%V\": try %ui, "
+                           "%ui calls", run->claim.id, &task->shown,
+                           task->tries + 1, run->calls);
+
             return ngx_dfp_task_start(task, limit);
         }
 
@@ -274,6 +279,12 @@ ngx_dfp_task_called(ngx_dfp_call_t *call)
 
     task->call = NULL;
     run->calls--;
+
+    ngx_log_debug7(NGX_LOG_DEBUG_HTTP, &run->log, 0,
+                   "dfpreheat: job %L: task \"%V\": call ended, result:%d "
+                   "status:%ui cached:%d stale:%d led:%d", run->claim.id,
+                   &task->shown, call->result, call->status, call->cached,
+                   call->stale, call->led);
 
     run->stage.answered(task, call);
 

@@ -31,6 +31,11 @@ ngx_dfp_task_busy(ngx_dfp_task_t *task)
                        "allows");
     ngx_dfp_run_trouble(run, NULL, &task->shown, &text);
 
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, &run->log, 0,
+                   "dfpreheat: job %L: task \"%V\": busy, retry in %d ms, "
+                   "at most %ui calls", run->claim.id, &task->shown,
+                   NGX_DFP_BUSY_WAIT, run->width);
+
     ngx_add_timer(&task->retry, NGX_DFP_BUSY_WAIT);
 }
 

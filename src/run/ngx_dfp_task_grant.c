@@ -41,6 +41,10 @@ ngx_dfp_task_grant_wait(ngx_dfp_task_t *task, ngx_dfp_grant_t *grant)
     ngx_queue_remove(&task->queue);
     ngx_queue_insert_tail(&grant->waiting, &task->queue);
 
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, &task->run->log, 0,
+                   "dfpreheat: job %L: task \"%V\": waits for a token for %V",
+                   task->run->claim.id, &task->shown, &grant->origin);
+
     if (grant->call) {
         return NGX_AGAIN;
     }
@@ -146,6 +150,11 @@ ngx_dfp_task_grant_refused(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 
         serial = (grant == task->target) ? task->target_serial : 0;
     }
+
+    ngx_log_debug5(NGX_LOG_DEBUG_HTTP, &task->run->log, 0,
+                   "dfpreheat: job %L: task \"%V\": 401 of %V, it sent "
+                   "Authorization %ui of %ui", task->run->claim.id,
+                   &task->shown, &grant->origin, serial, grant->serial);
 
     /* redirects may lead to somebody else each time, who has got nothing yet */
 

@@ -26,6 +26,10 @@ ngx_dfp_task_done(ngx_dfp_task_t *task)
     task->done = 1;
     task->run->bytes += ngx_max(task->size, 0);
 
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, &task->run->log, 0,
+                   "dfpreheat: job %L: task \"%V\": done, %O bytes",
+                   task->run->claim.id, &task->shown, task->size);
+
     ngx_dfp_task_ended(task);
 }
 
@@ -39,6 +43,10 @@ ngx_dfp_task_skipped(ngx_dfp_task_t *task, const char *reason)
     task->size = -1;
     task->reason.data = (u_char *) reason;
     task->reason.len = ngx_strlen(reason);
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, &task->run->log, 0,
+                   "dfpreheat: job %L: task \"%V\": skipped, %V",
+                   task->run->claim.id, &task->shown, &task->reason);
 
     ngx_dfp_task_ended(task);
 }
@@ -72,6 +80,10 @@ ngx_dfp_task_reopened(ngx_dfp_task_t *task)
     task->manifest = 0;
     task->run->left++;
     task->run->bytes -= ngx_max(task->size, 0);
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, &task->run->log, 0,
+                   "dfpreheat: job %L: task \"%V\": no longer done",
+                   task->run->claim.id, &task->shown);
 }
 
 

@@ -109,6 +109,11 @@ ngx_dfp_engine_cache_answered(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
     task->entry = call->entry;
     task->size = call->entry.size;
 
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, &task->run->log, 0,
+                   "dfpreheat: job %L: task \"%V\": %O bytes in the cache "
+                   "\"%V\"", task->run->claim.id, &task->shown, task->size,
+                   &task->entry.cache->shm_zone->shm.name);
+
     switch (ngx_dfp_room_taken(task)) {
 
     case NGX_OK:
@@ -209,6 +214,10 @@ ngx_dfp_engine_cache_checked(void *data, ngx_int_t rc)
 
     task->check = NULL;
 
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, &task->run->log, 0,
+                   "dfpreheat: job %L: task \"%V\": digest checked: rc:%i",
+                   task->run->claim.id, &task->shown, rc);
+
     if (rc == NGX_OK) {
         ngx_dfp_task_done(task);
 
@@ -270,6 +279,11 @@ ngx_dfp_engine_cache_check(ngx_dfp_run_t *run)
     }
 
     stored->next = last;
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, &run->log, 0,
+                   "dfpreheat: job %L: %ui of %ui tasks looked up in the "
+                   "cache, %ui are gone", run->claim.id, last,
+                   run->tasks.nelts, stored->gone.nelts);
 
     if (last < run->tasks.nelts) {
         run->wake(run);

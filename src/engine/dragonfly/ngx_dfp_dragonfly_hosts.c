@@ -115,6 +115,11 @@ ngx_dfp_hosts_asked(ngx_dfp_ask_t *ask, ngx_dfp_grpc_t *grpc)
     if (grpc->status == DFP_GRPC_OK && hosts->told && hosts->told->complete) {
         hosts->list = hosts->told->list;
         hosts->n = hosts->told->n;
+
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, &hosts->run->log, 0,
+                       "dfpreheat: job %L: ListHosts lists %uz hosts",
+                       hosts->run->claim.id, hosts->n);
+
         hosts->handler(hosts);
 
     } else if (hosts->known) {

@@ -101,6 +101,11 @@ ngx_dfp_peers_choose_add(ngx_dfp_peers_t *peers, const dfp_d7y_host_t *host)
     }
 
     if (rc == NGX_OK) {
+        ngx_log_debug3(NGX_LOG_DEBUG_HTTP, &peers->run->log, 0,
+                       "dfpreheat: job %L: chooses %V, %s peer",
+                       peers->run->claim.id, &peer->server.name,
+                       peer->host.seed ? "a seed" : "a normal");
+
         peers->scope.hosts[peers->n] = &peer->host;
         peers->n++;
         peers->scope.n = peers->n;

@@ -82,6 +82,11 @@ ngx_dfp_download_start(ngx_dfp_downloads_t *d)
     peers->busy += (d->active++ == 0);
     run->calls++;
 
+    ngx_log_debug5(NGX_LOG_DEBUG_HTTP, &run->log, 0,
+                   "dfpreheat: job %L: task \"%V\": download starts on %V, "
+                   "%ui of %ui active", run->claim.id, &d->task->shown,
+                   &peers->peer[i].server.name, d->active, d->left);
+
     return NGX_OK;
 }
 
@@ -272,6 +277,12 @@ ngx_dfp_download_ended(ngx_dfp_grpc_t *grpc)
 
     run->calls--;
     peers->busy -= (--d->active == 0);
+
+    ngx_log_debug6(NGX_LOG_DEBUG_HTTP, &run->log, 0,
+                   "dfpreheat: job %L: task \"%V\": download ends on %V, "
+                   "status:%d unreached:%d, %O bytes", run->claim.id,
+                   &d->task->shown, &download->peer->server.name, grpc->status,
+                   grpc->unreached, download->bytes);
 
     d->pairs[i] &= ~NGX_DFP_PAIR_STATE;
 

@@ -27,6 +27,11 @@ ngx_dfp_peer_answered(ngx_dfp_peer_t *peer)
         }
 
         peer->state = NGX_DFP_PEER_READY;
+
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, &peer->peers->run->log, 0,
+                       "dfpreheat: job %L: %V answers again",
+                       peer->peers->run->claim.id, &peer->server.name);
+
         ngx_dfp_peer_wake(peer->peers);
     }
 }
@@ -48,6 +53,10 @@ ngx_dfp_peer_pause(ngx_dfp_peer_t *peer)
                               NGX_DFP_RETRY_MAX);
     peer->troubles++;
     peer->state = NGX_DFP_PEER_PAUSED;
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, &peer->peers->run->log, 0,
+                   "dfpreheat: job %L: %V pauses for %M ms",
+                   peer->peers->run->claim.id, &peer->server.name, pause);
 
     ngx_add_timer(&peer->resume, pause);
 }
@@ -130,6 +139,10 @@ ngx_dfp_peer_resume(ngx_event_t *ev)
     peer->state = (peer->state == NGX_DFP_PEER_SUSPECT)
                   ? NGX_DFP_PEER_TRIAL
                   : NGX_DFP_PEER_READY;
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, &peer->peers->run->log, 0,
+                   "dfpreheat: job %L: %V may be called again",
+                   peer->peers->run->claim.id, &peer->server.name);
 
     ngx_dfp_peer_wake(peer->peers);
 }

@@ -139,6 +139,11 @@ ngx_dfp_scheduler_listed(ngx_dfp_hosts_t *hosts)
                                                   scope.nunusable);
     }
 
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, &run->log, 0,
+                   "dfpreheat: job %L: of %ui peers, %uz can be called, and "
+                   "%ui have to have each layer", run->claim.id, chosen,
+                   scope.n, orders->needed);
+
     if (orders->needed > scope.n) {
         ngx_dfp_scheduler_too_few(orders, &scope);
         return;

@@ -177,6 +177,11 @@ ngx_dfp_order_preheated(ngx_dfp_ask_t *ask, ngx_dfp_grpc_t *grpc)
     }
 
     order->sent = ngx_current_msec;
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, &order->task->run->log, 0,
+                   "dfpreheat: job %L: task \"%V\": the scheduler preheats it",
+                   order->task->run->claim.id, &order->task->shown);
+
     ngx_dfp_order_wait(order);
 }
 
@@ -284,6 +289,13 @@ ngx_dfp_order_statted(ngx_dfp_ask_t *ask, ngx_dfp_grpc_t *grpc)
         return;
     }
 
+    ngx_log_debug7(NGX_LOG_DEBUG_HTTP, &order->task->run->log, 0,
+                   "dfpreheat: job %L: task \"%V\": %s, status:%d, "
+                   "%ui copies of %ui, %ui errors",
+                   order->task->run->claim.id, &order->task->shown,
+                   ask->method, grpc->status, order->held, order->wanted,
+                   order->errors);
+
     if (rc == NGX_OK) {
         ngx_dfp_order_done(order);
         return;
@@ -334,6 +346,10 @@ ngx_dfp_order_wait(ngx_dfp_order_t *order)
     if (order->held == 0 && passed < NGX_DFP_ORDER_ANEW) {
         pause = ngx_min(pause, NGX_DFP_ORDER_ANEW - passed);
     }
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, &order->task->run->log, 0,
+                   "dfpreheat: job %L: task \"%V\": stat in %M ms",
+                   order->task->run->claim.id, &order->task->shown, pause);
 
     ngx_add_timer(&order->again, pause);
 
