@@ -1,7 +1,7 @@
 /*
- * The interface of the engines: the ways to warm a cluster. An engine is a table
- * of this kind and the five functions in it, and one line in the table of
- * ngx_dfp_conf.c.
+ * The interface of the engines: the ways to warm a cluster. An engine is a
+ * table of this kind and the five functions in it, and one line in the table
+ * of ngx_dfp_conf.c.
  */
 
 #ifndef NGX_DFP_ENGINE_H
@@ -30,9 +30,9 @@ struct ngx_dfp_engine_s {
        later. NGX_ERROR: no memory. */
     ngx_int_t  (*start)(ngx_dfp_run_t *run);
 
-    /* after all tasks have ended. NGX_OK: the run has succeeded; NGX_AGAIN: tasks
-       are left again, or this is to be called again; NGX_DECLINED: the run has
-       failed, by its error or by its tasks. */
+    /* after all tasks have ended. NGX_OK: the run has succeeded; NGX_AGAIN:
+       tasks are left again, or this is to be called again; NGX_DECLINED: the
+       run has failed, by its error or by its tasks. */
     ngx_int_t  (*check)(ngx_dfp_run_t *run);
 
     /* ends all calls and timers of its own; safe at any time. NULL: it has

@@ -15,7 +15,8 @@ ngx_dfp_grant_get(ngx_dfp_run_t *run, const dfp_url_t *url,
 }
 
 
-/* With LED it is that of a redirect's target, and has nothing of the job. */
+/* With LED it is the grant of a redirect's target, and uses nothing of the
+ * job. */
 
 static ngx_dfp_grant_t *
 ngx_dfp_grant_find(ngx_dfp_run_t *run, const dfp_url_t *url,
@@ -82,7 +83,7 @@ ngx_dfp_grant_target(ngx_dfp_grant_t *grant, ngx_dfp_call_t *call)
 
     mem = ngx_dfp_mem(grant->run->pool);
 
-    /* a copy, which does not die with the call */
+    /* the call is freed before the grant */
 
     if (dfp_url_parse(&mem, call->target_url.origin, "it", &url, &err)
         != DFP_OK)
@@ -97,7 +98,7 @@ ngx_dfp_grant_target(ngx_dfp_grant_t *grant, ngx_dfp_call_t *call)
 }
 
 
-/* The job's own Authorization goes first, as it is. */
+/* The job's own Authorization is sent first, unchanged. */
 
 static ngx_int_t
 ngx_dfp_grant_own(ngx_dfp_grant_t *grant)
@@ -136,7 +137,7 @@ ngx_dfp_grant_apply(ngx_dfp_grant_t *grant, ngx_dfp_call_t *call)
 void
 ngx_dfp_grant_set(ngx_dfp_grant_t *grant, ngx_str_t *authorization)
 {
-    /* one that could not be remembered would not be hidden */
+    /* an Authorization that is not among the secrets could not be masked */
 
     ngx_str_null(&grant->authorization);
     grant->secrets.nelts = 0;

@@ -1,9 +1,9 @@
 /*
  * The Authorization that an origin requires: the job's own header, Basic, or a
- * token that is fetched from a token service and renewed in time. A run has one
- * grant for each pair of origin and repository. The target of a redirect has a
- * grant of its own, which never contains the job's credentials: these are for
- * the origin alone.
+ * token that is fetched from a token service and renewed in time. A run has
+ * one grant for each pair of origin and repository. The target of a redirect
+ * has a grant of its own, which never contains the job's credentials: these
+ * are for the origin alone.
  */
 
 #ifndef NGX_DFP_GRANT_H
@@ -19,8 +19,8 @@ typedef struct ngx_dfp_grant_s  ngx_dfp_grant_t;
 
 /*
  * A call to the token service has ended. RC is NGX_OK: there is a token;
- * NGX_AGAIN: another try may succeed; NGX_DECLINED: it will not, and REASON says
- * why. CALL is freed after the handler has returned.
+ * NGX_AGAIN: another try may succeed; NGX_DECLINED: it will not, and REASON
+ * says why. CALL is freed after the handler has returned.
  */
 typedef void (*ngx_dfp_grant_pt)(ngx_dfp_grant_t *grant, ngx_int_t rc,
     ngx_dfp_call_t *call, const char *reason);
@@ -65,34 +65,35 @@ struct ngx_dfp_grant_s {
 ngx_dfp_grant_t *ngx_dfp_grant_get(ngx_dfp_run_t *run, const dfp_url_t *url,
     ngx_str_t *repository, ngx_dfp_grant_pt handler);
 
-/* Returns the grant for whoever has answered CALL, after a redirect (led). NULL:
- * no memory. */
+/* Returns the grant for whoever has answered CALL, after a redirect (led).
+ * NULL: no memory. */
 ngx_dfp_grant_t *ngx_dfp_grant_target(ngx_dfp_grant_t *grant,
     ngx_dfp_call_t *call);
 
 /* Sets what a call sends, to the origin and to the target of a redirect. */
 void ngx_dfp_grant_apply(ngx_dfp_grant_t *grant, ngx_dfp_call_t *call);
 
-/* Sets what is sent from now on, and its secrets; without memory nothing is. */
+/* Sets what is sent from now on, and its secrets; without memory nothing
+ * is. */
 void ngx_dfp_grant_set(ngx_dfp_grant_t *grant, ngx_str_t *authorization);
 
 /*
  * Answers the challenge of CALL, a 401: what was sent, if anything, was not
- * accepted. NGX_OK: there is something else to send, or it is being fetched (the
- * grant has a call); NGX_AGAIN: another try may succeed; NGX_DECLINED,
+ * accepted. NGX_OK: there is something else to send, or it is being fetched
+ * (the grant has a call); NGX_AGAIN: another try may succeed; NGX_DECLINED,
  * NGX_ERROR: it will not. ERR says why, or is "".
  */
 ngx_int_t ngx_dfp_grant_challenge_answer(ngx_dfp_grant_t *grant,
     ngx_dfp_call_t *call, dfp_err_t *err);
 
-/* After a 403: logs in with another login, or fetches another token for one that
- * was accepted, once. As above. */
+/* After a 403: logs in with another login, or fetches another token for one
+ * that was accepted, once. As above. */
 ngx_int_t ngx_dfp_grant_challenge_again(ngx_dfp_grant_t *grant);
 
 /* Fetches a token from the token service of the grant's challenge. NGX_OK: the
- * grant has a call, at whose end its handler is called; NGX_AGAIN: no connection
- * or no memory is free; NGX_DECLINED, NGX_ERROR: there is none to get. ERR says
- * why, but not that there is no memory. */
+ * grant has a call, at whose end its handler is called; NGX_AGAIN: no
+ * connection or no memory is free; NGX_DECLINED, NGX_ERROR: there is none to
+ * get. ERR says why, but not that there is no memory. */
 ngx_int_t ngx_dfp_grant_fetch(ngx_dfp_grant_t *grant, dfp_err_t *err);
 
 /* Finds the login of the grant: the job's, or that of dfpreheat_credentials,

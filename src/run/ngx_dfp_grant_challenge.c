@@ -20,7 +20,7 @@ ngx_dfp_grant_challenge_answer(ngx_dfp_grant_t *grant, ngx_dfp_call_t *call,
 
     changed = ngx_dfp_grant_login(grant, grant->serial != 0);
 
-    /* what was made of the same credentials before was never good */
+    /* these credentials were never accepted */
 
     if (grant->serial && !grant->own && grant->accepted == 0 && !changed) {
         return NGX_DECLINED;
@@ -31,7 +31,7 @@ ngx_dfp_grant_challenge_answer(ngx_dfp_grant_t *grant, ngx_dfp_call_t *call,
         return rc;
     }
 
-    /* nothing but what has just been refused */
+    /* there is only the Authorization that was just refused */
 
     if (grant->own && !grant->login.given) {
         return NGX_DECLINED;
@@ -52,7 +52,7 @@ ngx_dfp_grant_challenge_again(ngx_dfp_grant_t *grant)
     dfp_err_t   err;
     ngx_uint_t  changed;
 
-    /* what else there is to log in with nobody has asked for so far */
+    /* no challenge has been seen that another login could answer */
 
     if (grant->own) {
         return NGX_DECLINED;
@@ -73,7 +73,7 @@ ngx_dfp_grant_challenge_again(ngx_dfp_grant_t *grant)
 }
 
 
-/* The challenge is kept in the run's pool, to renew a token by. */
+/* The challenge is kept in the run's pool: tokens are renewed by it. */
 
 static ngx_int_t
 ngx_dfp_grant_challenge_pick(ngx_dfp_grant_t *grant, ngx_dfp_call_t *call,
@@ -95,8 +95,8 @@ ngx_dfp_grant_challenge_pick(ngx_dfp_grant_t *grant, ngx_dfp_call_t *call,
 }
 
 
-/* Where the registry does not say what a token has to be for, it is for what is
- * requested. What a redirect's target calls its own nobody knows. */
+/* If the challenge has no scope, the token is requested for the repository.
+ * The repositories of a redirect's target are not known. */
 
 static ngx_int_t
 ngx_dfp_grant_challenge_scope(ngx_dfp_grant_t *grant)

@@ -106,7 +106,7 @@ ngx_dfp_grant_call(ngx_dfp_grant_t *grant, ngx_dfp_binding_t *binding,
     call->binding = binding;
     call->url = *url;
 
-    /* the query has the user's name in it */
+    /* the query contains the user's name */
     call->shown.data = (u_char *) call->url.href.data;
     call->shown.len = call->url.origin.len + call->url.path.len;
 
@@ -138,7 +138,7 @@ failed:
 }
 
 
-/* A password, or an identity token in a form, or nothing. */
+/* Sends a password, or an identity token in a form, or nothing. */
 
 static ngx_int_t
 ngx_dfp_grant_send(ngx_dfp_grant_t *grant, ngx_dfp_call_t *call)
@@ -204,9 +204,9 @@ ngx_dfp_grant_called(ngx_dfp_call_t *call)
 }
 
 
-/* Once more where there is something else to log in with: a password, where the
- * service takes none but that (as docker does), or what the file has now. Returns 1
- * where it is asked again. */
+/* Fetches a token once more if there is another way to log in: with a
+ * password, if the service takes no POST (as that of docker.io), or with a
+ * login that the file has got since. Returns 1 if it does. */
 
 static ngx_uint_t
 ngx_dfp_grant_otherwise(ngx_dfp_grant_t *grant, ngx_dfp_call_t *call)
@@ -246,7 +246,8 @@ ngx_dfp_grant_otherwise(ngx_dfp_grant_t *grant, ngx_dfp_call_t *call)
 }
 
 
-/* NGX_OK: there is a token; NGX_AGAIN: another try may go better. */
+/* NGX_OK: there is a token; NGX_AGAIN: another try may succeed; NGX_DECLINED:
+ * it will not. */
 
 static ngx_int_t
 ngx_dfp_grant_token(ngx_dfp_grant_t *grant, ngx_dfp_call_t *call,

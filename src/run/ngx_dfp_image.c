@@ -60,8 +60,8 @@ ngx_dfp_image_tasks(ngx_dfp_run_t *run, ngx_uint_t manifest)
 
 
 /*
- * It was checked when the job was posted. One that people have typed does not
- * say where it is: it is at the first of these origins that is bound.
+ * The reference was checked when the job was posted. One without a scheme is
+ * resolved to the first of these origins that is bound.
  */
 
 static ngx_int_t
@@ -123,7 +123,7 @@ ngx_dfp_image_call(ngx_dfp_run_t *run)
         return NGX_DECLINED;
     }
 
-    /* blobs that are known already come after all manifests */
+    /* manifests are ready before blobs */
 
     q = ngx_queue_head(&run->ready);
     task = ngx_queue_data(q, ngx_dfp_task_t, queue);
@@ -154,7 +154,7 @@ ngx_dfp_image_answered(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
         return;
     }
 
-    /* what is made of it is in the run's pool, the rest goes with the call */
+    /* results are in the run's pool; the body is freed with the call */
 
     mem = ngx_dfp_mem(task->run->pool);
 
@@ -194,8 +194,8 @@ ngx_dfp_image_answered(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 }
 
 
-/* What was wrong when it was stored, or has rotted since, says nothing about what the
- * registry has: that is asked for next. */
+/* A wrong copy in the cache says nothing about what the registry has: the next
+ * try asks the registry. Returns 1 if the task is tried again. */
 
 static ngx_uint_t
 ngx_dfp_image_spoiled(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
@@ -229,9 +229,9 @@ ngx_dfp_image_spoiled(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 
 
 /*
- * A manifest by its digest has that digest. One by a tag gets its digest here,
- * and pullers ask for that next: it is a task of its own, with its own place in
- * the cache.
+ * A manifest that was requested by its digest must have this digest. For one
+ * that was requested by a tag the digest is computed: clients request it by
+ * its digest next, so that is a task of its own, with its own cache entry.
  */
 
 static ngx_int_t
@@ -297,7 +297,7 @@ ngx_dfp_image_check(ngx_dfp_run_t *run)
 {
     ngx_uint_t  i;
 
-    /* where one could not be read, nobody knows what is in it */
+    /* if a manifest could not be read, its platforms are not known */
 
     for (i = 0; run->nfailed == 0 && i < run->nimages; i++) {
         if (ngx_dfp_image_index_complete(run, &run->images[i]) != NGX_OK) {

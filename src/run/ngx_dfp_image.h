@@ -1,6 +1,7 @@
 /*
- * The images of a job, resolved into tasks: the manifest of each tag, through an
- * index to the manifests of the platforms that are wanted, to config and layers.
+ * The images of a job, resolved into tasks: the manifest of each tag, through
+ * an index to the manifests of the platforms that are wanted, to config and
+ * layers.
  */
 
 #ifndef NGX_DFP_IMAGE_H
@@ -35,8 +36,8 @@ typedef enum {
 } ngx_dfp_kind_t;
 
 
-/* Adds a task for the manifest of each image of the job; with MANIFEST it is to be
- * read here. NGX_ERROR: no memory. */
+/* Adds a task for the manifest of each image of the job; with MANIFEST it is
+ * to be read here. NGX_ERROR: no memory. */
 ngx_int_t ngx_dfp_image_tasks(ngx_dfp_run_t *run, ngx_uint_t manifest);
 
 /* The steps of the stage in which manifests are read: they become tasks that
@@ -50,7 +51,8 @@ void ngx_dfp_image_check(ngx_dfp_run_t *run);
 
 /* For the files of this. */
 
-/* Adds what DESC in the manifest PARENT refers to as a task. NULL: no memory. */
+/* Adds what DESC in the manifest PARENT refers to as a task. NULL: no
+ * memory. */
 ngx_dfp_task_t *ngx_dfp_image_add(ngx_dfp_task_t *parent, dfp_oci_desc_t *desc,
     ngx_dfp_kind_t kind);
 
@@ -58,9 +60,9 @@ ngx_dfp_task_t *ngx_dfp_image_add(ngx_dfp_task_t *parent, dfp_oci_desc_t *desc,
 ngx_int_t ngx_dfp_image_add_layers(ngx_dfp_task_t *task,
     dfp_oci_manifest_t *m);
 
-/* Adds the manifests of an index that are wanted; what M refers to has to stay as
- * long as the run. NGX_DECLINED: ERR says why none can be added; NGX_ERROR: no
- * memory. */
+/* Adds the manifests of an index that are wanted; what M refers to has to stay
+ * as long as the run. NGX_DECLINED: ERR says why none can be added; NGX_ERROR:
+ * no memory. */
 ngx_int_t ngx_dfp_image_index(ngx_dfp_task_t *task, dfp_oci_manifest_t *m,
     dfp_err_t *err);
 

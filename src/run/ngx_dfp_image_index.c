@@ -122,8 +122,8 @@ ngx_dfp_image_index_complete(ngx_dfp_run_t *run, ngx_dfp_image_t *image)
 }
 
 
-/* Images of one job may have indexes in common, and one may be in several: each
- * is seen once per image. */
+/* An index may be shared by images, and contained in several indexes: it is
+ * counted once for each image. */
 
 static ngx_int_t
 ngx_dfp_image_index_see(ngx_dfp_task_t *task, ngx_uint_t visit,

@@ -41,7 +41,7 @@ ngx_dfp_run_start(ngx_dfp_run_t *run, ngx_dfp_store_t *store)
     run->tick.data = run;
     run->tick.log = &run->log;
 
-    /* this timer also holds a worker that quits until the run has ended */
+    /* this timer also keeps a worker that quits until the run has ended */
 
     run->deadline.handler = ngx_dfp_run_deadline;
     run->deadline.data = run;
@@ -79,7 +79,7 @@ ngx_dfp_run_log_error(ngx_log_t *log, u_char *buf, size_t len)
 }
 
 
-/* What was claimed becomes a job again. */
+/* Prepare: the claim is unsealed and parsed. */
 
 static ngx_int_t
 ngx_dfp_run_prepare(ngx_dfp_run_t *run)
@@ -138,7 +138,8 @@ ngx_dfp_run_prepare(ngx_dfp_run_t *run)
 }
 
 
-/* Resolve: the job becomes tasks. Only manifests have to be waited for. */
+/* Resolve: the job becomes tasks. Only images whose manifests are read here
+ * take time; files are ready at once. */
 
 static void
 ngx_dfp_run_resolve(ngx_dfp_run_t *run)
@@ -198,7 +199,7 @@ ngx_dfp_run_files(ngx_dfp_run_t *run)
             return NGX_ERROR;
         }
 
-        /* there is one URL where these are given */
+        /* a job with one of these has one URL */
 
         task->digest = ngx_dfp_str(run->job.digest);
 
@@ -239,13 +240,13 @@ ngx_dfp_run_warm(ngx_dfp_run_t *run)
         ngx_dfp_run_fail(run, "no memory");
     }
 
-    /* there may be nothing to warm, when no manifest could be read */
+    /* there may be no task left */
     run->wake(run);
 }
 
 
-/* Check: whether all is where it should be; the engine may find that it is not,
- * and go on to warm. */
+/* Check: the engine looks whether everything is in its place; it may return to
+ * warm. */
 
 static void
 ngx_dfp_run_check(ngx_dfp_run_t *run)
@@ -304,7 +305,7 @@ ngx_dfp_run_report(ngx_dfp_run_t *run)
 }
 
 
-/* Never ends the run at once: its callers may still have to do with it. */
+/* The run never ends in here: callers still use it. */
 
 static void
 ngx_dfp_run_store(ngx_dfp_run_t *run)
@@ -328,7 +329,7 @@ ngx_dfp_run_store(ngx_dfp_run_t *run)
 }
 
 
-/* There was no memory to store the end with. */
+/* There was no memory to send the end. */
 
 static void
 ngx_dfp_run_store_again(ngx_dfp_run_t *run)
@@ -360,7 +361,8 @@ ngx_dfp_run_reported(void *data, ngx_int_t rc)
 }
 
 
-/* On quit: others go on with it, and the attempt does not count. */
+/* The worker quits: others continue with the part, and the attempt is not
+ * counted. */
 
 static void
 ngx_dfp_run_back(ngx_dfp_run_t *run)
@@ -414,8 +416,10 @@ ngx_dfp_run_advance(ngx_dfp_run_t *run, ngx_uint_t quit)
         return;
     }
 
-    /* what is complete may as well be reported; but what is in the cache that a
-       location had is not where clients look after a reload */
+    /*
+     * a complete run may as well be reported; but a reload may have given the
+     * location another cache than the one that was warmed
+     */
 
     if (*run->stage.left == 0 && !(quit && run->cluster->engine->caches)) {
         run->stage.next(run);
@@ -458,7 +462,7 @@ ngx_dfp_run_stop(ngx_dfp_run_t *run)
 }
 
 
-/* Progress, when there is some, and the lease, before it runs out. */
+/* Reports progress, if there is any, and renews the lease in time. */
 
 static void
 ngx_dfp_run_tick(ngx_event_t *ev)
@@ -471,7 +475,7 @@ ngx_dfp_run_tick(ngx_event_t *ev)
 
     run->changed |= (run->calls != 0);
 
-    /* the subscription, which tells of it otherwise, may have been away */
+    /* the subscription, which usually tells so, may be disconnected */
 
     if (ngx_exiting) {
         run->wake(run);
@@ -561,7 +565,7 @@ ngx_dfp_run_deadline(ngx_event_t *ev)
 }
 
 
-/* Clients show this one line: it has the first failure in it. */
+/* Clients show this line only, so it contains the first failure. */
 
 static void
 ngx_dfp_run_error(ngx_dfp_run_t *run)

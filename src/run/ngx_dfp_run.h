@@ -1,6 +1,6 @@
 /*
- * One run: an attempt of this worker at one part of a job, from the claim to the
- * report of its end. run.c has its stages, one after the other.
+ * One run: an attempt of this worker at one part of a job, from the claim to
+ * the report of its end. run.c has its stages, one after the other.
  */
 
 #ifndef NGX_DFP_RUN_H
@@ -22,13 +22,13 @@ typedef struct {
     const char    *name;        /* for the debug log */
 
     /* starts one call, if there is one to start: NGX_OK: it has; NGX_DECLINED:
-       nothing is ready; NGX_AGAIN: no connection or no memory is free. NULL: there
-       is nothing to call for the time being. */
+       nothing is ready; NGX_AGAIN: no connection or no memory is free. NULL:
+       there is nothing to call for the time being. */
     ngx_int_t    (*call)(ngx_dfp_run_t *run);
 
-    /* the call of a task has an answer or has failed; CALL is freed when this has
-       returned. It calls one of ngx_dfp_task_done(), _failed() and _again(), at
-       once or later. */
+    /* the call of a task has an answer or has failed; CALL is freed when this
+       has returned. It calls one of ngx_dfp_task_done(), _failed() and
+       _again(), at once or later. */
     void         (*answered)(ngx_dfp_task_t *task, ngx_dfp_call_t *call);
 
     /* the number of tasks that have to end before the stage does */
@@ -98,8 +98,8 @@ struct ngx_dfp_run_s {
 
 
 /* Starts the run that was claimed into RUN: claim, conf, pool, log and what is
- * the runner's are set, the rest is zeroed. OVER is never called before this has
- * returned. */
+ * the runner's are set, the rest is zeroed. OVER is never called before this
+ * has returned. */
 void ngx_dfp_run_start(ngx_dfp_run_t *run, ngx_dfp_store_t *store);
 
 /* Starts the next stage if this one has ended; safe at any time. QUIT: the
@@ -115,8 +115,8 @@ void ngx_dfp_run_leave(ngx_dfp_run_t *run);
 void ngx_dfp_run_stop(ngx_dfp_run_t *run);
 
 
-/* The run has failed, and no further call is started. The first 512 bytes of the
- * text are kept. */
+/* The run has failed, and no further call is started. The first 512 bytes of
+ * the text are kept. */
 void ngx_dfp_run_fail(ngx_dfp_run_t *run, const char *fmt, ...);
 
 /* The run waits because of what WHO answers, TEXT: it is logged, and shown if

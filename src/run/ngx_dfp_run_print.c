@@ -111,7 +111,7 @@ ngx_dfp_run_list(dfp_buf_t *b, const char *key, ngx_dfp_list_t *list)
 }
 
 
-/* What each image of the job stood for when it was looked up. */
+/* The digest that each image of the job had when it was resolved. */
 
 static void
 ngx_dfp_run_images(ngx_dfp_run_t *run, dfp_buf_t *b)

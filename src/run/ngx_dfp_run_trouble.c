@@ -51,7 +51,7 @@ ngx_dfp_run_trouble(ngx_dfp_run_t *run, ngx_array_t *secrets, ngx_str_t *who,
         run->trouble.data = p;
     }
 
-    /* this may go on for an hour */
+    /* the run's pool would grow: this may go on for an hour */
 
     pool = ngx_create_pool(NGX_DFP_TROUBLE_POOL, &run->log);
     if (pool == NULL) {

@@ -187,7 +187,7 @@ ngx_dfp_worker_hint(void *data)
 }
 
 
-/* Starts no call any more, and hands its parts back. */
+/* Starts no further call, and returns the parts to the queue. */
 
 static void
 ngx_dfp_worker_quit(void *data)
@@ -204,9 +204,9 @@ ngx_dfp_worker_quit(void *data)
 
 
 /*
- * All of nginx goes, unless a newer configuration has taken its place: the next
- * one need not wait until it is clear that this one is dead. Workers that still
- * look say the contrary, until they quit, too.
+ * If no newer configuration has replaced this one, all of nginx quits: the
+ * next instance then need not wait for the leases to run out. Workers that
+ * still look for parts revoke this, until they quit, too.
  */
 
 static void
@@ -225,7 +225,7 @@ ngx_dfp_worker_leave(ngx_dfp_worker_t *worker)
 }
 
 
-/* Claim: some parts at a time, as long as there is room for their runs. */
+/* Claims some parts at a time, as long as there is room for their runs. */
 
 static void
 ngx_dfp_worker_look(ngx_dfp_worker_t *worker)
@@ -261,7 +261,8 @@ ngx_dfp_worker_looked(void *data, ngx_int_t rc)
     found = &worker->found;
 
     ngx_log_debug3(NGX_LOG_DEBUG_HTTP, worker->log, 0,
-                   "dfpreheat: claim: rc:%i, %ui parts, next:%i ms", rc, rc == NGX_OK ? found->n : 0,
+                   "dfpreheat: claim: rc:%i, %ui parts, next:%i ms", rc,
+                   rc == NGX_OK ? found->n : 0,
                    rc == NGX_OK ? found->next : -1);
 
     if (rc == NGX_OK) {
@@ -332,7 +333,7 @@ ngx_dfp_worker_claimed(ngx_dfp_worker_t *worker, ngx_dfp_claim_t *claim)
 }
 
 
-/* What the run needs of the reply, which goes with the handler. */
+/* Copies what the run needs of the reply, which is freed after the handler. */
 
 static ngx_int_t
 ngx_dfp_worker_keep(ngx_pool_t *pool, ngx_dfp_claim_t *claim)
@@ -403,7 +404,7 @@ ngx_dfp_worker_over(ngx_dfp_run_t *run)
 }
 
 
-/* Once a turn, whatever has happened in it. */
+/* Dispatches once in a turn of the event loop. */
 
 static void
 ngx_dfp_worker_again(ngx_dfp_worker_t *worker)
@@ -414,7 +415,7 @@ ngx_dfp_worker_again(ngx_dfp_worker_t *worker)
 }
 
 
-/* The one place where runs go on. */
+/* Runs continue here only. */
 
 static void
 ngx_dfp_worker_dispatch(ngx_event_t *ev)
@@ -448,7 +449,8 @@ ngx_dfp_worker_dispatch(ngx_event_t *ev)
 }
 
 
-/* Gives each run a call in turn, until the calls or the work are used up. */
+/* Each run starts a call in turn, until the limit of the worker is reached or
+ * no run has a call to start. */
 
 static void
 ngx_dfp_worker_fill(ngx_dfp_worker_t *worker)
@@ -520,7 +522,7 @@ ngx_dfp_worker_starved(ngx_event_t *ev)
 }
 
 
-/* One worker says for all that the instance lives. */
+/* One worker reports for all of them that the instance is alive. */
 
 static void
 ngx_dfp_worker_beat(ngx_event_t *ev)
@@ -559,7 +561,7 @@ ngx_dfp_worker_beat(ngx_event_t *ev)
 }
 
 
-/* Whatever came of it, the next beat says it again. */
+/* An error does not matter: the next beat repeats it. */
 
 static void
 ngx_dfp_worker_alive(void *data, ngx_int_t rc)
@@ -601,5 +603,5 @@ ngx_dfp_worker_alive(void *data, ngx_int_t rc)
 static void
 ngx_dfp_worker_left(void *data, ngx_int_t rc)
 {
-    /* without it the next one waits for a lease */
+    /* on an error the next instance waits for the leases to run out */
 }

@@ -7,7 +7,8 @@
 #define NGX_DFP_CALL_POOL_SIZE  4096
 
 
-/* What a registry is told about, or it answers with something older. */
+/* The media types of manifests: a registry may convert to an older one
+ * otherwise. */
 static const char  ngx_dfp_manifest_types[] =
     "application/vnd.oci.image.index.v1+json, "
     "application/vnd.docker.distribution.manifest.list.v2+json, "
@@ -105,7 +106,7 @@ ngx_dfp_task_create(ngx_dfp_run_t *run, dfp_url_t *url, ngx_dfp_image_t *image)
 
     mem = ngx_dfp_mem(run->pool);
 
-    /* a file may be one of a registry, too */
+    /* a file may belong to a registry, too */
 
     dfp_path_read(url->path, &path);
     repository = ngx_dfp_str(path.name);
@@ -128,7 +129,7 @@ ngx_dfp_task_create(ngx_dfp_run_t *run, dfp_url_t *url, ngx_dfp_image_t *image)
         return NULL;
     }
 
-    /* nothing fails once it is in the list */
+    /* a task in the list is complete: nothing may fail after this */
 
     slot = ngx_array_push(&run->tasks);
     if (slot == NULL) {
@@ -178,7 +179,7 @@ ngx_dfp_task_call(ngx_dfp_run_t *run, size_t limit)
             return ngx_dfp_task_start(task, limit);
         }
 
-        /* it waits for a token, which may have to be fetched first */
+        /* it waits for a token: a call to fetch one may have been started */
 
         if (run->calls > calls) {
             return NGX_OK;
@@ -300,7 +301,10 @@ ngx_dfp_task_trouble(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
     dfp_err_t  why;
     ngx_int_t  rc;
 
-    /* nginx may be told to keep errors, too: the origin may have it by now */
+    /*
+     * nginx may be configured to cache errors; the origin may have the file by
+     * now
+     */
 
     if (call->result == NGX_DFP_CALL_OK && call->cached
         && call->status != NGX_HTTP_OK)
@@ -339,8 +343,10 @@ ngx_dfp_task_trouble(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
         return NGX_DECLINED;
 
     case NGX_AGAIN:
-        /* nginx may still have a file open that was taken out of the cache; and
-         * who updates a stale copy may need longer than there are tries */
+        /*
+         * nginx may still have a deleted cache file open; and updating a stale
+         * copy may take longer than the tries
+         */
 
         task->refresh |= call->cached || (call->stale && task->tries > 1);
         ngx_dfp_task_again(task, call->retry_after, why.text);

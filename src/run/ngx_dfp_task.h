@@ -1,7 +1,7 @@
 /*
  * A task of a run: one URL to preheat. It makes one call at a time, pauses
- * between tries, and ends once: done, failed or skipped. The files use only what
- * is below them:
+ * between tries, and ends once: done, failed or skipped. The files use only
+ * what is below them:
  *
  * task.c         the tasks of a run, and their calls
  * task_grant.c   what a task does with its grant: waits for it, answers a 401
@@ -70,10 +70,11 @@ struct ngx_dfp_task_s {
 ngx_int_t ngx_dfp_tasks_init(ngx_dfp_run_t *run);
 
 /*
- * Adds the URL as a task, of IMAGE or (NULL) a file, ready to be called, or finds
- * the one that is there. MANIFEST: one that is to be read; those are called
- * first. NULL when there is no memory. A URL whose origin is not bound, or a task
- * beyond NGX_DFP_TASKS_MAX, is added as failed. The strings of URL are kept.
+ * Adds the URL as a task, of IMAGE or (NULL) a file, ready to be called, or
+ * finds the one that is there. MANIFEST: one that is to be read; those are
+ * called first. NULL when there is no memory. A URL whose origin is not bound,
+ * or a task beyond NGX_DFP_TASKS_MAX, is added as failed. The strings of URL
+ * are kept.
  */
 ngx_dfp_task_t *ngx_dfp_task_add(ngx_dfp_run_t *run, dfp_url_t *url,
     ngx_dfp_image_t *image, ngx_uint_t manifest);
@@ -90,8 +91,8 @@ ngx_int_t ngx_dfp_task_call(ngx_dfp_run_t *run, size_t limit);
  * answer is a 200. */
 ngx_int_t ngx_dfp_task_trouble(ngx_dfp_task_t *task, ngx_dfp_call_t *call);
 
-/* Ends all calls and timers of the run's tasks, grants and engine, without their
- * handlers. No task is ready after it. */
+/* Ends all calls and timers of the run's tasks, grants and engine, without
+ * their handlers. No task is ready after it. */
 void ngx_dfp_tasks_stop(ngx_dfp_run_t *run);
 
 /* The same, and all tasks that have not ended fail, for WHY. */
@@ -131,9 +132,9 @@ void ngx_dfp_task_retry(ngx_event_t *ev);
 ngx_array_t *ngx_dfp_task_secrets(ngx_dfp_task_t *task, ngx_pool_t *pool);
 
 
-/* Its upstream is busy (max_conns). This was no try: the task is tried again after
- * a pause, and the run has fewer active calls: as many as there are now, and more
- * as others are answered (steady). */
+/* Its upstream is busy (max_conns). This was no try: the task is tried again
+ * after a pause, and the run has fewer active calls: as many as there are now,
+ * and more as others are answered (steady). */
 void ngx_dfp_task_busy(ngx_dfp_task_t *task);
 
 /* Whether the run starts no call for the time being. */
@@ -143,13 +144,13 @@ ngx_uint_t ngx_dfp_task_held(ngx_dfp_run_t *run);
 void ngx_dfp_task_steady(ngx_dfp_run_t *run);
 
 
-/* Sets how fresh the answer has to be: past the cache (refresh), or as of after the
- * job's POST (since). The call's store and probe are set before. */
+/* Sets how fresh the answer has to be: past the cache (refresh), or as of
+ * after the job's POST (since). The call's store and probe are set before. */
 void ngx_dfp_task_fresh(ngx_dfp_task_t *task, ngx_dfp_call_t *call);
 
 
-/* Before a call: NGX_OK, or NGX_AGAIN when the task has left the queue: it waits for
- * a token, pauses, or has failed. */
+/* Before a call: NGX_OK, or NGX_AGAIN when the task has left the queue: it
+ * waits for a token, pauses, or has failed. */
 ngx_int_t ngx_dfp_task_grant_ready(ngx_dfp_task_t *task);
 
 /* The handler of grants: queues the tasks that wait for one, or ends them. */
@@ -166,10 +167,10 @@ void ngx_dfp_task_grant_accepted(ngx_dfp_task_t *task);
 void ngx_dfp_task_grant_refused(ngx_dfp_task_t *task, ngx_dfp_call_t *call);
 
 /*
- * After any call. NGX_OK: it was answered by 403, and the task is queued for another
- * try, with what is in dfpreheat_credentials now, or with another token where what it
- * sent was accepted before; once for each task. NGX_DECLINED: it is not a 403, or it
- * is final.
+ * After any call. NGX_OK: it was answered by 403, and the task is queued for
+ * another try, with what is in dfpreheat_credentials now, or with another
+ * token where what it sent was accepted before; once for each task.
+ * NGX_DECLINED: it is not a 403, or it is final.
  */
 ngx_int_t ngx_dfp_task_grant_forbidden(ngx_dfp_task_t *task,
     ngx_dfp_call_t *call);

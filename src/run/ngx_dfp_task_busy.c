@@ -6,7 +6,7 @@
                                     may be under way */
 
 
-/* It has not begun: neither its tries nor its time are used up. */
+/* The call has not reached the origin: tries and time are not used up. */
 
 void
 ngx_dfp_task_busy(ngx_dfp_task_t *task)
@@ -16,7 +16,7 @@ ngx_dfp_task_busy(ngx_dfp_task_t *task)
 
     run = task->run;
 
-    /* that of others is for calls to peers */
+    /* the width of other engines is for calls to peers */
 
     if (run->cluster->engine->caches) {
         run->width = ngx_max(run->calls, 1);

@@ -90,7 +90,7 @@ ngx_dfp_task_grant_done(ngx_dfp_grant_t *grant, ngx_int_t rc,
 }
 
 
-/* Another try fetches a token; or there is none to get. */
+/* There is no token: another try fetches one, or the task fails. */
 
 static void
 ngx_dfp_task_grant_none(ngx_dfp_task_t *task, ngx_int_t rc,
@@ -156,7 +156,10 @@ ngx_dfp_task_grant_refused(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
                    "Authorization %ui of %ui", task->run->claim.id,
                    &task->shown, &grant->origin, serial, grant->serial);
 
-    /* redirects may lead to somebody else each time, who has got nothing yet */
+    /*
+     * redirects may lead to another target each time, to which nothing was
+     * sent
+     */
 
     if ((serial || grant->led)
         && task->refused++ == NGX_DFP_REFUSALS_MAX)
@@ -186,7 +189,7 @@ ngx_dfp_task_grant_refused(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 }
 
 
-/* Why a 401 is the end. ERR says more, or nothing. */
+/* Fails the task for a 401. ERR says more, or is "". */
 
 static void
 ngx_dfp_task_grant_fail(ngx_dfp_task_t *task, ngx_dfp_grant_t *grant,
@@ -219,7 +222,7 @@ ngx_dfp_task_grant_fail(ngx_dfp_task_t *task, ngx_dfp_grant_t *grant,
 }
 
 
-/* There are registries that answer 403, and not 401, when a login has run out. */
+/* Some registries answer 403, not 401, when a login has expired. */
 
 ngx_int_t
 ngx_dfp_task_grant_forbidden(ngx_dfp_task_t *task, ngx_dfp_call_t *call)

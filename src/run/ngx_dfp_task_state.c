@@ -71,7 +71,7 @@ ngx_dfp_task_lost(ngx_dfp_task_t *task, const char *reason)
 }
 
 
-/* What it was read for has been had. */
+/* Its manifest was read already. */
 
 void
 ngx_dfp_task_reopened(ngx_dfp_task_t *task)
@@ -127,7 +127,10 @@ ngx_dfp_task_ended(ngx_dfp_task_t *task)
     task->run->manifests -= task->manifest;
     task->run->changed = 1;
 
-    /* it may have been the last one, with no call that would tell of it */
+    /*
+     * it may have been the last task, with no active call that would wake the
+     * run
+     */
     task->run->wake(task->run);
 }
 
@@ -204,7 +207,7 @@ ngx_dfp_task_secrets(ngx_dfp_task_t *task, ngx_pool_t *pool)
 }
 
 
-/* TEXT without what the task sends, in the run's pool; without memory it is "". */
+/* Masks in TEXT what the task sends; in the run's pool, "" without memory. */
 
 static ngx_str_t
 ngx_dfp_task_mask(ngx_dfp_task_t *task, ngx_str_t text)
@@ -215,7 +218,7 @@ ngx_dfp_task_mask(ngx_dfp_task_t *task, ngx_str_t text)
 
     ngx_str_null(&masked);
 
-    /* of its own: thousands of tasks may fail */
+    /* a pool of its own: thousands of tasks may fail */
 
     pool = ngx_create_pool(NGX_DFP_SECRETS_POOL, &task->run->log);
     if (pool == NULL) {

@@ -70,7 +70,7 @@ ngx_dfp_engine_cache_start(ngx_dfp_run_t *run)
 
     rc = ngx_dfp_room_planned(run);
 
-    /* the manifests that were read are there already */
+    /* manifests that were read are in the cache already */
 
     task = run->tasks.elts;
 
@@ -80,7 +80,7 @@ ngx_dfp_engine_cache_start(ngx_dfp_run_t *run)
         }
     }
 
-    /* where there is no room, the run has failed by that */
+    /* without enough room the run has failed already */
 
     return rc == NGX_ERROR ? NGX_ERROR : NGX_OK;
 }
@@ -130,8 +130,8 @@ ngx_dfp_engine_cache_answered(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 }
 
 
-/* What has another size than it should is not kept, whoever is to blame: the next
- * try asks the origin. */
+/* An entry of the wrong size is deleted, whatever the cause; the next try asks
+ * the origin. */
 
 static ngx_uint_t
 ngx_dfp_engine_cache_other_size(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
@@ -178,8 +178,9 @@ ngx_dfp_engine_cache_digest(ngx_dfp_task_t *task)
 }
 
 
-/* NULL: any will do.  The manifest of a tag comes by here when it was lost after it
- * had been read: by then it may be another one. */
+/* The digest that the entry must have; NULL: any. The manifest of a tag is
+ * checked when it is fetched again because it was lost: the tag may have moved
+ * since it was read. */
 
 static ngx_str_t *
 ngx_dfp_engine_cache_expected(ngx_dfp_task_t *task)
@@ -203,7 +204,7 @@ ngx_dfp_engine_cache_expected(ngx_dfp_task_t *task)
 }
 
 
-/* What is wrong would be so for everybody who pulls it: it does not stay. */
+/* A wrong entry is deleted: clients would get it. */
 
 static void
 ngx_dfp_engine_cache_checked(void *data, ngx_int_t rc)
@@ -245,9 +246,10 @@ ngx_dfp_engine_cache_checked(void *data, ngx_int_t rc)
 
 
 /*
- * A cache may have dropped the first layers while the last ones came in
- * (max_size); those are fetched once more, and given up when they go again.  Then
- * all are looked up again, some in each turn of the event loop.
+ * The cache may have evicted the first layers while the last ones were fetched
+ * (max_size). Those are fetched once more, until the tries are used up; then
+ * all entries are looked up again. Some are looked up in each turn of the
+ * event loop.
  */
 
 static ngx_int_t
@@ -294,8 +296,8 @@ ngx_dfp_engine_cache_check(ngx_dfp_run_t *run)
 }
 
 
-/* NGX_DECLINED: it is gone. The manifest of a tag may be another one, since a client
- * may have had it revalidated: its digest tells. */
+/* NGX_DECLINED: the entry is gone; NGX_AGAIN: its digest is checked. A client
+ * may have revalidated the manifest of a tag, so it may be another one. */
 
 static ngx_int_t
 ngx_dfp_engine_cache_look(ngx_dfp_task_t *task)
@@ -338,7 +340,7 @@ ngx_dfp_engine_cache_looked(ngx_dfp_run_t *run)
 
     rc = ngx_dfp_room_left(run);
 
-    /* a tag may be looked at once more */
+    /* the digest of a tag's manifest may be checked again */
 
     if (stored->gone.nelts == 0 && (rc != NGX_OK || run->left == 0)) {
         return rc;

@@ -24,8 +24,9 @@ static ngx_int_t ngx_dfp_room_fail(ngx_dfp_run_t *run, const char *fmt, ...);
 
 
 /*
- * Which location a path leads to is found when it is called.  All those of its
- * origin, and all that redirects lead to, have room for so much at the most.
+ * The location of a path is known only when it is called. The caches of all
+ * locations of its origin, and of all that redirects lead to, are an upper
+ * limit.
  */
 
 ngx_int_t
@@ -78,7 +79,7 @@ ngx_dfp_room_planned(ngx_dfp_run_t *run)
 static off_t
 ngx_dfp_room_size(ngx_http_file_cache_t *cache)
 {
-    /* nginx has it in blocks; without max_size it is the largest number */
+    /* in blocks; without max_size it is the largest number */
 
     if (cache->max_size >= NGX_MAX_OFF_T_VALUE / (off_t) cache->bsize) {
         return NGX_MAX_OFF_T_VALUE;
@@ -88,7 +89,8 @@ ngx_dfp_room_size(ngx_http_file_cache_t *cache)
 }
 
 
-/* NGX_MAX_OFF_T_VALUE: no limit is known; NGX_ERROR: no memory. */
+/* The sum of max_size of these caches. NGX_MAX_OFF_T_VALUE: no limit is known;
+ * NGX_ERROR: no memory. */
 
 static off_t
 ngx_dfp_room_of(ngx_dfp_run_t *run, ngx_dfp_binding_t *binding,
@@ -153,7 +155,7 @@ ngx_dfp_room_of(ngx_dfp_run_t *run, ngx_dfp_binding_t *binding,
 }
 
 
-/* A zone by variable is none that could be known. */
+/* A zone given by a variable is not known here. */
 
 static ngx_int_t
 ngx_dfp_room_add(ngx_array_t *caches, void **loc_conf)
@@ -189,8 +191,8 @@ ngx_dfp_room_add(ngx_array_t *caches, void **loc_conf)
 }
 
 
-/* Of those whose size is known.  What repositories share may have one place in the
- * cache, so a digest counts once. */
+/* The bytes of all tasks whose size is known. Repositories may share a cache
+ * entry, so a digest is counted once. */
 
 static off_t
 ngx_dfp_room_needed(ngx_dfp_run_t *run, ngx_dfp_binding_t *binding)
@@ -243,7 +245,7 @@ done:
 }
 
 
-/* NGX_DECLINED: for the first time. */
+/* NGX_DECLINED: the digest is new. */
 
 static ngx_int_t
 ngx_dfp_room_seen(ngx_rbtree_t *tree, ngx_str_t *digest, ngx_pool_t *pool)
@@ -313,7 +315,7 @@ ngx_dfp_room_taken(ngx_dfp_task_t *task)
         ngx_rbtree_insert(&stored->kept, &kept->node.node);
     }
 
-    /* one that is fetched again may have another size */
+    /* an entry that is fetched again may have another size */
 
     blocks = (entry->start + entry->size + entry->cache->bsize - 1)
              / entry->cache->bsize;
@@ -359,7 +361,8 @@ ngx_dfp_room_share(ngx_dfp_run_t *run, ngx_http_file_cache_t *cache)
 }
 
 
-/* nginx takes out what was used longest ago, until there is less than max_size. */
+/* The cache manager deletes the least recently used entries until the size is
+ * below max_size. */
 
 static ngx_int_t
 ngx_dfp_room_fits(ngx_dfp_run_t *run, ngx_dfp_share_t *share)
@@ -408,9 +411,9 @@ ngx_dfp_room_left(ngx_dfp_run_t *run)
 
 
 /*
- * What ngx_http_file_cache_manager() goes by besides: how many entries the zone had
- * room for when it was full, and what is free on the file system, which others of
- * the cache may yet make room on.
+ * The other limits of ngx_http_file_cache_manager(): the number of entries, if
+ * the zone has been full, and the free space of the file system, which other
+ * entries of the cache may still give way to.
  */
 
 static ngx_int_t
@@ -469,7 +472,7 @@ ngx_dfp_room_fail(ngx_dfp_run_t *run, const char *fmt, ...)
     why.data = text;
     why.len = p - text;
 
-    /* nothing more is to be fetched for it */
+    /* nothing more is fetched for this job */
 
     ngx_dfp_tasks_fail(run, &why);
     ngx_dfp_run_fail(run, "%V", &why);

@@ -132,7 +132,7 @@ ngx_dfp_ask_next(ngx_dfp_ask_t *ask)
     dragonfly = ask->run->cluster->dragonfly;
     ask->at = (ask->at + 1) % dragonfly->schedulers.nelts;
 
-    /* by an event also where the next one is asked at once */
+    /* always by an event, so that the caller has returned */
     pause = 1;
 
     if (++ask->tried >= dragonfly->schedulers.nelts) {

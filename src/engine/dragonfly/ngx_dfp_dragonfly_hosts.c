@@ -64,14 +64,15 @@ ngx_dfp_hosts_ask(ngx_event_t *ev)
         return;
     }
 
-    /* what is under way may have left before that which made us look */
+    /* the active call may have been sent before the event that caused this */
 
     ngx_dfp_ask_stop(&hosts->ask);
     ngx_dfp_ask_start(&hosts->ask);
 }
 
 
-/* In a pool of its own: the list is long, and what is chosen is copied. */
+/* The list has a pool of its own: it is long, and the chosen hosts are
+ * copied. */
 
 static int
 ngx_dfp_hosts_listed(ngx_dfp_grpc_t *grpc, dfp_grpc_part_t *part,
@@ -86,7 +87,7 @@ ngx_dfp_hosts_listed(ngx_dfp_grpc_t *grpc, dfp_grpc_part_t *part,
 
     if (part->begins) {
 
-        /* there may be some of a call before this one, which broke off */
+        /* an earlier call may have been cut off in the middle of its list */
 
         ngx_dfp_hosts_free(hosts);
 

@@ -104,7 +104,7 @@ ngx_dfp_peers_begin(ngx_dfp_peers_t *peers)
 
     if (peers->n == 0) {
 
-        /* who was meant is not there: nothing can be done for any task */
+        /* the peers that were named are not listed: no task can be done */
 
         (void) ngx_dfp_peers_results_check(run);
         return;
@@ -139,7 +139,7 @@ ngx_dfp_peers_call(ngx_dfp_run_t *run)
 
         if (d->left == 0) {
 
-            /* all of its peers were gone before its turn came */
+            /* all of its peers are gone already */
 
             ngx_queue_remove(&task->queue);
             d->queued = 0;
@@ -181,9 +181,9 @@ ngx_dfp_peers_call(ngx_dfp_run_t *run)
 
 
 /*
- * A peer was refused by the origin. Asked by this nginx, it may tell what it wants
- * to see; where it lets this nginx in, what the peer was told stands. For whom a
- * redirect leads to a peer can be told nothing.
+ * The origin has refused a peer. This nginx requests the same, to get a
+ * challenge; if it is not refused, the peer's error is final. For the target
+ * of a redirect nothing can be sent by a peer.
  */
 
 static void
@@ -195,7 +195,7 @@ ngx_dfp_peers_probed(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
     d = task->data;
     d->probe = 0;
 
-    /* what follows has its own time; and all peers may have gone meanwhile */
+    /* the downloads have their own time; all peers may have gone meanwhile */
 
     task->deadline = 0;
 

@@ -1,6 +1,6 @@
 /*
- * The engine "peers": Dragonfly's peers are asked, one by one, to download each
- * task. The files use only what is below them:
+ * The engine "peers": Dragonfly's peers are asked, one by one, to download
+ * each task. The files use only what is below them:
  *
  * engine_peers.c           the engine: hosts are listed, downloads are started
  * engine_peers_results.c   whether the run has succeeded, and its results
@@ -145,8 +145,8 @@ void ngx_dfp_peers_task_settle(ngx_dfp_downloads_t *d);
  * next, or NGX_DFP_NOBODY. */
 ngx_uint_t ngx_dfp_peers_pick(ngx_dfp_downloads_t *d);
 
-/* Sets the seed peers that are tried for the task, in this order. NGX_ERROR: no
- * memory. */
+/* Sets the seed peers that are tried for the task, in this order. NGX_ERROR:
+ * no memory. */
 ngx_int_t ngx_dfp_peers_pick_seeds(ngx_dfp_downloads_t *d);
 
 
@@ -155,12 +155,13 @@ ngx_int_t ngx_dfp_peers_pick_seeds(ngx_dfp_downloads_t *d);
  * memory is free. */
 ngx_int_t ngx_dfp_download_start(ngx_dfp_downloads_t *d);
 
-/* Ends all active downloads. Unless the run is ending, the trouble of the run is
- * set to what it waited for. */
+/* Ends all active downloads. Unless the run is ending, the trouble of the run
+ * is set to what it waited for. */
 void ngx_dfp_download_stop(ngx_dfp_peers_t *peers);
 
 
-/* Chooses peers from the list of hosts and copies them. NGX_ERROR: no memory. */
+/* Chooses peers from the list of hosts and copies them. NGX_ERROR: no
+ * memory. */
 ngx_int_t ngx_dfp_peers_choose(ngx_dfp_peers_t *peers);
 
 

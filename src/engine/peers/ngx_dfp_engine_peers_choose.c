@@ -115,7 +115,7 @@ ngx_dfp_peers_choose_add(ngx_dfp_peers_t *peers, const dfp_d7y_host_t *host)
 }
 
 
-/* NGX_DECLINED: it may not be called. */
+/* NGX_DECLINED: the address is not allowed. */
 
 static ngx_int_t
 ngx_dfp_peers_choose_address(ngx_dfp_peer_t *peer)
@@ -169,7 +169,7 @@ ngx_dfp_peers_choose_address(ngx_dfp_peer_t *peer)
 }
 
 
-/* LEN is that of the strings; the rest is little. */
+/* LEN is the length of the arguments; the rest of the text is short. */
 
 static ngx_int_t
 ngx_dfp_peers_choose_text(ngx_pool_t *pool, ngx_str_t *s, size_t len,

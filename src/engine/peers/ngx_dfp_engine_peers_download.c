@@ -4,12 +4,12 @@
 #define NGX_DFP_FRAME_POOL  4096
 #define NGX_DFP_EVENT_POOL  1024
 
-/* so that all downloads of a job together fit an off_t */
+/* all downloads of a job together fit into an off_t */
 #define NGX_DFP_SIZE_MAX                                                      \
     (NGX_MAX_OFF_T_VALUE / NGX_DFP_DOWNLOADS_MAX)
 
 
-/* One that is under way; in the pool of its call. */
+/* An active download, in the pool of its call. */
 typedef struct {
     ngx_queue_t           queue;      /* in peers->downloads */
     ngx_dfp_downloads_t  *d;
@@ -56,7 +56,7 @@ ngx_dfp_download_start(ngx_dfp_downloads_t *d)
 
     if (i == NGX_DFP_NOBODY) {
 
-        /* it comes back when something has changed */
+        /* it is queued again when a peer can be called */
 
         if (d->queued && !d->task->retry.timer_set) {
             ngx_queue_remove(&d->task->queue);
@@ -91,7 +91,7 @@ ngx_dfp_download_start(ngx_dfp_downloads_t *d)
 }
 
 
-/* What is sent to all of the peers, with the credentials of now. */
+/* Creates the message for all peers, with the current Authorization. */
 
 static ngx_int_t
 ngx_dfp_download_frame(ngx_dfp_downloads_t *d)
@@ -200,7 +200,7 @@ ngx_dfp_download_event(ngx_dfp_grpc_t *grpc, dfp_str_t message, dfp_err_t *err)
     ngx_pool_t       *pool;
     dfp_d7y_event_t   event;
 
-    /* there may be thousands of them */
+    /* a pool of its own: there may be thousands of messages */
 
     pool = ngx_create_pool(NGX_DFP_EVENT_POOL, grpc->log);
     if (pool == NULL) {
@@ -220,7 +220,7 @@ ngx_dfp_download_event(ngx_dfp_grpc_t *grpc, dfp_str_t message, dfp_err_t *err)
 }
 
 
-/* A peer's numbers are taken for what they are: no more than the size is done. */
+/* A peer's numbers are not trusted: no more than the size is counted. */
 
 static void
 ngx_dfp_download_count(ngx_dfp_download_t *download, dfp_d7y_event_t *event)
@@ -288,7 +288,7 @@ ngx_dfp_download_ended(ngx_dfp_grpc_t *grpc)
 
     ngx_dfp_download_verdict(download);
 
-    /* nobody can call it any more */
+    /* the peer cannot be called any more */
 
     if (download->peer->state == NGX_DFP_PEER_GONE
         && (d->pairs[i] & NGX_DFP_PAIR_STATE)
@@ -342,7 +342,7 @@ ngx_dfp_download_verdict(ngx_dfp_download_t *download)
 
     task = download->d->task;
 
-    /* what was refused may be what nobody is told any more */
+    /* the Authorization that was refused may have been replaced meanwhile */
 
     if ((backend == NGX_HTTP_UNAUTHORIZED
          || (backend == NGX_HTTP_FORBIDDEN && download->serial))
@@ -368,7 +368,7 @@ ngx_dfp_download_verdict(ngx_dfp_download_t *download)
 }
 
 
-/* Whether the same may go better a little later. */
+/* Whether another try may succeed. */
 
 static ngx_uint_t
 ngx_dfp_download_retriable(int status, int backend)
@@ -413,7 +413,7 @@ ngx_dfp_download_done(ngx_dfp_download_t *download)
     download->peer->done++;
     download->peer->troubles = 0;
 
-    /* of what a peer has already it says nothing */
+    /* a peer reports nothing for pieces that it has already */
 
     peers->bytes += ngx_max(task->size - download->bytes, 0);
 
@@ -430,7 +430,7 @@ ngx_dfp_download_done(ngx_dfp_download_t *download)
 }
 
 
-/* Without credentials, or with such as were good only until now. */
+/* It was refused without an Authorization, or with one that has expired. */
 
 static void
 ngx_dfp_download_refused(ngx_dfp_download_t *download)
@@ -477,7 +477,7 @@ ngx_dfp_download_again(ngx_dfp_download_t *download)
 
     d->pairs[i] += NGX_DFP_PAIR_TRY;
 
-    /* an origin in trouble gets a rest by its peers' rest */
+    /* an origin with errors is spared by this, too */
 
     ngx_dfp_peer_pause(peer);
 }
@@ -498,7 +498,7 @@ ngx_dfp_download_failed(ngx_dfp_download_t *download)
 
     ngx_dfp_download_remember(download);
 
-    /* another seed can help where it was not the origin that said no */
+    /* another seed peer can help unless the origin has refused */
 
     if (peers->single
         && dfp_d7y_backend_status(ngx_dfp_dfp_str(download->grpc->text)) <= 0
@@ -528,7 +528,7 @@ ngx_dfp_download_failed(ngx_dfp_download_t *download)
 }
 
 
-/* The first one's text is the task's own. */
+/* The first error is the reason of the task. */
 
 static void
 ngx_dfp_download_remember(ngx_dfp_download_t *download)
@@ -547,7 +547,7 @@ ngx_dfp_download_remember(ngx_dfp_download_t *download)
         return;
     }
 
-    /* the task's own secrets may be others by the time it fails */
+    /* the secrets of the task may have changed when it fails */
 
     text = ngx_dfp_secrets_mask(grpc->secrets, grpc->pool, grpc->text);
     len = name->len + 2 + text.len;

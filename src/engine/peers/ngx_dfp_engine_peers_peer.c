@@ -86,7 +86,7 @@ ngx_dfp_peer_unreached(ngx_dfp_peer_t *peer, ngx_str_t *text)
 
     default:
 
-        /* one more of the calls that found nobody */
+        /* it was active when another call could not reach the peer */
 
         return;
     }
@@ -154,7 +154,7 @@ ngx_dfp_peer_compare(ngx_dfp_peers_t *peers)
     ngx_uint_t       i;
     ngx_dfp_peer_t  *peer;
 
-    /* a network that is cut makes suspects of all of them */
+    /* if the network is cut, all of them may be suspect */
 
     if (peers->hosts.n) {
         qsort(peers->hosts.list, peers->hosts.n, sizeof(dfp_d7y_host_t),
@@ -251,7 +251,7 @@ ngx_dfp_peer_gone(ngx_dfp_peer_t *peer, const char *why)
 }
 
 
-/* Tasks may have waited for a peer. */
+/* Queues the tasks that may have waited for a peer. */
 
 static void
 ngx_dfp_peer_wake(ngx_dfp_peers_t *peers)

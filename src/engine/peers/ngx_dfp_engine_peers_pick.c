@@ -54,7 +54,7 @@ ngx_dfp_peers_pick_seeds(ngx_dfp_downloads_t *d)
 
     if (rc == DFP_INVALID) {
 
-        /* dfdaemon will say what it does not like about the URL */
+        /* dfdaemon refuses the URL, and says why */
 
         id = request.url;
         rc = DFP_OK;
@@ -73,7 +73,7 @@ ngx_dfp_peers_pick_seeds(ngx_dfp_downloads_t *d)
 }
 
 
-/* The next peer, in turn, that does not have the task and can be called. */
+/* The next peer in turn that can be called and does not have the task. */
 
 static ngx_uint_t
 ngx_dfp_peers_pick_in_turn(ngx_dfp_downloads_t *d)
@@ -101,8 +101,8 @@ ngx_dfp_peers_pick_in_turn(ngx_dfp_downloads_t *d)
 }
 
 
-/* The seed whose turn it is; after the last one the task waits, and all are tried
- * again. */
+/* The seed peer whose turn it is. After the last one the task is tried again
+ * later, from the first one. */
 
 static ngx_uint_t
 ngx_dfp_peers_pick_seed(ngx_dfp_downloads_t *d)

@@ -15,8 +15,8 @@ static void ngx_dfp_peers_results_add(ngx_dfp_list_t *list,
 
 
 /*
- * SUCCESS: every task is somewhere, and enough of the peers that the job is about
- * hold all of them.
+ * A run succeeds if every task is on a peer, and if enough of the peers that
+ * the job is about have all of them.
  */
 
 ngx_int_t
@@ -29,7 +29,7 @@ ngx_dfp_peers_results_check(ngx_dfp_run_t *run)
 
     peers = run->data;
 
-    /* with tasks left nobody can be called for them */
+    /* if tasks are left there is no peer to call for them */
 
     if (run->nfailed && run->left == 0
         && (peers->single || ngx_dfp_peers_results_nobody(run)))
@@ -68,7 +68,7 @@ ngx_dfp_peers_results_check(ngx_dfp_run_t *run)
 }
 
 
-/* How many; and the first of them. */
+/* Returns the number of unreachable peers, and the first of them. */
 
 static ngx_uint_t
 ngx_dfp_peers_results_unreachable(ngx_dfp_peers_t *peers, ngx_str_t *who,
@@ -101,7 +101,7 @@ ngx_dfp_peers_results_unreachable(ngx_dfp_peers_t *peers, ngx_str_t *who,
 }
 
 
-/* The first one that is a failure by itself; NULL: none. */
+/* The first host whose absence is a failure; NULL: none. */
 
 static ngx_dfp_absent_t *
 ngx_dfp_peers_results_missing(ngx_dfp_peers_t *peers)
@@ -121,7 +121,8 @@ ngx_dfp_peers_results_missing(ngx_dfp_peers_t *peers)
 }
 
 
-/* Those that have all of the tasks; manifests were for this nginx. */
+/* The number of peers that have all tasks; manifests were read by this nginx
+ * only. */
 
 static ngx_uint_t
 ngx_dfp_peers_results_holders(ngx_dfp_peers_t *peers)
@@ -146,7 +147,7 @@ ngx_dfp_peers_results_holders(ngx_dfp_peers_t *peers)
 }
 
 
-/* Whether there is a task that nobody has. */
+/* Whether a task has failed on all peers. */
 
 static ngx_uint_t
 ngx_dfp_peers_results_nobody(ngx_dfp_run_t *run)
@@ -234,7 +235,7 @@ ngx_dfp_peers_results(ngx_dfp_run_t *run, ngx_dfp_results_t *results)
 }
 
 
-/* What is still waiting failed with its task. */
+/* Downloads that still wait have failed with their task. */
 
 static void
 ngx_dfp_peers_results_task(ngx_dfp_task_t *task, ngx_dfp_results_t *results)
@@ -256,7 +257,7 @@ ngx_dfp_peers_results_task(ngx_dfp_task_t *task, ngx_dfp_results_t *results)
 
     waiting = task->failed && !peers->single;
 
-    /* of millions of pairs most are only counted */
+    /* of up to millions of downloads most are only counted */
 
     if (!waiting && results->success.n == NGX_DFP_RESULTS_MAX) {
         results->success.omitted += d->done;
@@ -300,7 +301,7 @@ ngx_dfp_peers_results_absent(ngx_dfp_peers_t *peers,
     task = peers->run->tasks.elts;
     absent = peers->absent.elts;
 
-    /* of seeds one is enough */
+    /* one seed peer is enough */
 
     for (i = 0; i < peers->absent.nelts && !(peers->single && peers->n); i++) {
         ngx_dfp_results_add(absent[i].unreachable

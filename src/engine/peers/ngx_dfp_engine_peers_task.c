@@ -43,7 +43,7 @@ ngx_dfp_peers_task_open(ngx_dfp_task_t *task)
 
     } else {
 
-        /* so that not all of them begin with the same peer */
+        /* tasks start with different peers */
 
         d->at = peers->opened * NGX_DFP_STRIDE % peers->n;
 
@@ -79,7 +79,7 @@ ngx_dfp_peers_task_queue(ngx_dfp_downloads_t *d)
 
     d->queued = 1;
 
-    /* what has begun goes on before others begin */
+    /* started tasks come before others */
 
     if (d->active || d->probe) {
         ngx_queue_insert_head(ready, &task->queue);

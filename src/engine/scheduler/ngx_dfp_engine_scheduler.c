@@ -70,7 +70,7 @@ ngx_dfp_scheduler_start(ngx_dfp_run_t *run)
 }
 
 
-/* A scheduler takes one, and by itself linux/amd64. */
+/* A scheduler takes one platform; its default is linux/amd64. */
 
 static ngx_int_t
 ngx_dfp_scheduler_platform(ngx_dfp_run_t *run, ngx_dfp_orders_t *orders)
@@ -175,7 +175,8 @@ ngx_dfp_scheduler_too_few(ngx_dfp_orders_t *orders, dfp_scope_t *scope)
 }
 
 
-/* Of a count the scheduler chooses by itself: it may be any of the kind. */
+/* With a count the scheduler chooses by itself: any host of the kind may be
+ * one of them. */
 
 static ngx_int_t
 ngx_dfp_scheduler_choose(ngx_dfp_orders_t *orders, dfp_scope_t *scope)
@@ -301,8 +302,8 @@ ngx_dfp_scheduler_call(ngx_dfp_run_t *run)
 
 
 /*
- * A scheduler does not hand the login of a Basic registry on to the blobs, and of
- * files it takes none: it is told the Authorization that the origin takes, which
+ * A scheduler does not use the login of a Basic registry for blobs, and takes
+ * none for files. It is given the Authorization that the origin accepts, which
  * one request to it shows.
  */
 
@@ -330,7 +331,7 @@ ngx_dfp_scheduler_probed(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 {
     ngx_dfp_order_t *order = task->data;
 
-    /* of a file that was let through no more is read */
+    /* the rest of a file is not read */
 
     if (!call->too_big
         && ngx_dfp_task_trouble(task, call) == NGX_OK)
