@@ -111,11 +111,6 @@ cache/storable.h -> call/call.h
 call/answer.c -> cache/storable.c
 call/answer.c -> call/call.c
 call/call.c -> call/answer.c
-engine/peers/engine_peers.c -> engine/peers/engine_peers_download.c
-engine/peers/engine_peers.c -> engine/peers/engine_peers_state.c
-engine/peers/engine_peers_download.c -> engine/peers/engine_peers.c
-engine/peers/engine_peers_download.c -> engine/peers/engine_peers_state.c
-engine/peers/engine_peers_state.c -> engine/peers/engine_peers.c
 lib/base/dfp_time.c -> lib/job/dfp_token.h
 lib/d7y/dfp_d7y_query.c -> lib/d7y/dfp_d7y_url.c
 lib/d7y/dfp_d7y_url.c -> lib/d7y/dfp_d7y_query.c
@@ -123,18 +118,6 @@ lib/oci/dfp_key.c -> lib/job/dfp_token.c
 lib/oci/dfp_key.c -> lib/job/dfp_token.h
 route/target.c -> route/target_address.c
 route/target_address.c -> route/target.c
-run/engine.h -> engine/dragonfly/dragonfly.h
-run/grant.c -> run/grant_login.c
-run/grant.c -> run/grant_token.c
-run/grant.c -> run/task.c
-run/grant_login.c -> run/grant.c
-run/grant_login.c -> run/grant_token.c
-run/grant_token.c -> run/grant.c
-run/grant_token.c -> run/grant_login.c
-run/grant_token.c -> run/task.c
-run/image.c -> run/image_index.c
-run/image_index.c -> run/image.c
-run/task.c -> run/grant.c
 END
 
 rule('every file of src/ is in a folder that has its place',

@@ -1,4 +1,7 @@
 #include "ngx_dfp_conf.h"
+#include "ngx_dfp_engine_cache.h"
+#include "ngx_dfp_engine_peers.h"
+#include "ngx_dfp_engine_scheduler.h"
 
 
 static ngx_int_t ngx_dfp_conf_redis_param(ngx_conf_t *cf,
@@ -12,7 +15,7 @@ static char *ngx_dfp_conf_cluster_json(ngx_conf_t *cf,
 static ngx_dfp_engine_t *ngx_dfp_conf_engine(ngx_str_t *name);
 
 
-/* A new engine is one more line here. */
+/* The table of engines. */
 
 static ngx_dfp_engine_t  *ngx_dfp_engines[] = {
     &ngx_dfp_engine_cache,

@@ -8,7 +8,7 @@
 #define NGX_DFP_CONF_H
 
 
-#include "ngx_dfp_engine.h"
+#include "ngx_dfp_dragonfly.h"
 
 
 /* default ports */

@@ -56,16 +56,9 @@
 
 
 typedef struct ngx_dfp_engine_s     ngx_dfp_engine_t;
-typedef struct ngx_dfp_run_s        ngx_dfp_run_t;
-typedef struct ngx_dfp_task_s       ngx_dfp_task_t;
-typedef struct ngx_dfp_grant_s      ngx_dfp_grant_t;
-typedef struct ngx_dfp_progress_s   ngx_dfp_progress_t;
-typedef struct ngx_dfp_results_s    ngx_dfp_results_t;
-typedef struct ngx_dfp_image_s      ngx_dfp_image_t;
-typedef struct ngx_dfp_index_s      ngx_dfp_index_t;
 typedef struct ngx_dfp_dragonfly_s  ngx_dfp_dragonfly_t;
 typedef struct ngx_dfp_credentials_s
-                                           ngx_dfp_credentials_t;
+                                    ngx_dfp_credentials_t;
 
 
 typedef struct {

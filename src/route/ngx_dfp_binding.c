@@ -1,7 +1,7 @@
 #include "ngx_dfp_binding.h"
 
 
-static ngx_uint_t ngx_dfp_origin_match(ngx_dfp_rule_t *rule,
+static ngx_uint_t ngx_dfp_binding_match(ngx_dfp_rule_t *rule,
     const dfp_url_t *url);
 
 
@@ -10,27 +10,27 @@ ngx_dfp_binding_find(ngx_dfp_main_conf_t *conf, const dfp_url_t *url,
     ngx_uint_t named)
 {
     ngx_uint_t          i, rank, best;
-    ngx_dfp_binding_t  *origin, *found;
+    ngx_dfp_binding_t  *binding, *found;
 
-    origin = conf->bindings.elts;
+    binding = conf->bindings.elts;
     found = NULL;
     best = 0;
 
     for (i = 0; i < conf->bindings.nelts; i++) {
 
-        rank = 2 * ngx_dfp_origin_match(&origin[i].rule, url);
+        rank = 2 * ngx_dfp_binding_match(&binding[i].rule, url);
 
         if (rank == 0) {
             continue;
         }
 
-        if ((origin[i].location.len != 0) == (named != 0)) {
+        if ((binding[i].location.len != 0) == (named != 0)) {
             rank++;
         }
 
         if (rank > best) {
             best = rank;
-            found = &origin[i];
+            found = &binding[i];
         }
     }
 
@@ -41,7 +41,7 @@ ngx_dfp_binding_find(ngx_dfp_main_conf_t *conf, const dfp_url_t *url,
 /* How well it fits: 0 not at all, 1 any, more the longer a suffix. */
 
 static ngx_uint_t
-ngx_dfp_origin_match(ngx_dfp_rule_t *rule, const dfp_url_t *url)
+ngx_dfp_binding_match(ngx_dfp_rule_t *rule, const dfp_url_t *url)
 {
     size_t       len;
     ngx_str_t   *text;
@@ -97,7 +97,7 @@ ngx_dfp_binding_allowed(ngx_array_t *rules, const dfp_url_t *url)
     rule = rules->elts;
 
     for (i = 0; i < rules->nelts; i++) {
-        if (ngx_dfp_origin_match(&rule[i], url)) {
+        if (ngx_dfp_binding_match(&rule[i], url)) {
             return 1;
         }
     }
@@ -112,13 +112,13 @@ ngx_dfp_binding_named(ngx_dfp_main_conf_t *conf, ngx_array_t *rules,
 {
     ngx_uint_t          i;
     ngx_dfp_rule_t     *rule;
-    ngx_dfp_binding_t  *origin;
+    ngx_dfp_binding_t  *binding;
 
-    origin = conf->bindings.elts;
+    binding = conf->bindings.elts;
 
     for (i = 0; i < conf->bindings.nelts; i++) {
-        if (origin[i].rule.kind == NGX_DFP_RULE_FULL
-            && ngx_dfp_origin_match(&origin[i].rule, url))
+        if (binding[i].rule.kind == NGX_DFP_RULE_FULL
+            && ngx_dfp_binding_match(&binding[i].rule, url))
         {
             return 1;
         }
@@ -128,7 +128,7 @@ ngx_dfp_binding_named(ngx_dfp_main_conf_t *conf, ngx_array_t *rules,
 
     for (i = 0; i < rules->nelts; i++) {
         if (rule[i].kind == NGX_DFP_RULE_FULL
-            && ngx_dfp_origin_match(&rule[i], url))
+            && ngx_dfp_binding_match(&rule[i], url))
         {
             return 1;
         }

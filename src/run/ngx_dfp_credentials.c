@@ -45,7 +45,7 @@ ngx_dfp_credentials_open(ngx_dfp_credentials_t *credentials, ngx_log_t *log)
 
     } else {
 
-        /* one that is wrong is not read again before it has changed */
+        /* a wrong file is not read again before it has changed */
 
         credentials->uniq = ngx_file_uniq(&fi);
         credentials->mtime = ngx_file_mtime(&fi);
@@ -110,7 +110,7 @@ ngx_dfp_credentials_read(ngx_dfp_credentials_t *credentials, ngx_fd_t fd,
 }
 
 
-/* POOL takes the place of the one before, or goes. */
+/* POOL replaces the previous one, or is destroyed. */
 
 static ngx_int_t
 ngx_dfp_credentials_parse(ngx_dfp_credentials_t *credentials, ngx_pool_t *pool,
@@ -207,7 +207,7 @@ ngx_dfp_credentials_find(ngx_dfp_credentials_t *credentials,
         return 1;
     }
 
-    /* the list may be read anew while the run goes on */
+    /* the list may be replaced while the run is active */
 
     login->username = ngx_dfp_credentials_copy(pool, found->username);
     login->password = ngx_dfp_credentials_copy(pool, found->password);
@@ -271,7 +271,10 @@ ngx_dfp_credentials_look(ngx_dfp_credentials_t *credentials, ngx_log_t *log,
         return;
     }
 
-    /* what was written again in the second in which it was read looks the same */
+    /*
+     * a file that was written again in the second in which it was read looks
+     * unchanged
+     */
 
     if (ngx_file_uniq(&fi) == credentials->uniq
         && ngx_file_mtime(&fi) == credentials->mtime

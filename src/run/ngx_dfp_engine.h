@@ -1,32 +1,50 @@
-/* The engines, one interface (ngx_dfp_engine_t), one file each. */
+/*
+ * The interface of the engines: the ways to warm a cluster. An engine is a
+ * table of this kind and the five functions in it, and one line in the table
+ * of ngx_dfp_conf.c.
+ */
 
 #ifndef NGX_DFP_ENGINE_H
 #define NGX_DFP_ENGINE_H
 
 
-#include "ngx_dfp_dragonfly.h"
-#include "ngx_dfp_image.h"
+#include "ngx_dfp_results.h"
+#include "ngx_dfp_task.h"
 
 
-/* engine=cache: into the proxy_cache of this nginx. */
-extern ngx_dfp_engine_t  ngx_dfp_engine_cache;
+struct ngx_dfp_engine_s {
+    ngx_str_t    name;         /* of engine= */
 
-/* engine=peers: Dragonfly's peers are asked, one by one. */
-extern ngx_dfp_engine_t  ngx_dfp_engine_peers;
+    /* it warms the proxy_cache of this nginx: what is read while images are
+       resolved must be stored there, or the task fails */
+    unsigned     caches:1;
 
-/* engine=scheduler: Dragonfly's scheduler is asked to. */
-extern ngx_dfp_engine_t  ngx_dfp_engine_scheduler;
+    /* it finds out itself what is in an image: the tasks of an image job are
+       its images */
+    unsigned     resolves:1;
 
+    /* its cluster is one of Dragonfly, with schedulers */
+    unsigned     dragonfly:1;
 
-/* Why a peer is unreachable that nobody has called. */
-#define NGX_DFP_UNUSABLE                                                      \
-    "the scheduler lists it without an address, or a port"
+    /* starts to warm the tasks: sets the stage's CALL and ANSWERED, at once or
+       later. NGX_ERROR: no memory. */
+    ngx_int_t  (*start)(ngx_dfp_run_t *run);
 
+    /* after all tasks have ended. NGX_OK: the run has succeeded; NGX_AGAIN:
+       tasks are left again, or this is to be called again; NGX_DECLINED: the
+       run has failed, by its error or by its tasks. */
+    ngx_int_t  (*check)(ngx_dfp_run_t *run);
 
-/* Adds to a list of results, or counts what does not go into it. URL and
- * DESCRIPTION may be NULL. */
-void ngx_dfp_list_add(ngx_dfp_list_t *list, ngx_str_t *hostname, ngx_str_t *ip,
-    ngx_str_t *url, ngx_str_t *description);
+    /* ends all calls and timers of its own; safe at any time. NULL: it has
+       none. */
+    void       (*stop)(ngx_dfp_run_t *run);
+
+    /* sets how far the run is; safe before the start, too */
+    void       (*progress)(ngx_dfp_run_t *run, ngx_dfp_progress_t *p);
+
+    /* adds what has become of each task; safe before the start, too */
+    void       (*results)(ngx_dfp_run_t *run, ngx_dfp_results_t *results);
+};
 
 
 #endif /* NGX_DFP_ENGINE_H */

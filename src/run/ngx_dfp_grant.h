@@ -1,9 +1,9 @@
 /*
- * What an origin wants to see in Authorization: the job's own header, Basic, or
- * a token that is asked of a token service and renewed in time. One grant for
- * each origin and repository of a run; its tasks wait while a token is fetched.
- * Whom a redirect leads to has a grant of its own, which is for nobody in
- * particular: a job's credentials are for the origin alone.
+ * The Authorization that an origin requires: the job's own header, Basic, or a
+ * token that is fetched from a token service and renewed in time. A run has
+ * one grant for each pair of origin and repository. The target of a redirect
+ * has a grant of its own, which never contains the job's credentials: these
+ * are for the origin alone.
  */
 
 #ifndef NGX_DFP_GRANT_H
@@ -11,9 +11,22 @@
 
 
 #include "ngx_dfp_credentials.h"
-#include "ngx_dfp_task.h"
+#include "ngx_dfp_run.h"
 
 
+typedef struct ngx_dfp_grant_s  ngx_dfp_grant_t;
+
+
+/*
+ * A call to the token service has ended. RC is NGX_OK: there is a token;
+ * NGX_AGAIN: another try may succeed; NGX_DECLINED: it will not, and REASON
+ * says why. CALL is freed after the handler has returned.
+ */
+typedef void (*ngx_dfp_grant_pt)(ngx_dfp_grant_t *grant, ngx_int_t rc,
+    ngx_dfp_call_t *call, const char *reason);
+
+
+/* All memory is of the run's pool. */
 struct ngx_dfp_grant_s {
     ngx_queue_t       queue;      /* in run->grants */
     ngx_dfp_run_t    *run;
@@ -30,73 +43,70 @@ struct ngx_dfp_grant_s {
     dfp_challenge_t   challenge;  /* how to renew it */
     ngx_dfp_login_t   login;      /* with what */
     ngx_dfp_call_t   *call;       /* to the token service */
-    ngx_queue_t       waiting;    /* tasks */
-    ngx_dfp_grant_t  *target;     /* of whom its redirects led to
-                                     last, and who wants a token */
+    ngx_dfp_grant_pt  handler;    /* at the end of this call */
+    ngx_queue_t       waiting;    /* for its end: the handler's */
+    ngx_dfp_grant_t  *target;     /* of the last target of a redirect
+                                     that required a token */
     unsigned          own:1;      /* it is the job's header */
-    unsigned          told:1;     /* its login is a secret known */
+    unsigned          told:1;     /* its login is one of the run's
+                                     secrets */
     unsigned          forbidden:1;    /* another token was fetched
                                      after a 403 */
     unsigned          reread:1;   /* another login was tried with the
                                      token service */
-    unsigned          get:1;      /* which takes no POST */
-    unsigned          led:1;      /* it is such a target: no login,
-                                     and no header of the job */
+    unsigned          get:1;      /* the token service takes no POST */
+    unsigned          led:1;      /* it is of a redirect's target: no
+                                     login, no header of the job */
 };
 
 
-/* The grant for URL's origin and REPOSITORY; NULL when there is no memory. */
+/* Returns the grant for URL's origin and REPOSITORY, whose strings it keeps.
+ * HANDLER is that of a new one. NULL: no memory. */
 ngx_dfp_grant_t *ngx_dfp_grant_get(ngx_dfp_run_t *run, const dfp_url_t *url,
-    ngx_str_t *repository);
+    ngx_str_t *repository, ngx_dfp_grant_pt handler);
 
-/* Before a call: NGX_OK, or NGX_AGAIN where the task has been queued until a
- * token is there. */
-ngx_int_t ngx_dfp_grant_ready(ngx_dfp_task_t *task);
+/* Returns the grant for whoever has answered CALL, after a redirect (led).
+ * NULL: no memory. */
+ngx_dfp_grant_t *ngx_dfp_grant_target(ngx_dfp_grant_t *grant,
+    ngx_dfp_call_t *call);
 
-/* What the call of a task sends, to the origin and to the target of a redirect.
- * Then, once it is sent, the task keeps which it was. */
+/* Sets what a call sends, to the origin and to the target of a redirect. */
 void ngx_dfp_grant_apply(ngx_dfp_grant_t *grant, ngx_dfp_call_t *call);
-void ngx_dfp_grant_sent(ngx_dfp_task_t *task);
 
-/* After a call: the origin has taken the Authorization. */
-void ngx_dfp_grant_accepted(ngx_dfp_task_t *task);
-
-/* After a 401: queues the task for another try, or ends it. */
-void ngx_dfp_grant_refused(ngx_dfp_task_t *task, ngx_dfp_call_t *call);
-
-/* After a call that may have been answered by 403. NGX_OK: the task is queued for
- * another try, with what is in dfpreheat_credentials now, or another token, where
- * what it sent was accepted before; once for each task. NGX_DECLINED: it is not a
- * 403, or it stays. */
-ngx_int_t ngx_dfp_grant_forbidden(ngx_dfp_task_t *task, ngx_dfp_call_t *call);
-
-/* Between the files of this: asks the token service of the grant's challenge.
- * NGX_OK: the grant has a call; NGX_AGAIN: later; ERR says why not. */
-ngx_int_t ngx_dfp_grant_fetch(ngx_dfp_grant_t *grant, dfp_err_t *err);
-
-/* Looks up what the grant has to log in with; the file at once, if NOW. Returns 1
- * where it is not what it was before. */
-ngx_uint_t ngx_dfp_grant_login(ngx_dfp_grant_t *grant, ngx_uint_t now);
-
-/* Logs in by the grant's challenge. NGX_OK: there is something to send, or it is
- * being fetched; NGX_AGAIN: later; else ERR says why not, or nothing. */
-ngx_int_t ngx_dfp_grant_log_in(ngx_dfp_grant_t *grant, dfp_err_t *err);
-
-/* The login becomes a secret of the run, before it is sent. BASIC is its Basic
- * authorization, "" without a user name. NGX_ERROR: no memory. */
-ngx_int_t ngx_dfp_grant_basic(ngx_dfp_grant_t *grant, ngx_str_t *basic);
-
-/* What is sent from now on. */
+/* Sets what is sent from now on, and its secrets; without memory nothing
+ * is. */
 void ngx_dfp_grant_set(ngx_dfp_grant_t *grant, ngx_str_t *authorization);
 
-/* The next task that waits; NULL: none. */
-ngx_dfp_task_t *ngx_dfp_grant_next(ngx_dfp_grant_t *grant);
+/*
+ * Answers the challenge of CALL, a 401: what was sent, if anything, was not
+ * accepted. NGX_OK: there is something else to send, or it is being fetched
+ * (the grant has a call); NGX_AGAIN: another try may succeed; NGX_DECLINED,
+ * NGX_ERROR: it will not. ERR says why, or is "".
+ */
+ngx_int_t ngx_dfp_grant_challenge_answer(ngx_dfp_grant_t *grant,
+    ngx_dfp_call_t *call, dfp_err_t *err);
 
-/* There is no token for TASK: it tries again, which fetches one, or fails. */
-void ngx_dfp_grant_end(ngx_dfp_task_t *task, ngx_int_t rc,
-    ngx_msec_t retry_after, const char *reason);
+/* After a 403: logs in with another login, or fetches another token for one
+ * that was accepted, once. As above. */
+ngx_int_t ngx_dfp_grant_challenge_again(ngx_dfp_grant_t *grant);
 
-/* Ends all calls to token services. */
+/* Fetches a token from the token service of the grant's challenge. NGX_OK: the
+ * grant has a call, at whose end its handler is called; NGX_AGAIN: no
+ * connection or no memory is free; NGX_DECLINED, NGX_ERROR: there is none to
+ * get. ERR says why, but not that there is no memory. */
+ngx_int_t ngx_dfp_grant_fetch(ngx_dfp_grant_t *grant, dfp_err_t *err);
+
+/* Finds the login of the grant: the job's, or that of dfpreheat_credentials,
+ * which with NOW is read again if it has changed, else at most once a second.
+ * Returns 1 if it is another one than before. */
+ngx_uint_t ngx_dfp_grant_login(ngx_dfp_grant_t *grant, ngx_uint_t now);
+
+/* Adds the login to the run's secrets, before it is sent. BASIC is set to its
+ * Basic authorization, "" without a user name. NGX_ERROR: no memory. */
+ngx_int_t ngx_dfp_grant_basic(ngx_dfp_grant_t *grant, ngx_str_t *basic);
+
+/* Ends all calls to token services, without their handlers; nobody waits after
+ * it. */
 void ngx_dfp_grants_stop(ngx_dfp_run_t *run);
 
 

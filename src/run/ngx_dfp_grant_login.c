@@ -82,39 +82,3 @@ ngx_dfp_grant_basic(ngx_dfp_grant_t *grant, ngx_str_t *basic)
 
     return NGX_OK;
 }
-
-
-ngx_int_t
-ngx_dfp_grant_log_in(ngx_dfp_grant_t *grant, dfp_err_t *err)
-{
-    ngx_str_t  basic;
-
-    err->text[0] = '\0';
-
-    if (grant->login.token.len) {
-        ngx_dfp_grant_set(grant, &grant->login.token);
-        return NGX_OK;
-    }
-
-    if (grant->challenge.scheme == DFP_CHALLENGE_BEARER) {
-        return ngx_dfp_grant_fetch(grant, err);
-    }
-
-    if (grant->challenge.scheme == 0 || !grant->login.given) {
-        return NGX_DECLINED;
-    }
-
-    if (ngx_dfp_grant_basic(grant, &basic) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (basic.len == 0) {
-        (void) dfp_invalid(err, "it wants to see a user name and a password, and "
-                           "dfpreheat_credentials has an identity token for it");
-        return NGX_DECLINED;
-    }
-
-    ngx_dfp_grant_set(grant, &basic);
-
-    return NGX_OK;
-}

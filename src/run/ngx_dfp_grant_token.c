@@ -5,7 +5,7 @@
 
 
 static ngx_int_t ngx_dfp_grant_call(ngx_dfp_grant_t *grant,
-    ngx_dfp_binding_t *origin, dfp_url_t *url);
+    ngx_dfp_binding_t *binding, dfp_url_t *url);
 static ngx_int_t ngx_dfp_grant_send(ngx_dfp_grant_t *grant,
     ngx_dfp_call_t *call);
 static ngx_uint_t ngx_dfp_grant_posts(ngx_dfp_grant_t *grant);
@@ -23,7 +23,7 @@ ngx_dfp_grant_fetch(ngx_dfp_grant_t *grant, dfp_err_t *err)
     dfp_mem_t           mem;
     dfp_url_t           url;
     ngx_str_t           who;
-    ngx_dfp_binding_t  *origin;
+    ngx_dfp_binding_t  *binding;
 
     ngx_str_set(&who, "the origin");
 
@@ -53,9 +53,9 @@ ngx_dfp_grant_fetch(ngx_dfp_grant_t *grant, dfp_err_t *err)
         return NGX_DECLINED;
     }
 
-    origin = ngx_dfp_binding_find(grant->run->conf, &url, 1);
+    binding = ngx_dfp_binding_find(grant->run->conf, &url, 1);
 
-    if (origin == NULL) {
+    if (binding == NULL) {
         (void) dfp_invalid(err, "%.*s sends to the token service %.*s, which "
                            "no location is bound to (dfpreheat_origin)",
                            (int) who.len, who.data, (int) url.origin.len,
@@ -63,7 +63,7 @@ ngx_dfp_grant_fetch(ngx_dfp_grant_t *grant, dfp_err_t *err)
         return NGX_DECLINED;
     }
 
-    if (ngx_dfp_grant_call(grant, origin, &url) != NGX_OK) {
+    if (ngx_dfp_grant_call(grant, binding, &url) != NGX_OK) {
         (void) dfp_invalid(err, "no connection, or no memory, is free to fetch "
                            "a token");
         return NGX_AGAIN;
@@ -74,7 +74,7 @@ ngx_dfp_grant_fetch(ngx_dfp_grant_t *grant, dfp_err_t *err)
 
 
 static ngx_int_t
-ngx_dfp_grant_call(ngx_dfp_grant_t *grant, ngx_dfp_binding_t *origin,
+ngx_dfp_grant_call(ngx_dfp_grant_t *grant, ngx_dfp_binding_t *binding,
     dfp_url_t *url)
 {
     ngx_pool_t      *pool;
@@ -103,10 +103,10 @@ ngx_dfp_grant_call(ngx_dfp_grant_t *grant, ngx_dfp_binding_t *origin,
     call->data = grant;
     call->log = &run->log;
     call->job = run->claim.id;
-    call->binding = origin;
+    call->binding = binding;
     call->url = *url;
 
-    /* the query has the user's name in it */
+    /* the query contains the user's name */
     call->shown.data = (u_char *) call->url.href.data;
     call->shown.len = call->url.origin.len + call->url.path.len;
 
@@ -123,6 +123,11 @@ ngx_dfp_grant_call(ngx_dfp_grant_t *grant, ngx_dfp_binding_t *origin,
     grant->call = call;
     run->calls++;
 
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, &run->log, 0,
+                   "dfpreheat: job %L: fetches a token for %V \"%V\" from %V",
+                   run->claim.id, &grant->origin, &grant->repository,
+                   &call->shown);
+
     return NGX_OK;
 
 failed:
@@ -133,7 +138,7 @@ failed:
 }
 
 
-/* A password, or an identity token in a form, or nothing. */
+/* Sends a password, or an identity token in a form, or nothing. */
 
 static ngx_int_t
 ngx_dfp_grant_send(ngx_dfp_grant_t *grant, ngx_dfp_call_t *call)
@@ -171,7 +176,6 @@ ngx_dfp_grant_called(ngx_dfp_call_t *call)
     ngx_int_t         rc;
     dfp_err_t         err;
     ngx_dfp_run_t    *run;
-    ngx_dfp_task_t   *task;
     ngx_dfp_grant_t  *grant;
 
     grant = call->data;
@@ -182,23 +186,17 @@ ngx_dfp_grant_called(ngx_dfp_call_t *call)
 
     rc = ngx_dfp_grant_token(grant, call, &err);
 
+    ngx_log_debug5(NGX_LOG_DEBUG_HTTP, &run->log, 0,
+                   "dfpreheat: job %L: token for %V \"%V\" %s, status:%ui",
+                   run->claim.id, &grant->origin, &grant->repository,
+                   rc == NGX_OK ? "fetched" : "refused", call->status);
+
     if (rc == NGX_DECLINED && ngx_dfp_grant_otherwise(grant, call)) {
         ngx_destroy_pool(call->pool);
         return;
     }
 
-    while ((task = ngx_dfp_grant_next(grant)) != NULL) {
-
-        if (rc == NGX_OK) {
-            ngx_dfp_task_queue(task);
-
-        } else if (call->busy) {
-            ngx_dfp_task_busy(task);
-
-        } else {
-            ngx_dfp_grant_end(task, rc, call->retry_after, err.text);
-        }
-    }
+    grant->handler(grant, rc, call, err.text);
 
     ngx_destroy_pool(call->pool);
 
@@ -206,9 +204,9 @@ ngx_dfp_grant_called(ngx_dfp_call_t *call)
 }
 
 
-/* Once more where there is something else to log in with: a password, where the
- * service takes none but that (as docker does), or what the file has now. Returns 1
- * where it is asked again. */
+/* Fetches a token once more if there is another way to log in: with a
+ * password, if the service takes no POST (as that of docker.io), or with a
+ * login that the file has got since. Returns 1 if it does. */
 
 static ngx_uint_t
 ngx_dfp_grant_otherwise(ngx_dfp_grant_t *grant, ngx_dfp_call_t *call)
@@ -248,7 +246,8 @@ ngx_dfp_grant_otherwise(ngx_dfp_grant_t *grant, ngx_dfp_call_t *call)
 }
 
 
-/* NGX_OK: there is a token; NGX_AGAIN: another try may go better. */
+/* NGX_OK: there is a token; NGX_AGAIN: another try may succeed; NGX_DECLINED:
+ * it will not. */
 
 static ngx_int_t
 ngx_dfp_grant_token(ngx_dfp_grant_t *grant, ngx_dfp_call_t *call,

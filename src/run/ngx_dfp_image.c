@@ -1,31 +1,15 @@
+#include "ngx_dfp_engine.h"
 #include "ngx_dfp_image.h"
 
 #include "dfp_credentials.h"
 
 
-static void ngx_dfp_image_end(ngx_dfp_run_t *run);
 static ngx_int_t ngx_dfp_image_ref(ngx_dfp_run_t *run, dfp_str_t text,
     dfp_oci_ref_t *ref);
-static ngx_int_t ngx_dfp_image_next(ngx_dfp_run_t *run);
-static void ngx_dfp_image_fetched(ngx_dfp_task_t *task, ngx_dfp_call_t *call);
 static ngx_uint_t ngx_dfp_image_spoiled(ngx_dfp_task_t *task,
     ngx_dfp_call_t *call);
 static ngx_int_t ngx_dfp_image_digest(ngx_dfp_task_t *task, ngx_str_t *body);
 static void ngx_dfp_image_stands_for(ngx_dfp_task_t *task, dfp_str_t digest);
-static ngx_int_t ngx_dfp_image_layers(ngx_dfp_task_t *task,
-    dfp_oci_manifest_t *m);
-
-
-ngx_int_t
-ngx_dfp_image_start(ngx_dfp_run_t *run, ngx_dfp_run_pt then)
-{
-    run->next = ngx_dfp_image_next;
-    run->pending = &run->manifests;
-    run->then = ngx_dfp_image_end;
-    run->resolved = then;
-
-    return ngx_dfp_image_tasks(run, 1);
-}
 
 
 ngx_int_t
@@ -75,26 +59,9 @@ ngx_dfp_image_tasks(ngx_dfp_run_t *run, ngx_uint_t manifest)
 }
 
 
-static void
-ngx_dfp_image_end(ngx_dfp_run_t *run)
-{
-    ngx_uint_t  i;
-
-    /* where one could not be read, nobody knows what is in it */
-
-    for (i = 0; run->nfailed == 0 && i < run->nimages; i++) {
-        if (ngx_dfp_image_complete(run, &run->images[i]) != NGX_OK) {
-            ngx_dfp_task_failed(run->images[i].task, "no memory");
-        }
-    }
-
-    run->resolved(run);
-}
-
-
 /*
- * It was checked when the job was posted. One that people have typed does not
- * say where it is: it is at the first of these origins that is bound.
+ * The reference was checked when the job was posted. One without a scheme is
+ * resolved to the first of these origins that is bound.
  */
 
 static ngx_int_t
@@ -146,8 +113,8 @@ ngx_dfp_image_ref(ngx_dfp_run_t *run, dfp_str_t text, dfp_oci_ref_t *ref)
 }
 
 
-static ngx_int_t
-ngx_dfp_image_next(ngx_dfp_run_t *run)
+ngx_int_t
+ngx_dfp_image_call(ngx_dfp_run_t *run)
 {
     ngx_queue_t     *q;
     ngx_dfp_task_t  *task;
@@ -156,7 +123,7 @@ ngx_dfp_image_next(ngx_dfp_run_t *run)
         return NGX_DECLINED;
     }
 
-    /* blobs that are known already come after all manifests */
+    /* manifests are ready before blobs */
 
     q = ngx_queue_head(&run->ready);
     task = ngx_queue_data(q, ngx_dfp_task_t, queue);
@@ -165,13 +132,12 @@ ngx_dfp_image_next(ngx_dfp_run_t *run)
         return NGX_DECLINED;
     }
 
-    return ngx_dfp_task_call(run, run->conf->max_manifest_size,
-                             ngx_dfp_image_fetched);
+    return ngx_dfp_task_call(run, run->conf->max_manifest_size);
 }
 
 
-static void
-ngx_dfp_image_fetched(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
+void
+ngx_dfp_image_answered(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 {
     dfp_rc_t             rc;
     dfp_mem_t            mem;
@@ -189,7 +155,7 @@ ngx_dfp_image_fetched(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
         return;
     }
 
-    /* what is made of it is in the run's pool, the rest goes with the call */
+    /* results are in the run's pool; the body is freed with the call */
 
     mem = ngx_dfp_mem(task->run->pool);
 
@@ -205,8 +171,14 @@ ngx_dfp_image_fetched(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
         return;
     }
 
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, &task->run->log, 0,
+                   "dfpreheat: job %L: task \"%V\": %s of %uz entries",
+                   task->run->claim.id, &task->shown,
+                   m.kind == DFP_OCI_INDEX ? "an index" : "a manifest",
+                   m.n);
+
     made = (m.kind == DFP_OCI_INDEX) ? ngx_dfp_image_index(task, &m, &err)
-                                     : ngx_dfp_image_layers(task, &m);
+                                     : ngx_dfp_image_add_layers(task, &m);
 
     if (made == NGX_DECLINED) {
         ngx_dfp_task_failed(task, "%s", err.text);
@@ -225,8 +197,8 @@ ngx_dfp_image_fetched(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 }
 
 
-/* What was wrong when it was stored, or has rotted since, says nothing about what the
- * registry has: that is asked for next. */
+/* A wrong copy in the cache says nothing about what the registry has: the next
+ * try asks the registry. Returns 1 if the task is tried again. */
 
 static ngx_uint_t
 ngx_dfp_image_spoiled(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
@@ -260,9 +232,9 @@ ngx_dfp_image_spoiled(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 
 
 /*
- * A manifest by its digest has that digest. One by a tag gets its digest here,
- * and pullers ask for that next: it is a task of its own, with its own place in
- * the cache.
+ * A manifest that was requested by its digest must have this digest. For one
+ * that was requested by a tag the digest is computed: clients request it by
+ * its digest next, so that is a task of its own, with its own cache entry.
  */
 
 static ngx_int_t
@@ -323,88 +295,16 @@ ngx_dfp_image_stands_for(ngx_dfp_task_t *task, dfp_str_t digest)
 }
 
 
-static ngx_int_t
-ngx_dfp_image_layers(ngx_dfp_task_t *task, dfp_oci_manifest_t *m)
+void
+ngx_dfp_image_check(ngx_dfp_run_t *run)
 {
-    size_t           i;
-    ngx_uint_t       n;
-    ngx_dfp_run_t   *run;
-    ngx_dfp_task_t  *blob;
+    ngx_uint_t  i;
 
-    run = task->run;
+    /* if a manifest could not be read, its platforms are not known */
 
-    if (ngx_dfp_image_add(task, &m->config, NGX_DFP_BLOB) == NULL) {
-        return NGX_ERROR;
-    }
-
-    for (i = 0; i < m->n; i++) {
-
-        n = run->tasks.nelts;
-
-        blob = ngx_dfp_image_add(task, &m->descs[i], NGX_DFP_BLOB);
-        if (blob == NULL) {
-            return NGX_ERROR;
-        }
-
-        if (m->descs[i].foreign && run->tasks.nelts > n && !blob->failed) {
-            ngx_dfp_task_skipped(blob, "a foreign layer: it is not "
-                                 "in the registry, and pullers get "
-                                 "it elsewhere");
+    for (i = 0; run->nfailed == 0 && i < run->nimages; i++) {
+        if (ngx_dfp_image_index_complete(run, &run->images[i]) != NGX_OK) {
+            ngx_dfp_task_failed(run->images[i].task, "no memory");
         }
     }
-
-    return NGX_OK;
-}
-
-
-ngx_dfp_task_t *
-ngx_dfp_image_add(ngx_dfp_task_t *parent, dfp_oci_desc_t *desc,
-    ngx_dfp_kind_t kind)
-{
-    dfp_buf_t        b;
-    dfp_mem_t        mem;
-    dfp_err_t        err;
-    dfp_url_t        url;
-    dfp_oci_ref_t   *ref;
-    ngx_dfp_run_t   *run;
-    ngx_dfp_task_t  *task;
-
-    run = parent->run;
-    ref = &parent->image->ref;
-    mem = ngx_dfp_mem(run->pool);
-
-    dfp_buf_init(&b, &mem, ref->url.href.len + desc->digest.len, 0);
-    dfp_buf_str(&b, ref->url.origin);
-    dfp_buf_str(&b, ref->base);
-    dfp_buf_str(&b, ref->name);
-    dfp_buf_cstr(&b, kind == NGX_DFP_BLOB ? "/blobs/"
-                                                     : "/manifests/");
-    dfp_buf_str(&b, desc->digest);
-
-    if (b.failed
-        || dfp_url_parse(&mem, dfp_buf_value(&b), "the image", &url, &err)
-           != DFP_OK)
-    {
-        return NULL;
-    }
-
-    task = ngx_dfp_task_add(run, &url, parent->image,
-                            kind == NGX_DFP_MANIFEST);
-    if (task == NULL) {
-        return NULL;
-    }
-
-    if (task->skipped && !desc->foreign) {
-        ngx_dfp_task_wanted(task);
-    }
-
-    task->digest = ngx_dfp_str(desc->digest);
-    task->document = (kind != NGX_DFP_BLOB);
-
-    if (!task->done && !task->failed && !task->skipped) {
-        task->size = desc->size;
-        task->sized = 1;
-    }
-
-    return task;
 }

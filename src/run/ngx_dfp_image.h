@@ -1,6 +1,7 @@
 /*
- * A manifest URL to the list of tasks: the manifest by its tag, through an
- * index to the manifests of the wanted platforms, to config and layers.
+ * The images of a job, resolved into tasks: the manifest of each tag, through
+ * an index to the manifests of the platforms that are wanted, to config and
+ * layers.
  */
 
 #ifndef NGX_DFP_IMAGE_H
@@ -10,36 +11,65 @@
 #include "ngx_dfp_task.h"
 
 
-/*
- * Resolves the run's image job into tasks: sets the run's next, and calls THEN
- * when all manifests are read; those are ended tasks by then, all others wait
- * to be warmed. NGX_ERROR: no memory.
- */
-ngx_int_t ngx_dfp_image_start(ngx_dfp_run_t *run, ngx_dfp_run_pt then);
+/* An image of a job. */
+struct ngx_dfp_image_s {
+    dfp_oci_ref_t    ref;
+    ngx_str_t        posted;    /* the same, as it was posted */
+    ngx_str_t        digest;    /* of its manifest; "": not known */
+    ngx_dfp_task_t  *task;      /* its manifest */
+};
 
-/* Adds the manifest URLs of the run's image job as tasks, with MANIFEST such as are
- * to be read here. NGX_ERROR: no memory. */
-ngx_int_t ngx_dfp_image_tasks(ngx_dfp_run_t *run, ngx_uint_t manifest);
+
+/* An index that contains other indexes, or is contained in one. */
+struct ngx_dfp_index_s {
+    dfp_oci_manifest_t  manifest;
+    ngx_array_t         indexes;   /* task_t *, of those in it */
+    ngx_uint_t          visit;     /* of the last image that it was
+                                      counted for */
+};
 
 
 typedef enum {
     NGX_DFP_BLOB = 0,
-    NGX_DFP_MANIFEST,
+    NGX_DFP_MANIFEST,        /* to be read */
     NGX_DFP_MANIFEST_READ    /* by its tag */
 } ngx_dfp_kind_t;
 
-/* Adds what DESC in PARENT stands for as a task. NULL: no memory. */
+
+/* Adds a task for the manifest of each image of the job; with MANIFEST it is
+ * to be read here. NGX_ERROR: no memory. */
+ngx_int_t ngx_dfp_image_tasks(ngx_dfp_run_t *run, ngx_uint_t manifest);
+
+/* The steps of the stage in which manifests are read: they become tasks that
+ * have ended, and what they contain becomes tasks that are ready. */
+ngx_int_t ngx_dfp_image_call(ngx_dfp_run_t *run);
+void ngx_dfp_image_answered(ngx_dfp_task_t *task, ngx_dfp_call_t *call);
+
+/* After it: an image fails whose indexes lack one of the platforms. */
+void ngx_dfp_image_check(ngx_dfp_run_t *run);
+
+
+/* For the files of this. */
+
+/* Adds what DESC in the manifest PARENT refers to as a task. NULL: no
+ * memory. */
 ngx_dfp_task_t *ngx_dfp_image_add(ngx_dfp_task_t *parent, dfp_oci_desc_t *desc,
     ngx_dfp_kind_t kind);
 
-/* Adds the entries of an index that are wanted, or NGX_DECLINED: ERR tells why
- * that cannot be done. M is kept. */
+/* Adds config and layers of a manifest. NGX_ERROR: no memory. */
+ngx_int_t ngx_dfp_image_add_layers(ngx_dfp_task_t *task,
+    dfp_oci_manifest_t *m);
+
+/* Adds the manifests of an index that are wanted; what M refers to has to stay
+ * as long as the run. NGX_DECLINED: ERR says why none can be added; NGX_ERROR:
+ * no memory. */
 ngx_int_t ngx_dfp_image_index(ngx_dfp_task_t *task, dfp_oci_manifest_t *m,
     dfp_err_t *err);
 
-/* When all manifests are read: whether all platforms are in one or the other
- * index of this image, or its manifest fails. */
-ngx_int_t ngx_dfp_image_complete(ngx_dfp_run_t *run, ngx_dfp_image_t *image);
+/* When all manifests are read: fails the manifest of an image whose indexes do
+ * not contain all platforms. NGX_ERROR: no memory. */
+ngx_int_t ngx_dfp_image_index_complete(ngx_dfp_run_t *run,
+    ngx_dfp_image_t *image);
 
 
 #endif /* NGX_DFP_IMAGE_H */

@@ -1,13 +1,13 @@
 #include "ngx_dfp_image.h"
 
 
-static ngx_int_t ngx_dfp_image_keep(ngx_dfp_task_t *task,
+static ngx_int_t ngx_dfp_image_index_keep(ngx_dfp_task_t *task,
     dfp_oci_manifest_t *m);
-static ngx_int_t ngx_dfp_image_entry(ngx_dfp_task_t *task,
+static ngx_int_t ngx_dfp_image_index_entry(ngx_dfp_task_t *task,
     dfp_oci_desc_t *desc);
-static ngx_int_t ngx_dfp_image_see(ngx_dfp_task_t *task, ngx_uint_t visit,
-    dfp_oci_seen_t *seen);
-static dfp_rc_t ngx_dfp_image_pick(ngx_dfp_run_t *run, dfp_oci_manifest_t *m,
+static ngx_int_t ngx_dfp_image_index_see(ngx_dfp_task_t *task,
+    ngx_uint_t visit, dfp_oci_seen_t *seen);
+static dfp_rc_t ngx_dfp_image_index_pick(ngx_dfp_run_t *run, dfp_oci_manifest_t *m,
     dfp_oci_seen_t *seen, size_t **picked, size_t *n, dfp_err_t *err);
 
 
@@ -26,21 +26,21 @@ ngx_dfp_image_index(ngx_dfp_task_t *task, dfp_oci_manifest_t *m,
     }
 
     if ((task->depth || dfp_oci_has_nested(m))
-        && ngx_dfp_image_keep(task, m) != NGX_OK)
+        && ngx_dfp_image_index_keep(task, m) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
     ngx_memzero(&seen, sizeof(dfp_oci_seen_t));
 
-    rc = ngx_dfp_image_pick(task->run, m, task->index ? &seen : NULL, &picked,
-                            &n, err);
+    rc = ngx_dfp_image_index_pick(task->run, m, task->index ? &seen : NULL,
+                                  &picked, &n, err);
     if (rc != DFP_OK) {
         return rc == DFP_INVALID ? NGX_DECLINED : NGX_ERROR;
     }
 
     for (i = 0; i < n; i++) {
-        if (ngx_dfp_image_entry(task, &m->descs[picked[i]]) != NGX_OK) {
+        if (ngx_dfp_image_index_entry(task, &m->descs[picked[i]]) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -50,7 +50,7 @@ ngx_dfp_image_index(ngx_dfp_task_t *task, dfp_oci_manifest_t *m,
 
 
 static ngx_int_t
-ngx_dfp_image_keep(ngx_dfp_task_t *task, dfp_oci_manifest_t *m)
+ngx_dfp_image_index_keep(ngx_dfp_task_t *task, dfp_oci_manifest_t *m)
 {
     ngx_pool_t       *pool;
     ngx_dfp_index_t  *index;
@@ -70,7 +70,7 @@ ngx_dfp_image_keep(ngx_dfp_task_t *task, dfp_oci_manifest_t *m)
 
 
 static ngx_int_t
-ngx_dfp_image_entry(ngx_dfp_task_t *task, dfp_oci_desc_t *desc)
+ngx_dfp_image_index_entry(ngx_dfp_task_t *task, dfp_oci_desc_t *desc)
 {
     ngx_dfp_task_t  *child, **slot;
 
@@ -95,7 +95,7 @@ ngx_dfp_image_entry(ngx_dfp_task_t *task, dfp_oci_desc_t *desc)
 
 
 ngx_int_t
-ngx_dfp_image_complete(ngx_dfp_run_t *run, ngx_dfp_image_t *image)
+ngx_dfp_image_index_complete(ngx_dfp_run_t *run, ngx_dfp_image_t *image)
 {
     dfp_err_t       err;
     dfp_oci_seen_t  seen;
@@ -106,8 +106,7 @@ ngx_dfp_image_complete(ngx_dfp_run_t *run, ngx_dfp_image_t *image)
 
     ngx_memzero(&seen, sizeof(dfp_oci_seen_t));
 
-    if (ngx_dfp_image_see(image->task, image - run->images + 1,
-                          &seen)
+    if (ngx_dfp_image_index_see(image->task, image - run->images + 1, &seen)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -123,11 +122,12 @@ ngx_dfp_image_complete(ngx_dfp_run_t *run, ngx_dfp_image_t *image)
 }
 
 
-/* Images of one job may have indexes in common, and one may be in several: each
- * is seen once per image. */
+/* An index may be shared by images, and contained in several indexes: it is
+ * counted once for each image. */
 
 static ngx_int_t
-ngx_dfp_image_see(ngx_dfp_task_t *task, ngx_uint_t visit, dfp_oci_seen_t *seen)
+ngx_dfp_image_index_see(ngx_dfp_task_t *task, ngx_uint_t visit,
+    dfp_oci_seen_t *seen)
 {
     size_t             n, *picked;
     dfp_err_t          err;
@@ -143,8 +143,8 @@ ngx_dfp_image_see(ngx_dfp_task_t *task, ngx_uint_t visit, dfp_oci_seen_t *seen)
 
     index->visit = visit;
 
-    if (ngx_dfp_image_pick(task->run, &index->manifest, seen,
-                           &picked, &n, &err)
+    if (ngx_dfp_image_index_pick(task->run, &index->manifest, seen, &picked,
+                                 &n, &err)
         == DFP_ERROR)
     {
         return NGX_ERROR;
@@ -153,7 +153,7 @@ ngx_dfp_image_see(ngx_dfp_task_t *task, ngx_uint_t visit, dfp_oci_seen_t *seen)
     child = index->indexes.elts;
 
     for (i = 0; i < index->indexes.nelts; i++) {
-        if (ngx_dfp_image_see(child[i], visit, seen) != NGX_OK) {
+        if (ngx_dfp_image_index_see(child[i], visit, seen) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -163,7 +163,7 @@ ngx_dfp_image_see(ngx_dfp_task_t *task, ngx_uint_t visit, dfp_oci_seen_t *seen)
 
 
 static dfp_rc_t
-ngx_dfp_image_pick(ngx_dfp_run_t *run, dfp_oci_manifest_t *m,
+ngx_dfp_image_index_pick(ngx_dfp_run_t *run, dfp_oci_manifest_t *m,
     dfp_oci_seen_t *seen, size_t **picked, size_t *n, dfp_err_t *err)
 {
     dfp_mem_t  mem;

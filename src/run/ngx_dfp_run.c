@@ -1,10 +1,12 @@
-#include "ngx_dfp_run.h"
+#include "ngx_dfp_engine.h"
+#include "ngx_dfp_image.h"
 
 
 static u_char *ngx_dfp_run_log_error(ngx_log_t *log, u_char *buf, size_t len);
 static ngx_int_t ngx_dfp_run_prepare(ngx_dfp_run_t *run);
-static ngx_int_t ngx_dfp_run_resolve(ngx_dfp_run_t *run);
+static void ngx_dfp_run_resolve(ngx_dfp_run_t *run);
 static ngx_int_t ngx_dfp_run_files(ngx_dfp_run_t *run);
+static void ngx_dfp_run_resolved(ngx_dfp_run_t *run);
 static void ngx_dfp_run_warm(ngx_dfp_run_t *run);
 static void ngx_dfp_run_check(ngx_dfp_run_t *run);
 static void ngx_dfp_run_report(ngx_dfp_run_t *run);
@@ -21,11 +23,9 @@ static void ngx_dfp_run_error(ngx_dfp_run_t *run);
 
 
 void
-ngx_dfp_run_start(ngx_dfp_run_t *run, ngx_dfp_store_t *store,
-    ngx_dfp_run_pt over)
+ngx_dfp_run_start(ngx_dfp_run_t *run, ngx_dfp_store_t *store)
 {
     run->store = store;
-    run->over = over;
     run->started = ngx_current_msec;
     run->reported = ngx_current_msec;
 
@@ -41,7 +41,7 @@ ngx_dfp_run_start(ngx_dfp_run_t *run, ngx_dfp_store_t *store,
     run->tick.data = run;
     run->tick.log = &run->log;
 
-    /* this timer also holds a worker that quits until the run has ended */
+    /* this timer also keeps a worker that quits until the run has ended */
 
     run->deadline.handler = ngx_dfp_run_deadline;
     run->deadline.data = run;
@@ -51,11 +51,18 @@ ngx_dfp_run_start(ngx_dfp_run_t *run, ngx_dfp_store_t *store,
     ngx_add_timer(&run->tick, ngx_min(NGX_DFP_PROGRESS_INTERVAL,
                                       run->conf->lease / 3));
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, &run->log, 0,
+                   "dfpreheat: job %L: run %V starts", run->claim.id,
+                   &run->claim.run);
+
     if (ngx_dfp_tasks_init(run) != NGX_OK
-        || ngx_dfp_run_prepare(run) != NGX_OK
-        || ngx_dfp_run_resolve(run) != NGX_OK)
+        || ngx_dfp_run_prepare(run) != NGX_OK)
     {
         ngx_dfp_run_fail(run, "no memory");
+    }
+
+    if (run->error.len == 0) {
+        ngx_dfp_run_resolve(run);
     }
 
     run->wake(run);
@@ -72,7 +79,7 @@ ngx_dfp_run_log_error(ngx_log_t *log, u_char *buf, size_t len)
 }
 
 
-/* What was claimed becomes a job again. */
+/* Prepare: the claim is unsealed and parsed. */
 
 static ngx_int_t
 ngx_dfp_run_prepare(ngx_dfp_run_t *run)
@@ -131,28 +138,38 @@ ngx_dfp_run_prepare(ngx_dfp_run_t *run)
 }
 
 
-static ngx_int_t
+/* Resolve: the job becomes tasks. Only images whose manifests are read here
+ * take time; files are ready at once. */
+
+static void
 ngx_dfp_run_resolve(ngx_dfp_run_t *run)
 {
-    if (run->error.len) {
-        return NGX_OK;
+    ngx_int_t   rc;
+    ngx_uint_t  read;
+
+    run->stage.name = "resolve";
+    run->stage.call = ngx_dfp_image_call;
+    run->stage.answered = ngx_dfp_image_answered;
+    run->stage.left = &run->manifests;
+    run->stage.next = ngx_dfp_run_resolved;
+
+    read = (run->job.type == DFP_JOB_IMAGE && !run->cluster->engine->resolves);
+
+    rc = (run->job.type == DFP_JOB_IMAGE) ? ngx_dfp_image_tasks(run, read)
+                                          : ngx_dfp_run_files(run);
+
+    if (rc != NGX_OK) {
+        ngx_dfp_run_fail(run, "no memory");
+        return;
     }
 
-    if (run->job.type == DFP_JOB_FILE) {
-        return ngx_dfp_run_files(run);
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, &run->log, 0,
+                   "dfpreheat: job %L: resolve: %ui tasks, %ui manifests to "
+                   "read", run->claim.id, run->tasks.nelts, run->manifests);
+
+    if (!read) {
+        ngx_dfp_run_warm(run);
     }
-
-    if (!run->cluster->engine->resolves) {
-        return ngx_dfp_image_start(run, ngx_dfp_run_warm);
-    }
-
-    if (ngx_dfp_image_tasks(run, 0) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    ngx_dfp_run_warm(run);
-
-    return NGX_OK;
 }
 
 
@@ -182,7 +199,7 @@ ngx_dfp_run_files(ngx_dfp_run_t *run)
             return NGX_ERROR;
         }
 
-        /* there is one URL where these are given */
+        /* a job with one of these has one URL */
 
         task->digest = ngx_dfp_str(run->job.digest);
 
@@ -192,26 +209,44 @@ ngx_dfp_run_files(ngx_dfp_run_t *run)
         }
     }
 
-    ngx_dfp_run_warm(run);
-
     return NGX_OK;
 }
 
 
 static void
+ngx_dfp_run_resolved(ngx_dfp_run_t *run)
+{
+    ngx_dfp_image_check(run);
+    ngx_dfp_run_warm(run);
+}
+
+
+/* Warm: the engine has each task fetched. */
+
+static void
 ngx_dfp_run_warm(ngx_dfp_run_t *run)
 {
-    run->pending = &run->left;
-    run->then = ngx_dfp_run_check;
+    run->stage.name = "warm";
+    run->stage.call = NULL;
+    run->stage.left = &run->left;
+    run->stage.next = ngx_dfp_run_check;
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, &run->log, 0,
+                   "dfpreheat: job %L: warm: engine %V, %ui of %ui tasks left",
+                   run->claim.id, &run->cluster->engine->name, run->left,
+                   run->tasks.nelts);
 
     if (run->cluster->engine->start(run) != NGX_OK) {
         ngx_dfp_run_fail(run, "no memory");
     }
 
-    /* there may be nothing to warm, when no manifest could be read */
+    /* there may be no task left */
     run->wake(run);
 }
 
+
+/* Check: the engine looks whether everything is in its place; it may return to
+ * warm. */
 
 static void
 ngx_dfp_run_check(ngx_dfp_run_t *run)
@@ -219,6 +254,10 @@ ngx_dfp_run_check(ngx_dfp_run_t *run)
     ngx_int_t  rc;
 
     rc = run->cluster->engine->check(run);
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, &run->log, 0,
+                   "dfpreheat: job %L: check: rc:%i, %ui tasks failed, "
+                   "%ui left", run->claim.id, rc, run->nfailed, run->left);
 
     if (rc == NGX_AGAIN) {
         return;
@@ -232,7 +271,7 @@ ngx_dfp_run_check(ngx_dfp_run_t *run)
 }
 
 
-/* The end of a run, in Redis and in the log. */
+/* Report: the end of a run, in Redis and in the log. */
 
 static void
 ngx_dfp_run_report(ngx_dfp_run_t *run)
@@ -241,7 +280,8 @@ ngx_dfp_run_report(ngx_dfp_run_t *run)
     ngx_msec_t  elapsed;
 
     run->ending = 1;
-    run->next = NULL;
+    run->stage.name = "report";
+    run->stage.call = NULL;
 
     ngx_dfp_store_cancel(&run->op);
 
@@ -265,7 +305,7 @@ ngx_dfp_run_report(ngx_dfp_run_t *run)
 }
 
 
-/* Never ends the run at once: its callers may still have to do with it. */
+/* The run never ends in here: callers still use it. */
 
 static void
 ngx_dfp_run_store(ngx_dfp_run_t *run)
@@ -279,10 +319,17 @@ ngx_dfp_run_store(ngx_dfp_run_t *run)
                               &run->results, &run->counts);
 
     run->unstored = (rc != NGX_OK);
+
+    ngx_log_debug6(NGX_LOG_DEBUG_HTTP, &run->log, 0,
+                   "dfpreheat: job %L: report: rc:%i, end of run %V as %s, "
+                   "%uz bytes of results, counts %V", run->claim.id, rc,
+                   &run->claim.run,
+                   run->error.len ? "FAILURE" : "SUCCESS", run->results.len,
+                   &run->counts);
 }
 
 
-/* There was no memory to store the end with. */
+/* There was no memory to send the end. */
 
 static void
 ngx_dfp_run_store_again(ngx_dfp_run_t *run)
@@ -301,6 +348,9 @@ ngx_dfp_run_reported(void *data, ngx_int_t rc)
 {
     ngx_dfp_run_t *run = data;
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, &run->log, 0,
+                   "dfpreheat: job %L: end stored: rc:%i", run->claim.id, rc);
+
     if (rc == NGX_ABORT || rc == NGX_ERROR) {
         ngx_log_error(NGX_LOG_ERR, &run->log, 0,
                       "dfpreheat: the end of the run could not be stored, "
@@ -311,7 +361,8 @@ ngx_dfp_run_reported(void *data, ngx_int_t rc)
 }
 
 
-/* On quit: others go on with it, and the attempt does not count. */
+/* The worker quits: others continue with the part, and the attempt is not
+ * counted. */
 
 static void
 ngx_dfp_run_back(ngx_dfp_run_t *run)
@@ -335,7 +386,13 @@ ngx_dfp_run_back(ngx_dfp_run_t *run)
 static void
 ngx_dfp_run_given_back(void *data, ngx_int_t rc)
 {
-    ngx_dfp_run_over(data);
+    ngx_dfp_run_t *run = data;
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, &run->log, 0,
+                   "dfpreheat: job %L: returned to the queue: rc:%i",
+                   run->claim.id, rc);
+
+    ngx_dfp_run_over(run);
 }
 
 
@@ -359,11 +416,13 @@ ngx_dfp_run_advance(ngx_dfp_run_t *run, ngx_uint_t quit)
         return;
     }
 
-    /* what is complete may as well be reported; but what is in the cache that a
-       location had is not where clients look after a reload */
+    /*
+     * a complete run may as well be reported; but a reload may have given the
+     * location another cache than the one that was warmed
+     */
 
-    if (*run->pending == 0 && !(quit && run->cluster->engine->caches)) {
-        run->then(run);
+    if (*run->stage.left == 0 && !(quit && run->cluster->engine->caches)) {
+        run->stage.next(run);
     }
 
     if (quit && !run->ending) {
@@ -388,7 +447,7 @@ void
 ngx_dfp_run_stop(ngx_dfp_run_t *run)
 {
     run->ending = 1;
-    run->next = NULL;
+    run->stage.call = NULL;
 
     if (run->tick.timer_set) {
         ngx_del_timer(&run->tick);
@@ -403,7 +462,7 @@ ngx_dfp_run_stop(ngx_dfp_run_t *run)
 }
 
 
-/* Progress, when there is some, and the lease, before it runs out. */
+/* Reports progress, if there is any, and renews the lease in time. */
 
 static void
 ngx_dfp_run_tick(ngx_event_t *ev)
@@ -416,7 +475,7 @@ ngx_dfp_run_tick(ngx_event_t *ev)
 
     run->changed |= (run->calls != 0);
 
-    /* the subscription, which tells of it otherwise, may have been away */
+    /* the subscription, which usually tells so, may be disconnected */
 
     if (ngx_exiting) {
         run->wake(run);
@@ -453,6 +512,10 @@ ngx_dfp_run_tick(ngx_event_t *ev)
     {
         run->changed = 0;
         run->reported = ngx_current_msec;
+
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, &run->log, 0,
+                       "dfpreheat: job %L: progress %V", run->claim.id,
+                       &progress);
     }
 
     ngx_destroy_pool(pool);
@@ -463,6 +526,10 @@ static void
 ngx_dfp_run_renewed(void *data, ngx_int_t rc)
 {
     ngx_dfp_run_t *run = data;
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, &run->log, 0,
+                   "dfpreheat: job %L: progress stored: rc:%i", run->claim.id,
+                   rc);
 
     if (rc != NGX_DECLINED) {
         return;
@@ -481,22 +548,13 @@ ngx_dfp_run_deadline(ngx_event_t *ev)
 {
     ngx_dfp_run_t *run = ev->data;
 
-    ngx_uint_t        i;
-    ngx_dfp_task_t  **task;
+    static ngx_str_t  why = ngx_string("the timeout of the job passed");
 
     if (run->ending) {
         return;
     }
 
-    ngx_dfp_tasks_stop(run);
-
-    task = run->tasks.elts;
-
-    for (i = 0; i < run->tasks.nelts; i++) {
-        if (!task[i]->done && !task[i]->failed && !task[i]->skipped) {
-            ngx_dfp_task_failed(task[i], "the timeout of the job passed");
-        }
-    }
+    ngx_dfp_tasks_fail(run, &why);
 
     ngx_dfp_run_fail(run, "the timeout of the job, %L s, has "
                      "passed: %ui of %ui tasks were not done%s%V",
@@ -507,7 +565,7 @@ ngx_dfp_run_deadline(ngx_event_t *ev)
 }
 
 
-/* Clients show this one line: it has the first failure in it. */
+/* Clients show this line only, so it contains the first failure. */
 
 static void
 ngx_dfp_run_error(ngx_dfp_run_t *run)

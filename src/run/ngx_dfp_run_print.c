@@ -1,4 +1,5 @@
-#include "ngx_dfp_run.h"
+#include "ngx_dfp_engine.h"
+#include "ngx_dfp_image.h"
 
 
 static void ngx_dfp_run_number(dfp_buf_t *b, const char *key, int64_t n);
@@ -110,7 +111,7 @@ ngx_dfp_run_list(dfp_buf_t *b, const char *key, ngx_dfp_list_t *list)
 }
 
 
-/* What each image of the job stood for when it was looked up. */
+/* The digest that each image of the job had when it was resolved. */
 
 static void
 ngx_dfp_run_images(ngx_dfp_run_t *run, dfp_buf_t *b)

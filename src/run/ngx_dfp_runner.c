@@ -167,11 +167,16 @@ ngx_dfp_runner_done(void)
 static void
 ngx_dfp_worker_hint(void *data)
 {
-    ngx_dfp_worker_look(data);
+    ngx_dfp_worker_t *worker = data;
+
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, worker->log, 0,
+                   "dfpreheat: hint, there may be a part to claim");
+
+    ngx_dfp_worker_look(worker);
 }
 
 
-/* Starts no call any more, and hands its parts back. */
+/* Starts no further call, and returns the parts to the queue. */
 
 static void
 ngx_dfp_worker_quit(void *data)
@@ -188,9 +193,9 @@ ngx_dfp_worker_quit(void *data)
 
 
 /*
- * All of nginx goes, unless a newer configuration has taken its place: the next
- * one need not wait until it is clear that this one is dead. Workers that still
- * look say the contrary, until they quit, too.
+ * If no newer configuration has replaced this one, all of nginx quits: the
+ * next instance then need not wait for the leases to run out. Workers that
+ * still look for parts revoke this, until they quit, too.
  */
 
 static void
@@ -200,13 +205,16 @@ ngx_dfp_worker_leave(ngx_dfp_worker_t *worker)
 
     instance = &worker->conf->instance;
 
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, worker->log, 0,
+                   "dfpreheat: the worker quits, %ui runs", worker->nruns);
+
     if (instance->cycle == instance->shared->cycles) {
         (void) ngx_dfp_store_leave(worker->store, &worker->leave_op);
     }
 }
 
 
-/* Claim: some parts at a time, as long as there is room for their runs. */
+/* Claims some parts at a time, as long as there is room for their runs. */
 
 static void
 ngx_dfp_worker_look(ngx_dfp_worker_t *worker)
@@ -240,6 +248,11 @@ ngx_dfp_worker_looked(void *data, ngx_int_t rc)
     ngx_dfp_look_t  *found;
 
     found = &worker->found;
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, worker->log, 0,
+                   "dfpreheat: claim: rc:%i, %ui parts, next:%i ms", rc,
+                   rc == NGX_OK ? found->n : 0,
+                   rc == NGX_OK ? found->next : -1);
 
     if (rc == NGX_OK) {
         for (i = 0; i < found->n; i++) {
@@ -292,17 +305,24 @@ ngx_dfp_worker_claimed(ngx_dfp_worker_t *worker, ngx_dfp_claim_t *claim)
     run->log = *worker->log;
     run->worker = worker;
     run->wake = ngx_dfp_worker_wake;
+    run->over = ngx_dfp_worker_over;
 
     ngx_queue_insert_tail(&worker->runs, &run->queue);
     worker->nruns++;
 
-    ngx_dfp_run_start(run, worker->store, ngx_dfp_worker_over);
+    ngx_log_debug6(NGX_LOG_DEBUG_HTTP, worker->log, 0,
+                   "dfpreheat: job %L: claimed part %V as run %V, "
+                   "cluster %L, %M ms left, %ui runs",
+                   claim->id, &run->claim.part, &run->claim.run,
+                   claim->cluster, claim->left, worker->nruns);
+
+    ngx_dfp_run_start(run, worker->store);
 
     return NGX_OK;
 }
 
 
-/* What the run needs of the reply, which goes with the handler. */
+/* Copies what the run needs of the reply, which is freed after the handler. */
 
 static ngx_int_t
 ngx_dfp_worker_keep(ngx_pool_t *pool, ngx_dfp_claim_t *claim)
@@ -335,6 +355,14 @@ ngx_dfp_worker_wake(ngx_dfp_run_t *run)
 {
     ngx_dfp_worker_t *worker = run->worker;
 
+    if (!run->woken) {
+        ngx_log_debug4(NGX_LOG_DEBUG_HTTP, worker->log, 0,
+                       "dfpreheat: job %L: wake, stage \"%s\", %ui calls, "
+                       "%ui tasks left", run->claim.id,
+                       run->stage.name ? run->stage.name : "start",
+                       run->calls, run->left);
+    }
+
     run->woken = 1;
 
     ngx_dfp_worker_again(worker);
@@ -365,7 +393,7 @@ ngx_dfp_worker_over(ngx_dfp_run_t *run)
 }
 
 
-/* Once a turn, whatever has happened in it. */
+/* Dispatches once in a turn of the event loop. */
 
 static void
 ngx_dfp_worker_again(ngx_dfp_worker_t *worker)
@@ -376,7 +404,7 @@ ngx_dfp_worker_again(ngx_dfp_worker_t *worker)
 }
 
 
-/* The one place where runs go on. */
+/* Runs continue here only. */
 
 static void
 ngx_dfp_worker_dispatch(ngx_event_t *ev)
@@ -410,7 +438,8 @@ ngx_dfp_worker_dispatch(ngx_event_t *ev)
 }
 
 
-/* Gives each run a call in turn, until the calls or the work are used up. */
+/* Each run starts a call in turn, until the limit of the worker is reached or
+ * no run has a call to start. */
 
 static void
 ngx_dfp_worker_fill(ngx_dfp_worker_t *worker)
@@ -443,11 +472,16 @@ ngx_dfp_worker_fill(ngx_dfp_worker_t *worker)
 
         rc = NGX_DECLINED;
 
-        if (run->next && run->calls < run->width) {
-            rc = run->next(run);
+        if (run->stage.call && run->calls < run->width) {
+            rc = run->stage.call(run);
         }
 
         if (rc == NGX_AGAIN) {
+            ngx_log_debug2(NGX_LOG_DEBUG_HTTP, worker->log, 0,
+                           "dfpreheat: job %L: no connection or no memory is "
+                           "free for a call, again in %d ms", run->claim.id,
+                           NGX_DFP_STARVED);
+
             ngx_add_timer(&worker->starved, NGX_DFP_STARVED);
             return;
         }
@@ -477,7 +511,7 @@ ngx_dfp_worker_starved(ngx_event_t *ev)
 }
 
 
-/* One worker says for all that the instance lives. */
+/* One worker reports for all of them that the instance is alive. */
 
 static void
 ngx_dfp_worker_beat(ngx_event_t *ev)
@@ -516,7 +550,7 @@ ngx_dfp_worker_beat(ngx_event_t *ev)
 }
 
 
-/* Whatever came of it, the next beat says it again. */
+/* An error does not matter: the next beat repeats it. */
 
 static void
 ngx_dfp_worker_alive(void *data, ngx_int_t rc)
@@ -558,5 +592,5 @@ ngx_dfp_worker_alive(void *data, ngx_int_t rc)
 static void
 ngx_dfp_worker_left(void *data, ngx_int_t rc)
 {
-    /* without it the next one waits for a lease */
+    /* on an error the next instance waits for the leases to run out */
 }

@@ -1,4 +1,5 @@
-#include "ngx_dfp_grant.h"
+#include "ngx_dfp_engine.h"
+#include "ngx_dfp_image.h"
 
 #include "dfp_path.h"
 
@@ -6,7 +7,8 @@
 #define NGX_DFP_CALL_POOL_SIZE  4096
 
 
-/* What a registry is told about, or it answers with something older. */
+/* The media types of manifests: a registry may convert to an older one
+ * otherwise. */
 static const char  ngx_dfp_manifest_types[] =
     "application/vnd.oci.image.index.v1+json, "
     "application/vnd.docker.distribution.manifest.list.v2+json, "
@@ -19,10 +21,7 @@ static ngx_dfp_task_t *ngx_dfp_task_create(ngx_dfp_run_t *run, dfp_url_t *url,
 static ngx_int_t ngx_dfp_task_start(ngx_dfp_task_t *task, size_t limit);
 static ngx_dfp_call_t *ngx_dfp_task_prepare(ngx_dfp_task_t *task,
     ngx_pool_t *pool, size_t limit);
-static ngx_str_t ngx_dfp_task_mask(ngx_dfp_task_t *task, ngx_str_t text);
 static void ngx_dfp_task_called(ngx_dfp_call_t *call);
-static void ngx_dfp_task_ready(ngx_event_t *ev);
-static void ngx_dfp_task_ended(ngx_dfp_task_t *task);
 
 
 ngx_int_t
@@ -107,7 +106,7 @@ ngx_dfp_task_create(ngx_dfp_run_t *run, dfp_url_t *url, ngx_dfp_image_t *image)
 
     mem = ngx_dfp_mem(run->pool);
 
-    /* a file may be one of a registry, too */
+    /* a file may belong to a registry, too */
 
     dfp_path_read(url->path, &path);
     repository = ngx_dfp_str(path.name);
@@ -124,12 +123,13 @@ ngx_dfp_task_create(ngx_dfp_run_t *run, dfp_url_t *url, ngx_dfp_image_t *image)
         return NULL;
     }
 
-    task->grant = ngx_dfp_grant_get(run, url, &repository);
+    task->grant = ngx_dfp_grant_get(run, url, &repository,
+                                    ngx_dfp_task_grant_done);
     if (task->grant == NULL) {
         return NULL;
     }
 
-    /* nothing fails once it is in the list */
+    /* a task in the list is complete: nothing may fail after this */
 
     slot = ngx_array_push(&run->tasks);
     if (slot == NULL) {
@@ -144,7 +144,7 @@ ngx_dfp_task_create(ngx_dfp_run_t *run, dfp_url_t *url, ngx_dfp_image_t *image)
     task->shown = ngx_dfp_str(shown);
     task->size = -1;
 
-    task->retry.handler = ngx_dfp_task_ready;
+    task->retry.handler = ngx_dfp_task_retry;
     task->retry.data = task;
     task->retry.log = &run->log;
 
@@ -152,20 +152,8 @@ ngx_dfp_task_create(ngx_dfp_run_t *run, dfp_url_t *url, ngx_dfp_image_t *image)
 }
 
 
-void
-ngx_dfp_task_queue(ngx_dfp_task_t *task)
-{
-    if (task->manifest) {
-        ngx_queue_insert_head(&task->run->ready, &task->queue);
-
-    } else {
-        ngx_queue_insert_tail(&task->run->ready, &task->queue);
-    }
-}
-
-
 ngx_int_t
-ngx_dfp_task_call(ngx_dfp_run_t *run, size_t limit, ngx_dfp_task_pt handler)
+ngx_dfp_task_call(ngx_dfp_run_t *run, size_t limit)
 {
     ngx_uint_t       calls;
     ngx_queue_t     *q;
@@ -182,12 +170,16 @@ ngx_dfp_task_call(ngx_dfp_run_t *run, size_t limit, ngx_dfp_task_pt handler)
         q = ngx_queue_head(&run->ready);
         task = ngx_queue_data(q, ngx_dfp_task_t, queue);
 
-        if (ngx_dfp_grant_ready(task) == NGX_OK) {
-            task->handler = handler;
+        if (ngx_dfp_task_grant_ready(task) == NGX_OK) {
+            ngx_log_debug4(NGX_LOG_DEBUG_HTTP, &run->log, 0,
+                           "dfpreheat: job %L: task \"%V\": try %ui, "
+                           "%ui calls", run->claim.id, &task->shown,
+                           task->tries + 1, run->calls);
+
             return ngx_dfp_task_start(task, limit);
         }
 
-        /* it waits for a token, which may have to be fetched first */
+        /* it waits for a token: a call to fetch one may have been started */
 
         if (run->calls > calls) {
             return NGX_OK;
@@ -222,7 +214,7 @@ ngx_dfp_task_start(ngx_dfp_task_t *task, size_t limit)
     ngx_queue_remove(&task->queue);
 
     task->call = call;
-    ngx_dfp_grant_sent(task);
+    ngx_dfp_task_grant_sent(task);
     task->tries++;
     run->calls++;
 
@@ -277,61 +269,6 @@ ngx_dfp_task_prepare(ngx_dfp_task_t *task, ngx_pool_t *pool, size_t limit)
 }
 
 
-ngx_array_t *
-ngx_dfp_task_secrets(ngx_dfp_task_t *task, ngx_pool_t *pool)
-{
-    ngx_array_t  *secrets;
-
-    secrets = ngx_palloc(pool, sizeof(ngx_array_t));
-
-    if (secrets == NULL
-        || ngx_dfp_secrets_init(secrets, pool) != NGX_OK
-        || ngx_dfp_secrets_copy(secrets, &task->run->secrets)
-           != NGX_OK
-        || ngx_dfp_secrets_copy(secrets, &task->grant->secrets)
-           != NGX_OK
-        || (task->grant->target
-            && ngx_dfp_secrets_copy(secrets, &task->grant->target->secrets)
-               != NGX_OK)
-        || ngx_dfp_secrets_url(secrets, task->url.href) != NGX_OK)
-    {
-        return NULL;
-    }
-
-    return secrets;
-}
-
-
-/* TEXT without what the task sends, in the run's pool; without memory it is "". */
-
-static ngx_str_t
-ngx_dfp_task_mask(ngx_dfp_task_t *task, ngx_str_t text)
-{
-    ngx_str_t     masked;
-    ngx_pool_t   *pool;
-    ngx_array_t  *secrets;
-
-    ngx_str_null(&masked);
-
-    /* of its own: thousands of tasks may fail */
-
-    pool = ngx_create_pool(NGX_DFP_CALL_POOL_SIZE, &task->run->log);
-    if (pool == NULL) {
-        return masked;
-    }
-
-    secrets = ngx_dfp_task_secrets(task, pool);
-
-    if (secrets) {
-        masked = ngx_dfp_secrets_mask(secrets, task->run->pool, text);
-    }
-
-    ngx_destroy_pool(pool);
-
-    return masked;
-}
-
-
 static void
 ngx_dfp_task_called(ngx_dfp_call_t *call)
 {
@@ -344,159 +281,17 @@ ngx_dfp_task_called(ngx_dfp_call_t *call)
     task->call = NULL;
     run->calls--;
 
-    task->handler(task, call);
+    ngx_log_debug7(NGX_LOG_DEBUG_HTTP, &run->log, 0,
+                   "dfpreheat: job %L: task \"%V\": call ended, result:%d "
+                   "status:%ui cached:%d stale:%d led:%d", run->claim.id,
+                   &task->shown, call->result, call->status, call->cached,
+                   call->stale, call->led);
+
+    run->stage.answered(task, call);
 
     ngx_destroy_pool(call->pool);
 
     run->wake(run);
-}
-
-
-void
-ngx_dfp_task_done(ngx_dfp_task_t *task)
-{
-    task->done = 1;
-    task->run->bytes += ngx_max(task->size, 0);
-
-    ngx_dfp_task_ended(task);
-}
-
-
-void
-ngx_dfp_task_skipped(ngx_dfp_task_t *task, const char *reason)
-{
-    ngx_queue_remove(&task->queue);
-
-    task->skipped = 1;
-    task->size = -1;
-    task->reason.data = (u_char *) reason;
-    task->reason.len = ngx_strlen(reason);
-
-    ngx_dfp_task_ended(task);
-}
-
-
-void
-ngx_dfp_task_wanted(ngx_dfp_task_t *task)
-{
-    task->skipped = 0;
-    task->run->left++;
-    ngx_str_null(&task->reason);
-
-    ngx_dfp_task_queue(task);
-}
-
-
-void
-ngx_dfp_task_lost(ngx_dfp_task_t *task, const char *reason)
-{
-    ngx_dfp_task_reopened(task);
-    ngx_dfp_task_again(task, 0, reason);
-}
-
-
-/* What it was read for has been had. */
-
-void
-ngx_dfp_task_reopened(ngx_dfp_task_t *task)
-{
-    task->done = 0;
-    task->manifest = 0;
-    task->run->left++;
-    task->run->bytes -= ngx_max(task->size, 0);
-}
-
-
-void
-ngx_dfp_task_failed(ngx_dfp_task_t *task, const char *fmt, ...)
-{
-    u_char   *p;
-    va_list   args;
-
-    p = ngx_pnalloc(task->run->pool, NGX_DFP_REASON_MAX);
-
-    if (p) {
-        task->reason.data = p;
-
-        va_start(args, fmt);
-        p = ngx_vslprintf(p, p + NGX_DFP_REASON_MAX, fmt, args);
-        va_end(args);
-
-        task->reason.len = p - task->reason.data;
-        task->reason = ngx_dfp_task_mask(task, task->reason);
-    }
-
-    if (task->done) {
-        ngx_dfp_task_reopened(task);
-    }
-
-    task->failed = 1;
-    task->run->nfailed++;
-
-    ngx_log_error(NGX_LOG_WARN, &task->run->log, 0,
-                  "dfpreheat: \"%V\" failed: %V", &task->shown, &task->reason);
-
-    ngx_dfp_task_ended(task);
-}
-
-
-static void
-ngx_dfp_task_ended(ngx_dfp_task_t *task)
-{
-    task->run->left--;
-    task->run->manifests -= task->manifest;
-    task->run->changed = 1;
-
-    /* it may have been the last one, with no call that would tell of it */
-    task->run->wake(task->run);
-}
-
-
-void
-ngx_dfp_task_again(ngx_dfp_task_t *task, ngx_msec_t retry_after,
-    const char *reason)
-{
-    ngx_str_t   why;
-    ngx_msec_t  pause;
-
-    if (task->tries >= NGX_DFP_TASK_TRIES) {
-        ngx_dfp_task_failed(task, "%s (%ui tries)", reason, task->tries);
-        return;
-    }
-
-    pause = NGX_DFP_RETRY_BASE << (ngx_max(task->tries, 1) - 1);
-    pause = ngx_min(pause, NGX_DFP_RETRY_MAX);
-    pause = pause / 2 + (ngx_msec_t) ngx_random() % pause;
-    pause = ngx_max(pause, retry_after);
-
-    if (task->deadline
-        && (ngx_msec_int_t) (task->deadline - ngx_current_msec - pause) <= 0)
-    {
-        ngx_dfp_task_failed(task, "%s (%ui tries, and no more within "
-                            "dfpreheat_task_timeout)", reason,
-                            task->tries);
-        return;
-    }
-
-    why.data = (u_char *) reason;
-    why.len = ngx_strlen(reason);
-    why = ngx_dfp_task_mask(task, why);
-
-    ngx_log_error(NGX_LOG_INFO, &task->run->log, 0,
-                  "dfpreheat: \"%V\" again in %M ms: %V", &task->shown, pause,
-                  &why);
-
-    ngx_add_timer(&task->retry, pause);
-}
-
-
-static void
-ngx_dfp_task_ready(ngx_event_t *ev)
-{
-    ngx_dfp_task_t *task = ev->data;
-
-    ngx_dfp_task_queue(task);
-    task->run->wake(task->run);
 }
 
 
@@ -506,7 +301,10 @@ ngx_dfp_task_trouble(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
     dfp_err_t  why;
     ngx_int_t  rc;
 
-    /* nginx may be told to keep errors, too: the origin may have it by now */
+    /*
+     * nginx may be configured to cache errors; the origin may have the file by
+     * now
+     */
 
     if (call->result == NGX_DFP_CALL_OK && call->cached
         && call->status != NGX_HTTP_OK)
@@ -521,7 +319,7 @@ ngx_dfp_task_trouble(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
     if (call->result == NGX_DFP_CALL_OK
         && call->status == NGX_HTTP_UNAUTHORIZED)
     {
-        ngx_dfp_grant_refused(task, call);
+        ngx_dfp_task_grant_refused(task, call);
         return NGX_OK;
     }
 
@@ -531,7 +329,7 @@ ngx_dfp_task_trouble(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
         return NGX_OK;
     }
 
-    if (ngx_dfp_grant_forbidden(task, call) == NGX_OK) {
+    if (ngx_dfp_task_grant_forbidden(task, call) == NGX_OK) {
         return NGX_OK;
     }
 
@@ -541,12 +339,14 @@ ngx_dfp_task_trouble(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 
     case NGX_OK:
         ngx_dfp_task_steady(task->run);
-        ngx_dfp_grant_accepted(task);
+        ngx_dfp_task_grant_accepted(task);
         return NGX_DECLINED;
 
     case NGX_AGAIN:
-        /* nginx may still have a file open that was taken out of the cache; and
-         * who updates a stale copy may need longer than there are tries */
+        /*
+         * nginx may still have a deleted cache file open; and updating a stale
+         * copy may take longer than the tries
+         */
 
         task->refresh |= call->cached || (call->stale && task->tries > 1);
         ngx_dfp_task_again(task, call->retry_after, why.text);
@@ -596,5 +396,23 @@ ngx_dfp_tasks_stop(ngx_dfp_run_t *run)
 
     if (run->cluster && run->cluster->engine->stop) {
         run->cluster->engine->stop(run);
+    }
+}
+
+
+void
+ngx_dfp_tasks_fail(ngx_dfp_run_t *run, ngx_str_t *why)
+{
+    ngx_uint_t        i;
+    ngx_dfp_task_t  **task;
+
+    ngx_dfp_tasks_stop(run);
+
+    task = run->tasks.elts;
+
+    for (i = 0; i < run->tasks.nelts; i++) {
+        if (!task[i]->done && !task[i]->failed && !task[i]->skipped) {
+            ngx_dfp_task_failed(task[i], "%V", why);
+        }
     }
 }

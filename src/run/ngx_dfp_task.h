@@ -1,35 +1,33 @@
 /*
- * A run and its tasks: what the layers image, engine and runner share. A task
- * is one URL to preheat; it makes one call at a time, waits between tries, and
- * ends once, as done or as failed.
+ * A task of a run: one URL to preheat. It makes one call at a time, pauses
+ * between tries, and ends once: done, failed or skipped. The files use only
+ * what is below them:
+ *
+ * task.c         the tasks of a run, and their calls
+ * task_grant.c   what a task does with its grant: waits for it, answers a 401
+ * task_busy.c    an upstream that has no connection free
+ * task_fresh.c   how fresh an answer has to be
+ * task_state.c   how a task ends, or is tried again
  */
 
 #ifndef NGX_DFP_TASK_H
 #define NGX_DFP_TASK_H
 
 
-#include "ngx_dfp_call.h"
 #include "ngx_dfp_digest.h"
-#include "ngx_dfp_store.h"
+#include "ngx_dfp_grant.h"
 
 
-/* The call of a task has an answer, or has failed; CALL dies with the call of
- * the handler. It ends in one of ngx_dfp_task_done(), _failed() or
- * _again(). */
-typedef void (*ngx_dfp_task_pt)(ngx_dfp_task_t *task, ngx_dfp_call_t *call);
-
-/* Starts one call, if there is one to start. NGX_OK: it has; NGX_DECLINED:
- * nothing is ready; NGX_AGAIN: nginx is out of connections or memory. */
-typedef ngx_int_t (*ngx_dfp_next_pt)(ngx_dfp_run_t *run);
-
-typedef void (*ngx_dfp_run_pt)(ngx_dfp_run_t *run);
+typedef struct ngx_dfp_index_s  ngx_dfp_index_t;
 
 
+/* All memory is of the run's pool, if not said otherwise. */
 struct ngx_dfp_task_s {
     ngx_str_node_t      node;      /* its str is the URL */
-    ngx_queue_t         queue;     /* in run->ready */
+    ngx_queue_t         queue;     /* in run->ready, or in the waiting
+                                      of a grant */
     ngx_dfp_run_t      *run;
-    ngx_dfp_binding_t  *binding;
+    ngx_dfp_binding_t  *binding;   /* of its origin; NULL: none */
     ngx_dfp_grant_t    *grant;
     ngx_dfp_image_t    *image;     /* NULL: a file */
     dfp_url_t           url;
@@ -37,241 +35,145 @@ struct ngx_dfp_task_s {
     ngx_str_t           digest;    /* "": not known */
     off_t               size;      /* -1: not known */
     ngx_uint_t          depth;     /* of a manifest in indexes */
-    ngx_dfp_index_t    *index;     /* NULL: none, or all alone */
+    ngx_dfp_index_t    *index;     /* NULL: no index, or one that has
+                                      to do with no other */
     ngx_uint_t          tries;
     ngx_uint_t          refused;   /* times, by a 401 */
-    ngx_uint_t          serial;    /* of what was sent */
-    ngx_dfp_grant_t    *target;    /* also for whom a redirect
-                                      leads to; NULL: nobody */
+    ngx_uint_t          serial;    /* of the Authorization it sent */
+    ngx_dfp_grant_t    *target;    /* of the redirect's target that
+                                      it sent one to; NULL: none */
     ngx_uint_t          target_serial;
-    ngx_msec_t          deadline;  /* 0: no try so far */
-    ngx_dfp_call_t     *call;      /* the one under way */
-    ngx_dfp_digest_t   *check;     /* of its digest, under way */
-    ngx_dfp_task_pt     handler;
+    ngx_msec_t          deadline;  /* of all tries; 0: none so far */
+    ngx_dfp_call_t     *call;      /* active; NULL: none */
+    ngx_dfp_digest_t   *check;     /* of its digest, active */
     ngx_event_t         retry;
-    ngx_str_t           reason;    /* of failure, or skipping */
-    ngx_dfp_entry_t     entry;
+    ngx_str_t           reason;    /* of failure, or of skipping */
+    ngx_dfp_entry_t     entry;     /* in the cache, once it is done */
     void               *data;      /* the engine's */
     unsigned            manifest:1;    /* to be read */
     unsigned            document:1;    /* a manifest or an index,
                                           read or not */
-    unsigned            refresh:1; /* what the cache has is wrong */
-    unsigned            sized:1;   /* its size was told, by its
-                                      manifest or the job */
-    unsigned            forbidden:1;   /* once, by a 403 */
-    unsigned            packed:1;  /* by the origin, unasked */
+    unsigned            refresh:1; /* the cache's copy is wrong */
+    unsigned            sized:1;   /* its size was given, by its
+                                      manifest or by the job */
+    unsigned            forbidden:1;   /* another try after a 403 was
+                                          made */
+    unsigned            packed:1;  /* compressed by the origin,
+                                      unasked */
     unsigned            done:1;
     unsigned            failed:1;
-    unsigned            skipped:1; /* not to be had: no failure */
+    unsigned            skipped:1; /* not available: no failure */
 };
 
 
-/* An index that has others in it, or is in another. */
-struct ngx_dfp_index_s {
-    dfp_oci_manifest_t  manifest;
-    ngx_array_t         indexes;   /* task_t *, those in it */
-    ngx_uint_t          visit;
-};
-
-
-/* An image of a job. */
-struct ngx_dfp_image_s {
-    dfp_oci_ref_t    ref;
-    ngx_str_t        posted;    /* the same, as it was given */
-    ngx_str_t        digest;    /* what it stands for */
-    ngx_dfp_task_t  *task;      /* its manifest */
-};
-
-
-struct ngx_dfp_run_s {
-    ngx_pool_t           *pool;
-    ngx_log_t             log;
-    ngx_dfp_main_conf_t  *conf;
-    ngx_dfp_cluster_t    *cluster;
-    ngx_dfp_claim_t       claim;
-    dfp_job_t             job;
-
-    ngx_array_t           secrets;   /* logins, for all its calls */
-    ngx_queue_t           grants;
-    ngx_array_t           tasks;     /* pointers, as added */
-    ngx_rbtree_t          urls;      /* the same, by URL */
-    ngx_rbtree_node_t     sentinel;
-    ngx_queue_t           ready;     /* tasks that wait for a call */
-    ngx_uint_t            left;      /* tasks that have not ended */
-    ngx_uint_t            manifests; /* of these, to be read */
-    ngx_uint_t            nfailed;
-    off_t                 bytes;     /* done */
-    ngx_uint_t            calls;     /* under way */
-    ngx_uint_t            width;     /* calls that may be */
-    ngx_uint_t            steady;    /* answers since WIDTH is so */
-    ngx_msec_t            held;      /* no call begins before */
-    ngx_str_t             error;     /* of the run as a whole */
-    ngx_str_t             trouble;   /* that holds it up */
-    void                 *data;      /* the engine's */
-
-    ngx_dfp_image_t      *images;    /* of an image job */
-    ngx_uint_t            nimages;
-    ngx_dfp_run_pt        resolved;  /* they are tasks now */
-
-    /* the stage: its calls, what it waits for, and what comes then */
-    ngx_dfp_next_pt       next;
-    ngx_uint_t           *pending;
-    ngx_dfp_run_pt        then;
-
-    /* the runner's */
-
-    ngx_dfp_store_t      *store;
-    void                 *worker;
-    ngx_dfp_run_pt        wake;      /* something has changed */
-    ngx_dfp_run_pt        over;      /* the very end */
-    ngx_queue_t           queue;
-    ngx_dfp_op_t          op;
-    ngx_event_t           tick;
-    ngx_event_t           deadline;
-    ngx_msec_t            started;
-    ngx_msec_t            reported;
-    ngx_str_t             results;   /* JSON, at its end */
-    ngx_str_t             counts;
-    unsigned              changed:1; /* progress to report */
-    unsigned              unstored:1; /* the end could not be sent */
-    unsigned              woken:1;
-    unsigned              ending:1;
-};
-
-
-/* One way to warm a cluster. */
-struct ngx_dfp_engine_s {
-    ngx_str_t    name;
-
-    /* what is read must come to be in nginx's cache, or it has failed */
-    unsigned     caches:1;
-
-    /* it is told the images, and finds out itself what is in them */
-    unsigned     resolves:1;
-
-    /* its cluster is one of Dragonfly: dfpreheat_cluster has schedulers */
-    unsigned     dragonfly:1;
-
-    /* begins to warm the run's tasks: sets next, and what is to be done
-       before; NGX_ERROR: no memory */
-    ngx_int_t  (*start)(ngx_dfp_run_t *run);
-
-    /* NGX_OK: all is where it should be; NGX_AGAIN: tasks are left again;
-       NGX_DECLINED: the run has failed, by its error or by its tasks */
-    ngx_int_t  (*check)(ngx_dfp_run_t *run);
-
-    /* ends all of its own calls and timers; NULL: it has none */
-    void       (*stop)(ngx_dfp_run_t *run);
-
-    /* fills in what there is so far */
-    void       (*progress)(ngx_dfp_run_t *run, ngx_dfp_progress_t *p);
-
-    /* prints what became of each task */
-    void       (*results)(ngx_dfp_run_t *run, ngx_dfp_results_t *results);
-};
-
-
-/* How far a run is. */
-struct ngx_dfp_progress_s {
-    off_t       bytes_done;
-    off_t       bytes_total;
-    unsigned    downloads:1;   /* these are given, too */
-    ngx_uint_t  downloads_done;
-    ngx_uint_t  downloads_failed;
-    ngx_uint_t  downloads_total;
-    ngx_uint_t  pieces;
-};
-
-
-/* The lists of a result, each a JSON array without its brackets, and how many did
- * not go into it (NGX_DFP_RESULTS_MAX). */
-typedef struct {
-    dfp_buf_t   json;
-    ngx_uint_t  n;
-    ngx_uint_t  omitted;
-} ngx_dfp_list_t;
-
-struct ngx_dfp_results_s {
-    ngx_dfp_list_t  success;
-    ngx_dfp_list_t  failure;
-    ngx_dfp_list_t  unreachable;
-};
-
-
+/* Initializes the tasks, grants and secrets of a run. NGX_ERROR: no memory. */
 ngx_int_t ngx_dfp_tasks_init(ngx_dfp_run_t *run);
 
 /*
- * Adds the URL as a task, of IMAGE or (NULL) a file, ready to be called, or finds
- * the one that is there. MANIFEST: one that is to be read; those are called
- * first. NULL when there is no memory. A URL whose origin is not bound, or a task
- * beyond NGX_DFP_TASKS_MAX, is added as failed.
+ * Adds the URL as a task, of IMAGE or (NULL) a file, ready to be called, or
+ * finds the one that is there. MANIFEST: one that is to be read; those are
+ * called first. NULL when there is no memory. A URL whose origin is not bound,
+ * or a task beyond NGX_DFP_TASKS_MAX, is added as failed. The strings of URL
+ * are kept.
  */
 ngx_dfp_task_t *ngx_dfp_task_add(ngx_dfp_run_t *run, dfp_url_t *url,
     ngx_dfp_image_t *image, ngx_uint_t manifest);
-
-/* Makes a task ready to be called. */
-void ngx_dfp_task_queue(ngx_dfp_task_t *task);
-
-/* Ends a task that was just added and is not to be fetched. */
-void ngx_dfp_task_skipped(ngx_dfp_task_t *task, const char *reason);
-
-/* One that was skipped is to be fetched after all. */
-void ngx_dfp_task_wanted(ngx_dfp_task_t *task);
 
 /* A limit: it is only asked how the origin answers. */
 #define NGX_DFP_PROBE  1
 
 /* Takes the next ready task and starts its call, which keeps at most LIMIT
- * bytes of the body (0: warms the cache). As next_pt. */
-ngx_int_t ngx_dfp_task_call(ngx_dfp_run_t *run, size_t limit,
-    ngx_dfp_task_pt handler);
-
-void ngx_dfp_task_done(ngx_dfp_task_t *task);
-
-/* Also one that was done, and turns out to be of no use. */
-void ngx_dfp_task_failed(ngx_dfp_task_t *task, const char *fmt, ...);
-
-/* A task that was done is under way once more. */
-void ngx_dfp_task_reopened(ngx_dfp_task_t *task);
-
-/* A task that was done turns out not to be: as _again(), or failed. */
-void ngx_dfp_task_lost(ngx_dfp_task_t *task, const char *reason);
-
-/* Tries again after a pause (a growing one; or RETRY_AFTER ms), or fails when
- * the tries are used up. REASON is what went wrong. */
-void ngx_dfp_task_again(ngx_dfp_task_t *task, ngx_msec_t retry_after,
-    const char *reason);
+ * bytes of the body (0: warms the cache). Returns what a stage's CALL does. */
+ngx_int_t ngx_dfp_task_call(ngx_dfp_run_t *run, size_t limit);
 
 /* Ends the task, or tries it again, for what went wrong with the call in a way
  * that every kind of task has in common. NGX_DECLINED: nothing went wrong, the
  * answer is a 200. */
 ngx_int_t ngx_dfp_task_trouble(ngx_dfp_task_t *task, ngx_dfp_call_t *call);
 
-/* Its upstream is busy (max_conns), and this is no try: the run begins no call until
- * one of its own was answered (steady), or for a moment; as held() says. As many go
- * on at once as were under way, and more as time goes by. */
-void ngx_dfp_task_busy(ngx_dfp_task_t *task);
-ngx_uint_t ngx_dfp_task_held(ngx_dfp_run_t *run);
-void ngx_dfp_task_steady(ngx_dfp_run_t *run);
-
-/* Sets how fresh the answer has to be: past the cache, or as of after the job's POST
- * (refresh, since). The call's store and probe are set. */
-void ngx_dfp_task_fresh(ngx_dfp_task_t *task, ngx_dfp_call_t *call);
-
-/* Ends all calls and timers of the run's tasks. */
+/* Ends all calls and timers of the run's tasks, grants and engine, without
+ * their handlers. No task is ready after it. */
 void ngx_dfp_tasks_stop(ngx_dfp_run_t *run);
 
-/* What a call of the task sends along, and who is called may repeat; in POOL. NULL:
- * no memory. */
+/* The same, and all tasks that have not ended fail, for WHY. */
+void ngx_dfp_tasks_fail(ngx_dfp_run_t *run, ngx_str_t *why);
+
+
+/* Makes a task ready to be called; it must be in no queue. */
+void ngx_dfp_task_queue(ngx_dfp_task_t *task);
+
+/* Ends a task that was just added, is ready, and is not to be fetched. */
+void ngx_dfp_task_skipped(ngx_dfp_task_t *task, const char *reason);
+
+/* A skipped task is to be fetched after all. */
+void ngx_dfp_task_wanted(ngx_dfp_task_t *task);
+
+void ngx_dfp_task_done(ngx_dfp_task_t *task);
+
+/* Also one that was done, but is of no use. The text is masked. */
+void ngx_dfp_task_failed(ngx_dfp_task_t *task, const char *fmt, ...);
+
+/* A task that was done has not ended any more. It is in no queue. */
+void ngx_dfp_task_reopened(ngx_dfp_task_t *task);
+
+/* A task that was done is lost: it is tried again, or fails. */
+void ngx_dfp_task_lost(ngx_dfp_task_t *task, const char *reason);
+
+/* Tries again after a pause, which grows, and is at least RETRY_AFTER ms; or
+ * fails, when the tries or the task's time are used up. REASON is masked. */
+void ngx_dfp_task_again(ngx_dfp_task_t *task, ngx_msec_t retry_after,
+    const char *reason);
+
+/* The handler of a task's timer: it is ready again. */
+void ngx_dfp_task_retry(ngx_event_t *ev);
+
+/* All that a call of the task sends and whoever is called may repeat; in POOL.
+ * NULL: no memory. */
 ngx_array_t *ngx_dfp_task_secrets(ngx_dfp_task_t *task, ngx_pool_t *pool);
 
-/* The run as a whole has failed: sets its error; nothing more is begun. */
-void ngx_dfp_run_fail(ngx_dfp_run_t *run, const char *fmt, ...);
 
-/* What WHO answers holds the run up: it is logged, and told where the timeout
- * passes over it; without SECRETS, which are the run's where NULL. */
-void ngx_dfp_run_trouble(ngx_dfp_run_t *run, ngx_array_t *secrets,
-    ngx_str_t *who, ngx_str_t *text);
+/* Its upstream is busy (max_conns). This was no try: the task is tried again
+ * after a pause, and the run has fewer active calls: as many as there are now,
+ * and more as others are answered (steady). */
+void ngx_dfp_task_busy(ngx_dfp_task_t *task);
+
+/* Whether the run starts no call for the time being. */
+ngx_uint_t ngx_dfp_task_held(ngx_dfp_run_t *run);
+
+/* A call of the run was answered. */
+void ngx_dfp_task_steady(ngx_dfp_run_t *run);
+
+
+/* Sets how fresh the answer has to be: past the cache (refresh), or as of
+ * after the job's POST (since). The call's store and probe are set before. */
+void ngx_dfp_task_fresh(ngx_dfp_task_t *task, ngx_dfp_call_t *call);
+
+
+/* Before a call: NGX_OK, or NGX_AGAIN when the task has left the queue: it
+ * waits for a token, pauses, or has failed. */
+ngx_int_t ngx_dfp_task_grant_ready(ngx_dfp_task_t *task);
+
+/* The handler of grants: queues the tasks that wait for one, or ends them. */
+void ngx_dfp_task_grant_done(ngx_dfp_grant_t *grant, ngx_int_t rc,
+    ngx_dfp_call_t *call, const char *reason);
+
+/* Notes which Authorization the call of the task sends. */
+void ngx_dfp_task_grant_sent(ngx_dfp_task_t *task);
+
+/* After a call: the origin has accepted that Authorization. */
+void ngx_dfp_task_grant_accepted(ngx_dfp_task_t *task);
+
+/* After a 401: queues the task for another try, or ends it. */
+void ngx_dfp_task_grant_refused(ngx_dfp_task_t *task, ngx_dfp_call_t *call);
+
+/*
+ * After any call. NGX_OK: it was answered by 403, and the task is queued for
+ * another try, with what is in dfpreheat_credentials now, or with another
+ * token where what it sent was accepted before; once for each task.
+ * NGX_DECLINED: it is not a 403, or it is final.
+ */
+ngx_int_t ngx_dfp_task_grant_forbidden(ngx_dfp_task_t *task,
+    ngx_dfp_call_t *call);
 
 
 #endif /* NGX_DFP_TASK_H */

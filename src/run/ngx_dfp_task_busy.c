@@ -1,4 +1,4 @@
-#include "ngx_dfp_task.h"
+#include "ngx_dfp_engine.h"
 
 
 #define NGX_DFP_BUSY_WAIT  500   /* ms */
@@ -6,7 +6,7 @@
                                     may be under way */
 
 
-/* It has not begun: neither its tries nor its time are used up. */
+/* The call has not reached the origin: tries and time are not used up. */
 
 void
 ngx_dfp_task_busy(ngx_dfp_task_t *task)
@@ -16,7 +16,7 @@ ngx_dfp_task_busy(ngx_dfp_task_t *task)
 
     run = task->run;
 
-    /* that of others is for calls to peers */
+    /* the width of other engines is for calls to peers */
 
     if (run->cluster->engine->caches) {
         run->width = ngx_max(run->calls, 1);
@@ -30,6 +30,11 @@ ngx_dfp_task_busy(ngx_dfp_task_t *task)
     ngx_str_set(&text, "its upstream has as many connections as max_conns "
                        "allows");
     ngx_dfp_run_trouble(run, NULL, &task->shown, &text);
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, &run->log, 0,
+                   "dfpreheat: job %L: task \"%V\": busy, retry in %d ms, "
+                   "at most %ui calls", run->claim.id, &task->shown,
+                   NGX_DFP_BUSY_WAIT, run->width);
 
     ngx_add_timer(&task->retry, NGX_DFP_BUSY_WAIT);
 }

@@ -1,4 +1,4 @@
-#include "ngx_dfp_task.h"
+#include "ngx_dfp_engine.h"
 
 
 static time_t ngx_dfp_task_posted(ngx_dfp_run_t *run);
@@ -11,13 +11,13 @@ ngx_dfp_task_fresh(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 
     run = task->run;
 
-    /* only a registry knows what a tag stands for, and whom it lets in */
+    /* only the registry knows the manifest of a tag, and who may have it */
 
     call->refresh = (task->document && task->digest.len == 0) || call->probe
                     || run->cluster->engine->resolves || task->refresh
                     || run->job.refresh;
 
-    /* what an image has is named by its digest, a file may change */
+    /* the blobs of an image are named by their digest; a file may change */
 
     if (call->store && !call->refresh && task->image == NULL) {
         call->since = ngx_dfp_task_posted(run);
@@ -26,9 +26,9 @@ ngx_dfp_task_fresh(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 
 
 /*
- * When the job was posted, by this machine's clock.  Of what came in that very second
- * nobody can tell whether it was before: it is asked for again, but by a later run of
- * the same job, which finds what the first one has fetched.
+ * When the job was posted, by the clock of this machine. An entry of that very
+ * second may be older than the job: it is fetched again, but not by a later
+ * run of the job, which finds what the first one has stored.
  */
 
 static time_t

@@ -1,16 +1,17 @@
 #include "ngx_dfp_engine_cache.h"
+#include "ngx_dfp_image.h"
 
 
 #define NGX_DFP_LOOKS  64    /* files in one turn of the event loop */
 
-#define ngx_dfp_cache_packed(task)                                            \
+#define ngx_dfp_engine_cache_packed(task)                                     \
     ((task)->packed ? " (compressed by the origin, although that was not "    \
                       "asked for: Content-Encoding)" : "")
 
 
 static ngx_int_t ngx_dfp_engine_cache_start(ngx_dfp_run_t *run);
-static ngx_int_t ngx_dfp_engine_cache_next(ngx_dfp_run_t *run);
-static void ngx_dfp_engine_cache_warmed(ngx_dfp_task_t *task,
+static ngx_int_t ngx_dfp_engine_cache_call(ngx_dfp_run_t *run);
+static void ngx_dfp_engine_cache_answered(ngx_dfp_task_t *task,
     ngx_dfp_call_t *call);
 static ngx_uint_t ngx_dfp_engine_cache_other_size(ngx_dfp_task_t *task,
     ngx_dfp_call_t *call);
@@ -42,31 +43,34 @@ ngx_dfp_engine_t  ngx_dfp_engine_cache = {
 static ngx_int_t
 ngx_dfp_engine_cache_start(ngx_dfp_run_t *run)
 {
-    ngx_int_t         rc;
-    ngx_uint_t        i;
-    ngx_dfp_held_t   *held;
-    ngx_dfp_task_t  **task;
+    ngx_int_t          rc;
+    ngx_uint_t         i;
+    ngx_dfp_stored_t  *stored;
+    ngx_dfp_task_t   **task;
 
-    held = ngx_pcalloc(run->pool, sizeof(ngx_dfp_held_t));
+    stored = ngx_pcalloc(run->pool, sizeof(ngx_dfp_stored_t));
 
-    if (held == NULL
-        || ngx_array_init(&held->shares, run->pool, 2,
+    if (stored == NULL
+        || ngx_array_init(&stored->shares, run->pool, 2,
                           sizeof(ngx_dfp_share_t *))
            != NGX_OK
-        || ngx_array_init(&held->gone, run->pool, 16, sizeof(ngx_dfp_task_t *))
+        || ngx_array_init(&stored->gone, run->pool, 16,
+                          sizeof(ngx_dfp_task_t *))
            != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    ngx_rbtree_init(&held->kept, &held->sentinel, ngx_str_rbtree_insert_value);
+    ngx_rbtree_init(&stored->kept, &stored->sentinel,
+                    ngx_str_rbtree_insert_value);
 
-    run->data = held;
-    run->next = ngx_dfp_engine_cache_next;
+    run->data = stored;
+    run->stage.call = ngx_dfp_engine_cache_call;
+    run->stage.answered = ngx_dfp_engine_cache_answered;
 
     rc = ngx_dfp_room_planned(run);
 
-    /* the manifests that were read are there already */
+    /* manifests that were read are in the cache already */
 
     task = run->tasks.elts;
 
@@ -76,21 +80,21 @@ ngx_dfp_engine_cache_start(ngx_dfp_run_t *run)
         }
     }
 
-    /* where there is no room, the run has failed by that */
+    /* without enough room the run has failed already */
 
     return rc == NGX_ERROR ? NGX_ERROR : NGX_OK;
 }
 
 
 static ngx_int_t
-ngx_dfp_engine_cache_next(ngx_dfp_run_t *run)
+ngx_dfp_engine_cache_call(ngx_dfp_run_t *run)
 {
-    return ngx_dfp_task_call(run, 0, ngx_dfp_engine_cache_warmed);
+    return ngx_dfp_task_call(run, 0);
 }
 
 
 static void
-ngx_dfp_engine_cache_warmed(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
+ngx_dfp_engine_cache_answered(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 {
     if (ngx_dfp_task_trouble(task, call) == NGX_OK) {
         return;
@@ -104,6 +108,11 @@ ngx_dfp_engine_cache_warmed(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 
     task->entry = call->entry;
     task->size = call->entry.size;
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, &task->run->log, 0,
+                   "dfpreheat: job %L: task \"%V\": %O bytes in the cache "
+                   "\"%V\"", task->run->claim.id, &task->shown, task->size,
+                   &task->entry.cache->shm_zone->shm.name);
 
     switch (ngx_dfp_room_taken(task)) {
 
@@ -121,8 +130,8 @@ ngx_dfp_engine_cache_warmed(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 }
 
 
-/* What has another size than it should is not kept, whoever is to blame: the next
- * try asks the origin. */
+/* An entry of the wrong size is deleted, whatever the cause; the next try asks
+ * the origin. */
 
 static ngx_uint_t
 ngx_dfp_engine_cache_other_size(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
@@ -138,7 +147,7 @@ ngx_dfp_engine_cache_other_size(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 
     ngx_snprintf(reason, sizeof(reason), "it has %O bytes%s, but the %s says "
                  "%O%Z", call->entry.size,
-                 ngx_dfp_cache_packed(task),
+                 ngx_dfp_engine_cache_packed(task),
                  task->image ? "manifest" : "job", task->size);
 
     ngx_dfp_task_again(task, 0, (char *) reason);
@@ -169,8 +178,9 @@ ngx_dfp_engine_cache_digest(ngx_dfp_task_t *task)
 }
 
 
-/* NULL: any will do.  The manifest of a tag comes by here when it was lost after it
- * had been read: by then it may be another one. */
+/* The digest that the entry must have; NULL: any. The manifest of a tag is
+ * checked when it is fetched again because it was lost: the tag may have moved
+ * since it was read. */
 
 static ngx_str_t *
 ngx_dfp_engine_cache_expected(ngx_dfp_task_t *task)
@@ -194,7 +204,7 @@ ngx_dfp_engine_cache_expected(ngx_dfp_task_t *task)
 }
 
 
-/* What is wrong would be so for everybody who pulls it: it does not stay. */
+/* A wrong entry is deleted: clients would get it. */
 
 static void
 ngx_dfp_engine_cache_checked(void *data, ngx_int_t rc)
@@ -204,6 +214,10 @@ ngx_dfp_engine_cache_checked(void *data, ngx_int_t rc)
     u_char  reason[NGX_DFP_REASON_MAX];
 
     task->check = NULL;
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, &task->run->log, 0,
+                   "dfpreheat: job %L: task \"%V\": digest checked: rc:%i",
+                   task->run->claim.id, &task->shown, rc);
 
     if (rc == NGX_OK) {
         ngx_dfp_task_done(task);
@@ -218,7 +232,7 @@ ngx_dfp_engine_cache_checked(void *data, ngx_int_t rc)
 
         ngx_snprintf(reason, sizeof(reason), "its bytes do not have this "
                      "digest: they were altered on their way%s, or in the "
-                     "cache%Z", ngx_dfp_cache_packed(task));
+                     "cache%Z", ngx_dfp_engine_cache_packed(task));
         ngx_dfp_task_again(task, 0, (char *) reason);
 
     } else {
@@ -232,23 +246,24 @@ ngx_dfp_engine_cache_checked(void *data, ngx_int_t rc)
 
 
 /*
- * A cache may have dropped the first layers while the last ones came in
- * (max_size); those are fetched once more, and given up when they go again.  Then
- * all are looked up again, some in each turn of the event loop.
+ * The cache may have evicted the first layers while the last ones were fetched
+ * (max_size). Those are fetched once more, until the tries are used up; then
+ * all entries are looked up again. Some are looked up in each turn of the
+ * event loop.
  */
 
 static ngx_int_t
 ngx_dfp_engine_cache_check(ngx_dfp_run_t *run)
 {
-    ngx_uint_t        i, last;
-    ngx_dfp_held_t   *held;
-    ngx_dfp_task_t  **task, **gone;
+    ngx_uint_t         i, last;
+    ngx_dfp_stored_t  *stored;
+    ngx_dfp_task_t   **task, **gone;
 
-    held = run->data;
+    stored = run->data;
     task = run->tasks.elts;
-    last = ngx_min(held->next + NGX_DFP_LOOKS, run->tasks.nelts);
+    last = ngx_min(stored->next + NGX_DFP_LOOKS, run->tasks.nelts);
 
-    for (i = held->next; i < last; i++) {
+    for (i = stored->next; i < last; i++) {
 
         if (!task[i]->done
             || ngx_dfp_engine_cache_look(task[i]) != NGX_DECLINED)
@@ -256,7 +271,7 @@ ngx_dfp_engine_cache_check(ngx_dfp_run_t *run)
             continue;
         }
 
-        gone = ngx_array_push(&held->gone);
+        gone = ngx_array_push(&stored->gone);
         if (gone == NULL) {
             ngx_dfp_run_fail(run, "no memory");
             return NGX_DECLINED;
@@ -265,7 +280,12 @@ ngx_dfp_engine_cache_check(ngx_dfp_run_t *run)
         *gone = task[i];
     }
 
-    held->next = last;
+    stored->next = last;
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, &run->log, 0,
+                   "dfpreheat: job %L: %ui of %ui tasks looked up in the "
+                   "cache, %ui are gone", run->claim.id, last,
+                   run->tasks.nelts, stored->gone.nelts);
 
     if (last < run->tasks.nelts) {
         run->wake(run);
@@ -276,8 +296,8 @@ ngx_dfp_engine_cache_check(ngx_dfp_run_t *run)
 }
 
 
-/* NGX_DECLINED: it is gone. The manifest of a tag may be another one, since a client
- * may have had it revalidated: its digest tells. */
+/* NGX_DECLINED: the entry is gone; NGX_AGAIN: its digest is checked. A client
+ * may have revalidated the manifest of a tag, so it may be another one. */
 
 static ngx_int_t
 ngx_dfp_engine_cache_look(ngx_dfp_task_t *task)
@@ -307,28 +327,28 @@ ngx_dfp_engine_cache_look(ngx_dfp_task_t *task)
 static ngx_int_t
 ngx_dfp_engine_cache_looked(ngx_dfp_run_t *run)
 {
-    ngx_int_t         rc;
-    ngx_uint_t        i;
-    ngx_dfp_held_t   *held;
-    ngx_dfp_task_t  **gone;
+    ngx_int_t          rc;
+    ngx_uint_t         i;
+    ngx_dfp_stored_t  *stored;
+    ngx_dfp_task_t   **gone;
 
-    held = run->data;
+    stored = run->data;
 
-    if (run->nfailed && held->gone.nelts == 0) {
+    if (run->nfailed && stored->gone.nelts == 0) {
         return NGX_DECLINED;
     }
 
     rc = ngx_dfp_room_left(run);
 
-    /* a tag may be looked at once more */
+    /* the digest of a tag's manifest may be checked again */
 
-    if (held->gone.nelts == 0 && (rc != NGX_OK || run->left == 0)) {
+    if (stored->gone.nelts == 0 && (rc != NGX_OK || run->left == 0)) {
         return rc;
     }
 
-    gone = held->gone.elts;
+    gone = stored->gone.elts;
 
-    for (i = 0; i < held->gone.nelts; i++) {
+    for (i = 0; i < stored->gone.nelts; i++) {
         if (rc == NGX_OK) {
             ngx_dfp_task_lost(gone[i], "it was in the cache, and is not "
                               "any more: is its max_size too small, "
@@ -343,8 +363,8 @@ ngx_dfp_engine_cache_looked(ngx_dfp_run_t *run)
         return rc;
     }
 
-    held->gone.nelts = 0;
-    held->next = 0;
+    stored->gone.nelts = 0;
+    stored->next = 0;
 
     return NGX_AGAIN;
 }
@@ -372,23 +392,14 @@ ngx_dfp_engine_cache_progress(ngx_dfp_run_t *run, ngx_dfp_progress_t *p)
 static void
 ngx_dfp_engine_cache_results(ngx_dfp_run_t *run, ngx_dfp_results_t *results)
 {
-    ngx_uint_t            i;
-    ngx_dfp_task_t      **task;
-    ngx_dfp_instance_t   *instance;
+    ngx_uint_t        i;
+    ngx_dfp_task_t  **task;
 
     task = run->tasks.elts;
-    instance = &run->conf->instance;
 
     for (i = 0; i < run->tasks.nelts; i++) {
-
-        if (task[i]->done) {
-            ngx_dfp_list_add(&results->success, &instance->name,
-                             &instance->address, &task[i]->shown, NULL);
-
-        } else if (!task[i]->skipped) {
-            ngx_dfp_list_add(&results->failure, &instance->name,
-                             &instance->address, &task[i]->shown,
-                             &task[i]->reason);
+        if (!task[i]->skipped) {
+            ngx_dfp_results_task(results, task[i]);
         }
     }
 }

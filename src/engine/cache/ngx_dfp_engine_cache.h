@@ -1,5 +1,7 @@
 /*
- * Between the files of the engine cache.
+ * The engine "cache": tasks are warmed into the proxy_cache of this nginx.
+ * engine_cache.c is the engine, engine_cache_room.c checks that the caches are
+ * large enough.
  */
 
 #ifndef NGX_DFP_ENGINE_CACHE_H
@@ -9,16 +11,16 @@
 #include "ngx_dfp_engine.h"
 
 
-/* What a run has in one cache. */
+/* What a run has stored in one cache. */
 typedef struct {
     ngx_http_file_cache_t  *cache;
-    off_t                   blocks;     /* of its files */
+    off_t                   blocks;     /* of its files, of bsize */
     ngx_uint_t              entries;
 } ngx_dfp_share_t;
 
 
-/* An entry that is stored: several tasks may have one, as blobs that repositories
- * share. */
+/* An entry that is stored. Several tasks may have the same one: blobs that
+ * repositories share. */
 typedef struct {
     ngx_str_node_t    node;      /* its str is the key */
     ngx_dfp_share_t  *share;
@@ -26,26 +28,33 @@ typedef struct {
 } ngx_dfp_kept_t;
 
 
-/* run->data */
+/* The DATA of a run. */
 typedef struct {
     ngx_array_t        shares;     /* share_t * */
     ngx_rbtree_t       kept;       /* kept_t, by key */
     ngx_rbtree_node_t  sentinel;
-    ngx_uint_t         next;       /* task to be looked up at the end */
-    ngx_array_t        gone;       /* task_t *: not found there */
-} ngx_dfp_held_t;
+    ngx_uint_t         next;       /* index of the task that is looked
+                                      up next, at the end */
+    ngx_array_t        gone;       /* task_t *, those not found then */
+} ngx_dfp_stored_t;
+
+
+extern ngx_dfp_engine_t  ngx_dfp_engine_cache;
 
 
 /*
- * Whether there is room in the cache: these fail the run where there is not, with
- * what it needs and what there is, and return NGX_DECLINED. NGX_ERROR: no memory.
- *
- * room_planned: before anything is fetched, for what is known of the tasks.
- * room_taken: TASK's entry is stored.
- * room_left: at the end, for what nginx will take out next.
+ * These check that the caches are large enough for the run. NGX_DECLINED: they
+ * are not, and the run and its tasks have failed, with what is needed and what
+ * there is. NGX_ERROR: no memory.
  */
+
+/* Before the first task is fetched, for the sizes that are known. */
 ngx_int_t ngx_dfp_room_planned(ngx_dfp_run_t *run);
+
+/* The task's entry is stored: it is added. */
 ngx_int_t ngx_dfp_room_taken(ngx_dfp_task_t *task);
+
+/* At the end: whether nginx will evict entries of the run soon. */
 ngx_int_t ngx_dfp_room_left(ngx_dfp_run_t *run);
 
 

@@ -8,11 +8,11 @@
 
 
 static off_t ngx_dfp_room_size(ngx_http_file_cache_t *cache);
-static off_t ngx_dfp_room_of(ngx_dfp_run_t *run, ngx_dfp_binding_t *origin,
+static off_t ngx_dfp_room_of(ngx_dfp_run_t *run, ngx_dfp_binding_t *binding,
     ngx_http_file_cache_t **first);
 static ngx_int_t ngx_dfp_room_add(ngx_array_t *caches, void **loc_conf);
 static off_t ngx_dfp_room_needed(ngx_dfp_run_t *run,
-    ngx_dfp_binding_t *origin);
+    ngx_dfp_binding_t *binding);
 static ngx_dfp_share_t *ngx_dfp_room_share(ngx_dfp_run_t *run,
     ngx_http_file_cache_t *cache);
 static ngx_int_t ngx_dfp_room_seen(ngx_rbtree_t *tree, ngx_str_t *digest,
@@ -24,8 +24,9 @@ static ngx_int_t ngx_dfp_room_fail(ngx_dfp_run_t *run, const char *fmt, ...);
 
 
 /*
- * Which location a path leads to is found when it is called.  All those of its
- * origin, and all that redirects lead to, have room for so much at the most.
+ * The location of a path is known only when it is called. The caches of all
+ * locations of its origin, and of all that redirects lead to, are an upper
+ * limit.
  */
 
 ngx_int_t
@@ -35,15 +36,15 @@ ngx_dfp_room_planned(ngx_dfp_run_t *run)
     ngx_uint_t              i, k;
     ngx_http_file_cache_t  *first;
     ngx_dfp_task_t        **task;
-    ngx_dfp_binding_t      *origin;
+    ngx_dfp_binding_t      *binding;
 
-    origin = run->conf->bindings.elts;
+    binding = run->conf->bindings.elts;
     task = run->tasks.elts;
 
     for (i = 0; i < run->conf->bindings.nelts; i++) {
 
         for (k = 0; k < run->tasks.nelts; k++) {
-            if (task[k]->binding == &origin[i]) {
+            if (task[k]->binding == &binding[i]) {
                 break;
             }
         }
@@ -53,13 +54,13 @@ ngx_dfp_room_planned(ngx_dfp_run_t *run)
         }
 
         first = NULL;
-        room = ngx_dfp_room_of(run, &origin[i], &first);
+        room = ngx_dfp_room_of(run, &binding[i], &first);
 
         if (room == NGX_ERROR) {
             return NGX_ERROR;
         }
 
-        needed = ngx_dfp_room_needed(run, &origin[i]);
+        needed = ngx_dfp_room_needed(run, &binding[i]);
 
         if (needed == NGX_ERROR) {
             return NGX_ERROR;
@@ -78,7 +79,7 @@ ngx_dfp_room_planned(ngx_dfp_run_t *run)
 static off_t
 ngx_dfp_room_size(ngx_http_file_cache_t *cache)
 {
-    /* nginx has it in blocks; without max_size it is the largest number */
+    /* in blocks; without max_size it is the largest number */
 
     if (cache->max_size >= NGX_MAX_OFF_T_VALUE / (off_t) cache->bsize) {
         return NGX_MAX_OFF_T_VALUE;
@@ -88,10 +89,11 @@ ngx_dfp_room_size(ngx_http_file_cache_t *cache)
 }
 
 
-/* NGX_MAX_OFF_T_VALUE: no limit is known; NGX_ERROR: no memory. */
+/* The sum of max_size of these caches. NGX_MAX_OFF_T_VALUE: no limit is known;
+ * NGX_ERROR: no memory. */
 
 static off_t
-ngx_dfp_room_of(ngx_dfp_run_t *run, ngx_dfp_binding_t *origin,
+ngx_dfp_room_of(ngx_dfp_run_t *run, ngx_dfp_binding_t *binding,
     ngx_http_file_cache_t **first)
 {
     off_t                     room, size;
@@ -111,9 +113,9 @@ ngx_dfp_room_of(ngx_dfp_run_t *run, ngx_dfp_binding_t *origin,
 
     for (i = 0; i < run->conf->bindings.nelts; i++) {
 
-        if (other[i].rule.text.len == origin->rule.text.len
-            && ngx_memcmp(other[i].rule.text.data, origin->rule.text.data,
-                          origin->rule.text.len)
+        if (other[i].rule.text.len == binding->rule.text.len
+            && ngx_memcmp(other[i].rule.text.data, binding->rule.text.data,
+                          binding->rule.text.len)
                == 0
             && ngx_dfp_room_add(&caches, other[i].ctx->loc_conf)
                != NGX_OK)
@@ -153,7 +155,7 @@ ngx_dfp_room_of(ngx_dfp_run_t *run, ngx_dfp_binding_t *origin,
 }
 
 
-/* A zone by variable is none that could be known. */
+/* A zone given by a variable is not known here. */
 
 static ngx_int_t
 ngx_dfp_room_add(ngx_array_t *caches, void **loc_conf)
@@ -189,11 +191,11 @@ ngx_dfp_room_add(ngx_array_t *caches, void **loc_conf)
 }
 
 
-/* Of those whose size is known.  What repositories share may have one place in the
- * cache, so a digest counts once. */
+/* The bytes of all tasks whose size is known. Repositories may share a cache
+ * entry, so a digest is counted once. */
 
 static off_t
-ngx_dfp_room_needed(ngx_dfp_run_t *run, ngx_dfp_binding_t *origin)
+ngx_dfp_room_needed(ngx_dfp_run_t *run, ngx_dfp_binding_t *binding)
 {
     off_t              needed;
     ngx_uint_t         i;
@@ -214,7 +216,7 @@ ngx_dfp_room_needed(ngx_dfp_run_t *run, ngx_dfp_binding_t *origin)
 
     for (i = 0; i < run->tasks.nelts; i++) {
 
-        if (task[i]->binding != origin || task[i]->skipped || task[i]->failed
+        if (task[i]->binding != binding || task[i]->skipped || task[i]->failed
             || task[i]->size <= 0)
         {
             continue;
@@ -243,7 +245,7 @@ done:
 }
 
 
-/* NGX_DECLINED: for the first time. */
+/* NGX_DECLINED: the digest is new. */
 
 static ngx_int_t
 ngx_dfp_room_seen(ngx_rbtree_t *tree, ngx_str_t *digest, ngx_pool_t *pool)
@@ -278,14 +280,14 @@ ngx_dfp_room_seen(ngx_rbtree_t *tree, ngx_str_t *digest, ngx_pool_t *pool)
 ngx_int_t
 ngx_dfp_room_taken(ngx_dfp_task_t *task)
 {
-    off_t             blocks;
-    uint32_t          hash;
-    ngx_str_t         key;
-    ngx_dfp_held_t   *held;
-    ngx_dfp_kept_t   *kept;
-    ngx_dfp_entry_t  *entry;
+    off_t              blocks;
+    uint32_t           hash;
+    ngx_str_t          key;
+    ngx_dfp_stored_t  *stored;
+    ngx_dfp_kept_t    *kept;
+    ngx_dfp_entry_t   *entry;
 
-    held = task->run->data;
+    stored = task->run->data;
     entry = &task->entry;
 
     key.data = entry->key;
@@ -293,7 +295,7 @@ ngx_dfp_room_taken(ngx_dfp_task_t *task)
     hash = ngx_crc32_short(key.data, key.len);
 
     kept = (ngx_dfp_kept_t *)
-               ngx_str_rbtree_lookup(&held->kept, &key, hash);
+               ngx_str_rbtree_lookup(&stored->kept, &key, hash);
 
     if (kept == NULL) {
         kept = ngx_pcalloc(task->run->pool, sizeof(ngx_dfp_kept_t));
@@ -310,10 +312,10 @@ ngx_dfp_room_taken(ngx_dfp_task_t *task)
         kept->node.str = key;
         kept->share->entries++;
 
-        ngx_rbtree_insert(&held->kept, &kept->node.node);
+        ngx_rbtree_insert(&stored->kept, &kept->node.node);
     }
 
-    /* one that is fetched again may have another size */
+    /* an entry that is fetched again may have another size */
 
     blocks = (entry->start + entry->size + entry->cache->bsize - 1)
              / entry->cache->bsize;
@@ -329,26 +331,26 @@ static ngx_dfp_share_t *
 ngx_dfp_room_share(ngx_dfp_run_t *run, ngx_http_file_cache_t *cache)
 {
     ngx_uint_t         i;
-    ngx_dfp_held_t    *held;
+    ngx_dfp_stored_t  *stored;
     ngx_dfp_share_t  **share, *added;
 
-    held = run->data;
-    share = held->shares.elts;
+    stored = run->data;
+    share = stored->shares.elts;
 
-    for (i = 0; i < held->shares.nelts; i++) {
+    for (i = 0; i < stored->shares.nelts; i++) {
         if (share[i]->cache == cache) {
             return share[i];
         }
     }
 
-    share = ngx_array_push(&held->shares);
+    share = ngx_array_push(&stored->shares);
     if (share == NULL) {
         return NULL;
     }
 
     added = ngx_pcalloc(run->pool, sizeof(ngx_dfp_share_t));
     if (added == NULL) {
-        held->shares.nelts--;
+        stored->shares.nelts--;
         return NULL;
     }
 
@@ -359,7 +361,8 @@ ngx_dfp_room_share(ngx_dfp_run_t *run, ngx_http_file_cache_t *cache)
 }
 
 
-/* nginx takes out what was used longest ago, until there is less than max_size. */
+/* The cache manager deletes the least recently used entries until the size is
+ * below max_size. */
 
 static ngx_int_t
 ngx_dfp_room_fits(ngx_dfp_run_t *run, ngx_dfp_share_t *share)
@@ -384,13 +387,13 @@ ngx_dfp_room_left(ngx_dfp_run_t *run)
 {
     ngx_int_t          rc;
     ngx_uint_t         i;
-    ngx_dfp_held_t    *held;
+    ngx_dfp_stored_t  *stored;
     ngx_dfp_share_t  **share;
 
-    held = run->data;
-    share = held->shares.elts;
+    stored = run->data;
+    share = stored->shares.elts;
 
-    for (i = 0; i < held->shares.nelts; i++) {
+    for (i = 0; i < stored->shares.nelts; i++) {
 
         rc = ngx_dfp_room_fits(run, share[i]);
 
@@ -408,9 +411,9 @@ ngx_dfp_room_left(ngx_dfp_run_t *run)
 
 
 /*
- * What ngx_http_file_cache_manager() goes by besides: how many entries the zone had
- * room for when it was full, and what is free on the file system, which others of
- * the cache may yet make room on.
+ * The other limits of ngx_http_file_cache_manager(): the number of entries, if
+ * the zone has been full, and the free space of the file system, which other
+ * entries of the cache may still give way to.
  */
 
 static ngx_int_t
@@ -457,12 +460,10 @@ ngx_dfp_room_stays(ngx_dfp_run_t *run, ngx_dfp_share_t *share)
 static ngx_int_t
 ngx_dfp_room_fail(ngx_dfp_run_t *run, const char *fmt, ...)
 {
-    u_char           *p;
-    va_list           args;
-    ngx_str_t         why;
-    ngx_uint_t        i;
-    ngx_dfp_task_t  **task;
-    u_char            text[NGX_DFP_REASON_MAX];
+    u_char     *p;
+    va_list     args;
+    ngx_str_t   why;
+    u_char      text[NGX_DFP_REASON_MAX];
 
     va_start(args, fmt);
     p = ngx_vslprintf(text, text + sizeof(text), fmt, args);
@@ -471,18 +472,9 @@ ngx_dfp_room_fail(ngx_dfp_run_t *run, const char *fmt, ...)
     why.data = text;
     why.len = p - text;
 
-    /* nothing more is to be fetched for it */
+    /* nothing more is fetched for this job */
 
-    ngx_dfp_tasks_stop(run);
-
-    task = run->tasks.elts;
-
-    for (i = 0; i < run->tasks.nelts; i++) {
-        if (!task[i]->done && !task[i]->failed && !task[i]->skipped) {
-            ngx_dfp_task_failed(task[i], "%V", &why);
-        }
-    }
-
+    ngx_dfp_tasks_fail(run, &why);
     ngx_dfp_run_fail(run, "%V", &why);
     run->wake(run);
 

@@ -97,7 +97,7 @@ ngx_dfp_dragonfly_posted(ngx_dfp_task_t *task, ngx_pool_t *pool,
 }
 
 
-/* How the origin of TASK is called by pullers; NULL: as it was posted. */
+/* The entry of map= for the origin of TASK; NULL: none. */
 
 static ngx_keyval_t *
 ngx_dfp_dragonfly_map(ngx_dfp_task_t *task)
@@ -190,7 +190,7 @@ ngx_dfp_dragonfly_needed(ngx_dfp_run_t *run, ngx_uint_t n,
 
     n -= ngx_min(unreachable, ngx_dfp_dragonfly_tolerated(run, n));
 
-    /* what nobody has all of is nowhere */
+    /* at least one peer must have everything */
 
     return ngx_max((n * threshold + 99) / 100, 1);
 }
@@ -208,7 +208,7 @@ ngx_dfp_dragonfly_too_few(ngx_dfp_run_t *run, ngx_uint_t n,
 }
 
 
-/* Of N, how many may be unreachable. */
+/* The number of N peers that may be unreachable. */
 
 static ngx_uint_t
 ngx_dfp_dragonfly_tolerated(ngx_dfp_run_t *run, ngx_uint_t n)
@@ -218,7 +218,7 @@ ngx_dfp_dragonfly_tolerated(ngx_dfp_run_t *run, ngx_uint_t n)
 
     conf = run->conf;
 
-    /* who names peers wants these */
+    /* a job that names peers needs all of them */
 
     if (run->job.nips) {
         return 0;

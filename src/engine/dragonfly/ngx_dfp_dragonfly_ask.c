@@ -79,6 +79,10 @@ ngx_dfp_ask_try(ngx_dfp_ask_t *ask)
 
     ask->grpc = grpc;
     run->calls++;
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, &run->log, 0,
+                   "dfpreheat: job %L: %s to %V, round %ui", run->claim.id,
+                   ask->method, &server[ask->at].name, ask->rounds + 1);
 }
 
 
@@ -92,6 +96,12 @@ ngx_dfp_ask_called(ngx_dfp_grpc_t *grpc)
     run = ask->run;
     run->calls--;
     ask->grpc = NULL;
+
+    ngx_log_debug7(NGX_LOG_DEBUG_HTTP, &run->log, 0,
+                   "dfpreheat: job %L: %s to %V ended, status:%d "
+                   "unreached:%d unanswered:%d broken:%d", run->claim.id,
+                   ask->method, &grpc->server->name, grpc->status,
+                   grpc->unreached, grpc->unanswered, grpc->broken);
 
     if ((grpc->status == DFP_GRPC_UNAVAILABLE && !(ask->once && grpc->broken))
         || (grpc->status == DFP_GRPC_DEADLINE_EXCEEDED && !ask->once)
@@ -122,16 +132,18 @@ ngx_dfp_ask_next(ngx_dfp_ask_t *ask)
     dragonfly = ask->run->cluster->dragonfly;
     ask->at = (ask->at + 1) % dragonfly->schedulers.nelts;
 
-    /* by an event also where the next one is asked at once */
+    /* always by an event, so that the caller has returned */
     pause = 1;
 
     if (++ask->tried >= dragonfly->schedulers.nelts) {
         ask->tried = 0;
-        pause = NGX_DFP_ASK_PAUSE << ngx_min(ask->rounds, 8);
-        pause = ngx_min(pause, NGX_DFP_ASK_PAUSE_MAX);
-        pause = pause / 2 + (ngx_msec_t) ngx_random() % pause;
-        ask->rounds++;
+        pause = ngx_dfp_run_pause(ask->rounds++, NGX_DFP_ASK_PAUSE,
+                                  NGX_DFP_ASK_PAUSE_MAX);
     }
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, &ask->run->log, 0,
+                   "dfpreheat: job %L: %s to the next scheduler in %M ms",
+                   ask->run->claim.id, ask->method, pause);
 
     ngx_add_timer(&ask->again, pause);
 }

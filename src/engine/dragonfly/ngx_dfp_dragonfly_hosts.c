@@ -64,14 +64,15 @@ ngx_dfp_hosts_ask(ngx_event_t *ev)
         return;
     }
 
-    /* what is under way may have left before that which made us look */
+    /* the active call may have been sent before the event that caused this */
 
     ngx_dfp_ask_stop(&hosts->ask);
     ngx_dfp_ask_start(&hosts->ask);
 }
 
 
-/* In a pool of its own: the list is long, and what is chosen is copied. */
+/* The list has a pool of its own: it is long, and the chosen hosts are
+ * copied. */
 
 static dfp_rc_t
 ngx_dfp_hosts_listed(ngx_dfp_grpc_t *grpc, dfp_grpc_part_t *part,
@@ -86,7 +87,7 @@ ngx_dfp_hosts_listed(ngx_dfp_grpc_t *grpc, dfp_grpc_part_t *part,
 
     if (part->begins) {
 
-        /* there may be some of a call before this one, which broke off */
+        /* an earlier call may have been cut off in the middle of its list */
 
         ngx_dfp_hosts_free(hosts);
 
@@ -115,6 +116,11 @@ ngx_dfp_hosts_asked(ngx_dfp_ask_t *ask, ngx_dfp_grpc_t *grpc)
     if (grpc->status == DFP_GRPC_OK && hosts->told && hosts->told->complete) {
         hosts->list = hosts->told->list;
         hosts->n = hosts->told->n;
+
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, &hosts->run->log, 0,
+                       "dfpreheat: job %L: ListHosts lists %uz hosts",
+                       hosts->run->claim.id, hosts->n);
+
         hosts->handler(hosts);
 
     } else if (hosts->known) {

@@ -1,14 +1,10 @@
 #include "ngx_dfp_engine_peers.h"
 
 
-/* a prime, so that multiples of it meet all places */
-#define NGX_DFP_STRIDE  7919
-
-
 static ngx_int_t ngx_dfp_peers_start(ngx_dfp_run_t *run);
 static void ngx_dfp_peers_listed(ngx_dfp_hosts_t *hosts);
 static void ngx_dfp_peers_begin(ngx_dfp_peers_t *peers);
-static ngx_int_t ngx_dfp_peers_next(ngx_dfp_run_t *run);
+static ngx_int_t ngx_dfp_peers_call(ngx_dfp_run_t *run);
 static void ngx_dfp_peers_probed(ngx_dfp_task_t *task, ngx_dfp_call_t *call);
 static void ngx_dfp_peers_stop(ngx_dfp_run_t *run);
 
@@ -19,9 +15,9 @@ ngx_dfp_engine_t  ngx_dfp_engine_peers = {
     0,                                      /* resolves */
     1,                                      /* dragonfly */
     ngx_dfp_peers_start,
-    ngx_dfp_peers_check,
+    ngx_dfp_peers_results_check,
     ngx_dfp_peers_stop,
-    ngx_dfp_peers_progress,
+    ngx_dfp_peers_results_progress,
     ngx_dfp_peers_results
 };
 
@@ -54,7 +50,7 @@ ngx_dfp_peers_start(ngx_dfp_run_t *run)
     }
 
     run->data = peers;
-    run->next = NULL;
+    run->stage.answered = ngx_dfp_peers_probed;
     run->width = NGX_MAX_INT32_VALUE;
 
     return run->left ? ngx_dfp_hosts_start(&peers->hosts) : NGX_OK;
@@ -67,7 +63,7 @@ ngx_dfp_peers_listed(ngx_dfp_hosts_t *hosts)
     ngx_dfp_peers_t *peers = hosts->data;
 
     if (hosts->known) {
-        ngx_dfp_peers_compare(peers);
+        ngx_dfp_peer_compare(peers);
 
     } else {
         ngx_dfp_peers_begin(peers);
@@ -108,18 +104,18 @@ ngx_dfp_peers_begin(ngx_dfp_peers_t *peers)
 
     if (peers->n == 0) {
 
-        /* who was meant is not there: nothing can be done for any task */
+        /* the peers that were named are not listed: no task can be done */
 
-        (void) ngx_dfp_peers_check(run);
+        (void) ngx_dfp_peers_results_check(run);
         return;
     }
 
-    run->next = ngx_dfp_peers_next;
+    run->stage.call = ngx_dfp_peers_call;
 }
 
 
 static ngx_int_t
-ngx_dfp_peers_next(ngx_dfp_run_t *run)
+ngx_dfp_peers_call(ngx_dfp_run_t *run)
 {
     ngx_int_t             rc;
     ngx_uint_t            calls;
@@ -136,19 +132,19 @@ ngx_dfp_peers_next(ngx_dfp_run_t *run)
         q = ngx_queue_head(&run->ready);
         task = ngx_queue_data(q, ngx_dfp_task_t, queue);
 
-        d = ngx_dfp_peers_open(task);
+        d = ngx_dfp_peers_task_open(task);
         if (d == NULL) {
             return NGX_AGAIN;
         }
 
         if (d->left == 0) {
 
-            /* all of its peers were gone before its turn came */
+            /* all of its peers are gone already */
 
             ngx_queue_remove(&task->queue);
             d->queued = 0;
 
-            ngx_dfp_peers_settle(d);
+            ngx_dfp_peers_task_settle(d);
             continue;
         }
 
@@ -158,7 +154,7 @@ ngx_dfp_peers_next(ngx_dfp_run_t *run)
             return NGX_DECLINED;
         }
 
-        if (ngx_dfp_grant_ready(task) != NGX_OK) {
+        if (ngx_dfp_task_grant_ready(task) != NGX_OK) {
 
             if (run->calls > calls) {
                 return NGX_OK;
@@ -168,7 +164,7 @@ ngx_dfp_peers_next(ngx_dfp_run_t *run)
         }
 
         if (d->probe) {
-            rc = ngx_dfp_task_call(run, NGX_DFP_PROBE, ngx_dfp_peers_probed);
+            rc = ngx_dfp_task_call(run, NGX_DFP_PROBE);
             d->queued = (rc != NGX_OK);
             return rc;
         }
@@ -184,135 +180,10 @@ ngx_dfp_peers_next(ngx_dfp_run_t *run)
 }
 
 
-ngx_dfp_downloads_t *
-ngx_dfp_peers_open(ngx_dfp_task_t *task)
-{
-    ngx_uint_t            i;
-    ngx_dfp_run_t        *run;
-    ngx_dfp_peers_t      *peers;
-    ngx_dfp_downloads_t  *d;
-
-    if (task->data) {
-        return task->data;
-    }
-
-    run = task->run;
-    peers = run->data;
-
-    d = ngx_pcalloc(run->pool, sizeof(ngx_dfp_downloads_t));
-    if (d == NULL) {
-        return NULL;
-    }
-
-    d->pairs = ngx_pcalloc(run->pool, peers->n);
-    if (d->pairs == NULL) {
-        return NULL;
-    }
-
-    d->task = task;
-    d->queued = 1;
-    d->left = peers->n;
-
-    if (peers->single) {
-        d->left = 1;
-
-        if (ngx_dfp_peers_seeds(d) != NGX_OK) {
-            return NULL;
-        }
-
-    } else {
-
-        /* so that not all of them begin with the same peer */
-
-        d->at = peers->opened * NGX_DFP_STRIDE % peers->n;
-
-        for (i = 0; i < peers->n; i++) {
-            if (peers->peer[i].state == NGX_DFP_PEER_GONE) {
-                d->pairs[i] = NGX_DFP_PAIR_GONE;
-                d->left--;
-            }
-        }
-    }
-
-    peers->opened++;
-    task->data = d;
-
-    return d;
-}
-
-
-void
-ngx_dfp_peers_queue(ngx_dfp_downloads_t *d)
-{
-    ngx_queue_t     *ready;
-    ngx_dfp_task_t  *task;
-
-    task = d->task;
-    ready = &task->run->ready;
-
-    if (d->queued || d->ended || task->failed || task->call
-        || (d->left == d->active && !d->probe))
-    {
-        return;
-    }
-
-    d->queued = 1;
-
-    /* what has begun goes on before others begin */
-
-    if (d->active || d->probe) {
-        ngx_queue_insert_head(ready, &task->queue);
-
-    } else {
-        ngx_queue_insert_tail(ready, &task->queue);
-    }
-}
-
-
-void
-ngx_dfp_peers_settle(ngx_dfp_downloads_t *d)
-{
-    ngx_dfp_task_t  *task;
-
-    task = d->task;
-
-    if (d->left || d->ended || task->failed) {
-        return;
-    }
-
-    d->ended = 1;
-
-    if (d->pool) {
-        ngx_destroy_pool(d->pool);
-        d->pool = NULL;
-    }
-
-    if (task->retry.timer_set) {
-        ngx_del_timer(&task->retry);
-
-    } else if (d->queued) {
-        ngx_queue_remove(&task->queue);
-    }
-
-    d->queued = 0;
-
-    if (d->reason.len) {
-        ngx_dfp_task_failed(task, "%V", &d->reason);
-
-    } else if (d->done == 0) {
-        ngx_dfp_task_failed(task, "none of the peers that should "
-                            "have it could be reached");
-
-    } else {
-        ngx_dfp_task_done(task);
-    }
-}
-
-
 /*
- * A peer was refused by the origin. Asked by this nginx, it may tell what it wants
- * to see; where it lets this nginx in, what the peer was told stands. For whom a
- * redirect leads to a peer can be told nothing.
+ * The origin has refused a peer. This nginx requests the same, to get a
+ * challenge; if it is not refused, the peer's error is final. For the target
+ * of a redirect nothing can be sent by a peer.
  */
 
 static void
@@ -324,7 +195,7 @@ ngx_dfp_peers_probed(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
     d = task->data;
     d->probe = 0;
 
-    /* what follows has its own time; and all peers may have gone meanwhile */
+    /* the downloads have their own time; all peers may have gone meanwhile */
 
     task->deadline = 0;
 
@@ -335,12 +206,12 @@ ngx_dfp_peers_probed(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
     if (call->result == NGX_DFP_CALL_OK
         && call->status == NGX_HTTP_UNAUTHORIZED && !call->led)
     {
-        ngx_dfp_grant_refused(task, call);
+        ngx_dfp_task_grant_refused(task, call);
         d->queued = !task->failed;
         return;
     }
 
-    if (ngx_dfp_grant_forbidden(task, call) == NGX_OK) {
+    if (ngx_dfp_task_grant_forbidden(task, call) == NGX_OK) {
         d->queued = 1;
         return;
     }
@@ -356,7 +227,7 @@ ngx_dfp_peers_probed(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 
     task->refused = NGX_DFP_REFUSALS_MAX;
 
-    ngx_dfp_peers_queue(d);
+    ngx_dfp_peers_task_queue(d);
 }
 
 
@@ -375,7 +246,7 @@ ngx_dfp_peers_stop(ngx_dfp_run_t *run)
     }
 
     ngx_dfp_hosts_stop(&peers->hosts);
-    ngx_dfp_downloads_stop(peers);
+    ngx_dfp_download_stop(peers);
 
     for (i = 0; i < peers->n; i++) {
         if (peers->peer[i].resume.timer_set) {

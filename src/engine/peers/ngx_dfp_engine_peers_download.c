@@ -4,12 +4,12 @@
 #define NGX_DFP_FRAME_POOL  4096
 #define NGX_DFP_EVENT_POOL  1024
 
-/* so that all downloads of a job together fit an off_t */
+/* all downloads of a job together fit into an off_t */
 #define NGX_DFP_SIZE_MAX                                                      \
     (NGX_MAX_OFF_T_VALUE / NGX_DFP_DOWNLOADS_MAX)
 
 
-/* One that is under way; in the pool of its call. */
+/* An active download, in the pool of its call. */
 typedef struct {
     ngx_queue_t           queue;      /* in peers->downloads */
     ngx_dfp_downloads_t  *d;
@@ -36,7 +36,7 @@ static void ngx_dfp_download_refused(ngx_dfp_download_t *download);
 static void ngx_dfp_download_again(ngx_dfp_download_t *download);
 static void ngx_dfp_download_failed(ngx_dfp_download_t *download);
 static void ngx_dfp_download_remember(ngx_dfp_download_t *download);
-static void ngx_dfp_downloads_trouble(ngx_dfp_peers_t *peers);
+static void ngx_dfp_download_trouble(ngx_dfp_peers_t *peers);
 
 
 ngx_int_t
@@ -56,7 +56,7 @@ ngx_dfp_download_start(ngx_dfp_downloads_t *d)
 
     if (i == NGX_DFP_NOBODY) {
 
-        /* it comes back when something has changed */
+        /* it is queued again when a peer can be called */
 
         if (d->queued && !d->task->retry.timer_set) {
             ngx_queue_remove(&d->task->queue);
@@ -82,11 +82,16 @@ ngx_dfp_download_start(ngx_dfp_downloads_t *d)
     peers->busy += (d->active++ == 0);
     run->calls++;
 
+    ngx_log_debug5(NGX_LOG_DEBUG_HTTP, &run->log, 0,
+                   "dfpreheat: job %L: task \"%V\": download starts on %V, "
+                   "%ui of %ui active", run->claim.id, &d->task->shown,
+                   &peers->peer[i].server.name, d->active, d->left);
+
     return NGX_OK;
 }
 
 
-/* What is sent to all of the peers, with the credentials of now. */
+/* Creates the message for all peers, with the current Authorization. */
 
 static ngx_int_t
 ngx_dfp_download_frame(ngx_dfp_downloads_t *d)
@@ -195,7 +200,7 @@ ngx_dfp_download_event(ngx_dfp_grpc_t *grpc, dfp_str_t message, dfp_err_t *err)
     ngx_pool_t       *pool;
     dfp_d7y_event_t   event;
 
-    /* there may be thousands of them */
+    /* a pool of its own: there may be thousands of messages */
 
     pool = ngx_create_pool(NGX_DFP_EVENT_POOL, grpc->log);
     if (pool == NULL) {
@@ -215,7 +220,7 @@ ngx_dfp_download_event(ngx_dfp_grpc_t *grpc, dfp_str_t message, dfp_err_t *err)
 }
 
 
-/* A peer's numbers are taken for what they are: no more than the size is done. */
+/* A peer's numbers are not trusted: no more than the size is counted. */
 
 static void
 ngx_dfp_download_count(ngx_dfp_download_t *download, dfp_d7y_event_t *event)
@@ -273,11 +278,17 @@ ngx_dfp_download_ended(ngx_dfp_grpc_t *grpc)
     run->calls--;
     peers->busy -= (--d->active == 0);
 
+    ngx_log_debug6(NGX_LOG_DEBUG_HTTP, &run->log, 0,
+                   "dfpreheat: job %L: task \"%V\": download ends on %V, "
+                   "status:%d unreached:%d, %O bytes", run->claim.id,
+                   &d->task->shown, &download->peer->server.name, grpc->status,
+                   grpc->unreached, download->bytes);
+
     d->pairs[i] &= ~NGX_DFP_PAIR_STATE;
 
     ngx_dfp_download_verdict(download);
 
-    /* nobody can call it any more */
+    /* the peer cannot be called any more */
 
     if (download->peer->state == NGX_DFP_PEER_GONE
         && (d->pairs[i] & NGX_DFP_PAIR_STATE)
@@ -289,8 +300,8 @@ ngx_dfp_download_ended(ngx_dfp_grpc_t *grpc)
 
     ngx_dfp_grpc_destroy(grpc);
 
-    ngx_dfp_peers_settle(d);
-    ngx_dfp_peers_queue(d);
+    ngx_dfp_peers_task_settle(d);
+    ngx_dfp_peers_task_queue(d);
 
     run->changed = 1;
     run->wake(run);
@@ -331,7 +342,7 @@ ngx_dfp_download_verdict(ngx_dfp_download_t *download)
 
     task = download->d->task;
 
-    /* what was refused may be what nobody is told any more */
+    /* the Authorization that was refused may have been replaced meanwhile */
 
     if ((backend == NGX_HTTP_UNAUTHORIZED
          || (backend == NGX_HTTP_FORBIDDEN && download->serial))
@@ -357,7 +368,7 @@ ngx_dfp_download_verdict(ngx_dfp_download_t *download)
 }
 
 
-/* Whether the same may go better a little later. */
+/* Whether another try may succeed. */
 
 static ngx_uint_t
 ngx_dfp_download_retriable(int status, int backend)
@@ -402,7 +413,7 @@ ngx_dfp_download_done(ngx_dfp_download_t *download)
     download->peer->done++;
     download->peer->troubles = 0;
 
-    /* of what a peer has already it says nothing */
+    /* a peer reports nothing for pieces that it has already */
 
     peers->bytes += ngx_max(task->size - download->bytes, 0);
 
@@ -415,11 +426,11 @@ ngx_dfp_download_done(ngx_dfp_download_t *download)
     }
 
     task->serial = download->serial;
-    ngx_dfp_grant_accepted(task);
+    ngx_dfp_task_grant_accepted(task);
 }
 
 
-/* Without credentials, or with such as were good only until now. */
+/* It was refused without an Authorization, or with one that has expired. */
 
 static void
 ngx_dfp_download_refused(ngx_dfp_download_t *download)
@@ -466,7 +477,7 @@ ngx_dfp_download_again(ngx_dfp_download_t *download)
 
     d->pairs[i] += NGX_DFP_PAIR_TRY;
 
-    /* an origin in trouble gets a rest by its peers' rest */
+    /* an origin with errors is spared by this, too */
 
     ngx_dfp_peer_pause(peer);
 }
@@ -487,7 +498,7 @@ ngx_dfp_download_failed(ngx_dfp_download_t *download)
 
     ngx_dfp_download_remember(download);
 
-    /* another seed can help where it was not the origin that said no */
+    /* another seed peer can help unless the origin has refused */
 
     if (peers->single
         && dfp_d7y_backend_status(ngx_dfp_dfp_str(download->grpc->text)) <= 0
@@ -517,7 +528,7 @@ ngx_dfp_download_failed(ngx_dfp_download_t *download)
 }
 
 
-/* The first one's text is the task's own. */
+/* The first error is the reason of the task. */
 
 static void
 ngx_dfp_download_remember(ngx_dfp_download_t *download)
@@ -536,7 +547,7 @@ ngx_dfp_download_remember(ngx_dfp_download_t *download)
         return;
     }
 
-    /* the task's own secrets may be others by the time it fails */
+    /* the secrets of the task may have changed when it fails */
 
     text = ngx_dfp_secrets_mask(grpc->secrets, grpc->pool, grpc->text);
     len = name->len + 2 + text.len;
@@ -551,13 +562,13 @@ ngx_dfp_download_remember(ngx_dfp_download_t *download)
 
 
 void
-ngx_dfp_downloads_stop(ngx_dfp_peers_t *peers)
+ngx_dfp_download_stop(ngx_dfp_peers_t *peers)
 {
     ngx_queue_t         *q;
     ngx_dfp_download_t  *download;
 
     if (!peers->run->ending) {
-        ngx_dfp_downloads_trouble(peers);
+        ngx_dfp_download_trouble(peers);
     }
 
     while (!ngx_queue_empty(&peers->downloads)) {
@@ -576,7 +587,7 @@ ngx_dfp_downloads_stop(ngx_dfp_peers_t *peers)
 
 
 static void
-ngx_dfp_downloads_trouble(ngx_dfp_peers_t *peers)
+ngx_dfp_download_trouble(ngx_dfp_peers_t *peers)
 {
     u_char              *p;
     ngx_str_t            text;

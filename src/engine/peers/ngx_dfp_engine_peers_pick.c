@@ -4,9 +4,9 @@
 #define NGX_DFP_ORDER_POOL  16384
 
 
-static ngx_uint_t ngx_dfp_peers_in_turn(ngx_dfp_downloads_t *d);
-static ngx_uint_t ngx_dfp_peers_seed(ngx_dfp_downloads_t *d);
-static ngx_uint_t ngx_dfp_peer_callable(ngx_dfp_peer_t *peer);
+static ngx_uint_t ngx_dfp_peers_pick_in_turn(ngx_dfp_downloads_t *d);
+static ngx_uint_t ngx_dfp_peers_pick_seed(ngx_dfp_downloads_t *d);
+static ngx_uint_t ngx_dfp_peers_pick_callable(ngx_dfp_peer_t *peer);
 
 
 ngx_uint_t
@@ -16,13 +16,13 @@ ngx_dfp_peers_pick(ngx_dfp_downloads_t *d)
 
     peers = d->task->run->data;
 
-    return peers->single ? ngx_dfp_peers_seed(d)
-                         : ngx_dfp_peers_in_turn(d);
+    return peers->single ? ngx_dfp_peers_pick_seed(d)
+                         : ngx_dfp_peers_pick_in_turn(d);
 }
 
 
 ngx_int_t
-ngx_dfp_peers_seeds(ngx_dfp_downloads_t *d)
+ngx_dfp_peers_pick_seeds(ngx_dfp_downloads_t *d)
 {
     dfp_rc_t           rc;
     size_t            *order;
@@ -54,7 +54,7 @@ ngx_dfp_peers_seeds(ngx_dfp_downloads_t *d)
 
     if (rc == DFP_INVALID) {
 
-        /* dfdaemon will say what it does not like about the URL */
+        /* dfdaemon refuses the URL, and says why */
 
         id = request.url;
         rc = DFP_OK;
@@ -73,10 +73,10 @@ ngx_dfp_peers_seeds(ngx_dfp_downloads_t *d)
 }
 
 
-/* The next peer, in turn, that does not have the task and can be called. */
+/* The next peer in turn that can be called and does not have the task. */
 
 static ngx_uint_t
-ngx_dfp_peers_in_turn(ngx_dfp_downloads_t *d)
+ngx_dfp_peers_pick_in_turn(ngx_dfp_downloads_t *d)
 {
     ngx_uint_t        i, k;
     ngx_dfp_peers_t  *peers;
@@ -88,7 +88,7 @@ ngx_dfp_peers_in_turn(ngx_dfp_downloads_t *d)
 
         if ((d->pairs[i] & NGX_DFP_PAIR_STATE)
             == NGX_DFP_PAIR_WAITING
-            && ngx_dfp_peer_callable(&peers->peer[i]))
+            && ngx_dfp_peers_pick_callable(&peers->peer[i]))
         {
             d->at = (i + 1) % peers->n;
             return i;
@@ -101,11 +101,11 @@ ngx_dfp_peers_in_turn(ngx_dfp_downloads_t *d)
 }
 
 
-/* The seed whose turn it is; after the last one the task waits, and all are tried
- * again. */
+/* The seed peer whose turn it is. After the last one the task is tried again
+ * later, from the first one. */
 
 static ngx_uint_t
-ngx_dfp_peers_seed(ngx_dfp_downloads_t *d)
+ngx_dfp_peers_pick_seed(ngx_dfp_downloads_t *d)
 {
     ngx_uint_t        i;
     const char       *reason;
@@ -123,7 +123,7 @@ ngx_dfp_peers_seed(ngx_dfp_downloads_t *d)
 
         i = d->seeds[d->at];
 
-        if (ngx_dfp_peer_callable(&peers->peer[i])) {
+        if (ngx_dfp_peers_pick_callable(&peers->peer[i])) {
             return i;
         }
 
@@ -160,7 +160,7 @@ ngx_dfp_peers_seed(ngx_dfp_downloads_t *d)
 
 
 static ngx_uint_t
-ngx_dfp_peer_callable(ngx_dfp_peer_t *peer)
+ngx_dfp_peers_pick_callable(ngx_dfp_peer_t *peer)
 {
     return peer->state == NGX_DFP_PEER_READY
            || peer->state == NGX_DFP_PEER_TRIAL;

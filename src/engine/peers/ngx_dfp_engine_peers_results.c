@@ -1,26 +1,26 @@
 #include "ngx_dfp_engine_peers.h"
 
 
-static ngx_uint_t ngx_dfp_peers_unreachable(ngx_dfp_peers_t *peers,
+static ngx_uint_t ngx_dfp_peers_results_unreachable(ngx_dfp_peers_t *peers,
     ngx_str_t *who, ngx_str_t *why);
-static ngx_dfp_absent_t *ngx_dfp_peers_missing(ngx_dfp_peers_t *peers);
-static ngx_uint_t ngx_dfp_peers_holders(ngx_dfp_peers_t *peers);
-static ngx_uint_t ngx_dfp_peers_nobody(ngx_dfp_run_t *run);
-static void ngx_dfp_peers_task_results(ngx_dfp_task_t *task,
+static ngx_dfp_absent_t *ngx_dfp_peers_results_missing(ngx_dfp_peers_t *peers);
+static ngx_uint_t ngx_dfp_peers_results_holders(ngx_dfp_peers_t *peers);
+static ngx_uint_t ngx_dfp_peers_results_nobody(ngx_dfp_run_t *run);
+static void ngx_dfp_peers_results_task(ngx_dfp_task_t *task,
     ngx_dfp_results_t *results);
-static void ngx_dfp_peers_absent_results(ngx_dfp_peers_t *peers,
+static void ngx_dfp_peers_results_absent(ngx_dfp_peers_t *peers,
     ngx_dfp_results_t *results);
-static void ngx_dfp_peers_list(ngx_dfp_list_t *list, ngx_dfp_peer_t *peer,
-    ngx_str_t *url, ngx_str_t *description);
+static void ngx_dfp_peers_results_add(ngx_dfp_list_t *list,
+    ngx_dfp_peer_t *peer, ngx_str_t *url, ngx_str_t *description);
 
 
 /*
- * SUCCESS: every task is somewhere, and enough of the peers that the job is about
- * hold all of them.
+ * A run succeeds if every task is on a peer, and if enough of the peers that
+ * the job is about have all of them.
  */
 
 ngx_int_t
-ngx_dfp_peers_check(ngx_dfp_run_t *run)
+ngx_dfp_peers_results_check(ngx_dfp_run_t *run)
 {
     ngx_str_t          who, why;
     ngx_uint_t         chosen, unreachable;
@@ -29,10 +29,10 @@ ngx_dfp_peers_check(ngx_dfp_run_t *run)
 
     peers = run->data;
 
-    /* with tasks left nobody can be called for them */
+    /* if tasks are left there is no peer to call for them */
 
     if (run->nfailed && run->left == 0
-        && (peers->single || ngx_dfp_peers_nobody(run)))
+        && (peers->single || ngx_dfp_peers_results_nobody(run)))
     {
         return NGX_DECLINED;
     }
@@ -42,10 +42,10 @@ ngx_dfp_peers_check(ngx_dfp_run_t *run)
     }
 
     chosen = peers->n + peers->absent.nelts;
-    unreachable = ngx_dfp_peers_unreachable(peers, &who, &why);
+    unreachable = ngx_dfp_peers_results_unreachable(peers, &who, &why);
 
     if (peers->n
-        && ngx_dfp_peers_holders(peers)
+        && ngx_dfp_peers_results_holders(peers)
            >= ngx_dfp_dragonfly_needed(run, chosen, unreachable))
     {
         return NGX_OK;
@@ -55,7 +55,7 @@ ngx_dfp_peers_check(ngx_dfp_run_t *run)
         return NGX_DECLINED;
     }
 
-    missing = ngx_dfp_peers_missing(peers);
+    missing = ngx_dfp_peers_results_missing(peers);
 
     if (missing) {
         ngx_dfp_run_fail(run, "%V: %V", &missing->ip, &missing->reason);
@@ -68,10 +68,10 @@ ngx_dfp_peers_check(ngx_dfp_run_t *run)
 }
 
 
-/* How many; and the first of them. */
+/* Returns the number of unreachable peers, and the first of them. */
 
 static ngx_uint_t
-ngx_dfp_peers_unreachable(ngx_dfp_peers_t *peers, ngx_str_t *who,
+ngx_dfp_peers_results_unreachable(ngx_dfp_peers_t *peers, ngx_str_t *who,
     ngx_str_t *why)
 {
     ngx_uint_t         i, n;
@@ -101,10 +101,10 @@ ngx_dfp_peers_unreachable(ngx_dfp_peers_t *peers, ngx_str_t *who,
 }
 
 
-/* The first one that is a failure by itself; NULL: none. */
+/* The first host whose absence is a failure; NULL: none. */
 
 static ngx_dfp_absent_t *
-ngx_dfp_peers_missing(ngx_dfp_peers_t *peers)
+ngx_dfp_peers_results_missing(ngx_dfp_peers_t *peers)
 {
     ngx_uint_t         i;
     ngx_dfp_absent_t  *absent;
@@ -121,10 +121,11 @@ ngx_dfp_peers_missing(ngx_dfp_peers_t *peers)
 }
 
 
-/* Those that have all of the tasks; manifests were for this nginx. */
+/* The number of peers that have all tasks; manifests were read by this nginx
+ * only. */
 
 static ngx_uint_t
-ngx_dfp_peers_holders(ngx_dfp_peers_t *peers)
+ngx_dfp_peers_results_holders(ngx_dfp_peers_t *peers)
 {
     ngx_uint_t        i, n, all;
     ngx_dfp_task_t  **task;
@@ -146,10 +147,10 @@ ngx_dfp_peers_holders(ngx_dfp_peers_t *peers)
 }
 
 
-/* Whether there is a task that nobody has. */
+/* Whether a task has failed on all peers. */
 
 static ngx_uint_t
-ngx_dfp_peers_nobody(ngx_dfp_run_t *run)
+ngx_dfp_peers_results_nobody(ngx_dfp_run_t *run)
 {
     ngx_uint_t            i;
     ngx_dfp_task_t      **task;
@@ -170,7 +171,7 @@ ngx_dfp_peers_nobody(ngx_dfp_run_t *run)
 
 
 void
-ngx_dfp_peers_progress(ngx_dfp_run_t *run, ngx_dfp_progress_t *p)
+ngx_dfp_peers_results_progress(ngx_dfp_run_t *run, ngx_dfp_progress_t *p)
 {
     ngx_uint_t         i, n;
     ngx_dfp_task_t   **task;
@@ -215,41 +216,39 @@ ngx_dfp_peers_results(ngx_dfp_run_t *run, ngx_dfp_results_t *results)
     task = run->tasks.elts;
 
     if (peers) {
-        ngx_dfp_peers_absent_results(peers, results);
+        ngx_dfp_peers_results_absent(peers, results);
 
         failure = peers->failures.elts;
 
         for (i = 0; i < peers->failures.nelts; i++) {
-            ngx_dfp_peers_list(&results->failure, failure[i].peer,
-                               &failure[i].task->shown, &failure[i].reason);
+            ngx_dfp_peers_results_add(&results->failure, failure[i].peer,
+                                      &failure[i].task->shown,
+                                      &failure[i].reason);
         }
 
         results->failure.omitted += peers->failed - peers->failures.nelts;
     }
 
     for (i = 0; i < run->tasks.nelts; i++) {
-        ngx_dfp_peers_task_results(task[i], results);
+        ngx_dfp_peers_results_task(task[i], results);
     }
 }
 
 
-/* What is still waiting failed with its task. */
+/* Downloads that still wait have failed with their task. */
 
 static void
-ngx_dfp_peers_task_results(ngx_dfp_task_t *task, ngx_dfp_results_t *results)
+ngx_dfp_peers_results_task(ngx_dfp_task_t *task, ngx_dfp_results_t *results)
 {
     ngx_uint_t            i, waiting;
     ngx_dfp_peers_t      *peers;
-    ngx_dfp_instance_t   *instance;
     ngx_dfp_downloads_t  *d;
 
     d = task->data;
     peers = task->run->data;
 
     if (task->failed && (d == NULL || (peers->single && d->left))) {
-        instance = &task->run->conf->instance;
-        ngx_dfp_list_add(&results->failure, &instance->name,
-                         &instance->address, &task->shown, &task->reason);
+        ngx_dfp_results_task(results, task);
     }
 
     if (d == NULL) {
@@ -258,7 +257,7 @@ ngx_dfp_peers_task_results(ngx_dfp_task_t *task, ngx_dfp_results_t *results)
 
     waiting = task->failed && !peers->single;
 
-    /* of millions of pairs most are only counted */
+    /* of up to millions of downloads most are only counted */
 
     if (!waiting && results->success.n == NGX_DFP_RESULTS_MAX) {
         results->success.omitted += d->done;
@@ -270,16 +269,16 @@ ngx_dfp_peers_task_results(ngx_dfp_task_t *task, ngx_dfp_results_t *results)
         switch (d->pairs[i] & NGX_DFP_PAIR_STATE) {
 
         case NGX_DFP_PAIR_DONE:
-            ngx_dfp_peers_list(&results->success, &peers->peer[i],
-                               &task->shown, NULL);
+            ngx_dfp_peers_results_add(&results->success, &peers->peer[i],
+                                      &task->shown, NULL);
             break;
 
         case NGX_DFP_PAIR_WAITING:
         case NGX_DFP_PAIR_ACTIVE:
 
             if (waiting) {
-                ngx_dfp_peers_list(&results->failure, &peers->peer[i],
-                                   &task->shown, &task->reason);
+                ngx_dfp_peers_results_add(&results->failure, &peers->peer[i],
+                                          &task->shown, &task->reason);
             }
 
             break;
@@ -292,7 +291,7 @@ ngx_dfp_peers_task_results(ngx_dfp_task_t *task, ngx_dfp_results_t *results)
 
 
 static void
-ngx_dfp_peers_absent_results(ngx_dfp_peers_t *peers,
+ngx_dfp_peers_results_absent(ngx_dfp_peers_t *peers,
     ngx_dfp_results_t *results)
 {
     ngx_uint_t         i;
@@ -302,35 +301,34 @@ ngx_dfp_peers_absent_results(ngx_dfp_peers_t *peers,
     task = peers->run->tasks.elts;
     absent = peers->absent.elts;
 
-    /* of seeds one is enough */
+    /* one seed peer is enough */
 
     for (i = 0; i < peers->absent.nelts && !(peers->single && peers->n); i++) {
-        ngx_dfp_list_add(absent[i].unreachable
-                         ? &results->unreachable
-                         : &results->failure,
-                         &absent[i].hostname, &absent[i].ip,
-                         absent[i].unreachable ? NULL
-                                               : &task[0]->shown,
-                         &absent[i].reason);
+        ngx_dfp_results_add(absent[i].unreachable
+                            ? &results->unreachable
+                            : &results->failure,
+                            &absent[i].hostname, &absent[i].ip,
+                            absent[i].unreachable ? NULL : &task[0]->shown,
+                            &absent[i].reason);
     }
 
     for (i = 0; i < peers->n; i++) {
         if (peers->peer[i].state == NGX_DFP_PEER_GONE) {
-            ngx_dfp_peers_list(&results->unreachable, &peers->peer[i], NULL,
-                               &peers->peer[i].reason);
+            ngx_dfp_peers_results_add(&results->unreachable, &peers->peer[i],
+                                      NULL, &peers->peer[i].reason);
         }
     }
 }
 
 
 static void
-ngx_dfp_peers_list(ngx_dfp_list_t *list, ngx_dfp_peer_t *peer, ngx_str_t *url,
-    ngx_str_t *description)
+ngx_dfp_peers_results_add(ngx_dfp_list_t *list, ngx_dfp_peer_t *peer,
+    ngx_str_t *url, ngx_str_t *description)
 {
     ngx_str_t  hostname, ip;
 
     hostname = ngx_dfp_str(peer->host.hostname);
     ip = ngx_dfp_str(peer->host.ip);
 
-    ngx_dfp_list_add(list, &hostname, &ip, url, description);
+    ngx_dfp_results_add(list, &hostname, &ip, url, description);
 }

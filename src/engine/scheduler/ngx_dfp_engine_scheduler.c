@@ -11,7 +11,7 @@ static ngx_int_t ngx_dfp_scheduler_choose(ngx_dfp_orders_t *orders,
     dfp_scope_t *scope);
 static ngx_int_t ngx_dfp_scheduler_copy(ngx_dfp_orders_t *orders,
     dfp_d7y_host_t *host);
-static ngx_int_t ngx_dfp_scheduler_next(ngx_dfp_run_t *run);
+static ngx_int_t ngx_dfp_scheduler_call(ngx_dfp_run_t *run);
 static ngx_uint_t ngx_dfp_scheduler_probes(ngx_dfp_order_t *order);
 static void ngx_dfp_scheduler_probed(ngx_dfp_task_t *task,
     ngx_dfp_call_t *call);
@@ -56,7 +56,7 @@ ngx_dfp_scheduler_start(ngx_dfp_run_t *run)
     dfp_buf_init(&orders->success.json, &orders->mem, 1024, 0);
 
     run->data = orders;
-    run->next = NULL;
+    run->stage.answered = ngx_dfp_scheduler_probed;
 
     if (ngx_dfp_scheduler_platform(run, orders) != NGX_OK) {
         return NGX_OK;
@@ -70,7 +70,7 @@ ngx_dfp_scheduler_start(ngx_dfp_run_t *run)
 }
 
 
-/* A scheduler takes one, and by itself linux/amd64. */
+/* A scheduler takes one platform; its default is linux/amd64. */
 
 static ngx_int_t
 ngx_dfp_scheduler_platform(ngx_dfp_run_t *run, ngx_dfp_orders_t *orders)
@@ -139,12 +139,17 @@ ngx_dfp_scheduler_listed(ngx_dfp_hosts_t *hosts)
                                                   scope.nunusable);
     }
 
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, &run->log, 0,
+                   "dfpreheat: job %L: of %ui peers, %uz can be called, and "
+                   "%ui have to have each layer", run->claim.id, chosen,
+                   scope.n, orders->needed);
+
     if (orders->needed > scope.n) {
         ngx_dfp_scheduler_too_few(orders, &scope);
         return;
     }
 
-    run->next = ngx_dfp_scheduler_next;
+    run->stage.call = ngx_dfp_scheduler_call;
 }
 
 
@@ -170,7 +175,8 @@ ngx_dfp_scheduler_too_few(ngx_dfp_orders_t *orders, dfp_scope_t *scope)
 }
 
 
-/* Of a count the scheduler chooses by itself: it may be any of the kind. */
+/* With a count the scheduler chooses by itself: any host of the kind may be
+ * one of them. */
 
 static ngx_int_t
 ngx_dfp_scheduler_choose(ngx_dfp_orders_t *orders, dfp_scope_t *scope)
@@ -241,7 +247,7 @@ ngx_dfp_scheduler_copy(ngx_dfp_orders_t *orders, dfp_d7y_host_t *host)
 
 
 static ngx_int_t
-ngx_dfp_scheduler_next(ngx_dfp_run_t *run)
+ngx_dfp_scheduler_call(ngx_dfp_run_t *run)
 {
     ngx_uint_t         calls;
     ngx_queue_t       *q;
@@ -266,7 +272,7 @@ ngx_dfp_scheduler_next(ngx_dfp_run_t *run)
             return NGX_AGAIN;
         }
 
-        if (ngx_dfp_grant_ready(task) != NGX_OK) {
+        if (ngx_dfp_task_grant_ready(task) != NGX_OK) {
 
             if (run->calls > calls) {
                 return NGX_OK;
@@ -276,11 +282,9 @@ ngx_dfp_scheduler_next(ngx_dfp_run_t *run)
         }
 
         if (ngx_dfp_scheduler_probes(order)) {
-            return ngx_dfp_task_call(run,
-                                          task->image
+            return ngx_dfp_task_call(run, task->image
                                           ? run->conf->max_manifest_size
-                                          : NGX_DFP_PROBE,
-                                          ngx_dfp_scheduler_probed);
+                                          : NGX_DFP_PROBE);
         }
 
         ngx_queue_remove(&task->queue);
@@ -298,8 +302,8 @@ ngx_dfp_scheduler_next(ngx_dfp_run_t *run)
 
 
 /*
- * A scheduler does not hand the login of a Basic registry on to the blobs, and of
- * files it takes none: it is told the Authorization that the origin takes, which
+ * A scheduler does not use the login of a Basic registry for blobs, and takes
+ * none for files. It is given the Authorization that the origin accepts, which
  * one request to it shows.
  */
 
@@ -327,7 +331,7 @@ ngx_dfp_scheduler_probed(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 {
     ngx_dfp_order_t *order = task->data;
 
-    /* of a file that was let through no more is read */
+    /* the rest of a file is not read */
 
     if (!call->too_big
         && ngx_dfp_task_trouble(task, call) == NGX_OK)
@@ -335,7 +339,7 @@ ngx_dfp_scheduler_probed(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
         return;
     }
 
-    ngx_dfp_grant_accepted(task);
+    ngx_dfp_task_grant_accepted(task);
 
     order->probed = 1;
     ngx_dfp_task_queue(task);
@@ -383,7 +387,7 @@ ngx_dfp_scheduler_stop(ngx_dfp_run_t *run)
         }
     }
 
-    if (!run->ending && run->trouble.len == 0 && run->next) {
+    if (!run->ending && run->trouble.len == 0 && run->stage.call) {
         text.data = buf;
         text.len = ngx_snprintf(buf, sizeof(buf), "it tells of %ui copies on "
                                 "the peers, of %ui that there should be%s",
@@ -424,11 +428,9 @@ ngx_dfp_scheduler_results(ngx_dfp_run_t *run, ngx_dfp_results_t *results)
     ngx_uint_t           i;
     ngx_dfp_task_t     **task;
     ngx_dfp_orders_t    *orders;
-    ngx_dfp_instance_t  *instance;
 
     orders = run->data;
     task = run->tasks.elts;
-    instance = &run->conf->instance;
 
     if (orders) {
         results->success = orders->success;
@@ -437,16 +439,14 @@ ngx_dfp_scheduler_results(ngx_dfp_run_t *run, ngx_dfp_results_t *results)
             hostname = ngx_dfp_str(orders->unusable[i].hostname);
             ip = ngx_dfp_str(orders->unusable[i].ip);
 
-            ngx_dfp_list_add(&results->unreachable, &hostname, &ip,
-                             NULL, &ngx_dfp_unusable);
+            ngx_dfp_results_add(&results->unreachable, &hostname, &ip, NULL,
+                                &ngx_dfp_unusable);
         }
     }
 
     for (i = 0; i < run->tasks.nelts; i++) {
         if (task[i]->failed) {
-            ngx_dfp_list_add(&results->failure, &instance->name,
-                             &instance->address, &task[i]->shown,
-                             &task[i]->reason);
+            ngx_dfp_results_task(results, task[i]);
         }
     }
 }

@@ -1,14 +1,14 @@
 /*
- * The engine "scheduler" and its parts: engine_scheduler.c finds out who a job is
- * about and gives out the work, engine_scheduler_order.c has one URL preheated
- * and asks until it is where it should be.
+ * The engine "scheduler": engine_scheduler.c lists the hosts, chooses those
+ * that a job is about, and starts the orders; engine_scheduler_order.c has a
+ * scheduler preheat one task and asks it until the peers have it.
  */
 
 #ifndef NGX_DFP_ENGINE_SCHEDULER_H
 #define NGX_DFP_ENGINE_SCHEDULER_H
 
 
-#include "ngx_dfp_engine.h"
+#include "ngx_dfp_dragonfly.h"
 
 #include "dfp_held.h"
 
@@ -17,16 +17,16 @@
 typedef struct {
     ngx_dfp_run_t   *run;
     ngx_dfp_hosts_t  hosts;
-    dfp_d7y_host_t  *host;        /* those it may be about */
+    dfp_d7y_host_t  *host;        /* that the job may be about */
     size_t           n;
-    ngx_uint_t       needed;      /* of these */
-    dfp_d7y_host_t  *unusable;    /* listed without an address,
-                                     or a port */
+    ngx_uint_t       needed;      /* of them for each layer */
+    dfp_d7y_host_t  *unusable;    /* listed without an address, or
+                                     without a port */
     size_t           nunusable;
     dfp_job_t        job;         /* as the scheduler is told */
-    dfp_mem_t        mem;
+    dfp_mem_t        mem;         /* of the run's pool */
     ngx_dfp_list_t   success;
-    ngx_uint_t       busy;        /* orders under way */
+    ngx_uint_t       busy;        /* active orders */
 } ngx_dfp_orders_t;
 
 
@@ -35,30 +35,35 @@ typedef struct {
     ngx_dfp_orders_t  *orders;
     ngx_dfp_task_t    *task;
     ngx_dfp_ask_t      ask;
-    ngx_pool_t        *pool;        /* of what is sent */
+    ngx_pool_t        *pool;        /* of the messages; NULL: none */
     dfp_str_t          preheat;
     dfp_str_t          stat;
-    ngx_pool_t        *told;        /* pool of the last reply */
+    ngx_pool_t        *told;        /* of the last reply; NULL: none */
     dfp_held_t        *reply;
     ngx_event_t        again;
-    ngx_msec_t         pause;       /* before that */
-    ngx_msec_t         sent;        /* the preheat */
-    ngx_uint_t         serial;      /* of the Authorization */
-    ngx_uint_t         errors;      /* one after the other */
+    ngx_msec_t         pause;       /* until the next stat */
+    ngx_msec_t         sent;        /* when the preheat was sent; 0:
+                                       it was not */
+    ngx_uint_t         serial;      /* of the Authorization sent */
+    ngx_uint_t         errors;      /* of stats, in a row */
     ngx_uint_t         held;        /* pairs of layer and peer */
-    ngx_uint_t         wanted;
-    unsigned           probed:1;    /* its credentials are known */
-    unsigned           busy:1;
+    ngx_uint_t         wanted;      /* such pairs */
+    unsigned           probed:1;    /* the Authorization is known */
+    unsigned           busy:1;      /* active */
 } ngx_dfp_order_t;
 
 
-/* The order of a task; NULL: no memory. */
+extern ngx_dfp_engine_t  ngx_dfp_engine_scheduler;
+
+
+/* Returns the order of a task, in the run's pool. NULL: no memory. */
 ngx_dfp_order_t *ngx_dfp_order_get(ngx_dfp_task_t *task);
 
-/* Sends it to the scheduler; the task has left the queue. */
+/* Sends it to a scheduler; the task must have left the queue. It ends in
+ * ngx_dfp_task_done() or _failed(), or the task is queued again. */
 void ngx_dfp_order_start(ngx_dfp_order_t *order);
 
-/* Ends what is under way. */
+/* Ends its calls and timers; safe at any time. */
 void ngx_dfp_order_stop(ngx_dfp_order_t *order);
 
 

@@ -6,8 +6,8 @@
 #define NGX_DFP_ORDER_PAUSE_MAX  10000
 #define NGX_DFP_ORDER_ERRORS     4       /* of stats in a row */
 
-/* ms: a scheduler drops what is for seeds in the 30 s before it first looks for
- * them (its SeedPeerRefreshInterval), and answers OK */
+/* ms: a scheduler drops what is for seeds in the 30 s before it first looks
+ * for them (its SeedPeerRefreshInterval), and answers OK */
 #define NGX_DFP_ORDER_ANEW       35000
 
 
@@ -94,7 +94,7 @@ ngx_dfp_order_start(ngx_dfp_order_t *order)
 }
 
 
-/* NGX_DECLINED: nobody could tell whether it is there. */
+/* Creates the messages. NGX_DECLINED: StatFile would never find the file. */
 
 static ngx_int_t
 ngx_dfp_order_frames(ngx_dfp_order_t *order)
@@ -132,7 +132,7 @@ ngx_dfp_order_frames(ngx_dfp_order_t *order)
         }
     }
 
-    /* what the origin takes is in the headers */
+    /* the Authorization is in the headers */
 
     if (task->grant->authorization.len) {
         job.username = DFP_STR("");
@@ -177,6 +177,11 @@ ngx_dfp_order_preheated(ngx_dfp_ask_t *ask, ngx_dfp_grpc_t *grpc)
     }
 
     order->sent = ngx_current_msec;
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, &order->task->run->log, 0,
+                   "dfpreheat: job %L: task \"%V\": the scheduler preheats it",
+                   order->task->run->claim.id, &order->task->shown);
+
     ngx_dfp_order_wait(order);
 }
 
@@ -205,7 +210,7 @@ ngx_dfp_order_stat(ngx_event_t *ev)
         order->pause = NGX_DFP_ORDER_PAUSE;
     }
 
-    /* with another token, or less time left, they are other messages */
+    /* the messages contain the token and the remaining time */
 
     if (order->sent == 0 || grant->call || grant->serial != order->serial
         || (grant->renew && ngx_time() >= grant->renew))
@@ -284,6 +289,13 @@ ngx_dfp_order_statted(ngx_dfp_ask_t *ask, ngx_dfp_grpc_t *grpc)
         return;
     }
 
+    ngx_log_debug7(NGX_LOG_DEBUG_HTTP, &order->task->run->log, 0,
+                   "dfpreheat: job %L: task \"%V\": %s, status:%d, "
+                   "%ui copies of %ui, %ui errors",
+                   order->task->run->claim.id, &order->task->shown,
+                   ask->method, grpc->status, order->held, order->wanted,
+                   order->errors);
+
     if (rc == NGX_OK) {
         ngx_dfp_order_done(order);
         return;
@@ -294,7 +306,7 @@ ngx_dfp_order_statted(ngx_dfp_ask_t *ask, ngx_dfp_grpc_t *grpc)
 }
 
 
-/* NGX_OK: each layer is on as many peers as it should be. */
+/* NGX_OK: each layer is on enough peers; NGX_DECLINED: it is not. */
 
 static ngx_int_t
 ngx_dfp_order_count(ngx_dfp_order_t *order)
@@ -335,6 +347,10 @@ ngx_dfp_order_wait(ngx_dfp_order_t *order)
         pause = ngx_min(pause, NGX_DFP_ORDER_ANEW - passed);
     }
 
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, &order->task->run->log, 0,
+                   "dfpreheat: job %L: task \"%V\": stat in %M ms",
+                   order->task->run->claim.id, &order->task->shown, pause);
+
     ngx_add_timer(&order->again, pause);
 
     order->pause = ngx_min(2 * order->pause, NGX_DFP_ORDER_PAUSE_MAX);
@@ -374,7 +390,7 @@ ngx_dfp_order_done(ngx_dfp_order_t *order)
             ip = ngx_dfp_str(orders->host[i].ip);
             hostname = ngx_dfp_str(orders->host[i].hostname);
 
-            ngx_dfp_list_add(&orders->success, &hostname, &ip, &url, NULL);
+            ngx_dfp_results_add(&orders->success, &hostname, &ip, &url, NULL);
         }
     }
 

@@ -1,8 +1,8 @@
-#include "ngx_dfp_engine.h"
+#include "ngx_dfp_results.h"
 
 
 void
-ngx_dfp_list_add(ngx_dfp_list_t *list, ngx_str_t *hostname, ngx_str_t *ip,
+ngx_dfp_results_add(ngx_dfp_list_t *list, ngx_str_t *hostname, ngx_str_t *ip,
     ngx_str_t *url, ngx_str_t *description)
 {
     dfp_buf_t  *b;
@@ -33,4 +33,22 @@ ngx_dfp_list_add(ngx_dfp_list_t *list, ngx_str_t *hostname, ngx_str_t *ip,
     }
 
     dfp_buf_cstr(b, "}");
+}
+
+
+void
+ngx_dfp_results_task(ngx_dfp_results_t *results, ngx_dfp_task_t *task)
+{
+    ngx_dfp_instance_t  *instance;
+
+    instance = &task->run->conf->instance;
+
+    if (task->done) {
+        ngx_dfp_results_add(&results->success, &instance->name,
+                            &instance->address, &task->shown, NULL);
+
+    } else {
+        ngx_dfp_results_add(&results->failure, &instance->name,
+                            &instance->address, &task->shown, &task->reason);
+    }
 }

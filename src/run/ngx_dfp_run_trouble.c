@@ -1,4 +1,4 @@
-#include "ngx_dfp_task.h"
+#include "ngx_dfp_run.h"
 
 
 #define NGX_DFP_TROUBLE_POOL  4096
@@ -12,7 +12,7 @@ ngx_dfp_run_fail(ngx_dfp_run_t *run, const char *fmt, ...)
 
     static u_char  none[] = "no memory";
 
-    run->next = NULL;
+    run->stage.call = NULL;
 
     p = ngx_pnalloc(run->pool, NGX_DFP_REASON_MAX);
 
@@ -51,7 +51,7 @@ ngx_dfp_run_trouble(ngx_dfp_run_t *run, ngx_array_t *secrets, ngx_str_t *who,
         run->trouble.data = p;
     }
 
-    /* this may go on for an hour */
+    /* the run's pool would grow: this may go on for an hour */
 
     pool = ngx_create_pool(NGX_DFP_TROUBLE_POOL, &run->log);
     if (pool == NULL) {
@@ -67,4 +67,16 @@ ngx_dfp_run_trouble(ngx_dfp_run_t *run, ngx_array_t *secrets, ngx_str_t *who,
     ngx_destroy_pool(pool);
 
     ngx_log_error(NGX_LOG_WARN, &run->log, 0, "dfpreheat: %V", &run->trouble);
+}
+
+
+ngx_msec_t
+ngx_dfp_run_pause(ngx_uint_t tries, ngx_msec_t base, ngx_msec_t max)
+{
+    ngx_msec_t  pause;
+
+    pause = base << ngx_min(tries, 8);
+    pause = ngx_min(pause, max);
+
+    return pause / 2 + (ngx_msec_t) ngx_random() % pause;
 }

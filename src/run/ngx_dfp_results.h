@@ -1,0 +1,50 @@
+/*
+ * What an engine tells about a run: how far it is, and what has become of each
+ * task.
+ */
+
+#ifndef NGX_DFP_RESULTS_H
+#define NGX_DFP_RESULTS_H
+
+
+#include "ngx_dfp_task.h"
+
+
+/* How far a run is; zeroed before the engine sets it. */
+typedef struct {
+    off_t       bytes_done;
+    off_t       bytes_total;
+    unsigned    downloads:1;   /* these are given, too */
+    ngx_uint_t  downloads_done;
+    ngx_uint_t  downloads_failed;
+    ngx_uint_t  downloads_total;
+    ngx_uint_t  pieces;
+} ngx_dfp_progress_t;
+
+
+/* One list of results: a JSON array without its brackets. */
+typedef struct {
+    dfp_buf_t   json;
+    ngx_uint_t  n;
+    ngx_uint_t  omitted;       /* beyond NGX_DFP_RESULTS_MAX */
+} ngx_dfp_list_t;
+
+
+typedef struct {
+    ngx_dfp_list_t  success;
+    ngx_dfp_list_t  failure;
+    ngx_dfp_list_t  unreachable;
+} ngx_dfp_results_t;
+
+
+/* Adds an entry to a list, or counts it as omitted. URL and DESCRIPTION may be
+ * NULL. Without memory the list's buffer has failed. */
+void ngx_dfp_results_add(ngx_dfp_list_t *list, ngx_str_t *hostname,
+    ngx_str_t *ip, ngx_str_t *url, ngx_str_t *description);
+
+/* Adds what has become of TASK in this nginx: to success if it is done, to
+ * failure if it is not, with its reason. */
+void ngx_dfp_results_task(ngx_dfp_results_t *results, ngx_dfp_task_t *task);
+
+
+#endif /* NGX_DFP_RESULTS_H */

@@ -1,0 +1,237 @@
+#include "ngx_dfp_task.h"
+
+
+#define NGX_DFP_SECRETS_POOL  4096
+
+
+static ngx_str_t ngx_dfp_task_mask(ngx_dfp_task_t *task, ngx_str_t text);
+static void ngx_dfp_task_ended(ngx_dfp_task_t *task);
+
+
+void
+ngx_dfp_task_queue(ngx_dfp_task_t *task)
+{
+    if (task->manifest) {
+        ngx_queue_insert_head(&task->run->ready, &task->queue);
+
+    } else {
+        ngx_queue_insert_tail(&task->run->ready, &task->queue);
+    }
+}
+
+
+void
+ngx_dfp_task_done(ngx_dfp_task_t *task)
+{
+    task->done = 1;
+    task->run->bytes += ngx_max(task->size, 0);
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, &task->run->log, 0,
+                   "dfpreheat: job %L: task \"%V\": done, %O bytes",
+                   task->run->claim.id, &task->shown, task->size);
+
+    ngx_dfp_task_ended(task);
+}
+
+
+void
+ngx_dfp_task_skipped(ngx_dfp_task_t *task, const char *reason)
+{
+    ngx_queue_remove(&task->queue);
+
+    task->skipped = 1;
+    task->size = -1;
+    task->reason.data = (u_char *) reason;
+    task->reason.len = ngx_strlen(reason);
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, &task->run->log, 0,
+                   "dfpreheat: job %L: task \"%V\": skipped, %V",
+                   task->run->claim.id, &task->shown, &task->reason);
+
+    ngx_dfp_task_ended(task);
+}
+
+
+void
+ngx_dfp_task_wanted(ngx_dfp_task_t *task)
+{
+    task->skipped = 0;
+    task->run->left++;
+    ngx_str_null(&task->reason);
+
+    ngx_dfp_task_queue(task);
+}
+
+
+void
+ngx_dfp_task_lost(ngx_dfp_task_t *task, const char *reason)
+{
+    ngx_dfp_task_reopened(task);
+    ngx_dfp_task_again(task, 0, reason);
+}
+
+
+/* Its manifest was read already. */
+
+void
+ngx_dfp_task_reopened(ngx_dfp_task_t *task)
+{
+    task->done = 0;
+    task->manifest = 0;
+    task->run->left++;
+    task->run->bytes -= ngx_max(task->size, 0);
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, &task->run->log, 0,
+                   "dfpreheat: job %L: task \"%V\": no longer done",
+                   task->run->claim.id, &task->shown);
+}
+
+
+void
+ngx_dfp_task_failed(ngx_dfp_task_t *task, const char *fmt, ...)
+{
+    u_char   *p;
+    va_list   args;
+
+    p = ngx_pnalloc(task->run->pool, NGX_DFP_REASON_MAX);
+
+    if (p) {
+        task->reason.data = p;
+
+        va_start(args, fmt);
+        p = ngx_vslprintf(p, p + NGX_DFP_REASON_MAX, fmt, args);
+        va_end(args);
+
+        task->reason.len = p - task->reason.data;
+        task->reason = ngx_dfp_task_mask(task, task->reason);
+    }
+
+    if (task->done) {
+        ngx_dfp_task_reopened(task);
+    }
+
+    task->failed = 1;
+    task->run->nfailed++;
+
+    ngx_log_error(NGX_LOG_WARN, &task->run->log, 0,
+                  "dfpreheat: \"%V\" failed: %V", &task->shown, &task->reason);
+
+    ngx_dfp_task_ended(task);
+}
+
+
+static void
+ngx_dfp_task_ended(ngx_dfp_task_t *task)
+{
+    task->run->left--;
+    task->run->manifests -= task->manifest;
+    task->run->changed = 1;
+
+    /*
+     * it may have been the last task, with no active call that would wake the
+     * run
+     */
+    task->run->wake(task->run);
+}
+
+
+void
+ngx_dfp_task_again(ngx_dfp_task_t *task, ngx_msec_t retry_after,
+    const char *reason)
+{
+    ngx_str_t   why;
+    ngx_msec_t  pause;
+
+    if (task->tries >= NGX_DFP_TASK_TRIES) {
+        ngx_dfp_task_failed(task, "%s (%ui tries)", reason, task->tries);
+        return;
+    }
+
+    pause = ngx_dfp_run_pause(ngx_max(task->tries, 1) - 1, NGX_DFP_RETRY_BASE,
+                              NGX_DFP_RETRY_MAX);
+    pause = ngx_max(pause, retry_after);
+
+    if (task->deadline
+        && (ngx_msec_int_t) (task->deadline - ngx_current_msec - pause) <= 0)
+    {
+        ngx_dfp_task_failed(task, "%s (%ui tries, and no more within "
+                            "dfpreheat_task_timeout)", reason,
+                            task->tries);
+        return;
+    }
+
+    why.data = (u_char *) reason;
+    why.len = ngx_strlen(reason);
+    why = ngx_dfp_task_mask(task, why);
+
+    ngx_log_error(NGX_LOG_INFO, &task->run->log, 0,
+                  "dfpreheat: \"%V\" again in %M ms: %V", &task->shown, pause,
+                  &why);
+
+    ngx_add_timer(&task->retry, pause);
+}
+
+
+void
+ngx_dfp_task_retry(ngx_event_t *ev)
+{
+    ngx_dfp_task_t *task = ev->data;
+
+    ngx_dfp_task_queue(task);
+    task->run->wake(task->run);
+}
+
+
+ngx_array_t *
+ngx_dfp_task_secrets(ngx_dfp_task_t *task, ngx_pool_t *pool)
+{
+    ngx_array_t  *secrets;
+
+    secrets = ngx_palloc(pool, sizeof(ngx_array_t));
+
+    if (secrets == NULL
+        || ngx_dfp_secrets_init(secrets, pool) != NGX_OK
+        || ngx_dfp_secrets_copy(secrets, &task->run->secrets)
+           != NGX_OK
+        || ngx_dfp_secrets_copy(secrets, &task->grant->secrets)
+           != NGX_OK
+        || (task->grant->target
+            && ngx_dfp_secrets_copy(secrets, &task->grant->target->secrets)
+               != NGX_OK)
+        || ngx_dfp_secrets_url(secrets, task->url.href) != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return secrets;
+}
+
+
+/* Masks in TEXT what the task sends; in the run's pool, "" without memory. */
+
+static ngx_str_t
+ngx_dfp_task_mask(ngx_dfp_task_t *task, ngx_str_t text)
+{
+    ngx_str_t     masked;
+    ngx_pool_t   *pool;
+    ngx_array_t  *secrets;
+
+    ngx_str_null(&masked);
+
+    /* a pool of its own: thousands of tasks may fail */
+
+    pool = ngx_create_pool(NGX_DFP_SECRETS_POOL, &task->run->log);
+    if (pool == NULL) {
+        return masked;
+    }
+
+    secrets = ngx_dfp_task_secrets(task, pool);
+
+    if (secrets) {
+        masked = ngx_dfp_secrets_mask(secrets, task->run->pool, text);
+    }
+
+    ngx_destroy_pool(pool);
+
+    return masked;
+}
