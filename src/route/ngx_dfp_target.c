@@ -1,100 +1,12 @@
 #include "ngx_dfp_target.h"
 
 
-static ngx_dfp_target_t *ngx_dfp_target_inherit(ngx_http_request_t *r);
-static ngx_dfp_target_t *ngx_dfp_target_create(ngx_http_request_t *r);
-static ngx_dfp_target_t *ngx_dfp_target_new(ngx_http_request_t *r);
-static void ngx_dfp_target_cleanup(void *data);
 static ngx_int_t ngx_dfp_target_keep_url(ngx_dfp_target_t *target,
     const dfp_url_t *url);
 static ngx_int_t ngx_dfp_target_base(ngx_dfp_target_t *target,
     dfp_url_t *base);
 static ngx_int_t ngx_dfp_target_check(ngx_dfp_target_t *target,
     dfp_url_t *from, dfp_url_t *to, ngx_array_t *rules);
-
-
-ngx_dfp_target_t *
-ngx_dfp_target_get(ngx_http_request_t *r)
-{
-    ngx_dfp_target_t  *target;
-
-    target = ngx_dfp_context_get(r, ngx_dfp_target_cleanup);
-    if (target) {
-        return target;
-    }
-
-    /* nginx updates a stale entry by a copy of the request, which begins with its
-     * content (proxy_cache_background_update) */
-
-    if (r->background && r->parent && r->loc_conf == r->parent->loc_conf) {
-        return ngx_dfp_target_inherit(r);
-    }
-
-    return NULL;
-}
-
-
-static ngx_dfp_target_t *
-ngx_dfp_target_inherit(ngx_http_request_t *r)
-{
-    ngx_dfp_target_t  *target, *parent;
-
-    parent = ngx_dfp_target_get(r->parent);
-
-    if (parent == NULL || parent->waiting) {
-        return NULL;
-    }
-
-    target = ngx_dfp_target_new(r);
-
-    if (target) {
-        *target = *parent;
-        target->r = r;
-        target->lookup = NULL;
-        target->used = 0;
-    }
-
-    return target;
-}
-
-
-static ngx_dfp_target_t *
-ngx_dfp_target_create(ngx_http_request_t *r)
-{
-    ngx_dfp_target_t  *target;
-
-    target = ngx_dfp_target_get(r);
-
-    return target ? target : ngx_dfp_target_new(r);
-}
-
-
-static ngx_dfp_target_t *
-ngx_dfp_target_new(ngx_http_request_t *r)
-{
-    ngx_dfp_target_t  *target;
-
-    target = ngx_dfp_context_create(r, ngx_dfp_target_cleanup,
-                                    sizeof(ngx_dfp_target_t));
-    if (target) {
-        target->conf = ngx_http_get_module_main_conf(r,
-                                                    ngx_http_dfpreheat_module);
-    }
-
-    return target;
-}
-
-
-static void
-ngx_dfp_target_cleanup(void *data)
-{
-    ngx_dfp_target_t *target = data;
-
-    if (target->lookup) {
-        ngx_resolve_name_done(target->lookup);
-        target->lookup = NULL;
-    }
-}
 
 
 ngx_int_t
@@ -346,34 +258,4 @@ ngx_dfp_target_check(ngx_dfp_target_t *target, dfp_url_t *from, dfp_url_t *to,
     target->special = ngx_dfp_binding_named(target->conf, rules, to);
 
     return ngx_dfp_target_resolve(target);
-}
-
-
-void
-ngx_dfp_target_reason(ngx_dfp_target_t *target, const char *fmt, ...)
-{
-    u_char   *p;
-    va_list   args;
-
-    p = (u_char *) target->reason;
-
-    va_start(args, fmt);
-    p = ngx_vslprintf(p, p + sizeof(target->reason) - 1, fmt, args);
-    va_end(args);
-
-    *p = '\0';
-}
-
-
-/* REASON is set. */
-
-ngx_int_t
-ngx_dfp_target_refuse(ngx_dfp_target_t *target)
-{
-    target->refused = 1;
-
-    ngx_log_error(NGX_LOG_WARN, target->r->connection->log, 0,
-                  "dfpreheat: %s", target->reason);
-
-    return NGX_HTTP_BAD_GATEWAY;
 }

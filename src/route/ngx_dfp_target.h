@@ -68,8 +68,11 @@ ngx_int_t ngx_dfp_target_pin(ngx_http_request_t *r, const dfp_url_t *url,
     struct sockaddr *sockaddr, socklen_t socklen);
 ngx_int_t ngx_dfp_target_follow(ngx_http_request_t *r, ngx_array_t *rules);
 
-/* Between the files of a target: target.c decides where a request goes,
- * target_address.c by which addresses. */
+/* Between the files of a target: target_context.c keeps it, target.c decides where a
+ * request goes, target_address.c by which addresses. */
+
+/* The target of R, which is made where there is none. NULL: no memory. */
+ngx_dfp_target_t *ngx_dfp_target_create(ngx_http_request_t *r);
 
 /* Looks the address of target->url up, unless its host is one; returns as the
  * three above. */
