@@ -52,7 +52,7 @@ ngx_dfp_access_handler(ngx_http_request_t *r)
     /* jobs bring what the registry wants; a question asks no question; what
      * runs in the background is shown to nobody */
 
-    if (ngx_dfp_call_request(r)
+    if (ngx_dfp_state_call(r)
         || (r->post_subrequest
             && r->post_subrequest->handler == ngx_dfp_access_done)
         || r->background)
@@ -66,7 +66,7 @@ ngx_dfp_access_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    state = ngx_dfp_storable_state(r, 1);
+    state = ngx_dfp_state_create(r);
     if (state == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }

@@ -1,4 +1,5 @@
 #include "ngx_dfp_expired.h"
+#include "ngx_dfp_state.h"
 
 
 #define NGX_DFP_EXPIRED_PAUSE      10    /* ms, doubled up to */
@@ -65,7 +66,7 @@ ngx_dfp_expired_look(ngx_http_request_t *r)
 
     updated = ngx_dfp_cache_updated(&entry, u->conf->cache_lock_age, &opened);
 
-    if (ngx_dfp_call_request(r)) {
+    if (ngx_dfp_state_call(r)) {
         ngx_dfp_expired_job(r);
         return;
     }

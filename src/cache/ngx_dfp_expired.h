@@ -12,7 +12,7 @@
 #define NGX_DFP_EXPIRED_H
 
 
-#include "ngx_dfp_call.h"
+#include "ngx_dfp_cache.h"
 
 
 /*

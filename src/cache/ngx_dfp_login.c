@@ -38,7 +38,7 @@ ngx_dfp_login_handler(ngx_http_request_t *r)
         && ngx_strncmp(r->uri.data, "/v2/", ngx_min(r->uri.len, 4)) == 0)
     {
 
-        state = ngx_dfp_storable_state(r, 1);
+        state = ngx_dfp_state_create(r);
         if (state == NULL) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
@@ -63,7 +63,7 @@ ngx_dfp_login_header_filter(ngx_http_request_t *r)
             || status == NGX_HTTP_SERVICE_UNAVAILABLE
             || status == NGX_HTTP_GATEWAY_TIME_OUT))
     {
-        state = ngx_dfp_storable_state(r, 0);
+        state = ngx_dfp_state_get(r);
 
         if (state && state->login) {
             state->answered = 1;
@@ -144,7 +144,7 @@ ngx_dfp_login_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
     state = NULL;
 
     if (r == r->main && r->upstream && r->headers_out.status == NGX_HTTP_OK) {
-        state = ngx_dfp_storable_state(r, 0);
+        state = ngx_dfp_state_get(r);
     }
 
     if (state == NULL || !state->answered) {

@@ -1,7 +1,6 @@
 #include "ngx_dfp_storable.h"
 
 
-static void ngx_dfp_storable_cleanup(void *data);
 static ngx_uint_t ngx_dfp_storable_unstored(ngx_http_request_t *r);
 static ngx_uint_t ngx_dfp_storable_personal(ngx_http_request_t *r);
 static ngx_uint_t ngx_dfp_storable_exists(ngx_http_request_t *r);
@@ -11,32 +10,6 @@ static ngx_int_t ngx_dfp_storable_header_filter(ngx_http_request_t *r);
 
 
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
-
-
-ngx_dfp_state_t *
-ngx_dfp_storable_state(ngx_http_request_t *r, ngx_uint_t create)
-{
-    ngx_dfp_state_t  *state;
-
-    state = ngx_dfp_context_get(r, ngx_dfp_storable_cleanup);
-    if (state || !create) {
-        return state;
-    }
-
-    return ngx_dfp_context_create(r, ngx_dfp_storable_cleanup,
-                                  sizeof(ngx_dfp_state_t));
-}
-
-
-/* It marks the state, and has nothing to free. */
-
-static void
-ngx_dfp_storable_cleanup(void *data)
-{
-    ngx_dfp_state_t *state = data;
-
-    state->access = NULL;
-}
 
 
 void
@@ -76,19 +49,10 @@ ngx_dfp_storable_path(ngx_http_request_t *r, dfp_path_t *path)
 const char *
 ngx_dfp_storable_refused(ngx_http_request_t *r)
 {
-    dfp_path_t          path;
-    ngx_dfp_state_t    *state;
-    ngx_dfp_request_t  *request;
-    ngx_dfp_call_t     *call;
+    dfp_path_t        path;
+    ngx_dfp_state_t  *state;
 
-    request = ngx_dfp_call_request(r);
-    call = request ? request->data : NULL;
-
-    if (call && call->uncached) {
-        return "the answer is for nobody else";
-    }
-
-    state = ngx_dfp_storable_state(r, 0);
+    state = ngx_dfp_state_get(r);
 
     if (state && state->uncached) {
         return "the registry itself has to answer";
@@ -140,7 +104,7 @@ ngx_dfp_storable_personal(ngx_http_request_t *r)
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
 
-    if (ngx_dfp_call_request(r)) {
+    if (ngx_dfp_state_call(r)) {
         return 0;
     }
 

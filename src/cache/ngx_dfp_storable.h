@@ -8,25 +8,11 @@
 #define NGX_DFP_STORABLE_H
 
 
-#include "ngx_dfp_call.h"
+#include "ngx_dfp_cache.h"
+#include "ngx_dfp_state.h"
 
 #include "dfp_path.h"
 
-
-/* What is kept with a request through all internal redirects, in its pool. */
-typedef struct {
-    ngx_http_request_t  *r;
-    void                *access;        /* access.c's question */
-    unsigned             uncached:1;    /* the origin itself answers it */
-    unsigned             login:1;       /* GET /v2/ of a public cache */
-    unsigned             answered:1;    /* by login.c, in the registry's place */
-    unsigned             sent:1;        /* that answer's body */
-} ngx_dfp_state_t;
-
-
-/* The state of R; with CREATE it is made. NULL: there is none, or no memory. */
-ngx_dfp_state_t *ngx_dfp_storable_state(ngx_http_request_t *r,
-    ngx_uint_t create);
 
 /* What R asks the origin for. A path that is not the same as it is matched and
  * as it is sent is OTHER where either may be a registry's. */

@@ -1,9 +1,8 @@
 #include "ngx_dfp_call.h"
+#include "ngx_dfp_call_log.h"
 #include "ngx_dfp_storable.h"
 
 
-static void ngx_dfp_answer_collect(ngx_dfp_call_t *call,
-    ngx_http_request_t *sr, ngx_int_t rc);
 static void ngx_dfp_answer_complete(ngx_dfp_call_t *call,
     ngx_http_request_t *sr, ngx_int_t rc);
 static ngx_uint_t ngx_dfp_answer_misplaced(ngx_dfp_call_t *call,
@@ -15,57 +14,13 @@ static ngx_int_t ngx_dfp_answer_led(ngx_dfp_call_t *call,
     ngx_dfp_target_t *target);
 static ngx_uint_t ngx_dfp_answer_old(ngx_dfp_call_t *call,
     ngx_http_request_t *sr);
-static ngx_uint_t ngx_dfp_answer_cut(ngx_dfp_call_t *call);
+static ngx_uint_t ngx_dfp_answer_cut(ngx_dfp_call_t *call,
+    ngx_http_request_t *sr);
 static void ngx_dfp_answer_unreached(ngx_dfp_call_t *call,
     ngx_http_request_t *sr, ngx_int_t rc);
-static ngx_int_t ngx_dfp_answer_header_filter(ngx_http_request_t *r);
-static ngx_uint_t ngx_dfp_answer_packed(ngx_http_request_t *r);
-static ngx_int_t ngx_dfp_answer_body_filter(ngx_http_request_t *r,
-    ngx_chain_t *in);
-static ngx_int_t ngx_dfp_answer_bytes(ngx_dfp_call_t *call, u_char *data,
-    size_t len);
-static ngx_int_t ngx_dfp_answer_keep(ngx_dfp_call_t *call, u_char *data,
-    size_t len);
 
 
-static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
-static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
-
-
-/*
- * The subrequest has ended; nginx may say so twice.  A redirect that error_page
- * leads on is none of its ends.
- */
-
-ngx_int_t
-ngx_dfp_answer_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
-{
-    ngx_dfp_request_t *request = data;
-
-    ngx_dfp_call_t  *call;
-
-    if (rc >= NGX_HTTP_SPECIAL_RESPONSE && rc < NGX_HTTP_BAD_REQUEST) {
-        return rc;
-    }
-
-    /* a thread reads the rest of the body: nginx finalizes it once more then */
-
-    if (sr->buffered && (rc == NGX_OK || rc == NGX_AGAIN)) {
-        return rc;
-    }
-
-    call = request->data;
-
-    if (call && !call->collected) {
-        call->collected = 1;
-        ngx_dfp_answer_collect(call, sr, rc);
-    }
-
-    return NGX_OK;
-}
-
-
-static void
+void
 ngx_dfp_answer_collect(ngx_dfp_call_t *call, ngx_http_request_t *sr,
     ngx_int_t rc)
 {
@@ -76,13 +31,13 @@ ngx_dfp_answer_collect(ngx_dfp_call_t *call, ngx_http_request_t *sr,
     target = ngx_dfp_target_get(sr);
 
     if (ngx_dfp_answer_led(call, target) != NGX_OK) {
-        ngx_dfp_call_fail(call, NGX_DFP_CALL_AGAIN,
+        ngx_dfp_answer_fail(call, NGX_DFP_CALL_AGAIN,
                           "no memory for the answer");
         return;
     }
 
     if (target && target->refused) {
-        ngx_dfp_call_fail(call,
+        ngx_dfp_answer_fail(call,
                           target->again
                           ? NGX_DFP_CALL_AGAIN
                           : NGX_DFP_CALL_FAILED,
@@ -95,11 +50,11 @@ ngx_dfp_answer_collect(ngx_dfp_call_t *call, ngx_http_request_t *sr,
     }
 
     if (call->too_big) {
-        ngx_dfp_call_fail(call, NGX_DFP_CALL_FAILED, "the answer is too big");
+        ngx_dfp_answer_fail(call, NGX_DFP_CALL_FAILED, "the answer is too big");
         return;
     }
 
-    if (u->headers_in.status_n && ngx_dfp_answer_cut(call)) {
+    if (u->headers_in.status_n && ngx_dfp_answer_cut(call, sr)) {
         return;
     }
 
@@ -109,7 +64,7 @@ ngx_dfp_answer_collect(ngx_dfp_call_t *call, ngx_http_request_t *sr,
     }
 
     if (target && target->ready && !target->used && !sr->cached) {
-        ngx_dfp_call_fail(call, NGX_DFP_CALL_FAILED,
+        ngx_dfp_answer_fail(call, NGX_DFP_CALL_FAILED,
             "its location does not pass to the address that was checked: it "
             "needs \"proxy_pass $dfpreheat_target\", or grpc_pass");
         return;
@@ -153,7 +108,7 @@ ngx_dfp_answer_misplaced(ngx_dfp_call_t *call, ngx_http_request_t *sr,
         return 0;
     }
 
-    ngx_dfp_call_fail(call, NGX_DFP_CALL_FAILED, reason);
+    ngx_dfp_answer_fail(call, NGX_DFP_CALL_FAILED, reason);
 
     return 1;
 }
@@ -187,7 +142,7 @@ ngx_dfp_answer_returned(ngx_dfp_call_t *call, ngx_http_request_t *sr,
     if (status == 0
         || (call->entered && status == NGX_HTTP_INTERNAL_SERVER_ERROR))
     {
-        ngx_dfp_call_fail(call, NGX_DFP_CALL_AGAIN,
+        ngx_dfp_answer_fail(call, NGX_DFP_CALL_AGAIN,
                           "nginx could not process the request: "
                           "see the error log");
         return 1;
@@ -197,7 +152,7 @@ ngx_dfp_answer_returned(ngx_dfp_call_t *call, ngx_http_request_t *sr,
                  "\"rewrite\" or \"try_files\" comes before its proxy_pass%Z",
                  server ? "the server block" : "its location", status);
 
-    ngx_dfp_call_fail(call, NGX_DFP_CALL_FAILED, (char *) reason);
+    ngx_dfp_answer_fail(call, NGX_DFP_CALL_FAILED, (char *) reason);
 
     return 1;
 }
@@ -261,18 +216,18 @@ ngx_dfp_answer_led(ngx_dfp_call_t *call, ngx_dfp_target_t *target)
 /* The status line may have fitted, what follows it did not. */
 
 static ngx_uint_t
-ngx_dfp_answer_cut(ngx_dfp_call_t *call)
+ngx_dfp_answer_cut(ngx_dfp_call_t *call, ngx_http_request_t *sr)
 {
     static const char  big[] = "upstream sent too big header";
 
-    if (ngx_strncmp(ngx_dfp_request_trouble(call->request), big,
+    if (ngx_strncmp(ngx_dfp_call_log_trouble(sr->connection->log), big,
                     sizeof(big) - 1)
         != 0)
     {
         return 0;
     }
 
-    ngx_dfp_call_fail(call, NGX_DFP_CALL_FAILED,
+    ngx_dfp_answer_fail(call, NGX_DFP_CALL_FAILED,
         call->take
         ? "its answer has a header that is too big for grpc_buffer_size"
         : "its answer has a header that is too big for proxy_buffer_size");
@@ -288,7 +243,7 @@ ngx_dfp_answer_unreached(ngx_dfp_call_t *call, ngx_http_request_t *sr,
     u_char       reason[NGX_DFP_REASON_MAX];
     const char  *trouble;
 
-    trouble = ngx_dfp_request_trouble(call->request);
+    trouble = ngx_dfp_call_log_trouble(sr->connection->log);
 
     /* a connection that did not come about, not one whose TLS has failed */
 
@@ -329,7 +284,7 @@ ngx_dfp_answer_unreached(ngx_dfp_call_t *call, ngx_http_request_t *sr,
 
     /* a certificate stays as bad as it is */
 
-    ngx_dfp_call_fail(call,
+    ngx_dfp_answer_fail(call,
         ngx_strncmp(trouble, "upstream SSL certificate",
                     sizeof("upstream SSL certificate") - 1) == 0
         ? NGX_DFP_CALL_FAILED : NGX_DFP_CALL_AGAIN,
@@ -348,7 +303,7 @@ ngx_dfp_answer_complete(ngx_dfp_call_t *call, ngx_http_request_t *sr,
                      : ngx_dfp_answer_head(call, sr);
 
     if (got != NGX_OK) {
-        ngx_dfp_call_fail(call, NGX_DFP_CALL_AGAIN,
+        ngx_dfp_answer_fail(call, NGX_DFP_CALL_AGAIN,
                           "no memory for the answer");
         return;
     }
@@ -369,7 +324,7 @@ ngx_dfp_answer_complete(ngx_dfp_call_t *call, ngx_http_request_t *sr,
     /* what is read has to be read as it is */
 
     if (call->packed && call->limit && !call->store && !call->probe) {
-        ngx_dfp_call_fail(call, NGX_DFP_CALL_FAILED,
+        ngx_dfp_answer_fail(call, NGX_DFP_CALL_FAILED,
             "the answer is compressed (Content-Encoding), although that was "
             "not asked for: \"gunzip on\" in its location unpacks gzip");
         return;
@@ -378,7 +333,7 @@ ngx_dfp_answer_complete(ngx_dfp_call_t *call, ngx_http_request_t *sr,
     /* what the cache has may be cut off: that is looked at below */
 
     if (call->limit && !call->complete && !call->cached) {
-        ngx_dfp_call_fail(call, NGX_DFP_CALL_AGAIN,
+        ngx_dfp_answer_fail(call, NGX_DFP_CALL_AGAIN,
                           "the answer was not complete");
         return;
     }
@@ -390,7 +345,7 @@ ngx_dfp_answer_complete(ngx_dfp_call_t *call, ngx_http_request_t *sr,
     reason = ngx_dfp_storable_refused(sr);
 
     if (reason) {
-        ngx_dfp_call_fail(call, NGX_DFP_CALL_FAILED, reason);
+        ngx_dfp_answer_fail(call, NGX_DFP_CALL_FAILED, reason);
         return;
     }
 
@@ -400,7 +355,7 @@ ngx_dfp_answer_complete(ngx_dfp_call_t *call, ngx_http_request_t *sr,
         return;
     }
 
-    ngx_dfp_call_fail(call,
+    ngx_dfp_answer_fail(call,
                       stored == NGX_AGAIN
                       ? NGX_DFP_CALL_AGAIN
                       : NGX_DFP_CALL_FAILED, reason);
@@ -431,189 +386,15 @@ ngx_dfp_answer_old(ngx_dfp_call_t *call, ngx_http_request_t *sr)
     call->cached = 0;
 
     if (call->keyed) {
-        ngx_dfp_call_fail(call, NGX_DFP_CALL_AGAIN,
+        ngx_dfp_answer_fail(call, NGX_DFP_CALL_AGAIN,
                           "the cache answered with what was fetched "
                           "before the job was posted");
 
     } else {
-        ngx_dfp_call_fail(call, NGX_DFP_CALL_FAILED,
+        ngx_dfp_answer_fail(call, NGX_DFP_CALL_FAILED,
             "the cache answered without asking the origin: its location needs "
             "\"proxy_cache_bypass $dfpreheat_refresh\"");
     }
 
     return 1;
-}
-
-
-off_t
-ngx_dfp_call_bytes(ngx_dfp_call_t *call)
-{
-    ngx_http_request_t   *r;
-    ngx_http_upstream_t  *u;
-
-    r = call->request ? call->request->r : NULL;
-
-    if (r == NULL || r->postponed == NULL) {
-        return 0;
-    }
-
-    u = r->postponed->request->upstream;
-
-    if (u == NULL || u->pipe == NULL || u->pipe->temp_file == NULL) {
-        return 0;
-    }
-
-    return u->pipe->temp_file->offset;
-}
-
-
-/* What an error says is read, also where an answer would go into the cache. */
-
-static ngx_int_t
-ngx_dfp_answer_header_filter(ngx_http_request_t *r)
-{
-    ngx_dfp_call_t     *call;
-    ngx_dfp_request_t  *request;
-
-    request = ngx_dfp_call_request(r);
-    call = request ? request->data : NULL;
-
-    if (call) {
-        call->body.len = 0;
-        call->complete = 0;
-        call->keep = call->limit;
-        call->packed = ngx_dfp_answer_packed(r);
-        call->cut = (r->headers_out.status != NGX_HTTP_OK);
-
-        if (call->cut) {
-            call->keep = NGX_DFP_ERROR_BODY_MAX;
-            r->header_only = 0;
-            r->filter_need_in_memory = 1;
-        }
-    }
-
-    return ngx_http_next_header_filter(r);
-}
-
-
-/* What nginx was told to unpack (gunzip) has no such header here any more. */
-
-static ngx_uint_t
-ngx_dfp_answer_packed(ngx_http_request_t *r)
-{
-    ngx_table_elt_t  *h;
-
-    h = r->headers_out.content_encoding;
-
-    return h && h->value.len
-           && !(h->value.len == 8
-                && ngx_strncasecmp(h->value.data, (u_char *) "identity", 8)
-                   == 0);
-}
-
-
-/* The answer ends here: nobody is at the other end of the connection. */
-
-static ngx_int_t
-ngx_dfp_answer_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
-{
-    ngx_buf_t          *b;
-    ngx_chain_t        *cl;
-    ngx_dfp_call_t     *call;
-    ngx_dfp_request_t  *request;
-
-    request = ngx_dfp_call_request(r);
-
-    if (request == NULL) {
-        return ngx_http_next_body_filter(r, in);
-    }
-
-    call = request->data;
-
-    for (cl = in; cl; cl = cl->next) {
-        b = cl->buf;
-
-        if (call && ngx_buf_in_memory(b)
-            && ngx_dfp_answer_bytes(call, b->pos, b->last - b->pos)
-               != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
-        if (call && (b->last_buf || b->last_in_chain)) {
-            call->complete = 1;
-        }
-
-        b->pos = b->last;
-        b->file_pos = b->file_last;
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_dfp_answer_bytes(ngx_dfp_call_t *call, u_char *data, size_t len)
-{
-    if (call->take && !call->cut) {
-        call->taken |= (len != 0);
-
-        return len ? call->take(call, data, len) : NGX_OK;
-    }
-
-    return ngx_dfp_answer_keep(call, data, len);
-}
-
-
-static ngx_int_t
-ngx_dfp_answer_keep(ngx_dfp_call_t *call, u_char *data, size_t len)
-{
-    u_char  *p;
-    size_t   size;
-
-    if (call->keep == 0 || len == 0 || call->too_big) {
-        return NGX_OK;
-    }
-
-    if (len > call->keep - call->body.len) {
-
-        if (!call->cut) {
-            call->too_big = 1;
-            return NGX_ERROR;
-        }
-
-        len = call->keep - call->body.len;
-    }
-
-    if (len > call->size - call->body.len) {
-        size = ngx_max(call->body.len + len, 2 * call->size);
-
-        p = ngx_pnalloc(call->pool, size);
-        if (p == NULL) {
-            return NGX_ERROR;
-        }
-
-        if (call->body.len) {
-            ngx_memcpy(p, call->body.data, call->body.len);
-        }
-
-        call->body.data = p;
-        call->size = size;
-    }
-
-    ngx_memcpy(call->body.data + call->body.len, data, len);
-    call->body.len += len;
-
-    return NGX_OK;
-}
-
-
-void
-ngx_dfp_answer_init(void)
-{
-    ngx_http_next_header_filter = ngx_http_top_header_filter;
-    ngx_http_top_header_filter = ngx_dfp_answer_header_filter;
-
-    ngx_http_next_body_filter = ngx_http_top_body_filter;
-    ngx_http_top_body_filter = ngx_dfp_answer_body_filter;
 }

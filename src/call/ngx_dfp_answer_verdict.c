@@ -4,6 +4,16 @@
 static dfp_str_t ngx_dfp_answer_words(ngx_dfp_call_t *call);
 
 
+void
+ngx_dfp_answer_fail(ngx_dfp_call_t *call, ngx_dfp_call_result_e result,
+    const char *reason)
+{
+    call->result = result;
+    ngx_cpystrn((u_char *) call->reason, (u_char *) reason,
+                sizeof(call->reason));
+}
+
+
 ngx_int_t
 ngx_dfp_answer_verdict(ngx_dfp_call_t *call, dfp_err_t *why)
 {

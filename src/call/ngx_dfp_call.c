@@ -1,19 +1,15 @@
 #include "ngx_dfp_call.h"
-#include "ngx_dfp_revalidate.h"
+#include "ngx_dfp_state.h"
 
 
 static void ngx_dfp_call_begin(ngx_event_t *ev);
 static ngx_int_t ngx_dfp_call_subrequest(ngx_dfp_call_t *call);
+static void ngx_dfp_call_answered(void *data, ngx_http_request_t *sr,
+    ngx_int_t rc);
 static void ngx_dfp_call_end(ngx_http_request_t *r);
 static void ngx_dfp_call_closed(void *data);
 static void ngx_dfp_call_over(ngx_event_t *ev);
 static void ngx_dfp_call_timeout(ngx_event_t *ev);
-static ngx_int_t ngx_dfp_call_enter(ngx_http_request_t *r);
-static ngx_int_t ngx_dfp_call_rewrite(ngx_http_request_t *r);
-static ngx_int_t ngx_dfp_call_preaccess(ngx_http_request_t *r);
-static ngx_int_t ngx_dfp_call_allowed(ngx_dfp_call_t *call,
-    ngx_http_request_t *r);
-static void ngx_dfp_call_private(ngx_dfp_call_t *call, ngx_http_request_t *r);
 
 
 ngx_int_t
@@ -38,10 +34,9 @@ ngx_dfp_call_start(ngx_dfp_call_t *call)
     call->over.log = call->log;
 
     request->data = call;
+    request->answered = ngx_dfp_call_answered;
     request->closed = ngx_dfp_call_closed;
     request->begin.handler = ngx_dfp_call_begin;
-    request->ps.handler = ngx_dfp_answer_done;
-    request->ps.data = request;
 
     ngx_add_timer(&call->timer, call->timeout);
 
@@ -68,13 +63,13 @@ ngx_dfp_call_begin(ngx_event_t *ev)
     uri.len = call->url.href.len - call->url.origin.len;
 
     if (ngx_dfp_request_parse(request->r, &uri) != NGX_OK) {
-        ngx_dfp_call_fail(call, NGX_DFP_CALL_FAILED,
-                          "nginx does not accept its path");
+        ngx_dfp_answer_fail(call, NGX_DFP_CALL_FAILED,
+                            "nginx does not accept its path");
         ngx_dfp_request_abort(request);
 
     } else if (ngx_dfp_call_subrequest(call) != NGX_OK) {
-        ngx_dfp_call_fail(call, NGX_DFP_CALL_AGAIN,
-                          "no memory for the request");
+        ngx_dfp_answer_fail(call, NGX_DFP_CALL_AGAIN,
+                            "no memory for the request");
         ngx_dfp_request_abort(request);
     }
 
@@ -86,6 +81,7 @@ static ngx_int_t
 ngx_dfp_call_subrequest(ngx_dfp_call_t *call)
 {
     ngx_str_t                   host;
+    ngx_dfp_state_t            *state;
     ngx_http_request_t         *r, *sr;
     ngx_http_core_main_conf_t  *cmcf;
 
@@ -99,11 +95,17 @@ ngx_dfp_call_subrequest(ngx_dfp_call_t *call)
         return NGX_ERROR;
     }
 
-    if (ngx_http_subrequest(r, &r->uri, &r->args, &sr, &call->request->ps, 0)
-        != NGX_OK)
-    {
+    if (ngx_dfp_request_subrequest(call->request, &sr) != NGX_OK) {
         return NGX_ERROR;
     }
+
+    state = ngx_dfp_state_create(sr);
+    if (state == NULL) {
+        return NGX_ERROR;
+    }
+
+    state->call = 1;
+    state->uncached = call->uncached;
 
     /* what the subrequest would share with the main request */
 
@@ -132,6 +134,18 @@ ngx_dfp_call_subrequest(ngx_dfp_call_t *call)
     r->write_event_handler = ngx_dfp_call_end;
 
     return NGX_OK;
+}
+
+
+static void
+ngx_dfp_call_answered(void *data, ngx_http_request_t *sr, ngx_int_t rc)
+{
+    ngx_dfp_call_t *call = data;
+
+    if (!call->collected) {
+        call->collected = 1;
+        ngx_dfp_answer_collect(call, sr, rc);
+    }
 }
 
 
@@ -167,11 +181,10 @@ ngx_dfp_call_over(ngx_event_t *ev)
     }
 
     if (!call->collected && call->reason[0] == '\0') {
-        ngx_dfp_call_fail(call, NGX_DFP_CALL_AGAIN,
-                          call->timedout
-                          ? "it took longer than "
-                            "dfpreheat_task_timeout"
-                          : "it was cut off");
+        ngx_dfp_answer_fail(call, NGX_DFP_CALL_AGAIN,
+                            call->timedout
+                            ? "it took longer than dfpreheat_task_timeout"
+                            : "it was cut off");
     }
 
     call->handler(call);
@@ -227,254 +240,23 @@ ngx_dfp_call_cancel(ngx_dfp_call_t *call)
 }
 
 
-void
-ngx_dfp_call_fail(ngx_dfp_call_t *call, ngx_dfp_call_result_e result,
-    const char *reason)
+off_t
+ngx_dfp_call_bytes(ngx_dfp_call_t *call)
 {
-    call->result = result;
-    ngx_cpystrn((u_char *) call->reason, (u_char *) reason,
-                sizeof(call->reason));
-}
+    ngx_http_request_t   *r;
+    ngx_http_upstream_t  *u;
 
+    r = call->request ? call->request->r : NULL;
 
-ngx_dfp_request_t *
-ngx_dfp_call_request(ngx_http_request_t *sr)
-{
-    if (sr->post_subrequest
-        && sr->post_subrequest->handler == ngx_dfp_answer_done)
-    {
-        return sr->post_subrequest->data;
+    if (r == NULL || r->postponed == NULL) {
+        return 0;
     }
 
-    return NULL;
-}
+    u = r->postponed->request->upstream;
 
-
-/* A named location is entered at once, whatever the path. */
-
-static ngx_int_t
-ngx_dfp_call_enter(ngx_http_request_t *r)
-{
-    ngx_str_t          *name;
-    ngx_dfp_call_t     *call;
-    ngx_dfp_request_t  *request;
-
-    request = ngx_dfp_call_request(r);
-
-    if (request == NULL || request->data == NULL) {
-        return NGX_DECLINED;
+    if (u == NULL || u->pipe == NULL || u->pipe->temp_file == NULL) {
+        return 0;
     }
 
-    call = request->data;
-    name = &call->binding->location;
-
-    if (name->len == 0 || call->named) {
-        return NGX_DECLINED;
-    }
-
-    call->named = 1;
-
-    (void) ngx_http_named_location(r, name);
-    ngx_http_finalize_request(r, NGX_DONE);
-
-    return NGX_DONE;
-}
-
-
-/* proxy_pass escapes more of the path of an internal request than of a client's,
- * which this one stands for; from here on a rewrite makes both of them internal. */
-
-static ngx_int_t
-ngx_dfp_call_rewrite(ngx_http_request_t *r)
-{
-    if (r->valid_unparsed_uri && ngx_dfp_call_request(r)) {
-        r->internal = 0;
-    }
-
-    return NGX_DECLINED;
-}
-
-
-/*
- * The phases of access do not run for a subrequest: the location that was found
- * by the path must itself say that it serves this origin. After an internal
- * redirect the phases run again, and so does this.
- */
-
-static ngx_int_t
-ngx_dfp_call_preaccess(ngx_http_request_t *r)
-{
-    ngx_int_t             rc;
-    ngx_uint_t            pinned;
-    ngx_dfp_call_t       *call;
-    ngx_dfp_request_t    *request;
-    ngx_dfp_loc_conf_t   *dlcf;
-    ngx_dfp_main_conf_t  *dmcf;
-
-    dlcf = ngx_http_get_module_loc_conf(r, ngx_http_dfpreheat_module);
-
-    if (dlcf->redirects) {
-        return ngx_dfp_target_follow(r, dlcf->redirects);
-    }
-
-    request = ngx_dfp_call_request(r);
-    call = request ? request->data : NULL;
-
-    if (call == NULL) {
-        dmcf = ngx_http_get_module_main_conf(r, ngx_http_dfpreheat_module);
-
-        return dlcf->origins && dmcf->redirects.nelts
-               ? ngx_dfp_target_begin(r, NULL, 0)
-               : NGX_DECLINED;
-    }
-
-    if (ngx_dfp_call_allowed(call, r) != NGX_OK) {
-        return NGX_HTTP_FORBIDDEN;
-    }
-
-    ngx_dfp_call_private(call, r);
-
-    if (call->take) {
-        return ngx_dfp_target_pin(r, &call->url, call->sockaddr,
-                                  call->socklen);
-    }
-
-    pinned = call->binding->location.len != 0
-             || call->binding->rule.kind != NGX_DFP_RULE_FULL;
-
-    rc = ngx_dfp_target_begin(r, &call->url, pinned);
-
-    if (rc != NGX_HTTP_INTERNAL_SERVER_ERROR
-        && ngx_dfp_target_token(r, &call->target, &call->target_authorization)
-           != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return rc;
-}
-
-
-static ngx_int_t
-ngx_dfp_call_allowed(ngx_dfp_call_t *call, ngx_http_request_t *r)
-{
-    const char          *module;
-    ngx_uint_t           allowed;
-    ngx_dfp_loc_conf_t  *dlcf;
-
-    dlcf = ngx_http_get_module_loc_conf(r, ngx_http_dfpreheat_module);
-    call->entered = 1;
-
-    if (call->take) {
-        allowed = (dlcf->grpc == 1);
-        module = NGX_DFP_GRPC_MODULE;
-
-    } else {
-        allowed = ngx_dfp_binding_allowed(dlcf->origins, &call->url);
-        module = NGX_DFP_PROXY_MODULE;
-    }
-
-    if (!allowed) {
-        call->strayed = 1;
-        return NGX_DECLINED;
-    }
-
-    if (call->url.tls && !ngx_dfp_binding_verified(r, module)) {
-        call->unverified = 1;
-        return NGX_DECLINED;
-    }
-
-    return NGX_OK;
-}
-
-
-/* What is in a private image is told to a job by its registry alone. */
-
-static void
-ngx_dfp_call_private(ngx_dfp_call_t *call, ngx_http_request_t *r)
-{
-    dfp_str_t            reference;
-    ngx_dfp_loc_conf_t  *dlcf;
-
-    dlcf = ngx_http_get_module_loc_conf(r, ngx_http_dfpreheat_module);
-
-    if (dlcf->access
-        && dfp_oci_manifest_path(ngx_dfp_dfp_str(r->uri), &reference))
-    {
-        call->refresh = 1;
-    }
-}
-
-
-ngx_int_t
-ngx_dfp_call_refresh(ngx_http_request_t *r, ngx_http_variable_value_t *v,
-    uintptr_t data)
-{
-    ngx_uint_t          set;
-    ngx_dfp_call_t     *call;
-    ngx_dfp_request_t  *request;
-
-    request = ngx_dfp_call_request(r);
-
-    call = request ? request->data : NULL;
-
-    set = call && (data ? call->probe : call->refresh);
-
-    if (call && data == 0) {
-        call->keyed = 1;
-    }
-
-    /* the key is known now, and the file is not open */
-
-    if (call && data == 0 && call->since
-        && ngx_dfp_revalidate(r, call->since) != NGX_OK)
-    {
-        set = 1;
-    }
-
-    ngx_dfp_variable_flag(v, set);
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_dfp_call_init(ngx_conf_t *cf)
-{
-    if (ngx_dfp_call_handler(cf, NGX_HTTP_SERVER_REWRITE_PHASE,
-                             ngx_dfp_call_enter)
-        != NGX_OK
-        || ngx_dfp_call_handler(cf, NGX_HTTP_REWRITE_PHASE,
-                                ngx_dfp_call_rewrite)
-           != NGX_OK
-        || ngx_dfp_call_handler(cf, NGX_HTTP_PREACCESS_PHASE,
-                                ngx_dfp_call_preaccess)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    ngx_dfp_answer_init();
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_dfp_call_handler(ngx_conf_t *cf, ngx_uint_t phase,
-    ngx_http_handler_pt handler)
-{
-    ngx_http_handler_pt        *h;
-    ngx_http_core_main_conf_t  *cmcf;
-
-    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
-
-    h = ngx_array_push(&cmcf->phases[phase].handlers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    *h = handler;
-
-    return NGX_OK;
+    return u->pipe->temp_file->offset;
 }

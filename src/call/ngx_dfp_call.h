@@ -135,33 +135,33 @@ ngx_int_t ngx_dfp_answer_verdict(ngx_dfp_call_t *call, dfp_err_t *why);
 /* Bytes of the answer's body that are in the cache's file so far. */
 off_t ngx_dfp_call_bytes(ngx_dfp_call_t *call);
 
-/* Between the files of a call: call_send.c says what is sent, answer.c collects,
- * answer_head.c reads headers and trailers (NGX_ERROR: no memory), answer_verdict.c
- * judges. */
+/* Between the files of a call: call_send.c says what is sent, call_location.c by
+ * which location; answer.c judges what has come of it, answer_filter.c keeps the
+ * body, answer_head.c reads headers and trailers. */
 
 /* Gives the subrequest the call's headers, instead of those it shares; and its body,
  * where it has one. NGX_ERROR: no memory. */
 ngx_int_t ngx_dfp_call_headers(ngx_dfp_call_t *call, ngx_http_request_t *sr);
 ngx_int_t ngx_dfp_call_post(ngx_dfp_call_t *call, ngx_http_request_t *sr);
 
-/* The request of a call, when SR is its subrequest, or NULL. */
-ngx_dfp_request_t *ngx_dfp_call_request(ngx_http_request_t *sr);
-
-/* The subrequest has ended; nginx may say so twice. */
-ngx_int_t ngx_dfp_answer_done(ngx_http_request_t *sr, void *data,
+/* Reads the answer of the subrequest, which has ended with RC, into the call. */
+void ngx_dfp_answer_collect(ngx_dfp_call_t *call, ngx_http_request_t *sr,
     ngx_int_t rc);
 
-void ngx_dfp_call_fail(ngx_dfp_call_t *call, ngx_dfp_call_result_e result,
+/* There is no answer that counts, for this reason, which is copied. */
+void ngx_dfp_answer_fail(ngx_dfp_call_t *call, ngx_dfp_call_result_e result,
     const char *reason);
-
-void ngx_dfp_answer_init(void);
 
 /* Whether there was no peer for it because those there are have as many connections
  * as max_conns allows. */
 void ngx_dfp_answer_busy(ngx_dfp_call_t *call, ngx_http_request_t *sr);
 
+/* Headers and trailers. NGX_ERROR: no memory. */
 ngx_int_t ngx_dfp_answer_head(ngx_dfp_call_t *call, ngx_http_request_t *sr);
 ngx_int_t ngx_dfp_answer_grpc(ngx_dfp_call_t *call, ngx_http_request_t *sr);
+
+/* Installs the filters that take the body of a call's subrequest. */
+void ngx_dfp_answer_filter_init(void);
 
 /* $dfpreheat_refresh, for proxy_cache_bypass: "1" in a call that must not be
  * answered from the cache, else not found. $dfpreheat_probe (DATA is 1), for
@@ -169,12 +169,8 @@ ngx_int_t ngx_dfp_answer_grpc(ngx_dfp_call_t *call, ngx_http_request_t *sr);
 ngx_int_t ngx_dfp_call_refresh(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 
-/* Installs the filter and the phase handlers. */
+/* Installs the filters and the phase handlers. */
 ngx_int_t ngx_dfp_call_init(ngx_conf_t *cf);
-
-/* Adds a handler to a phase of all requests. NGX_ERROR: no memory. */
-ngx_int_t ngx_dfp_call_handler(ngx_conf_t *cf, ngx_uint_t phase,
-    ngx_http_handler_pt handler);
 
 
 #endif /* NGX_DFP_CALL_H */

@@ -1,6 +1,5 @@
 #include "ngx_dfp_request.h"
-
-#include "dfp_mask.h"
+#include "ngx_dfp_call_log.h"
 
 
 #define NGX_DFP_CALL_POOL    1024
@@ -8,31 +7,15 @@
 #define NGX_DFP_BLOCKED_WAIT 50      /* ms */
 
 
-/* The log of a synthetic connection: nginx's own context comes first. */
-typedef struct {
-    ngx_http_log_ctx_t  http;
-    int64_t             job;
-    ngx_str_t           shown;
-    ngx_array_t         secrets;
-    ngx_log_t           next;    /* where its lines go */
-    char                trouble[NGX_DFP_TROUBLE_MAX];
-} ngx_dfp_log_ctx_t;
-
-
 static ngx_dfp_request_t *ngx_dfp_request_init(ngx_connection_t *c,
+    ngx_http_conf_ctx_t *ctx);
+static ngx_http_request_t *ngx_dfp_request_main(ngx_connection_t *c,
     ngx_http_conf_ctx_t *ctx);
 static ngx_connection_t *ngx_dfp_request_connect(ngx_log_t *log, int64_t job,
     ngx_str_t *shown, ngx_array_t *secrets, ngx_socket_t *peer);
 static void ngx_dfp_request_connection(ngx_connection_t *c);
-static ngx_int_t ngx_dfp_request_log(ngx_connection_t *c, ngx_log_t *parent,
-    int64_t job, ngx_str_t *shown, ngx_array_t *secrets);
-static u_char *ngx_dfp_request_log_error(ngx_log_t *log, u_char *buf,
-    size_t len);
-static void ngx_dfp_request_listen(ngx_log_t *log);
-static void ngx_dfp_request_log_writer(ngx_log_t *log, ngx_uint_t level,
-    u_char *buf, size_t len);
-static void ngx_dfp_request_log_trouble(ngx_dfp_log_ctx_t *ctx, u_char *buf,
-    size_t len);
+static ngx_int_t ngx_dfp_request_done(ngx_http_request_t *sr, void *data,
+    ngx_int_t rc);
 static void ngx_dfp_request_unlock(ngx_http_request_t *r);
 static void ngx_dfp_request_blocked(ngx_event_t *ev);
 static void ngx_dfp_request_terminate(ngx_http_request_t *r);
@@ -77,43 +60,14 @@ ngx_dfp_request_create(ngx_http_conf_ctx_t *ctx, ngx_log_t *log, int64_t job,
 static ngx_dfp_request_t *
 ngx_dfp_request_init(ngx_connection_t *c, ngx_http_conf_ctx_t *ctx)
 {
-    ngx_http_request_t     *r;
-    ngx_pool_cleanup_t     *cln;
-    ngx_http_connection_t  *hc;
-    ngx_dfp_request_t      *request;
+    ngx_http_request_t  *r;
+    ngx_pool_cleanup_t  *cln;
+    ngx_dfp_request_t   *request;
 
-    hc = ngx_pcalloc(c->pool, sizeof(ngx_http_connection_t));
-    if (hc == NULL) {
-        return NULL;
-    }
-
-    hc->conf_ctx = ctx;
-    c->data = hc;
-
-    r = ngx_http_create_request(c);
+    r = ngx_dfp_request_main(c, ctx);
     if (r == NULL) {
         return NULL;
     }
-
-    c->data = r;
-
-    ngx_dfp_request_listen(c->log);
-
-    r->method = NGX_HTTP_GET;
-    r->http_version = NGX_HTTP_VERSION_11;
-    ngx_str_set(&r->method_name, "GET");
-    ngx_str_set(&r->http_protocol, "HTTP/1.1");
-    r->internal = 1;
-    r->logged = 1;
-
-    /* the location's limits and its post_action are for clients */
-    r->limit_req_status = 1;
-    r->limit_conn_status = 1;
-    r->post_action = 1;
-    r->uri_changes = 0;
-
-    r->read_event_handler = ngx_http_test_reading;
-    r->write_event_handler = ngx_http_request_empty_handler;
 
     /* added first, so run last: the request is gone by then */
 
@@ -135,6 +89,9 @@ ngx_dfp_request_init(ngx_connection_t *c, ngx_http_conf_ctx_t *ctx)
 
     request->r = r;
 
+    request->ps.handler = ngx_dfp_request_done;
+    request->ps.data = request;
+
     request->begin.data = request;
     request->begin.log = c->log;
 
@@ -145,6 +102,50 @@ ngx_dfp_request_init(ngx_connection_t *c, ngx_http_conf_ctx_t *ctx)
     ngx_http_set_ctx(r, request, ngx_http_dfpreheat_module);
 
     return request;
+}
+
+
+static ngx_http_request_t *
+ngx_dfp_request_main(ngx_connection_t *c, ngx_http_conf_ctx_t *ctx)
+{
+    ngx_http_request_t     *r;
+    ngx_http_connection_t  *hc;
+
+    hc = ngx_pcalloc(c->pool, sizeof(ngx_http_connection_t));
+    if (hc == NULL) {
+        return NULL;
+    }
+
+    hc->conf_ctx = ctx;
+    c->data = hc;
+
+    r = ngx_http_create_request(c);
+    if (r == NULL) {
+        return NULL;
+    }
+
+    c->data = r;
+
+    ngx_dfp_call_log_listen(c->log);
+
+    r->method = NGX_HTTP_GET;
+    r->http_version = NGX_HTTP_VERSION_11;
+    ngx_str_set(&r->method_name, "GET");
+    ngx_str_set(&r->http_protocol, "HTTP/1.1");
+    r->internal = 1;
+    r->logged = 1;
+
+    /* the location's limits and its post_action are for clients */
+
+    r->limit_req_status = 1;
+    r->limit_conn_status = 1;
+    r->post_action = 1;
+    r->uri_changes = 0;
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    return r;
 }
 
 
@@ -181,8 +182,7 @@ ngx_dfp_request_connect(ngx_log_t *log, int64_t job, ngx_str_t *shown,
     c->pool = ngx_create_pool(NGX_DFP_CALL_POOL, log);
 
     if (c->pool == NULL
-        || ngx_dfp_request_log(c, log, job, shown, secrets)
-           != NGX_OK)
+        || ngx_dfp_call_log_create(c, log, job, shown, secrets) != NGX_OK)
     {
         goto failed;
     }
@@ -248,203 +248,6 @@ ngx_dfp_request_connection(ngx_connection_t *c)
 }
 
 
-static ngx_int_t
-ngx_dfp_request_log(ngx_connection_t *c, ngx_log_t *parent, int64_t job,
-    ngx_str_t *shown, ngx_array_t *secrets)
-{
-    ngx_log_t          *log;
-    ngx_dfp_log_ctx_t  *ctx;
-
-    log = ngx_palloc(c->pool, sizeof(ngx_log_t));
-    ctx = ngx_pcalloc(c->pool, sizeof(ngx_dfp_log_ctx_t));
-
-    if (log == NULL || ctx == NULL) {
-        return NGX_ERROR;
-    }
-
-    ctx->http.connection = c;
-    ctx->job = job;
-
-    /* whose call it is may be gone while its request is being closed */
-
-    ctx->shown.data = ngx_pstrdup(c->pool, shown);
-    if (ctx->shown.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    ctx->shown.len = shown->len;
-
-    if (ngx_dfp_secrets_init(&ctx->secrets, c->pool) != NGX_OK
-        || ngx_dfp_secrets_copy(&ctx->secrets, secrets) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    *log = *parent;
-    log->connection = 0;
-    log->handler = ngx_dfp_request_log_error;
-    log->data = ctx;
-    log->action = "preheating";
-
-    c->log = log;
-    c->pool->log = log;
-    c->read->log = log;
-    c->write->log = log;
-    c->log_error = NGX_ERROR_INFO;
-
-    return NGX_OK;
-}
-
-
-/*
- * Not nginx's own handler: that one shows the query of the upstream's URL,
- * where presigned URLs have their signatures.
- */
-
-static u_char *
-ngx_dfp_request_log_error(ngx_log_t *log, u_char *buf, size_t len)
-{
-    u_char               *p;
-    ngx_http_request_t   *r;
-    ngx_http_upstream_t  *u;
-    ngx_dfp_log_ctx_t    *ctx;
-
-    ctx = log->data;
-    p = buf;
-
-    if (log->action) {
-        p = ngx_snprintf(buf, len, " while %s", log->action);
-        len -= p - buf;
-        buf = p;
-    }
-
-    p = ngx_snprintf(buf, len, ", job: %L, url: \"%V\"", ctx->job, &ctx->shown);
-
-    r = ctx->http.current_request;
-    u = r ? r->upstream : NULL;
-
-    if (u && u->peer.name) {
-        len -= p - buf;
-        buf = p;
-        p = ngx_snprintf(buf, len, ", upstream: \"%V%V\"", &u->schema,
-                         u->peer.name);
-    }
-
-    return p;
-}
-
-
-/*
- * All that nginx says about the request comes by here.  LOG is that of the server
- * by now (ngx_set_connection_log()).
- */
-
-static void
-ngx_dfp_request_listen(ngx_log_t *log)
-{
-    ngx_dfp_log_ctx_t  *ctx;
-
-    ctx = log->data;
-
-    ctx->next = *log;
-
-    log->log_level = ngx_max(log->log_level, NGX_LOG_ERR);
-    log->writer = ngx_dfp_request_log_writer;
-    log->wdata = ctx;
-    log->next = NULL;
-}
-
-
-/* A line may have a part of an answer in it, which may repeat what was sent. */
-
-static void
-ngx_dfp_request_log_writer(ngx_log_t *log, ngx_uint_t level, u_char *buf,
-    size_t len)
-{
-    ngx_log_t          *next;
-    ngx_dfp_log_ctx_t  *ctx;
-
-    ctx = log->wdata;
-
-    dfp_mask_in_place((char *) buf, len, ctx->secrets.elts,
-                      ctx->secrets.nelts);
-
-    if (level <= NGX_LOG_ERR) {
-        ngx_dfp_request_log_trouble(ctx, buf, len);
-    }
-
-    /* as ngx_log_error_core() does */
-
-    for (next = &ctx->next; next; next = next->next) {
-
-        if (next->log_level < level && !(next->log_level & NGX_LOG_DEBUG_ALL)) {
-            break;
-        }
-
-        if (next->writer) {
-            next->writer(next, level, buf, len);
-            continue;
-        }
-
-        (void) ngx_write_fd(next->file->fd, buf, len);
-    }
-}
-
-
-/* Why an upstream failed, where the words have no part of an answer in them. */
-
-static void
-ngx_dfp_request_log_trouble(ngx_dfp_log_ctx_t *ctx, u_char *buf, size_t len)
-{
-    size_t   i, n;
-    u_char  *p, *last, *end;
-
-    static const char  *known[] = {
-        "connect() failed ", "connect() to ", "upstream SSL certificate ",
-        "SSL_do_handshake() failed ", "upstream timed out ",
-        "upstream prematurely ", "recv() failed ", "send() failed ",
-        "writev() failed ", "no live upstreams", "peer closed connection in "
-        "SSL handshake", "no resolver defined to resolve ",
-        "upstream sent too big header", "upstream rejected request with error ",
-        "upstream sent goaway with error ", NULL
-    };
-
-    last = buf + len;
-
-    p = ngx_strlchr(buf, last, '#');
-    p = p ? ngx_strlchr(p, last, ' ') : NULL;
-
-    if (p == NULL) {
-        return;
-    }
-
-    p++;
-    end = ngx_strnstr(p, " while ", last - p);
-    end = end ? end : last;
-
-    for (i = 0; known[i]; i++) {
-        n = ngx_strlen(known[i]);
-
-        if ((size_t) (end - p) >= n && ngx_strncmp(p, known[i], n) == 0) {
-            n = ngx_min((size_t) (end - p), sizeof(ctx->trouble) - 1);
-            (void) ngx_cpystrn((u_char *) ctx->trouble, p, n + 1);
-            return;
-        }
-    }
-}
-
-
-const char *
-ngx_dfp_request_trouble(ngx_dfp_request_t *request)
-{
-    ngx_dfp_log_ctx_t  *ctx;
-
-    ctx = request->r->connection->log->data;
-
-    return ctx->trouble;
-}
-
-
 ngx_int_t
 ngx_dfp_request_parse(ngx_http_request_t *r, ngx_str_t *uri)
 {
@@ -498,17 +301,77 @@ ngx_dfp_request_parse(ngx_http_request_t *r, ngx_str_t *uri)
 }
 
 
+ngx_int_t
+ngx_dfp_request_subrequest(ngx_dfp_request_t *request,
+    ngx_http_request_t **sr)
+{
+    ngx_http_request_t  *r;
+
+    r = request->r;
+
+    return ngx_http_subrequest(r, &r->uri, &r->args, sr, &request->ps, 0)
+           == NGX_OK ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_dfp_request_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
+{
+    ngx_dfp_request_t *request = data;
+
+    /* error_page follows the redirect: the subrequest goes on */
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE && rc < NGX_HTTP_BAD_REQUEST) {
+        return rc;
+    }
+
+    /* a thread reads the rest of the body: nginx finalizes it once more then */
+
+    if (sr->buffered && (rc == NGX_OK || rc == NGX_AGAIN)) {
+        return rc;
+    }
+
+    if (request->data) {
+        request->answered(request->data, sr, rc);
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_dfp_request_t *
+ngx_dfp_request_get(ngx_http_request_t *sr)
+{
+    if (sr->post_subrequest
+        && sr->post_subrequest->handler == ngx_dfp_request_done)
+    {
+        return sr->post_subrequest->data;
+    }
+
+    return NULL;
+}
+
+
+void *
+ngx_dfp_request_data(ngx_http_request_t *sr)
+{
+    ngx_dfp_request_t  *request;
+
+    request = ngx_dfp_request_get(sr);
+
+    return request ? request->data : NULL;
+}
+
+
 void
 ngx_dfp_request_finish(ngx_dfp_request_t *request)
 {
     ngx_http_request_t  *r;
-    ngx_dfp_log_ctx_t   *ctx;
 
     r = request->r;
     r->write_event_handler = ngx_http_request_empty_handler;
 
-    ctx = r->connection->log->data;
-    ctx->http.current_request = r;
+    ngx_http_set_log_request(r->connection->log, r);
 
     /* nginx may go on in the background (proxy_cache_background_update): what it
      * reads from who has hung up must not end that */
@@ -626,13 +489,11 @@ ngx_dfp_request_handler(ngx_event_t *ev)
 {
     ngx_connection_t    *c;
     ngx_http_request_t  *r;
-    ngx_dfp_log_ctx_t   *ctx;
 
     c = ev->data;
     r = c->data;
 
-    ctx = c->log->data;
-    ctx->http.current_request = r;
+    ngx_http_set_log_request(c->log, r);
 
     if (c->close) {
         ngx_dfp_request_terminate(r);

@@ -12,16 +12,24 @@
 
 typedef struct ngx_dfp_request_s  ngx_dfp_request_t;
 
-/* Lives in the pool of its nginx request, which has it as the module's context
- * and calls CLOSED at its very end. */
+/* Lives in the pool of its nginx request, which has it as the module's context. */
 struct ngx_dfp_request_s {
     ngx_http_request_t         *r;
-    void                       *data;      /* whose it is; NULL: nobody's */
-    void                      (*closed)(void *data);   /* not for nobody */
+
+    /* the owner's; the handlers are not called when DATA is NULL */
+
+    void                       *data;
+    void                      (*answered)(void *data, ngx_http_request_t *sr,
+                                    ngx_int_t rc);   /* SR has ended with RC;
+                                                        nginx may say so twice */
+    void                      (*closed)(void *data);   /* R is being freed */
+    ngx_event_t                 begin;
+
+    /* private */
+
     ngx_socket_t                peer;      /* the client's end; -1: closed */
-    ngx_event_t                 begin;     /* the owner's */
     ngx_event_t                 blocked;
-    ngx_http_post_subrequest_t  ps;        /* the owner's */
+    ngx_http_post_subrequest_t  ps;
 };
 
 
@@ -38,9 +46,16 @@ ngx_dfp_request_t *ngx_dfp_request_create(ngx_http_conf_ctx_t *ctx,
  * request. */
 ngx_int_t ngx_dfp_request_parse(ngx_http_request_t *r, ngx_str_t *uri);
 
-/* What nginx has logged last about why the upstream failed, as "connect() failed
- * (111: Connection refused)"; "": nothing that could be shown. */
-const char *ngx_dfp_request_trouble(ngx_dfp_request_t *request);
+/* Makes the one subrequest of the request, for the request's own uri and args.
+ * NGX_ERROR: no memory. */
+ngx_int_t ngx_dfp_request_subrequest(ngx_dfp_request_t *request,
+    ngx_http_request_t **sr);
+
+/* The request that SR is the subrequest of; NULL: of none. */
+ngx_dfp_request_t *ngx_dfp_request_get(ngx_http_request_t *sr);
+
+/* The data of that request; NULL: of none, or its owner is gone. */
+void *ngx_dfp_request_data(ngx_http_request_t *sr);
 
 /* The end, when its subrequest has ended. */
 void ngx_dfp_request_finish(ngx_dfp_request_t *request);

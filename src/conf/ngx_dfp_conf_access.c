@@ -1,6 +1,7 @@
 #include "ngx_dfp_access.h"
 #include "ngx_dfp_conf.h"
 #include "ngx_dfp_login.h"
+#include "ngx_dfp_phase.h"
 
 
 ngx_int_t
@@ -38,11 +39,11 @@ ngx_dfp_conf_access(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf)
         }
     }
 
-    if (ngx_dfp_call_handler(cf, NGX_HTTP_PRECONTENT_PHASE,
-                             ngx_dfp_login_handler)
+    if (ngx_dfp_phase_handler(cf, NGX_HTTP_PRECONTENT_PHASE,
+                              ngx_dfp_login_handler)
         != NGX_OK
-        || ngx_dfp_call_handler(cf, NGX_HTTP_PRECONTENT_PHASE,
-                                ngx_dfp_access_handler)
+        || ngx_dfp_phase_handler(cf, NGX_HTTP_PRECONTENT_PHASE,
+                                 ngx_dfp_access_handler)
            != NGX_OK)
     {
         return NGX_ERROR;

@@ -1,0 +1,165 @@
+#include "ngx_dfp_call.h"
+
+
+static ngx_int_t ngx_dfp_answer_header_filter(ngx_http_request_t *r);
+static ngx_uint_t ngx_dfp_answer_packed(ngx_http_request_t *r);
+static ngx_int_t ngx_dfp_answer_body_filter(ngx_http_request_t *r,
+    ngx_chain_t *in);
+static ngx_int_t ngx_dfp_answer_bytes(ngx_dfp_call_t *call, u_char *data,
+    size_t len);
+static ngx_int_t ngx_dfp_answer_keep(ngx_dfp_call_t *call, u_char *data,
+    size_t len);
+
+
+static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
+static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
+
+
+/* What an error says is read, also where an answer would go into the cache. */
+
+static ngx_int_t
+ngx_dfp_answer_header_filter(ngx_http_request_t *r)
+{
+    ngx_dfp_call_t  *call;
+
+    call = ngx_dfp_request_data(r);
+
+    if (call) {
+        call->body.len = 0;
+        call->complete = 0;
+        call->keep = call->limit;
+        call->packed = ngx_dfp_answer_packed(r);
+        call->cut = (r->headers_out.status != NGX_HTTP_OK);
+
+        if (call->cut) {
+            call->keep = NGX_DFP_ERROR_BODY_MAX;
+            r->header_only = 0;
+            r->filter_need_in_memory = 1;
+        }
+    }
+
+    return ngx_http_next_header_filter(r);
+}
+
+
+/* What nginx was told to unpack (gunzip) has no such header here any more. */
+
+static ngx_uint_t
+ngx_dfp_answer_packed(ngx_http_request_t *r)
+{
+    ngx_table_elt_t  *h;
+
+    h = r->headers_out.content_encoding;
+
+    return h && h->value.len
+           && !(h->value.len == 8
+                && ngx_strncasecmp(h->value.data, (u_char *) "identity", 8)
+                   == 0);
+}
+
+
+/* The answer ends here: nobody is at the other end of the connection. */
+
+static ngx_int_t
+ngx_dfp_answer_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
+{
+    ngx_buf_t          *b;
+    ngx_chain_t        *cl;
+    ngx_dfp_call_t     *call;
+    ngx_dfp_request_t  *request;
+
+    request = ngx_dfp_request_get(r);
+
+    if (request == NULL) {
+        return ngx_http_next_body_filter(r, in);
+    }
+
+    call = request->data;
+
+    for (cl = in; cl; cl = cl->next) {
+        b = cl->buf;
+
+        if (call && ngx_buf_in_memory(b)
+            && ngx_dfp_answer_bytes(call, b->pos, b->last - b->pos)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        if (call && (b->last_buf || b->last_in_chain)) {
+            call->complete = 1;
+        }
+
+        b->pos = b->last;
+        b->file_pos = b->file_last;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_dfp_answer_bytes(ngx_dfp_call_t *call, u_char *data, size_t len)
+{
+    if (call->take && !call->cut) {
+        call->taken |= (len != 0);
+
+        return len ? call->take(call, data, len) : NGX_OK;
+    }
+
+    return ngx_dfp_answer_keep(call, data, len);
+}
+
+
+static ngx_int_t
+ngx_dfp_answer_keep(ngx_dfp_call_t *call, u_char *data, size_t len)
+{
+    u_char  *p;
+    size_t   size;
+
+    if (call->keep == 0 || len == 0 || call->too_big) {
+        return NGX_OK;
+    }
+
+    if (len > call->keep - call->body.len) {
+
+        if (!call->cut) {
+            call->too_big = 1;
+            return NGX_ERROR;
+        }
+
+        len = call->keep - call->body.len;
+    }
+
+    if (len > call->size - call->body.len) {
+        size = ngx_max(call->body.len + len, 2 * call->size);
+
+        p = ngx_pnalloc(call->pool, size);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        if (call->body.len) {
+            ngx_memcpy(p, call->body.data, call->body.len);
+        }
+
+        call->body.data = p;
+        call->size = size;
+    }
+
+    ngx_memcpy(call->body.data + call->body.len, data, len);
+    call->body.len += len;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_dfp_answer_filter_init(void)
+{
+    ngx_http_next_header_filter = ngx_http_top_header_filter;
+    ngx_http_top_header_filter = ngx_dfp_answer_header_filter;
+
+    ngx_http_next_body_filter = ngx_http_top_body_filter;
+    ngx_http_top_body_filter = ngx_dfp_answer_body_filter;
+}
