@@ -83,21 +83,22 @@ ngx_dfp_answer_misplaced(ngx_dfp_call_t *call, ngx_http_request_t *sr,
     ngx_uint_t   answered;
     const char  *reason;
 
-    answered = !call->entered
-               || (!call->strayed && !call->unverified && sr->upstream == NULL
-                   && sr->content_handler && rc >= NGX_HTTP_BAD_REQUEST);
+    answered = !call->way.entered
+               || (!call->way.strayed && !call->way.unverified
+                   && sr->upstream == NULL && sr->content_handler
+                   && rc >= NGX_HTTP_BAD_REQUEST);
 
     if (answered && ngx_dfp_answer_returned(call, sr, rc)) {
         return 1;
     }
 
-    if (call->strayed || !call->entered) {
+    if (call->way.strayed || !call->way.entered) {
         reason = call->take
             ? "its location is not one of gRPC (dfpreheat_grpc)"
             : "its path leads to a location that is not bound to its origin "
               "(dfpreheat_origin)";
 
-    } else if (call->unverified) {
+    } else if (call->way.unverified) {
         reason = "its location does not verify certificates (proxy_ssl_verify, "
             "grpc_ssl_verify), and dfpreheat_insecure_skip_verify is not on";
 
@@ -140,7 +141,7 @@ ngx_dfp_answer_returned(ngx_dfp_call_t *call, ngx_http_request_t *sr,
                                              : sr->headers_out.status;
 
     if (status == 0
-        || (call->entered && status == NGX_HTTP_INTERNAL_SERVER_ERROR))
+        || (call->way.entered && status == NGX_HTTP_INTERNAL_SERVER_ERROR))
     {
         ngx_dfp_answer_fail(call, NGX_DFP_CALL_AGAIN,
                           "nginx could not process the request: "
@@ -323,7 +324,7 @@ ngx_dfp_answer_complete(ngx_dfp_call_t *call, ngx_http_request_t *sr,
 
     /* what is read has to be read as it is */
 
-    if (call->packed && call->limit && !call->store && !call->probe) {
+    if (call->packed && call->mode == NGX_DFP_CALL_READ && !call->store) {
         ngx_dfp_answer_fail(call, NGX_DFP_CALL_FAILED,
             "the answer is compressed (Content-Encoding), although that was "
             "not asked for: \"gunzip on\" in its location unpacks gzip");
@@ -332,7 +333,9 @@ ngx_dfp_answer_complete(ngx_dfp_call_t *call, ngx_http_request_t *sr,
 
     /* what the cache has may be cut off: that is looked at below */
 
-    if (call->limit && !call->complete && !call->cached) {
+    if ((call->mode == NGX_DFP_CALL_READ || call->mode == NGX_DFP_CALL_PROBE)
+        && !call->kept.complete && !call->cached)
+    {
         ngx_dfp_answer_fail(call, NGX_DFP_CALL_AGAIN,
                           "the answer was not complete");
         return;
@@ -385,7 +388,7 @@ ngx_dfp_answer_old(ngx_dfp_call_t *call, ngx_http_request_t *sr)
 
     call->cached = 0;
 
-    if (call->keyed) {
+    if (call->way.keyed) {
         ngx_dfp_answer_fail(call, NGX_DFP_CALL_AGAIN,
                           "the cache answered with what was fetched "
                           "before the job was posted");

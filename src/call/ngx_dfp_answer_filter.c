@@ -1,7 +1,11 @@
 #include "ngx_dfp_call.h"
 
 
+#define NGX_DFP_PROBE_BODY_MAX  1    /* bytes */
+
+
 static ngx_int_t ngx_dfp_answer_header_filter(ngx_http_request_t *r);
+static size_t ngx_dfp_answer_max(ngx_dfp_call_t *call);
 static ngx_uint_t ngx_dfp_answer_packed(ngx_http_request_t *r);
 static ngx_int_t ngx_dfp_answer_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
@@ -26,19 +30,36 @@ ngx_dfp_answer_header_filter(ngx_http_request_t *r)
 
     if (call) {
         call->body.len = 0;
-        call->complete = 0;
-        call->keep = call->limit;
+        call->kept.complete = 0;
+        call->kept.max = ngx_dfp_answer_max(call);
         call->packed = ngx_dfp_answer_packed(r);
-        call->cut = (r->headers_out.status != NGX_HTTP_OK);
+        call->kept.cut = (r->headers_out.status != NGX_HTTP_OK);
 
-        if (call->cut) {
-            call->keep = NGX_DFP_ERROR_BODY_MAX;
+        if (call->kept.cut) {
+            call->kept.max = NGX_DFP_ERROR_BODY_MAX;
             r->header_only = 0;
             r->filter_need_in_memory = 1;
         }
     }
 
     return ngx_http_next_header_filter(r);
+}
+
+
+static size_t
+ngx_dfp_answer_max(ngx_dfp_call_t *call)
+{
+    switch (call->mode) {
+
+    case NGX_DFP_CALL_READ:
+        return call->size;
+
+    case NGX_DFP_CALL_PROBE:
+        return NGX_DFP_PROBE_BODY_MAX;
+
+    default: /* NGX_DFP_CALL_WARM, NGX_DFP_CALL_GRPC */
+        return 0;
+    }
 }
 
 
@@ -87,7 +108,7 @@ ngx_dfp_answer_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
         }
 
         if (call && (b->last_buf || b->last_in_chain)) {
-            call->complete = 1;
+            call->kept.complete = 1;
         }
 
         b->pos = b->last;
@@ -101,8 +122,8 @@ ngx_dfp_answer_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 static ngx_int_t
 ngx_dfp_answer_bytes(ngx_dfp_call_t *call, u_char *data, size_t len)
 {
-    if (call->take && !call->cut) {
-        call->taken |= (len != 0);
+    if (call->take && !call->kept.cut) {
+        call->kept.taken |= (len != 0);
 
         return len ? call->take(call, data, len) : NGX_OK;
     }
@@ -117,22 +138,22 @@ ngx_dfp_answer_keep(ngx_dfp_call_t *call, u_char *data, size_t len)
     u_char  *p;
     size_t   size;
 
-    if (call->keep == 0 || len == 0 || call->too_big) {
+    if (call->kept.max == 0 || len == 0 || call->too_big) {
         return NGX_OK;
     }
 
-    if (len > call->keep - call->body.len) {
+    if (len > call->kept.max - call->body.len) {
 
-        if (!call->cut) {
+        if (!call->kept.cut) {
             call->too_big = 1;
             return NGX_ERROR;
         }
 
-        len = call->keep - call->body.len;
+        len = call->kept.max - call->body.len;
     }
 
-    if (len > call->size - call->body.len) {
-        size = ngx_max(call->body.len + len, 2 * call->size);
+    if (len > call->kept.allocated - call->body.len) {
+        size = ngx_max(call->body.len + len, 2 * call->kept.allocated);
 
         p = ngx_pnalloc(call->pool, size);
         if (p == NULL) {
@@ -144,7 +165,7 @@ ngx_dfp_answer_keep(ngx_dfp_call_t *call, u_char *data, size_t len)
         }
 
         call->body.data = p;
-        call->size = size;
+        call->kept.allocated = size;
     }
 
     ngx_memcpy(call->body.data + call->body.len, data, len);

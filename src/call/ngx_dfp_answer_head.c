@@ -84,7 +84,7 @@ ngx_dfp_answer_trailer(ngx_dfp_call_t *call, ngx_http_upstream_t *u,
         h = ngx_dfp_answer_find(&u->headers_in.trailers, name, &n);
     }
 
-    if (h || call->taken) {
+    if (h || call->kept.taken) {
         return h;
     }
 

@@ -2,6 +2,9 @@
 #include "ngx_dfp_state.h"
 
 
+#define NGX_DFP_CALL_POOL  4096
+
+
 static void ngx_dfp_call_begin(ngx_event_t *ev);
 static ngx_int_t ngx_dfp_call_subrequest(ngx_dfp_call_t *call);
 static void ngx_dfp_call_answered(void *data, ngx_http_request_t *sr,
@@ -10,6 +13,32 @@ static void ngx_dfp_call_end(ngx_http_request_t *r);
 static void ngx_dfp_call_closed(void *data);
 static void ngx_dfp_call_over(ngx_event_t *ev);
 static void ngx_dfp_call_timeout(ngx_event_t *ev);
+static void ngx_dfp_call_done(ngx_dfp_call_t *call);
+
+
+ngx_dfp_call_t *
+ngx_dfp_call_create(ngx_log_t *log)
+{
+    ngx_pool_t      *pool;
+    ngx_dfp_call_t  *call;
+
+    pool = ngx_create_pool(NGX_DFP_CALL_POOL, log);
+    if (pool == NULL) {
+        return NULL;
+    }
+
+    call = ngx_pcalloc(pool, sizeof(ngx_dfp_call_t));
+
+    if (call == NULL) {
+        ngx_destroy_pool(pool);
+        return NULL;
+    }
+
+    call->pool = pool;
+    call->log = log;
+
+    return call;
+}
 
 
 ngx_int_t
@@ -20,6 +49,7 @@ ngx_dfp_call_start(ngx_dfp_call_t *call)
     request = ngx_dfp_request_create(call->binding->ctx, call->log, call->job,
                                      &call->shown, call->secrets);
     if (request == NULL) {
+        ngx_dfp_call_done(call);
         return NGX_AGAIN;
     }
 
@@ -128,7 +158,7 @@ ngx_dfp_call_subrequest(ngx_dfp_call_t *call)
     sr->valid_unparsed_uri = 1;
     sr->quoted_uri = r->quoted_uri;
     sr->plus_in_uri = r->plus_in_uri;
-    sr->header_only = (call->limit == 0 && call->take == NULL);
+    sr->header_only = (call->mode == NGX_DFP_CALL_WARM);
     sr->filter_need_in_memory = !sr->header_only;
 
     r->write_event_handler = ngx_dfp_call_end;
@@ -142,8 +172,8 @@ ngx_dfp_call_answered(void *data, ngx_http_request_t *sr, ngx_int_t rc)
 {
     ngx_dfp_call_t *call = data;
 
-    if (!call->collected) {
-        call->collected = 1;
+    if (!call->answered) {
+        call->answered = 1;
         ngx_dfp_answer_collect(call, sr, rc);
     }
 }
@@ -176,11 +206,7 @@ ngx_dfp_call_over(ngx_event_t *ev)
 {
     ngx_dfp_call_t *call = ev->data;
 
-    if (call->timer.timer_set) {
-        ngx_del_timer(&call->timer);
-    }
-
-    if (!call->collected && call->reason[0] == '\0') {
+    if (!call->answered && call->reason[0] == '\0') {
         ngx_dfp_answer_fail(call, NGX_DFP_CALL_AGAIN,
                             call->timedout
                             ? "it took longer than dfpreheat_task_timeout"
@@ -188,6 +214,8 @@ ngx_dfp_call_over(ngx_event_t *ev)
     }
 
     call->handler(call);
+
+    ngx_dfp_call_done(call);
 }
 
 
@@ -218,6 +246,29 @@ ngx_dfp_call_cancel(ngx_dfp_call_t *call)
     ngx_connection_t   *c;
     ngx_dfp_request_t  *request;
 
+    request = call->request;
+
+    if (request) {
+
+        /* it may outlive the call: nginx waits for its threads */
+
+        request->data = NULL;
+
+        c = request->r->connection;
+
+        ngx_dfp_request_abort(request);
+        ngx_http_run_posted_requests(c);
+    }
+
+    ngx_dfp_call_done(call);
+}
+
+
+/* Frees the call. Nothing else does. */
+
+static void
+ngx_dfp_call_done(ngx_dfp_call_t *call)
+{
     if (call->timer.timer_set) {
         ngx_del_timer(&call->timer);
     }
@@ -226,17 +277,7 @@ ngx_dfp_call_cancel(ngx_dfp_call_t *call)
         ngx_delete_posted_event(&call->over);
     }
 
-    request = call->request;
-
-    if (request) {
-        request->data = NULL;
-        call->request = NULL;
-
-        c = request->r->connection;
-
-        ngx_dfp_request_abort(request);
-        ngx_http_run_posted_requests(c);
-    }
+    ngx_destroy_pool(call->pool);
 }
 
 

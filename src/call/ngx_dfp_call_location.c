@@ -27,11 +27,11 @@ ngx_dfp_call_enter(ngx_http_request_t *r)
 
     name = &call->binding->location;
 
-    if (name->len == 0 || call->named) {
+    if (name->len == 0 || call->way.named) {
         return NGX_DECLINED;
     }
 
-    call->named = 1;
+    call->way.named = 1;
 
     (void) ngx_http_named_location(r, name);
     ngx_http_finalize_request(r, NGX_DONE);
@@ -120,7 +120,7 @@ ngx_dfp_call_allowed(ngx_dfp_call_t *call, ngx_http_request_t *r)
     ngx_dfp_loc_conf_t  *dlcf;
 
     dlcf = ngx_http_get_module_loc_conf(r, ngx_http_dfpreheat_module);
-    call->entered = 1;
+    call->way.entered = 1;
 
     if (call->take) {
         allowed = (dlcf->grpc == 1);
@@ -132,12 +132,12 @@ ngx_dfp_call_allowed(ngx_dfp_call_t *call, ngx_http_request_t *r)
     }
 
     if (!allowed) {
-        call->strayed = 1;
+        call->way.strayed = 1;
         return NGX_DECLINED;
     }
 
     if (call->url.tls && !ngx_dfp_binding_verified(r, module)) {
-        call->unverified = 1;
+        call->way.unverified = 1;
         return NGX_DECLINED;
     }
 
@@ -171,10 +171,10 @@ ngx_dfp_call_refresh(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     ngx_dfp_call_t  *call;
 
     call = ngx_dfp_request_data(r);
-    set = call && (data ? call->probe : call->refresh);
+    set = call && (data ? call->mode == NGX_DFP_CALL_PROBE : call->refresh);
 
     if (call && data == 0) {
-        call->keyed = 1;
+        call->way.keyed = 1;
     }
 
     /* the key is known now, and the file is not open */

@@ -29,7 +29,12 @@ typedef struct {
 
 struct ngx_dfp_grpc_s {
 
-    /* set by the caller, the rest zeroed */
+    /* set by ngx_dfp_grpc_create() */
+
+    ngx_pool_t        *pool;       /* of the call */
+    ngx_log_t         *log;
+
+    /* set by the caller before the start */
 
     void             (*handler)(ngx_dfp_grpc_t *grpc);
 
@@ -42,8 +47,6 @@ struct ngx_dfp_grpc_s {
     int              (*part)(ngx_dfp_grpc_t *grpc,
                            dfp_grpc_part_t *part, dfp_err_t *err);
     void              *data;
-    ngx_pool_t        *pool;       /* of the call; see below */
-    ngx_log_t         *log;
     int64_t            job;        /* for the log */
     ngx_array_t       *secrets;    /* that are sent; NULL: none */
     ngx_dfp_server_t  *server;     /* stays as long as the call */
@@ -65,22 +68,25 @@ struct ngx_dfp_grpc_s {
 
     /* private */
 
-    ngx_dfp_call_t     call;
+    ngx_dfp_call_t    *call;
     dfp_mem_t          mem;
     dfp_grpc_reader_t  reader;
     dfp_err_t          err;
 };
 
 
-/* A call with a pool of its own, zeroed but for pool and log; NULL: no memory. */
+/* A call with a pool of its own, zeroed but for pool and log. NULL: no
+ * memory. */
 ngx_dfp_grpc_t *ngx_dfp_grpc_create(ngx_log_t *log);
 
-/* NGX_OK: HANDLER will be called, once, and not before this has returned;
- * NGX_AGAIN: no connection is free, or no memory. */
+/* NGX_OK: HANDLER will be called, once, and not before this has returned; then
+ * the call is freed. NGX_AGAIN: no connection is free, or no memory; the call is
+ * freed. */
 ngx_int_t ngx_dfp_grpc_start(ngx_dfp_grpc_t *grpc);
 
-/* Ends it, if it is under way, without its handler, and frees it. */
-void ngx_dfp_grpc_destroy(ngx_dfp_grpc_t *grpc);
+/* Ends and frees a call that was not started, or whose handler has not been
+ * called yet. The handler is not called. */
+void ngx_dfp_grpc_cancel(ngx_dfp_grpc_t *grpc);
 
 
 #endif /* NGX_DFP_GRPC_H */

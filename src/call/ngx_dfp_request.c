@@ -2,7 +2,7 @@
 #include "ngx_dfp_call_log.h"
 
 
-#define NGX_DFP_CALL_POOL    1024
+#define NGX_DFP_REQUEST_POOL 1024
 #define NGX_DFP_CALL_BUFFER  128     /* stands for header_in */
 #define NGX_DFP_BLOCKED_WAIT 50      /* ms */
 
@@ -179,7 +179,7 @@ ngx_dfp_request_connect(ngx_log_t *log, int64_t job, ngx_str_t *shown,
         return NULL;
     }
 
-    c->pool = ngx_create_pool(NGX_DFP_CALL_POOL, log);
+    c->pool = ngx_create_pool(NGX_DFP_REQUEST_POOL, log);
 
     if (c->pool == NULL
         || ngx_dfp_call_log_create(c, log, job, shown, secrets) != NGX_OK)

@@ -536,7 +536,6 @@ ngx_dfp_grants_stop(ngx_dfp_run_t *run)
             run->calls--;
 
             ngx_dfp_call_cancel(call);
-            ngx_destroy_pool(call->pool);
         }
     }
 }

@@ -1,9 +1,6 @@
 #include "ngx_dfp_grant.h"
 
 
-#define NGX_DFP_GRANT_POOL  4096
-
-
 static ngx_int_t ngx_dfp_grant_call(ngx_dfp_grant_t *grant,
     ngx_dfp_binding_t *origin, dfp_url_t *url);
 static ngx_int_t ngx_dfp_grant_send(ngx_dfp_grant_t *grant,
@@ -77,31 +74,23 @@ static ngx_int_t
 ngx_dfp_grant_call(ngx_dfp_grant_t *grant, ngx_dfp_binding_t *origin,
     dfp_url_t *url)
 {
-    ngx_pool_t      *pool;
     ngx_dfp_run_t   *run;
     ngx_dfp_call_t  *call;
 
     run = grant->run;
 
-    pool = ngx_create_pool(NGX_DFP_GRANT_POOL, &run->log);
-    if (pool == NULL) {
+    call = ngx_dfp_call_create(&run->log);
+    if (call == NULL) {
         return NGX_ERROR;
     }
 
-    call = ngx_pcalloc(pool, sizeof(ngx_dfp_call_t));
-    if (call == NULL) {
-        goto failed;
-    }
-
-    call->pool = pool;
-
     if (ngx_dfp_grant_send(grant, call) != NGX_OK) {
-        goto failed;
+        ngx_dfp_call_cancel(call);
+        return NGX_ERROR;
     }
 
     call->handler = ngx_dfp_grant_called;
     call->data = grant;
-    call->log = &run->log;
     call->job = run->claim.id;
     call->binding = origin;
     call->url = *url;
@@ -112,24 +101,19 @@ ngx_dfp_grant_call(ngx_dfp_grant_t *grant, ngx_dfp_binding_t *origin,
 
     call->who = "the token service";
     call->secrets = &run->secrets;
-    call->limit = NGX_DFP_TOKEN_BODY_MAX;
+    call->mode = NGX_DFP_CALL_READ;
+    call->size = NGX_DFP_TOKEN_BODY_MAX;
     call->timeout = run->conf->task_timeout;
     call->uncached = 1;
 
     if (ngx_dfp_call_start(call) != NGX_OK) {
-        goto failed;
+        return NGX_ERROR;
     }
 
     grant->call = call;
     run->calls++;
 
     return NGX_OK;
-
-failed:
-
-    ngx_destroy_pool(pool);
-
-    return NGX_ERROR;
 }
 
 
@@ -183,7 +167,6 @@ ngx_dfp_grant_called(ngx_dfp_call_t *call)
     rc = ngx_dfp_grant_token(grant, call, &err);
 
     if (rc == NGX_DECLINED && ngx_dfp_grant_otherwise(grant, call)) {
-        ngx_destroy_pool(call->pool);
         return;
     }
 
@@ -199,8 +182,6 @@ ngx_dfp_grant_called(ngx_dfp_call_t *call)
             ngx_dfp_grant_end(task, rc, call->retry_after, err.text);
         }
     }
-
-    ngx_destroy_pool(call->pool);
 
     run->wake(run);
 }

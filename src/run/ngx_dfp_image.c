@@ -165,7 +165,7 @@ ngx_dfp_image_next(ngx_dfp_run_t *run)
         return NGX_DECLINED;
     }
 
-    return ngx_dfp_task_call(run, run->conf->max_manifest_size,
+    return ngx_dfp_task_call(run, NGX_DFP_CALL_READ,
                              ngx_dfp_image_fetched);
 }
 

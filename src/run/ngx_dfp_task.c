@@ -16,9 +16,10 @@ static const char  ngx_dfp_manifest_types[] =
 
 static ngx_dfp_task_t *ngx_dfp_task_create(ngx_dfp_run_t *run, dfp_url_t *url,
     ngx_dfp_image_t *image);
-static ngx_int_t ngx_dfp_task_start(ngx_dfp_task_t *task, size_t limit);
+static ngx_int_t ngx_dfp_task_start(ngx_dfp_task_t *task,
+    ngx_dfp_call_mode_e mode);
 static ngx_dfp_call_t *ngx_dfp_task_prepare(ngx_dfp_task_t *task,
-    ngx_pool_t *pool, size_t limit);
+    ngx_dfp_call_mode_e mode);
 static ngx_str_t ngx_dfp_task_mask(ngx_dfp_task_t *task, ngx_str_t text);
 static void ngx_dfp_task_called(ngx_dfp_call_t *call);
 static void ngx_dfp_task_ready(ngx_event_t *ev);
@@ -165,7 +166,8 @@ ngx_dfp_task_queue(ngx_dfp_task_t *task)
 
 
 ngx_int_t
-ngx_dfp_task_call(ngx_dfp_run_t *run, size_t limit, ngx_dfp_task_pt handler)
+ngx_dfp_task_call(ngx_dfp_run_t *run, ngx_dfp_call_mode_e mode,
+    ngx_dfp_task_pt handler)
 {
     ngx_uint_t       calls;
     ngx_queue_t     *q;
@@ -184,7 +186,7 @@ ngx_dfp_task_call(ngx_dfp_run_t *run, size_t limit, ngx_dfp_task_pt handler)
 
         if (ngx_dfp_grant_ready(task) == NGX_OK) {
             task->handler = handler;
-            return ngx_dfp_task_start(task, limit);
+            return ngx_dfp_task_start(task, mode);
         }
 
         /* it waits for a token, which may have to be fetched first */
@@ -199,23 +201,16 @@ ngx_dfp_task_call(ngx_dfp_run_t *run, size_t limit, ngx_dfp_task_pt handler)
 
 
 static ngx_int_t
-ngx_dfp_task_start(ngx_dfp_task_t *task, size_t limit)
+ngx_dfp_task_start(ngx_dfp_task_t *task, ngx_dfp_call_mode_e mode)
 {
-    ngx_pool_t      *pool;
     ngx_dfp_run_t   *run;
     ngx_dfp_call_t  *call;
 
     run = task->run;
 
-    pool = ngx_create_pool(NGX_DFP_CALL_POOL_SIZE, &run->log);
-    if (pool == NULL) {
-        return NGX_AGAIN;
-    }
-
-    call = ngx_dfp_task_prepare(task, pool, limit);
+    call = ngx_dfp_task_prepare(task, mode);
 
     if (call == NULL || ngx_dfp_call_start(call) != NGX_OK) {
-        ngx_destroy_pool(pool);
         return NGX_AGAIN;
     }
 
@@ -231,14 +226,14 @@ ngx_dfp_task_start(ngx_dfp_task_t *task, size_t limit)
 
 
 static ngx_dfp_call_t *
-ngx_dfp_task_prepare(ngx_dfp_task_t *task, ngx_pool_t *pool, size_t limit)
+ngx_dfp_task_prepare(ngx_dfp_task_t *task, ngx_dfp_call_mode_e mode)
 {
     ngx_dfp_run_t   *run;
     ngx_dfp_call_t  *call;
 
     run = task->run;
 
-    call = ngx_pcalloc(pool, sizeof(ngx_dfp_call_t));
+    call = ngx_dfp_call_create(&run->log);
     if (call == NULL) {
         return NULL;
     }
@@ -249,18 +244,17 @@ ngx_dfp_task_prepare(ngx_dfp_task_t *task, ngx_pool_t *pool, size_t limit)
 
     call->handler = ngx_dfp_task_called;
     call->data = task;
-    call->pool = pool;
-    call->log = &run->log;
     call->job = run->claim.id;
     call->binding = task->binding;
     call->url = task->url;
     call->shown = task->shown;
     call->who = "the origin";
-    call->secrets = ngx_dfp_task_secrets(task, pool);
+    call->secrets = ngx_dfp_task_secrets(task, call->pool);
     ngx_dfp_grant_apply(task->grant, call);
     call->headers = run->job.headers;
     call->nheaders = run->job.nheaders;
-    call->limit = limit;
+    call->mode = mode;
+    call->size = run->conf->max_manifest_size;
     call->timeout = ngx_max((ngx_msec_int_t)
                             (task->deadline - ngx_current_msec), 1);
     call->store = run->cluster->engine->caches;
@@ -269,11 +263,14 @@ ngx_dfp_task_prepare(ngx_dfp_task_t *task, ngx_pool_t *pool, size_t limit)
         call->accept = ngx_dfp_manifest_types;
     }
 
-    call->probe = (limit == NGX_DFP_PROBE);
-
     ngx_dfp_task_fresh(task, call);
 
-    return call->secrets ? call : NULL;
+    if (call->secrets == NULL) {
+        ngx_dfp_call_cancel(call);
+        return NULL;
+    }
+
+    return call;
 }
 
 
@@ -345,8 +342,6 @@ ngx_dfp_task_called(ngx_dfp_call_t *call)
     run->calls--;
 
     task->handler(task, call);
-
-    ngx_destroy_pool(call->pool);
 
     run->wake(run);
 }
@@ -586,7 +581,6 @@ ngx_dfp_tasks_stop(ngx_dfp_run_t *run)
             run->calls--;
 
             ngx_dfp_call_cancel(call);
-            ngx_destroy_pool(call->pool);
         }
     }
 

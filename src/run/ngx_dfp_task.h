@@ -218,12 +218,9 @@ void ngx_dfp_task_skipped(ngx_dfp_task_t *task, const char *reason);
 /* One that was skipped is to be fetched after all. */
 void ngx_dfp_task_wanted(ngx_dfp_task_t *task);
 
-/* A limit: it is only asked how the origin answers. */
-#define NGX_DFP_PROBE  1
-
-/* Takes the next ready task and starts its call, which keeps at most LIMIT
- * bytes of the body (0: warms the cache). As next_pt. */
-ngx_int_t ngx_dfp_task_call(ngx_dfp_run_t *run, size_t limit,
+/* Takes the next ready task and starts its call. What a call reads may have
+ * dfpreheat_max_manifest_size bytes. As next_pt. */
+ngx_int_t ngx_dfp_task_call(ngx_dfp_run_t *run, ngx_dfp_call_mode_e mode,
     ngx_dfp_task_pt handler);
 
 void ngx_dfp_task_done(ngx_dfp_task_t *task);
@@ -255,7 +252,7 @@ ngx_uint_t ngx_dfp_task_held(ngx_dfp_run_t *run);
 void ngx_dfp_task_steady(ngx_dfp_run_t *run);
 
 /* Sets how fresh the answer has to be: past the cache, or as of after the job's POST
- * (refresh, since). The call's store and probe are set. */
+ * (refresh, since). The call's store and mode are set. */
 void ngx_dfp_task_fresh(ngx_dfp_task_t *task, ngx_dfp_call_t *call);
 
 /* Ends all calls and timers of the run's tasks. */

@@ -85,7 +85,8 @@ ngx_dfp_engine_cache_start(ngx_dfp_run_t *run)
 static ngx_int_t
 ngx_dfp_engine_cache_next(ngx_dfp_run_t *run)
 {
-    return ngx_dfp_task_call(run, 0, ngx_dfp_engine_cache_warmed);
+    return ngx_dfp_task_call(run, NGX_DFP_CALL_WARM,
+                             ngx_dfp_engine_cache_warmed);
 }
 
 

@@ -168,7 +168,8 @@ ngx_dfp_peers_next(ngx_dfp_run_t *run)
         }
 
         if (d->probe) {
-            rc = ngx_dfp_task_call(run, NGX_DFP_PROBE, ngx_dfp_peers_probed);
+            rc = ngx_dfp_task_call(run, NGX_DFP_CALL_PROBE,
+                                   ngx_dfp_peers_probed);
             d->queued = (rc != NGX_OK);
             return rc;
         }

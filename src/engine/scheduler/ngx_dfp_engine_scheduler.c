@@ -276,11 +276,9 @@ ngx_dfp_scheduler_next(ngx_dfp_run_t *run)
         }
 
         if (ngx_dfp_scheduler_probes(order)) {
-            return ngx_dfp_task_call(run,
-                                          task->image
-                                          ? run->conf->max_manifest_size
-                                          : NGX_DFP_PROBE,
-                                          ngx_dfp_scheduler_probed);
+            return ngx_dfp_task_call(run, task->image ? NGX_DFP_CALL_READ
+                                                      : NGX_DFP_CALL_PROBE,
+                                     ngx_dfp_scheduler_probed);
         }
 
         ngx_queue_remove(&task->queue);
