@@ -49,7 +49,7 @@ ngx_dfp_answer_collect(ngx_dfp_call_t *call, ngx_http_request_t *sr,
         return;
     }
 
-    if (call->too_big) {
+    if (call->answer.too_big) {
         ngx_dfp_answer_fail(call, NGX_DFP_CALL_FAILED, "the answer is too big");
         return;
     }
@@ -193,7 +193,8 @@ ngx_dfp_answer_led(ngx_dfp_call_t *call, ngx_dfp_target_t *target)
 
     mem = ngx_dfp_mem(call->pool);
 
-    if (dfp_url_parse(&mem, target->url.origin, "it", &call->target_url, &err)
+    if (dfp_url_parse(&mem, target->url.origin, "it",
+                      &call->answer.target_url, &err)
         != DFP_OK)
     {
         return NGX_ERROR;
@@ -208,7 +209,7 @@ ngx_dfp_answer_led(ngx_dfp_call_t *call, ngx_dfp_target_t *target)
                        target->url.origin.data);
 
     call->who = (char *) p;
-    call->led = 1;
+    call->answer.led = 1;
 
     return NGX_OK;
 }
@@ -253,7 +254,7 @@ ngx_dfp_answer_unreached(ngx_dfp_call_t *call, ngx_http_request_t *sr,
         && (rc == NGX_HTTP_GATEWAY_TIME_OUT
             || ngx_strncmp(trouble, "connect()", 9) == 0))
     {
-        call->unreached = 1;
+        call->answer.unreached = 1;
     }
 
     /* it took the request, and may have died of it */
@@ -263,7 +264,7 @@ ngx_dfp_answer_unreached(ngx_dfp_call_t *call, ngx_http_request_t *sr,
         && (ngx_strncmp(trouble, "upstream prematurely closed", 27) == 0
             || ngx_strncmp(trouble, "recv() failed", 13) == 0))
     {
-        call->broken = 1;
+        call->answer.broken = 1;
     }
 
     ngx_dfp_answer_busy(call, sr);
@@ -309,22 +310,24 @@ ngx_dfp_answer_complete(ngx_dfp_call_t *call, ngx_http_request_t *sr,
         return;
     }
 
-    call->stale = sr->cached
+    call->answer.stale = sr->cached
                   && (sr->upstream->cache_status == NGX_HTTP_CACHE_STALE
                       || sr->upstream->cache_status == NGX_HTTP_CACHE_UPDATING);
-    call->cached = sr->cached && !call->stale;
+    call->answer.cached = sr->cached && !call->answer.stale;
 
     if (ngx_dfp_answer_old(call, sr)) {
         return;
     }
 
-    if (call->status != NGX_HTTP_OK) {
+    if (call->answer.status != NGX_HTTP_OK) {
         return;
     }
 
     /* what is read has to be read as it is */
 
-    if (call->packed && call->mode == NGX_DFP_CALL_READ && !call->store) {
+    if (call->answer.packed && call->mode == NGX_DFP_CALL_READ
+        && !call->store)
+    {
         ngx_dfp_answer_fail(call, NGX_DFP_CALL_FAILED,
             "the answer is compressed (Content-Encoding), although that was "
             "not asked for: \"gunzip on\" in its location unpacks gzip");
@@ -334,7 +337,7 @@ ngx_dfp_answer_complete(ngx_dfp_call_t *call, ngx_http_request_t *sr,
     /* what the cache has may be cut off: that is looked at below */
 
     if ((call->mode == NGX_DFP_CALL_READ || call->mode == NGX_DFP_CALL_PROBE)
-        && !call->kept.complete && !call->cached)
+        && !call->kept.complete && !call->answer.cached)
     {
         ngx_dfp_answer_fail(call, NGX_DFP_CALL_AGAIN,
                           "the answer was not complete");
@@ -352,7 +355,7 @@ ngx_dfp_answer_complete(ngx_dfp_call_t *call, ngx_http_request_t *sr,
         return;
     }
 
-    stored = ngx_dfp_cache_stored(sr, rc, &call->entry, &reason);
+    stored = ngx_dfp_cache_stored(sr, rc, &call->answer.entry, &reason);
 
     if (stored == NGX_OK) {
         return;
@@ -386,7 +389,7 @@ ngx_dfp_answer_old(ngx_dfp_call_t *call, ngx_http_request_t *sr)
 
     /* it is nothing wrong, though */
 
-    call->cached = 0;
+    call->answer.cached = 0;
 
     if (call->way.keyed) {
         ngx_dfp_answer_fail(call, NGX_DFP_CALL_AGAIN,

@@ -39,10 +39,10 @@ ngx_dfp_answer_busy(ngx_dfp_call_t *call, ngx_http_request_t *sr)
 
     peers = uscf->peer.data;
 
-    call->busy = ngx_dfp_answer_full(peers);
+    call->answer.busy = ngx_dfp_answer_full(peers);
 
     if (peers->next) {
-        call->busy |= ngx_dfp_answer_full(peers->next);
+        call->answer.busy |= ngx_dfp_answer_full(peers->next);
     }
 }
 

@@ -29,10 +29,10 @@ ngx_dfp_answer_header_filter(ngx_http_request_t *r)
     call = ngx_dfp_request_data(r);
 
     if (call) {
-        call->body.len = 0;
+        call->answer.body.len = 0;
         call->kept.complete = 0;
         call->kept.max = ngx_dfp_answer_max(call);
-        call->packed = ngx_dfp_answer_packed(r);
+        call->answer.packed = ngx_dfp_answer_packed(r);
         call->kept.cut = (r->headers_out.status != NGX_HTTP_OK);
 
         if (call->kept.cut) {
@@ -138,38 +138,38 @@ ngx_dfp_answer_keep(ngx_dfp_call_t *call, u_char *data, size_t len)
     u_char  *p;
     size_t   size;
 
-    if (call->kept.max == 0 || len == 0 || call->too_big) {
+    if (call->kept.max == 0 || len == 0 || call->answer.too_big) {
         return NGX_OK;
     }
 
-    if (len > call->kept.max - call->body.len) {
+    if (len > call->kept.max - call->answer.body.len) {
 
         if (!call->kept.cut) {
-            call->too_big = 1;
+            call->answer.too_big = 1;
             return NGX_ERROR;
         }
 
-        len = call->kept.max - call->body.len;
+        len = call->kept.max - call->answer.body.len;
     }
 
-    if (len > call->kept.allocated - call->body.len) {
-        size = ngx_max(call->body.len + len, 2 * call->kept.allocated);
+    if (len > call->kept.allocated - call->answer.body.len) {
+        size = ngx_max(call->answer.body.len + len, 2 * call->kept.allocated);
 
         p = ngx_pnalloc(call->pool, size);
         if (p == NULL) {
             return NGX_ERROR;
         }
 
-        if (call->body.len) {
-            ngx_memcpy(p, call->body.data, call->body.len);
+        if (call->answer.body.len) {
+            ngx_memcpy(p, call->answer.body.data, call->answer.body.len);
         }
 
-        call->body.data = p;
+        call->answer.body.data = p;
         call->kept.allocated = size;
     }
 
-    ngx_memcpy(call->body.data + call->body.len, data, len);
-    call->body.len += len;
+    ngx_memcpy(call->answer.body.data + call->answer.body.len, data, len);
+    call->answer.body.len += len;
 
     return NGX_OK;
 }

@@ -206,9 +206,9 @@ ngx_dfp_call_over(ngx_event_t *ev)
 {
     ngx_dfp_call_t *call = ev->data;
 
-    if (!call->answered && call->reason[0] == '\0') {
+    if (!call->answered && call->answer.reason[0] == '\0') {
         ngx_dfp_answer_fail(call, NGX_DFP_CALL_AGAIN,
-                            call->timedout
+                            call->answer.timedout
                             ? "it took longer than dfpreheat_task_timeout"
                             : "it was cut off");
     }
@@ -232,7 +232,7 @@ ngx_dfp_call_timeout(ngx_event_t *ev)
         return;
     }
 
-    call->timedout = 1;
+    call->answer.timedout = 1;
     c = call->request->r->connection;
 
     ngx_dfp_request_abort(call->request);

@@ -44,6 +44,34 @@ typedef enum {
 } ngx_dfp_call_result_e;
 
 
+/* What the handler reads; it is freed with the call. */
+typedef struct {
+    ngx_dfp_call_result_e  result;
+    char                   reason[NGX_DFP_REASON_MAX];   /* unless OK */
+    ngx_uint_t             status;   /* 0: there was none */
+    ngx_str_t              body;     /* of an error its begin */
+    ngx_str_t              content_type;
+    ngx_str_t              leads_to; /* by a redirect: an origin */
+    dfp_url_t              target_url;   /* where LED: who answered */
+    dfp_str_t              challenges[DFP_CHALLENGE_MAX_HEADERS];
+    ngx_uint_t             nchallenges;
+    ngx_msec_t             retry_after;  /* ms; 0: not said */
+    ngx_dfp_entry_t        entry;    /* where it is cached */
+    ngx_str_t              grpc_status;    /* "": there was none */
+    ngx_str_t              grpc_message;   /* as it was sent */
+    unsigned               cached:1;     /* the cache had it, or ... */
+    unsigned               stale:1;      /* ... a stale copy */
+    unsigned               led:1;    /* a redirect led to another origin */
+    unsigned               packed:1; /* Content-Encoding */
+    unsigned               too_big:1;    /* for the mode of the call */
+    unsigned               timedout:1;
+    unsigned               unreached:1;  /* nobody is there */
+    unsigned               broken:1; /* it was there, and has closed the
+                                        connection */
+    unsigned               busy:1;   /* its upstream is, by max_conns */
+} ngx_dfp_answer_t;
+
+
 /* How the subrequest came to its location. */
 typedef struct {
     unsigned    named:1;         /* sent to the named location */
@@ -108,31 +136,7 @@ struct ngx_dfp_call_s {
     struct sockaddr       *sockaddr;
     socklen_t              socklen;
 
-    /* the answer: for the handler */
-
-    ngx_dfp_call_result_e  result;
-    ngx_uint_t             status;   /* 0: there was none */
-    ngx_str_t              body;     /* of an error its begin */
-    ngx_str_t              content_type;
-    ngx_str_t              leads_to; /* by a redirect: an origin */
-    dfp_url_t              target_url;   /* where LED: who answered */
-    dfp_str_t              challenges[DFP_CHALLENGE_MAX_HEADERS];
-    ngx_uint_t             nchallenges;
-    ngx_msec_t             retry_after;  /* 0: not said */
-    ngx_dfp_entry_t        entry;    /* where it is cached */
-    ngx_str_t              grpc_status;    /* "": there was none */
-    ngx_str_t              grpc_message;   /* as it was sent */
-    char                   reason[NGX_DFP_REASON_MAX];   /* unless OK */
-    unsigned               cached:1;     /* the cache had it, or ... */
-    unsigned               stale:1;      /* ... a stale copy */
-    unsigned               led:1;    /* a redirect led to another origin */
-    unsigned               packed:1; /* Content-Encoding */
-    unsigned               too_big:1;    /* for its mode */
-    unsigned               timedout:1;
-    unsigned               unreached:1;  /* nobody is there */
-    unsigned               broken:1; /* it was there, and has closed the
-                                        connection */
-    unsigned               busy:1;   /* its upstream is, by max_conns */
+    ngx_dfp_answer_t       answer;   /* for the handler */
 
     /* private */
 

@@ -204,10 +204,10 @@ ngx_dfp_grpc_called(ngx_dfp_call_t *call)
 static void
 ngx_dfp_grpc_ended(ngx_dfp_grpc_t *grpc)
 {
-    dfp_str_t        words;
-    ngx_dfp_call_t  *call;
+    dfp_str_t          words;
+    ngx_dfp_answer_t  *answer;
 
-    call = grpc->call;
+    answer = &grpc->call->answer;
 
     if (grpc->err.text[0]) {
         grpc->status = DFP_GRPC_INTERNAL;
@@ -216,24 +216,24 @@ ngx_dfp_grpc_ended(ngx_dfp_grpc_t *grpc)
         return;
     }
 
-    if (call->timedout) {
+    if (answer->timedout) {
         grpc->status = DFP_GRPC_DEADLINE_EXCEEDED;
         ngx_dfp_grpc_text(grpc, "no end of it within %M ms", grpc->timeout);
         return;
     }
 
-    if (call->result != NGX_DFP_CALL_OK) {
-        grpc->status = (call->result == NGX_DFP_CALL_AGAIN)
+    if (answer->result != NGX_DFP_CALL_OK) {
+        grpc->status = (answer->result == NGX_DFP_CALL_AGAIN)
                        ? DFP_GRPC_UNAVAILABLE : DFP_GRPC_INTERNAL;
-        grpc->unreached = call->unreached;
+        grpc->unreached = answer->unreached;
         grpc->unanswered = 1;
-        grpc->broken = call->broken;
-        ngx_dfp_grpc_text(grpc, "%s", call->reason);
+        grpc->broken = answer->broken;
+        ngx_dfp_grpc_text(grpc, "%s", answer->reason);
         return;
     }
 
-    if (call->grpc_status.len) {
-        grpc->status = dfp_grpc_status(ngx_dfp_dfp_str(call->grpc_status));
+    if (answer->grpc_status.len) {
+        grpc->status = dfp_grpc_status(ngx_dfp_dfp_str(answer->grpc_status));
 
         if (grpc->status == DFP_GRPC_OK
             && !dfp_grpc_reader_clean(&grpc->reader))
@@ -245,8 +245,7 @@ ngx_dfp_grpc_ended(ngx_dfp_grpc_t *grpc)
         }
 
         if (dfp_grpc_message(&grpc->mem,
-                             ngx_dfp_dfp_str(call->grpc_message),
-                             &words)
+                             ngx_dfp_dfp_str(answer->grpc_message), &words)
             != DFP_OK)
         {
             words.len = 0;
@@ -256,11 +255,11 @@ ngx_dfp_grpc_ended(ngx_dfp_grpc_t *grpc)
         return;
     }
 
-    if (call->status != NGX_HTTP_OK) {
-        grpc->status = ngx_dfp_grpc_http(call->status);
+    if (answer->status != NGX_HTTP_OK) {
+        grpc->status = ngx_dfp_grpc_http(answer->status);
         ngx_dfp_grpc_text(grpc, "%V answered HTTP %ui: does it "
                           "speak gRPC?", &grpc->server->name,
-                          call->status);
+                          answer->status);
         return;
     }
 

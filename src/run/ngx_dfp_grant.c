@@ -88,7 +88,7 @@ ngx_dfp_grant_target(ngx_dfp_grant_t *grant, ngx_dfp_call_t *call)
 
     if (grant->target
         && dfp_str_eq(ngx_dfp_dfp_str(grant->target->origin),
-                      call->target_url.origin))
+                      call->answer.target_url.origin))
     {
         return grant->target;
     }
@@ -97,7 +97,7 @@ ngx_dfp_grant_target(ngx_dfp_grant_t *grant, ngx_dfp_call_t *call)
 
     /* a copy, which does not die with the call */
 
-    if (dfp_url_parse(&mem, call->target_url.origin, "it", &url, &err)
+    if (dfp_url_parse(&mem, call->answer.target_url.origin, "it", &url, &err)
         != DFP_OK)
     {
         return NULL;
@@ -225,7 +225,7 @@ ngx_dfp_grant_refused(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
     serial = task->serial;
     err.text[0] = '\0';
 
-    if (call->led) {
+    if (call->answer.led) {
         grant = ngx_dfp_grant_target(task->grant, call);
 
         if (grant == NULL) {
@@ -287,9 +287,9 @@ ngx_dfp_grant_forbidden(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 
     grant = task->grant;
 
-    if (call->result != NGX_DFP_CALL_OK
-        || call->status != NGX_HTTP_FORBIDDEN
-        || call->led || task->forbidden || task->serial == 0)
+    if (call->answer.result != NGX_DFP_CALL_OK
+        || call->answer.status != NGX_HTTP_FORBIDDEN
+        || call->answer.led || task->forbidden || task->serial == 0)
     {
         return NGX_DECLINED;
     }
@@ -387,8 +387,8 @@ ngx_dfp_grant_pick(ngx_dfp_grant_t *grant, ngx_dfp_call_t *call,
 
     mem = ngx_dfp_mem(grant->run->pool);
 
-    rc = dfp_challenge_pick(&mem, call->challenges, call->nchallenges,
-                            &grant->challenge, err);
+    rc = dfp_challenge_pick(&mem, call->answer.challenges,
+                            call->answer.nchallenges, &grant->challenge, err);
 
     if (rc != DFP_OK) {
         return rc == DFP_DECLINED ? NGX_DECLINED : NGX_ERROR;

@@ -175,11 +175,11 @@ ngx_dfp_grant_called(ngx_dfp_call_t *call)
         if (rc == NGX_OK) {
             ngx_dfp_task_queue(task);
 
-        } else if (call->busy) {
+        } else if (call->answer.busy) {
             ngx_dfp_task_busy(task);
 
         } else {
-            ngx_dfp_grant_end(task, rc, call->retry_after, err.text);
+            ngx_dfp_grant_end(task, rc, call->answer.retry_after, err.text);
         }
     }
 
@@ -196,11 +196,11 @@ ngx_dfp_grant_otherwise(ngx_dfp_grant_t *grant, ngx_dfp_call_t *call)
 {
     dfp_err_t  err;
 
-    if (call->result != NGX_DFP_CALL_OK) {
+    if (call->answer.result != NGX_DFP_CALL_OK) {
         return 0;
     }
 
-    switch (call->status) {
+    switch (call->answer.status) {
 
     case NGX_HTTP_NOT_FOUND:
     case NGX_HTTP_NOT_ALLOWED:
@@ -252,7 +252,7 @@ ngx_dfp_grant_token(ngx_dfp_grant_t *grant, ngx_dfp_call_t *call,
 
     mem = ngx_dfp_mem(grant->run->pool);
 
-    if (dfp_registry_token_parse(&mem, ngx_dfp_dfp_str(call->body),
+    if (dfp_registry_token_parse(&mem, ngx_dfp_dfp_str(call->answer.body),
                                  &token, &why)
         != DFP_OK)
     {

@@ -503,24 +503,24 @@ ngx_dfp_task_trouble(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 
     /* nginx may be told to keep errors, too: the origin may have it by now */
 
-    if (call->result == NGX_DFP_CALL_OK && call->cached
-        && call->status != NGX_HTTP_OK)
+    if (call->answer.result == NGX_DFP_CALL_OK && call->answer.cached
+        && call->answer.status != NGX_HTTP_OK)
     {
         task->refresh = 1;
         (void) dfp_invalid(&why, "the cache answered %lu",
-                           (unsigned long) call->status);
+                           (unsigned long) call->answer.status);
         ngx_dfp_task_again(task, 0, why.text);
         return NGX_OK;
     }
 
-    if (call->result == NGX_DFP_CALL_OK
-        && call->status == NGX_HTTP_UNAUTHORIZED)
+    if (call->answer.result == NGX_DFP_CALL_OK
+        && call->answer.status == NGX_HTTP_UNAUTHORIZED)
     {
         ngx_dfp_grant_refused(task, call);
         return NGX_OK;
     }
 
-    if (call->busy) {
+    if (call->answer.busy) {
         task->tries--;
         ngx_dfp_task_busy(task);
         return NGX_OK;
@@ -543,8 +543,9 @@ ngx_dfp_task_trouble(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
         /* nginx may still have a file open that was taken out of the cache; and
          * who updates a stale copy may need longer than there are tries */
 
-        task->refresh |= call->cached || (call->stale && task->tries > 1);
-        ngx_dfp_task_again(task, call->retry_after, why.text);
+        task->refresh |= call->answer.cached
+                         || (call->answer.stale && task->tries > 1);
+        ngx_dfp_task_again(task, call->answer.retry_after, why.text);
         return NGX_OK;
 
     default:

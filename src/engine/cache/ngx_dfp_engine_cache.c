@@ -97,14 +97,14 @@ ngx_dfp_engine_cache_warmed(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
         return;
     }
 
-    task->packed = call->packed;
+    task->packed = call->answer.packed;
 
     if (ngx_dfp_engine_cache_other_size(task, call)) {
         return;
     }
 
-    task->entry = call->entry;
-    task->size = call->entry.size;
+    task->entry = call->answer.entry;
+    task->size = call->answer.entry.size;
 
     switch (ngx_dfp_room_taken(task)) {
 
@@ -130,15 +130,15 @@ ngx_dfp_engine_cache_other_size(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 {
     u_char  reason[NGX_DFP_REASON_MAX];
 
-    if (!task->sized || call->entry.size == task->size) {
+    if (!task->sized || call->answer.entry.size == task->size) {
         return 0;
     }
 
-    ngx_dfp_cache_drop(&call->entry, &task->run->log);
+    ngx_dfp_cache_drop(&call->answer.entry, &task->run->log);
     task->refresh = 1;
 
     ngx_snprintf(reason, sizeof(reason), "it has %O bytes%s, but the %s says "
-                 "%O%Z", call->entry.size,
+                 "%O%Z", call->answer.entry.size,
                  ngx_dfp_cache_packed(task),
                  task->image ? "manifest" : "job", task->size);
 

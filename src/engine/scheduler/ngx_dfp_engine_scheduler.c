@@ -327,7 +327,7 @@ ngx_dfp_scheduler_probed(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 
     /* of a file that was let through no more is read */
 
-    if (!call->too_big
+    if (!call->answer.too_big
         && ngx_dfp_task_trouble(task, call) == NGX_OK)
     {
         return;
