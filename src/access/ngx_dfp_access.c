@@ -133,6 +133,9 @@ ngx_dfp_access_begin(ngx_http_request_t *r, ngx_dfp_access_t *access)
     }
 
     if (ngx_dfp_access_known(dmcf->access, access->key)) {
+        ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                       "dfpreheat access: allowed, as remembered");
+
         return NGX_DECLINED;
     }
 
@@ -146,6 +149,10 @@ ngx_dfp_access_begin(ngx_http_request_t *r, ngx_dfp_access_t *access)
         }
 
         if (ngx_dfp_access_known(dmcf->access, other)) {
+            ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                           "dfpreheat access: allowed, as remembered for a "
+                           "manifest of the repository");
+
             return NGX_DECLINED;
         }
     }
@@ -211,6 +218,10 @@ ngx_dfp_access_ask(ngx_http_request_t *r, ngx_dfp_access_t *access,
 
     access->sr = sr;
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "dfpreheat access: the registry is asked by %V for \"%V\"",
+                   &sr->method_name, &r->uri);
+
     return NGX_AGAIN;
 }
 
@@ -252,6 +263,10 @@ ngx_dfp_access_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
                          ? (ngx_uint_t) rc : NGX_HTTP_BAD_GATEWAY;
     }
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, sr->connection->log, 0,
+                   "dfpreheat access: %s answered %ui",
+                   access->failed ? "nginx" : "the registry", access->status);
+
     return NGX_OK;
 }
 
@@ -266,6 +281,11 @@ ngx_dfp_access_verdict(ngx_http_request_t *r, ngx_dfp_state_t *state,
         dmcf = ngx_http_get_module_main_conf(r, ngx_http_dfpreheat_module);
 
         ngx_dfp_access_remember(dmcf->access, access->key);
+
+        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                       "dfpreheat access: allowed, for %d ms",
+                       NGX_DFP_ACCESS_TIME);
+
         return NGX_DECLINED;
     }
 
@@ -285,6 +305,9 @@ ngx_dfp_access_verdict(ngx_http_request_t *r, ngx_dfp_state_t *state,
     }
 
     /* the registry says itself why not, and in what form */
+
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "dfpreheat access: refused, the registry itself answers");
 
     state->uncached = 1;
 

@@ -16,6 +16,8 @@ static ngx_int_t ngx_dfp_cache_complete(ngx_http_request_t *sr,
     const char **reason);
 static ngx_int_t ngx_dfp_cache_read(ngx_dfp_entry_t *entry, ngx_log_t *log,
     ngx_http_file_cache_header_t *h, ngx_file_info_t *fi);
+static void ngx_dfp_cache_debug(ngx_dfp_entry_t *entry, ngx_log_t *log,
+    const char *what);
 static ngx_uint_t ngx_dfp_cache_used(ngx_dfp_entry_t *entry);
 static ngx_uint_t ngx_dfp_cache_node(ngx_dfp_entry_t *entry,
     ngx_uint_t written);
@@ -85,6 +87,9 @@ ngx_dfp_cache_stored(ngx_http_request_t *sr, ngx_int_t rc,
         *reason = "the cache file could not be put into place";
         return NGX_AGAIN;
     }
+
+    ngx_dfp_cache_debug(entry, sr->connection->log,
+                        sr->cached ? "present" : "stored");
 
     return NGX_OK;
 }
@@ -259,6 +264,7 @@ ngx_dfp_cache_holds(ngx_dfp_entry_t *entry, ngx_log_t *log)
     if (entry->cache == NULL || !ngx_dfp_cache_node(entry, 0)
         || ngx_dfp_cache_read(entry, log, &h, &fi) != NGX_OK)
     {
+        ngx_dfp_cache_debug(entry, log, "absent");
         return 0;
     }
 
@@ -267,7 +273,40 @@ ngx_dfp_cache_holds(ngx_dfp_entry_t *entry, ngx_log_t *log)
         return 0;
     }
 
-    return h.valid_sec >= ngx_time() && ngx_dfp_cache_used(entry);
+    if (h.valid_sec < ngx_time()) {
+        ngx_dfp_cache_debug(entry, log, "expired");
+        return 0;
+    }
+
+    if (!ngx_dfp_cache_used(entry)) {
+        ngx_dfp_cache_debug(entry, log, "being deleted");
+        return 0;
+    }
+
+    ngx_dfp_cache_debug(entry, log, "present");
+
+    return 1;
+}
+
+
+/* Keys are hashes, as in the names of files. */
+
+static void
+ngx_dfp_cache_debug(ngx_dfp_entry_t *entry, ngx_log_t *log, const char *what)
+{
+#if (NGX_DEBUG)
+
+    u_char  key[2 * NGX_HTTP_CACHE_KEY_LEN];
+
+    if (log->log_level & NGX_LOG_DEBUG_HTTP) {
+        (void) ngx_hex_dump(key, entry->key, NGX_HTTP_CACHE_KEY_LEN);
+
+        ngx_log_debug3(NGX_LOG_DEBUG_HTTP, log, 0,
+                       "dfpreheat cache entry %*s is %s", sizeof(key), key,
+                       what);
+    }
+
+#endif
 }
 
 
@@ -324,12 +363,15 @@ ngx_dfp_cache_holds_tag(ngx_dfp_entry_t *entry, ngx_log_t *log)
     if (entry->cache == NULL || !ngx_dfp_cache_node(entry, 0)
         || ngx_dfp_cache_read(entry, log, &h, &fi) != NGX_OK)
     {
+        ngx_dfp_cache_debug(entry, log, "absent");
         return NGX_DECLINED;
     }
 
     size = ngx_file_size(&fi) - h.body_start;
 
     if (ngx_file_uniq(&fi) != entry->uniq) {
+        ngx_dfp_cache_debug(entry, log, "another one");
+
         entry->uniq = ngx_file_uniq(&fi);
         entry->start = h.body_start;
         entry->size = size;
@@ -340,6 +382,8 @@ ngx_dfp_cache_holds_tag(ngx_dfp_entry_t *entry, ngx_log_t *log)
         ngx_dfp_cache_drop(entry, log);
         return NGX_DECLINED;
     }
+
+    ngx_dfp_cache_debug(entry, log, "present");
 
     return NGX_OK;
 }
@@ -480,6 +524,8 @@ ngx_dfp_cache_drop(ngx_dfp_entry_t *entry, ngx_log_t *log)
     ngx_pool_t                  *pool;
     ngx_http_file_cache_t       *cache;
     ngx_http_file_cache_node_t  *fcn;
+
+    ngx_dfp_cache_debug(entry, log, "dropped");
 
     cache = entry->cache;
 

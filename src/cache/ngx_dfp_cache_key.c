@@ -49,6 +49,9 @@ ngx_dfp_cache_key(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     v->data = (u_char *) key.data;
     v->len = key.len;
 
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "dfpreheat cache key: \"%v\"", v);
+
     return NGX_OK;
 }
 

@@ -33,6 +33,9 @@ static ngx_dfp_digest_t *ngx_dfp_digest_create(ngx_dfp_entry_t *entry,
     ngx_str_t *digest);
 static ngx_int_t ngx_dfp_digest_begin(ngx_dfp_digest_t *digest);
 static void ngx_dfp_digest_next(void);
+#if (NGX_DEBUG)
+static const char *ngx_dfp_digest_result(ngx_dfp_digest_t *digest);
+#endif
 static void ngx_dfp_digest_end(ngx_dfp_digest_t *digest);
 static void ngx_dfp_digest_thread(void *data, ngx_log_t *log);
 static ngx_int_t ngx_dfp_digest_read(ngx_dfp_digest_t *digest, ngx_fd_t fd,
@@ -135,6 +138,10 @@ ngx_dfp_digest_start(ngx_thread_pool_t *threads, ngx_dfp_entry_t *entry,
     d->threads = threads;
     d->handler = handler;
     d->data = data;
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "dfpreheat digest check: %V of \"%V\", %O bytes", &d->digest,
+                   &d->file, d->size);
 
     if (ngx_dfp_digests == NGX_DFP_DIGESTS) {
         ngx_queue_insert_tail(&ngx_dfp_digests_waiting, &d->queue);
@@ -338,12 +345,41 @@ ngx_dfp_digest_next(void)
 }
 
 
+#if (NGX_DEBUG)
+
+static const char *
+ngx_dfp_digest_result(ngx_dfp_digest_t *digest)
+{
+    if (digest->handler == NULL) {
+        return "cancelled";
+    }
+
+    switch (digest->rc) {
+
+    case NGX_OK:
+        return "the same";
+
+    case NGX_DECLINED:
+        return "another one";
+
+    default: /* NGX_ERROR */
+        return "not read";
+    }
+}
+
+#endif
+
+
 static void
 ngx_dfp_digest_end(ngx_dfp_digest_t *digest)
 {
     ngx_pool_t  *pool;
 
     pool = digest->pool;
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "dfpreheat digest check of \"%V\" is over: %s",
+                   &digest->file, ngx_dfp_digest_result(digest));
 
     if (digest->handler) {
 

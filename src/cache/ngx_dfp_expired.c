@@ -134,6 +134,10 @@ ngx_dfp_expired_wait(ngx_http_request_t *r, ngx_dfp_entry_t *entry,
     c->wait_event.data = expired;
     c->wait_event.log = r->connection->log;
 
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "dfpreheat expired entry is being updated, waiting for at "
+                   "most %M ms", r->upstream->conf->cache_lock_timeout);
+
     ngx_add_timer(&c->wait_event, expired->pause);
 
     c->waiting = 1;
@@ -182,6 +186,9 @@ ngx_dfp_expired_tick(ngx_event_t *ev)
         ngx_add_timer(ev, expired->pause);
         return;
     }
+
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, c->log, 0,
+                   "dfpreheat expired entry: the wait is over");
 
     r->cache->waiting = 0;
     r->main->blocked--;

@@ -15,7 +15,7 @@ static ngx_int_t ngx_dfp_fill_header_filter(ngx_http_request_t *r);
 static ngx_http_cache_t *ngx_dfp_fill_owner(ngx_http_request_t *r);
 static void ngx_dfp_fill_watch(ngx_http_request_t *r, ngx_http_cache_t *owner);
 static void ngx_dfp_fill_tick(ngx_event_t *ev);
-static void ngx_dfp_fill_renew(ngx_http_cache_t *c);
+static void ngx_dfp_fill_renew(ngx_http_request_t *r, ngx_http_cache_t *c);
 static void ngx_dfp_fill_cleanup(void *data);
 
 
@@ -95,7 +95,7 @@ ngx_dfp_fill_watch(ngx_http_request_t *r, ngx_http_cache_t *owner)
     fill->tick.log = r->connection->log;
     fill->tick.cancelable = 1;
 
-    ngx_dfp_fill_renew(owner);
+    ngx_dfp_fill_renew(r, owner);
     ngx_add_timer(&fill->tick, ngx_max(r->cache->lock_age / 3, 1));
 }
 
@@ -122,7 +122,7 @@ ngx_dfp_fill_tick(ngx_event_t *ev)
 
     if (bytes != fill->bytes) {
         fill->bytes = bytes;
-        ngx_dfp_fill_renew(fill->owner);
+        ngx_dfp_fill_renew(fill->r, fill->owner);
     }
 
     ngx_add_timer(ev, ngx_max(c->lock_age / 3, 1));
@@ -133,9 +133,12 @@ ngx_dfp_fill_tick(ngx_event_t *ev)
  * ngx_http_file_cache_lock() and ngx_http_file_cache_update(). */
 
 static void
-ngx_dfp_fill_renew(ngx_http_cache_t *c)
+ngx_dfp_fill_renew(ngx_http_request_t *r, ngx_http_cache_t *c)
 {
     ngx_http_file_cache_t  *cache;
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "dfpreheat cache lock is renewed for %M ms", c->lock_age);
 
     cache = c->file_cache;
 

@@ -283,6 +283,11 @@ ngx_dfp_manifest_check(ngx_dfp_manifest_t *m)
 
     } else if (rc != DFP_OK) {
         ngx_dfp_manifest_refuse(m, NGX_AGAIN, "no memory");
+
+    } else {
+        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, m->r->connection->log, 0,
+                       "dfpreheat manifest \"%V\" may be stored",
+                       &m->reference);
     }
 
     ngx_destroy_pool(pool);

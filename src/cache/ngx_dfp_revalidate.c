@@ -109,6 +109,10 @@ ngx_dfp_revalidate_file(ngx_http_request_t *r, ngx_dfp_expired_t *expired,
         return NGX_DECLINED;
     }
 
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, expired->log, 0,
+                   "dfpreheat cache file \"%V\" is expired: the origin has to "
+                   "confirm it", &expired->file);
+
     expired->uniq = ngx_file_uniq(&fi);
     expired->valid = h.valid_sec;
 
@@ -155,6 +159,10 @@ ngx_dfp_revalidate_restore(void *data)
         && pread(fd, &h, sizeof(h), 0) == (ssize_t) sizeof(h)
         && h.valid_sec == NGX_DFP_EXPIRED)
     {
+        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, expired->log, 0,
+                       "dfpreheat cache file \"%V\" is valid again: the origin "
+                       "has not confirmed it", &expired->file);
+
         (void) ngx_dfp_revalidate_write(expired, fd, expired->valid);
     }
 

@@ -156,18 +156,24 @@ ngx_int_t
 ngx_dfp_storable_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     uintptr_t data)
 {
-    ngx_uint_t  set;
+    const char  *reason;
 
-    if (data) {
-        set = ngx_dfp_storable_unstored(r);
+    reason = ngx_dfp_storable_refused(r);
 
-    } else {
-        set = ngx_dfp_storable_refused(r)
-              || (ngx_dfp_storable_personal(r)
-                  && !ngx_dfp_storable_exists(r));
+    if (reason == NULL && ngx_dfp_storable_personal(r)
+        && (data || !ngx_dfp_storable_exists(r)))
+    {
+        reason = "the request has credentials";
     }
 
-    ngx_dfp_variable_flag(v, set);
+    if (reason) {
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                       "dfpreheat %s: %s",
+                       data ? "answer is not stored" : "cache is bypassed",
+                       reason);
+    }
+
+    ngx_dfp_variable_flag(v, reason != NULL);
 
     return NGX_OK;
 }

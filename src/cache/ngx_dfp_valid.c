@@ -70,6 +70,9 @@ ngx_dfp_valid_set(ngx_http_request_t *r, time_t tag_valid)
     /* an entry is valid in the second of its time, too */
 
     c->valid_sec = valid ? now + valid : now - 1;
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "dfpreheat cache entry is valid for %T s", valid);
 }
 
 

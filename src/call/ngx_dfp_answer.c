@@ -12,6 +12,11 @@ static ngx_uint_t ngx_dfp_answer_returned(ngx_dfp_call_t *call,
 static ngx_uint_t ngx_dfp_answer_headed(ngx_http_request_t *sr);
 static ngx_int_t ngx_dfp_answer_led(ngx_dfp_call_t *call,
     ngx_dfp_target_t *target);
+static void ngx_dfp_answer_stored(ngx_dfp_call_t *call,
+    ngx_http_request_t *sr, ngx_int_t rc);
+#if (NGX_DEBUG)
+static void ngx_dfp_answer_debug(ngx_dfp_call_t *call, ngx_http_request_t *sr);
+#endif
 static ngx_uint_t ngx_dfp_answer_old(ngx_dfp_call_t *call,
     ngx_http_request_t *sr);
 static ngx_uint_t ngx_dfp_answer_cut(ngx_dfp_call_t *call,
@@ -298,8 +303,7 @@ static void
 ngx_dfp_answer_complete(ngx_dfp_call_t *call, ngx_http_request_t *sr,
     ngx_int_t rc)
 {
-    ngx_int_t    got, stored;
-    const char  *reason;
+    ngx_int_t  got;
 
     got = call->take ? ngx_dfp_answer_grpc(call, sr)
                      : ngx_dfp_answer_head(call, sr);
@@ -314,6 +318,10 @@ ngx_dfp_answer_complete(ngx_dfp_call_t *call, ngx_http_request_t *sr,
                   && (sr->upstream->cache_status == NGX_HTTP_CACHE_STALE
                       || sr->upstream->cache_status == NGX_HTTP_CACHE_UPDATING);
     call->answer.cached = sr->cached && !call->answer.stale;
+
+#if (NGX_DEBUG)
+    ngx_dfp_answer_debug(call, sr);
+#endif
 
     if (ngx_dfp_answer_old(call, sr)) {
         return;
@@ -344,9 +352,20 @@ ngx_dfp_answer_complete(ngx_dfp_call_t *call, ngx_http_request_t *sr,
         return;
     }
 
-    if (!call->store) {
-        return;
+    if (call->store) {
+        ngx_dfp_answer_stored(call, sr, rc);
     }
+}
+
+
+/* Whether all of it is in the cache now. */
+
+static void
+ngx_dfp_answer_stored(ngx_dfp_call_t *call, ngx_http_request_t *sr,
+    ngx_int_t rc)
+{
+    ngx_int_t    stored;
+    const char  *reason;
 
     reason = ngx_dfp_storable_refused(sr);
 
@@ -362,10 +381,33 @@ ngx_dfp_answer_complete(ngx_dfp_call_t *call, ngx_http_request_t *sr,
     }
 
     ngx_dfp_answer_fail(call,
-                      stored == NGX_AGAIN
-                      ? NGX_DFP_CALL_AGAIN
-                      : NGX_DFP_CALL_FAILED, reason);
+                        stored == NGX_AGAIN
+                        ? NGX_DFP_CALL_AGAIN
+                        : NGX_DFP_CALL_FAILED, reason);
 }
+
+
+#if (NGX_DEBUG)
+
+static void
+ngx_dfp_answer_debug(ngx_dfp_call_t *call, ngx_http_request_t *sr)
+{
+    ngx_str_t             cache;
+    ngx_http_upstream_t  *u;
+
+    u = sr->upstream;
+    ngx_str_set(&cache, "none");
+
+    if (u->cache_status) {
+        cache = ngx_http_cache_status[u->cache_status - 1];
+    }
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, sr->connection->log, 0,
+                   "dfpreheat call answered: \"%V\", status %ui, cache %V",
+                   &call->shown, call->answer.status, &cache);
+}
+
+#endif
 
 
 /* Whether the cache has answered with something older than the call may have.  It

@@ -123,7 +123,7 @@ static ngx_int_t
 ngx_dfp_answer_bytes(ngx_dfp_call_t *call, u_char *data, size_t len)
 {
     if (call->take && !call->kept.cut) {
-        call->kept.taken |= (len != 0);
+        call->kept.taken += len;
 
         return len ? call->take(call, data, len) : NGX_OK;
     }

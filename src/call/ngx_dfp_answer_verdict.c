@@ -11,6 +11,16 @@ ngx_dfp_answer_fail(ngx_dfp_call_t *call, ngx_dfp_call_result_e result,
     call->answer.result = result;
     ngx_cpystrn((u_char *) call->answer.reason, (u_char *) reason,
                 sizeof(call->answer.reason));
+
+    /* the log of the request has no secrets in it, which the reason may have */
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP,
+                   call->request ? call->request->r->connection->log
+                                 : call->log, 0,
+                   "dfpreheat call failed, %s: \"%V\": %s",
+                   result == NGX_DFP_CALL_AGAIN ? "another try may succeed"
+                                                : "for good",
+                   &call->shown, reason);
 }
 
 

@@ -12,6 +12,9 @@ static void ngx_dfp_call_answered(void *data, ngx_http_request_t *sr,
 static void ngx_dfp_call_end(ngx_http_request_t *r);
 static void ngx_dfp_call_closed(void *data);
 static void ngx_dfp_call_over(ngx_event_t *ev);
+#if (NGX_DEBUG)
+static off_t ngx_dfp_call_received(ngx_dfp_call_t *call);
+#endif
 static void ngx_dfp_call_timeout(ngx_event_t *ev);
 static void ngx_dfp_call_done(ngx_dfp_call_t *call);
 
@@ -67,6 +70,11 @@ ngx_dfp_call_start(ngx_dfp_call_t *call)
     request->answered = ngx_dfp_call_answered;
     request->closed = ngx_dfp_call_closed;
     request->begin.handler = ngx_dfp_call_begin;
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, request->r->connection->log, 0,
+                   "dfpreheat call: job %L, %s \"%V\", timeout %M ms",
+                   call->job, call->post.len ? "POST" : "GET", &call->shown,
+                   call->timeout);
 
     ngx_add_timer(&call->timer, call->timeout);
 
@@ -213,10 +221,31 @@ ngx_dfp_call_over(ngx_event_t *ev)
                             : "it was cut off");
     }
 
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "dfpreheat call over: job %L, \"%V\", status %ui, %O bytes",
+                   call->job, &call->shown, call->answer.status,
+                   ngx_dfp_call_received(call));
+
     call->handler(call);
 
     ngx_dfp_call_done(call);
 }
+
+
+#if (NGX_DEBUG)
+
+static off_t
+ngx_dfp_call_received(ngx_dfp_call_t *call)
+{
+    if (call->answer.status != NGX_HTTP_OK || call->mode == NGX_DFP_CALL_READ) {
+        return call->answer.body.len;
+    }
+
+    return call->mode == NGX_DFP_CALL_WARM ? call->answer.entry.size
+                                           : call->kept.taken;
+}
+
+#endif
 
 
 static void
@@ -231,6 +260,10 @@ ngx_dfp_call_timeout(ngx_event_t *ev)
     if (call->request == NULL) {
         return;
     }
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "dfpreheat call timed out: job %L, \"%V\"", call->job,
+                   &call->shown);
 
     call->answer.timedout = 1;
     c = call->request->r->connection;
@@ -249,6 +282,10 @@ ngx_dfp_call_cancel(ngx_dfp_call_t *call)
     request = call->request;
 
     if (request) {
+
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                       "dfpreheat call cancelled: job %L, \"%V\"", call->job,
+                       &call->shown);
 
         /* it may outlive the call: nginx waits for its threads */
 

@@ -87,9 +87,9 @@ typedef struct {
 typedef struct {
     size_t      allocated;       /* bytes of memory */
     size_t      max;             /* bytes that are kept of this body */
+    off_t       taken;           /* bytes that were given to TAKE */
     unsigned    cut:1;           /* what is over MAX is dropped, and no error */
     unsigned    complete:1;      /* its end has come */
-    unsigned    taken:1;         /* some of it was given to TAKE */
 } ngx_dfp_call_body_t;
 
 

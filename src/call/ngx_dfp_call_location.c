@@ -6,6 +6,9 @@
 static ngx_int_t ngx_dfp_call_enter(ngx_http_request_t *r);
 static ngx_int_t ngx_dfp_call_rewrite(ngx_http_request_t *r);
 static ngx_int_t ngx_dfp_call_preaccess(ngx_http_request_t *r);
+#if (NGX_DEBUG)
+static void ngx_dfp_call_debug(ngx_dfp_call_t *call, ngx_http_request_t *r);
+#endif
 static ngx_int_t ngx_dfp_call_allowed(ngx_dfp_call_t *call,
     ngx_http_request_t *r);
 static void ngx_dfp_call_private(ngx_dfp_call_t *call, ngx_http_request_t *r);
@@ -85,6 +88,10 @@ ngx_dfp_call_preaccess(ngx_http_request_t *r)
                : NGX_DECLINED;
     }
 
+#if (NGX_DEBUG)
+    ngx_dfp_call_debug(call, r);
+#endif
+
     if (ngx_dfp_call_allowed(call, r) != NGX_OK) {
         return NGX_HTTP_FORBIDDEN;
     }
@@ -110,6 +117,23 @@ ngx_dfp_call_preaccess(ngx_http_request_t *r)
 
     return rc;
 }
+
+
+#if (NGX_DEBUG)
+
+static void
+ngx_dfp_call_debug(ngx_dfp_call_t *call, ngx_http_request_t *r)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "dfpreheat call in location \"%V\": \"%V\"", &clcf->name,
+                   &call->shown);
+}
+
+#endif
 
 
 static ngx_int_t
@@ -183,6 +207,12 @@ ngx_dfp_call_refresh(ngx_http_request_t *r, ngx_http_variable_value_t *v,
         && ngx_dfp_revalidate(r, call->since) != NGX_OK)
     {
         set = 1;
+    }
+
+    if (call && data == 0) {
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                       "dfpreheat call %s the cache: \"%V\"",
+                       set ? "goes past" : "may be answered by", &call->shown);
     }
 
     ngx_dfp_variable_flag(v, set);

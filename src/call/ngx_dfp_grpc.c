@@ -197,6 +197,13 @@ ngx_dfp_grpc_called(ngx_dfp_call_t *call)
 
     ngx_dfp_grpc_ended(grpc);
 
+    /* what the server says may repeat what was sent */
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, grpc->log, 0,
+                   "dfpreheat grpc: job %L, %s of %V: %s", grpc->job,
+                   grpc->method, &grpc->server->name,
+                   dfp_grpc_status_name(grpc->status));
+
     grpc->handler(grpc);
 }
 

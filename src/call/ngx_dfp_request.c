@@ -398,6 +398,9 @@ ngx_dfp_request_abort(ngx_dfp_request_t *request)
     /* a thread is writing its file: closing that now would be an error */
 
     if (request->r->blocked) {
+        ngx_log_debug0(NGX_LOG_DEBUG_HTTP, request->r->connection->log, 0,
+                       "dfpreheat request waits for a thread to end");
+
         ngx_add_timer(&request->blocked, NGX_DFP_BLOCKED_WAIT);
         return;
     }

@@ -252,6 +252,10 @@ ngx_dfp_target_check(ngx_dfp_target_t *target, dfp_url_t *from, dfp_url_t *to,
         return ngx_dfp_target_refuse(target);
     }
 
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, target->r->connection->log, 0,
+                   "dfpreheat redirect %ui leads to \"%*s\"", target->hops,
+                   to->origin.len, to->origin.data);
+
     target->url = *to;
     target->ready = 0;
     target->used = 0;
