@@ -78,7 +78,7 @@ ngx_dfp_call_start(ngx_dfp_call_t *call)
 
     ngx_add_timer(&call->timer, call->timeout);
 
-    /* by an event: a chain of instant failures must not recurse */
+    /* by an event: a chain of immediate failures must not recurse */
     ngx_post_event(&request->begin, &ngx_posted_events);
 
     return NGX_OK;
@@ -90,17 +90,13 @@ ngx_dfp_call_begin(ngx_event_t *ev)
 {
     ngx_dfp_request_t *request = ev->data;
 
-    ngx_str_t          uri;
     ngx_connection_t  *c;
     ngx_dfp_call_t    *call;
 
     call = request->data;
     c = request->r->connection;
 
-    uri.data = (u_char *) call->url.path.data;
-    uri.len = call->url.href.len - call->url.origin.len;
-
-    if (ngx_dfp_request_parse(request->r, &uri) != NGX_OK) {
+    if (ngx_dfp_call_uri(call, request->r) != NGX_OK) {
         ngx_dfp_answer_fail(call, NGX_DFP_CALL_FAILED,
                             "nginx does not accept its path");
         ngx_dfp_request_abort(request);
@@ -145,7 +141,7 @@ ngx_dfp_call_subrequest(ngx_dfp_call_t *call)
     state->call = 1;
     state->uncached = call->uncached;
 
-    /* what the subrequest would share with the main request */
+    /* the subrequest shares these with the main request */
 
     cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
 
@@ -161,7 +157,7 @@ ngx_dfp_call_subrequest(ngx_dfp_call_t *call)
         return NGX_ERROR;
     }
 
-    /* as a client's, so that nginx sends the same */
+    /* as for a client's request, so that nginx sends the same */
 
     sr->valid_unparsed_uri = 1;
     sr->quoted_uri = r->quoted_uri;
@@ -287,7 +283,7 @@ ngx_dfp_call_cancel(ngx_dfp_call_t *call)
                        "dfpreheat call cancelled: job %L, \"%V\"", call->job,
                        &call->shown);
 
-        /* it may outlive the call: nginx waits for its threads */
+        /* the request may outlive the call: nginx waits for its threads */
 
         request->data = NULL;
 

@@ -1,7 +1,11 @@
 /*
- * One outgoing call: a synthetic main request without a client, and one
- * subrequest of it into the location that its origin is bound to, so that the
- * answer comes as a client would get it, by nginx's own upstreams and cache.
+ * An outgoing call: a synthetic main request without a client, with one
+ * subrequest to the location that its origin is bound to. So the answer is the
+ * one that a client would get, through nginx's own upstreams and cache.
+ *
+ * The caller makes a call by ngx_dfp_call_create(), fills in what is to be
+ * sent, and starts it. The handler reads call->answer. The call is freed when
+ * the handler has returned, or when it is cancelled.
  */
 
 #ifndef NGX_DFP_CALL_H
@@ -36,9 +40,8 @@ typedef enum {
 } ngx_dfp_call_mode_e;
 
 
-/* What the call came to, apart from the answer. */
 typedef enum {
-    NGX_DFP_CALL_OK = 0,     /* an answer, complete: see status */
+    NGX_DFP_CALL_OK = 0,     /* a complete answer: see its status */
     NGX_DFP_CALL_AGAIN,      /* failed, another try may succeed */
     NGX_DFP_CALL_FAILED      /* failed for good */
 } ngx_dfp_call_result_e;
@@ -49,7 +52,7 @@ typedef struct {
     ngx_dfp_call_result_e  result;
     char                   reason[NGX_DFP_REASON_MAX];   /* unless OK */
     ngx_uint_t             status;   /* 0: there was none */
-    ngx_str_t              body;     /* of an error its begin */
+    ngx_str_t              body;     /* of an error its beginning */
     ngx_str_t              content_type;
     ngx_str_t              leads_to; /* by a redirect: an origin */
     dfp_url_t              target_url;   /* where LED: who answered */
@@ -65,10 +68,9 @@ typedef struct {
     unsigned               packed:1; /* Content-Encoding */
     unsigned               too_big:1;    /* for the mode of the call */
     unsigned               timedout:1;
-    unsigned               unreached:1;  /* nobody is there */
-    unsigned               broken:1; /* it was there, and has closed the
-                                        connection */
-    unsigned               busy:1;   /* its upstream is, by max_conns */
+    unsigned               unreached:1;  /* no connection was made */
+    unsigned               broken:1; /* the server closed the connection */
+    unsigned               busy:1;   /* the upstream is, by max_conns */
 } ngx_dfp_answer_t;
 
 
@@ -154,8 +156,8 @@ struct ngx_dfp_call_s {
 ngx_dfp_call_t *ngx_dfp_call_create(ngx_log_t *log);
 
 /* NGX_OK: the handler will be called, once, and not before this has returned;
- * then the call is freed. NGX_AGAIN: no connection is free, or no memory; the call
- * is freed. */
+ * then the call is freed. NGX_AGAIN: no connection is free, or no memory; the
+ * call is freed. */
 ngx_int_t ngx_dfp_call_start(ngx_dfp_call_t *call);
 
 /* Ends and frees a call that was not started, or whose handler has not been
@@ -165,33 +167,42 @@ void ngx_dfp_call_cancel(ngx_dfp_call_t *call);
 /* Bytes of the answer's body that are in the cache's file so far. */
 off_t ngx_dfp_call_bytes(ngx_dfp_call_t *call);
 
-/* What came of the call: NGX_OK: a 200; NGX_AGAIN: another try may go better;
- * NGX_DECLINED: it will not. WHY says what was wrong, with the status and a
- * registry's own words. */
+/* NGX_OK: the answer is a 200; NGX_AGAIN: the call has failed, another try may
+ * succeed; NGX_DECLINED: it has failed for good. WHY says why, with the status
+ * and the registry's own words. */
 ngx_int_t ngx_dfp_answer_verdict(ngx_dfp_call_t *call, dfp_err_t *why);
 
-/* Between the files of a call: call_send.c says what is sent, call_location.c by
- * which location; answer.c judges what has come of it, answer_filter.c keeps the
- * body, answer_head.c reads headers and trailers. */
+/* Between the files of a call: ngx_dfp_call_send.c sets what is sent,
+ * ngx_dfp_call_location.c checks the location; ngx_dfp_answer.c judges the
+ * answer, ngx_dfp_answer_filter.c keeps its body, ngx_dfp_answer_head.c reads
+ * headers and trailers. */
 
-/* Gives the subrequest the call's headers, instead of those it shares; and its body,
- * where it has one. NGX_ERROR: no memory. */
+/* Sets uri, args and unparsed_uri of the main request from the path and the
+ * query of the URL, by nginx's own parser, so that the location and the cache
+ * key are those of a client's request. NGX_ERROR: nginx does not accept them,
+ * or no memory. */
+ngx_int_t ngx_dfp_call_uri(ngx_dfp_call_t *call, ngx_http_request_t *r);
+
+/* Gives the subrequest the call's headers, instead of those that it shares
+ * with the main request; and its body, where it has one. NGX_ERROR: no
+ * memory. */
 ngx_int_t ngx_dfp_call_headers(ngx_dfp_call_t *call, ngx_http_request_t *sr);
 ngx_int_t ngx_dfp_call_post(ngx_dfp_call_t *call, ngx_http_request_t *sr);
 
-/* Reads the answer of the subrequest, which has ended with RC, into the call. */
+/* Fills in the answer, when the subrequest has ended with RC. */
 void ngx_dfp_answer_collect(ngx_dfp_call_t *call, ngx_http_request_t *sr,
     ngx_int_t rc);
 
-/* There is no answer that counts, for this reason, which is copied. */
+/* Sets the result and the reason of a failed call. REASON is copied. */
 void ngx_dfp_answer_fail(ngx_dfp_call_t *call, ngx_dfp_call_result_e result,
     const char *reason);
 
-/* Whether there was no peer for it because those there are have as many connections
- * as max_conns allows. */
+/* Sets answer.busy if nginx had no upstream server for the call since all that
+ * are alive have as many connections as max_conns allows. */
 void ngx_dfp_answer_busy(ngx_dfp_call_t *call, ngx_http_request_t *sr);
 
-/* Headers and trailers. NGX_ERROR: no memory. */
+/* Copies what is needed of the answer's headers and trailers. NGX_ERROR: no
+ * memory. */
 ngx_int_t ngx_dfp_answer_head(ngx_dfp_call_t *call, ngx_http_request_t *sr);
 ngx_int_t ngx_dfp_answer_grpc(ngx_dfp_call_t *call, ngx_http_request_t *sr);
 
@@ -200,11 +211,12 @@ void ngx_dfp_answer_filter_init(void);
 
 /* $dfpreheat_refresh, for proxy_cache_bypass: "1" in a call that must not be
  * answered from the cache, else not found. $dfpreheat_probe (DATA is 1), for
- * proxy_no_cache: the same in one whose answer must not go into it. */
+ * proxy_no_cache: the same in a call whose answer must not be stored. */
 ngx_int_t ngx_dfp_call_refresh(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 
-/* Installs the filters and the phase handlers. */
+/* Installs the filters and the phase handlers, while the configuration is
+ * read. NGX_ERROR: no memory. */
 ngx_int_t ngx_dfp_call_init(ngx_conf_t *cf);
 
 

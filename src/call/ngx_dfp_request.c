@@ -24,7 +24,7 @@ static void ngx_dfp_request_closed(void *data);
 static void ngx_dfp_request_handler(ngx_event_t *ev);
 
 
-/* nobody is at the other end */
+/* the address of the missing client */
 static struct sockaddr_in  ngx_dfp_nobody = {
     .sin_family = AF_INET
 };
@@ -69,7 +69,7 @@ ngx_dfp_request_init(ngx_connection_t *c, ngx_http_conf_ctx_t *ctx)
         return NULL;
     }
 
-    /* added first, so run last: the request is gone by then */
+    /* added first, so it runs last: the request is no longer used then */
 
     cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_dfp_request_t));
 
@@ -150,8 +150,8 @@ ngx_dfp_request_main(ngx_connection_t *c, ngx_http_conf_ctx_t *ctx)
 
 
 /*
- * One end of a socket pair is the client's connection, so that nginx's ways of
- * closing, aborting and shutting down work on it as they are.
+ * One end of a socket pair is the client's connection, so that nginx closes,
+ * aborts and shuts it down like any other.
  */
 
 static ngx_connection_t *
@@ -211,7 +211,7 @@ failed:
         ngx_destroy_pool(c->pool);
     }
 
-    /* its log may have been in that pool */
+    /* its log may have been in the destroyed pool */
     c->log = log;
     ngx_close_connection(c);
 
@@ -245,59 +245,6 @@ ngx_dfp_request_connection(ngx_connection_t *c)
     c->read->handler = ngx_dfp_request_handler;
     c->write->handler = ngx_dfp_request_handler;
     c->write->ready = 1;
-}
-
-
-ngx_int_t
-ngx_dfp_request_parse(ngx_http_request_t *r, ngx_str_t *uri)
-{
-    size_t                     len;
-    ngx_buf_t                 *b;
-    ngx_http_core_srv_conf_t  *cscf;
-
-    len = sizeof("GET  HTTP/1.1" CRLF) - 1 + uri->len;
-
-    b = ngx_create_temp_buf(r->pool, len);
-    if (b == NULL) {
-        return NGX_ERROR;
-    }
-
-    b->last = ngx_sprintf(b->last, "GET %V HTTP/1.1" CRLF, uri);
-
-    if (ngx_http_parse_request_line(r, b) != NGX_OK || r->uri_start == NULL) {
-        return NGX_ERROR;
-    }
-
-    r->unparsed_uri.data = r->uri_start;
-    r->unparsed_uri.len = r->uri_end - r->uri_start;
-
-    r->uri.data = r->uri_start;
-    r->uri.len = r->unparsed_uri.len;
-
-    if (r->args_start) {
-        r->uri.len = r->args_start - 1 - r->uri_start;
-    }
-
-    if (r->complex_uri || r->quoted_uri) {
-        cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
-
-        r->uri.data = ngx_pnalloc(r->pool, r->uri.len + 1);
-
-        if (r->uri.data == NULL
-            || ngx_http_parse_complex_uri(r, cscf->merge_slashes) != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    /* of a path with escapes only the second parser finds the end */
-
-    if (r->args_start) {
-        r->args.data = r->args_start;
-        r->args.len = r->uri_end - r->args_start;
-    }
-
-    return NGX_OK;
 }
 
 
@@ -373,12 +320,12 @@ ngx_dfp_request_finish(ngx_dfp_request_t *request)
 
     ngx_http_set_log_request(r->connection->log, r);
 
-    /* nginx may go on in the background (proxy_cache_background_update): what it
-     * reads from who has hung up must not end that */
+    /* nginx may go on in the background (proxy_cache_background_update): the
+     * closed connection must not end that */
 
     r->read_event_handler = ngx_http_block_reading;
 
-    /* hang up first: then nothing lingers */
+    /* closed first, so that nginx does not linger */
 
     ngx_dfp_request_hang_up(request);
 
@@ -395,7 +342,7 @@ ngx_dfp_request_abort(ngx_dfp_request_t *request)
 
     ngx_dfp_request_unlock(request->r);
 
-    /* a thread is writing its file: closing that now would be an error */
+    /* a thread is writing the file, which must not be closed now */
 
     if (request->r->blocked) {
         ngx_log_debug0(NGX_LOG_DEBUG_HTTP, request->r->connection->log, 0,
@@ -410,7 +357,8 @@ ngx_dfp_request_abort(ngx_dfp_request_t *request)
 }
 
 
-/* While its subrequests are ended one by one, the request must outlive them. */
+/* The main request must outlive its subrequests, which are ended one by
+ * one. */
 
 static void
 ngx_dfp_request_terminate(ngx_http_request_t *r)
@@ -421,8 +369,8 @@ ngx_dfp_request_terminate(ngx_http_request_t *r)
 }
 
 
-/* One that waits for another to fill the cache is blocked, too, and may be for
- * long: it leaves the queue. */
+/* A request that waits for a lock of the cache is blocked, too, possibly for
+ * long: it stops waiting. */
 
 static void
 ngx_dfp_request_unlock(ngx_http_request_t *r)
