@@ -7,8 +7,9 @@
 #define NGX_DFP_DIGESTS       2      /* files read at once, a worker */
 
 
-/* Belongs to its thread, once it is active, until the handler of the task's event is
- * called; it has a pool of its own, since who asked may be gone by then. */
+/* While it is active, it belongs to its thread, until the handler of the
+ * task's event is called. It has a pool of its own, since its owner may be
+ * gone by then. */
 struct ngx_dfp_digest_s {
     ngx_pool_t          *pool;
     ngx_thread_pool_t   *threads;
@@ -55,7 +56,7 @@ ngx_dfp_digest_init(ngx_conf_t *cf, ngx_dfp_main_conf_t *conf)
 
     static ngx_str_t  own = ngx_string("dfpreheat");
 
-    /* with one process only, a reload finds some that wait */
+    /* with a single process, checks may be queued during a reload */
 
     if (ngx_dfp_digests_waiting.next == NULL) {
         ngx_queue_init(&ngx_dfp_digests_waiting);
@@ -79,7 +80,8 @@ ngx_dfp_digest_init(ngx_conf_t *cf, ngx_dfp_main_conf_t *conf)
 }
 
 
-/* As the directive thread_pool would do, of which nginx makes no function. */
+/* Does what the directive thread_pool does: nginx exports no function for
+ * it. */
 
 static ngx_int_t
 ngx_dfp_digest_threads(ngx_conf_t *cf, ngx_str_t *name)
@@ -204,7 +206,7 @@ failed:
 }
 
 
-/* Those that wait have no buffer yet: there may be thousands of them. */
+/* A queued check has no buffer yet: there may be thousands. */
 
 static ngx_int_t
 ngx_dfp_digest_begin(ngx_dfp_digest_t *digest)
@@ -237,7 +239,7 @@ ngx_dfp_digest_cancel(ngx_dfp_digest_t *digest)
 }
 
 
-/* In a thread: nothing of nginx's but what is the task's own. */
+/* Runs in a thread, and uses nothing but the task's own memory. */
 
 static void
 ngx_dfp_digest_thread(void *data, ngx_log_t *log)
@@ -282,7 +284,7 @@ ngx_dfp_digest_read(ngx_dfp_digest_t *digest, ngx_fd_t fd,
 
     while (left) {
 
-        /* nginx waits for its threads before it ends */
+        /* nginx waits for its threads before it exits */
 
         if (digest->cancelled || ngx_terminate) {
             return NGX_ERROR;
@@ -295,7 +297,7 @@ ngx_dfp_digest_read(ngx_dfp_digest_t *digest, ngx_fd_t fd,
             return NGX_ERROR;
         }
 
-        /* it is shorter than it was */
+        /* the file is shorter than it was */
 
         if (n == 0) {
             return NGX_DECLINED;

@@ -32,7 +32,8 @@ ngx_dfp_login_handler(ngx_http_request_t *r)
 
     ngx_dfp_storable_path(r, &path);
 
-    /* below a prefix it may be a directory of files, and nobody asks there first */
+    /* below a prefix it may be a directory of files, which no client requests
+     * first */
 
     if (path.kind == DFP_PATH_LOGIN
         && ngx_strncmp(r->uri.data, "/v2/", ngx_min(r->uri.len, 4)) == 0)
@@ -85,7 +86,7 @@ ngx_dfp_login_head(ngx_http_request_t *r)
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
 
-    /* nothing of the answer that it stands for */
+    /* no header of the replaced answer */
 
     for (part = &r->headers_out.headers.part; part; part = part->next) {
         h = part->elts;

@@ -7,7 +7,7 @@
 #define NGX_DFP_MANIFEST_TYPE    128   /* bytes, as shown */
 
 
-/* An answer that is looked at while it comes. */
+/* An answer that is checked while it is received. */
 typedef struct {
     ngx_http_request_t  *r;
     ngx_str_t            reference;
@@ -49,9 +49,9 @@ static const ngx_dfp_watcher_t  ngx_dfp_manifest_watcher = {
 
 
 /*
- * nginx decides whether to store an answer when its header has been sent, and puts
- * the file into place when its body has come: both are prevented by clearing
- * "cacheable" before.
+ * nginx decides whether to store an answer after its header has been sent,
+ * and moves the file into place after its body has been received. Both are
+ * prevented by clearing "cacheable" before.
  */
 
 static ngx_int_t
@@ -119,7 +119,7 @@ ngx_dfp_manifest_watch(ngx_http_request_t *r, ngx_str_t *reference)
 }
 
 
-/* What the header tells already. */
+/* Checks the header. */
 
 static void
 ngx_dfp_manifest_head(ngx_dfp_manifest_t *m)
@@ -159,7 +159,8 @@ ngx_dfp_manifest_head(ngx_dfp_manifest_t *m)
 }
 
 
-/* It is shown in logs and answers. */
+/* The type is shown in logs and answers: other bytes than printable ASCII are
+ * replaced. */
 
 static void
 ngx_dfp_manifest_type(ngx_dfp_manifest_t *m)
@@ -343,7 +344,7 @@ ngx_dfp_manifest_get(ngx_http_request_t *r)
 }
 
 
-/* It marks the context. */
+/* It identifies the context. */
 
 static void
 ngx_dfp_manifest_cleanup(void *data)

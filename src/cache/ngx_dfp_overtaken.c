@@ -37,8 +37,9 @@ ngx_dfp_overtaken_header_filter(ngx_http_request_t *r)
 
 
 /*
- * nginx keeps the number of the file that the entry had when the request looked it
- * up.  The entry has none where it was found on disk when nginx started.
+ * nginx keeps the number of the file that the entry had when the request
+ * looked it up. An entry that was found on disk when nginx started has no
+ * number.
  */
 
 static void

@@ -93,8 +93,8 @@ ngx_dfp_storable_unstored(ngx_http_request_t *r)
 }
 
 
-/* A file that a client asks for with credentials may be that client's own. A
- * job says itself that it is for everybody. */
+/* A file that a client requests with credentials may be private to that
+ * client. What a job fetches is for all clients. */
 
 static ngx_uint_t
 ngx_dfp_storable_personal(ngx_http_request_t *r)
@@ -128,8 +128,8 @@ ngx_dfp_storable_personal(ngx_http_request_t *r)
 }
 
 
-/* Those who ask for what is not there, and will not be stored, need not wait
- * for one another (proxy_cache_lock). */
+/* Requests for an entry that does not exist, and will not be stored, need not
+ * wait for each other (proxy_cache_lock). */
 
 static ngx_uint_t
 ngx_dfp_storable_exists(ngx_http_request_t *r)
@@ -197,7 +197,8 @@ ngx_dfp_storable_location(ngx_conf_t *cf, void **loc_conf)
             continue;
         }
 
-        /* a request may wait when the last one has been evaluated */
+        /* $dfpreheat_expired has to be the last one: a request may wait after
+         * it */
 
         if (ngx_dfp_storable_predicate(cf, &upstream->cache_bypass,
                                        "$dfpreheat_uncached")
@@ -218,7 +219,7 @@ ngx_dfp_storable_location(ngx_conf_t *cf, void **loc_conf)
 }
 
 
-/* The list may be another location's, too: this one gets a copy. */
+/* The list may be shared with another location: this one is given a copy. */
 
 static ngx_int_t
 ngx_dfp_storable_predicate(ngx_conf_t *cf, ngx_array_t **predicates,

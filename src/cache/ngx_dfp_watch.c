@@ -51,7 +51,7 @@ ngx_dfp_watch(ngx_http_request_t *r, const ngx_dfp_watcher_t *watcher)
         }
     }
 
-    /* after a redirect it is that of another upstream */
+    /* after a redirect there is another upstream */
 
     if (u->input_filter_init != ngx_dfp_watch_begin) {
         watch->init = u->input_filter_init;
@@ -73,8 +73,7 @@ ngx_dfp_watch_get(ngx_http_request_t *r)
 }
 
 
-/* The upstream's own filter is known only when it has chosen one, for chunks or for
- * plain bytes. */
+/* The upstream chooses its own filter here, for chunks or for plain bytes. */
 
 static ngx_int_t
 ngx_dfp_watch_begin(void *data)
@@ -91,7 +90,7 @@ ngx_dfp_watch_begin(void *data)
         return NGX_ERROR;
     }
 
-    /* nothing comes where no body is due */
+    /* the filter is not called for an empty body */
 
     if (p->length == 0) {
         ngx_dfp_watch_end(watch);

@@ -79,7 +79,7 @@ ngx_dfp_answer_collect(ngx_dfp_call_t *call, ngx_http_request_t *sr,
 }
 
 
-/* No upstream was asked, since the location is not one for this call. */
+/* The location is not allowed for this call, or has no upstream. */
 
 static ngx_uint_t
 ngx_dfp_answer_misplaced(ngx_dfp_call_t *call, ngx_http_request_t *sr,
@@ -120,7 +120,7 @@ ngx_dfp_answer_misplaced(ngx_dfp_call_t *call, ngx_http_request_t *sr,
 }
 
 
-/* The server or the location has answered in a phase before its content's. */
+/* The server or the location has answered before the content phase. */
 
 static ngx_uint_t
 ngx_dfp_answer_returned(ngx_dfp_call_t *call, ngx_http_request_t *sr,
@@ -164,7 +164,8 @@ ngx_dfp_answer_returned(ngx_dfp_call_t *call, ngx_http_request_t *sr,
 }
 
 
-/* Whether there is the whole header of an answer, of the upstream or the cache. */
+/* Whether the header of an answer is complete, from the upstream or the
+ * cache. */
 
 static ngx_uint_t
 ngx_dfp_answer_headed(ngx_http_request_t *sr)
@@ -179,7 +180,7 @@ ngx_dfp_answer_headed(ngx_http_request_t *sr)
 }
 
 
-/* A redirect may have led to somebody else, whose answer it is. */
+/* After a redirect the answer may be that of another origin. */
 
 static ngx_int_t
 ngx_dfp_answer_led(ngx_dfp_call_t *call, ngx_dfp_target_t *target)
@@ -220,7 +221,7 @@ ngx_dfp_answer_led(ngx_dfp_call_t *call, ngx_dfp_target_t *target)
 }
 
 
-/* The status line may have fitted, what follows it did not. */
+/* The status line has fitted into the buffer, the headers have not. */
 
 static ngx_uint_t
 ngx_dfp_answer_cut(ngx_dfp_call_t *call, ngx_http_request_t *sr)
@@ -252,7 +253,7 @@ ngx_dfp_answer_unreached(ngx_dfp_call_t *call, ngx_http_request_t *sr,
 
     trouble = ngx_dfp_call_log_trouble(sr->connection->log);
 
-    /* a connection that did not come about, not one whose TLS has failed */
+    /* no connection was made; a failed TLS handshake does not count */
 
     if (sr->upstream->state
         && sr->upstream->state->connect_time == (ngx_msec_t) -1
@@ -262,7 +263,7 @@ ngx_dfp_answer_unreached(ngx_dfp_call_t *call, ngx_http_request_t *sr,
         call->answer.unreached = 1;
     }
 
-    /* it took the request, and may have died of it */
+    /* the server has received the request, and may have crashed on it */
 
     if (sr->upstream->state
         && sr->upstream->state->connect_time != (ngx_msec_t) -1
@@ -289,7 +290,7 @@ ngx_dfp_answer_unreached(ngx_dfp_call_t *call, ngx_http_request_t *sr,
                      "answer made no sense: see the error log%Z", call->who);
     }
 
-    /* a certificate stays as bad as it is */
+    /* another try would find the same certificate */
 
     ngx_dfp_answer_fail(call,
         ngx_strncmp(trouble, "upstream SSL certificate",
@@ -331,7 +332,7 @@ ngx_dfp_answer_complete(ngx_dfp_call_t *call, ngx_http_request_t *sr,
         return;
     }
 
-    /* what is read has to be read as it is */
+    /* a body that is read must not be compressed */
 
     if (call->answer.packed && call->mode == NGX_DFP_CALL_READ
         && !call->store)
@@ -342,7 +343,7 @@ ngx_dfp_answer_complete(ngx_dfp_call_t *call, ngx_http_request_t *sr,
         return;
     }
 
-    /* what the cache has may be cut off: that is looked at below */
+    /* an entry of the cache may be truncated: that is checked below */
 
     if ((call->mode == NGX_DFP_CALL_READ || call->mode == NGX_DFP_CALL_PROBE)
         && !call->kept.complete && !call->answer.cached)
@@ -410,8 +411,9 @@ ngx_dfp_answer_debug(ngx_dfp_call_t *call, ngx_http_request_t *sr)
 #endif
 
 
-/* Whether the cache has answered with something older than the call may have.  It
- * may have waited for a request that was under way when the job was posted. */
+/* Whether the cache has answered with an entry that is too old for the call.
+ * The call may have waited for a request that began before the job was
+ * posted. */
 
 static ngx_uint_t
 ngx_dfp_answer_old(ngx_dfp_call_t *call, ngx_http_request_t *sr)
@@ -429,7 +431,7 @@ ngx_dfp_answer_old(ngx_dfp_call_t *call, ngx_http_request_t *sr)
         return 0;
     }
 
-    /* it is nothing wrong, though */
+    /* the entry itself is not wrong */
 
     call->answer.cached = 0;
 

@@ -19,7 +19,7 @@ static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
 static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
 
 
-/* What an error says is read, also where an answer would go into the cache. */
+/* The beginning of an error is read, whatever the mode. */
 
 static ngx_int_t
 ngx_dfp_answer_header_filter(ngx_http_request_t *r)
@@ -63,7 +63,8 @@ ngx_dfp_answer_max(ngx_dfp_call_t *call)
 }
 
 
-/* What nginx was told to unpack (gunzip) has no such header here any more. */
+/* If nginx has decompressed the answer (gunzip), the header is no longer
+ * there. */
 
 static ngx_uint_t
 ngx_dfp_answer_packed(ngx_http_request_t *r)
@@ -79,7 +80,7 @@ ngx_dfp_answer_packed(ngx_http_request_t *r)
 }
 
 
-/* The answer ends here: nobody is at the other end of the connection. */
+/* The body is consumed here: the connection has no client. */
 
 static ngx_int_t
 ngx_dfp_answer_body_filter(ngx_http_request_t *r, ngx_chain_t *in)

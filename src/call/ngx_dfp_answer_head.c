@@ -41,8 +41,8 @@ ngx_dfp_answer_head(ngx_dfp_call_t *call, ngx_http_request_t *sr)
 }
 
 
-/* How the call has ended is in the trailers, and where there was nothing before
- * it, in the headers. */
+/* The status is in the trailers; in an answer without messages it is in the
+ * headers. */
 
 ngx_int_t
 ngx_dfp_answer_grpc(ngx_dfp_call_t *call, ngx_http_request_t *sr)
@@ -78,7 +78,7 @@ ngx_dfp_answer_trailer(ngx_dfp_call_t *call, ngx_http_upstream_t *u,
     n = 0;
     h = NULL;
 
-    /* made when the first one comes */
+    /* the list is made for the first trailer */
 
     if (u->headers_in.trailers.part.elts) {
         h = ngx_dfp_answer_find(&u->headers_in.trailers, name, &n);
@@ -143,7 +143,7 @@ ngx_dfp_answer_retry_after(ngx_dfp_call_t *call, ngx_http_upstream_t *u)
 }
 
 
-/* Where a redirect leads to, without what follows the host: that may be a
+/* The target of a redirect, without path and query, which may have a
  * signature. */
 
 static void

@@ -12,7 +12,7 @@ ngx_dfp_answer_fail(ngx_dfp_call_t *call, ngx_dfp_call_result_e result,
     ngx_cpystrn((u_char *) call->answer.reason, (u_char *) reason,
                 sizeof(call->answer.reason));
 
-    /* the log of the request has no secrets in it, which the reason may have */
+    /* the log of the request masks secrets, which the reason may have */
 
     ngx_log_debug3(NGX_LOG_DEBUG_HTTP,
                    call->request ? call->request->r->connection->log
@@ -69,7 +69,7 @@ ngx_dfp_answer_verdict(ngx_dfp_call_t *call, dfp_err_t *why)
 }
 
 
-/* What an error says, without what was sent; "" where that is nothing. */
+/* The text of an error, with secrets masked; "" if there is none. */
 
 static dfp_str_t
 ngx_dfp_answer_words(ngx_dfp_call_t *call)

@@ -14,7 +14,7 @@ static ngx_int_t ngx_dfp_call_allowed(ngx_dfp_call_t *call,
 static void ngx_dfp_call_private(ngx_dfp_call_t *call, ngx_http_request_t *r);
 
 
-/* A named location is entered at once, whatever the path. */
+/* A named location is entered at once, regardless of the path. */
 
 static ngx_int_t
 ngx_dfp_call_enter(ngx_http_request_t *r)
@@ -43,8 +43,9 @@ ngx_dfp_call_enter(ngx_http_request_t *r)
 }
 
 
-/* proxy_pass escapes more of the path of an internal request than of a client's,
- * which this one stands for; from here on a rewrite makes both of them internal. */
+/* proxy_pass escapes the path of an internal request differently. This one
+ * has to be sent like a client's; a later rewrite makes both of them
+ * internal. */
 
 static ngx_int_t
 ngx_dfp_call_rewrite(ngx_http_request_t *r)
@@ -58,9 +59,9 @@ ngx_dfp_call_rewrite(ngx_http_request_t *r)
 
 
 /*
- * The phases of access do not run for a subrequest: the location that was found
- * by the path must itself say that it serves this origin. After an internal
- * redirect the phases run again, and so does this.
+ * The access phase does not run for a subrequest: the location that was found
+ * by the path must be bound to this origin. After an internal redirect the
+ * phases run again, and so does this check.
  */
 
 static ngx_int_t
@@ -169,7 +170,7 @@ ngx_dfp_call_allowed(ngx_dfp_call_t *call, ngx_http_request_t *r)
 }
 
 
-/* What is in a private image is told to a job by its registry alone. */
+/* A job is given the manifests of private images by the registry only. */
 
 static void
 ngx_dfp_call_private(ngx_dfp_call_t *call, ngx_http_request_t *r)

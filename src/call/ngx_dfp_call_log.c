@@ -3,7 +3,7 @@
 #include "dfp_mask.h"
 
 
-/* The log of a synthetic connection: nginx's own context comes first. */
+/* The context of the log; nginx's own context has to come first. */
 typedef struct {
     ngx_http_log_ctx_t  http;
     int64_t             job;
@@ -38,7 +38,7 @@ ngx_dfp_call_log_create(ngx_connection_t *c, ngx_log_t *parent, int64_t job,
     ctx->http.connection = c;
     ctx->job = job;
 
-    /* whose call it is may be gone while its request is being closed */
+    /* the call may be freed while its request is being closed */
 
     ctx->shown.data = ngx_pstrdup(c->pool, shown);
     if (ctx->shown.data == NULL) {
@@ -70,8 +70,8 @@ ngx_dfp_call_log_create(ngx_connection_t *c, ngx_log_t *parent, int64_t job,
 
 
 /*
- * Not nginx's own handler: that one shows the query of the upstream's URL,
- * where presigned URLs have their signatures.
+ * Replaces nginx's own handler, which shows the query of the upstream's URL:
+ * in presigned URLs that is a signature.
  */
 
 static u_char *
@@ -108,8 +108,8 @@ ngx_dfp_call_log_error(ngx_log_t *log, u_char *buf, size_t len)
 
 
 /*
- * All that nginx says about the request comes by here.  LOG is that of the server
- * by now (ngx_set_connection_log()).
+ * All lines about the request pass through the writer. LOG is the server's by
+ * now (ngx_set_connection_log()).
  */
 
 void
@@ -128,7 +128,7 @@ ngx_dfp_call_log_listen(ngx_log_t *log)
 }
 
 
-/* A line may have a part of an answer in it, which may repeat what was sent. */
+/* A line may quote an answer, which may repeat what was sent. */
 
 static void
 ngx_dfp_call_log_writer(ngx_log_t *log, ngx_uint_t level, u_char *buf,
@@ -164,7 +164,7 @@ ngx_dfp_call_log_writer(ngx_log_t *log, ngx_uint_t level, u_char *buf,
 }
 
 
-/* Why an upstream failed, where the words have no part of an answer in them. */
+/* Keeps the reason of an upstream's failure, if it quotes no answer. */
 
 static void
 ngx_dfp_call_log_keep(ngx_dfp_log_ctx_t *ctx, u_char *buf, size_t len)

@@ -11,9 +11,9 @@
 
 
 /*
- * Gives C a log in its own pool, whose lines go where those of PARENT go. They end
- * with JOB and SHOWN, the URL as it may be logged; SHOWN and SECRETS, which may be
- * NULL, are copied. NGX_ERROR: no memory.
+ * Gives C a log in its own pool, whose lines go where those of PARENT go. They
+ * end with JOB and SHOWN, the URL as it may be logged; SHOWN and SECRETS,
+ * which may be NULL, are copied. NGX_ERROR: no memory.
  */
 ngx_int_t ngx_dfp_call_log_create(ngx_connection_t *c, ngx_log_t *parent,
     int64_t job, ngx_str_t *shown, ngx_array_t *secrets);
@@ -22,9 +22,9 @@ ngx_int_t ngx_dfp_call_log_create(ngx_connection_t *c, ngx_log_t *parent,
  * ngx_http_create_request(), which sets where the server's lines go. */
 void ngx_dfp_call_log_listen(ngx_log_t *log);
 
-/* What nginx has logged last about why the upstream failed, as "connect() failed
- * (111: Connection refused)"; "": nothing that could be shown. It lives as long as
- * the connection. */
+/* What nginx has logged last about why the upstream failed, as "connect()
+ * failed (111: Connection refused)"; "": nothing that could be shown. It lives
+ * as long as the connection. */
 const char *ngx_dfp_call_log_trouble(ngx_log_t *log);
 
 

@@ -108,7 +108,7 @@ ngx_dfp_grpc_url(ngx_dfp_grpc_t *grpc, dfp_url_t *url)
 }
 
 
-/* The server is told, too, so that it does not go on for nobody. */
+/* The server is told the timeout, so that it stops when nobody waits. */
 
 static ngx_int_t
 ngx_dfp_grpc_timeout(ngx_dfp_grpc_t *grpc)

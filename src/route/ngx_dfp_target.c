@@ -35,7 +35,8 @@ ngx_dfp_target_begin(ngx_http_request_t *r, const dfp_url_t *url,
 
     ngx_str_null(&target->upstream);
 
-    /* what is pinned goes to the URL's own origin, whichever is named first */
+    /* a pinned request goes to the URL's own origin, whichever origin is
+     * named first */
 
     first = pinned ? NULL : ngx_dfp_binding_first(rules);
 
@@ -98,8 +99,8 @@ ngx_dfp_target_pin(ngx_http_request_t *r, const dfp_url_t *url,
 }
 
 
-/* The URL of a call is in the pool of its run, which may go before the request
- * does: nginx waits for threads, and for what it does in the background. */
+/* The URL of a call may be freed before the request is: nginx waits for
+ * threads and for background updates. */
 
 static ngx_int_t
 ngx_dfp_target_keep_url(ngx_dfp_target_t *target, const dfp_url_t *url)
@@ -130,7 +131,7 @@ ngx_dfp_target_follow(ngx_http_request_t *r, ngx_array_t *rules)
         return NGX_AGAIN;
     }
 
-    /* back from the lookup of this hop */
+    /* the host of this redirect has been resolved */
 
     if (target->ready && !target->used) {
         return NGX_DECLINED;

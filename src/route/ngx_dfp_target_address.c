@@ -145,7 +145,7 @@ ngx_dfp_target_resolved(ngx_resolver_ctx_t *lookup)
 
     } else {
 
-        /* of several addresses those that may be used are enough */
+        /* one allowed address is enough */
 
         for (i = 0; i < lookup->naddrs; i++) {
             ngx_dfp_target_keep(target, lookup->addrs[i].sockaddr,
@@ -260,7 +260,7 @@ ngx_dfp_target_special(ngx_dfp_target_t *target, struct sockaddr *sockaddr,
 }
 
 
-/* All addresses were looked at. */
+/* All addresses were checked. */
 
 static ngx_int_t
 ngx_dfp_target_kept(ngx_dfp_target_t *target)

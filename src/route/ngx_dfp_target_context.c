@@ -16,8 +16,8 @@ ngx_dfp_target_get(ngx_http_request_t *r)
         return target;
     }
 
-    /* nginx updates a stale entry by a copy of the request, which begins with its
-     * content (proxy_cache_background_update) */
+    /* proxy_cache_background_update: the subrequest that updates the entry
+     * skips all phases before the content phase */
 
     if (r->background && r->parent && r->loc_conf == r->parent->loc_conf) {
         return ngx_dfp_target_inherit(r);

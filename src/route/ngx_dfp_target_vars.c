@@ -177,7 +177,7 @@ ngx_dfp_target_authority(ngx_http_request_t *r, ngx_http_variable_value_t *v,
 }
 
 
-/* The authority of where the request goes, from here; "": not known. */
+/* The authority that the request is sent to; "": not known. */
 
 static ngx_str_t
 ngx_dfp_target_here(ngx_http_request_t *r)
@@ -222,7 +222,7 @@ ngx_dfp_target_token(ngx_http_request_t *r, ngx_str_t *origin,
         return NGX_OK;
     }
 
-    /* whose call it is may be gone while the request waits */
+    /* the call may be freed while the request waits */
 
     target->token_for.data = ngx_pstrdup(r->pool, origin);
     target->token.data = ngx_pstrdup(r->pool, authorization);
