@@ -8,6 +8,7 @@
 #include "ngx_dfp_login.h"
 #include "ngx_dfp_manifest.h"
 #include "ngx_dfp_overtaken.h"
+#include "ngx_dfp_phase.h"
 #include "ngx_dfp_runner.h"
 #include "ngx_dfp_sent.h"
 #include "ngx_dfp_valid.h"
@@ -521,11 +522,11 @@ ngx_dfp_postconfiguration(ngx_conf_t *cf)
     if (ngx_dfp_conf_check(cf, mcf) != NGX_OK
         || (mcf->redis.addrs.nelts && ngx_dfp_digest_init(cf, mcf) != NGX_OK)
         || ngx_dfp_conf_init_bound(cf, mcf) != NGX_OK
-        || ngx_dfp_call_handler(cf, NGX_HTTP_PRECONTENT_PHASE,
-                                ngx_dfp_login_handler)
+        || ngx_dfp_phase_handler(cf, NGX_HTTP_PRECONTENT_PHASE,
+                                 ngx_dfp_login_handler)
            != NGX_OK
-        || ngx_dfp_call_handler(cf, NGX_HTTP_PRECONTENT_PHASE,
-                                ngx_dfp_access_handler)
+        || ngx_dfp_phase_handler(cf, NGX_HTTP_PRECONTENT_PHASE,
+                                 ngx_dfp_access_handler)
            != NGX_OK)
     {
         return NGX_ERROR;

@@ -2,7 +2,8 @@
 #include "ngx_dfp_access_key.h"
 
 
-/* A question to the registry; in the pool of the request that waits for it. */
+/* A question to the registry, in the pool of the request that waits for the
+ * answer. */
 typedef struct {
     ngx_dfp_loc_conf_t  *conf;       /* of the location, and ... */
     ngx_str_t            uri;        /* ... what it is about */
@@ -49,10 +50,10 @@ ngx_dfp_access_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    /* jobs bring what the registry wants; a question asks no question; what
-     * runs in the background is shown to nobody */
+    /* jobs send credentials themselves; a question is not questioned; a
+     * background update is not shown to clients */
 
-    if (ngx_dfp_call_request(r)
+    if (ngx_dfp_state_call(r)
         || (r->post_subrequest
             && r->post_subrequest->handler == ngx_dfp_access_done)
         || r->background)
@@ -60,20 +61,20 @@ ngx_dfp_access_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    /* the registry itself answers, to that client alone */
+    /* the registry itself answers the client */
 
     if (ngx_dfp_storable_refused(r)) {
         return NGX_DECLINED;
     }
 
-    state = ngx_dfp_storable_state(r, 1);
+    state = ngx_dfp_state_create(r);
     if (state == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     access = state->access;
 
-    /* an internal redirect may have led from one thing to another */
+    /* an internal redirect may have changed the URI */
 
     if (access && access->conf == dlcf && access->uri.len == r->uri.len
         && ngx_memcmp(access->uri.data, r->uri.data, r->uri.len) == 0)
@@ -114,8 +115,9 @@ ngx_dfp_access_create(ngx_http_request_t *r, ngx_dfp_state_t *state)
 
 
 /*
- * Registries decide by repository: a yes for a manifest opens the blobs of its
- * repository, too.  A yes for a blob may be a redirect, and opens blobs only.
+ * Registries decide by repository: a permission for a manifest is one for the
+ * blobs of its repository, too. A permission for a blob may be a redirect,
+ * and is one for blobs only.
  */
 
 static ngx_int_t
@@ -133,6 +135,9 @@ ngx_dfp_access_begin(ngx_http_request_t *r, ngx_dfp_access_t *access)
     }
 
     if (ngx_dfp_access_known(dmcf->access, access->key)) {
+        ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                       "dfpreheat access: allowed, as remembered");
+
         return NGX_DECLINED;
     }
 
@@ -146,6 +151,10 @@ ngx_dfp_access_begin(ngx_http_request_t *r, ngx_dfp_access_t *access)
         }
 
         if (ngx_dfp_access_known(dmcf->access, other)) {
+            ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                           "dfpreheat access: allowed, as remembered for a "
+                           "manifest of the repository");
+
             return NGX_DECLINED;
         }
     }
@@ -155,10 +164,9 @@ ngx_dfp_access_begin(ngx_http_request_t *r, ngx_dfp_access_t *access)
 
 
 /*
- * The question goes the way of the request itself, with all of its headers,
- * through the same location: what is asked about is what would be sent. A
- * method that is none of nginx's own keeps the cache out of it, which would
- * make GET of HEAD.
+ * The question is a subrequest with all headers of the request, through the
+ * same location: what would be sent is what is asked. A method that nginx
+ * does not know bypasses the cache, which would turn HEAD into GET.
  */
 
 static ngx_int_t
@@ -192,7 +200,7 @@ ngx_dfp_access_ask(ngx_http_request_t *r, ngx_dfp_access_t *access,
         return NGX_ERROR;
     }
 
-    /* so that nobody reads the client's own */
+    /* so that the client's own body is not read */
 
     sr->request_body = ngx_pcalloc(r->pool, sizeof(ngx_http_request_body_t));
     if (sr->request_body == NULL) {
@@ -211,11 +219,15 @@ ngx_dfp_access_ask(ngx_http_request_t *r, ngx_dfp_access_t *access,
 
     access->sr = sr;
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "dfpreheat access: the registry is asked by %V for \"%V\"",
+                   &sr->method_name, &r->uri);
+
     return NGX_AGAIN;
 }
 
 
-/* nginx may say twice that it is over. */
+/* nginx may call this twice. */
 
 static ngx_int_t
 ngx_dfp_access_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
@@ -224,7 +236,7 @@ ngx_dfp_access_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
 
     ngx_http_upstream_t  *u;
 
-    /* the client is gone, or all ends: so does the request that waits */
+    /* the client is gone, or nginx quits: the waiting request ends, too */
 
     if (rc == NGX_ERROR || rc == NGX_HTTP_REQUEST_TIME_OUT
         || rc == NGX_HTTP_CLIENT_CLOSED_REQUEST)
@@ -239,7 +251,7 @@ ngx_dfp_access_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
     u = sr->upstream;
     access->done = 1;
 
-    /* nothing but a registry's own status is one */
+    /* only a status of the registry counts */
 
     access->status = u ? u->headers_in.status_n : 0;
 
@@ -251,6 +263,10 @@ ngx_dfp_access_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
         access->status = (rc >= NGX_HTTP_INTERNAL_SERVER_ERROR)
                          ? (ngx_uint_t) rc : NGX_HTTP_BAD_GATEWAY;
     }
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, sr->connection->log, 0,
+                   "dfpreheat access: %s answered %ui",
+                   access->failed ? "nginx" : "the registry", access->status);
 
     return NGX_OK;
 }
@@ -266,6 +282,11 @@ ngx_dfp_access_verdict(ngx_http_request_t *r, ngx_dfp_state_t *state,
         dmcf = ngx_http_get_module_main_conf(r, ngx_http_dfpreheat_module);
 
         ngx_dfp_access_remember(dmcf->access, access->key);
+
+        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                       "dfpreheat access: allowed, for %d ms",
+                       NGX_DFP_ACCESS_TIME);
+
         return NGX_DECLINED;
     }
 
@@ -276,7 +297,7 @@ ngx_dfp_access_verdict(ngx_http_request_t *r, ngx_dfp_state_t *state,
         return ngx_dfp_access_ask(r, access, 1);
     }
 
-    /* one that has too much to do is not asked again at once */
+    /* an overloaded registry is not asked again at once */
 
     if (access->failed || access->status == NGX_HTTP_TOO_MANY_REQUESTS
         || access->status >= NGX_HTTP_INTERNAL_SERVER_ERROR)
@@ -284,7 +305,10 @@ ngx_dfp_access_verdict(ngx_http_request_t *r, ngx_dfp_state_t *state,
         return ngx_dfp_access_pass_on(r, access);
     }
 
-    /* the registry says itself why not, and in what form */
+    /* the registry itself answers the client, so that its error is sent on */
+
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "dfpreheat access: refused, the registry itself answers");
 
     state->uncached = 1;
 
@@ -309,8 +333,8 @@ ngx_dfp_access_yes(ngx_http_request_t *r, ngx_dfp_access_t *access)
 }
 
 
-/* A registry that keeps its blobs elsewhere has decided when it redirects to
- * there.  Any other redirect may lead to a page to log in. */
+/* A registry that keeps its blobs elsewhere allows a request by a redirect to
+ * there. Any other redirect may lead to a login page. */
 
 static ngx_uint_t
 ngx_dfp_access_elsewhere(ngx_http_request_t *r, ngx_dfp_access_t *access)
@@ -364,8 +388,8 @@ ngx_dfp_access_elsewhere(ngx_http_request_t *r, ngx_dfp_access_t *access)
 }
 
 
-/* The registry's own host may be one of a suffix or of any, and has the page to log
- * in. */
+/* The registry's own host, which has the login page, may match a suffix or
+ * any: it has to be named in full. */
 
 static ngx_uint_t
 ngx_dfp_access_storage(ngx_array_t *rules, dfp_url_t *from, dfp_url_t *to)
@@ -391,8 +415,8 @@ ngx_dfp_access_storage(ngx_array_t *rules, dfp_url_t *from, dfp_url_t *to)
 }
 
 
-/* The status that the registry gave, or nginx for it, and when to come
- * again. */
+/* Answers with the status of the registry, or of nginx, and with the
+ * registry's Retry-After. */
 
 static ngx_int_t
 ngx_dfp_access_pass_on(ngx_http_request_t *r, ngx_dfp_access_t *access)

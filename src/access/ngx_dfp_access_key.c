@@ -1,7 +1,7 @@
 #include "ngx_dfp_access_key.h"
 
 
-#define NGX_DFP_ACCESS_KEY_SIZE  2048    /* bytes, and it grows */
+#define NGX_DFP_ACCESS_KEY_SIZE  2048    /* bytes; it may grow */
 
 
 static void ngx_dfp_access_key_scope(dfp_buf_t *b, ngx_http_request_t *r,
@@ -12,7 +12,8 @@ static ngx_uint_t ngx_dfp_access_key_ignored(ngx_str_t *name);
 static void ngx_dfp_access_key_part(dfp_buf_t *b, ngx_str_t *part);
 
 
-/* What a location may choose the upstream by, or pass on to it, besides headers. */
+/* Besides headers: what a location may use to choose the upstream, or pass to
+ * it. */
 static ngx_str_t  ngx_dfp_access_key_variable_names[] = {
     ngx_string("host"),
     ngx_string("scheme"),
@@ -26,8 +27,8 @@ static ngx_str_t  ngx_dfp_access_key_variable_names[] = {
 };
 
 
-/* No registry decides by these who may have what. Many of them differ from one
- * request of a client to the next. */
+/* Registries do not base permissions on these, and many of them change from
+ * one request of a client to the next. */
 static ngx_str_t  ngx_dfp_access_key_names[] = {
     ngx_string("user-agent"),
     ngx_string("accept"),
@@ -89,8 +90,8 @@ ngx_dfp_access_key(ngx_http_request_t *r, dfp_path_t *path,
 
 
 /*
- * The repository, or ONE path alone: of files, and where repositories share blobs.
- * What the path of a file looks like decoded may be said of several files.
+ * The repository, or with ONE the path: for files, and where repositories
+ * share blobs. Paths of several files may be equal when they are decoded.
  */
 
 static void
@@ -181,7 +182,7 @@ ngx_dfp_access_key_ignored(ngx_str_t *name)
 }
 
 
-/* With its length: a decoded path may have any byte in it. */
+/* With its length: a decoded path may contain any byte. */
 
 static void
 ngx_dfp_access_key_part(dfp_buf_t *b, ngx_str_t *part)

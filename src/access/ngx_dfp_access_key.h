@@ -1,6 +1,6 @@
 /*
- * The key under which a yes of a registry is remembered: all that the registry
- * may have decided by.
+ * The key under which a permission of a registry is remembered: a hash of all
+ * that the decision may depend on.
  */
 
 #ifndef NGX_DFP_ACCESS_KEY_H
@@ -11,16 +11,17 @@
 
 
 /*
- * KEY, DFP_TOKEN_HASH_LEN + 1 bytes, is SHA-256 of the origin; the repository
- * of PATH and KIND, or of a file its path, decoded and as it was sent; the query;
- * the client's address and certificate; the host, the server's address and the
- * scheme; and all headers but those that are known to tell nothing of who the
- * client is.
+ * KEY, DFP_TOKEN_HASH_LEN + 1 bytes, is SHA-256 in hex of: the origin; the
+ * repository of PATH and KIND, or for a file its path, decoded and as it was
+ * sent; the query; the client's address and certificate; the host, the
+ * server's address and the scheme; and all headers but those that never
+ * identify a client. NGX_ERROR: no memory.
  */
 ngx_int_t ngx_dfp_access_key(ngx_http_request_t *r, dfp_path_t *path,
     dfp_path_kind_t kind, u_char *key);
 
-/* Before requests come: the variables that are in the key. */
+/* Finds the variables that are in the key, while the configuration is read.
+ * NGX_ERROR: no memory. */
 ngx_int_t ngx_dfp_access_key_init(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf);
 
 

@@ -2,7 +2,7 @@
 
 
 typedef struct {
-    ngx_rbtree_node_t  node;       /* its key is the begin of KEY */
+    ngx_rbtree_node_t  node;       /* its key is the beginning of KEY */
     ngx_queue_t        queue;
     ngx_msec_t         added;
     u_char             key[DFP_TOKEN_HASH_LEN];
@@ -203,7 +203,7 @@ ngx_dfp_access_find(ngx_dfp_access_shared_t *shared, u_char *key)
 }
 
 
-/* The clock is the same in all workers, and never goes back. */
+/* All workers have the same monotonic clock. */
 
 static ngx_uint_t
 ngx_dfp_access_expired(ngx_dfp_access_yes_t *yes)
@@ -218,7 +218,7 @@ ngx_dfp_access_alloc(ngx_slab_pool_t *pool, ngx_dfp_access_shared_t *shared)
 {
     ngx_dfp_access_yes_t  *yes;
 
-    /* two for one, so that the zone empties */
+    /* two are removed for each new one, so that the zone empties */
 
     (void) ngx_dfp_access_forget(pool, shared, 0);
     (void) ngx_dfp_access_forget(pool, shared, 0);
@@ -233,7 +233,7 @@ ngx_dfp_access_alloc(ngx_slab_pool_t *pool, ngx_dfp_access_shared_t *shared)
 }
 
 
-/* The oldest one, if it has expired, or by FORCE. */
+/* Removes the oldest one if it has expired, or with FORCE. */
 
 static ngx_uint_t
 ngx_dfp_access_forget(ngx_slab_pool_t *pool, ngx_dfp_access_shared_t *shared,

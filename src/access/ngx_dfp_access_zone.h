@@ -1,6 +1,6 @@
 /*
- * The zone of shared memory in which all workers remember for a while what a
- * registry has allowed.
+ * The shared memory zone in which all workers remember for a while what
+ * registries have allowed.
  */
 
 #ifndef NGX_DFP_ACCESS_ZONE_H
@@ -13,12 +13,12 @@
 /* Adds the zone to the configuration. NULL: no memory. */
 ngx_shm_zone_t *ngx_dfp_access_zone(ngx_conf_t *cf);
 
-/* Whether KEY was added less than NGX_DFP_ACCESS_TIME ago. A key is
+/* Whether KEY was added less than NGX_DFP_ACCESS_TIME ms ago. A key has
  * DFP_TOKEN_HASH_LEN bytes. */
 ngx_uint_t ngx_dfp_access_known(ngx_shm_zone_t *zone, u_char *key);
 
-/* Adds KEY, or the time begins anew. Without memory the oldest ones give
- * way. */
+/* Adds KEY, or restarts its time. When the zone is full, the oldest keys are
+ * removed. */
 void ngx_dfp_access_remember(ngx_shm_zone_t *zone, u_char *key);
 
 

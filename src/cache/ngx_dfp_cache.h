@@ -1,6 +1,6 @@
 /*
- * Is it in nginx's proxy cache?  What a call left there, and whether it is
- * still there later.
+ * Entries of nginx's proxy cache: what a call has stored there, and whether it
+ * is still there later.
  */
 
 #ifndef NGX_DFP_CACHE_H
@@ -14,56 +14,69 @@
 typedef struct {
     ngx_http_file_cache_t  *cache;      /* NULL: the location has no cache */
     u_char                  key[NGX_HTTP_CACHE_KEY_LEN];
-    off_t                   start;      /* of the body in its file */
+    off_t                   start;      /* of the body in its file, bytes */
     off_t                   size;       /* of the body, bytes */
-    ngx_file_uniq_t         uniq;       /* of the file that was stored; 0: it was
-                                           there already */
+    ngx_file_uniq_t         uniq;       /* of the file that was stored; 0: it
+                                           was there already */
 } ngx_dfp_entry_t;
 
 
 /*
- * Looks at a subrequest that has ended with RC: whether all of the answer is
- * in the cache now. If not, REASON says why, in words; NGX_AGAIN: another try
- * may go better, NGX_DECLINED: it will not.
+ * Whether all of the answer of SR, a subrequest that has ended with RC, is in
+ * the cache now; then ENTRY is filled in. NGX_AGAIN: it is not, another try
+ * may succeed; NGX_DECLINED: it is not, for good. REASON says why
+ * not, and lives as long as SR.
  */
 ngx_int_t ngx_dfp_cache_stored(ngx_http_request_t *sr, ngx_int_t rc,
     ngx_dfp_entry_t *entry, const char **reason);
 
-/* Whether the entry is in the cache, on disk, fresh, and as long as it was: reads
- * the header of its file. One of another length is dropped; one that is there counts
- * as used now. */
+
+/* The functions below are of ngx_dfp_cache_entry.c. They take the lock of the
+ * cache's zone, and those with a LOG open or delete the entry's file. */
+
+/* Whether the entry is in the cache, valid, and as long as ENTRY says, by the
+ * header of its file. One of another length is dropped. One that is held
+ * counts as used now (inactive). */
 ngx_uint_t ngx_dfp_cache_holds(ngx_dfp_entry_t *entry, ngx_log_t *log);
 
-/* Whether what was stored at DATE was asked of the origin later than SINCE. What has a
- * date to come may be of any time: a clock was wrong. */
-ngx_uint_t ngx_dfp_cache_later(time_t date, time_t since);
-
 /*
- * Likewise for the manifest of a tag, which is held when it has expired meanwhile,
- * since the next client has it revalidated. NGX_OK: it is there; NGX_AGAIN: another
- * one is, which a client may have fetched, and ENTRY is that one now; NGX_DECLINED:
- * none is.
+ * Likewise for the manifest of a tag, but for its time of validity: the next
+ * client has an expired one revalidated. NGX_OK: it is held; NGX_AGAIN:
+ * another file is, which a client may have fetched, and ENTRY describes that
+ * one now; NGX_DECLINED: none is.
  */
 ngx_int_t ngx_dfp_cache_holds_tag(ngx_dfp_entry_t *entry, ngx_log_t *log);
 
 /* Whether the entry is valid now, by the header of its file. */
 ngx_uint_t ngx_dfp_cache_fresh(ngx_dfp_entry_t *entry, ngx_log_t *log);
 
-/* Whether a request updates the entry, which is there. One that has shown no sign of
- * life for AGE (ms) does not any more; and the next one has as long from now on.
- * OPENED changes when a request opens the entry, which may be the next one. */
+/* Whether what was stored at DATE was requested from the origin later than
+ * SINCE. A DATE in the future does not count: a clock was wrong. */
+ngx_uint_t ngx_dfp_cache_later(time_t date, time_t since);
+
+/* Whether a request is updating the entry, which exists. One that has not
+ * renewed its lock for AGE ms does not count; then the next request has AGE ms
+ * from now on. OPENED changes each time a request opens the entry. */
 ngx_uint_t ngx_dfp_cache_updated(ngx_dfp_entry_t *entry, ngx_msec_t age,
     ngx_uint_t *opened);
 
-/* Whether nginx knows of the entry, whatever its age. */
+/* Whether nginx has a file for the entry, valid or not. */
 ngx_uint_t ngx_dfp_cache_exists(ngx_dfp_entry_t *entry);
 
-/* The path of the entry's file, NUL-terminated, in POOL. */
+/* The same; with WRITTEN the file must be one that was stored by now, and
+ * ENTRY is given its number. */
+ngx_uint_t ngx_dfp_cache_placed(ngx_dfp_entry_t *entry, ngx_uint_t written);
+
+/* The path of the entry's file, with a NUL, in POOL. NGX_ERROR: no memory. */
 ngx_int_t ngx_dfp_cache_file(ngx_dfp_entry_t *entry, ngx_pool_t *pool,
     ngx_str_t *file);
 
-/* Takes the entry out of the cache: nobody gets it any more. */
+/* Removes the entry and its file from the cache. */
 void ngx_dfp_cache_drop(ngx_dfp_entry_t *entry, ngx_log_t *log);
+
+/* Logs, for debugging, what was found out about the entry. */
+void ngx_dfp_cache_debug(ngx_dfp_entry_t *entry, ngx_log_t *log,
+    const char *what);
 
 
 #endif /* NGX_DFP_CACHE_H */

@@ -23,7 +23,7 @@ ngx_dfp_cache_key(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     v->no_cacheable = 1;
     v->not_found = 0;
 
-    /* a body that is sent is not in the key */
+    /* a request body is not in the key */
 
     if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))
         || ngx_dfp_cache_key_sent(r, &upstream, &uri) != NGX_OK)
@@ -49,12 +49,15 @@ ngx_dfp_cache_key(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     v->data = (u_char *) key.data;
     v->len = key.len;
 
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "dfpreheat cache key: \"%v\"", v);
+
     return NGX_OK;
 }
 
 
-/* A location that follows redirects stores what the location before was asked
- * for. */
+/* A location that follows redirects stores the answer under the key of the
+ * request that was redirected. */
 
 static ngx_int_t
 ngx_dfp_cache_key_sent(ngx_http_request_t *r, ngx_str_t *upstream,
@@ -90,8 +93,8 @@ ngx_dfp_cache_key_sent(ngx_http_request_t *r, ngx_str_t *upstream,
 
 
 /*
- * An empty key would be that of all such requests.  It is copied before another
- * one is made; memory may have ended.
+ * An empty key would be shared by all such requests. nginx copies the key
+ * before the next one is made, so it needs no memory of its own.
  */
 
 static void
@@ -100,7 +103,7 @@ ngx_dfp_cache_key_unique(ngx_http_request_t *r, ngx_http_variable_value_t *v)
     static u_char      text[sizeof("dfpreheat   ") + 3 * NGX_INT64_LEN];
     static ngx_uint_t  n;
 
-    /* it is no key at all, but a word in a log, or the like */
+    /* the variable is not used as a key, but in a log or the like */
 
     if (r->cache == NULL) {
         v->not_found = 1;

@@ -7,8 +7,9 @@
 #define NGX_DFP_DIGESTS       2      /* files read at once, a worker */
 
 
-/* Belongs to its thread, once it is active, until the handler of the task's event is
- * called; it has a pool of its own, since who asked may be gone by then. */
+/* While it is active, it belongs to its thread, until the handler of the
+ * task's event is called. It has a pool of its own, since its owner may be
+ * gone by then. */
 struct ngx_dfp_digest_s {
     ngx_pool_t          *pool;
     ngx_thread_pool_t   *threads;
@@ -33,6 +34,9 @@ static ngx_dfp_digest_t *ngx_dfp_digest_create(ngx_dfp_entry_t *entry,
     ngx_str_t *digest);
 static ngx_int_t ngx_dfp_digest_begin(ngx_dfp_digest_t *digest);
 static void ngx_dfp_digest_next(void);
+#if (NGX_DEBUG)
+static const char *ngx_dfp_digest_result(ngx_dfp_digest_t *digest);
+#endif
 static void ngx_dfp_digest_end(ngx_dfp_digest_t *digest);
 static void ngx_dfp_digest_thread(void *data, ngx_log_t *log);
 static ngx_int_t ngx_dfp_digest_read(ngx_dfp_digest_t *digest, ngx_fd_t fd,
@@ -52,7 +56,7 @@ ngx_dfp_digest_init(ngx_conf_t *cf, ngx_dfp_main_conf_t *conf)
 
     static ngx_str_t  own = ngx_string("dfpreheat");
 
-    /* with one process only, a reload finds some that wait */
+    /* with a single process, checks may be queued during a reload */
 
     if (ngx_dfp_digests_waiting.next == NULL) {
         ngx_queue_init(&ngx_dfp_digests_waiting);
@@ -76,7 +80,8 @@ ngx_dfp_digest_init(ngx_conf_t *cf, ngx_dfp_main_conf_t *conf)
 }
 
 
-/* As the directive thread_pool would do, of which nginx makes no function. */
+/* Does what the directive thread_pool does: nginx exports no function for
+ * it. */
 
 static ngx_int_t
 ngx_dfp_digest_threads(ngx_conf_t *cf, ngx_str_t *name)
@@ -135,6 +140,10 @@ ngx_dfp_digest_start(ngx_thread_pool_t *threads, ngx_dfp_entry_t *entry,
     d->threads = threads;
     d->handler = handler;
     d->data = data;
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "dfpreheat digest check: %V of \"%V\", %O bytes", &d->digest,
+                   &d->file, d->size);
 
     if (ngx_dfp_digests == NGX_DFP_DIGESTS) {
         ngx_queue_insert_tail(&ngx_dfp_digests_waiting, &d->queue);
@@ -197,7 +206,7 @@ failed:
 }
 
 
-/* Those that wait have no buffer yet: there may be thousands of them. */
+/* A queued check has no buffer yet: there may be thousands. */
 
 static ngx_int_t
 ngx_dfp_digest_begin(ngx_dfp_digest_t *digest)
@@ -230,7 +239,7 @@ ngx_dfp_digest_cancel(ngx_dfp_digest_t *digest)
 }
 
 
-/* In a thread: nothing of nginx's but what is the task's own. */
+/* Runs in a thread, and uses nothing but the task's own memory. */
 
 static void
 ngx_dfp_digest_thread(void *data, ngx_log_t *log)
@@ -275,7 +284,7 @@ ngx_dfp_digest_read(ngx_dfp_digest_t *digest, ngx_fd_t fd,
 
     while (left) {
 
-        /* nginx waits for its threads before it ends */
+        /* nginx waits for its threads before it exits */
 
         if (digest->cancelled || ngx_terminate) {
             return NGX_ERROR;
@@ -288,7 +297,7 @@ ngx_dfp_digest_read(ngx_dfp_digest_t *digest, ngx_fd_t fd,
             return NGX_ERROR;
         }
 
-        /* it is shorter than it was */
+        /* the file is shorter than it was */
 
         if (n == 0) {
             return NGX_DECLINED;
@@ -338,12 +347,41 @@ ngx_dfp_digest_next(void)
 }
 
 
+#if (NGX_DEBUG)
+
+static const char *
+ngx_dfp_digest_result(ngx_dfp_digest_t *digest)
+{
+    if (digest->handler == NULL) {
+        return "cancelled";
+    }
+
+    switch (digest->rc) {
+
+    case NGX_OK:
+        return "the same";
+
+    case NGX_DECLINED:
+        return "another one";
+
+    default: /* NGX_ERROR */
+        return "not read";
+    }
+}
+
+#endif
+
+
 static void
 ngx_dfp_digest_end(ngx_dfp_digest_t *digest)
 {
     ngx_pool_t  *pool;
 
     pool = digest->pool;
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
+                   "dfpreheat digest check of \"%V\" is over: %s",
+                   &digest->file, ngx_dfp_digest_result(digest));
 
     if (digest->handler) {
 

@@ -1,7 +1,7 @@
 /*
- * Whether what is in the cache has the digest it should have. Threads read the
- * files, so that no request waits for the disk; a few at a time, so that nobody
- * else waits for the threads.
+ * Checks the digests of files in the cache. Threads read the files, so that no
+ * request waits for the disk; a few at a time, so that threads are left for
+ * others.
  */
 
 #ifndef NGX_DFP_DIGEST_H
@@ -13,23 +13,25 @@
 
 typedef struct ngx_dfp_digest_s  ngx_dfp_digest_t;
 
-/* RC: NGX_OK: it has; NGX_DECLINED: it has another one; NGX_ERROR: the file
- * could not be read. */
+/* RC: NGX_OK: the file has the digest; NGX_DECLINED: it has another one;
+ * NGX_ERROR: it could not be read. */
 typedef void (*ngx_dfp_digest_pt)(void *data, ngx_int_t rc);
 
 
-/* Asks nginx for the pool of threads that is configured, or makes one: while the
- * configuration is read. */
+/* Finds the thread pool that is configured, or adds one, while the
+ * configuration is read. NGX_ERROR: no memory, or no such pool. */
 ngx_int_t ngx_dfp_digest_init(ngx_conf_t *cf, ngx_dfp_main_conf_t *conf);
 
-/* Reads, by THREADS, as soon as its turn has come; HANDLER is called when that has ended, and
- * never by this function. NULL: no memory, or too much waits for the threads. The
- * result is valid until HANDLER is called. */
+/* Checks whether the body of ENTRY has DIGEST, as soon as its turn has come.
+ * HANDLER is called once, after this has returned. ENTRY and DIGEST are
+ * copied. NULL: no memory, or the queue of the threads is full. The check
+ * frees itself after HANDLER has returned. */
 ngx_dfp_digest_t *ngx_dfp_digest_start(struct ngx_thread_pool_s *threads,
     ngx_dfp_entry_t *entry, ngx_str_t *digest, ngx_dfp_digest_pt handler,
     void *data);
 
-/* HANDLER will not be called. */
+/* Ends a check whose handler has not been called yet; the handler is not
+ * called. */
 void ngx_dfp_digest_cancel(ngx_dfp_digest_t *digest);
 
 

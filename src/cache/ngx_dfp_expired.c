@@ -1,11 +1,12 @@
 #include "ngx_dfp_expired.h"
+#include "ngx_dfp_state.h"
 
 
 #define NGX_DFP_EXPIRED_PAUSE      10    /* ms, doubled up to */
 #define NGX_DFP_EXPIRED_PAUSE_MAX  500
 
 
-/* A request that waits; in its pool. */
+/* A waiting request, in its own pool. */
 typedef struct {
     ngx_http_request_t  *r;
     ngx_dfp_entry_t      entry;
@@ -33,7 +34,7 @@ ngx_dfp_expired_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     c = r->cache;
     u = r->upstream;
 
-    /* it can be evaluated at any other time, too */
+    /* the variable may be evaluated at other times, too */
 
     if (c && c->file_cache && c->node == NULL && !c->waiting
         && u && u->cache_status == 0)
@@ -65,13 +66,13 @@ ngx_dfp_expired_look(ngx_http_request_t *r)
 
     updated = ngx_dfp_cache_updated(&entry, u->conf->cache_lock_age, &opened);
 
-    if (ngx_dfp_call_request(r)) {
+    if (ngx_dfp_state_call(r)) {
         ngx_dfp_expired_job(r);
         return;
     }
 
-    /* what runs in the background is that update; and who does not mind a stale
-     * copy need not wait */
+    /* a background request is the update itself; and with
+     * proxy_cache_use_stale updating nobody has to wait */
 
     if (updated && !r->background && u->conf->cache_lock
         && !(u->conf->cache_use_stale & NGX_HTTP_UPSTREAM_FT_UPDATING)
@@ -82,8 +83,8 @@ ngx_dfp_expired_look(ngx_http_request_t *r)
 }
 
 
-/* What the origin says is what a job needs to know, whatever clients get. Without
- * memory for it a stale copy is an answer that the job does not accept. */
+/* A job needs the origin's answer, whatever clients are given. Without memory
+ * a stale copy is answered, which the job does not accept. */
 
 static void
 ngx_dfp_expired_job(ngx_http_request_t *r)
@@ -104,9 +105,9 @@ ngx_dfp_expired_job(ngx_http_request_t *r)
 }
 
 
-/* As ngx_http_file_cache_lock() does for what is not there: a request that waits
- * keeps ngx_http_file_cache_open() from opening the file. Without memory for it, it
- * goes to the origin, too. */
+/* As ngx_http_file_cache_lock() does for entries that do not exist: a waiting
+ * request keeps ngx_http_file_cache_open() from opening the file. Without
+ * memory the request goes to the origin, too. */
 
 static void
 ngx_dfp_expired_wait(ngx_http_request_t *r, ngx_dfp_entry_t *entry,
@@ -133,6 +134,10 @@ ngx_dfp_expired_wait(ngx_http_request_t *r, ngx_dfp_entry_t *entry,
     c->wait_event.data = expired;
     c->wait_event.log = r->connection->log;
 
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "dfpreheat expired entry is being updated, waiting for at "
+                   "most %M ms", r->upstream->conf->cache_lock_timeout);
+
     ngx_add_timer(&c->wait_event, expired->pause);
 
     c->waiting = 1;
@@ -140,8 +145,8 @@ ngx_dfp_expired_wait(ngx_http_request_t *r, ngx_dfp_entry_t *entry,
 }
 
 
-/* One that waits for the next request, too, when the first has failed, could wait
- * for as many as there are. */
+/* A request waits for one update only: if that fails, it could else wait for
+ * each of the requests before it. */
 
 static ngx_uint_t
 ngx_dfp_expired_waits(ngx_dfp_expired_t *expired)
@@ -181,6 +186,9 @@ ngx_dfp_expired_tick(ngx_event_t *ev)
         ngx_add_timer(ev, expired->pause);
         return;
     }
+
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, c->log, 0,
+                   "dfpreheat expired entry: the wait is over");
 
     r->cache->waiting = 0;
     r->main->blocked--;

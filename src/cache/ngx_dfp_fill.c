@@ -6,7 +6,7 @@ typedef struct {
     ngx_http_request_t   *r;
     ngx_http_upstream_t  *upstream;
     ngx_http_cache_t     *owner;        /* of the lock */
-    off_t                 bytes;        /* that had come at the last tick */
+    off_t                 bytes;        /* received at the last tick */
     ngx_event_t           tick;
 } ngx_dfp_fill_t;
 
@@ -15,7 +15,7 @@ static ngx_int_t ngx_dfp_fill_header_filter(ngx_http_request_t *r);
 static ngx_http_cache_t *ngx_dfp_fill_owner(ngx_http_request_t *r);
 static void ngx_dfp_fill_watch(ngx_http_request_t *r, ngx_http_cache_t *owner);
 static void ngx_dfp_fill_tick(ngx_event_t *ev);
-static void ngx_dfp_fill_renew(ngx_http_cache_t *c);
+static void ngx_dfp_fill_renew(ngx_http_request_t *r, ngx_http_cache_t *c);
 static void ngx_dfp_fill_cleanup(void *data);
 
 
@@ -50,8 +50,8 @@ ngx_dfp_fill_header_filter(ngx_http_request_t *r)
 }
 
 
-/* An update in the background is made for the request that has met the expired
- * entry, and is its parent. */
+/* The parent of a background update is the request that has found the expired
+ * entry, and owns the lock. */
 
 static ngx_http_cache_t *
 ngx_dfp_fill_owner(ngx_http_request_t *r)
@@ -68,7 +68,7 @@ ngx_dfp_fill_owner(ngx_http_request_t *r)
 }
 
 
-/* Without memory for it the lock is over when nginx says so. */
+/* Without memory the lock expires as in nginx. */
 
 static void
 ngx_dfp_fill_watch(ngx_http_request_t *r, ngx_http_cache_t *owner)
@@ -95,7 +95,7 @@ ngx_dfp_fill_watch(ngx_http_request_t *r, ngx_http_cache_t *owner)
     fill->tick.log = r->connection->log;
     fill->tick.cancelable = 1;
 
-    ngx_dfp_fill_renew(owner);
+    ngx_dfp_fill_renew(r, owner);
     ngx_add_timer(&fill->tick, ngx_max(r->cache->lock_age / 3, 1));
 }
 
@@ -110,7 +110,7 @@ ngx_dfp_fill_tick(ngx_event_t *ev)
 
     c = fill->r->cache;
 
-    /* it is stored, or will not be */
+    /* the answer has been stored, or will not be */
 
     if (c == NULL || c->updated || !fill->owner->updating
         || fill->r->upstream != fill->upstream || fill->upstream->pipe == NULL)
@@ -122,20 +122,23 @@ ngx_dfp_fill_tick(ngx_event_t *ev)
 
     if (bytes != fill->bytes) {
         fill->bytes = bytes;
-        ngx_dfp_fill_renew(fill->owner);
+        ngx_dfp_fill_renew(fill->r, fill->owner);
     }
 
     ngx_add_timer(ev, ngx_max(c->lock_age / 3, 1));
 }
 
 
-/* Both times are the same as long as the lock is this request's: see
+/* Both times are equal as long as this request owns the lock: see
  * ngx_http_file_cache_lock() and ngx_http_file_cache_update(). */
 
 static void
-ngx_dfp_fill_renew(ngx_http_cache_t *c)
+ngx_dfp_fill_renew(ngx_http_request_t *r, ngx_http_cache_t *c)
 {
     ngx_http_file_cache_t  *cache;
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "dfpreheat cache lock is renewed for %M ms", c->lock_age);
 
     cache = c->file_cache;
 

@@ -1,12 +1,11 @@
 /*
- * Requests that fill an entry of the cache, a client's or a job's: as long as bytes
- * of the answer arrive, other requests wait for them.
+ * Requests that fill an entry of the cache, of clients or of jobs: other
+ * requests wait for the entry as long as bytes of the answer arrive.
  *
- * nginx lets a lock of proxy_cache_lock go when it is older than
- * proxy_cache_lock_age, counted from its start; then the next request that waits
- * goes to the origin, too. Here the lock's time is moved on while its owner is
- * alive and receives. One whose worker has died is over after that age, as in
- * nginx itself.
+ * nginx releases a lock of proxy_cache_lock when it is older than
+ * proxy_cache_lock_age; then the next request goes to the origin, too. Here
+ * the lock is renewed while its owner receives the answer. The lock of a
+ * worker that has died expires as in nginx.
  */
 
 #ifndef NGX_DFP_FILL_H
@@ -16,8 +15,8 @@
 #include "ngx_dfp_types.h"
 
 
-/* Installs the header filter, which watches the fills of locations that are bound
- * to origins or follow redirects. */
+/* Installs the header filter, which watches the fills of locations that are
+ * bound to origins or follow redirects. */
 void ngx_dfp_fill_init(void);
 
 

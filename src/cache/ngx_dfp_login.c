@@ -32,13 +32,14 @@ ngx_dfp_login_handler(ngx_http_request_t *r)
 
     ngx_dfp_storable_path(r, &path);
 
-    /* below a prefix it may be a directory of files, and nobody asks there first */
+    /* below a prefix it may be a directory of files, which no client requests
+     * first */
 
     if (path.kind == DFP_PATH_LOGIN
         && ngx_strncmp(r->uri.data, "/v2/", ngx_min(r->uri.len, 4)) == 0)
     {
 
-        state = ngx_dfp_storable_state(r, 1);
+        state = ngx_dfp_state_create(r);
         if (state == NULL) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
@@ -63,7 +64,7 @@ ngx_dfp_login_header_filter(ngx_http_request_t *r)
             || status == NGX_HTTP_SERVICE_UNAVAILABLE
             || status == NGX_HTTP_GATEWAY_TIME_OUT))
     {
-        state = ngx_dfp_storable_state(r, 0);
+        state = ngx_dfp_state_get(r);
 
         if (state && state->login) {
             state->answered = 1;
@@ -85,7 +86,7 @@ ngx_dfp_login_head(ngx_http_request_t *r)
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
 
-    /* nothing of the answer that it stands for */
+    /* no header of the replaced answer */
 
     for (part = &r->headers_out.headers.part; part; part = part->next) {
         h = part->elts;
@@ -144,7 +145,7 @@ ngx_dfp_login_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
     state = NULL;
 
     if (r == r->main && r->upstream && r->headers_out.status == NGX_HTTP_OK) {
-        state = ngx_dfp_storable_state(r, 0);
+        state = ngx_dfp_state_get(r);
     }
 
     if (state == NULL || !state->answered) {

@@ -1,4 +1,5 @@
 #include "ngx_dfp_manifest.h"
+#include "ngx_dfp_watch.h"
 
 
 #define NGX_DFP_MANIFEST_BUFFER  8192  /* of one without a length */
@@ -6,11 +7,9 @@
 #define NGX_DFP_MANIFEST_TYPE    128   /* bytes, as shown */
 
 
-/* An answer that is looked at while it comes. */
+/* An answer that is checked while it is received. */
 typedef struct {
     ngx_http_request_t  *r;
-    ngx_int_t          (*init)(void *data);   /* the upstream's */
-    ngx_event_pipe_input_filter_pt   filter;            /* likewise */
     ngx_str_t            reference;
     ngx_str_t            type;
     u_char              *body;
@@ -19,7 +18,6 @@ typedef struct {
     size_t               max;
     ngx_int_t            rc;          /* as of refused() */
     char                 reason[NGX_DFP_REASON_MAX];
-    unsigned             judged:1;
     unsigned             too_big:1;
     unsigned             failed:1;    /* no memory */
 } ngx_dfp_manifest_t;
@@ -30,10 +28,9 @@ static ngx_int_t ngx_dfp_manifest_watch(ngx_http_request_t *r,
     ngx_str_t *reference);
 static void ngx_dfp_manifest_head(ngx_dfp_manifest_t *m);
 static void ngx_dfp_manifest_type(ngx_dfp_manifest_t *m);
-static ngx_int_t ngx_dfp_manifest_begin(void *data);
-static ngx_int_t ngx_dfp_manifest_input(ngx_event_pipe_t *p, ngx_buf_t *buf);
-static void ngx_dfp_manifest_keep(ngx_dfp_manifest_t *m, u_char *data,
+static void ngx_dfp_manifest_keep(ngx_http_request_t *r, u_char *data,
     size_t len);
+static void ngx_dfp_manifest_end(ngx_http_request_t *r);
 static void ngx_dfp_manifest_judge(ngx_dfp_manifest_t *m);
 static void ngx_dfp_manifest_check(ngx_dfp_manifest_t *m);
 static void ngx_dfp_manifest_refuse(ngx_dfp_manifest_t *m, ngx_int_t rc,
@@ -45,10 +42,16 @@ static void ngx_dfp_manifest_cleanup(void *data);
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
 
 
+static const ngx_dfp_watcher_t  ngx_dfp_manifest_watcher = {
+    ngx_dfp_manifest_keep,
+    ngx_dfp_manifest_end
+};
+
+
 /*
- * nginx decides whether to store an answer when its header has been sent, and puts
- * the file into place when its body has come: both are prevented by clearing
- * "cacheable" before.
+ * nginx decides whether to store an answer after its header has been sent,
+ * and moves the file into place after its body has been received. Both are
+ * prevented by clearing "cacheable" before.
  */
 
 static ngx_int_t
@@ -111,16 +114,12 @@ ngx_dfp_manifest_watch(ngx_http_request_t *r, ngx_str_t *reference)
 
     ngx_dfp_manifest_head(m);
 
-    if (m->rc == NGX_OK) {
-        m->init = u->input_filter_init;
-        u->input_filter_init = ngx_dfp_manifest_begin;
-    }
-
-    return NGX_OK;
+    return m->rc == NGX_OK ? ngx_dfp_watch(r, &ngx_dfp_manifest_watcher)
+                           : NGX_OK;
 }
 
 
-/* What the header tells already. */
+/* Checks the header. */
 
 static void
 ngx_dfp_manifest_head(ngx_dfp_manifest_t *m)
@@ -152,9 +151,7 @@ ngx_dfp_manifest_head(ngx_dfp_manifest_t *m)
         m->too_big = 1;
         ngx_dfp_manifest_judge(m);
 
-    } else if (u->pipe == NULL || u->pipe->input_ctx != r
-               || u->input_filter_init == NULL)
-    {
+    } else if (!ngx_dfp_watch_possible(r)) {
         ngx_dfp_manifest_refuse(m, NGX_DECLINED,
                                 "its location does not pass to the "
                                 "origin by proxy_pass");
@@ -162,7 +159,8 @@ ngx_dfp_manifest_head(ngx_dfp_manifest_t *m)
 }
 
 
-/* It is shown in logs and answers. */
+/* The type is shown in logs and answers: other bytes than printable ASCII are
+ * replaced. */
 
 static void
 ngx_dfp_manifest_type(ngx_dfp_manifest_t *m)
@@ -185,79 +183,17 @@ ngx_dfp_manifest_type(ngx_dfp_manifest_t *m)
 }
 
 
-/* The upstream's own filter is known only when it has chosen one, for chunks or for
- * plain bytes. */
-
-static ngx_int_t
-ngx_dfp_manifest_begin(void *data)
+static void
+ngx_dfp_manifest_keep(ngx_http_request_t *r, u_char *data, size_t len)
 {
-    ngx_http_request_t *r = data;
-
-    ngx_event_pipe_t    *p;
+    off_t                known;
+    u_char              *p;
+    size_t               size;
     ngx_dfp_manifest_t  *m;
 
     m = ngx_dfp_manifest_get(r);
-    p = r->upstream->pipe;
 
-    if (m->init(data) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    /* nothing comes where no body is due */
-
-    if (p->length == 0) {
-        ngx_dfp_manifest_judge(m);
-        return NGX_OK;
-    }
-
-    m->filter = p->input_filter;
-    p->input_filter = ngx_dfp_manifest_input;
-
-    return NGX_OK;
-}
-
-
-/* Bytes as they come from the upstream: also of an answer of which only the header
- * goes on, and of one whose bytes threads write into the file. */
-
-static ngx_int_t
-ngx_dfp_manifest_input(ngx_event_pipe_t *p, ngx_buf_t *buf)
-{
-    ngx_int_t            rc;
-    ngx_chain_t         *cl, **last;
-    ngx_dfp_manifest_t  *m;
-
-    m = ngx_dfp_manifest_get(p->input_ctx);
-
-    last = p->in ? p->last_in : &p->in;
-
-    rc = m->filter(p, buf);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    for (cl = *last; cl; cl = cl->next) {
-        ngx_dfp_manifest_keep(m, cl->buf->pos, cl->buf->last - cl->buf->pos);
-    }
-
-    if (p->length == 0 || p->upstream_done
-        || (p->upstream_eof && p->length == -1))
-    {
-        ngx_dfp_manifest_judge(m);
-    }
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_dfp_manifest_keep(ngx_dfp_manifest_t *m, u_char *data, size_t len)
-{
-    off_t    known;
-    u_char  *p;
-    size_t   size;
-
-    if (len == 0 || m->judged || m->too_big || m->failed) {
+    if (m->too_big || m->failed) {
         return;
     }
 
@@ -267,12 +203,12 @@ ngx_dfp_manifest_keep(ngx_dfp_manifest_t *m, u_char *data, size_t len)
     }
 
     if (len > m->size - m->len) {
-        known = m->r->upstream->headers_in.content_length_n;
+        known = r->upstream->headers_in.content_length_n;
         size = known > 0 ? (size_t) known : NGX_DFP_MANIFEST_BUFFER;
         size = ngx_min(ngx_max(ngx_max(size, 2 * m->size), m->len + len),
                        m->max);
 
-        p = ngx_palloc(m->r->pool, size);
+        p = ngx_palloc(r->pool, size);
         if (p == NULL) {
             m->failed = 1;
             return;
@@ -280,7 +216,7 @@ ngx_dfp_manifest_keep(ngx_dfp_manifest_t *m, u_char *data, size_t len)
 
         if (m->body) {
             ngx_memcpy(p, m->body, m->len);
-            (void) ngx_pfree(m->r->pool, m->body);
+            (void) ngx_pfree(r->pool, m->body);
         }
 
         m->body = p;
@@ -293,16 +229,15 @@ ngx_dfp_manifest_keep(ngx_dfp_manifest_t *m, u_char *data, size_t len)
 
 
 static void
+ngx_dfp_manifest_end(ngx_http_request_t *r)
+{
+    ngx_dfp_manifest_judge(ngx_dfp_manifest_get(r));
+}
+
+
+static void
 ngx_dfp_manifest_judge(ngx_dfp_manifest_t *m)
 {
-    /* what follows the end comes by, too */
-
-    if (m->judged) {
-        return;
-    }
-
-    m->judged = 1;
-
     if (m->too_big) {
         ngx_dfp_manifest_refuse(m, NGX_DECLINED,
                                 "it has more than %uz bytes "
@@ -349,6 +284,11 @@ ngx_dfp_manifest_check(ngx_dfp_manifest_t *m)
 
     } else if (rc != DFP_OK) {
         ngx_dfp_manifest_refuse(m, NGX_AGAIN, "no memory");
+
+    } else {
+        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, m->r->connection->log, 0,
+                       "dfpreheat manifest \"%V\" may be stored",
+                       &m->reference);
     }
 
     ngx_destroy_pool(pool);
@@ -404,7 +344,7 @@ ngx_dfp_manifest_get(ngx_http_request_t *r)
 }
 
 
-/* It marks the context. */
+/* It identifies the context. */
 
 static void
 ngx_dfp_manifest_cleanup(void *data)

@@ -1,7 +1,7 @@
 /*
- * What may not be stored as a manifest: an answer of another type, a body that is
- * no manifest, or not the one that the URL's digest names. It is passed on as it
- * is, and what the cache has already stays.
+ * Checks answers for manifests before they are stored. An answer of another
+ * type, a body that is no manifest, or one with another digest than the URL's,
+ * is sent on unchanged, but not stored; an entry that exists is kept.
  */
 
 #ifndef NGX_DFP_MANIFEST_H
@@ -11,12 +11,14 @@
 #include "ngx_dfp_target.h"
 
 
-/* Why the answer of SR is not stored: NGX_AGAIN: another try may go better;
- * NGX_DECLINED: it will not. NGX_OK: not for what it is; REASON is not set. */
+/* Whether the answer of SR was refused, and why. NGX_AGAIN: it was, another
+ * try may succeed; NGX_DECLINED: it was, for good; NGX_OK: it was not. REASON
+ * lives as long as SR. */
 ngx_int_t ngx_dfp_manifest_refused(ngx_http_request_t *sr,
     const char **reason);
 
-/* Installs the filter. */
+/* Installs the header filter, for locations that are bound to origins or
+ * follow redirects. */
 void ngx_dfp_manifest_init(void);
 
 

@@ -1,24 +1,18 @@
 #include "ngx_dfp_overtaken.h"
-
-
-/* An answer that is to be stored; in the pool of its request. */
-typedef struct {
-    ngx_http_request_t             *r;
-    ngx_int_t                     (*init)(void *data);  /* the upstream's */
-    ngx_event_pipe_input_filter_pt  filter;             /* likewise */
-} ngx_dfp_overtaken_t;
+#include "ngx_dfp_watch.h"
 
 
 static ngx_int_t ngx_dfp_overtaken_header_filter(ngx_http_request_t *r);
-static ngx_int_t ngx_dfp_overtaken_watch(ngx_http_request_t *r);
-static ngx_int_t ngx_dfp_overtaken_begin(void *data);
-static ngx_int_t ngx_dfp_overtaken_input(ngx_event_pipe_t *p, ngx_buf_t *buf);
 static void ngx_dfp_overtaken_check(ngx_http_request_t *r);
-static ngx_dfp_overtaken_t *ngx_dfp_overtaken_get(ngx_http_request_t *r);
-static void ngx_dfp_overtaken_cleanup(void *data);
 
 
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
+
+
+static const ngx_dfp_watcher_t  ngx_dfp_overtaken_watcher = {
+    NULL,
+    ngx_dfp_overtaken_check
+};
 
 
 static ngx_int_t
@@ -32,8 +26,8 @@ ngx_dfp_overtaken_header_filter(ngx_http_request_t *r)
 
     if (u && u->cacheable && r->cache && !r->cached
         && (dlcf->origins || dlcf->redirects)
-        && u->pipe && u->pipe->input_ctx == r && u->input_filter_init
-        && ngx_dfp_overtaken_watch(r) != NGX_OK)
+        && ngx_dfp_watch_possible(r)
+        && ngx_dfp_watch(r, &ngx_dfp_overtaken_watcher) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -42,74 +36,10 @@ ngx_dfp_overtaken_header_filter(ngx_http_request_t *r)
 }
 
 
-static ngx_int_t
-ngx_dfp_overtaken_watch(ngx_http_request_t *r)
-{
-    ngx_dfp_overtaken_t  *overtaken;
-
-    /* there is one where a redirect has been followed */
-
-    overtaken = ngx_dfp_overtaken_get(r);
-
-    if (overtaken == NULL) {
-        overtaken = ngx_dfp_context_create(r, ngx_dfp_overtaken_cleanup,
-                                           sizeof(ngx_dfp_overtaken_t));
-        if (overtaken == NULL) {
-            return NGX_ERROR;
-        }
-    }
-
-    overtaken->init = r->upstream->input_filter_init;
-    r->upstream->input_filter_init = ngx_dfp_overtaken_begin;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_dfp_overtaken_begin(void *data)
-{
-    ngx_http_request_t *r = data;
-
-    ngx_event_pipe_t     *p;
-    ngx_dfp_overtaken_t  *overtaken;
-
-    overtaken = ngx_dfp_overtaken_get(r);
-    p = r->upstream->pipe;
-
-    if (overtaken->init(data) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    overtaken->filter = p->input_filter;
-    p->input_filter = ngx_dfp_overtaken_input;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_dfp_overtaken_input(ngx_event_pipe_t *p, ngx_buf_t *buf)
-{
-    ngx_int_t             rc;
-    ngx_dfp_overtaken_t  *overtaken;
-
-    overtaken = ngx_dfp_overtaken_get(p->input_ctx);
-
-    rc = overtaken->filter(p, buf);
-
-    if (rc == NGX_OK && (p->length == 0 || p->upstream_done || p->upstream_eof))
-    {
-        ngx_dfp_overtaken_check(p->input_ctx);
-    }
-
-    return rc;
-}
-
-
 /*
- * nginx keeps the number of the file that the entry had when the request looked it
- * up.  The entry has none where it was found on disk when nginx started.
+ * nginx keeps the number of the file that the entry had when the request
+ * looked it up. An entry that was found on disk when nginx started has no
+ * number.
  */
 
 static void
@@ -140,21 +70,6 @@ ngx_dfp_overtaken_check(ngx_http_request_t *r)
                       "dfpreheat: an answer is not stored: another one has been "
                       "stored while it came");
     }
-}
-
-
-static ngx_dfp_overtaken_t *
-ngx_dfp_overtaken_get(ngx_http_request_t *r)
-{
-    return ngx_dfp_context_get(r, ngx_dfp_overtaken_cleanup);
-}
-
-
-/* It marks the context. */
-
-static void
-ngx_dfp_overtaken_cleanup(void *data)
-{
 }
 
 

@@ -1,7 +1,7 @@
 /*
- * An answer that is old when it is complete: while its body came, another request
- * has stored the same entry.  It is passed on, and not stored: a slow client does
- * not replace what a job has put there since.
+ * Does not store an answer if another request has stored the same entry while
+ * its body was received. The answer is sent on: a slow download does not
+ * replace a newer entry.
  */
 
 #ifndef NGX_DFP_OVERTAKEN_H
@@ -11,8 +11,8 @@
 #include "ngx_dfp_context.h"
 
 
-/* Installs the header filter, for locations that are bound to origins or follow
- * redirects. */
+/* Installs the header filter, for locations that are bound to origins or
+ * follow redirects. */
 void ngx_dfp_overtaken_init(void);
 
 

@@ -1,7 +1,7 @@
 #include "ngx_dfp_revalidate.h"
 
 
-/* Long ago, and not what nginx itself writes. */
+/* In the past, and never written by nginx itself. */
 #define NGX_DFP_EXPIRED  1
 
 
@@ -22,8 +22,8 @@ static ngx_fd_t ngx_dfp_revalidate_open(ngx_str_t *file, ngx_log_t *log);
 
 
 /*
- * nginx reads from the file until when an entry is valid.  The header is written by
- * nginx itself in its place, too, when a 304 has come.
+ * nginx reads the time of validity from the file's header. It updates that
+ * header in place, too, after a 304.
  */
 
 ngx_int_t
@@ -58,7 +58,8 @@ ngx_dfp_revalidate(ngx_http_request_t *r, time_t since)
 
     if (fd == NGX_INVALID_FILE) {
 
-        /* nginx may have an entry open whose file is gone (open_file_cache) */
+        /* nginx may hold a file open that has been deleted
+         * (open_file_cache) */
 
         return ngx_dfp_cache_exists(&entry) ? NGX_DECLINED : NGX_OK;
     }
@@ -91,7 +92,7 @@ ngx_dfp_revalidate_file(ngx_http_request_t *r, ngx_dfp_expired_t *expired,
         || h.version != NGX_HTTP_CACHE_VERSION || h.crc32 != c->crc32
         || h.header_start != c->header_start)
     {
-        /* nginx does not take it for the entry either */
+        /* nginx would not use this file either */
         return NGX_OK;
     }
 
@@ -108,6 +109,10 @@ ngx_dfp_revalidate_file(ngx_http_request_t *r, ngx_dfp_expired_t *expired,
     if (ngx_dfp_revalidate_write(expired, fd, NGX_DFP_EXPIRED) != NGX_OK) {
         return NGX_DECLINED;
     }
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, expired->log, 0,
+                   "dfpreheat cache file \"%V\" is expired: the origin has to "
+                   "confirm it", &expired->file);
 
     expired->uniq = ngx_file_uniq(&fi);
     expired->valid = h.valid_sec;
@@ -133,8 +138,8 @@ ngx_dfp_revalidate_write(ngx_dfp_expired_t *expired, ngx_fd_t fd, time_t valid)
 }
 
 
-/* The origin could not be asked, or its answer was not stored: clients get what they
- * got before. */
+/* The origin has not answered, or its answer was not stored: clients are
+ * given the entry as before. */
 
 static void
 ngx_dfp_revalidate_restore(void *data)
@@ -155,6 +160,10 @@ ngx_dfp_revalidate_restore(void *data)
         && pread(fd, &h, sizeof(h), 0) == (ssize_t) sizeof(h)
         && h.valid_sec == NGX_DFP_EXPIRED)
     {
+        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, expired->log, 0,
+                       "dfpreheat cache file \"%V\" is valid again: the origin "
+                       "has not confirmed it", &expired->file);
+
         (void) ngx_dfp_revalidate_write(expired, fd, expired->valid);
     }
 

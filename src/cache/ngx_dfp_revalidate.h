@@ -1,6 +1,6 @@
 /*
- * An entry of the cache that is to be asked about: it is expired in its file, so
- * that nginx asks the origin whether it has changed, and a 304 renews it.
+ * Makes nginx ask the origin whether an entry of the cache has changed: the
+ * entry is marked as expired in its file, and a 304 renews it.
  */
 
 #ifndef NGX_DFP_REVALIDATE_H
@@ -11,10 +11,11 @@
 
 
 /*
- * Expires what the cache has for R, where the origin has said nothing about it
- * later than SINCE: before nginx opens the file, when R's key is known. What is
- * still expired when R ends is as it was before. NGX_DECLINED: that could not be
- * done, and R goes past the cache.
+ * Marks the entry of R as expired, unless it was requested from the origin
+ * later than SINCE. Called before nginx opens the file, when R's key is known.
+ * If the origin has not renewed the entry when R ends, its time of validity is
+ * restored. NGX_DECLINED: the file could not be written, or no memory: R has
+ * to bypass the cache.
  */
 ngx_int_t ngx_dfp_revalidate(ngx_http_request_t *r, time_t since);
 

@@ -1,7 +1,6 @@
 #include "ngx_dfp_storable.h"
 
 
-static void ngx_dfp_storable_cleanup(void *data);
 static ngx_uint_t ngx_dfp_storable_unstored(ngx_http_request_t *r);
 static ngx_uint_t ngx_dfp_storable_personal(ngx_http_request_t *r);
 static ngx_uint_t ngx_dfp_storable_exists(ngx_http_request_t *r);
@@ -11,32 +10,6 @@ static ngx_int_t ngx_dfp_storable_header_filter(ngx_http_request_t *r);
 
 
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
-
-
-ngx_dfp_state_t *
-ngx_dfp_storable_state(ngx_http_request_t *r, ngx_uint_t create)
-{
-    ngx_dfp_state_t  *state;
-
-    state = ngx_dfp_context_get(r, ngx_dfp_storable_cleanup);
-    if (state || !create) {
-        return state;
-    }
-
-    return ngx_dfp_context_create(r, ngx_dfp_storable_cleanup,
-                                  sizeof(ngx_dfp_state_t));
-}
-
-
-/* It marks the state, and has nothing to free. */
-
-static void
-ngx_dfp_storable_cleanup(void *data)
-{
-    ngx_dfp_state_t *state = data;
-
-    state->access = NULL;
-}
 
 
 void
@@ -76,19 +49,10 @@ ngx_dfp_storable_path(ngx_http_request_t *r, dfp_path_t *path)
 const char *
 ngx_dfp_storable_refused(ngx_http_request_t *r)
 {
-    dfp_path_t          path;
-    ngx_dfp_state_t    *state;
-    ngx_dfp_request_t  *request;
-    ngx_dfp_call_t     *call;
+    dfp_path_t        path;
+    ngx_dfp_state_t  *state;
 
-    request = ngx_dfp_call_request(r);
-    call = request ? request->data : NULL;
-
-    if (call && call->uncached) {
-        return "the answer is for nobody else";
-    }
-
-    state = ngx_dfp_storable_state(r, 0);
+    state = ngx_dfp_state_get(r);
 
     if (state && state->uncached) {
         return "the registry itself has to answer";
@@ -129,8 +93,8 @@ ngx_dfp_storable_unstored(ngx_http_request_t *r)
 }
 
 
-/* A file that a client asks for with credentials may be that client's own. A
- * job says itself that it is for everybody. */
+/* A file that a client requests with credentials may be private to that
+ * client. What a job fetches is for all clients. */
 
 static ngx_uint_t
 ngx_dfp_storable_personal(ngx_http_request_t *r)
@@ -140,7 +104,7 @@ ngx_dfp_storable_personal(ngx_http_request_t *r)
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
 
-    if (ngx_dfp_call_request(r)) {
+    if (ngx_dfp_state_call(r)) {
         return 0;
     }
 
@@ -164,8 +128,8 @@ ngx_dfp_storable_personal(ngx_http_request_t *r)
 }
 
 
-/* Those who ask for what is not there, and will not be stored, need not wait
- * for one another (proxy_cache_lock). */
+/* Requests for an entry that does not exist, and will not be stored, need not
+ * wait for each other (proxy_cache_lock). */
 
 static ngx_uint_t
 ngx_dfp_storable_exists(ngx_http_request_t *r)
@@ -192,18 +156,24 @@ ngx_int_t
 ngx_dfp_storable_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     uintptr_t data)
 {
-    ngx_uint_t  set;
+    const char  *reason;
 
-    if (data) {
-        set = ngx_dfp_storable_unstored(r);
+    reason = ngx_dfp_storable_refused(r);
 
-    } else {
-        set = ngx_dfp_storable_refused(r)
-              || (ngx_dfp_storable_personal(r)
-                  && !ngx_dfp_storable_exists(r));
+    if (reason == NULL && ngx_dfp_storable_personal(r)
+        && (data || !ngx_dfp_storable_exists(r)))
+    {
+        reason = "the request has credentials";
     }
 
-    ngx_dfp_variable_flag(v, set);
+    if (reason) {
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                       "dfpreheat %s: %s",
+                       data ? "answer is not stored" : "cache is bypassed",
+                       reason);
+    }
+
+    ngx_dfp_variable_flag(v, reason != NULL);
 
     return NGX_OK;
 }
@@ -227,7 +197,8 @@ ngx_dfp_storable_location(ngx_conf_t *cf, void **loc_conf)
             continue;
         }
 
-        /* a request may wait when the last one has been evaluated */
+        /* $dfpreheat_expired has to be the last one: a request may wait after
+         * it */
 
         if (ngx_dfp_storable_predicate(cf, &upstream->cache_bypass,
                                        "$dfpreheat_uncached")
@@ -248,7 +219,7 @@ ngx_dfp_storable_location(ngx_conf_t *cf, void **loc_conf)
 }
 
 
-/* The list may be another location's, too: this one gets a copy. */
+/* The list may be shared with another location: this one is given a copy. */
 
 static ngx_int_t
 ngx_dfp_storable_predicate(ngx_conf_t *cf, ngx_array_t **predicates,

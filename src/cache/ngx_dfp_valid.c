@@ -9,8 +9,8 @@ static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
 
 
 /*
- * nginx reads the time of an entry after the header has been sent: when it stores an
- * answer, and when a 304 has renewed what it has.
+ * nginx reads the time of an entry after the header has been sent, both when
+ * it stores an answer and when a 304 has renewed an entry.
  */
 
 static ngx_int_t
@@ -67,9 +67,12 @@ ngx_dfp_valid_set(ngx_http_request_t *r, time_t tag_valid)
         valid = ngx_min(valid, tag_valid);
     }
 
-    /* an entry is valid in the second of its time, too */
+    /* an entry is still valid in the second of its time */
 
     c->valid_sec = valid ? now + valid : now - 1;
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "dfpreheat cache entry is valid for %T s", valid);
 }
 
 

@@ -1,6 +1,6 @@
 /*
- * How long an entry of the cache is valid: what is named by a digest never changes,
- * the manifest of a tag is valid for dfpreheat_tag_valid.
+ * How long an entry of the cache is valid: content that is named by a digest
+ * does not expire, the manifest of a tag is valid for dfpreheat_tag_valid.
  */
 
 #ifndef NGX_DFP_VALID_H
@@ -10,8 +10,8 @@
 #include "ngx_dfp_storable.h"
 
 
-/* Installs the header filter, which sets the time of what is stored, and of what a
- * 304 has renewed, in locations that are bound. */
+/* Installs the header filter, which sets the time of answers that are stored,
+ * and of entries that a 304 has renewed, in bound locations. */
 void ngx_dfp_valid_init(void);
 
 

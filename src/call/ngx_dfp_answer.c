@@ -1,9 +1,8 @@
 #include "ngx_dfp_call.h"
+#include "ngx_dfp_call_log.h"
 #include "ngx_dfp_storable.h"
 
 
-static void ngx_dfp_answer_collect(ngx_dfp_call_t *call,
-    ngx_http_request_t *sr, ngx_int_t rc);
 static void ngx_dfp_answer_complete(ngx_dfp_call_t *call,
     ngx_http_request_t *sr, ngx_int_t rc);
 static ngx_uint_t ngx_dfp_answer_misplaced(ngx_dfp_call_t *call,
@@ -13,59 +12,20 @@ static ngx_uint_t ngx_dfp_answer_returned(ngx_dfp_call_t *call,
 static ngx_uint_t ngx_dfp_answer_headed(ngx_http_request_t *sr);
 static ngx_int_t ngx_dfp_answer_led(ngx_dfp_call_t *call,
     ngx_dfp_target_t *target);
+static void ngx_dfp_answer_stored(ngx_dfp_call_t *call,
+    ngx_http_request_t *sr, ngx_int_t rc);
+#if (NGX_DEBUG)
+static void ngx_dfp_answer_debug(ngx_dfp_call_t *call, ngx_http_request_t *sr);
+#endif
 static ngx_uint_t ngx_dfp_answer_old(ngx_dfp_call_t *call,
     ngx_http_request_t *sr);
-static ngx_uint_t ngx_dfp_answer_cut(ngx_dfp_call_t *call);
+static ngx_uint_t ngx_dfp_answer_cut(ngx_dfp_call_t *call,
+    ngx_http_request_t *sr);
 static void ngx_dfp_answer_unreached(ngx_dfp_call_t *call,
     ngx_http_request_t *sr, ngx_int_t rc);
-static ngx_int_t ngx_dfp_answer_header_filter(ngx_http_request_t *r);
-static ngx_uint_t ngx_dfp_answer_packed(ngx_http_request_t *r);
-static ngx_int_t ngx_dfp_answer_body_filter(ngx_http_request_t *r,
-    ngx_chain_t *in);
-static ngx_int_t ngx_dfp_answer_bytes(ngx_dfp_call_t *call, u_char *data,
-    size_t len);
-static ngx_int_t ngx_dfp_answer_keep(ngx_dfp_call_t *call, u_char *data,
-    size_t len);
 
 
-static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
-static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
-
-
-/*
- * The subrequest has ended; nginx may say so twice.  A redirect that error_page
- * leads on is none of its ends.
- */
-
-ngx_int_t
-ngx_dfp_answer_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
-{
-    ngx_dfp_request_t *request = data;
-
-    ngx_dfp_call_t  *call;
-
-    if (rc >= NGX_HTTP_SPECIAL_RESPONSE && rc < NGX_HTTP_BAD_REQUEST) {
-        return rc;
-    }
-
-    /* a thread reads the rest of the body: nginx finalizes it once more then */
-
-    if (sr->buffered && (rc == NGX_OK || rc == NGX_AGAIN)) {
-        return rc;
-    }
-
-    call = request->data;
-
-    if (call && !call->collected) {
-        call->collected = 1;
-        ngx_dfp_answer_collect(call, sr, rc);
-    }
-
-    return NGX_OK;
-}
-
-
-static void
+void
 ngx_dfp_answer_collect(ngx_dfp_call_t *call, ngx_http_request_t *sr,
     ngx_int_t rc)
 {
@@ -76,13 +36,13 @@ ngx_dfp_answer_collect(ngx_dfp_call_t *call, ngx_http_request_t *sr,
     target = ngx_dfp_target_get(sr);
 
     if (ngx_dfp_answer_led(call, target) != NGX_OK) {
-        ngx_dfp_call_fail(call, NGX_DFP_CALL_AGAIN,
+        ngx_dfp_answer_fail(call, NGX_DFP_CALL_AGAIN,
                           "no memory for the answer");
         return;
     }
 
     if (target && target->refused) {
-        ngx_dfp_call_fail(call,
+        ngx_dfp_answer_fail(call,
                           target->again
                           ? NGX_DFP_CALL_AGAIN
                           : NGX_DFP_CALL_FAILED,
@@ -94,12 +54,12 @@ ngx_dfp_answer_collect(ngx_dfp_call_t *call, ngx_http_request_t *sr,
         return;
     }
 
-    if (call->too_big) {
-        ngx_dfp_call_fail(call, NGX_DFP_CALL_FAILED, "the answer is too big");
+    if (call->answer.too_big) {
+        ngx_dfp_answer_fail(call, NGX_DFP_CALL_FAILED, "the answer is too big");
         return;
     }
 
-    if (u->headers_in.status_n && ngx_dfp_answer_cut(call)) {
+    if (u->headers_in.status_n && ngx_dfp_answer_cut(call, sr)) {
         return;
     }
 
@@ -109,7 +69,7 @@ ngx_dfp_answer_collect(ngx_dfp_call_t *call, ngx_http_request_t *sr,
     }
 
     if (target && target->ready && !target->used && !sr->cached) {
-        ngx_dfp_call_fail(call, NGX_DFP_CALL_FAILED,
+        ngx_dfp_answer_fail(call, NGX_DFP_CALL_FAILED,
             "its location does not pass to the address that was checked: it "
             "needs \"proxy_pass $dfpreheat_target\", or grpc_pass");
         return;
@@ -119,7 +79,7 @@ ngx_dfp_answer_collect(ngx_dfp_call_t *call, ngx_http_request_t *sr,
 }
 
 
-/* No upstream was asked, since the location is not one for this call. */
+/* The location is not allowed for this call, or has no upstream. */
 
 static ngx_uint_t
 ngx_dfp_answer_misplaced(ngx_dfp_call_t *call, ngx_http_request_t *sr,
@@ -128,21 +88,22 @@ ngx_dfp_answer_misplaced(ngx_dfp_call_t *call, ngx_http_request_t *sr,
     ngx_uint_t   answered;
     const char  *reason;
 
-    answered = !call->entered
-               || (!call->strayed && !call->unverified && sr->upstream == NULL
-                   && sr->content_handler && rc >= NGX_HTTP_BAD_REQUEST);
+    answered = !call->way.entered
+               || (!call->way.strayed && !call->way.unverified
+                   && sr->upstream == NULL && sr->content_handler
+                   && rc >= NGX_HTTP_BAD_REQUEST);
 
     if (answered && ngx_dfp_answer_returned(call, sr, rc)) {
         return 1;
     }
 
-    if (call->strayed || !call->entered) {
+    if (call->way.strayed || !call->way.entered) {
         reason = call->take
             ? "its location is not one of gRPC (dfpreheat_grpc)"
             : "its path leads to a location that is not bound to its origin "
               "(dfpreheat_origin)";
 
-    } else if (call->unverified) {
+    } else if (call->way.unverified) {
         reason = "its location does not verify certificates (proxy_ssl_verify, "
             "grpc_ssl_verify), and dfpreheat_insecure_skip_verify is not on";
 
@@ -153,13 +114,13 @@ ngx_dfp_answer_misplaced(ngx_dfp_call_t *call, ngx_http_request_t *sr,
         return 0;
     }
 
-    ngx_dfp_call_fail(call, NGX_DFP_CALL_FAILED, reason);
+    ngx_dfp_answer_fail(call, NGX_DFP_CALL_FAILED, reason);
 
     return 1;
 }
 
 
-/* The server or the location has answered in a phase before its content's. */
+/* The server or the location has answered before the content phase. */
 
 static ngx_uint_t
 ngx_dfp_answer_returned(ngx_dfp_call_t *call, ngx_http_request_t *sr,
@@ -185,9 +146,9 @@ ngx_dfp_answer_returned(ngx_dfp_call_t *call, ngx_http_request_t *sr,
                                              : sr->headers_out.status;
 
     if (status == 0
-        || (call->entered && status == NGX_HTTP_INTERNAL_SERVER_ERROR))
+        || (call->way.entered && status == NGX_HTTP_INTERNAL_SERVER_ERROR))
     {
-        ngx_dfp_call_fail(call, NGX_DFP_CALL_AGAIN,
+        ngx_dfp_answer_fail(call, NGX_DFP_CALL_AGAIN,
                           "nginx could not process the request: "
                           "see the error log");
         return 1;
@@ -197,13 +158,14 @@ ngx_dfp_answer_returned(ngx_dfp_call_t *call, ngx_http_request_t *sr,
                  "\"rewrite\" or \"try_files\" comes before its proxy_pass%Z",
                  server ? "the server block" : "its location", status);
 
-    ngx_dfp_call_fail(call, NGX_DFP_CALL_FAILED, (char *) reason);
+    ngx_dfp_answer_fail(call, NGX_DFP_CALL_FAILED, (char *) reason);
 
     return 1;
 }
 
 
-/* Whether there is the whole header of an answer, of the upstream or the cache. */
+/* Whether the header of an answer is complete, from the upstream or the
+ * cache. */
 
 static ngx_uint_t
 ngx_dfp_answer_headed(ngx_http_request_t *sr)
@@ -218,7 +180,7 @@ ngx_dfp_answer_headed(ngx_http_request_t *sr)
 }
 
 
-/* A redirect may have led to somebody else, whose answer it is. */
+/* After a redirect the answer may be that of another origin. */
 
 static ngx_int_t
 ngx_dfp_answer_led(ngx_dfp_call_t *call, ngx_dfp_target_t *target)
@@ -237,7 +199,8 @@ ngx_dfp_answer_led(ngx_dfp_call_t *call, ngx_dfp_target_t *target)
 
     mem = ngx_dfp_mem(call->pool);
 
-    if (dfp_url_parse(&mem, target->url.origin, "it", &call->target_url, &err)
+    if (dfp_url_parse(&mem, target->url.origin, "it",
+                      &call->answer.target_url, &err)
         != DFP_OK)
     {
         return NGX_ERROR;
@@ -252,27 +215,27 @@ ngx_dfp_answer_led(ngx_dfp_call_t *call, ngx_dfp_target_t *target)
                        target->url.origin.data);
 
     call->who = (char *) p;
-    call->led = 1;
+    call->answer.led = 1;
 
     return NGX_OK;
 }
 
 
-/* The status line may have fitted, what follows it did not. */
+/* The status line has fitted into the buffer, the headers have not. */
 
 static ngx_uint_t
-ngx_dfp_answer_cut(ngx_dfp_call_t *call)
+ngx_dfp_answer_cut(ngx_dfp_call_t *call, ngx_http_request_t *sr)
 {
     static const char  big[] = "upstream sent too big header";
 
-    if (ngx_strncmp(ngx_dfp_request_trouble(call->request), big,
+    if (ngx_strncmp(ngx_dfp_call_log_trouble(sr->connection->log), big,
                     sizeof(big) - 1)
         != 0)
     {
         return 0;
     }
 
-    ngx_dfp_call_fail(call, NGX_DFP_CALL_FAILED,
+    ngx_dfp_answer_fail(call, NGX_DFP_CALL_FAILED,
         call->take
         ? "its answer has a header that is too big for grpc_buffer_size"
         : "its answer has a header that is too big for proxy_buffer_size");
@@ -288,26 +251,26 @@ ngx_dfp_answer_unreached(ngx_dfp_call_t *call, ngx_http_request_t *sr,
     u_char       reason[NGX_DFP_REASON_MAX];
     const char  *trouble;
 
-    trouble = ngx_dfp_request_trouble(call->request);
+    trouble = ngx_dfp_call_log_trouble(sr->connection->log);
 
-    /* a connection that did not come about, not one whose TLS has failed */
+    /* no connection was made; a failed TLS handshake does not count */
 
     if (sr->upstream->state
         && sr->upstream->state->connect_time == (ngx_msec_t) -1
         && (rc == NGX_HTTP_GATEWAY_TIME_OUT
             || ngx_strncmp(trouble, "connect()", 9) == 0))
     {
-        call->unreached = 1;
+        call->answer.unreached = 1;
     }
 
-    /* it took the request, and may have died of it */
+    /* the server has received the request, and may have crashed on it */
 
     if (sr->upstream->state
         && sr->upstream->state->connect_time != (ngx_msec_t) -1
         && (ngx_strncmp(trouble, "upstream prematurely closed", 27) == 0
             || ngx_strncmp(trouble, "recv() failed", 13) == 0))
     {
-        call->broken = 1;
+        call->answer.broken = 1;
     }
 
     ngx_dfp_answer_busy(call, sr);
@@ -327,9 +290,9 @@ ngx_dfp_answer_unreached(ngx_dfp_call_t *call, ngx_http_request_t *sr,
                      "answer made no sense: see the error log%Z", call->who);
     }
 
-    /* a certificate stays as bad as it is */
+    /* another try would find the same certificate */
 
-    ngx_dfp_call_fail(call,
+    ngx_dfp_answer_fail(call,
         ngx_strncmp(trouble, "upstream SSL certificate",
                     sizeof("upstream SSL certificate") - 1) == 0
         ? NGX_DFP_CALL_FAILED : NGX_DFP_CALL_AGAIN,
@@ -341,74 +304,116 @@ static void
 ngx_dfp_answer_complete(ngx_dfp_call_t *call, ngx_http_request_t *sr,
     ngx_int_t rc)
 {
-    ngx_int_t    got, stored;
-    const char  *reason;
+    ngx_int_t  got;
 
     got = call->take ? ngx_dfp_answer_grpc(call, sr)
                      : ngx_dfp_answer_head(call, sr);
 
     if (got != NGX_OK) {
-        ngx_dfp_call_fail(call, NGX_DFP_CALL_AGAIN,
+        ngx_dfp_answer_fail(call, NGX_DFP_CALL_AGAIN,
                           "no memory for the answer");
         return;
     }
 
-    call->stale = sr->cached
+    call->answer.stale = sr->cached
                   && (sr->upstream->cache_status == NGX_HTTP_CACHE_STALE
                       || sr->upstream->cache_status == NGX_HTTP_CACHE_UPDATING);
-    call->cached = sr->cached && !call->stale;
+    call->answer.cached = sr->cached && !call->answer.stale;
+
+#if (NGX_DEBUG)
+    ngx_dfp_answer_debug(call, sr);
+#endif
 
     if (ngx_dfp_answer_old(call, sr)) {
         return;
     }
 
-    if (call->status != NGX_HTTP_OK) {
+    if (call->answer.status != NGX_HTTP_OK) {
         return;
     }
 
-    /* what is read has to be read as it is */
+    /* a body that is read must not be compressed */
 
-    if (call->packed && call->limit && !call->store && !call->probe) {
-        ngx_dfp_call_fail(call, NGX_DFP_CALL_FAILED,
+    if (call->answer.packed && call->mode == NGX_DFP_CALL_READ
+        && !call->store)
+    {
+        ngx_dfp_answer_fail(call, NGX_DFP_CALL_FAILED,
             "the answer is compressed (Content-Encoding), although that was "
             "not asked for: \"gunzip on\" in its location unpacks gzip");
         return;
     }
 
-    /* what the cache has may be cut off: that is looked at below */
+    /* an entry of the cache may be truncated: that is checked below */
 
-    if (call->limit && !call->complete && !call->cached) {
-        ngx_dfp_call_fail(call, NGX_DFP_CALL_AGAIN,
+    if ((call->mode == NGX_DFP_CALL_READ || call->mode == NGX_DFP_CALL_PROBE)
+        && !call->kept.complete && !call->answer.cached)
+    {
+        ngx_dfp_answer_fail(call, NGX_DFP_CALL_AGAIN,
                           "the answer was not complete");
         return;
     }
 
-    if (!call->store) {
-        return;
+    if (call->store) {
+        ngx_dfp_answer_stored(call, sr, rc);
     }
+}
+
+
+/* Whether all of it is in the cache now. */
+
+static void
+ngx_dfp_answer_stored(ngx_dfp_call_t *call, ngx_http_request_t *sr,
+    ngx_int_t rc)
+{
+    ngx_int_t    stored;
+    const char  *reason;
 
     reason = ngx_dfp_storable_refused(sr);
 
     if (reason) {
-        ngx_dfp_call_fail(call, NGX_DFP_CALL_FAILED, reason);
+        ngx_dfp_answer_fail(call, NGX_DFP_CALL_FAILED, reason);
         return;
     }
 
-    stored = ngx_dfp_cache_stored(sr, rc, &call->entry, &reason);
+    stored = ngx_dfp_cache_stored(sr, rc, &call->answer.entry, &reason);
 
     if (stored == NGX_OK) {
         return;
     }
 
-    ngx_dfp_call_fail(call,
-                      stored == NGX_AGAIN
-                      ? NGX_DFP_CALL_AGAIN
-                      : NGX_DFP_CALL_FAILED, reason);
+    ngx_dfp_answer_fail(call,
+                        stored == NGX_AGAIN
+                        ? NGX_DFP_CALL_AGAIN
+                        : NGX_DFP_CALL_FAILED, reason);
 }
 
 
-/* Whether the cache has answered with something older than the call may have.  It
- * may have waited for a request that was under way when the job was posted. */
+#if (NGX_DEBUG)
+
+static void
+ngx_dfp_answer_debug(ngx_dfp_call_t *call, ngx_http_request_t *sr)
+{
+    ngx_str_t             cache;
+    ngx_http_upstream_t  *u;
+
+    u = sr->upstream;
+    ngx_str_set(&cache, "none");
+
+    if (u->cache_status) {
+        cache = ngx_http_cache_status[u->cache_status - 1];
+    }
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, sr->connection->log, 0,
+                   "dfpreheat call answered: \"%V\", status %ui, cache %V",
+                   &call->shown, call->answer.status, &cache);
+}
+
+#endif
+
+
+/* Whether the cache has answered with an entry that is too old for the call.
+ * The call may have waited for a request that began before the job was
+ * posted. */
 
 static ngx_uint_t
 ngx_dfp_answer_old(ngx_dfp_call_t *call, ngx_http_request_t *sr)
@@ -426,194 +431,20 @@ ngx_dfp_answer_old(ngx_dfp_call_t *call, ngx_http_request_t *sr)
         return 0;
     }
 
-    /* it is nothing wrong, though */
+    /* the entry itself is not wrong */
 
-    call->cached = 0;
+    call->answer.cached = 0;
 
-    if (call->keyed) {
-        ngx_dfp_call_fail(call, NGX_DFP_CALL_AGAIN,
+    if (call->way.keyed) {
+        ngx_dfp_answer_fail(call, NGX_DFP_CALL_AGAIN,
                           "the cache answered with what was fetched "
                           "before the job was posted");
 
     } else {
-        ngx_dfp_call_fail(call, NGX_DFP_CALL_FAILED,
+        ngx_dfp_answer_fail(call, NGX_DFP_CALL_FAILED,
             "the cache answered without asking the origin: its location needs "
             "\"proxy_cache_bypass $dfpreheat_refresh\"");
     }
 
     return 1;
-}
-
-
-off_t
-ngx_dfp_call_bytes(ngx_dfp_call_t *call)
-{
-    ngx_http_request_t   *r;
-    ngx_http_upstream_t  *u;
-
-    r = call->request ? call->request->r : NULL;
-
-    if (r == NULL || r->postponed == NULL) {
-        return 0;
-    }
-
-    u = r->postponed->request->upstream;
-
-    if (u == NULL || u->pipe == NULL || u->pipe->temp_file == NULL) {
-        return 0;
-    }
-
-    return u->pipe->temp_file->offset;
-}
-
-
-/* What an error says is read, also where an answer would go into the cache. */
-
-static ngx_int_t
-ngx_dfp_answer_header_filter(ngx_http_request_t *r)
-{
-    ngx_dfp_call_t     *call;
-    ngx_dfp_request_t  *request;
-
-    request = ngx_dfp_call_request(r);
-    call = request ? request->data : NULL;
-
-    if (call) {
-        call->body.len = 0;
-        call->complete = 0;
-        call->keep = call->limit;
-        call->packed = ngx_dfp_answer_packed(r);
-        call->cut = (r->headers_out.status != NGX_HTTP_OK);
-
-        if (call->cut) {
-            call->keep = NGX_DFP_ERROR_BODY_MAX;
-            r->header_only = 0;
-            r->filter_need_in_memory = 1;
-        }
-    }
-
-    return ngx_http_next_header_filter(r);
-}
-
-
-/* What nginx was told to unpack (gunzip) has no such header here any more. */
-
-static ngx_uint_t
-ngx_dfp_answer_packed(ngx_http_request_t *r)
-{
-    ngx_table_elt_t  *h;
-
-    h = r->headers_out.content_encoding;
-
-    return h && h->value.len
-           && !(h->value.len == 8
-                && ngx_strncasecmp(h->value.data, (u_char *) "identity", 8)
-                   == 0);
-}
-
-
-/* The answer ends here: nobody is at the other end of the connection. */
-
-static ngx_int_t
-ngx_dfp_answer_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
-{
-    ngx_buf_t          *b;
-    ngx_chain_t        *cl;
-    ngx_dfp_call_t     *call;
-    ngx_dfp_request_t  *request;
-
-    request = ngx_dfp_call_request(r);
-
-    if (request == NULL) {
-        return ngx_http_next_body_filter(r, in);
-    }
-
-    call = request->data;
-
-    for (cl = in; cl; cl = cl->next) {
-        b = cl->buf;
-
-        if (call && ngx_buf_in_memory(b)
-            && ngx_dfp_answer_bytes(call, b->pos, b->last - b->pos)
-               != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
-        if (call && (b->last_buf || b->last_in_chain)) {
-            call->complete = 1;
-        }
-
-        b->pos = b->last;
-        b->file_pos = b->file_last;
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_dfp_answer_bytes(ngx_dfp_call_t *call, u_char *data, size_t len)
-{
-    if (call->take && !call->cut) {
-        call->taken |= (len != 0);
-
-        return len ? call->take(call, data, len) : NGX_OK;
-    }
-
-    return ngx_dfp_answer_keep(call, data, len);
-}
-
-
-static ngx_int_t
-ngx_dfp_answer_keep(ngx_dfp_call_t *call, u_char *data, size_t len)
-{
-    u_char  *p;
-    size_t   size;
-
-    if (call->keep == 0 || len == 0 || call->too_big) {
-        return NGX_OK;
-    }
-
-    if (len > call->keep - call->body.len) {
-
-        if (!call->cut) {
-            call->too_big = 1;
-            return NGX_ERROR;
-        }
-
-        len = call->keep - call->body.len;
-    }
-
-    if (len > call->size - call->body.len) {
-        size = ngx_max(call->body.len + len, 2 * call->size);
-
-        p = ngx_pnalloc(call->pool, size);
-        if (p == NULL) {
-            return NGX_ERROR;
-        }
-
-        if (call->body.len) {
-            ngx_memcpy(p, call->body.data, call->body.len);
-        }
-
-        call->body.data = p;
-        call->size = size;
-    }
-
-    ngx_memcpy(call->body.data + call->body.len, data, len);
-    call->body.len += len;
-
-    return NGX_OK;
-}
-
-
-void
-ngx_dfp_answer_init(void)
-{
-    ngx_http_next_header_filter = ngx_http_top_header_filter;
-    ngx_http_top_header_filter = ngx_dfp_answer_header_filter;
-
-    ngx_http_next_body_filter = ngx_http_top_body_filter;
-    ngx_http_top_body_filter = ngx_dfp_answer_body_filter;
 }

@@ -1,4 +1,5 @@
 #include "ngx_dfp_call.h"
+#include "ngx_dfp_call_log.h"
 
 
 static ngx_uint_t ngx_dfp_answer_full(ngx_http_upstream_rr_peers_t *peers);
@@ -17,7 +18,7 @@ ngx_dfp_answer_busy(ngx_dfp_call_t *call, ngx_http_request_t *sr)
     uscf = sr->upstream->upstream;
 
     if (uscf == NULL || uscf->servers == NULL
-        || ngx_strncmp(ngx_dfp_request_trouble(call->request), none,
+        || ngx_strncmp(ngx_dfp_call_log_trouble(sr->connection->log), none,
                        sizeof(none) - 1)
            != 0)
     {
@@ -38,10 +39,10 @@ ngx_dfp_answer_busy(ngx_dfp_call_t *call, ngx_http_request_t *sr)
 
     peers = uscf->peer.data;
 
-    call->busy = ngx_dfp_answer_full(peers);
+    call->answer.busy = ngx_dfp_answer_full(peers);
 
     if (peers->next) {
-        call->busy |= ngx_dfp_answer_full(peers->next);
+        call->answer.busy |= ngx_dfp_answer_full(peers->next);
     }
 }
 

@@ -24,14 +24,14 @@ ngx_dfp_answer_head(ngx_dfp_call_t *call, ngx_http_request_t *sr)
 
     u = sr->upstream;
 
-    call->status = sr->headers_out.status ? sr->headers_out.status
+    call->answer.status = sr->headers_out.status ? sr->headers_out.status
                                           : u->headers_in.status_n;
 
     ngx_dfp_answer_retry_after(call, u);
     ngx_dfp_answer_leads_to(call, u);
 
     if (ngx_dfp_answer_copy(call, u->headers_in.content_type,
-                                     &call->content_type)
+                                     &call->answer.content_type)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -41,8 +41,8 @@ ngx_dfp_answer_head(ngx_dfp_call_t *call, ngx_http_request_t *sr)
 }
 
 
-/* How the call has ended is in the trailers, and where there was nothing before
- * it, in the headers. */
+/* The status is in the trailers; in an answer without messages it is in the
+ * headers. */
 
 ngx_int_t
 ngx_dfp_answer_grpc(ngx_dfp_call_t *call, ngx_http_request_t *sr)
@@ -53,18 +53,18 @@ ngx_dfp_answer_grpc(ngx_dfp_call_t *call, ngx_http_request_t *sr)
     static ngx_str_t  message = ngx_string("grpc-message");
 
     u = sr->upstream;
-    call->status = u->headers_in.status_n;
+    call->answer.status = u->headers_in.status_n;
 
     if (ngx_dfp_answer_copy(call,
                               ngx_dfp_answer_trailer(call, u, &status),
-                              &call->grpc_status)
+                              &call->answer.grpc_status)
         != NGX_OK)
     {
         return NGX_ERROR;
     }
 
     return ngx_dfp_answer_copy(call, ngx_dfp_answer_trailer(call, u, &message),
-                               &call->grpc_message);
+                               &call->answer.grpc_message);
 }
 
 
@@ -78,13 +78,13 @@ ngx_dfp_answer_trailer(ngx_dfp_call_t *call, ngx_http_upstream_t *u,
     n = 0;
     h = NULL;
 
-    /* made when the first one comes */
+    /* the list is made for the first trailer */
 
     if (u->headers_in.trailers.part.elts) {
         h = ngx_dfp_answer_find(&u->headers_in.trailers, name, &n);
     }
 
-    if (h || call->taken) {
+    if (h || call->kept.taken) {
         return h;
     }
 
@@ -137,13 +137,13 @@ ngx_dfp_answer_retry_after(ngx_dfp_call_t *call, ngx_http_upstream_t *u)
     }
 
     if (seconds > 0) {
-        call->retry_after = ngx_min(seconds, NGX_DFP_RETRY_AFTER_MAX)
+        call->answer.retry_after = ngx_min(seconds, NGX_DFP_RETRY_AFTER_MAX)
                             * 1000;
     }
 }
 
 
-/* Where a redirect leads to, without what follows the host: that may be a
+/* The target of a redirect, without path and query, which may have a
  * signature. */
 
 static void
@@ -156,8 +156,8 @@ ngx_dfp_answer_leads_to(ngx_dfp_call_t *call, ngx_http_upstream_t *u)
 
     h = u->headers_in.location;
 
-    if (h == NULL || call->status < NGX_HTTP_SPECIAL_RESPONSE
-        || call->status >= NGX_HTTP_BAD_REQUEST)
+    if (h == NULL || call->answer.status < NGX_HTTP_SPECIAL_RESPONSE
+        || call->answer.status >= NGX_HTTP_BAD_REQUEST)
     {
         return;
     }
@@ -168,7 +168,7 @@ ngx_dfp_answer_leads_to(ngx_dfp_call_t *call, ngx_http_upstream_t *u)
                      "a redirect", &to, &err)
         == DFP_OK)
     {
-        call->leads_to = ngx_dfp_str(to.origin);
+        call->answer.leads_to = ngx_dfp_str(to.origin);
     }
 }
 
@@ -182,15 +182,15 @@ ngx_dfp_answer_challenges(ngx_dfp_call_t *call, ngx_http_upstream_t *u)
 
     static ngx_str_t  name = ngx_string("WWW-Authenticate");
 
-    call->nchallenges = 0;
+    call->answer.nchallenges = 0;
 
-    if (call->status != NGX_HTTP_UNAUTHORIZED) {
+    if (call->answer.status != NGX_HTTP_UNAUTHORIZED) {
         return NGX_OK;
     }
 
     n = 0;
 
-    while (call->nchallenges < DFP_CHALLENGE_MAX_HEADERS) {
+    while (call->answer.nchallenges < DFP_CHALLENGE_MAX_HEADERS) {
 
         h = ngx_dfp_answer_header(u, &name, &n);
         if (h == NULL) {
@@ -201,7 +201,8 @@ ngx_dfp_answer_challenges(ngx_dfp_call_t *call, ngx_http_upstream_t *u)
             return NGX_ERROR;
         }
 
-        call->challenges[call->nchallenges++] = ngx_dfp_dfp_str(value);
+        call->answer.challenges[call->answer.nchallenges++] =
+            ngx_dfp_dfp_str(value);
     }
 
     return NGX_OK;

@@ -4,40 +4,63 @@
 static dfp_str_t ngx_dfp_answer_words(ngx_dfp_call_t *call);
 
 
+void
+ngx_dfp_answer_fail(ngx_dfp_call_t *call, ngx_dfp_call_result_e result,
+    const char *reason)
+{
+    call->answer.result = result;
+    ngx_cpystrn((u_char *) call->answer.reason, (u_char *) reason,
+                sizeof(call->answer.reason));
+
+    /* the log of the request masks secrets, which the reason may have */
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP,
+                   call->request ? call->request->r->connection->log
+                                 : call->log, 0,
+                   "dfpreheat call failed, %s: \"%V\": %s",
+                   result == NGX_DFP_CALL_AGAIN ? "another try may succeed"
+                                                : "for good",
+                   &call->shown, reason);
+}
+
+
 ngx_int_t
 ngx_dfp_answer_verdict(ngx_dfp_call_t *call, dfp_err_t *why)
 {
-    dfp_str_t  words;
+    dfp_str_t          words;
+    ngx_dfp_answer_t  *answer;
 
-    if (call->result != NGX_DFP_CALL_OK) {
-        (void) dfp_invalid(why, "%s", call->reason);
+    answer = &call->answer;
 
-        return call->result == NGX_DFP_CALL_AGAIN ? NGX_AGAIN
-                                                             : NGX_DECLINED;
+    if (answer->result != NGX_DFP_CALL_OK) {
+        (void) dfp_invalid(why, "%s", answer->reason);
+
+        return answer->result == NGX_DFP_CALL_AGAIN ? NGX_AGAIN
+                                                    : NGX_DECLINED;
     }
 
-    if (call->status == NGX_HTTP_OK) {
+    if (answer->status == NGX_HTTP_OK) {
         return NGX_OK;
     }
 
     words = ngx_dfp_answer_words(call);
 
-    if (call->leads_to.len) {
+    if (answer->leads_to.len) {
         (void) dfp_invalid(why, "%s answered %lu, which leads to %.*s: its "
                            "location does not follow redirects "
                            "(dfpreheat_follow.conf)", call->who,
-                           (unsigned long) call->status,
-                           (int) call->leads_to.len, call->leads_to.data);
+                           (unsigned long) answer->status,
+                           (int) answer->leads_to.len, answer->leads_to.data);
         return NGX_DECLINED;
     }
 
     (void) dfp_invalid(why, "%s answered %lu%s%.*s", call->who,
-                       (unsigned long) call->status, words.len ? ": " : "",
+                       (unsigned long) answer->status, words.len ? ": " : "",
                        (int) words.len, words.data);
 
-    if (call->status == NGX_HTTP_TOO_MANY_REQUESTS
-        || call->status == NGX_HTTP_REQUEST_TIME_OUT
-        || call->status >= NGX_HTTP_INTERNAL_SERVER_ERROR)
+    if (answer->status == NGX_HTTP_TOO_MANY_REQUESTS
+        || answer->status == NGX_HTTP_REQUEST_TIME_OUT
+        || answer->status >= NGX_HTTP_INTERNAL_SERVER_ERROR)
     {
         return NGX_AGAIN;
     }
@@ -46,7 +69,7 @@ ngx_dfp_answer_verdict(ngx_dfp_call_t *call, dfp_err_t *why)
 }
 
 
-/* What an error says, without what was sent; "" where that is nothing. */
+/* The text of an error, with secrets masked; "" if there is none. */
 
 static dfp_str_t
 ngx_dfp_answer_words(ngx_dfp_call_t *call)
@@ -57,11 +80,11 @@ ngx_dfp_answer_words(ngx_dfp_call_t *call)
 
     ngx_memzero(&answer, sizeof(dfp_registry_answer_t));
 
-    answer.type = ngx_dfp_dfp_str(call->content_type);
-    answer.cut = (call->body.len == NGX_DFP_ERROR_BODY_MAX);
+    answer.type = ngx_dfp_dfp_str(call->answer.content_type);
+    answer.cut = (call->answer.body.len == NGX_DFP_ERROR_BODY_MAX);
 
-    if (!call->packed) {
-        answer.body = ngx_dfp_dfp_str(call->body);
+    if (!call->answer.packed) {
+        answer.body = ngx_dfp_dfp_str(call->answer.body);
     }
 
     if (call->secrets) {

@@ -1,7 +1,11 @@
 /*
- * One outgoing call: a synthetic main request without a client, and one
- * subrequest of it into the location that its origin is bound to, so that the
- * answer comes as a client would get it, by nginx's own upstreams and cache.
+ * An outgoing call: a synthetic main request without a client, with one
+ * subrequest to the location that its origin is bound to. So the answer is the
+ * one that a client would get, through nginx's own upstreams and cache.
+ *
+ * The caller makes a call by ngx_dfp_call_create(), fills in what is to be
+ * sent, and starts it. The handler reads call->answer. The call is freed when
+ * the handler has returned, or when it is cancelled.
  */
 
 #ifndef NGX_DFP_CALL_H
@@ -25,156 +29,195 @@ typedef ngx_int_t (*ngx_dfp_take_pt)(ngx_dfp_call_t *call, u_char *data,
     size_t len);
 
 
-/* What the call came to, apart from the answer. */
+/* What the body of a 200 is for. Of any other answer the first bytes are kept,
+ * which say what is wrong (NGX_DFP_ERROR_BODY_MAX). */
 typedef enum {
-    NGX_DFP_CALL_OK = 0,     /* an answer, complete: see status */
+    NGX_DFP_CALL_WARM = 0,   /* the cache: none of it is kept */
+    NGX_DFP_CALL_PROBE,      /* nothing: only the status counts; a body ends the
+                                call as too big ($dfpreheat_probe) */
+    NGX_DFP_CALL_READ,       /* the caller: up to SIZE bytes are kept */
+    NGX_DFP_CALL_GRPC        /* TAKE, as it comes; none of it is kept */
+} ngx_dfp_call_mode_e;
+
+
+typedef enum {
+    NGX_DFP_CALL_OK = 0,     /* a complete answer: see its status */
     NGX_DFP_CALL_AGAIN,      /* failed, another try may succeed */
     NGX_DFP_CALL_FAILED      /* failed for good */
 } ngx_dfp_call_result_e;
 
 
+/* What the handler reads; it is freed with the call. */
+typedef struct {
+    ngx_dfp_call_result_e  result;
+    char                   reason[NGX_DFP_REASON_MAX];   /* unless OK */
+    ngx_uint_t             status;   /* 0: there was none */
+    ngx_str_t              body;     /* of an error its beginning */
+    ngx_str_t              content_type;
+    ngx_str_t              leads_to; /* by a redirect: an origin */
+    dfp_url_t              target_url;   /* where LED: who answered */
+    dfp_str_t              challenges[DFP_CHALLENGE_MAX_HEADERS];
+    ngx_uint_t             nchallenges;
+    ngx_msec_t             retry_after;  /* ms; 0: not said */
+    ngx_dfp_entry_t        entry;    /* where it is cached */
+    ngx_str_t              grpc_status;    /* "": there was none */
+    ngx_str_t              grpc_message;   /* as it was sent */
+    unsigned               cached:1;     /* the cache had it, or ... */
+    unsigned               stale:1;      /* ... a stale copy */
+    unsigned               led:1;    /* a redirect led to another origin */
+    unsigned               packed:1; /* Content-Encoding */
+    unsigned               too_big:1;    /* for the mode of the call */
+    unsigned               timedout:1;
+    unsigned               unreached:1;  /* no connection was made */
+    unsigned               broken:1; /* the server closed the connection */
+    unsigned               busy:1;   /* the upstream is, by max_conns */
+} ngx_dfp_answer_t;
+
+
+/* How the subrequest came to its location. */
+typedef struct {
+    unsigned    named:1;         /* sent to the named location */
+    unsigned    entered:1;       /* a location was found, but it ... */
+    unsigned    strayed:1;       /* ... is not bound to the origin, or ... */
+    unsigned    unverified:1;    /* ... does not verify certificates */
+    unsigned    keyed:1;         /* nginx has asked whether to go past the
+                                    cache */
+} ngx_dfp_call_way_t;
+
+
+/* How the body is kept. */
+typedef struct {
+    size_t      allocated;       /* bytes of memory */
+    size_t      max;             /* bytes that are kept of this body */
+    off_t       taken;           /* bytes that were given to TAKE */
+    unsigned    cut:1;           /* what is over MAX is dropped, and no error */
+    unsigned    complete:1;      /* its end has come */
+} ngx_dfp_call_body_t;
+
+
 struct ngx_dfp_call_s {
 
-    /* set by the caller, the rest zeroed */
+    /* set by ngx_dfp_call_create() */
 
-    ngx_dfp_call_pt        handler;  /* never called by start */
-    void                  *data;
-    ngx_pool_t            *pool;     /* for the answer */
+    ngx_pool_t            *pool;     /* of all that belongs to the call */
     ngx_log_t             *log;
+
+    /* set by the caller before the start; what it points to stays until the
+       call is freed */
+
+    ngx_dfp_call_pt        handler;
+    void                  *data;
     int64_t                job;      /* for the log */
     ngx_dfp_binding_t     *binding;
     dfp_url_t              url;
     ngx_str_t              shown;    /* URL as it may be logged */
     const char            *who;      /* "the origin" */
     ngx_array_t           *secrets;  /* that are sent; NULL: none */
-    dfp_str_t              post;     /* the body of a POST: a form, or
-                                        of gRPC a message; "": GET */
+    dfp_str_t              post;     /* the body of a POST: a form, or of gRPC a
+                                        message; "": GET */
     ngx_str_t              authorization;    /* "": none */
-    ngx_str_t              target;   /* whom a redirect may lead to,
-                                        an origin, and ... */
-    ngx_str_t              target_authorization;   /* ... for it */
+    ngx_str_t              target;   /* an origin that a redirect may lead to,
+                                        and ... */
+    ngx_str_t              target_authorization;   /* ... what it is sent */
     const char            *accept;   /* NULL: anything */
     dfp_job_header_t      *headers;
     ngx_uint_t             nheaders;
-    size_t                 limit;    /* of the body to keep; 0:
-                                        none, the cache is warmed */
-    ngx_msec_t             timeout;
+    ngx_dfp_call_mode_e    mode;
+    size_t                 size;     /* bytes, for NGX_DFP_CALL_READ */
+    ngx_msec_t             timeout;  /* of the whole call */
+    time_t                 since;    /* what the cache has must be as of later;
+                                        0: of any time */
     unsigned               refresh:1;  /* past the cache */
-    unsigned               probe:1;    /* the answer is for nobody */
     unsigned               store:1;    /* it has to be cached */
-    unsigned               uncached:1; /* it must not, and must not
-                                          come from the cache */
-    time_t                 since;    /* what the cache has is to be
-                                        as of later; 0: of any time */
+    unsigned               uncached:1; /* it must not, and must not come from
+                                          the cache */
 
-    /* of gRPC, where TAKE is set: it goes to this address, and nowhere else */
+    /* for NGX_DFP_CALL_GRPC: the call goes to this address, and nowhere else */
 
     ngx_dfp_take_pt        take;
     struct sockaddr       *sockaddr;
     socklen_t              socklen;
 
-    /* the answer; valid in the handler */
-
-    ngx_dfp_call_result_e  result;
-    ngx_uint_t             status;   /* 0: there was none */
-    ngx_str_t              body;     /* of an error its begin */
-    ngx_str_t              content_type;
-    ngx_str_t              leads_to; /* by a redirect: an origin */
-    dfp_url_t              target_url;   /* where LED: who answered */
-    dfp_str_t              challenges[DFP_CHALLENGE_MAX_HEADERS];
-    ngx_uint_t             nchallenges;
-    ngx_msec_t             retry_after;  /* 0: not said */
-    ngx_dfp_entry_t        entry;    /* where it is cached */
-    ngx_str_t              grpc_status;    /* "": there was none */
-    ngx_str_t              grpc_message;   /* as it was sent */
-    char                   reason[NGX_DFP_REASON_MAX];
+    ngx_dfp_answer_t       answer;   /* for the handler */
 
     /* private */
 
-    ngx_dfp_request_t     *request;  /* NULL: it is over */
+    ngx_dfp_request_t     *request;  /* NULL: not begun, or over */
     ngx_event_t            timer;
     ngx_event_t            over;
-    size_t                 size;     /* of body's memory */
-    size_t                 keep;     /* bytes of this body */
-    unsigned               named:1;
-    unsigned               entered:1;
-    unsigned               strayed:1;
-    unsigned               unverified:1;
-    unsigned               complete:1;
-    unsigned               taken:1;      /* bytes have come */
-    unsigned               cut:1;    /* what is over KEEP is, and
-                                        not refused */
-    unsigned               packed:1;     /* Content-Encoding */
-    unsigned               too_big:1;
-    unsigned               timedout:1;
-    unsigned               unreached:1;  /* nobody is there */
-    unsigned               broken:1;     /* it was there, and has
-                                            closed the connection */
-    unsigned               busy:1;   /* its upstream is, by max_conns */
-    unsigned               collected:1;
-    unsigned               led:1;    /* to another origin */
-    unsigned               keyed:1;  /* nginx has asked whether to go
-                                        past the cache */
-    unsigned               cached:1;     /* the cache had it, or ... */
-    unsigned               stale:1;      /* ... a stale copy */
+    ngx_dfp_call_way_t     way;
+    ngx_dfp_call_body_t    kept;
+    unsigned               answered:1;
 };
 
 
-/* NGX_OK; NGX_AGAIN: no connection is free, or no memory. */
+/* A new call in a pool of its own, zeroed but for pool and log. NULL: no
+ * memory. */
+ngx_dfp_call_t *ngx_dfp_call_create(ngx_log_t *log);
+
+/* NGX_OK: the handler will be called, once, and not before this has returned;
+ * then the call is freed. NGX_AGAIN: no connection is free, or no memory; the
+ * call is freed. */
 ngx_int_t ngx_dfp_call_start(ngx_dfp_call_t *call);
 
-/* Ends the call now; its handler is not called. Safe when it is over. CALL may
- * be freed after it. */
+/* Ends and frees a call that was not started, or whose handler has not been
+ * called yet. The handler is not called. */
 void ngx_dfp_call_cancel(ngx_dfp_call_t *call);
-
-/* What came of the call: NGX_OK: a 200; NGX_AGAIN: another try may go better;
- * NGX_DECLINED: it will not. WHY says what was wrong, with the status and a
- * registry's own words. */
-ngx_int_t ngx_dfp_answer_verdict(ngx_dfp_call_t *call, dfp_err_t *why);
 
 /* Bytes of the answer's body that are in the cache's file so far. */
 off_t ngx_dfp_call_bytes(ngx_dfp_call_t *call);
 
-/* Between the files of a call: call_send.c says what is sent, answer.c collects,
- * answer_head.c reads headers and trailers (NGX_ERROR: no memory), answer_verdict.c
- * judges. */
+/* NGX_OK: the answer is a 200; NGX_AGAIN: the call has failed, another try may
+ * succeed; NGX_DECLINED: it has failed for good. WHY says why, with the status
+ * and the registry's own words. */
+ngx_int_t ngx_dfp_answer_verdict(ngx_dfp_call_t *call, dfp_err_t *why);
 
-/* Gives the subrequest the call's headers, instead of those it shares; and its body,
- * where it has one. NGX_ERROR: no memory. */
+/* Between the files of a call: ngx_dfp_call_send.c sets what is sent,
+ * ngx_dfp_call_location.c checks the location; ngx_dfp_answer.c judges the
+ * answer, ngx_dfp_answer_filter.c keeps its body, ngx_dfp_answer_head.c reads
+ * headers and trailers. */
+
+/* Sets uri, args and unparsed_uri of the main request from the path and the
+ * query of the URL, by nginx's own parser, so that the location and the cache
+ * key are those of a client's request. NGX_ERROR: nginx does not accept them,
+ * or no memory. */
+ngx_int_t ngx_dfp_call_uri(ngx_dfp_call_t *call, ngx_http_request_t *r);
+
+/* Gives the subrequest the call's headers, instead of those that it shares
+ * with the main request; and its body, where it has one. NGX_ERROR: no
+ * memory. */
 ngx_int_t ngx_dfp_call_headers(ngx_dfp_call_t *call, ngx_http_request_t *sr);
 ngx_int_t ngx_dfp_call_post(ngx_dfp_call_t *call, ngx_http_request_t *sr);
 
-/* The request of a call, when SR is its subrequest, or NULL. */
-ngx_dfp_request_t *ngx_dfp_call_request(ngx_http_request_t *sr);
-
-/* The subrequest has ended; nginx may say so twice. */
-ngx_int_t ngx_dfp_answer_done(ngx_http_request_t *sr, void *data,
+/* Fills in the answer, when the subrequest has ended with RC. */
+void ngx_dfp_answer_collect(ngx_dfp_call_t *call, ngx_http_request_t *sr,
     ngx_int_t rc);
 
-void ngx_dfp_call_fail(ngx_dfp_call_t *call, ngx_dfp_call_result_e result,
+/* Sets the result and the reason of a failed call. REASON is copied. */
+void ngx_dfp_answer_fail(ngx_dfp_call_t *call, ngx_dfp_call_result_e result,
     const char *reason);
 
-void ngx_dfp_answer_init(void);
-
-/* Whether there was no peer for it because those there are have as many connections
- * as max_conns allows. */
+/* Sets answer.busy if nginx had no upstream server for the call since all that
+ * are alive have as many connections as max_conns allows. */
 void ngx_dfp_answer_busy(ngx_dfp_call_t *call, ngx_http_request_t *sr);
 
+/* Copies what is needed of the answer's headers and trailers. NGX_ERROR: no
+ * memory. */
 ngx_int_t ngx_dfp_answer_head(ngx_dfp_call_t *call, ngx_http_request_t *sr);
 ngx_int_t ngx_dfp_answer_grpc(ngx_dfp_call_t *call, ngx_http_request_t *sr);
 
+/* Installs the filters that take the body of a call's subrequest. */
+void ngx_dfp_answer_filter_init(void);
+
 /* $dfpreheat_refresh, for proxy_cache_bypass: "1" in a call that must not be
  * answered from the cache, else not found. $dfpreheat_probe (DATA is 1), for
- * proxy_no_cache: the same in one whose answer must not go into it. */
+ * proxy_no_cache: the same in a call whose answer must not be stored. */
 ngx_int_t ngx_dfp_call_refresh(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 
-/* Installs the filter and the phase handlers. */
+/* Installs the filters and the phase handlers, while the configuration is
+ * read. NGX_ERROR: no memory. */
 ngx_int_t ngx_dfp_call_init(ngx_conf_t *cf);
-
-/* Adds a handler to a phase of all requests. NGX_ERROR: no memory. */
-ngx_int_t ngx_dfp_call_handler(ngx_conf_t *cf, ngx_uint_t phase,
-    ngx_http_handler_pt handler);
 
 
 #endif /* NGX_DFP_CALL_H */

@@ -6,6 +6,63 @@ static ngx_table_elt_t *ngx_dfp_call_header(ngx_http_request_t *sr,
 
 
 ngx_int_t
+ngx_dfp_call_uri(ngx_dfp_call_t *call, ngx_http_request_t *r)
+{
+    size_t                     len;
+    ngx_buf_t                 *b;
+    ngx_str_t                  uri;
+    ngx_http_core_srv_conf_t  *cscf;
+
+    uri.data = (u_char *) call->url.path.data;
+    uri.len = call->url.href.len - call->url.origin.len;
+
+    len = sizeof("GET  HTTP/1.1" CRLF) - 1 + uri.len;
+
+    b = ngx_create_temp_buf(r->pool, len);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    b->last = ngx_sprintf(b->last, "GET %V HTTP/1.1" CRLF, &uri);
+
+    if (ngx_http_parse_request_line(r, b) != NGX_OK || r->uri_start == NULL) {
+        return NGX_ERROR;
+    }
+
+    r->unparsed_uri.data = r->uri_start;
+    r->unparsed_uri.len = r->uri_end - r->uri_start;
+
+    r->uri.data = r->uri_start;
+    r->uri.len = r->unparsed_uri.len;
+
+    if (r->args_start) {
+        r->uri.len = r->args_start - 1 - r->uri_start;
+    }
+
+    if (r->complex_uri || r->quoted_uri) {
+        cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
+
+        r->uri.data = ngx_pnalloc(r->pool, r->uri.len + 1);
+
+        if (r->uri.data == NULL
+            || ngx_http_parse_complex_uri(r, cscf->merge_slashes) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    /* the second parser finds the end of a path with escapes */
+
+    if (r->args_start) {
+        r->args.data = r->args_start;
+        r->args.len = r->uri_end - r->args_start;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
 ngx_dfp_call_headers(ngx_dfp_call_t *call, ngx_http_request_t *sr)
 {
     ngx_str_t   name, value;
@@ -70,7 +127,7 @@ ngx_dfp_call_headers(ngx_dfp_call_t *call, ngx_http_request_t *sr)
 }
 
 
-/* A request of gRPC: one message, and nothing after it; or a form. */
+/* The body of a gRPC request, one message, or a form. */
 
 ngx_int_t
 ngx_dfp_call_post(ngx_dfp_call_t *call, ngx_http_request_t *sr)
@@ -140,7 +197,7 @@ ngx_dfp_call_header(ngx_http_request_t *sr, ngx_str_t name, ngx_str_t value)
 
     ngx_memzero(h, sizeof(ngx_table_elt_t));
 
-    /* the run may be gone while the request waits for a lock or a thread */
+    /* the call may be freed while the request waits for a lock or a thread */
 
     h->key.len = name.len;
     h->key.data = ngx_pstrdup(sr->pool, &name);

@@ -1,9 +1,6 @@
 #include "ngx_dfp_grpc.h"
 
 
-#define NGX_DFP_GRPC_POOL  4096
-
-
 static ngx_int_t ngx_dfp_grpc_url(ngx_dfp_grpc_t *grpc, dfp_url_t *url);
 static ngx_int_t ngx_dfp_grpc_timeout(ngx_dfp_grpc_t *grpc);
 static ngx_int_t ngx_dfp_grpc_take(ngx_dfp_call_t *call, u_char *data,
@@ -21,22 +18,23 @@ static void ngx_dfp_grpc_text(ngx_dfp_grpc_t *grpc, const char *fmt, ...);
 ngx_dfp_grpc_t *
 ngx_dfp_grpc_create(ngx_log_t *log)
 {
-    ngx_pool_t      *pool;
+    ngx_dfp_call_t  *call;
     ngx_dfp_grpc_t  *grpc;
 
-    pool = ngx_create_pool(NGX_DFP_GRPC_POOL, log);
-    if (pool == NULL) {
+    call = ngx_dfp_call_create(log);
+    if (call == NULL) {
         return NULL;
     }
 
-    grpc = ngx_pcalloc(pool, sizeof(ngx_dfp_grpc_t));
+    grpc = ngx_pcalloc(call->pool, sizeof(ngx_dfp_grpc_t));
 
     if (grpc == NULL) {
-        ngx_destroy_pool(pool);
+        ngx_dfp_call_cancel(call);
         return NULL;
     }
 
-    grpc->pool = pool;
+    grpc->call = call;
+    grpc->pool = call->pool;
     grpc->log = log;
 
     return grpc;
@@ -48,7 +46,7 @@ ngx_dfp_grpc_start(ngx_dfp_grpc_t *grpc)
 {
     ngx_dfp_call_t  *call;
 
-    call = &grpc->call;
+    call = grpc->call;
 
     grpc->mem = ngx_dfp_mem(grpc->pool);
     dfp_grpc_reader_init(&grpc->reader, &grpc->mem, grpc->max);
@@ -56,14 +54,14 @@ ngx_dfp_grpc_start(ngx_dfp_grpc_t *grpc)
     if (ngx_dfp_grpc_url(grpc, &call->url) != NGX_OK
         || ngx_dfp_grpc_timeout(grpc) != NGX_OK)
     {
+        ngx_dfp_call_cancel(call);
         return NGX_AGAIN;
     }
 
     call->handler = ngx_dfp_grpc_called;
-    call->take = ngx_dfp_grpc_take;
     call->data = grpc;
-    call->pool = grpc->pool;
-    call->log = grpc->log;
+    call->mode = NGX_DFP_CALL_GRPC;
+    call->take = ngx_dfp_grpc_take;
     call->job = grpc->job;
     call->binding = grpc->server->location;
     call->shown = ngx_dfp_str(call->url.href);
@@ -79,10 +77,9 @@ ngx_dfp_grpc_start(ngx_dfp_grpc_t *grpc)
 
 
 void
-ngx_dfp_grpc_destroy(ngx_dfp_grpc_t *grpc)
+ngx_dfp_grpc_cancel(ngx_dfp_grpc_t *grpc)
 {
-    ngx_dfp_call_cancel(&grpc->call);
-    ngx_destroy_pool(grpc->pool);
+    ngx_dfp_call_cancel(grpc->call);
 }
 
 
@@ -111,7 +108,7 @@ ngx_dfp_grpc_url(ngx_dfp_grpc_t *grpc, dfp_url_t *url)
 }
 
 
-/* The server is told, too, so that it does not go on for nobody. */
+/* The server is told the timeout, so that it stops when nobody waits. */
 
 static ngx_int_t
 ngx_dfp_grpc_timeout(ngx_dfp_grpc_t *grpc)
@@ -132,8 +129,8 @@ ngx_dfp_grpc_timeout(ngx_dfp_grpc_t *grpc)
     header->value.data = text;
     header->value.len = ngx_strlen(text);
 
-    grpc->call.headers = header;
-    grpc->call.nheaders = 1;
+    grpc->call->headers = header;
+    grpc->call->nheaders = 1;
 
     return NGX_OK;
 }
@@ -200,6 +197,13 @@ ngx_dfp_grpc_called(ngx_dfp_call_t *call)
 
     ngx_dfp_grpc_ended(grpc);
 
+    /* what the server says may repeat what was sent */
+
+    ngx_log_debug4(NGX_LOG_DEBUG_HTTP, grpc->log, 0,
+                   "dfpreheat grpc: job %L, %s of %V: %s", grpc->job,
+                   grpc->method, &grpc->server->name,
+                   dfp_grpc_status_name(grpc->status));
+
     grpc->handler(grpc);
 }
 
@@ -207,10 +211,10 @@ ngx_dfp_grpc_called(ngx_dfp_call_t *call)
 static void
 ngx_dfp_grpc_ended(ngx_dfp_grpc_t *grpc)
 {
-    dfp_str_t        words;
-    ngx_dfp_call_t  *call;
+    dfp_str_t          words;
+    ngx_dfp_answer_t  *answer;
 
-    call = &grpc->call;
+    answer = &grpc->call->answer;
 
     if (grpc->err.text[0]) {
         grpc->status = DFP_GRPC_INTERNAL;
@@ -219,24 +223,24 @@ ngx_dfp_grpc_ended(ngx_dfp_grpc_t *grpc)
         return;
     }
 
-    if (call->timedout) {
+    if (answer->timedout) {
         grpc->status = DFP_GRPC_DEADLINE_EXCEEDED;
         ngx_dfp_grpc_text(grpc, "no end of it within %M ms", grpc->timeout);
         return;
     }
 
-    if (call->result != NGX_DFP_CALL_OK) {
-        grpc->status = (call->result == NGX_DFP_CALL_AGAIN)
+    if (answer->result != NGX_DFP_CALL_OK) {
+        grpc->status = (answer->result == NGX_DFP_CALL_AGAIN)
                        ? DFP_GRPC_UNAVAILABLE : DFP_GRPC_INTERNAL;
-        grpc->unreached = call->unreached;
+        grpc->unreached = answer->unreached;
         grpc->unanswered = 1;
-        grpc->broken = call->broken;
-        ngx_dfp_grpc_text(grpc, "%s", call->reason);
+        grpc->broken = answer->broken;
+        ngx_dfp_grpc_text(grpc, "%s", answer->reason);
         return;
     }
 
-    if (call->grpc_status.len) {
-        grpc->status = dfp_grpc_status(ngx_dfp_dfp_str(call->grpc_status));
+    if (answer->grpc_status.len) {
+        grpc->status = dfp_grpc_status(ngx_dfp_dfp_str(answer->grpc_status));
 
         if (grpc->status == DFP_GRPC_OK
             && !dfp_grpc_reader_clean(&grpc->reader))
@@ -248,8 +252,7 @@ ngx_dfp_grpc_ended(ngx_dfp_grpc_t *grpc)
         }
 
         if (dfp_grpc_message(&grpc->mem,
-                             ngx_dfp_dfp_str(call->grpc_message),
-                             &words)
+                             ngx_dfp_dfp_str(answer->grpc_message), &words)
             != DFP_OK)
         {
             words.len = 0;
@@ -259,11 +262,11 @@ ngx_dfp_grpc_ended(ngx_dfp_grpc_t *grpc)
         return;
     }
 
-    if (call->status != NGX_HTTP_OK) {
-        grpc->status = ngx_dfp_grpc_http(call->status);
+    if (answer->status != NGX_HTTP_OK) {
+        grpc->status = ngx_dfp_grpc_http(answer->status);
         ngx_dfp_grpc_text(grpc, "%V answered HTTP %ui: does it "
                           "speak gRPC?", &grpc->server->name,
-                          call->status);
+                          answer->status);
         return;
     }
 

@@ -1,38 +1,21 @@
 #include "ngx_dfp_request.h"
+#include "ngx_dfp_call_log.h"
 
-#include "dfp_mask.h"
 
-
-#define NGX_DFP_CALL_POOL    1024
+#define NGX_DFP_REQUEST_POOL 1024
 #define NGX_DFP_CALL_BUFFER  128     /* stands for header_in */
 #define NGX_DFP_BLOCKED_WAIT 50      /* ms */
 
 
-/* The log of a synthetic connection: nginx's own context comes first. */
-typedef struct {
-    ngx_http_log_ctx_t  http;
-    int64_t             job;
-    ngx_str_t           shown;
-    ngx_array_t         secrets;
-    ngx_log_t           next;    /* where its lines go */
-    char                trouble[NGX_DFP_TROUBLE_MAX];
-} ngx_dfp_log_ctx_t;
-
-
 static ngx_dfp_request_t *ngx_dfp_request_init(ngx_connection_t *c,
+    ngx_http_conf_ctx_t *ctx);
+static ngx_http_request_t *ngx_dfp_request_main(ngx_connection_t *c,
     ngx_http_conf_ctx_t *ctx);
 static ngx_connection_t *ngx_dfp_request_connect(ngx_log_t *log, int64_t job,
     ngx_str_t *shown, ngx_array_t *secrets, ngx_socket_t *peer);
 static void ngx_dfp_request_connection(ngx_connection_t *c);
-static ngx_int_t ngx_dfp_request_log(ngx_connection_t *c, ngx_log_t *parent,
-    int64_t job, ngx_str_t *shown, ngx_array_t *secrets);
-static u_char *ngx_dfp_request_log_error(ngx_log_t *log, u_char *buf,
-    size_t len);
-static void ngx_dfp_request_listen(ngx_log_t *log);
-static void ngx_dfp_request_log_writer(ngx_log_t *log, ngx_uint_t level,
-    u_char *buf, size_t len);
-static void ngx_dfp_request_log_trouble(ngx_dfp_log_ctx_t *ctx, u_char *buf,
-    size_t len);
+static ngx_int_t ngx_dfp_request_done(ngx_http_request_t *sr, void *data,
+    ngx_int_t rc);
 static void ngx_dfp_request_unlock(ngx_http_request_t *r);
 static void ngx_dfp_request_blocked(ngx_event_t *ev);
 static void ngx_dfp_request_terminate(ngx_http_request_t *r);
@@ -41,7 +24,7 @@ static void ngx_dfp_request_closed(void *data);
 static void ngx_dfp_request_handler(ngx_event_t *ev);
 
 
-/* nobody is at the other end */
+/* the address of the missing client */
 static struct sockaddr_in  ngx_dfp_nobody = {
     .sin_family = AF_INET
 };
@@ -77,45 +60,16 @@ ngx_dfp_request_create(ngx_http_conf_ctx_t *ctx, ngx_log_t *log, int64_t job,
 static ngx_dfp_request_t *
 ngx_dfp_request_init(ngx_connection_t *c, ngx_http_conf_ctx_t *ctx)
 {
-    ngx_http_request_t     *r;
-    ngx_pool_cleanup_t     *cln;
-    ngx_http_connection_t  *hc;
-    ngx_dfp_request_t      *request;
+    ngx_http_request_t  *r;
+    ngx_pool_cleanup_t  *cln;
+    ngx_dfp_request_t   *request;
 
-    hc = ngx_pcalloc(c->pool, sizeof(ngx_http_connection_t));
-    if (hc == NULL) {
-        return NULL;
-    }
-
-    hc->conf_ctx = ctx;
-    c->data = hc;
-
-    r = ngx_http_create_request(c);
+    r = ngx_dfp_request_main(c, ctx);
     if (r == NULL) {
         return NULL;
     }
 
-    c->data = r;
-
-    ngx_dfp_request_listen(c->log);
-
-    r->method = NGX_HTTP_GET;
-    r->http_version = NGX_HTTP_VERSION_11;
-    ngx_str_set(&r->method_name, "GET");
-    ngx_str_set(&r->http_protocol, "HTTP/1.1");
-    r->internal = 1;
-    r->logged = 1;
-
-    /* the location's limits and its post_action are for clients */
-    r->limit_req_status = 1;
-    r->limit_conn_status = 1;
-    r->post_action = 1;
-    r->uri_changes = 0;
-
-    r->read_event_handler = ngx_http_test_reading;
-    r->write_event_handler = ngx_http_request_empty_handler;
-
-    /* added first, so run last: the request is gone by then */
+    /* added first, so it runs last: the request is no longer used then */
 
     cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_dfp_request_t));
 
@@ -135,6 +89,9 @@ ngx_dfp_request_init(ngx_connection_t *c, ngx_http_conf_ctx_t *ctx)
 
     request->r = r;
 
+    request->ps.handler = ngx_dfp_request_done;
+    request->ps.data = request;
+
     request->begin.data = request;
     request->begin.log = c->log;
 
@@ -148,9 +105,53 @@ ngx_dfp_request_init(ngx_connection_t *c, ngx_http_conf_ctx_t *ctx)
 }
 
 
+static ngx_http_request_t *
+ngx_dfp_request_main(ngx_connection_t *c, ngx_http_conf_ctx_t *ctx)
+{
+    ngx_http_request_t     *r;
+    ngx_http_connection_t  *hc;
+
+    hc = ngx_pcalloc(c->pool, sizeof(ngx_http_connection_t));
+    if (hc == NULL) {
+        return NULL;
+    }
+
+    hc->conf_ctx = ctx;
+    c->data = hc;
+
+    r = ngx_http_create_request(c);
+    if (r == NULL) {
+        return NULL;
+    }
+
+    c->data = r;
+
+    ngx_dfp_call_log_listen(c->log);
+
+    r->method = NGX_HTTP_GET;
+    r->http_version = NGX_HTTP_VERSION_11;
+    ngx_str_set(&r->method_name, "GET");
+    ngx_str_set(&r->http_protocol, "HTTP/1.1");
+    r->internal = 1;
+    r->logged = 1;
+
+    /* the location's limits and its post_action are for clients */
+
+    r->limit_req_status = 1;
+    r->limit_conn_status = 1;
+    r->post_action = 1;
+    r->uri_changes = 0;
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    return r;
+}
+
+
 /*
- * One end of a socket pair is the client's connection, so that nginx's ways of
- * closing, aborting and shutting down work on it as they are.
+ * One end of a socket pair is the client's connection, so that nginx closes,
+ * aborts and shuts it down like any other.
  */
 
 static ngx_connection_t *
@@ -178,11 +179,10 @@ ngx_dfp_request_connect(ngx_log_t *log, int64_t job, ngx_str_t *shown,
         return NULL;
     }
 
-    c->pool = ngx_create_pool(NGX_DFP_CALL_POOL, log);
+    c->pool = ngx_create_pool(NGX_DFP_REQUEST_POOL, log);
 
     if (c->pool == NULL
-        || ngx_dfp_request_log(c, log, job, shown, secrets)
-           != NGX_OK)
+        || ngx_dfp_call_log_create(c, log, job, shown, secrets) != NGX_OK)
     {
         goto failed;
     }
@@ -211,7 +211,7 @@ failed:
         ngx_destroy_pool(c->pool);
     }
 
-    /* its log may have been in that pool */
+    /* its log may have been in the destroyed pool */
     c->log = log;
     ngx_close_connection(c);
 
@@ -248,253 +248,65 @@ ngx_dfp_request_connection(ngx_connection_t *c)
 }
 
 
-static ngx_int_t
-ngx_dfp_request_log(ngx_connection_t *c, ngx_log_t *parent, int64_t job,
-    ngx_str_t *shown, ngx_array_t *secrets)
-{
-    ngx_log_t          *log;
-    ngx_dfp_log_ctx_t  *ctx;
-
-    log = ngx_palloc(c->pool, sizeof(ngx_log_t));
-    ctx = ngx_pcalloc(c->pool, sizeof(ngx_dfp_log_ctx_t));
-
-    if (log == NULL || ctx == NULL) {
-        return NGX_ERROR;
-    }
-
-    ctx->http.connection = c;
-    ctx->job = job;
-
-    /* whose call it is may be gone while its request is being closed */
-
-    ctx->shown.data = ngx_pstrdup(c->pool, shown);
-    if (ctx->shown.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    ctx->shown.len = shown->len;
-
-    if (ngx_dfp_secrets_init(&ctx->secrets, c->pool) != NGX_OK
-        || ngx_dfp_secrets_copy(&ctx->secrets, secrets) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    *log = *parent;
-    log->connection = 0;
-    log->handler = ngx_dfp_request_log_error;
-    log->data = ctx;
-    log->action = "preheating";
-
-    c->log = log;
-    c->pool->log = log;
-    c->read->log = log;
-    c->write->log = log;
-    c->log_error = NGX_ERROR_INFO;
-
-    return NGX_OK;
-}
-
-
-/*
- * Not nginx's own handler: that one shows the query of the upstream's URL,
- * where presigned URLs have their signatures.
- */
-
-static u_char *
-ngx_dfp_request_log_error(ngx_log_t *log, u_char *buf, size_t len)
-{
-    u_char               *p;
-    ngx_http_request_t   *r;
-    ngx_http_upstream_t  *u;
-    ngx_dfp_log_ctx_t    *ctx;
-
-    ctx = log->data;
-    p = buf;
-
-    if (log->action) {
-        p = ngx_snprintf(buf, len, " while %s", log->action);
-        len -= p - buf;
-        buf = p;
-    }
-
-    p = ngx_snprintf(buf, len, ", job: %L, url: \"%V\"", ctx->job, &ctx->shown);
-
-    r = ctx->http.current_request;
-    u = r ? r->upstream : NULL;
-
-    if (u && u->peer.name) {
-        len -= p - buf;
-        buf = p;
-        p = ngx_snprintf(buf, len, ", upstream: \"%V%V\"", &u->schema,
-                         u->peer.name);
-    }
-
-    return p;
-}
-
-
-/*
- * All that nginx says about the request comes by here.  LOG is that of the server
- * by now (ngx_set_connection_log()).
- */
-
-static void
-ngx_dfp_request_listen(ngx_log_t *log)
-{
-    ngx_dfp_log_ctx_t  *ctx;
-
-    ctx = log->data;
-
-    ctx->next = *log;
-
-    log->log_level = ngx_max(log->log_level, NGX_LOG_ERR);
-    log->writer = ngx_dfp_request_log_writer;
-    log->wdata = ctx;
-    log->next = NULL;
-}
-
-
-/* A line may have a part of an answer in it, which may repeat what was sent. */
-
-static void
-ngx_dfp_request_log_writer(ngx_log_t *log, ngx_uint_t level, u_char *buf,
-    size_t len)
-{
-    ngx_log_t          *next;
-    ngx_dfp_log_ctx_t  *ctx;
-
-    ctx = log->wdata;
-
-    dfp_mask_in_place((char *) buf, len, ctx->secrets.elts,
-                      ctx->secrets.nelts);
-
-    if (level <= NGX_LOG_ERR) {
-        ngx_dfp_request_log_trouble(ctx, buf, len);
-    }
-
-    /* as ngx_log_error_core() does */
-
-    for (next = &ctx->next; next; next = next->next) {
-
-        if (next->log_level < level && !(next->log_level & NGX_LOG_DEBUG_ALL)) {
-            break;
-        }
-
-        if (next->writer) {
-            next->writer(next, level, buf, len);
-            continue;
-        }
-
-        (void) ngx_write_fd(next->file->fd, buf, len);
-    }
-}
-
-
-/* Why an upstream failed, where the words have no part of an answer in them. */
-
-static void
-ngx_dfp_request_log_trouble(ngx_dfp_log_ctx_t *ctx, u_char *buf, size_t len)
-{
-    size_t   i, n;
-    u_char  *p, *last, *end;
-
-    static const char  *known[] = {
-        "connect() failed ", "connect() to ", "upstream SSL certificate ",
-        "SSL_do_handshake() failed ", "upstream timed out ",
-        "upstream prematurely ", "recv() failed ", "send() failed ",
-        "writev() failed ", "no live upstreams", "peer closed connection in "
-        "SSL handshake", "no resolver defined to resolve ",
-        "upstream sent too big header", "upstream rejected request with error ",
-        "upstream sent goaway with error ", NULL
-    };
-
-    last = buf + len;
-
-    p = ngx_strlchr(buf, last, '#');
-    p = p ? ngx_strlchr(p, last, ' ') : NULL;
-
-    if (p == NULL) {
-        return;
-    }
-
-    p++;
-    end = ngx_strnstr(p, " while ", last - p);
-    end = end ? end : last;
-
-    for (i = 0; known[i]; i++) {
-        n = ngx_strlen(known[i]);
-
-        if ((size_t) (end - p) >= n && ngx_strncmp(p, known[i], n) == 0) {
-            n = ngx_min((size_t) (end - p), sizeof(ctx->trouble) - 1);
-            (void) ngx_cpystrn((u_char *) ctx->trouble, p, n + 1);
-            return;
-        }
-    }
-}
-
-
-const char *
-ngx_dfp_request_trouble(ngx_dfp_request_t *request)
-{
-    ngx_dfp_log_ctx_t  *ctx;
-
-    ctx = request->r->connection->log->data;
-
-    return ctx->trouble;
-}
-
-
 ngx_int_t
-ngx_dfp_request_parse(ngx_http_request_t *r, ngx_str_t *uri)
+ngx_dfp_request_subrequest(ngx_dfp_request_t *request,
+    ngx_http_request_t **sr)
 {
-    size_t                     len;
-    ngx_buf_t                 *b;
-    ngx_http_core_srv_conf_t  *cscf;
+    ngx_http_request_t  *r;
 
-    len = sizeof("GET  HTTP/1.1" CRLF) - 1 + uri->len;
+    r = request->r;
 
-    b = ngx_create_temp_buf(r->pool, len);
-    if (b == NULL) {
-        return NGX_ERROR;
+    return ngx_http_subrequest(r, &r->uri, &r->args, sr, &request->ps, 0)
+           == NGX_OK ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_dfp_request_done(ngx_http_request_t *sr, void *data, ngx_int_t rc)
+{
+    ngx_dfp_request_t *request = data;
+
+    /* error_page follows the redirect: the subrequest goes on */
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE && rc < NGX_HTTP_BAD_REQUEST) {
+        return rc;
     }
 
-    b->last = ngx_sprintf(b->last, "GET %V HTTP/1.1" CRLF, uri);
+    /* a thread reads the rest of the body: nginx finalizes it once more then */
 
-    if (ngx_http_parse_request_line(r, b) != NGX_OK || r->uri_start == NULL) {
-        return NGX_ERROR;
+    if (sr->buffered && (rc == NGX_OK || rc == NGX_AGAIN)) {
+        return rc;
     }
 
-    r->unparsed_uri.data = r->uri_start;
-    r->unparsed_uri.len = r->uri_end - r->uri_start;
-
-    r->uri.data = r->uri_start;
-    r->uri.len = r->unparsed_uri.len;
-
-    if (r->args_start) {
-        r->uri.len = r->args_start - 1 - r->uri_start;
-    }
-
-    if (r->complex_uri || r->quoted_uri) {
-        cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
-
-        r->uri.data = ngx_pnalloc(r->pool, r->uri.len + 1);
-
-        if (r->uri.data == NULL
-            || ngx_http_parse_complex_uri(r, cscf->merge_slashes) != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    /* of a path with escapes only the second parser finds the end */
-
-    if (r->args_start) {
-        r->args.data = r->args_start;
-        r->args.len = r->uri_end - r->args_start;
+    if (request->data) {
+        request->answered(request->data, sr, rc);
     }
 
     return NGX_OK;
+}
+
+
+ngx_dfp_request_t *
+ngx_dfp_request_get(ngx_http_request_t *sr)
+{
+    if (sr->post_subrequest
+        && sr->post_subrequest->handler == ngx_dfp_request_done)
+    {
+        return sr->post_subrequest->data;
+    }
+
+    return NULL;
+}
+
+
+void *
+ngx_dfp_request_data(ngx_http_request_t *sr)
+{
+    ngx_dfp_request_t  *request;
+
+    request = ngx_dfp_request_get(sr);
+
+    return request ? request->data : NULL;
 }
 
 
@@ -502,20 +314,18 @@ void
 ngx_dfp_request_finish(ngx_dfp_request_t *request)
 {
     ngx_http_request_t  *r;
-    ngx_dfp_log_ctx_t   *ctx;
 
     r = request->r;
     r->write_event_handler = ngx_http_request_empty_handler;
 
-    ctx = r->connection->log->data;
-    ctx->http.current_request = r;
+    ngx_http_set_log_request(r->connection->log, r);
 
-    /* nginx may go on in the background (proxy_cache_background_update): what it
-     * reads from who has hung up must not end that */
+    /* nginx may go on in the background (proxy_cache_background_update): the
+     * closed connection must not end that */
 
     r->read_event_handler = ngx_http_block_reading;
 
-    /* hang up first: then nothing lingers */
+    /* closed first, so that nginx does not linger */
 
     ngx_dfp_request_hang_up(request);
 
@@ -532,9 +342,12 @@ ngx_dfp_request_abort(ngx_dfp_request_t *request)
 
     ngx_dfp_request_unlock(request->r);
 
-    /* a thread is writing its file: closing that now would be an error */
+    /* a thread is writing the file, which must not be closed now */
 
     if (request->r->blocked) {
+        ngx_log_debug0(NGX_LOG_DEBUG_HTTP, request->r->connection->log, 0,
+                       "dfpreheat request waits for a thread to end");
+
         ngx_add_timer(&request->blocked, NGX_DFP_BLOCKED_WAIT);
         return;
     }
@@ -544,7 +357,8 @@ ngx_dfp_request_abort(ngx_dfp_request_t *request)
 }
 
 
-/* While its subrequests are ended one by one, the request must outlive them. */
+/* The main request must outlive its subrequests, which are ended one by
+ * one. */
 
 static void
 ngx_dfp_request_terminate(ngx_http_request_t *r)
@@ -555,8 +369,8 @@ ngx_dfp_request_terminate(ngx_http_request_t *r)
 }
 
 
-/* One that waits for another to fill the cache is blocked, too, and may be for
- * long: it leaves the queue. */
+/* A request that waits for a lock of the cache is blocked, too, possibly for
+ * long: it stops waiting. */
 
 static void
 ngx_dfp_request_unlock(ngx_http_request_t *r)
@@ -626,13 +440,11 @@ ngx_dfp_request_handler(ngx_event_t *ev)
 {
     ngx_connection_t    *c;
     ngx_http_request_t  *r;
-    ngx_dfp_log_ctx_t   *ctx;
 
     c = ev->data;
     r = c->data;
 
-    ctx = c->log->data;
-    ctx->http.current_request = r;
+    ngx_http_set_log_request(c->log, r);
 
     if (c->close) {
         ngx_dfp_request_terminate(r);

@@ -1,6 +1,6 @@
 /*
- * What a run logs in with, so that it can be taken out of what others say: whoever
- * is asked may repeat what was sent.
+ * The credentials that a run sends, so that they can be masked in answers and
+ * log lines: a server may repeat what it was sent.
  */
 
 #ifndef NGX_DFP_SECRETS_H
@@ -10,30 +10,30 @@
 #include "ngx_dfp_types.h"
 
 
-/* dfp_str_t, in a pool. */
+/* An empty array of dfp_str_t in POOL. NGX_ERROR: no memory. */
 ngx_int_t ngx_dfp_secrets_init(ngx_array_t *secrets, ngx_pool_t *pool);
 
-/* Adds a value (it has to stay), the last word of it ("Bearer TOKEN"), and how it
- * looks in a query string; what is there already is not added again. NGX_ERROR: no
- * memory. */
+/* Adds VALUE, its last word ("Bearer TOKEN"), and its form in a query string,
+ * unless they are there already. VALUE is not copied. NGX_ERROR: no memory. */
 ngx_int_t ngx_dfp_secrets_add(ngx_array_t *secrets, dfp_str_t value);
 
-/* Adds the signatures and the like in a URL, which has to stay. NGX_ERROR: no
- * memory. */
+/* Adds the signatures and credentials in a URL, which is not copied.
+ * NGX_ERROR: no memory. */
 ngx_int_t ngx_dfp_secrets_url(ngx_array_t *secrets, dfp_str_t url);
 
-/* Adds a user name and a password, and their Basic authorization; all are copied.
- * NGX_ERROR: no memory. */
+/* Adds a user name and a password, and their Basic authorization; all are
+ * copied. NGX_ERROR: no memory. */
 ngx_int_t ngx_dfp_secrets_login(ngx_array_t *secrets, dfp_str_t username,
     dfp_str_t password, dfp_str_t basic);
 
-/* Adds what a job has to log in with. NGX_ERROR: no memory. */
+/* Adds the credentials of JOB, which are not copied. NGX_ERROR: no memory. */
 ngx_int_t ngx_dfp_secrets_job(ngx_array_t *secrets, const dfp_job_t *job);
 
-/* Adds a copy of all SECRETS, of the values, too; SECRETS may be NULL. */
+/* Adds a copy of all SECRETS, with their values; SECRETS may be NULL.
+ * NGX_ERROR: no memory. */
 ngx_int_t ngx_dfp_secrets_copy(ngx_array_t *copy, ngx_array_t *secrets);
 
-/* TEXT without them, in POOL; without memory it is "". */
+/* TEXT with SECRETS masked, in POOL; without memory it is "". */
 ngx_str_t ngx_dfp_secrets_mask(ngx_array_t *secrets, ngx_pool_t *pool,
     ngx_str_t text);
 

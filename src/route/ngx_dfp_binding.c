@@ -38,7 +38,8 @@ ngx_dfp_binding_find(ngx_dfp_main_conf_t *conf, const dfp_url_t *url,
 }
 
 
-/* How well it fits: 0 not at all, 1 any, more the longer a suffix. */
+/* How specific the rule is for this URL: 0: it does not match, 1: any origin;
+ * the longer the suffix, the more. */
 
 static ngx_uint_t
 ngx_dfp_binding_match(ngx_dfp_rule_t *rule, const dfp_url_t *url)
@@ -56,7 +57,7 @@ ngx_dfp_binding_match(ngx_dfp_rule_t *rule, const dfp_url_t *url)
 
     case NGX_DFP_RULE_SUFFIX:
 
-        /* ".example.com" is example.com, too, as it is in server_name */
+        /* ".example.com" matches example.com, too, as in server_name */
 
         len = text->len;
         end = url->host.data + url->host.len;

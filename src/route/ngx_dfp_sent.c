@@ -3,10 +3,10 @@
 
 
 /*
- * The context of the proxy module is private.  These are its first fields in
- * nginx 1.22 and all later versions (ngx_http_proxy_module.c).  The variables
- * $proxy_host and $proxy_port point into two of them: that is checked each
- * time, so that another layout is not taken for this one.
+ * The context of the proxy module is private. These are its first fields in
+ * nginx 1.22 and all later versions (ngx_http_proxy_module.c). The variables
+ * $proxy_host and $proxy_port point into two of them, which is checked each
+ * time, so that another layout is noticed.
  */
 
 typedef struct {
@@ -78,7 +78,7 @@ ngx_dfp_sent(ngx_http_request_t *r, ngx_str_t *upstream, ngx_str_t *uri)
 
     *upstream = vars->key_start;
 
-    /* proxy_pass with variables and a URI: that, whatever was asked for */
+    /* proxy_pass with variables and a URI: that URI replaces the client's */
 
     if (vars->uri.len && r->upstream->conf->upstream == NULL) {
         *uri = vars->uri;
@@ -132,7 +132,8 @@ ngx_dfp_sent_same(ngx_http_request_t *r, ngx_int_t index, ngx_str_t *field)
 }
 
 
-/* The location's prefix REPLACED, and the rest of what was decoded. */
+/* The location's prefix is replaced by REPLACED, the rest of the decoded URI
+ * follows. */
 
 static ngx_int_t
 ngx_dfp_sent_compose(ngx_http_request_t *r, ngx_str_t *replaced,

@@ -1,100 +1,12 @@
 #include "ngx_dfp_target.h"
 
 
-static ngx_dfp_target_t *ngx_dfp_target_inherit(ngx_http_request_t *r);
-static ngx_dfp_target_t *ngx_dfp_target_create(ngx_http_request_t *r);
-static ngx_dfp_target_t *ngx_dfp_target_new(ngx_http_request_t *r);
-static void ngx_dfp_target_cleanup(void *data);
 static ngx_int_t ngx_dfp_target_keep_url(ngx_dfp_target_t *target,
     const dfp_url_t *url);
 static ngx_int_t ngx_dfp_target_base(ngx_dfp_target_t *target,
     dfp_url_t *base);
 static ngx_int_t ngx_dfp_target_check(ngx_dfp_target_t *target,
     dfp_url_t *from, dfp_url_t *to, ngx_array_t *rules);
-
-
-ngx_dfp_target_t *
-ngx_dfp_target_get(ngx_http_request_t *r)
-{
-    ngx_dfp_target_t  *target;
-
-    target = ngx_dfp_context_get(r, ngx_dfp_target_cleanup);
-    if (target) {
-        return target;
-    }
-
-    /* nginx updates a stale entry by a copy of the request, which begins with its
-     * content (proxy_cache_background_update) */
-
-    if (r->background && r->parent && r->loc_conf == r->parent->loc_conf) {
-        return ngx_dfp_target_inherit(r);
-    }
-
-    return NULL;
-}
-
-
-static ngx_dfp_target_t *
-ngx_dfp_target_inherit(ngx_http_request_t *r)
-{
-    ngx_dfp_target_t  *target, *parent;
-
-    parent = ngx_dfp_target_get(r->parent);
-
-    if (parent == NULL || parent->waiting) {
-        return NULL;
-    }
-
-    target = ngx_dfp_target_new(r);
-
-    if (target) {
-        *target = *parent;
-        target->r = r;
-        target->lookup = NULL;
-        target->used = 0;
-    }
-
-    return target;
-}
-
-
-static ngx_dfp_target_t *
-ngx_dfp_target_create(ngx_http_request_t *r)
-{
-    ngx_dfp_target_t  *target;
-
-    target = ngx_dfp_target_get(r);
-
-    return target ? target : ngx_dfp_target_new(r);
-}
-
-
-static ngx_dfp_target_t *
-ngx_dfp_target_new(ngx_http_request_t *r)
-{
-    ngx_dfp_target_t  *target;
-
-    target = ngx_dfp_context_create(r, ngx_dfp_target_cleanup,
-                                    sizeof(ngx_dfp_target_t));
-    if (target) {
-        target->conf = ngx_http_get_module_main_conf(r,
-                                                    ngx_http_dfpreheat_module);
-    }
-
-    return target;
-}
-
-
-static void
-ngx_dfp_target_cleanup(void *data)
-{
-    ngx_dfp_target_t *target = data;
-
-    if (target->lookup) {
-        ngx_resolve_name_done(target->lookup);
-        target->lookup = NULL;
-    }
-}
 
 
 ngx_int_t
@@ -123,7 +35,8 @@ ngx_dfp_target_begin(ngx_http_request_t *r, const dfp_url_t *url,
 
     ngx_str_null(&target->upstream);
 
-    /* what is pinned goes to the URL's own origin, whichever is named first */
+    /* a pinned request goes to the URL's own origin, whichever origin is
+     * named first */
 
     first = pinned ? NULL : ngx_dfp_binding_first(rules);
 
@@ -186,8 +99,8 @@ ngx_dfp_target_pin(ngx_http_request_t *r, const dfp_url_t *url,
 }
 
 
-/* The URL of a call is in the pool of its run, which may go before the request
- * does: nginx waits for threads, and for what it does in the background. */
+/* The URL of a call may be freed before the request is: nginx waits for
+ * threads and for background updates. */
 
 static ngx_int_t
 ngx_dfp_target_keep_url(ngx_dfp_target_t *target, const dfp_url_t *url)
@@ -218,7 +131,7 @@ ngx_dfp_target_follow(ngx_http_request_t *r, ngx_array_t *rules)
         return NGX_AGAIN;
     }
 
-    /* back from the lookup of this hop */
+    /* the host of this redirect has been resolved */
 
     if (target->ready && !target->used) {
         return NGX_DECLINED;
@@ -340,40 +253,14 @@ ngx_dfp_target_check(ngx_dfp_target_t *target, dfp_url_t *from, dfp_url_t *to,
         return ngx_dfp_target_refuse(target);
     }
 
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, target->r->connection->log, 0,
+                   "dfpreheat redirect %ui leads to \"%*s\"", target->hops,
+                   to->origin.len, to->origin.data);
+
     target->url = *to;
     target->ready = 0;
     target->used = 0;
     target->special = ngx_dfp_binding_named(target->conf, rules, to);
 
     return ngx_dfp_target_resolve(target);
-}
-
-
-void
-ngx_dfp_target_reason(ngx_dfp_target_t *target, const char *fmt, ...)
-{
-    u_char   *p;
-    va_list   args;
-
-    p = (u_char *) target->reason;
-
-    va_start(args, fmt);
-    p = ngx_vslprintf(p, p + sizeof(target->reason) - 1, fmt, args);
-    va_end(args);
-
-    *p = '\0';
-}
-
-
-/* REASON is set. */
-
-ngx_int_t
-ngx_dfp_target_refuse(ngx_dfp_target_t *target)
-{
-    target->refused = 1;
-
-    ngx_log_error(NGX_LOG_WARN, target->r->connection->log, 0,
-                  "dfpreheat: %s", target->reason);
-
-    return NGX_HTTP_BAD_GATEWAY;
 }

@@ -5,6 +5,10 @@
 
 static ngx_int_t ngx_dfp_target_literal(ngx_dfp_target_t *target);
 static void ngx_dfp_target_resolved(ngx_resolver_ctx_t *lookup);
+#if (NGX_DEBUG)
+static void ngx_dfp_target_debug(ngx_dfp_target_t *target,
+    struct sockaddr *sockaddr, socklen_t socklen);
+#endif
 static ngx_uint_t ngx_dfp_target_special(ngx_dfp_target_t *target,
     struct sockaddr *sockaddr, socklen_t socklen);
 static ngx_int_t ngx_dfp_target_kept(ngx_dfp_target_t *target);
@@ -46,6 +50,10 @@ ngx_dfp_target_resolve(ngx_dfp_target_t *target)
 
         return ngx_dfp_target_refuse(target);
     }
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "dfpreheat target \"%V\" is looked up",
+                   &target->address.host);
 
     lookup->name = target->address.host;
     lookup->handler = ngx_dfp_target_resolved;
@@ -137,7 +145,7 @@ ngx_dfp_target_resolved(ngx_resolver_ctx_t *lookup)
 
     } else {
 
-        /* of several addresses those that may be used are enough */
+        /* one allowed address is enough */
 
         for (i = 0; i < lookup->naddrs; i++) {
             ngx_dfp_target_keep(target, lookup->addrs[i].sockaddr,
@@ -184,6 +192,10 @@ ngx_dfp_target_keep(ngx_dfp_target_t *target, struct sockaddr *sockaddr,
         return;
     }
 
+#if (NGX_DEBUG)
+    ngx_dfp_target_debug(target, sockaddr, socklen);
+#endif
+
     addr = &address->addrs[address->naddrs];
     addr->sockaddr = ngx_palloc(pool, socklen);
 
@@ -193,6 +205,25 @@ ngx_dfp_target_keep(ngx_dfp_target_t *target, struct sockaddr *sockaddr,
         address->naddrs++;
     }
 }
+
+
+#if (NGX_DEBUG)
+
+static void
+ngx_dfp_target_debug(ngx_dfp_target_t *target, struct sockaddr *sockaddr,
+    socklen_t socklen)
+{
+    size_t  len;
+    u_char  text[NGX_SOCKADDR_STRLEN];
+
+    len = ngx_sock_ntop(sockaddr, socklen, text, NGX_SOCKADDR_STRLEN, 0);
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, target->r->connection->log, 0,
+                   "dfpreheat target \"%V\" may have the address %*s",
+                   &target->address.host, len, text);
+}
+
+#endif
 
 
 static ngx_uint_t
@@ -229,7 +260,7 @@ ngx_dfp_target_special(ngx_dfp_target_t *target, struct sockaddr *sockaddr,
 }
 
 
-/* All addresses were looked at. */
+/* All addresses were checked. */
 
 static ngx_int_t
 ngx_dfp_target_kept(ngx_dfp_target_t *target)

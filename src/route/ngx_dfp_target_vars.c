@@ -59,6 +59,10 @@ ngx_dfp_target_init_peer(ngx_http_request_t *r,
 
     target->used = 1;
 
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "dfpreheat target \"%V\" is contacted, addresses: %ui",
+                   &target->address.host, target->address.naddrs);
+
     return ngx_http_upstream_create_round_robin_peer(r, &target->address);
 }
 
@@ -173,7 +177,7 @@ ngx_dfp_target_authority(ngx_http_request_t *r, ngx_http_variable_value_t *v,
 }
 
 
-/* The authority of where the request goes, from here; "": not known. */
+/* The authority that the request is sent to; "": not known. */
 
 static ngx_str_t
 ngx_dfp_target_here(ngx_http_request_t *r)
@@ -218,7 +222,7 @@ ngx_dfp_target_token(ngx_http_request_t *r, ngx_str_t *origin,
         return NGX_OK;
     }
 
-    /* whose call it is may be gone while the request waits */
+    /* the call may be freed while the request waits */
 
     target->token_for.data = ngx_pstrdup(r->pool, origin);
     target->token.data = ngx_pstrdup(r->pool, authorization);
@@ -252,6 +256,10 @@ ngx_dfp_target_authorization(ngx_http_request_t *r,
             || !dfp_str_eq(ngx_dfp_dfp_str(target->token_for),
                            target->url.origin))
         {
+            ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                           "dfpreheat target gets no Authorization: it is "
+                           "another origin");
+
             v->not_found = 1;
             return NGX_OK;
         }

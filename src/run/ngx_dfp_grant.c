@@ -76,7 +76,7 @@ ngx_dfp_grant_target(ngx_dfp_grant_t *grant, ngx_dfp_call_t *call)
 
     if (grant->target
         && dfp_str_eq(ngx_dfp_dfp_str(grant->target->origin),
-                      call->target_url.origin))
+                      call->answer.target_url.origin))
     {
         return grant->target;
     }
@@ -85,7 +85,7 @@ ngx_dfp_grant_target(ngx_dfp_grant_t *grant, ngx_dfp_call_t *call)
 
     /* the call is freed before the grant */
 
-    if (dfp_url_parse(&mem, call->target_url.origin, "it", &url, &err)
+    if (dfp_url_parse(&mem, call->answer.target_url.origin, "it", &url, &err)
         != DFP_OK)
     {
         return NULL;
@@ -177,7 +177,6 @@ ngx_dfp_grants_stop(ngx_dfp_run_t *run)
             run->calls--;
 
             ngx_dfp_call_cancel(call);
-            ngx_destroy_pool(call->pool);
         }
     }
 }

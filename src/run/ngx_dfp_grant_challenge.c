@@ -84,7 +84,7 @@ ngx_dfp_grant_challenge_pick(ngx_dfp_grant_t *grant, ngx_dfp_call_t *call,
 
     mem = ngx_dfp_mem(grant->run->pool);
 
-    rc = dfp_challenge_pick(&mem, call->challenges, call->nchallenges,
+    rc = dfp_challenge_pick(&mem, call->answer.challenges, call->answer.nchallenges,
                             &grant->challenge, err);
 
     if (rc != DFP_OK) {

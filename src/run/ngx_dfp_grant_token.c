@@ -1,9 +1,6 @@
 #include "ngx_dfp_grant.h"
 
 
-#define NGX_DFP_GRANT_POOL  4096
-
-
 static ngx_int_t ngx_dfp_grant_call(ngx_dfp_grant_t *grant,
     ngx_dfp_binding_t *binding, dfp_url_t *url);
 static ngx_int_t ngx_dfp_grant_send(ngx_dfp_grant_t *grant,
@@ -77,31 +74,23 @@ static ngx_int_t
 ngx_dfp_grant_call(ngx_dfp_grant_t *grant, ngx_dfp_binding_t *binding,
     dfp_url_t *url)
 {
-    ngx_pool_t      *pool;
     ngx_dfp_run_t   *run;
     ngx_dfp_call_t  *call;
 
     run = grant->run;
 
-    pool = ngx_create_pool(NGX_DFP_GRANT_POOL, &run->log);
-    if (pool == NULL) {
+    call = ngx_dfp_call_create(&run->log);
+    if (call == NULL) {
         return NGX_ERROR;
     }
 
-    call = ngx_pcalloc(pool, sizeof(ngx_dfp_call_t));
-    if (call == NULL) {
-        goto failed;
-    }
-
-    call->pool = pool;
-
     if (ngx_dfp_grant_send(grant, call) != NGX_OK) {
-        goto failed;
+        ngx_dfp_call_cancel(call);
+        return NGX_ERROR;
     }
 
     call->handler = ngx_dfp_grant_called;
     call->data = grant;
-    call->log = &run->log;
     call->job = run->claim.id;
     call->binding = binding;
     call->url = *url;
@@ -112,12 +101,13 @@ ngx_dfp_grant_call(ngx_dfp_grant_t *grant, ngx_dfp_binding_t *binding,
 
     call->who = "the token service";
     call->secrets = &run->secrets;
-    call->limit = NGX_DFP_TOKEN_BODY_MAX;
+    call->mode = NGX_DFP_CALL_READ;
+    call->size = NGX_DFP_TOKEN_BODY_MAX;
     call->timeout = run->conf->task_timeout;
     call->uncached = 1;
 
     if (ngx_dfp_call_start(call) != NGX_OK) {
-        goto failed;
+        return NGX_ERROR;
     }
 
     grant->call = call;
@@ -129,12 +119,6 @@ ngx_dfp_grant_call(ngx_dfp_grant_t *grant, ngx_dfp_binding_t *binding,
                    &call->shown);
 
     return NGX_OK;
-
-failed:
-
-    ngx_destroy_pool(pool);
-
-    return NGX_ERROR;
 }
 
 
@@ -189,16 +173,13 @@ ngx_dfp_grant_called(ngx_dfp_call_t *call)
     ngx_log_debug5(NGX_LOG_DEBUG_HTTP, &run->log, 0,
                    "dfpreheat: job %L: token for %V \"%V\" %s, status:%ui",
                    run->claim.id, &grant->origin, &grant->repository,
-                   rc == NGX_OK ? "fetched" : "refused", call->status);
+                   rc == NGX_OK ? "fetched" : "refused", call->answer.status);
 
     if (rc == NGX_DECLINED && ngx_dfp_grant_otherwise(grant, call)) {
-        ngx_destroy_pool(call->pool);
         return;
     }
 
     grant->handler(grant, rc, call, err.text);
-
-    ngx_destroy_pool(call->pool);
 
     run->wake(run);
 }
@@ -213,11 +194,11 @@ ngx_dfp_grant_otherwise(ngx_dfp_grant_t *grant, ngx_dfp_call_t *call)
 {
     dfp_err_t  err;
 
-    if (call->result != NGX_DFP_CALL_OK) {
+    if (call->answer.result != NGX_DFP_CALL_OK) {
         return 0;
     }
 
-    switch (call->status) {
+    switch (call->answer.status) {
 
     case NGX_HTTP_NOT_FOUND:
     case NGX_HTTP_NOT_ALLOWED:
@@ -270,7 +251,7 @@ ngx_dfp_grant_token(ngx_dfp_grant_t *grant, ngx_dfp_call_t *call,
 
     mem = ngx_dfp_mem(grant->run->pool);
 
-    if (dfp_registry_token_parse(&mem, ngx_dfp_dfp_str(call->body),
+    if (dfp_registry_token_parse(&mem, ngx_dfp_dfp_str(call->answer.body),
                                  &token, &why)
         != DFP_OK)
     {

@@ -132,7 +132,7 @@ ngx_dfp_image_call(ngx_dfp_run_t *run)
         return NGX_DECLINED;
     }
 
-    return ngx_dfp_task_call(run, run->conf->max_manifest_size);
+    return ngx_dfp_task_call(run, NGX_DFP_CALL_READ);
 }
 
 
@@ -150,7 +150,7 @@ ngx_dfp_image_answered(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
     }
 
     if (ngx_dfp_image_spoiled(task, call)
-        || ngx_dfp_image_digest(task, &call->body) != NGX_OK)
+        || ngx_dfp_image_digest(task, &call->answer.body) != NGX_OK)
     {
         return;
     }
@@ -159,8 +159,9 @@ ngx_dfp_image_answered(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 
     mem = ngx_dfp_mem(task->run->pool);
 
-    rc = dfp_oci_parse_manifest(&mem, ngx_dfp_dfp_str(call->body),
-                                ngx_dfp_dfp_str(call->content_type), &m, &err);
+    rc = dfp_oci_parse_manifest(&mem, ngx_dfp_dfp_str(call->answer.body),
+                                ngx_dfp_dfp_str(call->answer.content_type), &m,
+                                &err);
     if (rc == DFP_INVALID) {
         ngx_dfp_task_failed(task, "%s", err.text);
         return;
@@ -190,8 +191,8 @@ ngx_dfp_image_answered(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
         return;
     }
 
-    task->entry = call->entry;
-    task->size = call->body.len;
+    task->entry = call->answer.entry;
+    task->size = call->answer.body.len;
 
     ngx_dfp_task_done(task);
 }
@@ -206,22 +207,22 @@ ngx_dfp_image_spoiled(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
     dfp_mem_t  mem;
     dfp_err_t  err;
 
-    if (!call->cached) {
+    if (!call->answer.cached) {
         return 0;
     }
 
     mem = ngx_dfp_mem(call->pool);
 
     if (dfp_oci_check_manifest(&mem, ngx_dfp_dfp_str(task->digest),
-                               ngx_dfp_dfp_str(call->content_type),
-                               ngx_dfp_dfp_str(call->body), &err)
+                               ngx_dfp_dfp_str(call->answer.content_type),
+                               ngx_dfp_dfp_str(call->answer.body), &err)
         != DFP_INVALID)
     {
         return 0;
     }
 
-    if (call->entry.cache) {
-        ngx_dfp_cache_drop(&call->entry, &task->run->log);
+    if (call->answer.entry.cache) {
+        ngx_dfp_cache_drop(&call->answer.entry, &task->run->log);
     }
 
     task->refresh = 1;

@@ -4,9 +4,6 @@
 #include "dfp_path.h"
 
 
-#define NGX_DFP_CALL_POOL_SIZE  4096
-
-
 /* The media types of manifests: a registry may convert to an older one
  * otherwise. */
 static const char  ngx_dfp_manifest_types[] =
@@ -18,9 +15,10 @@ static const char  ngx_dfp_manifest_types[] =
 
 static ngx_dfp_task_t *ngx_dfp_task_create(ngx_dfp_run_t *run, dfp_url_t *url,
     ngx_dfp_image_t *image);
-static ngx_int_t ngx_dfp_task_start(ngx_dfp_task_t *task, size_t limit);
+static ngx_int_t ngx_dfp_task_start(ngx_dfp_task_t *task,
+    ngx_dfp_call_mode_e mode);
 static ngx_dfp_call_t *ngx_dfp_task_prepare(ngx_dfp_task_t *task,
-    ngx_pool_t *pool, size_t limit);
+    ngx_dfp_call_mode_e mode);
 static void ngx_dfp_task_called(ngx_dfp_call_t *call);
 
 
@@ -153,7 +151,7 @@ ngx_dfp_task_create(ngx_dfp_run_t *run, dfp_url_t *url, ngx_dfp_image_t *image)
 
 
 ngx_int_t
-ngx_dfp_task_call(ngx_dfp_run_t *run, size_t limit)
+ngx_dfp_task_call(ngx_dfp_run_t *run, ngx_dfp_call_mode_e mode)
 {
     ngx_uint_t       calls;
     ngx_queue_t     *q;
@@ -176,7 +174,7 @@ ngx_dfp_task_call(ngx_dfp_run_t *run, size_t limit)
                            "%ui calls", run->claim.id, &task->shown,
                            task->tries + 1, run->calls);
 
-            return ngx_dfp_task_start(task, limit);
+            return ngx_dfp_task_start(task, mode);
         }
 
         /* it waits for a token: a call to fetch one may have been started */
@@ -191,23 +189,16 @@ ngx_dfp_task_call(ngx_dfp_run_t *run, size_t limit)
 
 
 static ngx_int_t
-ngx_dfp_task_start(ngx_dfp_task_t *task, size_t limit)
+ngx_dfp_task_start(ngx_dfp_task_t *task, ngx_dfp_call_mode_e mode)
 {
-    ngx_pool_t      *pool;
     ngx_dfp_run_t   *run;
     ngx_dfp_call_t  *call;
 
     run = task->run;
 
-    pool = ngx_create_pool(NGX_DFP_CALL_POOL_SIZE, &run->log);
-    if (pool == NULL) {
-        return NGX_AGAIN;
-    }
-
-    call = ngx_dfp_task_prepare(task, pool, limit);
+    call = ngx_dfp_task_prepare(task, mode);
 
     if (call == NULL || ngx_dfp_call_start(call) != NGX_OK) {
-        ngx_destroy_pool(pool);
         return NGX_AGAIN;
     }
 
@@ -223,14 +214,14 @@ ngx_dfp_task_start(ngx_dfp_task_t *task, size_t limit)
 
 
 static ngx_dfp_call_t *
-ngx_dfp_task_prepare(ngx_dfp_task_t *task, ngx_pool_t *pool, size_t limit)
+ngx_dfp_task_prepare(ngx_dfp_task_t *task, ngx_dfp_call_mode_e mode)
 {
     ngx_dfp_run_t   *run;
     ngx_dfp_call_t  *call;
 
     run = task->run;
 
-    call = ngx_pcalloc(pool, sizeof(ngx_dfp_call_t));
+    call = ngx_dfp_call_create(&run->log);
     if (call == NULL) {
         return NULL;
     }
@@ -241,18 +232,17 @@ ngx_dfp_task_prepare(ngx_dfp_task_t *task, ngx_pool_t *pool, size_t limit)
 
     call->handler = ngx_dfp_task_called;
     call->data = task;
-    call->pool = pool;
-    call->log = &run->log;
     call->job = run->claim.id;
     call->binding = task->binding;
     call->url = task->url;
     call->shown = task->shown;
     call->who = "the origin";
-    call->secrets = ngx_dfp_task_secrets(task, pool);
+    call->secrets = ngx_dfp_task_secrets(task, call->pool);
     ngx_dfp_grant_apply(task->grant, call);
     call->headers = run->job.headers;
     call->nheaders = run->job.nheaders;
-    call->limit = limit;
+    call->mode = mode;
+    call->size = run->conf->max_manifest_size;
     call->timeout = ngx_max((ngx_msec_int_t)
                             (task->deadline - ngx_current_msec), 1);
     call->store = run->cluster->engine->caches;
@@ -261,11 +251,14 @@ ngx_dfp_task_prepare(ngx_dfp_task_t *task, ngx_pool_t *pool, size_t limit)
         call->accept = ngx_dfp_manifest_types;
     }
 
-    call->probe = (limit == NGX_DFP_PROBE);
-
     ngx_dfp_task_fresh(task, call);
 
-    return call->secrets ? call : NULL;
+    if (call->secrets == NULL) {
+        ngx_dfp_call_cancel(call);
+        return NULL;
+    }
+
+    return call;
 }
 
 
@@ -284,12 +277,10 @@ ngx_dfp_task_called(ngx_dfp_call_t *call)
     ngx_log_debug7(NGX_LOG_DEBUG_HTTP, &run->log, 0,
                    "dfpreheat: job %L: task \"%V\": call ended, result:%d "
                    "status:%ui cached:%d stale:%d led:%d", run->claim.id,
-                   &task->shown, call->result, call->status, call->cached,
-                   call->stale, call->led);
+                   &task->shown, call->answer.result, call->answer.status,
+                   call->answer.cached, call->answer.stale, call->answer.led);
 
     run->stage.answered(task, call);
-
-    ngx_destroy_pool(call->pool);
 
     run->wake(run);
 }
@@ -306,24 +297,24 @@ ngx_dfp_task_trouble(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
      * now
      */
 
-    if (call->result == NGX_DFP_CALL_OK && call->cached
-        && call->status != NGX_HTTP_OK)
+    if (call->answer.result == NGX_DFP_CALL_OK && call->answer.cached
+        && call->answer.status != NGX_HTTP_OK)
     {
         task->refresh = 1;
         (void) dfp_invalid(&why, "the cache answered %lu",
-                           (unsigned long) call->status);
+                           (unsigned long) call->answer.status);
         ngx_dfp_task_again(task, 0, why.text);
         return NGX_OK;
     }
 
-    if (call->result == NGX_DFP_CALL_OK
-        && call->status == NGX_HTTP_UNAUTHORIZED)
+    if (call->answer.result == NGX_DFP_CALL_OK
+        && call->answer.status == NGX_HTTP_UNAUTHORIZED)
     {
         ngx_dfp_task_grant_refused(task, call);
         return NGX_OK;
     }
 
-    if (call->busy) {
+    if (call->answer.busy) {
         task->tries--;
         ngx_dfp_task_busy(task);
         return NGX_OK;
@@ -348,8 +339,9 @@ ngx_dfp_task_trouble(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
          * copy may take longer than the tries
          */
 
-        task->refresh |= call->cached || (call->stale && task->tries > 1);
-        ngx_dfp_task_again(task, call->retry_after, why.text);
+        task->refresh |= call->answer.cached
+                         || (call->answer.stale && task->tries > 1);
+        ngx_dfp_task_again(task, call->answer.retry_after, why.text);
         return NGX_OK;
 
     default:
@@ -386,7 +378,6 @@ ngx_dfp_tasks_stop(ngx_dfp_run_t *run)
             run->calls--;
 
             ngx_dfp_call_cancel(call);
-            ngx_destroy_pool(call->pool);
         }
     }
 

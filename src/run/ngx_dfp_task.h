@@ -79,12 +79,9 @@ ngx_int_t ngx_dfp_tasks_init(ngx_dfp_run_t *run);
 ngx_dfp_task_t *ngx_dfp_task_add(ngx_dfp_run_t *run, dfp_url_t *url,
     ngx_dfp_image_t *image, ngx_uint_t manifest);
 
-/* A limit: it is only asked how the origin answers. */
-#define NGX_DFP_PROBE  1
-
-/* Takes the next ready task and starts its call, which keeps at most LIMIT
- * bytes of the body (0: warms the cache). Returns what a stage's CALL does. */
-ngx_int_t ngx_dfp_task_call(ngx_dfp_run_t *run, size_t limit);
+/* Takes the next ready task and starts its call. NGX_DFP_CALL_READ keeps up to
+ * dfpreheat_max_manifest_size bytes. Returns what a stage's CALL does. */
+ngx_int_t ngx_dfp_task_call(ngx_dfp_run_t *run, ngx_dfp_call_mode_e mode);
 
 /* Ends the task, or tries it again, for what went wrong with the call in a way
  * that every kind of task has in common. NGX_DECLINED: nothing went wrong, the
@@ -145,7 +142,7 @@ void ngx_dfp_task_steady(ngx_dfp_run_t *run);
 
 
 /* Sets how fresh the answer has to be: past the cache (refresh), or as of
- * after the job's POST (since). The call's store and probe are set before. */
+ * after the job's POST (since). The call's store and mode are set before. */
 void ngx_dfp_task_fresh(ngx_dfp_task_t *task, ngx_dfp_call_t *call);
 
 

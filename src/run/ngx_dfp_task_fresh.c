@@ -13,7 +13,8 @@ ngx_dfp_task_fresh(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 
     /* only the registry knows the manifest of a tag, and who may have it */
 
-    call->refresh = (task->document && task->digest.len == 0) || call->probe
+    call->refresh = (task->document && task->digest.len == 0)
+                    || call->mode == NGX_DFP_CALL_PROBE
                     || run->cluster->engine->resolves || task->refresh
                     || run->job.refresh;
 

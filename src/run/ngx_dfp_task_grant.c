@@ -80,11 +80,11 @@ ngx_dfp_task_grant_done(ngx_dfp_grant_t *grant, ngx_int_t rc,
         if (rc == NGX_OK) {
             ngx_dfp_task_queue(task);
 
-        } else if (call->busy) {
+        } else if (call->answer.busy) {
             ngx_dfp_task_busy(task);
 
         } else {
-            ngx_dfp_task_grant_none(task, rc, call->retry_after, reason);
+            ngx_dfp_task_grant_none(task, rc, call->answer.retry_after, reason);
         }
     }
 }
@@ -140,7 +140,7 @@ ngx_dfp_task_grant_refused(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
     serial = task->serial;
     err.text[0] = '\0';
 
-    if (call->led) {
+    if (call->answer.led) {
         grant = ngx_dfp_grant_target(task->grant, call);
 
         if (grant == NULL) {
@@ -231,9 +231,9 @@ ngx_dfp_task_grant_forbidden(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 
     grant = task->grant;
 
-    if (call->result != NGX_DFP_CALL_OK
-        || call->status != NGX_HTTP_FORBIDDEN
-        || call->led || task->forbidden || task->serial == 0)
+    if (call->answer.result != NGX_DFP_CALL_OK
+        || call->answer.status != NGX_HTTP_FORBIDDEN
+        || call->answer.led || task->forbidden || task->serial == 0)
     {
         return NGX_DECLINED;
     }

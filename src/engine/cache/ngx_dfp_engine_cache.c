@@ -89,7 +89,7 @@ ngx_dfp_engine_cache_start(ngx_dfp_run_t *run)
 static ngx_int_t
 ngx_dfp_engine_cache_call(ngx_dfp_run_t *run)
 {
-    return ngx_dfp_task_call(run, 0);
+    return ngx_dfp_task_call(run, NGX_DFP_CALL_WARM);
 }
 
 
@@ -100,14 +100,14 @@ ngx_dfp_engine_cache_answered(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
         return;
     }
 
-    task->packed = call->packed;
+    task->packed = call->answer.packed;
 
     if (ngx_dfp_engine_cache_other_size(task, call)) {
         return;
     }
 
-    task->entry = call->entry;
-    task->size = call->entry.size;
+    task->entry = call->answer.entry;
+    task->size = call->answer.entry.size;
 
     ngx_log_debug4(NGX_LOG_DEBUG_HTTP, &task->run->log, 0,
                    "dfpreheat: job %L: task \"%V\": %O bytes in the cache "
@@ -138,15 +138,15 @@ ngx_dfp_engine_cache_other_size(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 {
     u_char  reason[NGX_DFP_REASON_MAX];
 
-    if (!task->sized || call->entry.size == task->size) {
+    if (!task->sized || call->answer.entry.size == task->size) {
         return 0;
     }
 
-    ngx_dfp_cache_drop(&call->entry, &task->run->log);
+    ngx_dfp_cache_drop(&call->answer.entry, &task->run->log);
     task->refresh = 1;
 
     ngx_snprintf(reason, sizeof(reason), "it has %O bytes%s, but the %s says "
-                 "%O%Z", call->entry.size,
+                 "%O%Z", call->answer.entry.size,
                  ngx_dfp_engine_cache_packed(task),
                  task->image ? "manifest" : "job", task->size);
 

@@ -35,7 +35,7 @@ ngx_dfp_ask_stop(ngx_dfp_ask_t *ask)
 
     if (ask->grpc) {
         ask->run->calls--;
-        ngx_dfp_grpc_destroy(ask->grpc);
+        ngx_dfp_grpc_cancel(ask->grpc);
         ask->grpc = NULL;
     }
 }
@@ -72,7 +72,6 @@ ngx_dfp_ask_try(ngx_dfp_ask_t *ask)
     grpc->timeout = NGX_DFP_SCHEDULER_WAIT;
 
     if (ngx_dfp_grpc_start(grpc) != NGX_OK) {
-        ngx_dfp_grpc_destroy(grpc);
         ngx_dfp_ask_next(ask);
         return;
     }
@@ -118,7 +117,6 @@ ngx_dfp_ask_called(ngx_dfp_grpc_t *grpc)
         ask->handler(ask, grpc);
     }
 
-    ngx_dfp_grpc_destroy(grpc);
     run->wake(run);
 }
 

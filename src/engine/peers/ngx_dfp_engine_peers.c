@@ -164,7 +164,7 @@ ngx_dfp_peers_call(ngx_dfp_run_t *run)
         }
 
         if (d->probe) {
-            rc = ngx_dfp_task_call(run, NGX_DFP_PROBE);
+            rc = ngx_dfp_task_call(run, NGX_DFP_CALL_PROBE);
             d->queued = (rc != NGX_OK);
             return rc;
         }
@@ -203,8 +203,8 @@ ngx_dfp_peers_probed(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
         return;
     }
 
-    if (call->result == NGX_DFP_CALL_OK
-        && call->status == NGX_HTTP_UNAUTHORIZED && !call->led)
+    if (call->answer.result == NGX_DFP_CALL_OK
+        && call->answer.status == NGX_HTTP_UNAUTHORIZED && !call->answer.led)
     {
         ngx_dfp_task_grant_refused(task, call);
         d->queued = !task->failed;
@@ -216,11 +216,11 @@ ngx_dfp_peers_probed(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
         return;
     }
 
-    if (!call->too_big
+    if (!call->answer.too_big
         && ngx_dfp_answer_verdict(call, &why) == NGX_AGAIN)
     {
         d->probe = 1;
-        ngx_dfp_task_again(task, call->retry_after, why.text);
+        ngx_dfp_task_again(task, call->answer.retry_after, why.text);
         d->queued = !task->failed;
         return;
     }

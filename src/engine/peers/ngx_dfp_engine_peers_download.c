@@ -154,7 +154,8 @@ ngx_dfp_download_call(ngx_dfp_downloads_t *d, ngx_dfp_peer_t *peer)
     grpc->secrets = ngx_dfp_task_secrets(d->task, grpc->pool);
 
     if (download == NULL || grpc->secrets == NULL) {
-        goto failed;
+        ngx_dfp_grpc_cancel(grpc);
+        return NGX_ERROR;
     }
 
     download->d = d;
@@ -177,18 +178,12 @@ ngx_dfp_download_call(ngx_dfp_downloads_t *d, ngx_dfp_peer_t *peer)
                             run->conf->task_timeout);
 
     if (ngx_dfp_grpc_start(grpc) != NGX_OK) {
-        goto failed;
+        return NGX_ERROR;
     }
 
     ngx_queue_insert_tail(&peers->downloads, &download->queue);
 
     return NGX_OK;
-
-failed:
-
-    ngx_destroy_pool(grpc->pool);
-
-    return NGX_ERROR;
 }
 
 
@@ -297,8 +292,6 @@ ngx_dfp_download_ended(ngx_dfp_grpc_t *grpc)
         d->pairs[i] = NGX_DFP_PAIR_GONE;
         d->left--;
     }
-
-    ngx_dfp_grpc_destroy(grpc);
 
     ngx_dfp_peers_task_settle(d);
     ngx_dfp_peers_task_queue(d);
@@ -581,7 +574,7 @@ ngx_dfp_download_stop(ngx_dfp_peers_t *peers)
         peers->run->calls--;
         peers->busy -= (--download->d->active == 0);
 
-        ngx_dfp_grpc_destroy(download->grpc);
+        ngx_dfp_grpc_cancel(download->grpc);
     }
 }
 

@@ -282,9 +282,8 @@ ngx_dfp_scheduler_call(ngx_dfp_run_t *run)
         }
 
         if (ngx_dfp_scheduler_probes(order)) {
-            return ngx_dfp_task_call(run, task->image
-                                          ? run->conf->max_manifest_size
-                                          : NGX_DFP_PROBE);
+            return ngx_dfp_task_call(run, task->image ? NGX_DFP_CALL_READ
+                                                      : NGX_DFP_CALL_PROBE);
         }
 
         ngx_queue_remove(&task->queue);
@@ -333,7 +332,7 @@ ngx_dfp_scheduler_probed(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 
     /* the rest of a file is not read */
 
-    if (!call->too_big
+    if (!call->answer.too_big
         && ngx_dfp_task_trouble(task, call) == NGX_OK)
     {
         return;
