@@ -14,6 +14,7 @@ use DFP::Facts;
 use DFP::Image;
 use DFP::Process qw( wait_until );
 use DFP::Resets qw( http1 );
+use DFP::Results;
 use DFP::Upstream;
 use DFP::Warm;
 
@@ -35,8 +36,6 @@ proxy_cache_use_stale updating error timeout;
 proxy_cache_background_update on;
 END
 
-
-sub error { $_[0]{result}{job_states}[0]{error} }
 
 sub updating
 {
