@@ -25,7 +25,7 @@ use constant {
     SECOND       => 1_000_000_000,  # ns
     UPDATE_LIMIT => 10,             # s
     BIG          => 32 * 1024 * 1024,
-    READS        => 300,            # of it, which take the thread seconds
+    READS        => 100,            # of it, which take the thread seconds
 };
 
 my $upstream = DFP::Upstream->start;
