@@ -41,7 +41,11 @@ HEADERS = $(wildcard $(FOLDERS:=/*.h))
 UNITS = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/*.c))
 FUZZERS = $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/*.c))
 
-SUITES = $(wildcard t/*.t)
+# The slowest begin first, so that none of them is alone at the end.
+SLOW = $(patsubst %,t/%.t,peers-unreachable peers-scheduler peers peers-tls \
+         peers-credentials cache-loss faults peers-faults altered secrets \
+         scheduler scheduler-faults cache configurations reload)
+SUITES = $(SLOW) $(filter-out $(SLOW),$(wildcard t/*.t))
 TESTS = $(SUITES) $(wildcard t/runner/selftest/*.t) $(UNITS)
 # suites wait more than they work
 JOBS = $(shell expr 2 \* $$(nproc))
@@ -140,12 +144,14 @@ $(ASAN_MODULE): FORCE $(ASAN_NGINX)/objs/Makefile
 
 # Tests. The in-tree runner stands in where perl has no Test::Nginx::Socket.
 
-PROVE = TEST_NGINX_RANDOMIZE=1 prove -j$(JOBS) -It/lib \
+PROVE = TEST_NGINX_RANDOMIZE=1 prove --timer -j$(JOBS) -It/lib \
         $$(perl -MTest::Nginx::Socket -e 1 2>/dev/null || echo -It/runner)
+SLOWEST = perl t/lib/slowest.pl
 
 test: module $(UNITS)
 	@tools/deps.sh $(TEST_DEPS)
-	TEST_NGINX_LOAD_MODULES=$(CURDIR)/$(MODULE) $(PROVE) $(TESTS)
+	@set -o pipefail; TEST_NGINX_LOAD_MODULES=$(CURDIR)/$(MODULE) \
+	    $(PROVE) $(TESTS) | $(SLOWEST)
 
 # The tests of the plain C are built with the sanitizers anyway, and those of
 # the runner need no module. nginx and each of its dynamic modules have tables
@@ -165,7 +171,7 @@ asan-test: asan module
 	    UBSAN_OPTIONS=print_stacktrace=1 \
 	    && ASAN_OPTIONS+=:log_path=$(REPORTS)/asan \
 	    && UBSAN_OPTIONS+=:log_path=$(REPORTS)/ubsan \
-	    && $(PROVE) $(SUITES); status=$$?; \
+	    && set -o pipefail && $(PROVE) $(SUITES) | $(SLOWEST); status=$$?; \
 	if [ -n "$$(ls $(REPORTS))" ]; then \
 	    cat $(REPORTS)/*; \
 	    echo "asan-test: the sanitizers have found something"; \

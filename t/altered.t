@@ -12,6 +12,7 @@ use Test::More;
 
 use DFP::Facts;
 use DFP::Image;
+use DFP::Results;
 use DFP::Upstream;
 use DFP::Warm;
 
@@ -38,14 +39,6 @@ sub image_of
     $image->tag('1', $image->manifest($layer));
 
     return (REGISTRY . $image->by_tag('1'), $image->path($layer));
-}
-
-
-sub failed
-{
-    my $job = shift;
-
-    return $job->{result}{job_states}[0]{results}[0]{failure_tasks};
 }
 
 

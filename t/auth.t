@@ -10,7 +10,8 @@ use Test::More;
 
 use DFP::Facts;
 use DFP::Image;
-use DFP::Upstream;
+use DFP::Results;
+use DFP::Upstream qw( guarded );
 use DFP::Warm;
 
 use constant {
@@ -27,19 +28,7 @@ my $locations = location('/v2/', REGISTRY, $upstream->port)
                 . calls('http://127.0.0.1:' . $service->port);
 
 
-# The failure of the first URL that has one.
-
-sub reason
-{
-    my $job = shift;
-
-    my $tasks = $job->{result}{job_states}[0]{results}[0]{failure_tasks};
-
-    return $tasks->[0]{description};
-}
-
-
-# A challenge, and an answer that gives it to who sends another Authorization.
+# A challenge.
 
 sub bearer
 {
@@ -48,18 +37,6 @@ sub bearer
     return qq(Bearer realm="$realm",service="registry.test",)
            . qq(scope="repository:$repository:pull");
 }
-
-sub guarded
-{
-    my ($authorization, $challenge, %answer) = @_;
-
-    return { %answer, wants => "Authorization: $authorization",
-             refusal => { status => 401,
-                          headers => [ 'WWW-Authenticate' => $challenge ],
-                          body => '{"errors":[{"code":"UNAUTHORIZED",'
-                                  . '"message":"authentication required"}]}' } };
-}
-
 
 # An image of two layers in a repository of that name; all of its paths.
 

@@ -14,6 +14,7 @@ use DFP::Facts;
 use DFP::Image;
 use DFP::Process qw( wait_until );
 use DFP::Resets qw( http1 );
+use DFP::Results;
 use DFP::Upstream;
 use DFP::Warm;
 
@@ -24,7 +25,7 @@ use constant {
     SECOND       => 1_000_000_000,  # ns
     UPDATE_LIMIT => 10,             # s
     BIG          => 32 * 1024 * 1024,
-    READS        => 300,            # of it, which take the thread seconds
+    READS        => 100,            # of it, which take the thread seconds
 };
 
 my $upstream = DFP::Upstream->start;
@@ -35,8 +36,6 @@ proxy_cache_use_stale updating error timeout;
 proxy_cache_background_update on;
 END
 
-
-sub error { $_[0]{result}{job_states}[0]{error} }
 
 sub updating
 {

@@ -10,6 +10,7 @@ use Test::More;
 
 use DFP::Facts;
 use DFP::Image;
+use DFP::Results;
 use DFP::Upstream;
 use DFP::Warm;
 
@@ -135,7 +136,6 @@ my @strays = map { "/$_/a" } qw( forgotten denied internal );
 
 sub state { $_[0]{result}{job_states}[0] }
 
-sub failed { $_[0]{result}{job_states}[0]{results}[0]{failure_tasks} }
 
 sub url { my ($where) = $_[0] =~ m{^/(\w+)/}; return "http://$where.test$_[0]" }
 

@@ -14,6 +14,7 @@ use Time::HiRes qw( time );
 use DFP::Facts;
 use DFP::Image;
 use DFP::Process qw( free_port wait_until );
+use DFP::Results;
 use DFP::Upstream;
 use DFP::Warm;
 
@@ -42,8 +43,6 @@ mkdir "$root/sliced" or die "mkdir: $!";
 open my $large, '>', "$root/sliced/large" or die "large: $!";
 print {$large} 'large ' x 500_000;
 close $large or die "large: $!";
-
-sub failed { $_[0]{result}{job_states}[0]{results}[0]{failure_tasks} }
 
 
 # What is stored, but not what is being written.
@@ -183,7 +182,6 @@ for ([ 'use_temp_path=off', 'answer | cache | disk full | error log' ],
 # A cache that keeps less than the job has: nginx would take out the first when the
 # last had come, some seconds later.
 
-sub error { $_[0]{result}{job_states}[0]{error} }
 
 my $limited = <<"END";
     proxy_cache_path $root/limited levels=1:2 keys_zone=limited:1m max_size=1m

@@ -10,6 +10,7 @@ use Test::More;
 
 use DFP::Facts;
 use DFP::Image;
+use DFP::Results;
 use DFP::Upstream;
 use DFP::Warm;
 
@@ -34,7 +35,6 @@ sub done
     return [ sort map { $_->{url} =~ s{^http://[^/]+}{}r } @$tasks ];
 }
 
-sub error { $_[0]{result}{job_states}[0]{error} }
 
 sub progress { $_[0]{result}{job_states}[0]{progress}[0] }
 

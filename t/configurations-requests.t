@@ -11,15 +11,13 @@ use Test::More;
 
 use DFP::Client;
 use DFP::Configurations;
+use DFP::Results;
 
 use constant {
     SECOND => 1_000_000_000,    # ns
 };
 
 my $port = upstream()->port;
-
-
-sub error { $_[0]{result}{job_states}[0]{error} }
 
 
 # The body of a job of a file.

@@ -14,6 +14,7 @@ use Test::More;
 use DFP::Certificates;
 use DFP::Configurations;
 use DFP::Process qw( free_port wait_until );
+use DFP::Results;
 use DFP::Upgrade;
 
 use constant {
@@ -25,9 +26,6 @@ use constant {
 };
 
 my $port = upstream()->port;
-
-
-sub error { $_[0]{result}{job_states}[0]{error} }
 
 
 # The body of a job of a file.

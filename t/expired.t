@@ -7,9 +7,6 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
-use Digest::SHA qw( sha256_hex );
-use IO::Select;
-use IO::Socket::INET;
 use Socket qw( SOL_SOCKET SO_LINGER );
 use Test::More;
 
@@ -31,50 +28,7 @@ my $port = $upstream->port;
 my @caching = ('proxy_cache files;', 'include cache.conf;');
 
 
-
-sub image_of
-{
-    my ($name, @layer) = @_;
-
-    my $image = DFP::Image->new($upstream, $name);
-    my $manifest = $image->manifest($image->layer("a layer of $name", @layer));
-
-    $image->tag('1', $manifest);
-
-    return ($image, $image->by_tag('1'), $manifest);
-}
-
-
-# The tag stands for this manifest; who has that one already gets a 304.
-
-sub publish
-{
-    my ($image, $tag, $manifest, %answer) = @_;
-
-    my $body = $upstream->body($image->path($manifest));
-    my @headers = (ETag => '"' . sha256_hex($body) . '"',
-                   'Content-Type' => $manifest->{mediaType});
-
-    $upstream->answers($tag, {
-        %answer, wants => "If-None-Match: $headers[1]", status => 304,
-        headers => [ @headers ],
-        refusal => { %answer, body => $body, headers => [ @headers ] } });
-}
-
-
-# A request that is sent now.
-
-sub ask
-{
-    my ($warm, $path) = @_;
-
-    my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
-                                       PeerPort => $warm->{port})
-        or die "no connection: $!";
-    syswrite $socket, "GET $path HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n";
-
-    return $socket;
-}
+sub image_of { return DFP::Image->of_layer($upstream, @_) }
 
 
 sub asked
@@ -93,9 +47,9 @@ sub at_once
 {
     my ($warm, $path, $clients) = @_;
 
-    my @sockets = ask($warm, $path);
+    my @sockets = $warm->ask($path);
     asked($path);
-    push @sockets, map { ask($warm, $path) } 2 .. $clients;
+    push @sockets, map { $warm->ask($path) } 2 .. $clients;
 
     return map { [ answer($_) ] } @sockets;
 }
@@ -103,14 +57,7 @@ sub at_once
 
 sub answer
 {
-    my $socket = shift;
-
-    my $answer = '';
-
-    while (IO::Select->new($socket)->can_read(SOON)) {
-        sysread $socket, $answer, 65536, length $answer or last;
-    }
-
+    my $answer = whole_answer($_[0], SOON);
     my ($how) = $answer =~ /^X-Cache: (\w+)\r$/m;
 
     return ($how // '-', $answer =~ s/.*?\r\n\r\n//sr);
@@ -133,12 +80,12 @@ for my $case ([ 'has not changed', 'same', 'HIT', 1 ],
         my ($image, $tag, $manifest) = image_of("many-$how");
         my $other = $image->manifest($image->layer('another one'));
 
-        publish($image, $tag, $manifest);
+        $image->publish($tag, $manifest);
         my ($first) = $warm->pull($tag);
         $warm->expire($tag);
         $upstream->forget_requests;
 
-        publish($image, $tag, $how eq 'moved' ? $other : $manifest,
+        $image->publish($tag, $how eq 'moved' ? $other : $manifest,
                 after => SLOW);
         $upstream->answers($tag, { status => 503, after => SLOW })
             if $how eq 'away';
@@ -192,11 +139,11 @@ warm_story 'clients that hang up while they wait', {},
     $upstream->forget_requests;
     $upstream->answers($path, { body => 'new', after => SLOW });
 
-    my @stay = ask($warm, $path);
+    my @stay = $warm->ask($path);
     asked($path);
 
     for my $client (1 .. CLIENTS) {
-        my $socket = ask($warm, $path);
+        my $socket = $warm->ask($path);
 
         if ($client % 2) {
             push @stay, $socket;
@@ -246,7 +193,7 @@ for my $case ([ $updating, 'EXPIRED' ],
                            { body => 'new' });
         $servers->expects(2, qr/exited on signal 9/);
 
-        my $socket = ask($warm, $path);
+        my $socket = $warm->ask($path);
         asked($path);
 
         my @workers = $servers->workers;

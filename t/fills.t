@@ -7,8 +7,6 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
-use IO::Select;
-use IO::Socket::INET;
 use JSON::PP ();
 use Test::More;
 
@@ -30,33 +28,7 @@ my $upstream = DFP::Upstream->start;
 my $locations = location('/files/', FILES, $upstream->port);
 
 
-# A request that is sent now; its whole answer, later.
-
-sub ask
-{
-    my ($warm, $path) = @_;
-
-    my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
-                                       PeerPort => $warm->{port})
-        or die "no connection: $!";
-    syswrite $socket, "GET $path HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n";
-
-    return $socket;
-}
-
-
-sub answer
-{
-    my $socket = shift;
-
-    my $answer = '';
-
-    while (IO::Select->new($socket)->can_read(ANSWERED)) {
-        sysread $socket, $answer, 65536, length $answer or return $answer;
-    }
-
-    die "no answer in time\n";
-}
+sub answer { return whole_answer($_[0], ANSWERED) }
 
 
 sub requested
@@ -83,7 +55,7 @@ warm_story 'clients of what another client fetches', \%lease, $locations, sub
 
     slow('/files/client');
 
-    my @sockets = map { ask($warm, '/files/client') } 1 .. CLIENTS;
+    my @sockets = map { $warm->ask('/files/client') } 1 .. CLIENTS;
     my @whole = grep { /\r\n\r\nx{${\ BYTES }}\z/ } map { answer($_) } @sockets;
 
     is(scalar @whole, CLIENTS, 'get all of it');
@@ -101,7 +73,7 @@ warm_story 'clients of what a job fetches', \%lease, $locations, sub
     my $id = $warm->post('file', url => FILES . '/files/job');
     requested('/files/job');
 
-    my @sockets = map { ask($warm, '/files/job') } 1 .. CLIENTS;
+    my @sockets = map { $warm->ask('/files/job') } 1 .. CLIENTS;
     my @whole = grep { /^X-Cache: HIT\r$/m && /\r\n\r\nx{${\ BYTES }}\z/ }
                 map { answer($_) } @sockets;
 
@@ -123,7 +95,7 @@ warm_story 'a job for a layer that a client fetches', \%lease,
 
     $image->tag('1', $image->manifest($layer));
 
-    my $socket = ask($warm, $path);
+    my $socket = $warm->ask($path);
     requested($path);
 
     my $job = $warm->run('image', url => FILES . $image->by_tag('1'));
@@ -146,7 +118,7 @@ warm_story 'a job for a file while a client gets what it was before', \%lease,
     $upstream->answers($path, { body => 'x' x BYTES, every => EVERY / 2 },
                        { body => 'what it is now' });
 
-    my $socket = ask($warm, $path);
+    my $socket = $warm->ask($path);
     requested($path);
 
     my $job = $warm->run('file', url => FILES . $path,
@@ -175,7 +147,7 @@ warm_story 'a job for a tag while a client gets what it was before', \%lease,
 
     $upstream->answers($tag, { %$was, every => EVERY / 5 }, $is);
 
-    my $socket = ask($warm, $tag);
+    my $socket = $warm->ask($tag);
     requested($tag);
 
     is($warm->run('image', url => FILES . $tag)->{state}, 'SUCCESS',
@@ -200,7 +172,7 @@ sub
                        { body => 'whole' });
     $servers->expects(2, qr/exited on signal 9/);
 
-    my $first = ask($warm, '/files/dead');
+    my $first = $warm->ask('/files/dead');
     requested('/files/dead');
 
     my @workers = $servers->workers;
@@ -209,7 +181,7 @@ sub
         my %now = map { $_ => 1 } $servers->workers;
         keys %now == @workers && !grep { $now{$_} } @workers });
 
-    like(answer(ask($warm, '/files/dead')), qr/\r\n\r\nwhole\z/,
+    like(answer($warm->ask('/files/dead')), qr/\r\n\r\nwhole\z/,
          'goes to the origin itself');
     is(($warm->pull('/files/dead'))[1], 'HIT', 'and the next one hits');
 };

@@ -12,6 +12,7 @@ use Test::More;
 use DFP::Dns;
 use DFP::Facts;
 use DFP::Image;
+use DFP::Results;
 use DFP::Upstream;
 use DFP::Warm;
 
@@ -34,16 +35,6 @@ my $dns = DFP::Dns->start(
 
 my $resolver = 'resolver 127.0.0.1:' . $dns->port . ' valid=1s;'
                . 'resolver_timeout 2s;';
-
-
-sub reason
-{
-    my $job = shift;
-
-    my $tasks = $job->{result}{job_states}[0]{results}[0]{failure_tasks};
-
-    return $tasks->[0]{description};
-}
 
 
 # A location that calls whom these words allow.
@@ -173,15 +164,7 @@ warm_story 'where a registry leads to', {},
     $resolver
     . location('/v2/', REGISTRY, $upstream->port, 'proxy_cache files;',
                'include cache.conf;', 'include follow.conf;')
-    . calls('any') . <<"END", sub
-location \@dfpreheat_redirect {
-    dfpreheat_redirect any;
-    proxy_cache files;
-    include cache.conf;
-    include redirect.conf;
-    proxy_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;
-}
-END
+    . calls('any') . redirects('any'), sub
 {
     my $warm = shift;
 

@@ -143,57 +143,32 @@ warm_story 'queries', {}, $locations, sub {
 };
 
 
+# The location of a path that serves the origin of a name from an upstream.
+
+sub passes
+{
+    my ($path, $name, $pass, @lines) = @_;
+
+    return join "\n", "location $path {",
+                      defined $name ? "dfpreheat_origin http://$name.test;" : (),
+                      @lines, "proxy_pass http://$pass;", 'proxy_cache files;',
+                      'include cache.conf;', '}', '';
+}
+
+
 # One location for each way in which nginx sends something else than it got.
 
-my $sending = <<"END";
-location /uri/ {
-    dfpreheat_origin http://uri.test;
-    proxy_pass http://127.0.0.1:$port/files/;
-    proxy_cache files;
-    include cache.conf;
-}
-location /exact {
-    dfpreheat_origin http://exact.test;
-    proxy_pass http://127.0.0.1:$port/files/exact;
-    proxy_cache files;
-    include cache.conf;
-}
-location /rewritten/ {
-    dfpreheat_origin http://rewritten.test;
-    rewrite ^/rewritten/(.*) /files/\$1 break;
-    proxy_pass http://127.0.0.1:$port;
-    proxy_cache files;
-    include cache.conf;
-}
-location /captured/ {
-    dfpreheat_origin http://captured.test;
-    rewrite ^/captured/(.*) /files/captured?name=\$1 break;
-    proxy_pass http://127.0.0.1:$port;
-    proxy_cache files;
-    include cache.conf;
-}
-location /variable/ {
-    dfpreheat_origin http://variable.test;
-    set \$to 127.0.0.1:$port;
-    proxy_pass http://\$to;
-    proxy_cache files;
-    include cache.conf;
-}
-location /whole/ {
-    dfpreheat_origin http://whole.test;
-    set \$to 127.0.0.1:$port;
-    proxy_pass http://\$to/files\$request_uri;
-    proxy_cache files;
-    include cache.conf;
-}
-location /args/ {
-    dfpreheat_origin http://args.test;
-    set \$args tag=\$arg_tag;
-    proxy_pass http://127.0.0.1:$port;
-    proxy_cache files;
-    include cache.conf;
-}
-END
+my $to = "127.0.0.1:$port";
+my $sending = join '',
+    passes('/uri/', 'uri', "$to/files/"),
+    passes('/exact', 'exact', "$to/files/exact"),
+    passes('/rewritten/', 'rewritten', $to,
+           'rewrite ^/rewritten/(.*) /files/$1 break;'),
+    passes('/captured/', 'captured', $to,
+           'rewrite ^/captured/(.*) /files/captured?name=$1 break;'),
+    passes('/variable/', 'variable', '$to', "set \$to $to;"),
+    passes('/whole/', 'whole', '$to/files$request_uri', "set \$to $to;"),
+    passes('/args/', 'args', $to, 'set $args tag=$arg_tag;');
 
 warm_story 'what nginx sends in the place of what it got', {}, $sending, sub {
     my $warm = shift;
@@ -235,43 +210,14 @@ warm_story 'what nginx sends in the place of what it got', {}, $sending, sub {
 my $second = DFP::Upstream->start;
 my $second_port = $second->port;
 
-my $shared = <<"END";
-location /chosen/ {
-    dfpreheat_origin http://chosen.test;
-    set \$to 127.0.0.1:\$http_x_port;
-    proxy_pass http://\$to;
-    proxy_cache files;
-    include cache.conf;
-}
-location /if/ {
-    dfpreheat_origin http://if.test;
-    proxy_pass http://127.0.0.1:$port;
-    proxy_cache files;
-    include cache.conf;
-
-    if (\$http_x_port = $second_port) {
-        proxy_pass http://127.0.0.1:$second_port;
-    }
-}
-location /unbound/ {
-    set \$to 127.0.0.1:\$http_x_port;
-    proxy_pass http://\$to;
-    proxy_cache files;
-    include cache.conf;
-}
-location /mirror/ {
-    dfpreheat_origin http://mirror.test;
-    proxy_pass http://127.0.0.1:$port/files/;
-    proxy_cache files;
-    include cache.conf;
-}
-location /files/ {
-    dfpreheat_origin http://mirror.test;
-    proxy_pass http://127.0.0.1:$second_port;
-    proxy_cache files;
-    include cache.conf;
-}
-END
+my $by_header = 'set $to 127.0.0.1:$http_x_port;';
+my $shared = join '',
+    passes('/chosen/', 'chosen', '$to', $by_header),
+    passes('/if/', 'if', $to, "if (\$http_x_port = $second_port) {",
+           "proxy_pass http://127.0.0.1:$second_port;", '}'),
+    passes('/unbound/', undef, '$to', $by_header),
+    passes('/mirror/', 'mirror', "$to/files/"),
+    passes('/files/', 'mirror', "127.0.0.1:$second_port");
 
 warm_story 'what one upstream has is not given out for what another has', {},
     $shared, sub
@@ -305,22 +251,8 @@ warm_story 'what one upstream has is not given out for what another has', {},
 };
 
 
-my $moved = <<"END";
-location /moved/ {
-    dfpreheat_origin http://moved.test;
-    proxy_pass http://127.0.0.1:$port/files/;
-    proxy_cache files;
-    include cache.conf;
-    include follow.conf;
-}
-location \@dfpreheat_redirect {
-    dfpreheat_redirect http://127.0.0.1:$second_port;
-    proxy_cache files;
-    include cache.conf;
-    include redirect.conf;
-    proxy_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;
-}
-END
+my $moved = passes('/moved/', 'moved', "$to/files/", 'include follow.conf;')
+            . redirects("http://127.0.0.1:$second_port");
 
 warm_story 'redirects of an origin that is sent another path', {}, $moved, sub {
     my $warm = shift;

@@ -16,6 +16,7 @@ use Test::More;
 use DFP::Facts;
 use DFP::Image;
 use DFP::Process qw( wait_until );
+use DFP::Results;
 use DFP::Upstream;
 use DFP::Warm;
 
@@ -138,16 +139,6 @@ sub guard
     $upstream->answers($_, guarded($authorization, $refusal,
                                    body => $upstream->body($_)))
         for @paths;
-}
-
-
-sub reason
-{
-    my $job = shift;
-
-    my $tasks = $job->{result}{job_states}[0]{results}[0]{failure_tasks};
-
-    return $tasks->[0]{description} // '';
 }
 
 

@@ -109,15 +109,7 @@ my @registry = (
     location('/v2/', REGISTRY, $port, 'proxy_cache files;',
              'include cache.conf;', 'include follow.conf;'),
     location('/token', AUTH, $port, '#'),
-    <<"END");
-location \@dfpreheat_redirect {
-    dfpreheat_redirect http://127.0.0.1:${\ $cdn->port };
-    proxy_cache files;
-    include cache.conf;
-    include redirect.conf;
-    proxy_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;
-}
-END
+    redirects('http://127.0.0.1:' . $cdn->port));
 
 # nginx's own lines about it are of level emerg, and are expected
 

@@ -11,6 +11,7 @@ use Test::More;
 
 use DFP::Facts;
 use DFP::Image;
+use DFP::Results;
 use DFP::Upstream;
 use DFP::Warm;
 
@@ -23,26 +24,7 @@ my $upstream = DFP::Upstream->start;
 my $port = $upstream->port;
 my @caching = ('proxy_cache files;', 'include cache.conf;');
 
-
-
-sub image_of
-{
-    my ($name, @layer) = @_;
-
-    my $image = DFP::Image->new($upstream, $name);
-    my $manifest = $image->manifest($image->layer("a layer of $name", @layer));
-
-    $image->tag('1', $manifest);
-
-    return ($image, $image->by_tag('1'), $manifest);
-}
-
-
-sub failed
-{
-    return $_[0]{result}{job_states}[0]{results}[0]{failure_tasks}[0]
-           {description} // '';
-}
+sub image_of { return DFP::Image->of_layer($upstream, @_) }
 
 
 sub job { return ('image', url => REGISTRY . $_[0]) }
@@ -122,7 +104,7 @@ warm_story 'jobs, when the registry is unavailable', { seconds => 90 },
         my $job = $warm->ended($ids[$i]);
 
         is($job->{state}, 'FAILURE', "which $name has no stale copy");
-        like(failed($job), facts($reason), 'for the reason that it has');
+        like(reason($job), facts($reason), 'for the reason that it has');
     }
 };
 

@@ -19,7 +19,7 @@ use DFP::Facts;
 use DFP::Image;
 use DFP::Process qw( run_child wait_until );
 use DFP::Swarm;
-use DFP::Upstream;
+use DFP::Upstream qw( guarded );
 use DFP::Warm qw( calls );
 
 use constant {
@@ -38,19 +38,6 @@ my $service = DFP::Upstream->start;
 my $realm = 'http://127.0.0.1:' . $service->port;
 my $with_service = calls($realm);
 
-
-# An answer for who sends this Authorization; who does not is asked for it.
-
-sub guarded
-{
-    my ($authorization, $challenge, %answer) = @_;
-
-    return { %answer, wants => "Authorization: $authorization",
-             refusal => { status => 401,
-                          headers => [ 'WWW-Authenticate' => $challenge ],
-                          body => '{"errors":[{"code":"UNAUTHORIZED",'
-                                  . '"message":"authentication required"}]}' } };
-}
 
 sub basic { return guarded(BASIC, 'Basic realm="x"', @_) }
 

@@ -11,6 +11,7 @@ use Test::More;
 
 use DFP::Facts;
 use DFP::Process qw( free_port wait_until );
+use DFP::Results;
 use DFP::Swarm;
 
 use constant {
@@ -87,9 +88,6 @@ my @failures = (
       => { big => MESSAGE_MAX + 1 }, 1,
       facts('/INTERNAL: / | 4194305 bytes | 4194304') ],
 );
-
-
-sub failed { $_[0]{result}{job_states}[0]{results}[0]{failure_tasks} }
 
 
 # What a job of two seconds tells whose time is over, waiting for this peer.

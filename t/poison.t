@@ -12,6 +12,7 @@ use Test::More;
 use DFP::Facts;
 use DFP::Image;
 use DFP::Process qw( wait_until );
+use DFP::Results;
 use DFP::Upstream;
 use DFP::Warm;
 
@@ -61,15 +62,6 @@ sub image_of
     $image->tag('v1', $manifest);
 
     return ($image, $image->by_tag('v1'), $manifest);
-}
-
-
-sub reason
-{
-    my $job = shift;
-
-    return $job->{result}{job_states}[0]{results}[0]{failure_tasks}[0]
-           {description} // '';
 }
 
 

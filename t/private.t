@@ -39,15 +39,8 @@ sub following
     my @redirects = @_;
 
     return location('/v2/', REGISTRY, $upstream->port, 'dfpreheat_access on;',
-                    @caching, 'include follow.conf;') . <<"END";
-location \@dfpreheat_redirect {
-    dfpreheat_redirect @redirects;
-    proxy_cache files;
-    include cache.conf;
-    include redirect.conf;
-    proxy_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;
-}
-END
+                    @caching, 'include follow.conf;')
+           . redirects(@redirects);
 }
 
 

@@ -14,6 +14,7 @@ use Test::More;
 
 use DFP::Facts;
 use DFP::Image;
+use DFP::Results;
 use DFP::Swarm qw( swarm_story );
 use DFP::Upstream;
 use DFP::Warm;
@@ -33,15 +34,7 @@ my ($service_url, $target_url, $other_url, $foreign_url)
     = map { 'http://127.0.0.1:' . $_->port }
           $service, $target, $other, $foreign;
 
-my $followed = <<"END";
-location \@dfpreheat_redirect {
-    dfpreheat_redirect $target_url $other_url;
-    proxy_cache files;
-    include cache.conf;
-    include redirect.conf;
-    proxy_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;
-}
-END
+my $followed = redirects($target_url, $other_url);
 
 my $locations = location('/v2/', REGISTRY, $registry->port,
                          'proxy_cache files;', 'include cache.conf;',
@@ -115,16 +108,6 @@ sub run
     my ($warm, $image, @job) = @_;
 
     return $warm->run('image', url => REGISTRY . $image->by_tag('1'), @job);
-}
-
-
-sub reason
-{
-    my $job = shift;
-
-    my $tasks = $job->{result}{job_states}[0]{results}[0]{failure_tasks};
-
-    return $tasks->[0]{description};
 }
 
 

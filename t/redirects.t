@@ -11,6 +11,7 @@ use Test::More;
 
 use DFP::Facts;
 use DFP::Image;
+use DFP::Results;
 use DFP::Upstream;
 use DFP::Warm;
 
@@ -29,25 +30,7 @@ sub locations
 
     return location('/', REGISTRY, $upstream->port, 'proxy_cache files;',
                     'include cache.conf;', 'include follow.conf;')
-           . <<"END";
-location \@dfpreheat_redirect {
-    dfpreheat_redirect @redirects;
-    proxy_cache files;
-    include cache.conf;
-    include redirect.conf;
-    proxy_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;
-}
-END
-}
-
-
-sub reason
-{
-    my $job = shift;
-
-    my $tasks = $job->{result}{job_states}[0]{results}[0]{failure_tasks};
-
-    return $tasks->[0]{description};
+           . redirects(@redirects);
 }
 
 

@@ -17,6 +17,7 @@ use DFP::Dns;
 use DFP::Facts;
 use DFP::Process qw( wait_until );
 use DFP::Registry qw( skopeo_pull );
+use DFP::Results;
 use DFP::TokenServer;
 use DFP::Warm;
 
@@ -141,16 +142,6 @@ sub url
     my ($registry, $name) = @_;
 
     return origin($registry) . $image{$name}{url};
-}
-
-
-sub reason
-{
-    my $job = shift;
-
-    my $tasks = $job->{result}{job_states}[0]{results}[0]{failure_tasks};
-
-    return $tasks->[0]{description};
 }
 
 

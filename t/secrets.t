@@ -18,6 +18,7 @@ use DFP::Client;
 use DFP::Facts;
 use DFP::Image;
 use DFP::Process qw( wait_until );
+use DFP::Redis;
 use DFP::Upstream;
 use DFP::Warm;
 
@@ -168,20 +169,7 @@ sub stored
 {
     my $servers = shift;
 
-    return $servers->redis('eval', <<'END', 0);
-local get = { hash = 'hgetall', string = 'get' }
-local all = {}
-
-for _, key in ipairs(redis.call('keys', '*')) do
-    local kind = redis.call('type', key).ok
-    all[#all + 1] = key
-    all[#all + 1] = redis.call('dump', key)
-    all[#all + 1] = kind == 'zset' and redis.call('zrange', key, 0, -1)
-                    or redis.call(get[kind], key)
-end
-
-return all
-END
+    return $servers->redis(@DFP::Redis::Everything);
 }
 
 
@@ -454,15 +442,7 @@ warm_story 'also where a job has hundreds of signed URLs', {},
 warm_story 'also where redirects are followed', {},
     location('/v2/', REGISTRY, $upstream->port, 'proxy_cache files;',
              'include cache.conf;', 'include follow.conf;')
-    . calls($service_url) . <<"END", sub
-location \@dfpreheat_redirect {
-    dfpreheat_redirect $service_url;
-    proxy_cache files;
-    include cache.conf;
-    include redirect.conf;
-    proxy_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;
-}
-END
+    . calls($service_url) . redirects($service_url), sub
 {
     my $warm = shift;
 

@@ -311,15 +311,7 @@ END
 
 warm_story 'a page to log in, where redirects may lead to all of a domain', {},
     location('/v2/', REGISTRY, $upstream->port, 'dfpreheat_access on;',
-             @caching, 'include follow.conf;') . <<"END", sub
-location \@dfpreheat_redirect {
-    dfpreheat_redirect .test;
-    proxy_cache files;
-    include cache.conf;
-    include redirect.conf;
-    proxy_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;
-}
-END
+             @caching, 'include follow.conf;') . redirects('.test'), sub
 {
     my $warm = shift;
 

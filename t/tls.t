@@ -10,6 +10,7 @@ use Test::More;
 
 use DFP::Certificates;
 use DFP::Facts;
+use DFP::Results;
 use DFP::Upstream;
 use DFP::Warm;
 
@@ -72,16 +73,6 @@ sub trouble
     my $pattern = $bad{$kind}[1] =~ s/%s/$name/r;
 
     return qr/(?:$from) .*reached.* upstream SSL certificate $pattern/;
-}
-
-
-sub reason
-{
-    my $job = shift;
-
-    my $tasks = $job->{result}{job_states}[0]{results}[0]{failure_tasks};
-
-    return $tasks->[0]{description};
 }
 
 

@@ -7,12 +7,12 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
-use Digest::SHA qw( sha256_hex );
 use Test::More;
 
 use DFP::Facts;
 use DFP::Image;
 use DFP::Process qw( wait_until );
+use DFP::Results;
 use DFP::Upstream;
 use DFP::Warm;
 
@@ -29,43 +29,7 @@ my @caching = ('proxy_cache files;', 'include cache.conf;');
 my $second = location('/v2/', REGISTRY, $port, 'dfpreheat_tag_valid 1s;',
                       @caching);
 
-
-
-sub image_of
-{
-    my ($name, @layer) = @_;
-
-    my $image = DFP::Image->new($upstream, $name);
-    my $manifest = $image->manifest($image->layer("a layer of $name", @layer));
-
-    $image->tag('1', $manifest);
-
-    return ($image, $image->by_tag('1'), $manifest);
-}
-
-
-# The tag stands for this manifest; who has that one already gets a 304.
-
-sub publish
-{
-    my ($image, $tag, $manifest, %answer) = @_;
-
-    my $body = $upstream->body($image->path($manifest));
-    my @headers = (ETag => '"' . sha256_hex($body) . '"',
-                   'Content-Type' => $manifest->{mediaType});
-
-    $upstream->answers($tag, {
-        %answer, wants => "If-None-Match: $headers[1]", status => 304,
-        headers => [ @headers ],
-        refusal => { %answer, body => $body, headers => [ @headers ] } });
-}
-
-
-sub failed
-{
-    return $_[0]{result}{job_states}[0]{results}[0]{failure_tasks}[0]
-           {description} // '';
-}
+sub image_of { return DFP::Image->of_layer($upstream, @_) }
 
 
 sub job { return ('image', url => REGISTRY . $_[0]) }
@@ -98,7 +62,7 @@ for my $case ([ 'what the configuration leaves open', '', 60, YEAR ],
         my ($image, $tag, $manifest) = image_of('times');
         my @digests = $image->paths($manifest);
 
-        publish($image, "$base$tag", $manifest);
+        $image->publish("$base$tag", $manifest);
         $upstream->answers("$base$_", { body => $upstream->body($_) })
             for @digests;
         $warm->pull("$base$_") for $tag, @digests;
@@ -147,9 +111,9 @@ warm_story 'a tag that is pushed again', {}, $second, sub
     my ($image, $tag, $manifest) = image_of('pushed');
     my $next = $image->manifest($image->layer('the next version'));
 
-    publish($image, $tag, $manifest);
+    $image->publish($tag, $manifest);
     my ($first) = $warm->pull($tag);
-    publish($image, $tag, $next);
+    $image->publish($tag, $next);
 
     my @got;
     wait_until(SOON, sub { @got = $warm->pull($tag); $got[0] ne $first });
@@ -167,7 +131,7 @@ warm_story 'a tag that is asked for each time', {},
 
     my ($image, $tag, $manifest) = image_of('each');
 
-    publish($image, $tag, $manifest);
+    $image->publish($tag, $manifest);
     $upstream->forget_requests;
     is($warm->run(job($tag))->{state}, 'SUCCESS', 'is preheated');
     is_deeply($warm->cached($tag, $tag),
@@ -211,12 +175,12 @@ for my $case ([ 'a job that lasts longer than a tag is valid' ],
 
         if ($how eq 'moved') {
             is($job->{state}, 'FAILURE', 'fails');
-            like(failed($job), facts('tag | manifest'),
+            like(reason($job), facts('tag | manifest'),
                  'with the reason');
             return;
         }
 
-        is($job->{state}, 'SUCCESS', 'ends well') or diag(failed($job));
+        is($job->{state}, 'SUCCESS', 'ends well') or diag(reason($job));
         is(scalar $upstream->requests($tag), $how eq 'same' ? 2 : 1,
            'and asks for the tag once');
     };

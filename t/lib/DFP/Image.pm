@@ -134,6 +134,38 @@ sub simple
 }
 
 
+# Another one of a single layer, as "1": the image, its path by tag, and its manifest.
+
+sub of_layer
+{
+    my ($class, $upstream, $name, @answer) = @_;
+
+    my $image = $class->new($upstream, $name);
+    my $manifest = $image->manifest($image->layer("a layer of $name", @answer));
+
+    $image->tag('1', $manifest);
+
+    return ($image, $image->by_tag('1'), $manifest);
+}
+
+
+# A path by tag answers with this manifest, or 304 to who has that one already.
+
+sub publish
+{
+    my ($self, $path, $manifest, %answer) = @_;
+
+    my $body = $self->{answers}{ $manifest->{digest} }{body};
+    my @headers = (ETag => '"' . sha256_hex($body) . '"',
+                   'Content-Type' => $manifest->{mediaType});
+
+    $self->{upstream}->answers($path, {
+        %answer, wants => "If-None-Match: $headers[1]", status => 304,
+        headers => [ @headers ],
+        refusal => { %answer, body => $body, headers => [ @headers ] } });
+}
+
+
 # Paths of what there is: by tag, and by descriptor.
 
 sub by_tag { "$_[0]{base}/manifests/$_[1]" }

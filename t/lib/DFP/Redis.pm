@@ -16,6 +16,25 @@ use constant {
 };
 
 
+# The command that replies with all that is stored, as values and as it would be
+# dumped.
+
+our @Everything = ('eval', <<'END', 0);
+local get = { hash = 'hgetall', string = 'get' }
+local all = {}
+
+for _, key in ipairs(redis.call('keys', '*')) do
+    local kind = redis.call('type', key).ok
+    all[#all + 1] = key
+    all[#all + 1] = redis.call('dump', key)
+    all[#all + 1] = kind == 'zset' and redis.call('zrange', key, 0, -1)
+                    or redis.call(get[kind], key)
+end
+
+return all
+END
+
+
 sub start
 {
     my $class = shift;
@@ -88,19 +107,7 @@ sub everything
 {
     my $self = shift;
 
-    return $self->command('eval', <<'END', 0);
-local get = { hash = 'hgetall', string = 'get' }
-local all = {}
-
-for _, key in ipairs(redis.call('keys', '*')) do
-    local kind = redis.call('type', key).ok
-    all[#all + 1] = key
-    all[#all + 1] = kind == 'zset' and redis.call('zrange', key, 0, -1)
-                    or redis.call(get[kind], key)
-end
-
-return all
-END
+    return $self->command(@Everything);
 }
 
 1;

@@ -22,6 +22,7 @@ use Exporter qw( import );
 
 use DFP::Dragonfly;
 use DFP::Process qw( wait_until );
+use DFP::Results qw( error );
 use DFP::Upstream;
 use DFP::Warm;
 
@@ -170,8 +171,6 @@ sub ended_within
 
 
 sub _results { $_[0]{result}{job_states}[0]{results}[0] // {} }
-
-sub error { $_[0]{result}{job_states}[0]{error} }
 
 sub progress { $_[0]{result}{job_states}[0]{progress}[0] }
 

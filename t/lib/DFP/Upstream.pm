@@ -24,6 +24,7 @@ use strict;
 use warnings;
 
 use Digest::SHA qw( sha256_hex );
+use Exporter qw( import );
 use File::Temp ();
 use IO::Handle;
 use IO::Socket::INET;
@@ -34,10 +35,27 @@ use Time::HiRes qw( sleep );
 
 use DFP::Process qw( run_child );
 
+our @EXPORT_OK = qw( guarded );
+
 use constant {
     BACKLOG  => 128,
     HEAD_MAX => 65536,
 };
+
+
+# An answer for who sends this Authorization; who does not is asked for it as a
+# registry does.
+
+sub guarded
+{
+    my ($authorization, $challenge, %answer) = @_;
+
+    return { %answer, wants => "Authorization: $authorization",
+             refusal => { status => 401,
+                          headers => [ 'WWW-Authenticate' => $challenge ],
+                          body => '{"errors":[{"code":"UNAUTHORIZED",'
+                                  . '"message":"authentication required"}]}' } };
+}
 
 
 sub start

@@ -15,17 +15,20 @@ use warnings;
 use Exporter qw( import );
 use File::Find qw( find );
 use HTTP::Tiny;
+use IO::Select;
+use IO::Socket::INET;
 use Test::More;
 
 use DFP::Process qw( free_port );
 use DFP::Story qw( story );
 
-our @EXPORT = qw( calls location warm_story );
+our @EXPORT = qw( calls location redirects warm_story whole_answer );
 
 use constant {
     JOB_SECONDS  => 20,
     PULL_SECONDS => 5,
     KEY_MAX      => 8192,
+    READ_SIZE    => 65536,
     VALID_SEC    => 8,      # where it is in a file, and ...
     DATE         => 40,     # ... since when
 };
@@ -103,6 +106,24 @@ END
 }
 
 
+# The location that follows redirects to these origins.
+
+sub redirects
+{
+    my @origins = @_;
+
+    return <<"END";
+location \@dfpreheat_redirect {
+    dfpreheat_redirect @origins;
+    proxy_cache files;
+    include cache.conf;
+    include redirect.conf;
+    proxy_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;
+}
+END
+}
+
+
 # Jobs that follow are posted with a token of these scopes.
 
 sub scopes
@@ -165,6 +186,35 @@ sub pull
     my $answer = $self->{http}->get("http://127.0.0.1:$self->{port}$path");
 
     return ($answer->{content}, $answer->{headers}{'x-cache'} // '-');
+}
+
+
+# A client's request that is sent now; its whole answer, later.
+
+sub ask
+{
+    my ($self, $path) = @_;
+
+    my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+                                       PeerPort => $self->{port})
+        or die "no connection: $!";
+    syswrite $socket, "GET $path HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n";
+
+    return $socket;
+}
+
+
+sub whole_answer
+{
+    my ($socket, $seconds) = @_;
+
+    my $answer = '';
+
+    while (IO::Select->new($socket)->can_read($seconds)) {
+        sysread $socket, $answer, READ_SIZE, length $answer or return $answer;
+    }
+
+    die "no answer in time\n";
 }
 
 
