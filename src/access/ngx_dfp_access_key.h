@@ -11,7 +11,7 @@
 
 
 /*
- * KEY, DFP_TOKEN_HASH_LEN + 1 bytes, is SHA-256 of the origin; the repository
+ * KEY, DFP_SHA256_HEX_LEN + 1 bytes, is SHA-256 of the origin; the repository
  * of PATH and KIND, or of a file its path, decoded and as it was sent; the query;
  * the client's address and certificate; the host, the server's address and the
  * scheme; and all headers but those that are known to tell nothing of who the

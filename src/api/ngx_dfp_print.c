@@ -1,3 +1,4 @@
+#include "dfp_time.h"
 #include "ngx_dfp_api.h"
 
 
@@ -257,6 +258,6 @@ ngx_dfp_print_time(dfp_buf_t *b, const char *key, int64_t ms)
 {
     dfp_buf_cstr(b, key);
     dfp_buf_cstr(b, "\"");
-    dfp_buf_time(b, ms);
+    dfp_time_print(b, ms);
     dfp_buf_cstr(b, "\"");
 }

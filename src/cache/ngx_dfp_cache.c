@@ -1,3 +1,4 @@
+#include "dfp_hex.h"
 #include "ngx_dfp_cache.h"
 #include "ngx_dfp_cache_key.h"
 #include "ngx_dfp_manifest.h"
@@ -462,7 +463,8 @@ ngx_dfp_cache_file(ngx_dfp_entry_t *entry, ngx_pool_t *pool, ngx_str_t *file)
 
     ngx_memcpy(file->data, path->name.data, path->name.len);
     p = file->data + path->name.len + 1 + path->len;
-    p = ngx_hex_dump(p, entry->key, NGX_HTTP_CACHE_KEY_LEN);
+    p = (u_char *) dfp_hex_print(entry->key, NGX_HTTP_CACHE_KEY_LEN,
+                                 (char *) p);
     *p = '\0';
 
     ngx_create_hashed_filename(path, file->data, file->len);

@@ -11,7 +11,9 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "dfp_hash.h"
 #include "dfp_job.h"
+#include "dfp_random.h"
 #include "dfp_seal.h"
 #include "dfp_token.h"
 
@@ -27,7 +29,6 @@
 #define NGX_DFP_FINISH_WAIT       300000  /* ms: the end of a run */
 
 /* the API */
-#define NGX_DFP_UUID_LEN          36
 #define NGX_HTTP_UNPROCESSABLE    422     /* RFC 9110, 15.5.21 */
 #define NGX_DFP_TOKEN_CACHE       5000    /* ms */
 #define NGX_DFP_TOKEN_CACHE_SIZE  1024    /* tokens a worker */
@@ -146,7 +147,7 @@ typedef struct {
     ngx_atomic_t  cycles;    /* configurations so far */
     ngx_atomic_t  newest;    /* the greatest id of a job that
                                 was seen */
-    u_char        owner[NGX_DFP_UUID_LEN + 1];
+    u_char        owner[DFP_UUID_LEN + 1];
 } ngx_dfp_shared_t;
 
 

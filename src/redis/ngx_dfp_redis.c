@@ -1,6 +1,5 @@
+#include "dfp_hex.h"
 #include "ngx_dfp_redis.h"
-
-#include <openssl/evp.h>
 
 
 static void ngx_dfp_redis_ready(ngx_dfp_conn_t *conn);
@@ -66,13 +65,12 @@ ngx_dfp_redis_done(ngx_dfp_redis_t *redis)
 void
 ngx_dfp_redis_script(ngx_dfp_script_t *script, ngx_str_t *text)
 {
-    u_char        hash[EVP_MAX_MD_SIZE];
-    unsigned int  len;
+    u_char  hash[DFP_SHA1_LEN];
 
     script->text = *text;
 
-    EVP_Digest(text->data, text->len, hash, &len, EVP_sha1(), NULL);
-    ngx_hex_dump(script->sha1, hash, sizeof(script->sha1) / 2);
+    (void) dfp_hash(DFP_SHA1, ngx_dfp_dfp_str(*text), hash);
+    (void) dfp_hex_print(hash, DFP_SHA1_LEN, (char *) script->sha1);
 }
 
 

@@ -3,15 +3,11 @@
  */
 
 #include <stdio.h>
-#include <time.h>
 
 #include "dfp_buf.h"
 
 
 #define DFP_BUF_MIN_SIZE  64
-
-/* 9999-12-31T23:59:59.999Z: RFC 3339 has no years of five digits */
-#define DFP_BUF_TIME_MAX  INT64_C(253402300799999)
 
 #define DFP_UTF8_REPLACEMENT  "\xef\xbf\xbd"    /* U+FFFD */
 
@@ -19,7 +15,6 @@
 static dfp_rc_t dfp_buf_reserve(dfp_buf_t *b, size_t len);
 static size_t dfp_utf8_len(const unsigned char *p, size_t len);
 static void dfp_buf_json_escape(dfp_buf_t *b, unsigned char ch);
-static void dfp_buf_digits(char *p, int number, int n);
 
 
 void
@@ -116,7 +111,7 @@ dfp_buf_int(dfp_buf_t *b, int64_t n)
     char       text[sizeof("-9223372036854775808")], *p;
     uint64_t   u;
 
-    /* by hand, as the time: a job has many numbers, and printf is slow */
+    /* by hand: a job has many numbers, and snprintf() is slow */
 
     u = (n < 0) ? 0 - (uint64_t) n : (uint64_t) n;
     p = text + sizeof(text);
@@ -259,46 +254,6 @@ dfp_buf_json(dfp_buf_t *b, dfp_str_t s)
     }
 
     dfp_buf_append(b, "\"", 1);
-}
-
-
-void
-dfp_buf_time(dfp_buf_t *b, int64_t ms)
-{
-    char       text[] = "1970-01-01T00:00:00.000Z";
-    time_t     sec;
-    struct tm  tm;
-
-    if (ms < 0) {
-        ms = 0;
-    }
-
-    if (ms > DFP_BUF_TIME_MAX) {
-        ms = DFP_BUF_TIME_MAX;
-    }
-
-    sec = ms / 1000;
-    (void) gmtime_r(&sec, &tm);
-
-    dfp_buf_digits(text, tm.tm_year + 1900, 4);
-    dfp_buf_digits(text + 5, tm.tm_mon + 1, 2);
-    dfp_buf_digits(text + 8, tm.tm_mday, 2);
-    dfp_buf_digits(text + 11, tm.tm_hour, 2);
-    dfp_buf_digits(text + 14, tm.tm_min, 2);
-    dfp_buf_digits(text + 17, tm.tm_sec, 2);
-    dfp_buf_digits(text + 20, ms % 1000, 3);
-
-    dfp_buf_append(b, text, sizeof(text) - 1);
-}
-
-
-static void
-dfp_buf_digits(char *p, int number, int n)
-{
-    while (n--) {
-        p[n] = '0' + number % 10;
-        number /= 10;
-    }
 }
 
 

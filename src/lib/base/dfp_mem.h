@@ -65,11 +65,11 @@ dfp_str_eq(dfp_str_t a, dfp_str_t b)
 /* As memcmp(); of two that begin alike the shorter one is less. */
 int dfp_str_cmp(dfp_str_t a, dfp_str_t b);
 
+/* The text from *P up to a character of ENDS or LAST; *P is moved there. */
+dfp_str_t dfp_str_until(const char **p, const char *last, const char *ends);
+
 /* A NUL-terminated copy of LEN bytes; NULL when there is no memory. */
 char *dfp_strdup(dfp_mem_t *mem, const char *data, size_t len);
-
-/* The value of a hexadecimal digit; -1 for any other byte. */
-int dfp_hex(char ch);
 
 /* Formats into err->text, cut at its size. Returns DFP_INVALID, so that a
  * parser may end with `return dfp_invalid(err, ...)`. */

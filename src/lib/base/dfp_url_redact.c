@@ -3,6 +3,7 @@
  */
 
 #include "dfp_buf.h"
+#include "dfp_hex.h"
 #include "dfp_url.h"
 
 
@@ -228,7 +229,7 @@ dfp_url_authority(dfp_str_t text, size_t *userinfo, size_t *at)
 static size_t
 dfp_url_secret_value(dfp_str_t text, size_t pos, char *name)
 {
-    int        high, low;
+    int        byte;
     char       ch;
     dfp_str_t  decoded;
 
@@ -245,11 +246,10 @@ dfp_url_secret_value(dfp_str_t text, size_t pos, char *name)
         /* X%2DAmz-Signature is the same parameter to the origin */
 
         if (ch == '%' && text.len - pos >= 2) {
-            high = dfp_hex(text.data[pos]);
-            low = dfp_hex(text.data[pos + 1]);
+            byte = dfp_hex_byte(&text.data[pos]);
 
-            if (high >= 0 && low >= 0) {
-                ch = (char) (high * 16 + low);
+            if (byte >= 0) {
+                ch = (char) byte;
                 pos += 2;
             }
         }

@@ -2,7 +2,10 @@
  * The query of a URL as Dragonfly hashes it: the parameters of a form, anew.
  */
 
+#include "dfp_char.h"
 #include "dfp_d7y_parser.h"
+#include "dfp_escape.h"
+#include "dfp_hex.h"
 #include "dfp_text.h"
 
 
@@ -93,7 +96,7 @@ dfp_d7y_print_form(dfp_buf_t *b, dfp_str_t s)
 
     for (i = 0; i < s.len; i++) {
 
-        if (dfp_d7y_alnum(s.data[i])
+        if (dfp_alnum(s.data[i])
             || dfp_d7y_one_of(s.data[i], DFP_D7Y_FORM_PLAIN))
         {
             dfp_buf_append(b, &s.data[i], 1);
@@ -102,7 +105,7 @@ dfp_d7y_print_form(dfp_buf_t *b, dfp_str_t s)
             dfp_buf_cstr(b, "+");
 
         } else {
-            dfp_d7y_print_escape(b, s.data[i]);
+            dfp_escape_byte(b, s.data[i]);
         }
     }
 }
@@ -137,7 +140,7 @@ dfp_d7y_query_next(dfp_d7y_query_t *query)
 
     while (query->p < query->last) {
 
-        pair = dfp_d7y_url_part(&query->p, query->last, "&");
+        pair = dfp_str_until(&query->p, query->last, "&");
         query->p += (query->p < query->last);
 
         p = pair.data;
@@ -147,7 +150,7 @@ dfp_d7y_query_next(dfp_d7y_query_t *query)
             continue;
         }
 
-        name = dfp_d7y_url_part(&p, last, "=");
+        name = dfp_str_until(&p, last, "=");
         p += (p < last);
         value = (dfp_str_t) { last - p, p };
 
@@ -202,7 +205,7 @@ dfp_d7y_query_decode(dfp_d7y_query_t *query, dfp_str_t s, dfp_buf_t *b)
         ch = s.data[i];
 
         if (ch == '%') {
-            ch = (char) (dfp_hex(s.data[i + 1]) * 16 + dfp_hex(s.data[i + 2]));
+            ch = (char) dfp_hex_byte(&s.data[i + 1]);
             i += 2;
 
         } else if (ch == '+') {

@@ -7,7 +7,6 @@
 
 
 #define DFP_D7Y_TASK_TYPE   "STANDARD"
-#define DFP_D7Y_SHA256      "sha256:"
 
 
 /* A digest of which dfdaemon looks at nothing but the length. */
@@ -34,6 +33,7 @@ dfp_rc_t
 dfp_d7y_task_id(dfp_mem_t *mem, const dfp_d7y_request_t *request,
     dfp_str_t *id)
 {
+    char          *hex;
     dfp_rc_t       rc;
     size_t         n;
     dfp_buf_t      b;
@@ -66,14 +66,15 @@ dfp_d7y_task_id(dfp_mem_t *mem, const dfp_d7y_request_t *request,
 
     dfp_buf_cstr(&b, DFP_D7Y_TASK_TYPE);
 
-    if (b.failed
-        || dfp_oci_digest_of(mem, dfp_buf_value(&b), id) != DFP_OK)
+    hex = mem->alloc(mem->ctx, DFP_SHA256_HEX_LEN + 1);
+
+    if (b.failed || hex == NULL
+        || dfp_sha256_hex(dfp_buf_value(&b), hex) != DFP_OK)
     {
         return DFP_ERROR;
     }
 
-    id->data += sizeof(DFP_D7Y_SHA256) - 1;
-    id->len -= sizeof(DFP_D7Y_SHA256) - 1;
+    *id = (dfp_str_t) { DFP_SHA256_HEX_LEN, hex };
 
     return DFP_OK;
 }

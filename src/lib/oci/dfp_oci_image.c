@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "dfp_buf.h"
+#include "dfp_hex.h"
 #include "dfp_oci.h"
 
 
