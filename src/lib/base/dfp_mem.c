@@ -2,6 +2,10 @@
  * Strings, and errors in words.
  */
 
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE    /* memmem() */
+#endif
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -18,6 +22,31 @@ dfp_str_cmp(dfp_str_t a, dfp_str_t b)
     order = len ? memcmp(a.data, b.data, len) : 0;
 
     return order ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+
+const char *
+dfp_str_find(dfp_str_t s, const char *part)
+{
+    return s.len ? memmem(s.data, s.len, part, strlen(part)) : NULL;
+}
+
+
+const char *
+dfp_str_find_last(dfp_str_t s, const char *part)
+{
+    const char  *p, *found;
+
+    found = NULL;
+
+    while ((p = dfp_str_find(s, part))) {
+        found = p;
+
+        s.len -= p + 1 - s.data;
+        s.data = p + 1;
+    }
+
+    return found;
 }
 
 

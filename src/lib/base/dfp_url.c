@@ -5,8 +5,8 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
-#include <strings.h>
 
+#include "dfp_char.h"
 #include "dfp_hex.h"
 #include "dfp_url.h"
 
@@ -147,9 +147,7 @@ dfp_url_split(dfp_str_t text, const char *what, dfp_url_parts_t *parts,
     };
 
     for (i = 0; i < 2; i++) {
-        if (text.len >= schemes[i].len
-            && strncasecmp(text.data, schemes[i].data, schemes[i].len) == 0)
-        {
+        if (dfp_str_case_starts(text, schemes[i])) {
             break;
         }
     }
@@ -301,12 +299,7 @@ dfp_url_parse_name(dfp_url_parts_t *parts, dfp_str_t host, const char *what,
     for (i = 0; i <= host.len; i++) {
 
         if (i < host.len && host.data[i] != '.') {
-            parts->host[i] = host.data[i];
-
-            if (host.data[i] >= 'A' && host.data[i] <= 'Z') {
-                parts->host[i] |= 0x20;
-            }
-
+            parts->host[i] = dfp_lower(host.data[i]);
             continue;
         }
 

@@ -3,6 +3,7 @@
  */
 
 #include "dfp_buf.h"
+#include "dfp_char.h"
 #include "dfp_hex.h"
 #include "dfp_url.h"
 
@@ -50,7 +51,6 @@ static size_t dfp_url_authority(dfp_str_t text, size_t *userinfo,
     size_t *at);
 static size_t dfp_url_secret_value(dfp_str_t text, size_t pos, char *name);
 static int dfp_url_secret_name(dfp_str_t name);
-static int dfp_url_contains(dfp_str_t s, const char *word);
 
 
 dfp_rc_t
@@ -254,11 +254,7 @@ dfp_url_secret_value(dfp_str_t text, size_t pos, char *name)
             }
         }
 
-        if (ch >= 'A' && ch <= 'Z') {
-            ch |= 0x20;
-        }
-
-        name[decoded.len++] = ch;
+        name[decoded.len++] = dfp_lower(ch);
     }
 
     /* the "=" and one byte after it, at least */
@@ -276,52 +272,28 @@ dfp_url_secret_value(dfp_str_t text, size_t pos, char *name)
 static int
 dfp_url_secret_name(dfp_str_t name)
 {
-    size_t              len;
     const char *const  *p;
 
     for (p = dfp_url_secret_prefixes; *p; p++) {
-        len = strlen(*p);
-
-        if (name.len >= len && memcmp(name.data, *p, len) == 0) {
+        if (dfp_str_case_starts(name, dfp_cstr(*p))) {
             return 1;
         }
     }
 
     for (p = dfp_url_secret_ends; *p; p++) {
-        len = strlen(*p);
-
-        if (name.len >= len
-            && memcmp(name.data + name.len - len, *p, len) == 0)
-        {
+        if (dfp_str_ends(name, dfp_cstr(*p))) {
             return 1;
         }
     }
 
     for (p = dfp_url_secret_words; *p; p++) {
-        if (dfp_url_contains(name, *p)) {
+        if (dfp_str_find(name, *p)) {
             return 1;
         }
     }
 
     for (p = dfp_url_secret_names; *p; p++) {
-        if (dfp_str_eq(name, (dfp_str_t) { strlen(*p), *p })) {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-static int
-dfp_url_contains(dfp_str_t s, const char *word)
-{
-    size_t  i, len;
-
-    len = strlen(word);
-
-    for (i = 0; i + len <= s.len; i++) {
-        if (memcmp(s.data + i, word, len) == 0) {
+        if (dfp_str_eq(name, dfp_cstr(*p))) {
             return 1;
         }
     }

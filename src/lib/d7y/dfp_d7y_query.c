@@ -6,7 +6,7 @@
 #include "dfp_d7y_parser.h"
 #include "dfp_escape.h"
 #include "dfp_hex.h"
-#include "dfp_text.h"
+#include "dfp_utf8.h"
 
 
 /* What forms leave as it is in a query, and what Go takes otherwise there. */
@@ -28,7 +28,6 @@ typedef struct {
 } dfp_d7y_query_t;
 
 
-static int dfp_d7y_sorted(const dfp_buf_t *one, const dfp_buf_t *two);
 static void dfp_d7y_print_form(dfp_buf_t *b, dfp_str_t s);
 static void dfp_d7y_query_init(dfp_d7y_query_t *query, dfp_mem_t *mem,
     const dfp_d7y_url_t *u, const dfp_str_t *names, size_t n);
@@ -57,7 +56,8 @@ dfp_d7y_print_query(dfp_buf_t *b, dfp_mem_t *mem, const dfp_d7y_url_t *u,
         dfp_buf_cstr(b, "=");
         dfp_d7y_print_form(b, dfp_buf_value(&query.value));
 
-        sorted &= dfp_d7y_sorted(&query.previous, &query.name);
+        sorted &= dfp_str_cmp(dfp_buf_value(&query.previous),
+                              dfp_buf_value(&query.name)) <= 0;
 
         swap = query.previous;
         query.previous = query.name;
@@ -73,19 +73,6 @@ dfp_d7y_print_query(dfp_buf_t *b, dfp_mem_t *mem, const dfp_d7y_url_t *u,
     }
 
     return (sorted && query.same) ? DFP_OK : DFP_DECLINED;
-}
-
-
-static int
-dfp_d7y_sorted(const dfp_buf_t *one, const dfp_buf_t *two)
-{
-    int     order;
-    size_t  len;
-
-    len = one->len < two->len ? one->len : two->len;
-    order = len ? memcmp(one->data, two->data, len) : 0;
-
-    return order ? order < 0 : one->len <= two->len;
 }
 
 
@@ -217,10 +204,10 @@ dfp_d7y_query_decode(dfp_d7y_query_t *query, dfp_str_t s, dfp_buf_t *b)
     }
 
     for (i = 0; i < bytes->len; i += n) {
-        n = dfp_text_char(bytes->data + i, bytes->len - i, &code);
+        n = dfp_utf8_decode(bytes->data + i, bytes->len - i, &code);
 
-        if (code == DFP_TEXT_WRONG) {
-            dfp_buf_cstr(b, "\xef\xbf\xbd");
+        if (code == DFP_UTF8_MALFORMED) {
+            dfp_buf_cstr(b, DFP_UTF8_REPLACEMENT);
 
         } else {
             dfp_buf_append(b, bytes->data + i, n);
