@@ -8,7 +8,7 @@ typedef struct {
     ngx_dfp_loc_conf_t  *conf;       /* of the location, and ... */
     ngx_str_t            uri;        /* ... what it is about */
     dfp_path_t           path;
-    u_char               key[DFP_TOKEN_HASH_LEN + 1];
+    u_char               key[DFP_SHA256_HEX_LEN + 1];
     ngx_http_request_t  *sr;         /* its answer */
     ngx_uint_t           status;
     unsigned             get:1;      /* asked by GET */
@@ -123,7 +123,7 @@ ngx_dfp_access_create(ngx_http_request_t *r, ngx_dfp_state_t *state)
 static ngx_int_t
 ngx_dfp_access_begin(ngx_http_request_t *r, ngx_dfp_access_t *access)
 {
-    u_char                other[DFP_TOKEN_HASH_LEN + 1];
+    u_char                other[DFP_SHA256_HEX_LEN + 1];
     dfp_path_kind_t       kind;
     ngx_dfp_main_conf_t  *dmcf;
 

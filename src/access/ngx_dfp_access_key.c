@@ -80,7 +80,7 @@ ngx_dfp_access_key(ngx_http_request_t *r, dfp_path_t *path,
     ngx_dfp_access_key_variables(&b, r);
     ngx_dfp_access_key_headers(&b, r);
 
-    if (b.failed || dfp_token_hash(dfp_buf_value(&b), (char *) key) != DFP_OK)
+    if (b.failed || dfp_sha256_hex(dfp_buf_value(&b), (char *) key) != DFP_OK)
     {
         return NGX_ERROR;
     }

@@ -11,7 +11,7 @@
 
 
 /*
- * KEY, DFP_TOKEN_HASH_LEN + 1 bytes, is SHA-256 in hex of: the origin; the
+ * KEY, DFP_SHA256_HEX_LEN + 1 bytes, is SHA-256 in hex of: the origin; the
  * repository of PATH and KIND, or for a file its path, decoded and as it was
  * sent; the query; the client's address and certificate; the host, the
  * server's address and the scheme; and all headers but those that never

@@ -5,7 +5,7 @@ typedef struct {
     ngx_rbtree_node_t  node;       /* its key is the beginning of KEY */
     ngx_queue_t        queue;
     ngx_msec_t         added;
-    u_char             key[DFP_TOKEN_HASH_LEN];
+    u_char             key[DFP_SHA256_HEX_LEN];
 } ngx_dfp_access_yes_t;
 
 
@@ -96,7 +96,7 @@ ngx_dfp_access_insert(ngx_rbtree_node_t *temp, ngx_rbtree_node_t *node,
             yes = (ngx_dfp_access_yes_t *) node;
             other = (ngx_dfp_access_yes_t *) temp;
 
-            rc = ngx_memcmp(yes->key, other->key, DFP_TOKEN_HASH_LEN);
+            rc = ngx_memcmp(yes->key, other->key, DFP_SHA256_HEX_LEN);
             p = (rc < 0) ? &temp->left : &temp->right;
         }
 
@@ -157,7 +157,7 @@ ngx_dfp_access_remember(ngx_shm_zone_t *zone, u_char *key)
 
         if (yes) {
             yes->node.key = ngx_dfp_access_begin(key);
-            ngx_memcpy(yes->key, key, DFP_TOKEN_HASH_LEN);
+            ngx_memcpy(yes->key, key, DFP_SHA256_HEX_LEN);
             ngx_rbtree_insert(&shared->tree, &yes->node);
         }
     }
@@ -190,7 +190,7 @@ ngx_dfp_access_find(ngx_dfp_access_shared_t *shared, u_char *key)
         }
 
         yes = (ngx_dfp_access_yes_t *) node;
-        rc = ngx_memcmp(key, yes->key, DFP_TOKEN_HASH_LEN);
+        rc = ngx_memcmp(key, yes->key, DFP_SHA256_HEX_LEN);
 
         if (rc == 0) {
             return yes;

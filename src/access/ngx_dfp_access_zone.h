@@ -14,7 +14,7 @@
 ngx_shm_zone_t *ngx_dfp_access_zone(ngx_conf_t *cf);
 
 /* Whether KEY was added less than NGX_DFP_ACCESS_TIME ms ago. A key has
- * DFP_TOKEN_HASH_LEN bytes. */
+ * DFP_SHA256_HEX_LEN bytes. */
 ngx_uint_t ngx_dfp_access_known(ngx_shm_zone_t *zone, u_char *key);
 
 /* Adds KEY, or restarts its time. When the zone is full, the oldest keys are

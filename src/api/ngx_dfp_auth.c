@@ -8,7 +8,7 @@
 
 /* What a worker knows of a token. Each hash has one place. */
 typedef struct {
-    u_char           hash[DFP_TOKEN_HASH_LEN];
+    u_char           hash[DFP_SHA256_HEX_LEN];
     ngx_msec_t       known;
     ngx_dfp_token_t  token;
     unsigned         used:1;
@@ -142,7 +142,7 @@ ngx_dfp_auth_token(ngx_http_request_t *r, ngx_dfp_store_t *store,
         return;
     }
 
-    if (dfp_token_hash(ngx_dfp_dfp_str(bearer), (char *) auth->hash)
+    if (dfp_sha256_hex(ngx_dfp_dfp_str(bearer), (char *) auth->hash)
         != DFP_OK)
     {
         auth->handler(auth->data, NGX_HTTP_INTERNAL_SERVER_ERROR, "no memory");
@@ -152,7 +152,7 @@ ngx_dfp_auth_token(ngx_http_request_t *r, ngx_dfp_store_t *store,
     known = ngx_dfp_auth_place(auth->hash);
 
     if (known->used
-        && ngx_memcmp(known->hash, auth->hash, DFP_TOKEN_HASH_LEN) == 0
+        && ngx_memcmp(known->hash, auth->hash, DFP_SHA256_HEX_LEN) == 0
         && ngx_current_msec - known->known < NGX_DFP_TOKEN_CACHE)
     {
         ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
@@ -170,7 +170,7 @@ ngx_dfp_auth_token(ngx_http_request_t *r, ngx_dfp_store_t *store,
     auth->op.pool = r->pool;
 
     hash.data = auth->hash;
-    hash.len = DFP_TOKEN_HASH_LEN;
+    hash.len = DFP_SHA256_HEX_LEN;
 
     if (ngx_dfp_store_token_find(store, &auth->op, &hash,
                                  &auth->token)
@@ -208,7 +208,7 @@ ngx_dfp_auth_result(ngx_dfp_auth_t *auth, ngx_int_t rc)
         known->token = auth->token;
         known->known = ngx_current_msec;
         known->used = 1;
-        ngx_memcpy(known->hash, auth->hash, DFP_TOKEN_HASH_LEN);
+        ngx_memcpy(known->hash, auth->hash, DFP_SHA256_HEX_LEN);
 
         ngx_dfp_auth_judge(auth);
         return;
@@ -287,7 +287,7 @@ ngx_uint_t
 ngx_dfp_auth_admin(ngx_http_request_t *r, ngx_dfp_main_conf_t *conf,
     const char **text)
 {
-    char       theirs[DFP_TOKEN_HASH_LEN + 1], ours[DFP_TOKEN_HASH_LEN + 1];
+    char       theirs[DFP_SHA256_HEX_LEN + 1], ours[DFP_SHA256_HEX_LEN + 1];
     ngx_str_t  bearer;
 
     if (conf->admin_key.len == 0) {
@@ -298,10 +298,10 @@ ngx_dfp_auth_admin(ngx_http_request_t *r, ngx_dfp_main_conf_t *conf,
     /* hashes, so that not even the length can be measured */
 
     if (ngx_dfp_auth_bearer(r, &bearer) == NGX_OK
-        && dfp_token_hash(ngx_dfp_dfp_str(bearer), theirs) == DFP_OK
-        && dfp_token_hash(ngx_dfp_dfp_str(conf->admin_key), ours)
+        && dfp_sha256_hex(ngx_dfp_dfp_str(bearer), theirs) == DFP_OK
+        && dfp_sha256_hex(ngx_dfp_dfp_str(conf->admin_key), ours)
            == DFP_OK
-        && CRYPTO_memcmp(theirs, ours, DFP_TOKEN_HASH_LEN) == 0)
+        && CRYPTO_memcmp(theirs, ours, DFP_SHA256_HEX_LEN) == 0)
     {
         ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                        "dfpreheat auth: the admin key is accepted");

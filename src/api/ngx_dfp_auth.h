@@ -27,7 +27,7 @@ struct ngx_dfp_auth_s {
                                      none, the header counts */
     ngx_uint_t         scope;
     ngx_connection_t  *connection;
-    u_char             hash[DFP_TOKEN_HASH_LEN + 1];
+    u_char             hash[DFP_SHA256_HEX_LEN + 1];
     ngx_dfp_token_t    token;     /* when STATUS is 200 */
 };
 

@@ -286,7 +286,7 @@ ngx_dfp_jobs_seal(ngx_dfp_api_t *api, dfp_err_t *err)
 static ngx_int_t
 ngx_dfp_jobs_uuid(ngx_dfp_api_t *api, ngx_str_t *uuid)
 {
-    uuid->len = NGX_DFP_UUID_LEN;
+    uuid->len = DFP_UUID_LEN;
     uuid->data = ngx_pnalloc(api->r->pool, uuid->len + 1);
 
     if (uuid->data == NULL || dfp_uuid((char *) uuid->data) != DFP_OK) {

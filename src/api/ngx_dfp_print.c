@@ -1,5 +1,7 @@
 #include "ngx_dfp_print.h"
 
+#include "dfp_time.h"
+
 
 /* The two times of a job, each of which stands in several places. */
 typedef struct {
@@ -257,6 +259,6 @@ ngx_dfp_print_time(dfp_buf_t *b, const char *key, int64_t ms)
 {
     dfp_buf_cstr(b, key);
     dfp_buf_cstr(b, "\"");
-    dfp_buf_time(b, ms);
+    dfp_time_print(b, ms);
     dfp_buf_cstr(b, "\"");
 }

@@ -48,12 +48,12 @@ ngx_dfp_tokens_parse(ngx_dfp_api_t *api)
         return;
     }
 
-    hash.len = DFP_TOKEN_HASH_LEN;
+    hash.len = DFP_SHA256_HEX_LEN;
     hash.data = api->auth.hash;
 
     if (rc != DFP_OK
         || dfp_token_generate(api->secret) != DFP_OK
-        || dfp_token_hash((dfp_str_t) { DFP_TOKEN_LEN, api->secret },
+        || dfp_sha256_hex((dfp_str_t) { DFP_TOKEN_LEN, api->secret },
                           (char *) hash.data)
            != DFP_OK)
     {

@@ -1,3 +1,4 @@
+#include "dfp_hex.h"
 #include "ngx_dfp_cache.h"
 #include "ngx_dfp_cache_key.h"
 #include "ngx_dfp_manifest.h"

@@ -1,5 +1,7 @@
 #include "ngx_dfp_cache.h"
 
+#include "dfp_hex.h"
+
 
 #define NGX_DFP_FILE_POOL  512
 
@@ -55,7 +57,7 @@ ngx_dfp_cache_debug(ngx_dfp_entry_t *entry, ngx_log_t *log, const char *what)
     u_char  key[2 * NGX_HTTP_CACHE_KEY_LEN];
 
     if (log->log_level & NGX_LOG_DEBUG_HTTP) {
-        (void) ngx_hex_dump(key, entry->key, NGX_HTTP_CACHE_KEY_LEN);
+        (void) dfp_hex_print(entry->key, NGX_HTTP_CACHE_KEY_LEN, (char *) key);
 
         ngx_log_debug3(NGX_LOG_DEBUG_HTTP, log, 0,
                        "dfpreheat cache entry %*s is %s", sizeof(key), key,
@@ -263,7 +265,8 @@ ngx_dfp_cache_file(ngx_dfp_entry_t *entry, ngx_pool_t *pool, ngx_str_t *file)
 
     ngx_memcpy(file->data, path->name.data, path->name.len);
     p = file->data + path->name.len + 1 + path->len;
-    p = ngx_hex_dump(p, entry->key, NGX_HTTP_CACHE_KEY_LEN);
+    p = (u_char *) dfp_hex_print(entry->key, NGX_HTTP_CACHE_KEY_LEN,
+                                 (char *) p);
     *p = '\0';
 
     ngx_create_hashed_filename(path, file->data, file->len);

@@ -1,5 +1,6 @@
 #include "ngx_dfp_secrets.h"
 
+#include "dfp_escape.h"
 #include "dfp_mask.h"
 
 
@@ -28,7 +29,7 @@ ngx_dfp_secrets_add(ngx_array_t *secrets, dfp_str_t value)
     form[0] = value;
     form[1] = (dfp_str_t) { value.len - i, value.data + i };
 
-    if (dfp_mask_escaped(&mem, form[1], &form[2]) != DFP_OK) {
+    if (dfp_escape(&mem, form[1], &form[2]) != DFP_OK) {
         return NGX_ERROR;
     }
 

@@ -178,7 +178,7 @@ ngx_dfp_conf_init_shared(ngx_shm_zone_t *zone, void *data)
     zone->data = shared;
 
     ngx_sprintf(instance->queue.data, "instance:%V:%*s", &instance->id,
-                (size_t) NGX_DFP_UUID_LEN, shared->owner);
+                (size_t) DFP_UUID_LEN, shared->owner);
 
     return NGX_OK;
 }
@@ -190,7 +190,7 @@ static ngx_int_t
 ngx_dfp_conf_queue(ngx_conf_t *cf, ngx_dfp_instance_t *instance)
 {
     instance->queue.len = sizeof("instance::") - 1 + instance->id.len
-                          + NGX_DFP_UUID_LEN;
+                          + DFP_UUID_LEN;
     instance->queue.data = ngx_pnalloc(cf->pool, instance->queue.len);
 
     return instance->queue.data ? NGX_OK : NGX_ERROR;

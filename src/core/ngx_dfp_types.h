@@ -11,12 +11,13 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "dfp_hash.h"
 #include "dfp_job.h"
+#include "dfp_random.h"
 #include "dfp_seal.h"
 #include "dfp_token.h"
 
 
-#define NGX_DFP_UUID_LEN          36
 #define NGX_DFP_CLUSTERS_MAX      100     /* also of a job */
 
 /* runs */
@@ -116,7 +117,7 @@ typedef struct {
     ngx_atomic_t  cycles;    /* configurations so far */
     ngx_atomic_t  newest;    /* the greatest id of a job that
                                 was seen */
-    u_char        owner[NGX_DFP_UUID_LEN + 1];
+    u_char        owner[DFP_UUID_LEN + 1];
 } ngx_dfp_shared_t;
 
 

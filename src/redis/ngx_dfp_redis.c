@@ -1,7 +1,8 @@
 #include "ngx_dfp_redis.h"
 #include "ngx_dfp_setup.h"
 
-#include <openssl/evp.h>
+#include "dfp_hash.h"
+#include "dfp_hex.h"
 
 
 static void ngx_dfp_redis_ready(ngx_dfp_conn_t *conn);
@@ -69,13 +70,12 @@ ngx_dfp_redis_done(ngx_dfp_redis_t *redis)
 void
 ngx_dfp_redis_script(ngx_dfp_redis_kind_t *kind, ngx_str_t *text)
 {
-    u_char        hash[EVP_MAX_MD_SIZE];
-    unsigned int  len;
+    u_char  hash[DFP_SHA1_LEN];
 
     kind->script = *text;
 
-    EVP_Digest(text->data, text->len, hash, &len, EVP_sha1(), NULL);
-    ngx_hex_dump(kind->sha1, hash, sizeof(kind->sha1) / 2);
+    (void) dfp_hash(DFP_SHA1, ngx_dfp_dfp_str(*text), hash);
+    (void) dfp_hex_print(hash, DFP_SHA1_LEN, (char *) kind->sha1);
 }
 
 

@@ -6,7 +6,7 @@
 
 #define NGX_DFP_ARGS_MAX  16     /* of a script, but for parts */
 #define NGX_DFP_PART_LEN                                                      \
-    (NGX_INT64_LEN + 1 + NGX_DFP_UUID_LEN)
+    (NGX_INT64_LEN + 1 + DFP_UUID_LEN)
 
 
 typedef struct {
@@ -343,7 +343,7 @@ ngx_dfp_store_look(ngx_dfp_store_t *store, ngx_dfp_op_t *op, ngx_uint_t want,
     ngx_dfp_store_args_t  args;
 
     worker.data = store->worker;
-    worker.len = NGX_DFP_UUID_LEN;
+    worker.len = DFP_UUID_LEN;
 
     ngx_dfp_store_args_init(&args, store, NULL);
     ngx_dfp_store_arg_number(&args, store->conf->lease);

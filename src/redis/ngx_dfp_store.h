@@ -51,7 +51,7 @@ typedef struct {
     ngx_dfp_redis_kind_t  kinds[NGX_DFP_STORE_KINDS];
 
     /* who looks, so that no claim is lost with its answer */
-    u_char                worker[NGX_DFP_UUID_LEN + 1];
+    u_char                worker[DFP_UUID_LEN + 1];
     int64_t               looks;
     int64_t               answered;  /* the last of these */
 

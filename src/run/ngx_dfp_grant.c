@@ -1,3 +1,4 @@
+#include "dfp_time.h"
 #include "ngx_dfp_grant.h"
 
 

@@ -1,5 +1,7 @@
 #include "ngx_dfp_task.h"
 
+#include "dfp_time.h"
+
 
 static ngx_int_t ngx_dfp_task_grant_wait(ngx_dfp_task_t *task,
     ngx_dfp_grant_t *grant);
@@ -211,8 +213,8 @@ ngx_dfp_task_grant_fail(ngx_dfp_task_t *task, ngx_dfp_grant_t *grant,
 
     dfp_buf_init(&until, &mem, 32, 0);
     dfp_buf_init(&now, &mem, 32, 0);
-    dfp_buf_time(&until, (int64_t) grant->accepted * 1000);
-    dfp_buf_time(&now, (int64_t) ngx_time() * 1000);
+    dfp_time_print(&until, (int64_t) grant->accepted * 1000);
+    dfp_time_print(&now, (int64_t) ngx_time() * 1000);
 
     ngx_dfp_task_failed(task, "%s; the Authorization of the job was "
                         "accepted until %*s and is not any more at "

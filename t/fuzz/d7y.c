@@ -7,6 +7,7 @@
 #include "dfp_d7y_parser.h"
 #include "dfp_fuzz.h"
 #include "dfp_held.h"
+#include "dfp_hex.h"
 #include "dfp_scope.h"
 
 #include "dfdaemon.pb-c.h"

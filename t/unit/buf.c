@@ -19,19 +19,6 @@ json_of(dfp_str_t s)
 }
 
 
-static dfp_str_t
-time_of(int64_t ms)
-{
-    dfp_buf_t  b;
-
-    dfp_buf_init(&b, dfp_test_mem(), 0, 0);
-    dfp_buf_time(&b, ms);
-    CHECK(!b.failed);
-
-    return dfp_buf_value(&b);
-}
-
-
 #define CHECK_JSON(in, out)  CHECK_STR(json_of(DFP_STR(in)), out)
 
 
@@ -228,26 +215,6 @@ TEST("JSON strings: a failure in the middle is seen at the end")
     dfp_buf_init(&b, dfp_test_mem(), 0, 5);
     dfp_buf_json(&b, DFP_STR("1234"));
     CHECK(b.failed);
-}
-
-
-TEST("times are RFC 3339 in UTC with milliseconds")
-{
-    CHECK_STR(time_of(0), "1970-01-01T00:00:00.000Z");
-    CHECK_STR(time_of(1), "1970-01-01T00:00:00.001Z");
-    CHECK_STR(time_of(INT64_C(951782399999)), "2000-02-28T23:59:59.999Z");
-    CHECK_STR(time_of(INT64_C(951782400000)), "2000-02-29T00:00:00.000Z");
-    CHECK_STR(time_of(INT64_C(1795567442120)), "2026-11-25T00:44:02.120Z");
-    CHECK_STR(time_of(INT64_C(253402300799999)), "9999-12-31T23:59:59.999Z");
-}
-
-
-TEST("times outside 1970 to 9999 print as the nearest that RFC 3339 has")
-{
-    CHECK_STR(time_of(-1), "1970-01-01T00:00:00.000Z");
-    CHECK_STR(time_of(INT64_MIN), "1970-01-01T00:00:00.000Z");
-    CHECK_STR(time_of(INT64_C(253402300800000)), "9999-12-31T23:59:59.999Z");
-    CHECK_STR(time_of(INT64_MAX), "9999-12-31T23:59:59.999Z");
 }
 
 

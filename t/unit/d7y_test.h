@@ -10,6 +10,7 @@
 
 #include "dfp_buf.h"
 #include "dfp_d7y.h"
+#include "dfp_hex.h"
 #include "dfp_test.h"
 
 
@@ -266,7 +267,7 @@ from_hex(const char *hex)
     p = dfp_test_alloc(NULL, len);
 
     for (i = 0; i < len; i++) {
-        p[i] = (char) (dfp_hex(hex[2 * i]) * 16 + dfp_hex(hex[2 * i + 1]));
+        p[i] = (char) dfp_hex_byte(&hex[2 * i]);
     }
 
     return (dfp_str_t) { len, p };

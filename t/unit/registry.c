@@ -211,32 +211,6 @@ form_in(dfp_mem_t *mem, void *data)
 }
 
 
-TEST("the same token answers where realm, service and scope are the same")
-{
-    size_t           i;
-    dfp_challenge_t  list[7];
-
-    list[0] = challenge_of(HREF, "a", "b");
-    list[1] = challenge_of(HREF, "A", "b");
-    list[2] = challenge_of(HREF, "a", "b c");
-    list[3] = challenge_of(HREF "?", "a", "b");
-    list[4] = challenge_of("http://auth.lan/token", "a", "b");
-    list[5] = challenge_of(HREF, "", "");
-    list[6] = challenge_of(HREF, "a", "b");
-    list[6].scheme = DFP_CHALLENGE_BASIC;
-
-    for (i = 1; i < 7; i++) {
-        CHECK(!dfp_challenge_same(&list[0], &list[i]));
-        CHECK(!dfp_challenge_same(&list[i], &list[0]));
-        CHECK(dfp_challenge_same(&list[i], &list[i]));
-    }
-
-    list[1] = challenge_of("HTTPS://AUTH.lan:443/token", "a", "b");
-    list[1].error = DFP_STR("insufficient_scope");
-    CHECK(dfp_challenge_same(&list[0], &list[1]));
-}
-
-
 /* The answers of token services */
 
 static void

@@ -3,23 +3,16 @@
  */
 
 #include <stdio.h>
-#include <time.h>
 
 #include "dfp_buf.h"
+#include "dfp_utf8.h"
 
 
 #define DFP_BUF_MIN_SIZE  64
 
-/* 9999-12-31T23:59:59.999Z: RFC 3339 has no years of five digits */
-#define DFP_BUF_TIME_MAX  INT64_C(253402300799999)
-
-#define DFP_UTF8_REPLACEMENT  "\xef\xbf\xbd"    /* U+FFFD */
-
 
 static dfp_rc_t dfp_buf_reserve(dfp_buf_t *b, size_t len);
-static size_t dfp_utf8_len(const unsigned char *p, size_t len);
 static void dfp_buf_json_escape(dfp_buf_t *b, unsigned char ch);
-static void dfp_buf_digits(char *p, int number, int n);
 
 
 void
@@ -116,7 +109,7 @@ dfp_buf_int(dfp_buf_t *b, int64_t n)
     char       text[sizeof("-9223372036854775808")], *p;
     uint64_t   u;
 
-    /* by hand, as the time: a job has many numbers, and printf is slow */
+    /* by hand: a job has many numbers, and snprintf() is slow */
 
     u = (n < 0) ? 0 - (uint64_t) n : (uint64_t) n;
     p = text + sizeof(text);
@@ -131,56 +124,6 @@ dfp_buf_int(dfp_buf_t *b, int64_t n)
     }
 
     dfp_buf_append(b, p, text + sizeof(text) - p);
-}
-
-
-/*
- * The length of the well-formed UTF-8 sequence that P begins with (Unicode,
- * table 3-7: nothing overlong, no surrogates, nothing over U+10FFFF), or 0.
- */
-
-static size_t
-dfp_utf8_len(const unsigned char *p, size_t len)
-{
-    size_t         i, n;
-    unsigned char  low, high;
-
-    low = 0x80;
-    high = 0xbf;
-
-    if (p[0] < 0x80) {
-        return 1;
-
-    } else if (p[0] >= 0xc2 && p[0] <= 0xdf) {
-        n = 2;
-
-    } else if (p[0] >= 0xe0 && p[0] <= 0xef) {
-        n = 3;
-        low = (p[0] == 0xe0) ? 0xa0 : 0x80;
-        high = (p[0] == 0xed) ? 0x9f : 0xbf;
-
-    } else if (p[0] >= 0xf0 && p[0] <= 0xf4) {
-        n = 4;
-        low = (p[0] == 0xf0) ? 0x90 : 0x80;
-        high = (p[0] == 0xf4) ? 0x8f : 0xbf;
-
-    } else {
-        return 0;
-    }
-
-    /* only the second byte has a narrower range */
-
-    if (len < n || p[1] < low || p[1] > high) {
-        return 0;
-    }
-
-    for (i = 2; i < n; i++) {
-        if ((p[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-    }
-
-    return n;
 }
 
 
@@ -221,10 +164,11 @@ dfp_buf_json_escape(dfp_buf_t *b, unsigned char ch)
 void
 dfp_buf_json(dfp_buf_t *b, dfp_str_t s)
 {
-    size_t                n;
-    const unsigned char  *p, *last, *plain;
+    size_t       n;
+    uint32_t     ch;
+    const char  *p, *last, *plain;
 
-    p = (const unsigned char *) s.data;
+    p = s.data;
     last = s.len ? p + s.len : p;
     plain = p;
 
@@ -233,72 +177,33 @@ dfp_buf_json(dfp_buf_t *b, dfp_str_t s)
     /* what needs no change is copied in runs, from PLAIN up to P */
 
     while (p < last) {
+        n = 1;
+        ch = (unsigned char) *p;
 
-        n = (*p < 0x80) ? 1 : dfp_utf8_len(p, last - p);
+        if (ch >= 0x80) {
+            n = dfp_utf8_decode(p, last - p, &ch);
+        }
 
-        if (n && *p >= 0x20 && *p != '"' && *p != '\\') {
+        if (ch != DFP_UTF8_MALFORMED && ch >= 0x20 && ch != '"' && ch != '\\') {
             p += n;
             continue;
         }
 
-        dfp_buf_append(b, (const char *) plain, p - plain);
+        dfp_buf_append(b, plain, p - plain);
 
-        if (n) {
-            dfp_buf_json_escape(b, *p);
+        if (ch == DFP_UTF8_MALFORMED) {
+            dfp_buf_cstr(b, DFP_UTF8_REPLACEMENT);
 
         } else {
-            dfp_buf_cstr(b, DFP_UTF8_REPLACEMENT);
+            dfp_buf_json_escape(b, (unsigned char) ch);
         }
 
         p++;
         plain = p;
     }
 
-    if (p > plain) {
-        dfp_buf_append(b, (const char *) plain, p - plain);
-    }
-
+    dfp_buf_append(b, plain, p - plain);
     dfp_buf_append(b, "\"", 1);
-}
-
-
-void
-dfp_buf_time(dfp_buf_t *b, int64_t ms)
-{
-    char       text[] = "1970-01-01T00:00:00.000Z";
-    time_t     sec;
-    struct tm  tm;
-
-    if (ms < 0) {
-        ms = 0;
-    }
-
-    if (ms > DFP_BUF_TIME_MAX) {
-        ms = DFP_BUF_TIME_MAX;
-    }
-
-    sec = ms / 1000;
-    (void) gmtime_r(&sec, &tm);
-
-    dfp_buf_digits(text, tm.tm_year + 1900, 4);
-    dfp_buf_digits(text + 5, tm.tm_mon + 1, 2);
-    dfp_buf_digits(text + 8, tm.tm_mday, 2);
-    dfp_buf_digits(text + 11, tm.tm_hour, 2);
-    dfp_buf_digits(text + 14, tm.tm_min, 2);
-    dfp_buf_digits(text + 17, tm.tm_sec, 2);
-    dfp_buf_digits(text + 20, ms % 1000, 3);
-
-    dfp_buf_append(b, text, sizeof(text) - 1);
-}
-
-
-static void
-dfp_buf_digits(char *p, int number, int n)
-{
-    while (n--) {
-        p[n] = '0' + number % 10;
-        number /= 10;
-    }
 }
 
 

@@ -41,10 +41,6 @@ void dfp_buf_int(dfp_buf_t *b, int64_t n);
  * valid UTF-8 are printed as U+FFFD, so the result is always valid JSON. */
 void dfp_buf_json(dfp_buf_t *b, dfp_str_t s);
 
-/* RFC 3339 in UTC with milliseconds, without quotes, e.g.
- * 2026-11-25T00:44:02.120Z, from milliseconds since 1970. */
-void dfp_buf_time(dfp_buf_t *b, int64_t ms);
-
 /* What was written; not NUL-terminated. */
 dfp_str_t dfp_buf_value(dfp_buf_t *b);
 

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "dfp_char.h"
 #include "dfp_json.h"
 
 
@@ -259,7 +260,7 @@ dfp_json_fold(const char **p)
 
     (*p)++;
 
-    return (*s >= 'A' && *s <= 'Z') ? (char) (*s | 0x20) : *s;
+    return dfp_lower(*s);
 }
 
 
@@ -413,7 +414,7 @@ dfp_json_value_choice(dfp_json_t *in, const json_t *value, const char *what,
         s.len = json_string_length(value);
 
         for (p = names; p->name; p++) {
-            if (dfp_str_eq(s, (dfp_str_t) { strlen(p->name), p->name })) {
+            if (dfp_str_eq(s, dfp_cstr(p->name))) {
                 *choice = p->value;
                 return DFP_OK;
             }

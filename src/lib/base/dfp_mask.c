@@ -14,46 +14,6 @@ static size_t dfp_mask_at(const char *p, const char *last,
 
 
 dfp_rc_t
-dfp_mask_escaped(dfp_mem_t *mem, dfp_str_t s, dfp_str_t *escaped)
-{
-    char           ch;
-    size_t         i;
-    dfp_buf_t      b;
-    unsigned char  byte;
-
-    static const char  digits[] = "0123456789ABCDEF";
-
-    dfp_buf_init(&b, mem, s.len, 0);
-
-    for (i = 0; i < s.len; i++) {
-        ch = s.data[i];
-
-        if ((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z')
-            || (ch >= '0' && ch <= '9') || ch == '-' || ch == '.' || ch == '_'
-            || ch == '~')
-        {
-            dfp_buf_append(&b, &ch, 1);
-            continue;
-        }
-
-        byte = (unsigned char) ch;
-
-        dfp_buf_cstr(&b, "%");
-        dfp_buf_append(&b, &digits[byte >> 4], 1);
-        dfp_buf_append(&b, &digits[byte & 0x0f], 1);
-    }
-
-    if (b.failed) {
-        return DFP_ERROR;
-    }
-
-    *escaped = (b.len == s.len) ? s : dfp_buf_value(&b);
-
-    return DFP_OK;
-}
-
-
-dfp_rc_t
 dfp_mask(dfp_mem_t *mem, dfp_str_t text, const dfp_str_t *secrets, size_t n,
     dfp_str_t *masked)
 {

@@ -12,10 +12,6 @@
 #define DFP_MASK_MIN  4     /* bytes of a secret: a shorter one is in any text */
 
 
-/* S as it would stand in a query string (RFC 3986: all but unreserved characters
- * escaped); S itself where that is the same. DFP_ERROR: no memory. */
-dfp_rc_t dfp_mask_escaped(dfp_mem_t *mem, dfp_str_t s, dfp_str_t *escaped);
-
 /*
  * TEXT with "***" in place of each of the N secrets, the longest that fits first;
  * TEXT itself where there is none. Secrets of less than DFP_MASK_MIN bytes are

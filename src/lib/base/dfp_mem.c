@@ -1,6 +1,10 @@
 /*
- * Copies of strings, hexadecimal digits, and errors in words.
+ * Strings, and errors in words.
  */
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE    /* memmem() */
+#endif
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,6 +22,50 @@ dfp_str_cmp(dfp_str_t a, dfp_str_t b)
     order = len ? memcmp(a.data, b.data, len) : 0;
 
     return order ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+
+const char *
+dfp_str_find(dfp_str_t s, const char *part)
+{
+    return s.len ? memmem(s.data, s.len, part, strlen(part)) : NULL;
+}
+
+
+const char *
+dfp_str_find_last(dfp_str_t s, const char *part)
+{
+    const char  *p, *found;
+
+    found = NULL;
+
+    while ((p = dfp_str_find(s, part))) {
+        found = p;
+
+        s.len -= p + 1 - s.data;
+        s.data = p + 1;
+    }
+
+    return found;
+}
+
+
+dfp_str_t
+dfp_str_until(const char **p, const char *last, const char *ends)
+{
+    size_t     n;
+    dfp_str_t  text;
+
+    n = strlen(ends);
+    text.data = *p;
+
+    while (*p < last && memchr(ends, **p, n) == NULL) {
+        (*p)++;
+    }
+
+    text.len = *p - text.data;
+
+    return text;
 }
 
 
@@ -40,23 +88,6 @@ dfp_strdup(dfp_mem_t *mem, const char *data, size_t len)
     copy[len] = '\0';
 
     return copy;
-}
-
-
-int
-dfp_hex(char ch)
-{
-    if (ch >= '0' && ch <= '9') {
-        return ch - '0';
-    }
-
-    ch |= 0x20;
-
-    if (ch >= 'a' && ch <= 'f') {
-        return ch - 'a' + 10;
-    }
-
-    return -1;
 }
 
 

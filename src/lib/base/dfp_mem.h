@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
 
 
 /*
@@ -55,6 +56,13 @@ typedef struct {
 #define DFP_STR_NULL       (dfp_str_t) { 0, NULL }
 
 
+static inline dfp_str_t
+dfp_cstr(const char *s)
+{
+    return (dfp_str_t) { strlen(s), s };
+}
+
+
 static inline int
 dfp_str_eq(dfp_str_t a, dfp_str_t b)
 {
@@ -62,14 +70,44 @@ dfp_str_eq(dfp_str_t a, dfp_str_t b)
 }
 
 
+static inline int
+dfp_str_ends(dfp_str_t s, dfp_str_t end)
+{
+    return s.len >= end.len
+           && memcmp(s.data + s.len - end.len, end.data, end.len) == 0;
+}
+
+
+/* The same in any letter case, of ASCII. */
+
+static inline int
+dfp_str_case_starts(dfp_str_t s, dfp_str_t start)
+{
+    return s.len >= start.len
+           && strncasecmp(s.data, start.data, start.len) == 0;
+}
+
+
+static inline int
+dfp_str_case_eq(dfp_str_t a, dfp_str_t b)
+{
+    return a.len == b.len && (a.len == 0 || dfp_str_case_starts(a, b));
+}
+
+
 /* As memcmp(); of two that begin alike the shorter one is less. */
 int dfp_str_cmp(dfp_str_t a, dfp_str_t b);
 
+/* The first, or the last, place of PART in S, which may overlap with others; NULL
+ * if there is none. */
+const char *dfp_str_find(dfp_str_t s, const char *part);
+const char *dfp_str_find_last(dfp_str_t s, const char *part);
+
+/* The text from *P up to a character of ENDS or LAST; *P is moved there. */
+dfp_str_t dfp_str_until(const char **p, const char *last, const char *ends);
+
 /* A NUL-terminated copy of LEN bytes; NULL when there is no memory. */
 char *dfp_strdup(dfp_mem_t *mem, const char *data, size_t len);
-
-/* The value of a hexadecimal digit; -1 for any other byte. */
-int dfp_hex(char ch);
 
 /* Formats into err->text, cut at its size. Returns DFP_INVALID, so that a
  * parser may end with `return dfp_invalid(err, ...)`. */

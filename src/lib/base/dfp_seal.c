@@ -6,16 +6,16 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/rand.h>
-#include <stdio.h>
 
+#include "dfp_hash.h"
+#include "dfp_hex.h"
+#include "dfp_random.h"
 #include "dfp_seal.h"
 
 
 #define DFP_SEAL_KEY_LEN    32
 #define DFP_SEAL_NONCE_LEN  12
 #define DFP_SEAL_TAG_LEN    16
-#define DFP_SEAL_HASH_LEN   32
 
 /* OpenSSL counts in int */
 #define DFP_SEAL_MAX_LEN    ((size_t) INT_MAX - DFP_SEAL_OVERHEAD)
@@ -87,7 +87,7 @@ static dfp_rc_t
 dfp_seal_parse_key(dfp_str_t line, size_t number, dfp_seal_keys_t *keys,
     dfp_err_t *err)
 {
-    int              high, low;
+    int              byte;
     size_t           i;
     dfp_seal_key_t  *key;
 
@@ -99,14 +99,13 @@ dfp_seal_parse_key(dfp_str_t line, size_t number, dfp_seal_keys_t *keys,
     key = &keys->keys[keys->n];
 
     for (i = 0; line.len == DFP_SEAL_KEY_LEN * 2 && i < line.len; i += 2) {
-        high = dfp_hex(line.data[i]);
-        low = dfp_hex(line.data[i + 1]);
+        byte = dfp_hex_byte(&line.data[i]);
 
-        if (high < 0 || low < 0) {
+        if (byte < 0) {
             break;
         }
 
-        key->key[i / 2] = (unsigned char) (high * 16 + low);
+        key->key[i / 2] = (unsigned char) byte;
     }
 
     if (i != DFP_SEAL_KEY_LEN * 2) {
@@ -123,20 +122,16 @@ dfp_seal_parse_key(dfp_str_t line, size_t number, dfp_seal_keys_t *keys,
 static dfp_rc_t
 dfp_seal_key_id(dfp_seal_key_t *key)
 {
-    char           id[DFP_SEAL_ID_LEN + 1];
-    unsigned char  hash[DFP_SEAL_HASH_LEN];
+    dfp_str_t      text;
+    unsigned char  hash[DFP_SHA256_LEN];
 
-    if (EVP_Digest(key->key, sizeof(key->key), hash, NULL, EVP_sha256(), NULL)
-        != 1)
-    {
-        ERR_clear_error();
+    text = (dfp_str_t) { sizeof(key->key), (const char *) key->key };
+
+    if (dfp_hash(DFP_SHA256, text, hash) != DFP_OK) {
         return DFP_ERROR;
     }
 
-    (void) snprintf(id, sizeof(id), "%02x%02x%02x%02x", hash[0], hash[1],
-                    hash[2], hash[3]);
-
-    memcpy(key->id, id, DFP_SEAL_ID_LEN);
+    (void) dfp_hex_print(hash, DFP_SEAL_ID_LEN / 2, key->id);
 
     return DFP_OK;
 }
@@ -195,7 +190,7 @@ dfp_seal_encrypt(EVP_CIPHER_CTX *ctx, const dfp_seal_key_t *key,
 
     memcpy(out, key->id, DFP_SEAL_ID_LEN);
 
-    if (RAND_bytes(nonce, DFP_SEAL_NONCE_LEN) != 1
+    if (dfp_random(nonce, DFP_SEAL_NONCE_LEN) != DFP_OK
         || EVP_EncryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key->key, nonce)
            != 1
         || EVP_EncryptUpdate(ctx, NULL, &n, (const unsigned char *) uuid.data,

@@ -1,15 +1,15 @@
 /*
- * UTF-8 that may be wrong, and text for people.
+ * Text for people and logs.
  */
 
 #include "dfp_buf.h"
 #include "dfp_text.h"
 #include "dfp_url.h"
+#include "dfp_utf8.h"
 
 
-#define DFP_TEXT_REPLACEMENT  "\xef\xbf\xbd"    /* U+FFFD */
-#define DFP_TEXT_SCHEME       "://"
-#define DFP_TEXT_SHORT        512               /* bytes */
+#define DFP_TEXT_SCHEME  "://"
+#define DFP_TEXT_SHORT   512     /* bytes */
 
 
 /* Code points, from the first to the last of a range. */
@@ -25,7 +25,6 @@ static int dfp_text_plain(dfp_str_t s, size_t max);
 static void dfp_text_print(dfp_buf_t *b, dfp_str_t s);
 static int dfp_text_unprintable(uint32_t ch);
 static dfp_rc_t dfp_text_word(dfp_buf_t *b, dfp_str_t word);
-static size_t dfp_text_find(dfp_str_t s, const char *part);
 static dfp_str_t dfp_text_cut(dfp_str_t text, size_t max);
 
 
@@ -38,45 +37,6 @@ static const dfp_text_range_t  dfp_text_unseen[] = {
     { 0x2028, 0x202e }, { 0x2060, 0x206f }, { 0xfeff, 0xfeff },
     { 0xfff0, 0xfffb }, { 0xfffe, 0xffff }, { 0xe0000, 0xe0fff }
 };
-
-
-size_t
-dfp_text_char(const char *s, size_t len, uint32_t *ch)
-{
-    size_t                i, n;
-    unsigned char         low, high;
-    const unsigned char  *p;
-
-    p = (const unsigned char *) s;
-
-    if (p[0] < 0x80) {
-        *ch = p[0];
-        return 1;
-    }
-
-    n = (p[0] < 0xc2 || p[0] > 0xf4) ? 1
-        : (p[0] < 0xe0) ? 2 : (p[0] < 0xf0) ? 3 : 4;
-
-    *ch = p[0] & (0x7f >> n);
-
-    /* nothing overlong, no surrogates, nothing over U+10FFFF: only the second
-     * byte has a narrower range */
-
-    low = (p[0] == 0xe0) ? 0xa0 : (p[0] == 0xf0) ? 0x90 : 0x80;
-    high = (p[0] == 0xed) ? 0x9f : (p[0] == 0xf4) ? 0x8f : 0xbf;
-
-    for (i = 1; i < n && i < len && p[i] >= low && p[i] <= high; i++) {
-        *ch = *ch << 6 | (p[i] & 0x3f);
-        low = 0x80;
-        high = 0xbf;
-    }
-
-    if (n == 1 || i < n) {
-        *ch = DFP_TEXT_WRONG;
-    }
-
-    return i;
-}
 
 
 /* A word that begins within the limit is looked at as a whole: who cuts a URL
@@ -168,7 +128,7 @@ dfp_text_plain(dfp_str_t s, size_t max)
         }
     }
 
-    return dfp_text_find(s, DFP_TEXT_SCHEME) == s.len;
+    return dfp_str_find(s, DFP_TEXT_SCHEME) == NULL;
 }
 
 
@@ -182,10 +142,10 @@ dfp_text_print(dfp_buf_t *b, dfp_str_t s)
     uint32_t  ch;
 
     for (i = 0; i < s.len; i += n) {
-        n = dfp_text_char(s.data + i, s.len - i, &ch);
+        n = dfp_utf8_decode(s.data + i, s.len - i, &ch);
 
-        if (ch == DFP_TEXT_WRONG) {
-            dfp_buf_cstr(b, DFP_TEXT_REPLACEMENT);
+        if (ch == DFP_UTF8_MALFORMED) {
+            dfp_buf_cstr(b, DFP_UTF8_REPLACEMENT);
 
         } else if (ch == '\t' || (ch >= '\n' && ch <= '\r')) {
             dfp_buf_cstr(b, " ");
@@ -220,8 +180,8 @@ dfp_text_unprintable(uint32_t ch)
 static dfp_rc_t
 dfp_text_word(dfp_buf_t *b, dfp_str_t word)
 {
-    int     changed;
-    size_t  pos;
+    int          changed;
+    const char  *p;
 
     if (word.len == 0) {
         return DFP_OK;
@@ -229,17 +189,18 @@ dfp_text_word(dfp_buf_t *b, dfp_str_t word)
 
     dfp_buf_cstr(b, b->len ? " " : "");
 
-    if (dfp_text_find(word, DFP_TEXT_SCHEME) < word.len) {
+    if (dfp_str_find(word, DFP_TEXT_SCHEME)) {
 
         if (dfp_url_redact(b->mem, word, &word, &changed) != DFP_OK) {
             return DFP_ERROR;
         }
 
-        pos = dfp_text_find(word, DFP_TEXT_SCHEME);
-        dfp_buf_append(b, word.data, pos);
+        p = dfp_str_find(word, DFP_TEXT_SCHEME);
+        p = p ? p : word.data + word.len;
 
-        word.data += pos;
-        word.len -= pos;
+        dfp_buf_append(b, word.data, p - word.data);
+
+        word = (dfp_str_t) { word.data + word.len - p, p };
 
         if (dfp_url_redact(b->mem, word, &word, &changed) != DFP_OK) {
             return DFP_ERROR;
@@ -249,25 +210,6 @@ dfp_text_word(dfp_buf_t *b, dfp_str_t word)
     dfp_buf_str(b, word);
 
     return b->failed ? DFP_ERROR : DFP_OK;
-}
-
-
-/* Where PART begins in S; the end where it does not. */
-
-static size_t
-dfp_text_find(dfp_str_t s, const char *part)
-{
-    size_t  i, len;
-
-    len = strlen(part);
-
-    for (i = 0; i + len <= s.len; i++) {
-        if (memcmp(s.data + i, part, len) == 0) {
-            return i;
-        }
-    }
-
-    return s.len;
 }
 
 

@@ -9,16 +9,6 @@
 #include "dfp_mem.h"
 
 
-#define DFP_TEXT_WRONG  0xfffd    /* what stands for wrong UTF-8 */
-
-
-/*
- * The first character of S, which is not empty; returns its length. Wrong
- * UTF-8 (Unicode, table 3-7) is DFP_TEXT_WRONG, once for as many bytes as
- * could have begun a character (3.9, "maximal subpart").
- */
-size_t dfp_text_char(const char *s, size_t len, uint32_t *ch);
-
 /*
  * S with one blank between two words, without controls and what cannot be seen
  * but changes how its neighbours look, with U+FFFD for wrong UTF-8, without

@@ -1,15 +1,16 @@
 /*
- * Times in text: RFC 3339 to milliseconds since 1970.
+ * Times as RFC 3339 writes them.
  */
 
-#include "dfp_token.h"
+#include <time.h>
+
+#include "dfp_time.h"
 
 
-#define DFP_DAY            86400
-#define DFP_DAYS_TO_1970   719468    /* from 0000-03-01 */
+#define DFP_DAY       86400     /* s */
 
-/* 9999-12-31T23:59:59.999Z */
-#define DFP_TIME_MAX       INT64_C(253402300799999)
+/* 9999-12-31T23:59:59.999Z: RFC 3339 has no years of five digits */
+#define DFP_TIME_MAX  INT64_C(253402300799999)
 
 
 typedef struct {
@@ -35,8 +36,8 @@ static dfp_rc_t dfp_time_digits(dfp_time_text_t *text, int n, int64_t *value);
 static dfp_rc_t dfp_time_char(dfp_time_text_t *text, const char *any);
 static dfp_rc_t dfp_time_fraction(dfp_time_text_t *text, int64_t *ms);
 static dfp_rc_t dfp_time_offset(dfp_time_text_t *text, int64_t *offset);
-static int dfp_time_valid(const dfp_time_t *t);
-static int64_t dfp_time_days(int64_t year, int64_t month, int64_t day);
+static dfp_rc_t dfp_time_seconds(const dfp_time_t *t, int64_t *seconds);
+static void dfp_time_number(char *p, int number, int n);
 
 
 dfp_rc_t
@@ -54,13 +55,10 @@ dfp_time_parse(dfp_str_t text, int64_t *ms)
     in.last = text.data + text.len;
 
     if (dfp_time_scan(&in, &t) != DFP_OK || in.p != in.last
-        || !dfp_time_valid(&t))
+        || dfp_time_seconds(&t, &seconds) != DFP_OK)
     {
         return DFP_INVALID;
     }
-
-    seconds = dfp_time_days(t.year, t.month, t.day) * DFP_DAY
-              + t.hour * 3600 + (t.minute - t.offset) * 60 + t.second;
 
     /* a leap second is the last of a day in UTC */
 
@@ -199,40 +197,74 @@ dfp_time_offset(dfp_time_text_t *text, int64_t *offset)
 }
 
 
-static int
-dfp_time_valid(const dfp_time_t *t)
+static dfp_rc_t
+dfp_time_seconds(const dfp_time_t *t, int64_t *seconds)
 {
-    int  leap, days;
+    time_t     midnight;
+    struct tm  tm;
 
-    static const int  month_days[] = {
-        31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31
-    };
-
-    /* the last day of 1969 is in 1970 already, west of Greenwich */
-
-    if (t->year < 1969 || t->month < 1 || t->month > 12) {
-        return 0;
+    if (t->hour > 23 || t->minute > 59 || t->second > 60) {
+        return DFP_INVALID;
     }
 
-    leap = (t->year % 4 == 0 && t->year % 100 != 0) || t->year % 400 == 0;
-    days = month_days[t->month - 1] + (t->month == 2 && leap);
+    memset(&tm, 0, sizeof(struct tm));
 
-    return t->day >= 1 && t->day <= days && t->hour <= 23 && t->minute <= 59
-           && t->second <= 60;
+    tm.tm_year = t->year - 1900;
+    tm.tm_mon = t->month - 1;
+    tm.tm_mday = t->day;
+
+    midnight = timegm(&tm);
+
+    /* a date that does not exist has become another one */
+
+    if (tm.tm_mon != t->month - 1 || tm.tm_mday != t->day) {
+        return DFP_INVALID;
+    }
+
+    *seconds = (int64_t) midnight + t->hour * 3600
+               + (t->minute - t->offset) * 60 + t->second;
+
+    return DFP_OK;
 }
 
 
-/* Days since 1970-01-01. Counted from the first of March, the leap day is the
- * last of its year, and the months before it follow a formula. */
-
-static int64_t
-dfp_time_days(int64_t year, int64_t month, int64_t day)
+void
+dfp_time_print(dfp_buf_t *b, int64_t ms)
 {
-    if (month <= 2) {
-        year--;
-        month += 12;
+    char       text[] = "1970-01-01T00:00:00.000Z";
+    time_t     sec;
+    struct tm  tm;
+
+    if (ms < 0) {
+        ms = 0;
     }
 
-    return year * 365 + year / 4 - year / 100 + year / 400
-           + (153 * (month - 3) + 2) / 5 + day - 1 - DFP_DAYS_TO_1970;
+    if (ms > DFP_TIME_MAX) {
+        ms = DFP_TIME_MAX;
+    }
+
+    sec = ms / 1000;
+    (void) gmtime_r(&sec, &tm);
+
+    dfp_time_number(text, tm.tm_year + 1900, 4);
+    dfp_time_number(text + 5, tm.tm_mon + 1, 2);
+    dfp_time_number(text + 8, tm.tm_mday, 2);
+    dfp_time_number(text + 11, tm.tm_hour, 2);
+    dfp_time_number(text + 14, tm.tm_min, 2);
+    dfp_time_number(text + 17, tm.tm_sec, 2);
+    dfp_time_number(text + 20, ms % 1000, 3);
+
+    dfp_buf_append(b, text, sizeof(text) - 1);
+}
+
+
+/* By hand: a list of jobs has many times, and snprintf() is slow. */
+
+static void
+dfp_time_number(char *p, int number, int n)
+{
+    while (n--) {
+        p[n] = '0' + number % 10;
+        number /= 10;
+    }
 }

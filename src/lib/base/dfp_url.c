@@ -5,8 +5,9 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
-#include <strings.h>
 
+#include "dfp_char.h"
+#include "dfp_hex.h"
 #include "dfp_url.h"
 
 
@@ -53,7 +54,6 @@ static int dfp_url_is_dots(const char *p, size_t len);
 static dfp_rc_t dfp_url_compose(dfp_mem_t *mem, const dfp_url_parts_t *parts,
     const char *what, dfp_url_t *url, dfp_err_t *err);
 static char *dfp_url_copy(char *p, dfp_str_t s, dfp_str_t *part);
-static int dfp_url_escape(const char *p);
 
 
 dfp_rc_t
@@ -90,15 +90,6 @@ dfp_url_parse_any(dfp_mem_t *mem, dfp_str_t text, const char *what,
 }
 
 
-/* The byte that the checked escape at P stands for. */
-
-static int
-dfp_url_escape(const char *p)
-{
-    return dfp_hex(p[1]) * 16 + dfp_hex(p[2]);
-}
-
-
 /* What holds for every part of a URL. */
 
 static dfp_rc_t
@@ -127,14 +118,12 @@ dfp_url_check_text(dfp_str_t text, const char *what, dfp_err_t *err)
             continue;
         }
 
-        if (text.len - i < 3 || dfp_hex(text.data[i + 1]) < 0
-            || dfp_hex(text.data[i + 2]) < 0)
-        {
+        ch = (text.len - i < 3) ? -1 : dfp_hex_byte(&text.data[i + 1]);
+
+        if (ch < 0) {
             return dfp_invalid(err, "%s has a %% that two hexadecimal digits "
                                "do not follow", what);
         }
-
-        ch = dfp_url_escape(&text.data[i]);
 
         if (ch == '\0' || ch == '\n' || ch == '\r') {
             return dfp_invalid(err, "%s must not contain %%%02X", what, ch);
@@ -158,9 +147,7 @@ dfp_url_split(dfp_str_t text, const char *what, dfp_url_parts_t *parts,
     };
 
     for (i = 0; i < 2; i++) {
-        if (text.len >= schemes[i].len
-            && strncasecmp(text.data, schemes[i].data, schemes[i].len) == 0)
-        {
+        if (dfp_str_case_starts(text, schemes[i])) {
             break;
         }
     }
@@ -312,12 +299,7 @@ dfp_url_parse_name(dfp_url_parts_t *parts, dfp_str_t host, const char *what,
     for (i = 0; i <= host.len; i++) {
 
         if (i < host.len && host.data[i] != '.') {
-            parts->host[i] = host.data[i];
-
-            if (host.data[i] >= 'A' && host.data[i] <= 'Z') {
-                parts->host[i] |= 0x20;
-            }
-
+            parts->host[i] = dfp_lower(host.data[i]);
             continue;
         }
 
@@ -450,7 +432,7 @@ dfp_url_check_path(dfp_str_t path, const char *what, dfp_err_t *err)
         ch = (p < last) ? *p : '/';
 
         if (ch == '%') {
-            ch = dfp_url_escape(p);
+            ch = dfp_hex_byte(p + 1);
 
             if (ch == '\\' || ch == '%') {
                 return dfp_invalid(err, "%s must not have an escaped \"%c\" "
@@ -496,7 +478,7 @@ dfp_url_is_dots(const char *p, size_t len)
         if (p[i] == '.') {
             i++;
 
-        } else if (p[i] == '%' && dfp_url_escape(p + i) == '.') {
+        } else if (p[i] == '%' && dfp_hex_byte(p + i + 1) == '.') {
             i += 3;
 
         } else {

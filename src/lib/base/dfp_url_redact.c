@@ -3,6 +3,8 @@
  */
 
 #include "dfp_buf.h"
+#include "dfp_char.h"
+#include "dfp_hex.h"
 #include "dfp_url.h"
 
 
@@ -49,7 +51,6 @@ static size_t dfp_url_authority(dfp_str_t text, size_t *userinfo,
     size_t *at);
 static size_t dfp_url_secret_value(dfp_str_t text, size_t pos, char *name);
 static int dfp_url_secret_name(dfp_str_t name);
-static int dfp_url_contains(dfp_str_t s, const char *word);
 
 
 dfp_rc_t
@@ -228,7 +229,7 @@ dfp_url_authority(dfp_str_t text, size_t *userinfo, size_t *at)
 static size_t
 dfp_url_secret_value(dfp_str_t text, size_t pos, char *name)
 {
-    int        high, low;
+    int        byte;
     char       ch;
     dfp_str_t  decoded;
 
@@ -245,20 +246,15 @@ dfp_url_secret_value(dfp_str_t text, size_t pos, char *name)
         /* X%2DAmz-Signature is the same parameter to the origin */
 
         if (ch == '%' && text.len - pos >= 2) {
-            high = dfp_hex(text.data[pos]);
-            low = dfp_hex(text.data[pos + 1]);
+            byte = dfp_hex_byte(&text.data[pos]);
 
-            if (high >= 0 && low >= 0) {
-                ch = (char) (high * 16 + low);
+            if (byte >= 0) {
+                ch = (char) byte;
                 pos += 2;
             }
         }
 
-        if (ch >= 'A' && ch <= 'Z') {
-            ch |= 0x20;
-        }
-
-        name[decoded.len++] = ch;
+        name[decoded.len++] = dfp_lower(ch);
     }
 
     /* the "=" and one byte after it, at least */
@@ -276,52 +272,28 @@ dfp_url_secret_value(dfp_str_t text, size_t pos, char *name)
 static int
 dfp_url_secret_name(dfp_str_t name)
 {
-    size_t              len;
     const char *const  *p;
 
     for (p = dfp_url_secret_prefixes; *p; p++) {
-        len = strlen(*p);
-
-        if (name.len >= len && memcmp(name.data, *p, len) == 0) {
+        if (dfp_str_case_starts(name, dfp_cstr(*p))) {
             return 1;
         }
     }
 
     for (p = dfp_url_secret_ends; *p; p++) {
-        len = strlen(*p);
-
-        if (name.len >= len
-            && memcmp(name.data + name.len - len, *p, len) == 0)
-        {
+        if (dfp_str_ends(name, dfp_cstr(*p))) {
             return 1;
         }
     }
 
     for (p = dfp_url_secret_words; *p; p++) {
-        if (dfp_url_contains(name, *p)) {
+        if (dfp_str_find(name, *p)) {
             return 1;
         }
     }
 
     for (p = dfp_url_secret_names; *p; p++) {
-        if (dfp_str_eq(name, (dfp_str_t) { strlen(*p), *p })) {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-static int
-dfp_url_contains(dfp_str_t s, const char *word)
-{
-    size_t  i, len;
-
-    len = strlen(word);
-
-    for (i = 0; i + len <= s.len; i++) {
-        if (memcmp(s.data + i, word, len) == 0) {
+        if (dfp_str_eq(name, dfp_cstr(*p))) {
             return 1;
         }
     }

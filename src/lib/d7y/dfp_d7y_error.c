@@ -8,36 +8,30 @@
 int
 dfp_d7y_backend_status(dfp_str_t text)
 {
-    int     status;
-    size_t  i, len;
+    int          status;
+    const char  *p, *last;
 
     static const char  words[] = "backend error:";
 
-    len = sizeof(words) - 1;
-
-    for (i = 0; i + len <= text.len; i++) {
-        if (memcmp(text.data + i, words, len) == 0) {
-            break;
-        }
-    }
-
-    if (i + len > text.len) {
+    p = dfp_str_find(text, words);
+    if (p == NULL) {
         return -1;
     }
 
+    last = text.data + text.len;
     status = 0;
 
     /* where there are no words, the blank before them may be gone, too */
 
-    for (i += len; i < text.len && text.data[i] == ' '; i++) { /* void */ }
+    for (p += sizeof(words) - 1; p < last && *p == ' '; p++) { /* void */ }
 
-    for ( ; i < text.len && status < 100; i++) {
+    for ( ; p < last && status < 100; p++) {
 
-        if (text.data[i] < '0' || text.data[i] > '9') {
+        if (*p < '0' || *p > '9') {
             return 0;
         }
 
-        status = status * 10 + (text.data[i] - '0');
+        status = status * 10 + (*p - '0');
     }
 
     return status < 100 ? 0 : status;

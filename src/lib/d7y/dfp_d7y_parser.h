@@ -51,19 +51,6 @@ dfp_rc_t dfp_d7y_url_print_go(dfp_mem_t *mem, const dfp_d7y_url_t *u,
 dfp_rc_t dfp_d7y_print_query(dfp_buf_t *b, dfp_mem_t *mem,
     const dfp_d7y_url_t *u, const dfp_str_t *names, size_t n);
 
-void dfp_d7y_print_escape(dfp_buf_t *b, char ch);
-
-/* What is at *P up to one of ENDS, which *P is left at. */
-dfp_str_t dfp_d7y_url_part(const char **p, const char *last,
-    const char *ends);
-
-static inline int
-dfp_d7y_alnum(char ch)
-{
-    return (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z')
-           || (ch >= '0' && ch <= '9');
-}
-
 static inline int
 dfp_d7y_one_of(char ch, const char *list)
 {

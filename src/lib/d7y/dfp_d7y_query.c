@@ -2,8 +2,11 @@
  * The query of a URL as Dragonfly hashes it: the parameters of a form, anew.
  */
 
+#include "dfp_char.h"
 #include "dfp_d7y_parser.h"
-#include "dfp_text.h"
+#include "dfp_escape.h"
+#include "dfp_hex.h"
+#include "dfp_utf8.h"
 
 
 /* What forms leave as it is in a query, and what Go takes otherwise there. */
@@ -25,7 +28,6 @@ typedef struct {
 } dfp_d7y_query_t;
 
 
-static int dfp_d7y_sorted(const dfp_buf_t *one, const dfp_buf_t *two);
 static void dfp_d7y_print_form(dfp_buf_t *b, dfp_str_t s);
 static void dfp_d7y_query_init(dfp_d7y_query_t *query, dfp_mem_t *mem,
     const dfp_d7y_url_t *u, const dfp_str_t *names, size_t n);
@@ -54,7 +56,8 @@ dfp_d7y_print_query(dfp_buf_t *b, dfp_mem_t *mem, const dfp_d7y_url_t *u,
         dfp_buf_cstr(b, "=");
         dfp_d7y_print_form(b, dfp_buf_value(&query.value));
 
-        sorted &= dfp_d7y_sorted(&query.previous, &query.name);
+        sorted &= dfp_str_cmp(dfp_buf_value(&query.previous),
+                              dfp_buf_value(&query.name)) <= 0;
 
         swap = query.previous;
         query.previous = query.name;
@@ -73,19 +76,6 @@ dfp_d7y_print_query(dfp_buf_t *b, dfp_mem_t *mem, const dfp_d7y_url_t *u,
 }
 
 
-static int
-dfp_d7y_sorted(const dfp_buf_t *one, const dfp_buf_t *two)
-{
-    int     order;
-    size_t  len;
-
-    len = one->len < two->len ? one->len : two->len;
-    order = len ? memcmp(one->data, two->data, len) : 0;
-
-    return order ? order < 0 : one->len <= two->len;
-}
-
-
 static void
 dfp_d7y_print_form(dfp_buf_t *b, dfp_str_t s)
 {
@@ -93,7 +83,7 @@ dfp_d7y_print_form(dfp_buf_t *b, dfp_str_t s)
 
     for (i = 0; i < s.len; i++) {
 
-        if (dfp_d7y_alnum(s.data[i])
+        if (dfp_alnum(s.data[i])
             || dfp_d7y_one_of(s.data[i], DFP_D7Y_FORM_PLAIN))
         {
             dfp_buf_append(b, &s.data[i], 1);
@@ -102,7 +92,7 @@ dfp_d7y_print_form(dfp_buf_t *b, dfp_str_t s)
             dfp_buf_cstr(b, "+");
 
         } else {
-            dfp_d7y_print_escape(b, s.data[i]);
+            dfp_escape_byte(b, s.data[i]);
         }
     }
 }
@@ -137,7 +127,7 @@ dfp_d7y_query_next(dfp_d7y_query_t *query)
 
     while (query->p < query->last) {
 
-        pair = dfp_d7y_url_part(&query->p, query->last, "&");
+        pair = dfp_str_until(&query->p, query->last, "&");
         query->p += (query->p < query->last);
 
         p = pair.data;
@@ -147,7 +137,7 @@ dfp_d7y_query_next(dfp_d7y_query_t *query)
             continue;
         }
 
-        name = dfp_d7y_url_part(&p, last, "=");
+        name = dfp_str_until(&p, last, "=");
         p += (p < last);
         value = (dfp_str_t) { last - p, p };
 
@@ -202,7 +192,7 @@ dfp_d7y_query_decode(dfp_d7y_query_t *query, dfp_str_t s, dfp_buf_t *b)
         ch = s.data[i];
 
         if (ch == '%') {
-            ch = (char) (dfp_hex(s.data[i + 1]) * 16 + dfp_hex(s.data[i + 2]));
+            ch = (char) dfp_hex_byte(&s.data[i + 1]);
             i += 2;
 
         } else if (ch == '+') {
@@ -214,10 +204,10 @@ dfp_d7y_query_decode(dfp_d7y_query_t *query, dfp_str_t s, dfp_buf_t *b)
     }
 
     for (i = 0; i < bytes->len; i += n) {
-        n = dfp_text_char(bytes->data + i, bytes->len - i, &code);
+        n = dfp_utf8_decode(bytes->data + i, bytes->len - i, &code);
 
-        if (code == DFP_TEXT_WRONG) {
-            dfp_buf_cstr(b, "\xef\xbf\xbd");
+        if (code == DFP_UTF8_MALFORMED) {
+            dfp_buf_cstr(b, DFP_UTF8_REPLACEMENT);
 
         } else {
             dfp_buf_append(b, bytes->data + i, n);

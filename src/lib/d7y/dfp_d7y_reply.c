@@ -210,7 +210,7 @@ dfp_d7y_text(dfp_mem_t *mem, const char *s, dfp_str_t *text)
 {
     dfp_str_t  from;
 
-    from = s ? (dfp_str_t) { strlen(s), s } : DFP_STR("");
+    from = s ? dfp_cstr(s) : DFP_STR("");
 
     return dfp_text_clean(mem, from, DFP_D7Y_MAX_TEXT, text);
 }
@@ -227,7 +227,7 @@ dfp_d7y_ip_copy(dfp_mem_t *mem, const char *s, dfp_str_t *ip)
         return DFP_OK;
     }
 
-    ip->len = dfp_d7y_ip((dfp_str_t) { strlen(s), s }, text);
+    ip->len = dfp_d7y_ip(dfp_cstr(s), text);
 
     if (ip->len) {
         ip->data = dfp_strdup(mem, text, ip->len);

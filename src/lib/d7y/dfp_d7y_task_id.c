@@ -7,7 +7,6 @@
 
 
 #define DFP_D7Y_TASK_TYPE   "STANDARD"
-#define DFP_D7Y_SHA256      "sha256:"
 
 
 /* A digest of which dfdaemon looks at nothing but the length. */
@@ -18,7 +17,8 @@ typedef struct {
 
 
 static int dfp_d7y_blob_digest(dfp_str_t url, dfp_str_t *digest);
-static size_t dfp_d7y_find(dfp_str_t s, size_t pos, dfp_str_t part);
+static const char *dfp_d7y_behind(const char *p, const char *last,
+    const char *part);
 static dfp_rc_t dfp_d7y_blob_id(dfp_mem_t *mem, dfp_str_t digest,
     dfp_str_t *id);
 
@@ -34,6 +34,7 @@ dfp_rc_t
 dfp_d7y_task_id(dfp_mem_t *mem, const dfp_d7y_request_t *request,
     dfp_str_t *id)
 {
+    char          *hex;
     dfp_rc_t       rc;
     size_t         n;
     dfp_buf_t      b;
@@ -66,14 +67,15 @@ dfp_d7y_task_id(dfp_mem_t *mem, const dfp_d7y_request_t *request,
 
     dfp_buf_cstr(&b, DFP_D7Y_TASK_TYPE);
 
-    if (b.failed
-        || dfp_oci_digest_of(mem, dfp_buf_value(&b), id) != DFP_OK)
+    hex = mem->alloc(mem->ctx, DFP_SHA256_HEX_LEN + 1);
+
+    if (b.failed || hex == NULL
+        || dfp_sha256_hex(dfp_buf_value(&b), hex) != DFP_OK)
     {
         return DFP_ERROR;
     }
 
-    id->data += sizeof(DFP_D7Y_SHA256) - 1;
-    id->len -= sizeof(DFP_D7Y_SHA256) - 1;
+    *id = (dfp_str_t) { DFP_SHA256_HEX_LEN, hex };
 
     return DFP_OK;
 }
@@ -88,53 +90,41 @@ dfp_d7y_task_id(dfp_mem_t *mem, const dfp_d7y_request_t *request,
 static int
 dfp_d7y_blob_digest(dfp_str_t url, dfp_str_t *digest)
 {
-    size_t       pos;
-    const char  *end;
+    const char  *p, *last, *end;
 
-    static const dfp_str_t  scheme = { sizeof("://") - 1, "://" };
-    static const dfp_str_t  version = { sizeof("/v2/") - 1, "/v2/" };
-    static const dfp_str_t  blobs = { sizeof("/blobs/") - 1, "/blobs/" };
-
+    last = url.data + url.len;
     *digest = DFP_STR_NULL;
 
-    pos = dfp_d7y_find(url, 0, scheme);
-    pos = dfp_d7y_find(url, pos, version);
+    p = dfp_d7y_behind(url.data, last, "://");
+    p = dfp_d7y_behind(p, last, "/v2/");
 
     for ( ;; ) {
-        pos = dfp_d7y_find(url, pos, blobs);
+        p = dfp_d7y_behind(p, last, "/blobs/");
 
-        if (pos >= url.len) {
+        if (p == last) {
             return digest->len > 0;
         }
 
-        if (url.data[pos] != '?') {
-            *digest = (dfp_str_t) { url.len - pos, url.data + pos };
-
-            end = memchr(digest->data, '?', digest->len);
-            if (end) {
-                digest->len = end - digest->data;
-            }
+        if (*p != '?') {
+            end = p;
+            *digest = dfp_str_until(&end, last, "?");
         }
 
         /* the "/" at its end may be the next one's */
 
-        pos--;
+        p--;
     }
 }
 
 
-/* The place behind PART in S, from POS on; the length of S where it is not. */
+/* The place behind PART in what is between P and LAST; LAST if it is not there. */
 
-static size_t
-dfp_d7y_find(dfp_str_t s, size_t pos, dfp_str_t part)
+static const char *
+dfp_d7y_behind(const char *p, const char *last, const char *part)
 {
-    for ( /* void */ ; pos + part.len <= s.len; pos++) {
-        if (memcmp(s.data + pos, part.data, part.len) == 0) {
-            return pos + part.len;
-        }
-    }
+    p = dfp_str_find((dfp_str_t) { last - p, p }, part);
 
-    return s.len;
+    return p ? p + strlen(part) : last;
 }
 
 
@@ -190,8 +180,7 @@ dfp_d7y_stat_finds(dfp_mem_t *mem, const dfp_d7y_request_t *request)
     /* the scheduler has a list of its own where none is given */
 
     if (n == 0) {
-        one = (dfp_str_t) { strlen(dfp_job_default_filter),
-                            dfp_job_default_filter };
+        one = dfp_cstr(dfp_job_default_filter);
 
         if (dfp_d7y_names(mem, one, &names, &n) != DFP_OK) {
             return DFP_ERROR;

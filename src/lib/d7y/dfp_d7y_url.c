@@ -6,8 +6,10 @@
 
 #include <stdio.h>
 
-#include "dfp_buf.h"
+#include "dfp_char.h"
 #include "dfp_d7y_parser.h"
+#include "dfp_escape.h"
+#include "dfp_hex.h"
 
 
 /* What the standard's percent-encode sets have of printable ASCII. */
@@ -50,39 +52,22 @@ dfp_d7y_url_split(dfp_mem_t *mem, dfp_str_t text, dfp_d7y_url_t *u)
 
     p += u->url.tls ? sizeof("https://") - 1 : sizeof("http://") - 1;
 
-    u->authority = dfp_d7y_url_part(&p, last, "/?#");
-    u->path = dfp_d7y_url_part(&p, last, "?#");
+    u->authority = dfp_str_until(&p, last, "/?#");
+    u->path = dfp_str_until(&p, last, "?#");
     u->query = DFP_STR_NULL;
     u->fragment = DFP_STR_NULL;
 
     if (p < last && *p == '?') {
         p++;
-        u->query = dfp_d7y_url_part(&p, last, "#");
+        u->query = dfp_str_until(&p, last, "#");
     }
 
     if (p < last) {
         p++;
-        u->fragment = dfp_d7y_url_part(&p, last, "");
+        u->fragment = dfp_str_until(&p, last, "");
     }
 
     return DFP_OK;
-}
-
-
-dfp_str_t
-dfp_d7y_url_part(const char **p, const char *last, const char *ends)
-{
-    dfp_str_t  part;
-
-    part.data = *p;
-
-    while (*p < last && memchr(ends, **p, strlen(ends)) == NULL) {
-        (*p)++;
-    }
-
-    part.len = *p - part.data;
-
-    return part;
 }
 
 
@@ -256,7 +241,7 @@ dfp_d7y_print_path(dfp_buf_t *b, dfp_str_t path)
     p += (p < last);
 
     for ( ;; ) {
-        segment = dfp_d7y_url_part(&p, last, "/\\");
+        segment = dfp_str_until(&p, last, "/\\");
         dots = dfp_d7y_dots(segment);
 
         if (dots == 0) {
@@ -332,30 +317,12 @@ dfp_d7y_print_escaped(dfp_buf_t *b, dfp_str_t s, const char *encoded)
     for (i = 0; i < s.len; i++) {
 
         if (dfp_d7y_one_of(s.data[i], encoded)) {
-            dfp_d7y_print_escape(b, s.data[i]);
+            dfp_escape_byte(b, s.data[i]);
 
         } else {
             dfp_buf_append(b, &s.data[i], 1);
         }
     }
-}
-
-
-void
-dfp_d7y_print_escape(dfp_buf_t *b, char ch)
-{
-    char           text[3];
-    unsigned char  byte;
-
-    static const char  digits[] = "0123456789ABCDEF";
-
-    byte = (unsigned char) ch;
-
-    text[0] = '%';
-    text[1] = digits[byte >> 4];
-    text[2] = digits[byte & 0x0f];
-
-    dfp_buf_append(b, text, sizeof(text));
 }
 
 
@@ -369,7 +336,7 @@ dfp_d7y_print_go(dfp_buf_t *b, dfp_str_t s, const char *plain)
     size_t  i;
 
     for (i = 0; i < s.len; i++) {
-        if (!dfp_d7y_alnum(s.data[i]) && !dfp_d7y_one_of(s.data[i], plain)
+        if (!dfp_alnum(s.data[i]) && !dfp_d7y_one_of(s.data[i], plain)
             && !dfp_d7y_one_of(s.data[i], DFP_D7Y_GO_ALSO))
         {
             break;
@@ -385,15 +352,15 @@ dfp_d7y_print_go(dfp_buf_t *b, dfp_str_t s, const char *plain)
         ch = s.data[i];
 
         if (ch == '%') {
-            ch = (char) (dfp_hex(s.data[i + 1]) * 16 + dfp_hex(s.data[i + 2]));
+            ch = (char) dfp_hex_byte(&s.data[i + 1]);
             i += 2;
         }
 
-        if (dfp_d7y_alnum(ch) || dfp_d7y_one_of(ch, plain)) {
+        if (dfp_alnum(ch) || dfp_d7y_one_of(ch, plain)) {
             dfp_buf_append(b, &ch, 1);
 
         } else {
-            dfp_d7y_print_escape(b, ch);
+            dfp_escape_byte(b, ch);
         }
     }
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "dfp_buf.h"
+#include "dfp_hex.h"
 #include "dfp_grpc.h"
 #include "dfp_text.h"
 
@@ -325,16 +326,17 @@ dfp_grpc_message(dfp_mem_t *mem, dfp_str_t value, dfp_str_t *text)
 static void
 dfp_grpc_unescape(dfp_buf_t *b, dfp_str_t s)
 {
+    int     byte;
     char    ch;
     size_t  i;
 
     for (i = 0; i < s.len; i++) {
         ch = s.data[i];
 
-        if (ch == '%' && s.len - i > 2 && dfp_hex(s.data[i + 1]) >= 0
-            && dfp_hex(s.data[i + 2]) >= 0)
-        {
-            ch = (char) (dfp_hex(s.data[i + 1]) * 16 + dfp_hex(s.data[i + 2]));
+        byte = (ch == '%' && s.len - i > 2) ? dfp_hex_byte(&s.data[i + 1]) : -1;
+
+        if (byte >= 0) {
+            ch = (char) byte;
             i += 2;
         }
 

@@ -262,12 +262,12 @@ dfp_held_host(dfp_held_t *held, const char *ip, const char *hostname,
     memset(&key, 0, sizeof(dfp_d7y_host_t));
 
     if (ip) {
-        key.ip.len = dfp_d7y_ip((dfp_str_t) { strlen(ip), ip }, text);
+        key.ip.len = dfp_d7y_ip(dfp_cstr(ip), text);
         key.ip.data = text;
     }
 
     if (hostname
-        && dfp_text_clean(&mem, (dfp_str_t) { strlen(hostname), hostname },
+        && dfp_text_clean(&mem, dfp_cstr(hostname),
                           DFP_D7Y_MAX_TEXT, &key.hostname)
            != DFP_OK)
     {
@@ -295,7 +295,7 @@ dfp_held_one(dfp_held_t *held, size_t host, const char *url)
         return;
     }
 
-    key.url = (dfp_str_t) { strlen(url), url };
+    key.url = dfp_cstr(url);
     key.pos = 0;
     layer = &key;
 

@@ -137,8 +137,7 @@ int dfp_header_personal(dfp_str_t name);
 /* Whether a header of this name is Authorization, in any letter case. */
 int dfp_job_header_authorization(dfp_str_t name);
 
-/* "image" or "file"; "single_seed_peer" ... as printed. */
-const char *dfp_job_type_name(dfp_job_type_t type);
+/* "single_seed_peer" and so on, as in args.scope. */
 const char *dfp_job_scope_name(dfp_job_scope_t scope);
 
 /* Every URL once, url first, doubles collapsed: what is to be preheated.

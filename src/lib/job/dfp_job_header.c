@@ -3,8 +3,8 @@
  */
 
 #include <stdio.h>
-#include <strings.h>
 
+#include "dfp_char.h"
 #include "dfp_job_parser.h"
 
 
@@ -171,15 +171,9 @@ static int
 dfp_job_header_token(dfp_str_t name)
 {
     size_t  i;
-    char    ch, lower;
 
     for (i = 0; i < name.len; i++) {
-        ch = name.data[i];
-        lower = ch | 0x20;
-
-        if ((lower < 'a' || lower > 'z') && (ch < '0' || ch > '9')
-            && memchr("!#$%&'*+-.^_`|~", ch, 15) == NULL)
-        {
+        if (!dfp_tchar(name.data[i])) {
             return 0;
         }
     }
@@ -191,13 +185,10 @@ dfp_job_header_token(dfp_str_t name)
 static int
 dfp_job_header_harmless(dfp_str_t name)
 {
-    size_t              len;
     const char *const  *p;
 
     for (p = dfp_job_harmless_headers; *p; p++) {
-        len = strlen(*p);
-
-        if (name.len == len && strncasecmp(name.data, *p, len) == 0) {
+        if (dfp_str_case_eq(name, dfp_cstr(*p))) {
             return 1;
         }
     }
@@ -251,14 +242,7 @@ dfp_job_header_starts(dfp_str_t name, const char *start)
             return 0;
         }
 
-        ch = name.data[i];
-
-        if (ch >= 'A' && ch <= 'Z') {
-            ch |= 0x20;
-
-        } else if (ch == '_') {
-            ch = '-';
-        }
+        ch = (name.data[i] == '_') ? '-' : dfp_lower(name.data[i]);
 
         if (ch != start[i]) {
             return 0;
@@ -277,7 +261,8 @@ dfp_job_header_ends(dfp_str_t name, const char *end)
     len = strlen(end);
 
     return name.len >= len
-           && strncasecmp(name.data + name.len - len, end, len) == 0;
+           && dfp_str_case_eq((dfp_str_t) { len, name.data + name.len - len },
+                              (dfp_str_t) { len, end });
 }
 
 
@@ -286,13 +271,10 @@ dfp_job_header_ends(dfp_str_t name, const char *end)
 static int
 dfp_job_header_printable(dfp_str_t value)
 {
-    size_t         i;
-    unsigned char  ch;
+    size_t  i;
 
     for (i = 0; i < value.len; i++) {
-        ch = (unsigned char) value.data[i];
-
-        if ((ch < 0x20 && ch != '\t') || ch == 0x7f) {
+        if (dfp_control(value.data[i])) {
             return 0;
         }
     }
@@ -304,15 +286,10 @@ dfp_job_header_printable(dfp_str_t value)
 static int
 dfp_job_header_twice(const dfp_job_t *job, dfp_str_t name)
 {
-    size_t                   i;
-    const dfp_job_header_t  *header;
+    size_t  i;
 
     for (i = 0; i < job->nheaders; i++) {
-        header = &job->headers[i];
-
-        if (header->name.len == name.len
-            && strncasecmp(header->name.data, name.data, name.len) == 0)
-        {
+        if (dfp_str_case_eq(job->headers[i].name, name)) {
             return 1;
         }
     }
@@ -333,12 +310,7 @@ dfp_job_header_secret(dfp_str_t name)
 int
 dfp_job_header_authorization(dfp_str_t name)
 {
-    static const dfp_str_t  authorization = {
-        sizeof("authorization") - 1, "authorization"
-    };
-
-    return name.len == authorization.len
-           && strncasecmp(name.data, authorization.data, name.len) == 0;
+    return dfp_str_case_eq(name, DFP_STR("authorization"));
 }
 
 

@@ -94,7 +94,7 @@ dfp_job_print_args(dfp_buf_t *b, const dfp_job_t *job, int redact)
     dfp_job_print_text(&p, ",\"tag\":", job->tag);
     dfp_job_print_int(&p, ",\"timeout\":", job->timeout);
     dfp_buf_cstr(b, ",\"type\":\"");
-    dfp_buf_cstr(b, dfp_job_type_name(job->type));
+    dfp_buf_cstr(b, job->type == DFP_JOB_IMAGE ? "image" : "file");
     dfp_buf_cstr(b, "\",\"url\":");
     dfp_job_print_url(&p, job->url);
     dfp_buf_cstr(b, ",\"urls\":");
@@ -222,13 +222,6 @@ dfp_job_print_url(dfp_job_printer_t *p, dfp_str_t url)
     }
 
     dfp_buf_json(p->buf, url);
-}
-
-
-const char *
-dfp_job_type_name(dfp_job_type_t type)
-{
-    return (type == DFP_JOB_IMAGE) ? "image" : "file";
 }
 
 

@@ -1,21 +1,20 @@
 /*
- * Personal access tokens: the request for one, the secret, its hash.
+ * Personal access tokens: the request for one, and the secret.
  */
 
 #include <openssl/crypto.h>
-#include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/rand.h>
 #include <stdio.h>
 
 #include "dfp_json.h"
+#include "dfp_random.h"
+#include "dfp_time.h"
 #include "dfp_token.h"
 
 
 #define DFP_TOKEN_BYTES       32
 #define DFP_TOKEN_MAX_SCOPES  16     /* in a request: doubles are harmless */
 #define DFP_TOKEN_MAX_TIME    64     /* bytes: fractions may be long */
-#define DFP_SHA256_LEN        32
 
 /* of base64, with its padding and a NUL */
 #define DFP_TOKEN_ENCODED     ((DFP_TOKEN_BYTES + 2) / 3 * 4 + 1)
@@ -26,8 +25,6 @@ static dfp_rc_t dfp_token_parse_fields(dfp_json_t *in, int64_t now,
 static dfp_rc_t dfp_token_parse_scopes(dfp_json_t *in, dfp_token_t *token);
 static dfp_rc_t dfp_token_parse_expiry(dfp_json_t *in, int64_t now,
     dfp_token_t *token);
-static dfp_rc_t dfp_token_random(unsigned char *data, size_t len);
-static void dfp_token_hex(const unsigned char *data, size_t len, char *out);
 
 
 /* in the order in which they are printed */
@@ -167,7 +164,7 @@ dfp_token_generate(char *out)
     size_t         i;
     unsigned char  secret[DFP_TOKEN_BYTES], text[DFP_TOKEN_ENCODED];
 
-    if (dfp_token_random(secret, sizeof(secret)) != DFP_OK) {
+    if (dfp_random(secret, sizeof(secret)) != DFP_OK) {
         return DFP_ERROR;
     }
 
@@ -184,25 +181,6 @@ dfp_token_generate(char *out)
 
     OPENSSL_cleanse(secret, sizeof(secret));
     OPENSSL_cleanse(text, sizeof(text));
-
-    return DFP_OK;
-}
-
-
-dfp_rc_t
-dfp_token_hash(dfp_str_t secret, char *out)
-{
-    unsigned char  hash[DFP_SHA256_LEN];
-
-    if (EVP_Digest(secret.len ? secret.data : "", secret.len, hash, NULL,
-                   EVP_sha256(), NULL) != 1)
-    {
-        ERR_clear_error();
-        return DFP_ERROR;
-    }
-
-    dfp_token_hex(hash, sizeof(hash), out);
-    out[DFP_TOKEN_HASH_LEN] = '\0';
 
     return DFP_OK;
 }
@@ -242,105 +220,5 @@ dfp_token_scopes_print(unsigned scopes, char *out, size_t size)
         out += n;
         size -= n;
         comma = ",";
-    }
-}
-
-
-unsigned
-dfp_token_scopes_parse(dfp_str_t text)
-{
-    unsigned                scopes;
-    dfp_str_t               name;
-    const char             *comma, *last;
-    const dfp_json_name_t  *p;
-
-    if (text.len == 0) {
-        return 0;
-    }
-
-    scopes = 0;
-    last = text.data + text.len;
-    name.data = text.data;
-
-    for ( ;; ) {
-        comma = memchr(name.data, ',', last - name.data);
-        name.len = (comma ? comma : last) - name.data;
-
-        for (p = dfp_token_scopes; p->name; p++) {
-            if (dfp_str_eq(name, (dfp_str_t) { strlen(p->name), p->name })) {
-                scopes |= p->value;
-            }
-        }
-
-        if (comma == NULL) {
-            return scopes;
-        }
-
-        name.data = comma + 1;
-    }
-}
-
-
-dfp_rc_t
-dfp_uuid(char *out)
-{
-    size_t         i;
-    unsigned char  bytes[16], *p;
-
-    static const size_t  groups[] = { 4, 2, 2, 2, 6 };
-
-    if (dfp_token_random(bytes, sizeof(bytes)) != DFP_OK) {
-        return DFP_ERROR;
-    }
-
-    /* the version and the variant */
-
-    bytes[6] = (bytes[6] & 0x0f) | 0x40;
-    bytes[8] = (bytes[8] & 0x3f) | 0x80;
-
-    p = bytes;
-
-    for (i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
-
-        if (i) {
-            *out++ = '-';
-        }
-
-        dfp_token_hex(p, groups[i], out);
-        p += groups[i];
-        out += groups[i] * 2;
-    }
-
-    *out = '\0';
-
-    return DFP_OK;
-}
-
-
-/* What OpenSSL leaves in its queue of errors would be reported as an alert by
- * the next TLS connection of the process. */
-
-static dfp_rc_t
-dfp_token_random(unsigned char *data, size_t len)
-{
-    if (RAND_bytes(data, (int) len) != 1) {
-        ERR_clear_error();
-        return DFP_ERROR;
-    }
-
-    return DFP_OK;
-}
-
-
-static void
-dfp_token_hex(const unsigned char *data, size_t len, char *out)
-{
-    size_t  i;
-
-    static const char  digits[] = "0123456789abcdef";
-
-    for (i = 0; i < len; i++) {
-        *out++ = digits[data[i] >> 4];
-        *out++ = digits[data[i] & 0x0f];
     }
 }

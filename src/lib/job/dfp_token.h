@@ -1,5 +1,5 @@
 /*
- * Personal access tokens: the request that makes one, the secret, its hash.
+ * Personal access tokens: the request for one, and the secret.
  */
 
 #ifndef DFP_TOKEN_H
@@ -10,7 +10,6 @@
 
 
 #define DFP_TOKEN_LEN        43     /* 256 random bits, base64url, no padding */
-#define DFP_TOKEN_HASH_LEN   64     /* SHA-256, lower-case hex */
 #define DFP_TOKEN_MAX_NAME   128
 #define DFP_TOKEN_MAX_BIO    1024
 
@@ -39,19 +38,11 @@ dfp_rc_t dfp_token_parse(dfp_mem_t *mem, dfp_str_t body, int64_t now,
  * OpenSSL has no randomness. */
 dfp_rc_t dfp_token_generate(char *out);
 
-/* OUT has room for DFP_TOKEN_HASH_LEN + 1 bytes. */
-dfp_rc_t dfp_token_hash(dfp_str_t secret, char *out);
-
-/* "job,cluster" from bits, and back; unknown names are passed over. */
+/*
+ * The names of SCOPES, as "job,cluster", with a NUL. A name that does not fit
+ * into SIZE bytes is left out, with those after it.
+ */
 void dfp_token_scopes_print(unsigned scopes, char *out, size_t size);
-unsigned dfp_token_scopes_parse(dfp_str_t text);
-
-/* A random UUID (RFC 9562, version 4) in text; OUT has room for 37 bytes. */
-dfp_rc_t dfp_uuid(char *out);
-
-/* RFC 3339 to milliseconds since 1970; DFP_INVALID where it is none, or is
- * outside the years 1970 to 9999. */
-dfp_rc_t dfp_time_parse(dfp_str_t text, int64_t *ms);
 
 
 #endif /* DFP_TOKEN_H */

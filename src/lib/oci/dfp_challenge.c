@@ -6,9 +6,9 @@
  */
 
 #include <stdio.h>
-#include <strings.h>
 
 #include "dfp_challenge.h"
+#include "dfp_char.h"
 
 
 /* of the list of what was offered, in bytes: a dfp_err_t has room for the
@@ -59,8 +59,6 @@ static dfp_rc_t dfp_challenge_quoted(dfp_challenge_reader_t *r, int *odd);
 static dfp_rc_t dfp_challenge_end(dfp_challenge_reader_t *r);
 static const char *dfp_challenge_blanks(const char *p, const char *last);
 static dfp_str_t dfp_challenge_token(const char *p, const char *last);
-static int dfp_challenge_alnum(char ch);
-static int dfp_challenge_same_name(dfp_str_t a, dfp_str_t b);
 
 
 static const dfp_str_t  dfp_challenge_names[DFP_CHALLENGE_NVALUES] = {
@@ -169,10 +167,10 @@ dfp_challenge_take(dfp_mem_t *mem, dfp_challenge_reader_t *r,
 
     memset(&found, 0, sizeof(dfp_challenge_t));
 
-    if (dfp_challenge_same_name(r->scheme, DFP_STR("Bearer"))) {
+    if (dfp_str_case_eq(r->scheme, DFP_STR("Bearer"))) {
         found.scheme = DFP_CHALLENGE_BEARER;
 
-    } else if (dfp_challenge_same_name(r->scheme, DFP_STR("Basic"))) {
+    } else if (dfp_str_case_eq(r->scheme, DFP_STR("Basic"))) {
         found.scheme = DFP_CHALLENGE_BASIC;
 
     } else {
@@ -305,7 +303,7 @@ dfp_challenge_token68(dfp_challenge_reader_t *r)
     p = start;
 
     while (p < r->last
-           && (dfp_challenge_alnum(*p) || memchr("-._~+/", *p, 6)))
+           && (dfp_alnum(*p) || memchr("-._~+/", *p, 6)))
     {
         p++;
     }
@@ -386,7 +384,7 @@ dfp_challenge_param(dfp_challenge_reader_t *r, dfp_str_t name)
     }
 
     for (i = 0; i < r->nnames; i++) {
-        if (dfp_challenge_same_name(r->names[i], name)) {
+        if (dfp_str_case_eq(r->names[i], name)) {
             return DFP_INVALID;
         }
     }
@@ -416,7 +414,7 @@ dfp_challenge_param(dfp_challenge_reader_t *r, dfp_str_t name)
     value.len = r->out - value.data;
 
     for (i = 0; i < DFP_CHALLENGE_NVALUES; i++) {
-        if (dfp_challenge_same_name(dfp_challenge_names[i], name)) {
+        if (dfp_str_case_eq(dfp_challenge_names[i], name)) {
             r->values[i] = value;
             r->odd |= odd;
         }
@@ -452,7 +450,7 @@ dfp_challenge_quoted(dfp_challenge_reader_t *r, int *odd)
             ch = (unsigned char) *r->p++;
         }
 
-        if ((ch < 0x20 && ch != '\t') || ch == 0x7f) {
+        if (dfp_control((char) ch)) {
             return DFP_INVALID;
         }
 
@@ -491,30 +489,7 @@ dfp_challenge_token(const char *p, const char *last)
 {
     const char  *start;
 
-    static const char  others[] = "!#$%&'*+-.^_`|~";
-
-    for (start = p; p < last; p++) {
-        if (!dfp_challenge_alnum(*p)
-            && memchr(others, *p, sizeof(others) - 1) == NULL)
-        {
-            break;
-        }
-    }
+    for (start = p; p < last && dfp_tchar(*p); p++) { /* void */ }
 
     return (dfp_str_t) { p - start, start };
-}
-
-
-static int
-dfp_challenge_alnum(char ch)
-{
-    return (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z')
-           || (ch >= '0' && ch <= '9');
-}
-
-
-static int
-dfp_challenge_same_name(dfp_str_t a, dfp_str_t b)
-{
-    return a.len == b.len && strncasecmp(a.data, b.data, a.len) == 0;
 }

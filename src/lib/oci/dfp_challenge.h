@@ -86,9 +86,6 @@ dfp_rc_t dfp_challenge_url(dfp_mem_t *mem, const dfp_challenge_t *challenge,
 dfp_rc_t dfp_challenge_form(dfp_mem_t *mem, const dfp_challenge_t *challenge,
     dfp_str_t refresh, dfp_str_t *form);
 
-/* Whether the same token answers both: realm, service and scope are the same. */
-int dfp_challenge_same(const dfp_challenge_t *a, const dfp_challenge_t *b);
-
 /*
  * The answer of a token service: "token" or "access_token" (the same where both
  * are there), "expires_in" in seconds (DFP_CHALLENGE_EXPIRES where it is

@@ -5,7 +5,7 @@
 
 #include "dfp_buf.h"
 #include "dfp_challenge.h"
-#include "dfp_mask.h"
+#include "dfp_escape.h"
 
 
 static void dfp_challenge_query(dfp_buf_t *b, const char *name,
@@ -118,7 +118,7 @@ dfp_challenge_query(dfp_buf_t *b, const char *name, dfp_str_t value)
         return;
     }
 
-    if (dfp_mask_escaped(b->mem, value, &escaped) != DFP_OK) {
+    if (dfp_escape(b->mem, value, &escaped) != DFP_OK) {
         b->failed = 1;
         return;
     }
@@ -127,14 +127,4 @@ dfp_challenge_query(dfp_buf_t *b, const char *name, dfp_str_t value)
     dfp_buf_cstr(b, "=");
     dfp_buf_str(b, escaped);
     dfp_buf_cstr(b, "&");
-}
-
-
-int
-dfp_challenge_same(const dfp_challenge_t *a, const dfp_challenge_t *b)
-{
-    return a->scheme == b->scheme
-           && dfp_str_eq(a->realm.href, b->realm.href)
-           && dfp_str_eq(a->service, b->service)
-           && dfp_str_eq(a->scope, b->scope);
 }

@@ -2,8 +2,6 @@
  * Which of the credentials are for whom.
  */
 
-#include <strings.h>
-
 #include "dfp_credentials.h"
 
 
@@ -72,9 +70,7 @@ dfp_docker_hub(dfp_str_t authority)
     };
 
     for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (authority.len == names[i].len
-            && strncasecmp(authority.data, names[i].data, names[i].len) == 0)
-        {
+        if (dfp_str_case_eq(authority, names[i])) {
             return 1;
         }
     }

@@ -3,9 +3,9 @@
  */
 
 #include "dfp_buf.h"
+#include "dfp_hash.h"
 #include "dfp_key.h"
 #include "dfp_path.h"
-#include "dfp_token.h"
 #include "dfp_url.h"
 
 
@@ -29,7 +29,7 @@ dfp_key(dfp_mem_t *mem, const dfp_key_t *parts, dfp_str_t *key)
 {
     int        hidden;
     size_t     shared;
-    char       hash[DFP_TOKEN_HASH_LEN + 1];
+    char       hash[DFP_SHA256_HEX_LEN + 1];
     dfp_buf_t  b;
     dfp_str_t  path, query, uri, shown;
 
@@ -61,7 +61,7 @@ dfp_key(dfp_mem_t *mem, const dfp_key_t *parts, dfp_str_t *key)
 
     dfp_buf_init(&b, mem, sizeof(DFP_KEY_HEAD) + parts->upstream.len
                           + parts->origin.len + shown.len + 2
-                          + DFP_TOKEN_HASH_LEN + sizeof(DFP_KEY_SHARED), 0);
+                          + DFP_SHA256_HEX_LEN + sizeof(DFP_KEY_SHARED), 0);
 
     if (parts->head) {
         dfp_buf_cstr(&b, DFP_KEY_HEAD);
@@ -74,12 +74,12 @@ dfp_key(dfp_mem_t *mem, const dfp_key_t *parts, dfp_str_t *key)
 
     if (hidden || !dfp_key_plain(uri)) {
 
-        if (dfp_token_hash(uri, hash) != DFP_OK) {
+        if (dfp_sha256_hex(uri, hash) != DFP_OK) {
             return DFP_ERROR;
         }
 
         dfp_buf_cstr(&b, " ");
-        dfp_buf_append(&b, hash, DFP_TOKEN_HASH_LEN);
+        dfp_buf_append(&b, hash, DFP_SHA256_HEX_LEN);
     }
 
     if (shared) {

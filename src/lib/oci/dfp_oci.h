@@ -8,6 +8,7 @@
 #define DFP_OCI_H
 
 
+#include "dfp_hash.h"
 #include "dfp_url.h"
 
 
@@ -26,13 +27,6 @@
 /* One blob; the sizes of all layers of all entries of an index sum up to less
  * than an int64_t holds. */
 #define DFP_OCI_MAX_SIZE       (INT64_C(1) << 42)
-
-/* All the types that are asked for, always (a registry answers by it). */
-#define DFP_OCI_ACCEPT                                                        \
-    "application/vnd.oci.image.index.v1+json, "                               \
-    "application/vnd.docker.distribution.manifest.list.v2+json, "             \
-    "application/vnd.oci.image.manifest.v1+json, "                            \
-    "application/vnd.docker.distribution.manifest.v2+json"
 
 
 /* https://registry.lan/prefix/v2/library/alpine/manifests/3.19 */
@@ -148,7 +142,7 @@ dfp_rc_t dfp_oci_digest_of(dfp_mem_t *mem, dfp_str_t body, dfp_str_t *digest);
  * all that was added has the digest (DFP_OK) or another (DFP_DECLINED).
  */
 typedef struct {
-    void        *ctx;
+    dfp_hash_t   hash;
     dfp_str_t    digest;
 } dfp_oci_hash_t;
 

@@ -2,32 +2,25 @@
  * Digests: which can be checked, and of what they are, at once or bit by bit.
  */
 
-#include <openssl/evp.h>
-
+#include "dfp_hex.h"
 #include "dfp_oci.h"
 
 
-#define DFP_SHA256_LEN  32
-#define DFP_SHA512_LEN  64
-
-
 typedef struct {
-    dfp_str_t       prefix;
-    size_t          len;        /* of the digest, in bytes */
-    const EVP_MD *(*md)(void);
+    dfp_str_t        prefix;
+    size_t           len;       /* of the hash, in bytes */
+    dfp_hash_type_t  type;
 } dfp_oci_algorithm_t;
 
 
 static const dfp_oci_algorithm_t *dfp_oci_algorithm(dfp_str_t digest);
-static dfp_rc_t dfp_oci_hex_digest(const dfp_oci_algorithm_t *algorithm,
-    dfp_str_t body, char *hex);
-static void dfp_oci_hex(const unsigned char *md, size_t len, char *hex);
+static dfp_rc_t dfp_oci_compare(dfp_str_t digest, const unsigned char *hash);
 
 
 static const dfp_oci_algorithm_t  dfp_oci_algorithms[] = {
-    { { sizeof("sha256:") - 1, "sha256:" }, DFP_SHA256_LEN, EVP_sha256 },
-    { { sizeof("sha512:") - 1, "sha512:" }, DFP_SHA512_LEN, EVP_sha512 },
-    { { 0, NULL }, 0, NULL }
+    { { sizeof("sha256:") - 1, "sha256:" }, DFP_SHA256_LEN, DFP_SHA256 },
+    { { sizeof("sha512:") - 1, "sha512:" }, DFP_SHA512_LEN, DFP_SHA512 },
+    { { 0, NULL }, 0, 0 }
 };
 
 
@@ -73,8 +66,7 @@ dfp_oci_algorithm(dfp_str_t digest)
 dfp_rc_t
 dfp_oci_digest_check(dfp_str_t digest, dfp_str_t body)
 {
-    dfp_rc_t                    rc;
-    char                        hex[2 * EVP_MAX_MD_SIZE];
+    unsigned char               hash[DFP_HASH_MAX_LEN];
     const dfp_oci_algorithm_t  *a;
 
     a = dfp_oci_algorithm(digest);
@@ -82,10 +74,23 @@ dfp_oci_digest_check(dfp_str_t digest, dfp_str_t body)
         return DFP_INVALID;
     }
 
-    rc = dfp_oci_hex_digest(a, body, hex);
-    if (rc != DFP_OK) {
-        return rc;
+    if (dfp_hash(a->type, body, hash) != DFP_OK) {
+        return DFP_ERROR;
     }
+
+    return dfp_oci_compare(digest, hash);
+}
+
+
+static dfp_rc_t
+dfp_oci_compare(dfp_str_t digest, const unsigned char *hash)
+{
+    char                        hex[2 * DFP_HASH_MAX_LEN];
+    const dfp_oci_algorithm_t  *a;
+
+    a = dfp_oci_algorithm(digest);
+
+    (void) dfp_hex_print(hash, a->len, hex);
 
     return memcmp(digest.data + a->prefix.len, hex, 2 * a->len) == 0
            ? DFP_OK : DFP_DECLINED;
@@ -100,9 +105,9 @@ dfp_oci_digest_of(dfp_mem_t *mem, dfp_str_t body, dfp_str_t *digest)
     const dfp_oci_algorithm_t  *a;
 
     a = &dfp_oci_algorithms[0];
-    len = a->prefix.len + 2 * a->len;
+    len = a->prefix.len + DFP_SHA256_HEX_LEN;
 
-    p = mem->alloc(mem->ctx, len);
+    p = mem->alloc(mem->ctx, len + 1);
     if (p == NULL) {
         return DFP_ERROR;
     }
@@ -110,39 +115,7 @@ dfp_oci_digest_of(dfp_mem_t *mem, dfp_str_t body, dfp_str_t *digest)
     memcpy(p, a->prefix.data, a->prefix.len);
     *digest = (dfp_str_t) { len, p };
 
-    return dfp_oci_hex_digest(a, body, p + a->prefix.len);
-}
-
-
-/* HEX has room for 2 * algorithm->len bytes. */
-
-static dfp_rc_t
-dfp_oci_hex_digest(const dfp_oci_algorithm_t *algorithm, dfp_str_t body,
-    char *hex)
-{
-    unsigned char  md[EVP_MAX_MD_SIZE];
-
-    if (!EVP_Digest(body.data, body.len, md, NULL, algorithm->md(), NULL)) {
-        return DFP_ERROR;
-    }
-
-    dfp_oci_hex(md, algorithm->len, hex);
-
-    return DFP_OK;
-}
-
-
-static void
-dfp_oci_hex(const unsigned char *md, size_t len, char *hex)
-{
-    size_t  i;
-
-    static const char  digits[] = "0123456789abcdef";
-
-    for (i = 0; i < len; i++) {
-        hex[2 * i] = digits[md[i] >> 4];
-        hex[2 * i + 1] = digits[md[i] & 0x0f];
-    }
+    return dfp_sha256_hex(body, p + a->prefix.len);
 }
 
 
@@ -157,46 +130,26 @@ dfp_oci_hash_begin(dfp_oci_hash_t *hash, dfp_str_t digest)
     }
 
     hash->digest = digest;
-    hash->ctx = EVP_MD_CTX_new();
 
-    if (hash->ctx == NULL) {
-        return DFP_ERROR;
-    }
-
-    if (EVP_DigestInit_ex(hash->ctx, a->md(), NULL) != 1) {
-        EVP_MD_CTX_free(hash->ctx);
-        return DFP_ERROR;
-    }
-
-    return DFP_OK;
+    return dfp_hash_start(&hash->hash, a->type);
 }
 
 
 dfp_rc_t
 dfp_oci_hash_add(dfp_oci_hash_t *hash, const void *data, size_t len)
 {
-    return EVP_DigestUpdate(hash->ctx, data, len) == 1 ? DFP_OK : DFP_ERROR;
+    return dfp_hash_add(&hash->hash, data, len);
 }
 
 
 dfp_rc_t
 dfp_oci_hash_end(dfp_oci_hash_t *hash)
 {
-    int                         done;
-    char                        hex[2 * EVP_MAX_MD_SIZE];
-    unsigned char               md[EVP_MAX_MD_SIZE];
-    const dfp_oci_algorithm_t  *a;
+    unsigned char  md[DFP_HASH_MAX_LEN];
 
-    done = EVP_DigestFinal_ex(hash->ctx, md, NULL);
-    EVP_MD_CTX_free(hash->ctx);
-
-    if (done != 1) {
+    if (dfp_hash_end(&hash->hash, md) != DFP_OK) {
         return DFP_ERROR;
     }
 
-    a = dfp_oci_algorithm(hash->digest);
-    dfp_oci_hex(md, a->len, hex);
-
-    return memcmp(hash->digest.data + a->prefix.len, hex, 2 * a->len) == 0
-           ? DFP_OK : DFP_DECLINED;
+    return dfp_oci_compare(hash->digest, md);
 }

@@ -2,9 +2,8 @@
  * Images as people write them down.
  */
 
-#include <strings.h>
-
 #include "dfp_buf.h"
+#include "dfp_hex.h"
 #include "dfp_oci.h"
 
 
@@ -39,7 +38,6 @@ static dfp_rc_t dfp_oci_split_digest(dfp_str_t *text, const char *what,
     dfp_oci_image_t *image, dfp_err_t *err);
 static void dfp_oci_split_registry(dfp_str_t *text, dfp_oci_image_t *image);
 static int dfp_oci_is_registry(dfp_str_t part);
-static int dfp_oci_host_eq(dfp_str_t host, dfp_str_t name);
 
 
 dfp_rc_t
@@ -105,10 +103,7 @@ dfp_oci_reference(dfp_str_t text)
     };
 
     for (i = 0; i < sizeof(transports) / sizeof(transports[0]); i++) {
-        if (text.len >= transports[i].len
-            && strncasecmp(text.data, transports[i].data, transports[i].len)
-               == 0)
-        {
+        if (dfp_str_case_starts(text, transports[i])) {
             text.data += transports[i].len;
             text.len -= transports[i].len;
             break;
@@ -312,8 +307,8 @@ dfp_oci_split_registry(dfp_str_t *text, dfp_oci_image_t *image)
         return;
     }
 
-    if (!dfp_oci_host_eq(part, DFP_OCI_HUB)
-        && !dfp_oci_host_eq(part, DFP_STR("docker.io")))
+    if (!dfp_str_case_eq(part, DFP_OCI_HUB)
+        && !dfp_str_case_eq(part, DFP_STR("docker.io")))
     {
         image->registry = part;
     }
@@ -331,14 +326,6 @@ dfp_oci_is_registry(dfp_str_t part)
     return memchr(part.data, '.', part.len)
            || memchr(part.data, ':', part.len)
            || dfp_str_eq(part, DFP_STR("localhost"));
-}
-
-
-static int
-dfp_oci_host_eq(dfp_str_t host, dfp_str_t name)
-{
-    return host.len == name.len
-           && strncasecmp(host.data, name.data, name.len) == 0;
 }
 
 

@@ -3,7 +3,6 @@
  */
 
 #include <jansson.h>
-#include <strings.h>
 
 #include "dfp_json.h"
 #include "dfp_oci_parser.h"
@@ -37,7 +36,6 @@ static const char *const  dfp_oci_open_types[] = {
 };
 
 
-static int dfp_oci_type_is(dfp_str_t type, const char *name);
 static dfp_str_t dfp_oci_bare_type(dfp_str_t type);
 static dfp_rc_t dfp_oci_load(dfp_str_t body, json_t **root, dfp_err_t *err);
 static dfp_rc_t dfp_oci_parse_root(dfp_oci_parser_t *parser,
@@ -93,7 +91,7 @@ dfp_oci_type_kind(dfp_str_t type)
     type = dfp_oci_bare_type(type);
 
     for (p = dfp_oci_types; p->name; p++) {
-        if (dfp_oci_type_is(type, p->name)) {
+        if (dfp_str_case_eq(type, dfp_cstr(p->name))) {
             break;
         }
     }
@@ -114,20 +112,12 @@ dfp_oci_type_open(dfp_str_t type)
     }
 
     for (i = 0; dfp_oci_open_types[i]; i++) {
-        if (dfp_oci_type_is(type, dfp_oci_open_types[i])) {
+        if (dfp_str_case_eq(type, dfp_cstr(dfp_oci_open_types[i]))) {
             return 1;
         }
     }
 
     return 0;
-}
-
-
-static int
-dfp_oci_type_is(dfp_str_t type, const char *name)
-{
-    return type.len == strlen(name)
-           && strncasecmp(type.data, name, type.len) == 0;
 }
 
 
@@ -296,9 +286,7 @@ dfp_oci_parse_type(dfp_oci_parser_t *parser, const json_t *root,
         return dfp_oci_copy(parser, &m->media_type);
     }
 
-    if (type.len && (type.len != content_type.len
-                     || strncasecmp(type.data, content_type.data, type.len)))
-    {
+    if (type.len && !dfp_str_case_eq(type, content_type)) {
         return dfp_invalid(parser->err, "the manifest has the type %.*s, but "
                            "was sent as %.*s", (int) type.len, type.data,
                            (int) content_type.len, content_type.data);

@@ -2,6 +2,7 @@
  * Platforms: how they are written, and their one name where they have several.
  */
 
+#include "dfp_char.h"
 #include "dfp_oci.h"
 
 
@@ -35,7 +36,6 @@ static const dfp_oci_arch_t  dfp_oci_defaults[] = {
 };
 
 
-static dfp_str_t dfp_oci_str(const char *text);
 static int dfp_oci_version(dfp_str_t variant, char *digit);
 static const dfp_oci_arch_t *dfp_oci_find_arch(const dfp_oci_arch_t *table,
     dfp_str_t name);
@@ -44,13 +44,6 @@ static dfp_rc_t dfp_oci_parse_platform(dfp_mem_t *mem, dfp_str_t text,
     const char *what, dfp_oci_platform_t *platform, dfp_err_t *err);
 static int dfp_oci_next(dfp_str_t *rest, char separator, dfp_str_t *item);
 static dfp_str_t dfp_oci_trim(dfp_str_t s);
-
-
-static dfp_str_t
-dfp_oci_str(const char *text)
-{
-    return (dfp_str_t) { strlen(text), text };
-}
 
 
 dfp_rc_t
@@ -80,16 +73,16 @@ dfp_oci_platform_set(dfp_mem_t *mem, dfp_str_t os, dfp_str_t arch,
     known = dfp_oci_find_arch(dfp_oci_aliases, platform->arch);
 
     if (known) {
-        platform->arch = dfp_oci_str(known->arch);
+        platform->arch = dfp_cstr(known->arch);
 
         if (known->variant) {
-            platform->variant = dfp_oci_str(known->variant);
+            platform->variant = dfp_cstr(known->variant);
         }
     }
 
     known = dfp_oci_find_arch(dfp_oci_defaults, platform->arch);
 
-    if (known && dfp_str_eq(platform->variant, dfp_oci_str(known->variant))) {
+    if (known && dfp_str_eq(platform->variant, dfp_cstr(known->variant))) {
         platform->variant = DFP_STR("");
     }
 
@@ -126,7 +119,7 @@ static const dfp_oci_arch_t *
 dfp_oci_find_arch(const dfp_oci_arch_t *table, dfp_str_t name)
 {
     for ( /* void */ ; table->name; table++) {
-        if (dfp_str_eq(name, dfp_oci_str(table->name))) {
+        if (dfp_str_eq(name, dfp_cstr(table->name))) {
             return table;
         }
     }
@@ -140,8 +133,8 @@ dfp_oci_find_arch(const dfp_oci_arch_t *table, dfp_str_t name)
 static dfp_rc_t
 dfp_oci_part(dfp_mem_t *mem, dfp_str_t text, dfp_str_t *part)
 {
-    char    ch, *p;
-    size_t  i;
+    char    *p;
+    size_t   i;
 
     if (text.len > DFP_OCI_MAX_PART) {
         return DFP_INVALID;
@@ -153,16 +146,11 @@ dfp_oci_part(dfp_mem_t *mem, dfp_str_t text, dfp_str_t *part)
     }
 
     for (i = 0; i < text.len; i++) {
-        ch = p[i];
-
-        if (ch >= 'A' && ch <= 'Z') {
-            p[i] |= 0x20;
-
-        } else if (!((ch >= 'a' && ch <= 'z') || (ch >= '0' && ch <= '9')
-                     || ch == '.' || ch == '_' || ch == '-'))
-        {
+        if (!dfp_alnum(p[i]) && memchr("._-", p[i], 3) == NULL) {
             return DFP_INVALID;
         }
+
+        p[i] = dfp_lower(p[i]);
     }
 
     *part = (dfp_str_t) { text.len, p };

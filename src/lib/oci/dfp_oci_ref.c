@@ -2,12 +2,11 @@
  * Manifest URLs.
  */
 
+#include "dfp_char.h"
 #include "dfp_oci.h"
 
 
 static dfp_rc_t dfp_oci_split_path(dfp_oci_ref_t *ref);
-static const char *dfp_oci_find(const char *p, const char *last,
-    const char *part);
 static const char *dfp_oci_name_separator(const char *p, const char *last);
 static int dfp_oci_alnum(char ch);
 
@@ -85,24 +84,18 @@ dfp_oci_manifest_path(dfp_str_t path, dfp_str_t *reference)
 static dfp_rc_t
 dfp_oci_split_path(dfp_oci_ref_t *ref)
 {
-    const char  *p, *last, *name, *end;
+    const char  *last, *name, *end;
 
-    p = ref->url.path.data;
-    last = p + ref->url.path.len;
+    last = ref->url.path.data + ref->url.path.len;
 
-    name = dfp_oci_find(p, last, "/v2/");
+    name = dfp_str_find(ref->url.path, "/v2/");
     if (name == NULL) {
         return DFP_INVALID;
     }
 
     name += sizeof("/v2/") - 1;
 
-    end = NULL;
-
-    for (p = name; (p = dfp_oci_find(p, last, "/manifests/")); p++) {
-        end = p;
-    }
-
+    end = dfp_str_find_last((dfp_str_t) { last - name, name }, "/manifests/");
     if (end == NULL) {
         return DFP_INVALID;
     }
@@ -114,23 +107,6 @@ dfp_oci_split_path(dfp_oci_ref_t *ref)
     ref->reference = (dfp_str_t) { last - end, end };
 
     return DFP_OK;
-}
-
-
-static const char *
-dfp_oci_find(const char *p, const char *last, const char *part)
-{
-    size_t  len;
-
-    len = strlen(part);
-
-    for ( /* void */ ; (size_t) (last - p) >= len; p++) {
-        if (memcmp(p, part, len) == 0) {
-            return p;
-        }
-    }
-
-    return NULL;
 }
 
 
@@ -204,7 +180,7 @@ dfp_oci_tag_valid(dfp_str_t tag)
     for (i = 0; i < tag.len; i++) {
         ch = tag.data[i];
 
-        if (!dfp_oci_alnum(ch) && !(ch >= 'A' && ch <= 'Z') && ch != '_'
+        if (!dfp_alnum(ch) && ch != '_'
             && (i == 0 || (ch != '.' && ch != '-')))
         {
             return 0;

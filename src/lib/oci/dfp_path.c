@@ -10,7 +10,6 @@ static dfp_path_kind_t dfp_path_kind(dfp_str_t rest, dfp_str_t *name,
     unsigned *digest);
 static int dfp_path_api(dfp_str_t rest);
 static const char *dfp_path_find_last(dfp_str_t s, const char *part);
-static int dfp_path_ends(dfp_str_t s, const char *end);
 
 
 void
@@ -137,42 +136,22 @@ static int
 dfp_path_api(dfp_str_t rest)
 {
     return dfp_str_eq(rest, DFP_STR("_catalog"))
-           || dfp_path_ends(rest, "/tags/list")
+           || dfp_str_ends(rest, DFP_STR("/tags/list"))
            || dfp_path_find_last(rest, "/referrers/")
            || dfp_path_find_last(rest, "/blobs/uploads/");
 }
 
 
+/* A name stands before PART, so PART is not at the beginning. */
+
 static const char *
 dfp_path_find_last(dfp_str_t s, const char *part)
 {
-    size_t       len;
     const char  *p;
 
-    len = strlen(part);
+    p = dfp_str_find_last(s, part);
 
-    if (s.len < len) {
-        return NULL;
-    }
-
-    for (p = s.data + s.len - len; p > s.data; p--) {
-        if (memcmp(p, part, len) == 0) {
-            return p;
-        }
-    }
-
-    return NULL;
-}
-
-
-static int
-dfp_path_ends(dfp_str_t s, const char *end)
-{
-    size_t  len;
-
-    len = strlen(end);
-
-    return s.len >= len && memcmp(s.data + s.len - len, end, len) == 0;
+    return (p == s.data) ? NULL : p;
 }
 
 

@@ -4,7 +4,6 @@
  */
 
 #include <openssl/evp.h>
-#include <strings.h>
 
 #include "dfp_buf.h"
 #include "dfp_challenge.h"
@@ -247,7 +246,7 @@ dfp_registry_plain(dfp_mem_t *mem, const dfp_registry_answer_t *answer,
     markup = dfp_registry_markup(answer->type, body);
 
     if (markup) {
-        *text = (dfp_str_t) { strlen(markup), markup };
+        *text = dfp_cstr(markup);
         return DFP_OK;
     }
 
@@ -299,7 +298,7 @@ dfp_registry_type(dfp_str_t type, const char *name)
 
     len = strlen(name);
 
-    return type.len >= len && strncasecmp(type.data, name, len) == 0
+    return dfp_str_case_starts(type, dfp_cstr(name))
            && (type.len == len || memchr("; \t", type.data[len], 3));
 }
 
