@@ -19,22 +19,22 @@ typedef void (*ngx_dfp_api_pt)(ngx_dfp_api_t *api);
 
 /* In the pool of the request, which is held until the answer has been sent. */
 struct ngx_dfp_api_s {
-    ngx_http_request_t   *r;
-    ngx_dfp_main_conf_t  *conf;
-    ngx_dfp_store_t      *store;
-    ngx_dfp_auth_t        auth;
-    ngx_dfp_op_t          op;
-    ngx_dfp_op_pt         replied;   /* the next step after op */
-    ngx_dfp_api_pt        next;      /* the next step after auth or body */
-    dfp_mem_t             mem;       /* of the request's pool */
-    ngx_str_t             body;
-    size_t                size;      /* allocated for body */
-    dfp_job_t             job;       /* as it was posted */
-    ngx_dfp_stored_job_t  stored;    /* as it is in Redis */
-    dfp_token_t           new_token;
-    ngx_dfp_token_t       token;
-    char                  secret[DFP_TOKEN_LEN + 1];
-    unsigned              settled:1;
+    ngx_http_request_t      *r;
+    ngx_dfp_main_conf_t     *conf;
+    ngx_dfp_store_t         *store;
+    ngx_dfp_auth_t           auth;
+    ngx_dfp_op_t             op;
+    ngx_dfp_op_pt            replied;  /* the next step after op */
+    ngx_dfp_api_pt           next;     /* the next step after auth or body */
+    dfp_mem_t                mem;      /* of the request's pool */
+    ngx_str_t                body;
+    size_t                   size;     /* allocated for body */
+    dfp_job_t                job;      /* as it was posted */
+    ngx_dfp_stored_job_t     stored;   /* the job as it is in Redis */
+    dfp_token_t              token;    /* as it was posted */
+    ngx_dfp_stored_token_t   stored_token;
+    char                     secret[DFP_TOKEN_LEN + 1];    /* of the token */
+    unsigned                 settled:1;    /* the job, by this request */
 };
 
 

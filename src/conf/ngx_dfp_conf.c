@@ -12,7 +12,7 @@ static char *ngx_dfp_conf_cluster_json(ngx_conf_t *cf,
 static ngx_dfp_engine_t *ngx_dfp_conf_engine(ngx_str_t *name);
 
 
-/* A new engine is one more line here. */
+/* To add an engine, add a line here. */
 
 static ngx_dfp_engine_t  *ngx_dfp_engines[] = {
     &ngx_dfp_engine_cache,
@@ -101,7 +101,7 @@ ngx_dfp_conf_redis_param(ngx_conf_t *cf, ngx_dfp_redis_conf_t *redis,
 }
 
 
-/* A name may stand for several addresses: each is tried in turn. */
+/* A name may have several addresses; each is tried in turn. */
 
 static ngx_int_t
 ngx_dfp_conf_redis_addr(ngx_conf_t *cf, ngx_dfp_redis_conf_t *redis,
@@ -201,7 +201,7 @@ ngx_dfp_conf_cluster_params(ngx_conf_t *cf, ngx_dfp_cluster_t *cluster)
     value = cf->args->elts;
     ngx_str_null(&engine);
 
-    /* what is left over is the engine's, moved to the front */
+    /* the other parameters, for the engine, are moved to the front */
 
     for (i = 2, n = 0; i < cf->args->nelts; i++) {
 

@@ -232,23 +232,23 @@ ngx_dfp_conf_bind(ngx_conf_t *cf, ngx_dfp_rule_t *rule)
     ngx_uint_t                 i;
     ngx_http_conf_ctx_t       *ctx;
     ngx_http_core_loc_conf_t  *clcf;
-    ngx_dfp_binding_t         *origin;
+    ngx_dfp_binding_t         *binding;
     ngx_dfp_main_conf_t       *mcf;
 
     ctx = cf->ctx;
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_dfpreheat_module);
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-    origin = mcf->bindings.elts;
+    binding = mcf->bindings.elts;
 
-    /* of several servers, or named locations, the first would get all calls */
+    /* of several servers or named locations, the first would get all calls */
 
     for (i = 0; i < mcf->bindings.nelts; i++) {
 
-        if (origin[i].rule.text.len != rule->text.len
-            || ngx_memcmp(origin[i].rule.text.data, rule->text.data,
+        if (binding[i].rule.text.len != rule->text.len
+            || ngx_memcmp(binding[i].rule.text.data, rule->text.data,
                           rule->text.len)
                != 0
-            || (origin[i].location.len != 0) != clcf->named)
+            || (binding[i].location.len != 0) != clcf->named)
         {
             continue;
         }
@@ -256,11 +256,11 @@ ngx_dfp_conf_bind(ngx_conf_t *cf, ngx_dfp_rule_t *rule)
         if (clcf->named) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "dfpreheat_origin %V is in location %V already",
-                               &rule->text, &origin[i].location);
+                               &rule->text, &binding[i].location);
             return NGX_ERROR;
         }
 
-        if (origin[i].ctx->srv_conf != ctx->srv_conf) {
+        if (binding[i].ctx->srv_conf != ctx->srv_conf) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "dfpreheat_origin %V is bound in another "
                                "server: all of its locations must be in one",
@@ -269,17 +269,17 @@ ngx_dfp_conf_bind(ngx_conf_t *cf, ngx_dfp_rule_t *rule)
         }
     }
 
-    origin = ngx_array_push(&mcf->bindings);
-    if (origin == NULL) {
+    binding = ngx_array_push(&mcf->bindings);
+    if (binding == NULL) {
         return NGX_ERROR;
     }
 
-    origin->rule = *rule;
-    origin->ctx = ctx;
-    ngx_str_null(&origin->location);
+    binding->rule = *rule;
+    binding->ctx = ctx;
+    ngx_str_null(&binding->location);
 
     if (clcf->named) {
-        origin->location = clcf->name;
+        binding->location = clcf->name;
     }
 
     return NGX_OK;

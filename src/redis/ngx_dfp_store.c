@@ -274,11 +274,11 @@ ngx_dfp_store_get(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_dfp_stored_job_t *job)
 {
     ngx_uint_t  i;
-    ngx_str_t   argv[2 + NGX_DFP_JOB_FIELDS];
+    ngx_str_t   argv[2 + NGX_DFP_REPLY_FIELDS];
 
     ngx_str_set(&argv[0], "HMGET");
 
-    for (i = 0; i < NGX_DFP_JOB_FIELDS; i++) {
+    for (i = 0; i < NGX_DFP_REPLY_FIELDS; i++) {
         argv[2 + i] = ngx_dfp_reply_fields[i].name;
     }
 
@@ -416,7 +416,7 @@ ngx_dfp_store_requeue(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
 
 ngx_int_t
 ngx_dfp_store_token_create(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
-    ngx_str_t *hash, dfp_token_t *request, ngx_dfp_token_t *token)
+    ngx_str_t *hash, dfp_token_t *request, ngx_dfp_stored_token_t *token)
 {
     ngx_str_t       name, bio;
     ngx_dfp_store_args_t  args;
@@ -439,7 +439,7 @@ ngx_dfp_store_token_create(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
 
 ngx_int_t
 ngx_dfp_store_token_find(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
-    ngx_str_t *hash, ngx_dfp_token_t *token)
+    ngx_str_t *hash, ngx_dfp_stored_token_t *token)
 {
     ngx_dfp_store_args_t  args;
 
