@@ -11,6 +11,7 @@
 
 
 #define NGX_HTTP_UNPROCESSABLE  422     /* RFC 9110, 15.5.21 */
+#define NGX_DFP_RETRY_LATER     "10"    /* s, Retry-After of 429 and 503 */
 
 
 typedef struct ngx_dfp_api_s  ngx_dfp_api_t;
@@ -58,12 +59,12 @@ void ngx_dfp_api_send(ngx_dfp_api_t *api, ngx_uint_t status, dfp_buf_t *b);
 void ngx_dfp_api_error(ngx_dfp_api_t *api, ngx_uint_t status,
     const char *text);
 
-/* The same for an operation of the store that ended with RC: 503 for NGX_ABORT,
- * otherwise 500. */
+/* The same for an operation of the store that ended with RC: 503 for
+ * NGX_ABORT, otherwise 500. */
 void ngx_dfp_api_store_error(ngx_dfp_api_t *api, ngx_int_t rc);
 
-/* Adds a header to the answer. NAME and VALUE must live as long as the request.
- * NGX_ERROR: no memory. */
+/* Adds a header to the answer. NAME and VALUE must live as long as the
+ * request. NGX_ERROR: no memory. */
 ngx_int_t ngx_dfp_api_header(ngx_dfp_api_t *api, const char *name,
     const char *value);
 

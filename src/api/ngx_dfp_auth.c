@@ -6,7 +6,7 @@
 /* A token that was found in Redis. Each hash has one slot in the cache. */
 typedef struct {
     u_char                  hash[DFP_TOKEN_HASH_LEN];
-    ngx_msec_t              found;     /* ngx_current_msec then */
+    ngx_msec_t              found;     /* when, in ngx_current_msec */
     ngx_dfp_stored_token_t  token;
     unsigned                used:1;
 } ngx_dfp_auth_cached_t;
@@ -311,7 +311,7 @@ ngx_dfp_auth_admin(ngx_http_request_t *r, ngx_dfp_main_conf_t *conf,
 }
 
 
-/* RFC 6750, 2.1; the scheme in any letter case, as RFC 9110 has it. */
+/* RFC 6750, 2.1; the scheme is case-insensitive (RFC 9110, 11.1). */
 
 static ngx_int_t
 ngx_dfp_auth_bearer(ngx_http_request_t *r, ngx_str_t *bearer)

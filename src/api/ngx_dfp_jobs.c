@@ -133,8 +133,7 @@ ngx_dfp_jobs_parts(ngx_dfp_api_t *api, dfp_err_t *err)
 }
 
 
-/* One job state for each cluster, and one part: for the workers of this
- * nginx. */
+/* Each cluster has one job state with one part, for workers of this nginx. */
 
 static ngx_int_t
 ngx_dfp_jobs_cluster(ngx_dfp_api_t *api, ngx_dfp_cluster_t *cluster,
@@ -363,7 +362,7 @@ ngx_dfp_jobs_got(void *data, ngx_int_t rc)
     } else if (api->stored.state.data[0] == 'P'
                && api->stored.deadline <= ngx_dfp_now() && !api->settled)
     {
-        /* no worker has ended it, so perhaps none is running */
+        /* no worker has ended it: perhaps none is running */
 
         api->settled = 1;
         api->replied = ngx_dfp_jobs_settled;

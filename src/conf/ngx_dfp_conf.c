@@ -201,7 +201,7 @@ ngx_dfp_conf_cluster_params(ngx_conf_t *cf, ngx_dfp_cluster_t *cluster)
     value = cf->args->elts;
     ngx_str_null(&engine);
 
-    /* the other parameters, for the engine, are moved to the front */
+    /* the engine's own parameters are moved to the front */
 
     for (i = 2, n = 0; i < cf->args->nelts; i++) {
 

@@ -69,8 +69,8 @@ void ngx_dfp_conf_debug(ngx_dfp_main_conf_t *mcf, ngx_log_t *log);
 
 /* The rest is for the files of this folder only. */
 
-/* Whether VALUE begins with NAME ("user="); REST is what follows it, in VALUE's
- * memory. */
+/* Whether VALUE begins with NAME ("user="); REST is what follows it, in
+ * VALUE's memory. */
 ngx_uint_t ngx_dfp_conf_param(ngx_str_t *value, const char *name,
     ngx_str_t *rest);
 

@@ -145,7 +145,7 @@ ngx_dfp_conf_dragonfly_param(ngx_conf_t *cf, ngx_dfp_cluster_t *cluster,
 }
 
 
-/* map=FROM=TO: there is no "=" in an origin. */
+/* map=FROM=TO; an origin has no "=". */
 
 static ngx_int_t
 ngx_dfp_conf_map(ngx_conf_t *cf, ngx_dfp_dragonfly_t *dragonfly,
@@ -215,7 +215,7 @@ ngx_dfp_conf_map_origin(ngx_conf_t *cf, ngx_str_t *value, u_char *text,
 }
 
 
-/* [grpc://|grpcs://]host[:port]; a name may stand for several addresses. */
+/* [grpc://|grpcs://]host[:port]; a name may have several addresses. */
 
 static ngx_int_t
 ngx_dfp_conf_schedulers(ngx_conf_t *cf, ngx_dfp_cluster_t *cluster,
@@ -297,7 +297,7 @@ ngx_dfp_conf_scheduler(ngx_conf_t *cf, ngx_dfp_dragonfly_t *dragonfly,
         return NGX_ERROR;
     }
 
-    /* certificates are for names */
+    /* certificates are issued for names */
 
     p = ngx_sprintf(server->authority.data, "%V:%d", &u->host,
                     (int) ngx_inet_get_port(addr->sockaddr));
@@ -364,7 +364,7 @@ ngx_dfp_conf_check_dragonfly(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf)
 }
 
 
-/* The location of this name; without a name the only one. */
+/* The location with this name, or the only one where the name is empty. */
 
 static ngx_dfp_binding_t *
 ngx_dfp_conf_grpc_location(ngx_conf_t *cf, ngx_dfp_cluster_t *cluster,

@@ -435,7 +435,7 @@ ngx_dfp_reply_field(ngx_dfp_op_t *op, ngx_dfp_reply_field_t *field,
 }
 
 
-/* "1 01234567-...": the cluster of a part, and its task_uuid. */
+/* The cluster of a part and its task_uuid: "1 01234567-...". */
 
 static ngx_int_t
 ngx_dfp_reply_cluster(ngx_dfp_op_t *op, redisReply *reply, void *out)

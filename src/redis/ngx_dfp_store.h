@@ -172,8 +172,8 @@ typedef struct {
  * numbers. */
 ngx_int_t ngx_dfp_store_init(ngx_dfp_main_conf_t *conf, ngx_cycle_t *cycle);
 
-/* Sends what can be sent at once and closes the connection; the handlers of all
- * other operations get NGX_ABORT. Safe when there is no store. */
+/* Sends what can be sent at once and closes the connection; the handlers of
+ * all other operations get NGX_ABORT. Safe when there is no store. */
 void ngx_dfp_store_done(void);
 
 /* The store of this worker; NULL where Redis is not configured. */

@@ -48,7 +48,7 @@ ngx_dfp_subscription_ready(ngx_dfp_conn_t *conn)
 
     ngx_dfp_subscription_ask(sub);
 
-    /* there may have been messages before */
+    /* messages may have been missed */
     sub->on_wake(sub->data);
 }
 
