@@ -357,10 +357,7 @@ ngx_dfp_store_look(ngx_dfp_store_t *store, ngx_dfp_op_t *op, ngx_uint_t want,
     ngx_dfp_store_arg(&args, &store->conf->instance.id);
     ngx_dfp_store_arg(&args, &store->conf->instance.queue);
 
-    op->out = look;
-
-    return ngx_dfp_store_start(store, op, NGX_DFP_STORE_LOOK, args.argv, args.n,
-                               NGX_DFP_REDIS_WAIT);
+    return ngx_dfp_store_script(store, op, NGX_DFP_STORE_LOOK, &args, look);
 }
 
 
