@@ -12,7 +12,7 @@ static char *ngx_dfp_conf_cluster_json(ngx_conf_t *cf,
 static ngx_dfp_engine_t *ngx_dfp_conf_engine(ngx_str_t *name);
 
 
-/* To add an engine, add a line here. */
+/* The table of engines. */
 
 static ngx_dfp_engine_t  *ngx_dfp_engines[] = {
     &ngx_dfp_engine_cache,
