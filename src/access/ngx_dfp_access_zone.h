@@ -10,6 +10,10 @@
 #include "ngx_dfp_types.h"
 
 
+#define NGX_DFP_ACCESS_TIME  60000      /* ms, how long a grant is cached */
+#define NGX_DFP_ACCESS_ZONE  4194304    /* bytes of shared memory */
+
+
 /* Adds the zone to the configuration. NULL: no memory. */
 ngx_shm_zone_t *ngx_dfp_access_zone(ngx_conf_t *cf);
 

@@ -1,9 +1,6 @@
 #include "ngx_dfp_api.h"
 
 
-#define NGX_DFP_RETRY_LATER  "10"    /* s */
-
-
 static void ngx_dfp_api_cleanup(void *data);
 static void ngx_dfp_api_replied(void *data, ngx_int_t rc);
 
@@ -94,7 +91,7 @@ ngx_dfp_api_send(ngx_dfp_api_t *api, ngx_uint_t status, dfp_buf_t *b)
 
     r = api->r;
 
-    /* nginx has decided about keepalive before the wait */
+    /* the worker may have been told to quit since the request began */
 
     if (ngx_exiting || ngx_terminate) {
         r->keepalive = 0;

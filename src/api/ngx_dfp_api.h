@@ -11,6 +11,7 @@
 
 
 #define NGX_HTTP_UNPROCESSABLE  422     /* RFC 9110, 15.5.21 */
+#define NGX_DFP_RETRY_LATER     "10"    /* s, Retry-After of 429 and 503 */
 
 
 typedef struct ngx_dfp_api_s  ngx_dfp_api_t;
@@ -19,22 +20,22 @@ typedef void (*ngx_dfp_api_pt)(ngx_dfp_api_t *api);
 
 /* In the pool of the request, which is held until the answer has been sent. */
 struct ngx_dfp_api_s {
-    ngx_http_request_t   *r;
-    ngx_dfp_main_conf_t  *conf;
-    ngx_dfp_store_t      *store;
-    ngx_dfp_auth_t        auth;
-    ngx_dfp_op_t          op;
-    ngx_dfp_op_pt         replied;   /* the next step after op */
-    ngx_dfp_api_pt        next;      /* the next step after auth or body */
-    dfp_mem_t             mem;       /* of the request's pool */
-    ngx_str_t             body;
-    size_t                size;      /* allocated for body */
-    dfp_job_t             job;       /* as it was posted */
-    ngx_dfp_stored_job_t  stored;    /* as it is in Redis */
-    dfp_token_t           new_token;
-    ngx_dfp_token_t       token;
-    char                  secret[DFP_TOKEN_LEN + 1];
-    unsigned              settled:1;
+    ngx_http_request_t      *r;
+    ngx_dfp_main_conf_t     *conf;
+    ngx_dfp_store_t         *store;
+    ngx_dfp_auth_t           auth;
+    ngx_dfp_op_t             op;
+    ngx_dfp_op_pt            replied;  /* the next step after op */
+    ngx_dfp_api_pt           next;     /* the next step after auth or body */
+    dfp_mem_t                mem;      /* of the request's pool */
+    ngx_str_t                body;
+    size_t                   size;     /* allocated for body */
+    dfp_job_t                job;      /* as it was posted */
+    ngx_dfp_stored_job_t     stored;   /* the job as it is in Redis */
+    dfp_token_t              token;    /* as it was posted */
+    ngx_dfp_stored_token_t   stored_token;
+    char                     secret[DFP_TOKEN_LEN + 1];    /* of the token */
+    unsigned                 settled:1;    /* the job, by this request */
 };
 
 
@@ -58,12 +59,12 @@ void ngx_dfp_api_send(ngx_dfp_api_t *api, ngx_uint_t status, dfp_buf_t *b);
 void ngx_dfp_api_error(ngx_dfp_api_t *api, ngx_uint_t status,
     const char *text);
 
-/* The same for an operation of the store that ended with RC: 503 for NGX_ABORT,
- * otherwise 500. */
+/* The same for an operation of the store that ended with RC: 503 for
+ * NGX_ABORT, otherwise 500. */
 void ngx_dfp_api_store_error(ngx_dfp_api_t *api, ngx_int_t rc);
 
-/* Adds a header to the answer. NAME and VALUE must live as long as the request.
- * NGX_ERROR: no memory. */
+/* Adds a header to the answer. NAME and VALUE must live as long as the
+ * request. NGX_ERROR: no memory. */
 ngx_int_t ngx_dfp_api_header(ngx_dfp_api_t *api, const char *name,
     const char *value);
 

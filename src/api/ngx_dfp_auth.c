@@ -3,41 +3,40 @@
 #include <openssl/crypto.h>
 
 
-#define NGX_DFP_BEARER_MAX  512     /* bytes of a token */
-
-
-/* What a worker knows of a token. Each hash has one place. */
+/* A token that was found in Redis. Each hash has one slot in the cache. */
 typedef struct {
-    u_char           hash[DFP_SHA256_HEX_LEN];
-    ngx_msec_t       known;
-    ngx_dfp_token_t  token;
-    unsigned         used:1;
-} ngx_dfp_known_t;
+    u_char                  hash[DFP_SHA256_HEX_LEN];
+    ngx_msec_t              found;     /* when, in ngx_current_msec */
+    ngx_dfp_stored_token_t  token;
+    unsigned                used:1;
+} ngx_dfp_auth_cached_t;
 
 
 static u_char *ngx_dfp_auth_param(u_char *p, u_char *last, u_char **end);
 static void ngx_dfp_auth_hide(ngx_str_t text);
 static ngx_int_t ngx_dfp_auth_bearer(ngx_http_request_t *r, ngx_str_t *bearer);
 static ngx_uint_t ngx_dfp_auth_malformed(ngx_str_t *bearer);
-static ngx_dfp_known_t *ngx_dfp_auth_place(u_char *hash);
+static ngx_dfp_auth_cached_t *ngx_dfp_auth_slot(u_char *hash);
 static void ngx_dfp_auth_found(void *data, ngx_int_t rc);
 static void ngx_dfp_auth_result(ngx_dfp_auth_t *auth, ngx_int_t rc);
-static void ngx_dfp_auth_judge(ngx_dfp_auth_t *auth);
+static void ngx_dfp_auth_check(ngx_dfp_auth_t *auth);
 static void ngx_dfp_auth_refuse(ngx_dfp_auth_t *auth, ngx_uint_t status,
     const char *text);
 
 
-static ngx_dfp_known_t  *ngx_dfp_known;
+static ngx_dfp_auth_cached_t  *ngx_dfp_auth_cache;
 
 
 ngx_int_t
 ngx_dfp_auth_init(ngx_cycle_t *cycle)
 {
-    ngx_dfp_known = ngx_pcalloc(cycle->pool,
-                                   NGX_DFP_TOKEN_CACHE_SIZE
-                                   * sizeof(ngx_dfp_known_t));
+    size_t  size;
 
-    return ngx_dfp_known ? NGX_OK : NGX_ERROR;
+    size = NGX_DFP_TOKEN_CACHE_SIZE * sizeof(ngx_dfp_auth_cached_t);
+
+    ngx_dfp_auth_cache = ngx_pcalloc(cycle->pool, size);
+
+    return ngx_dfp_auth_cache ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -72,7 +71,7 @@ ngx_dfp_auth_query(ngx_http_request_t *r, ngx_str_t *token)
 }
 
 
-/* The value of the first access_token of a query, and its end; NULL: none. */
+/* The value of the first access_token of a query, and its end. NULL: none. */
 
 static u_char *
 ngx_dfp_auth_param(u_char *p, u_char *last, u_char **end)
@@ -125,8 +124,8 @@ void
 ngx_dfp_auth_token(ngx_http_request_t *r, ngx_dfp_store_t *store,
     ngx_dfp_auth_t *auth, ngx_uint_t scope)
 {
-    ngx_str_t         bearer, hash;
-    ngx_dfp_known_t  *known;
+    ngx_str_t               bearer, hash;
+    ngx_dfp_auth_cached_t  *cached;
 
     auth->scope = scope;
     auth->connection = r->connection;
@@ -149,18 +148,17 @@ ngx_dfp_auth_token(ngx_http_request_t *r, ngx_dfp_store_t *store,
         return;
     }
 
-    known = ngx_dfp_auth_place(auth->hash);
+    cached = ngx_dfp_auth_slot(auth->hash);
 
-    if (known->used
-        && ngx_memcmp(known->hash, auth->hash, DFP_SHA256_HEX_LEN) == 0
-        && ngx_current_msec - known->known < NGX_DFP_TOKEN_CACHE)
+    if (cached->used
+        && ngx_memcmp(cached->hash, auth->hash, DFP_SHA256_HEX_LEN) == 0
+        && ngx_current_msec - cached->found < NGX_DFP_TOKEN_CACHE)
     {
         ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
-                       "dfpreheat auth: token %L is cached",
-                       known->token.id);
+                       "dfpreheat auth: token %L is cached", cached->token.id);
 
-        auth->token = known->token;
-        ngx_dfp_auth_judge(auth);
+        auth->token = cached->token;
+        ngx_dfp_auth_check(auth);
         return;
     }
 
@@ -172,8 +170,7 @@ ngx_dfp_auth_token(ngx_http_request_t *r, ngx_dfp_store_t *store,
     hash.data = auth->hash;
     hash.len = DFP_SHA256_HEX_LEN;
 
-    if (ngx_dfp_store_token_find(store, &auth->op, &hash,
-                                 &auth->token)
+    if (ngx_dfp_store_token_find(store, &auth->op, &hash, &auth->token)
         != NGX_OK)
     {
         ngx_dfp_auth_result(auth, NGX_ABORT);
@@ -199,18 +196,18 @@ ngx_dfp_auth_found(void *data, ngx_int_t rc)
 static void
 ngx_dfp_auth_result(ngx_dfp_auth_t *auth, ngx_int_t rc)
 {
-    ngx_dfp_known_t  *known;
+    ngx_dfp_auth_cached_t  *cached;
 
     switch (rc) {
 
     case NGX_OK:
-        known = ngx_dfp_auth_place(auth->hash);
-        known->token = auth->token;
-        known->known = ngx_current_msec;
-        known->used = 1;
-        ngx_memcpy(known->hash, auth->hash, DFP_SHA256_HEX_LEN);
+        cached = ngx_dfp_auth_slot(auth->hash);
+        cached->token = auth->token;
+        cached->found = ngx_current_msec;
+        cached->used = 1;
+        ngx_memcpy(cached->hash, auth->hash, DFP_SHA256_HEX_LEN);
 
-        ngx_dfp_auth_judge(auth);
+        ngx_dfp_auth_check(auth);
         return;
 
     case NGX_DECLINED:
@@ -234,13 +231,11 @@ ngx_dfp_auth_result(ngx_dfp_auth_t *auth, ngx_int_t rc)
 
 
 static void
-ngx_dfp_auth_judge(ngx_dfp_auth_t *auth)
+ngx_dfp_auth_check(ngx_dfp_auth_t *auth)
 {
-    int64_t      now;
-    ngx_time_t  *tp;
+    int64_t  now;
 
-    tp = ngx_timeofday();
-    now = (int64_t) tp->sec * 1000 + tp->msec;
+    now = ngx_dfp_now();
 
     ngx_log_debug5(NGX_LOG_DEBUG_HTTP, auth->connection->log, 0,
                    "dfpreheat auth: token %L, %s, expires in %L s, scopes %ui, "
@@ -295,7 +290,7 @@ ngx_dfp_auth_admin(ngx_http_request_t *r, ngx_dfp_main_conf_t *conf,
         return NGX_HTTP_FORBIDDEN;
     }
 
-    /* hashes, so that not even the length can be measured */
+    /* hashes have one length, so that timing does not reveal that of the key */
 
     if (ngx_dfp_auth_bearer(r, &bearer) == NGX_OK
         && dfp_sha256_hex(ngx_dfp_dfp_str(bearer), theirs) == DFP_OK
@@ -316,7 +311,7 @@ ngx_dfp_auth_admin(ngx_http_request_t *r, ngx_dfp_main_conf_t *conf,
 }
 
 
-/* RFC 6750, 2.1; the scheme in any letter case, as RFC 9110 has it. */
+/* RFC 6750, 2.1; the scheme is case-insensitive (RFC 9110, 11.1). */
 
 static ngx_int_t
 ngx_dfp_auth_bearer(ngx_http_request_t *r, ngx_str_t *bearer)
@@ -356,9 +351,8 @@ ngx_dfp_auth_malformed(ngx_str_t *bearer)
 }
 
 
-static ngx_dfp_known_t *
-ngx_dfp_auth_place(u_char *hash)
+static ngx_dfp_auth_cached_t *
+ngx_dfp_auth_slot(u_char *hash)
 {
-    return &ngx_dfp_known[ngx_hextoi(hash, 4)
-                          % NGX_DFP_TOKEN_CACHE_SIZE];
+    return &ngx_dfp_auth_cache[ngx_hextoi(hash, 4) % NGX_DFP_TOKEN_CACHE_SIZE];
 }

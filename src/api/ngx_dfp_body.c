@@ -6,8 +6,9 @@ static ngx_int_t ngx_dfp_body_take(ngx_dfp_api_t *api);
 
 
 /*
- * Unbuffered, into memory of our own: a body is never in a temporary file, and
- * the limit answers in JSON. (client_max_body_size is off in these locations.)
+ * Unbuffered, into memory of the request's pool: so a body, which may have
+ * secrets, is never in a temporary file, and the answer to a body that is too
+ * large is JSON. (client_max_body_size is off in these locations.) /
  */
 
 void
@@ -28,7 +29,7 @@ ngx_dfp_body_read(ngx_dfp_api_t *api, ngx_dfp_api_pt next)
         return;
     }
 
-    /* the request is held once already */
+    /* the handler holds the request already */
     ngx_http_finalize_request(r, NGX_DONE);
 }
 

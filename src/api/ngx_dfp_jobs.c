@@ -83,7 +83,7 @@ ngx_dfp_jobs_parse(ngx_dfp_api_t *api)
 }
 
 
-/* The clusters that were asked for, or all. */
+/* The clusters that the job names, or all. */
 
 static dfp_rc_t
 ngx_dfp_jobs_parts(ngx_dfp_api_t *api, dfp_err_t *err)
@@ -133,8 +133,7 @@ ngx_dfp_jobs_parts(ngx_dfp_api_t *api, dfp_err_t *err)
 }
 
 
-/* One job state for each cluster, and one part: for the workers of this
- * nginx. */
+/* Each cluster has one job state with one part, for workers of this nginx. */
 
 static ngx_int_t
 ngx_dfp_jobs_cluster(ngx_dfp_api_t *api, ngx_dfp_cluster_t *cluster,
@@ -179,7 +178,7 @@ ngx_dfp_jobs_unknown(ngx_dfp_api_t *api, int64_t id, dfp_err_t *err)
 }
 
 
-/* Only of nginx's own cache it is known which bytes are in it. */
+/* Only the engine of nginx's own cache knows which bytes are in it. */
 
 static dfp_rc_t
 ngx_dfp_jobs_checks(ngx_dfp_api_t *api, dfp_err_t *err)
@@ -201,10 +200,10 @@ ngx_dfp_jobs_checks(ngx_dfp_api_t *api, dfp_err_t *err)
             if (cluster[k].id == api->stored.parts[i].cluster
                 && !cluster[k].caches)
             {
-                return dfp_invalid(err, "args.digest, args.size and args.refresh "
-                                   "are for clusters with engine=cache, and "
-                                   "cluster %lld is of another engine",
-                                   (long long) cluster[k].id);
+                return dfp_invalid(err,
+                    "args.digest, args.size and args.refresh are for clusters "
+                    "with engine=cache, and cluster %lld is of another engine",
+                    (long long) cluster[k].id);
             }
         }
     }
@@ -213,7 +212,7 @@ ngx_dfp_jobs_checks(ngx_dfp_api_t *api, dfp_err_t *err)
 }
 
 
-/* Printed once: GET shows it as it is stored. */
+/* Printed once; GET shows it as it is stored. */
 
 static dfp_rc_t
 ngx_dfp_jobs_about(ngx_dfp_api_t *api)
@@ -232,7 +231,7 @@ ngx_dfp_jobs_about(ngx_dfp_api_t *api)
 }
 
 
-/* What is shown, and, where that hides something, what is run. */
+/* The arguments as GET shows them and, where those hide secrets, sealed. */
 
 static dfp_rc_t
 ngx_dfp_jobs_seal(ngx_dfp_api_t *api, dfp_err_t *err)
@@ -334,7 +333,7 @@ ngx_dfp_jobs_get(ngx_dfp_api_t *api)
         return;
     }
 
-    /* the answer is printed before the handler returns */
+    /* the answer is printed while the reply exists */
 
     api->op.borrow = 1;
     api->replied = ngx_dfp_jobs_got;
@@ -350,12 +349,6 @@ ngx_dfp_jobs_got(void *data, ngx_int_t rc)
 {
     ngx_dfp_api_t *api = data;
 
-    int64_t      now;
-    ngx_time_t  *tp;
-
-    tp = ngx_timeofday();
-    now = (int64_t) tp->sec * 1000 + tp->msec;
-
     ngx_log_debug4(NGX_LOG_DEBUG_HTTP, api->r->connection->log, 0,
                    "dfpreheat api: job %L is read, rc %i, state \"%V\", %ui "
                    "parts", api->stored.id, rc, &api->stored.state,
@@ -367,10 +360,10 @@ ngx_dfp_jobs_got(void *data, ngx_int_t rc)
     } else if (rc != NGX_OK) {
         ngx_dfp_api_store_error(api, rc);
 
-    } else if (api->stored.state.data[0] == 'P' && api->stored.deadline <= now
-               && !api->settled)
+    } else if (api->stored.state.data[0] == 'P'
+               && api->stored.deadline <= ngx_dfp_now() && !api->settled)
     {
-        /* nobody has settled it: all workers may have been away */
+        /* no worker has ended it: perhaps none is running */
 
         api->settled = 1;
         api->replied = ngx_dfp_jobs_settled;

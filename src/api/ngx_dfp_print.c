@@ -3,15 +3,15 @@
 #include "dfp_time.h"
 
 
-/* The two times of a job, each of which stands in several places. */
+/* The two times of a job, which are printed several times. */
 typedef struct {
     dfp_str_t  created;
     dfp_str_t  updated;
-} ngx_dfp_times_t;
+} ngx_dfp_print_times_t;
 
 
 static void ngx_dfp_print_result(dfp_buf_t *b, ngx_dfp_stored_job_t *job,
-    ngx_dfp_times_t *times);
+    ngx_dfp_print_times_t *times);
 static ngx_uint_t ngx_dfp_print_state(dfp_buf_t *b, ngx_dfp_stored_job_t *job,
     ngx_uint_t first, dfp_str_t created);
 static dfp_str_t ngx_dfp_print_quoted(dfp_buf_t *b, int64_t ms);
@@ -30,7 +30,7 @@ void
 ngx_dfp_print_job(dfp_buf_t *b, ngx_dfp_api_t *api, ngx_uint_t result)
 {
     ngx_dfp_stored_job_t   *job;
-    ngx_dfp_times_t         times;
+    ngx_dfp_print_times_t         times;
 
     job = &api->stored;
 
@@ -59,7 +59,7 @@ ngx_dfp_print_job(dfp_buf_t *b, ngx_dfp_api_t *api, ngx_uint_t result)
         dfp_buf_cstr(b, "null");
     }
 
-    dfp_buf_cstr(b, ",\"user\":" NGX_DFP_NO_USER);
+    dfp_buf_cstr(b, ",\"user\":" NGX_DFP_PRINT_NO_USER);
     dfp_buf_cstr(b, result ? ",\"seed_peer_clusters\":[]"
                            : ",\"seed_peer_clusters\":null");
     dfp_buf_cstr(b, ",\"scheduler_clusters\":[");
@@ -70,7 +70,7 @@ ngx_dfp_print_job(dfp_buf_t *b, ngx_dfp_api_t *api, ngx_uint_t result)
 
 static void
 ngx_dfp_print_result(dfp_buf_t *b, ngx_dfp_stored_job_t *job,
-    ngx_dfp_times_t *times)
+    ngx_dfp_print_times_t *times)
 {
     ngx_uint_t  i;
 
@@ -93,18 +93,19 @@ ngx_dfp_print_result(dfp_buf_t *b, ngx_dfp_stored_job_t *job,
 }
 
 
-/* The job state of the cluster whose parts begin at FIRST; how many it has. */
+/* Prints the job state of the cluster whose parts begin at FIRST. Returns the
+ * number of its parts. */
 
 static ngx_uint_t
 ngx_dfp_print_state(dfp_buf_t *b, ngx_dfp_stored_job_t *job, ngx_uint_t first,
     dfp_str_t created)
 {
-    int64_t          deaths;
+    int64_t          lost;
     ngx_uint_t       i, n;
     ngx_dfp_part_t  *part;
 
     part = &job->parts[first];
-    deaths = 0;
+    lost = 0;
 
     for (n = 1; first + n < job->nparts; n++) {
         if (part[n].cluster != part->cluster) {
@@ -113,7 +114,7 @@ ngx_dfp_print_state(dfp_buf_t *b, ngx_dfp_stored_job_t *job, ngx_uint_t first,
     }
 
     for (i = 0; i < n; i++) {
-        deaths += part[i].deaths;
+        lost += part[i].lost_attempts;
     }
 
     dfp_buf_cstr(b, "{\"created_at\":");
@@ -121,7 +122,7 @@ ngx_dfp_print_state(dfp_buf_t *b, ngx_dfp_stored_job_t *job, ngx_uint_t first,
     dfp_buf_cstr(b, ",\"error\":");
     ngx_dfp_print_errors(b, part, n);
     dfp_buf_cstr(b, ",\"lost_attempts\":");
-    dfp_buf_int(b, deaths);
+    dfp_buf_int(b, lost);
     dfp_buf_cstr(b, ",\"progress\":");
     ngx_dfp_print_fragments(b, part, n, offsetof(ngx_dfp_part_t, progress));
     dfp_buf_cstr(b, ",\"results\":");
@@ -179,7 +180,7 @@ ngx_dfp_print_errors(dfp_buf_t *b, ngx_dfp_part_t *part, ngx_uint_t n)
 }
 
 
-/* Fragments are JSON already; of parts that have none, nothing. */
+/* Fragments are JSON; parts without one are left out. */
 
 static void
 ngx_dfp_print_fragments(dfp_buf_t *b, ngx_dfp_part_t *part, ngx_uint_t n,

@@ -10,7 +10,7 @@
 
 
 /* Dragonfly's user object without a user. */
-#define NGX_DFP_NO_USER                                                       \
+#define NGX_DFP_PRINT_NO_USER                                                 \
     "{\"id\":0,\"created_at\":\"0001-01-01T00:00:00Z\","                      \
     "\"updated_at\":\"0001-01-01T00:00:00Z\",\"is_del\":0,\"email\":\"\","    \
     "\"name\":\"\",\"avatar\":\"\",\"phone\":\"\",\"state\":\"\","            \

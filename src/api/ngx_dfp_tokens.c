@@ -31,30 +31,22 @@ ngx_dfp_tokens_create(ngx_dfp_api_t *api)
 static void
 ngx_dfp_tokens_parse(ngx_dfp_api_t *api)
 {
-    dfp_rc_t     rc;
-    int64_t      now;
-    dfp_err_t    err;
-    ngx_str_t    hash;
-    ngx_time_t  *tp;
+    dfp_rc_t   rc;
+    char       text[DFP_SHA256_HEX_LEN + 1];
+    dfp_err_t  err;
+    ngx_str_t  hash;
 
-    tp = ngx_timeofday();
-    now = (int64_t) tp->sec * 1000 + tp->msec;
-
-    rc = dfp_token_parse(&api->mem, ngx_dfp_dfp_str(api->body), now,
-                         &api->new_token, &err);
+    rc = dfp_token_parse(&api->mem, ngx_dfp_dfp_str(api->body), ngx_dfp_now(),
+                         &api->token, &err);
 
     if (rc == DFP_INVALID) {
         ngx_dfp_api_error(api, NGX_HTTP_UNPROCESSABLE, err.text);
         return;
     }
 
-    hash.len = DFP_SHA256_HEX_LEN;
-    hash.data = api->auth.hash;
-
     if (rc != DFP_OK
         || dfp_token_generate(api->secret) != DFP_OK
-        || dfp_sha256_hex((dfp_str_t) { DFP_TOKEN_LEN, api->secret },
-                          (char *) hash.data)
+        || dfp_sha256_hex((dfp_str_t) { DFP_TOKEN_LEN, api->secret }, text)
            != DFP_OK)
     {
         ngx_dfp_api_error(api, NGX_HTTP_INTERNAL_SERVER_ERROR,
@@ -62,10 +54,13 @@ ngx_dfp_tokens_parse(ngx_dfp_api_t *api)
         return;
     }
 
+    hash.len = DFP_SHA256_HEX_LEN;
+    hash.data = (u_char *) text;
+
     api->replied = ngx_dfp_tokens_created;
 
     if (ngx_dfp_store_token_create(api->store, &api->op, &hash,
-                                   &api->new_token, &api->token)
+                                   &api->token, &api->stored_token)
         != NGX_OK)
     {
         ngx_dfp_api_store_error(api, NGX_ABORT);
@@ -80,8 +75,9 @@ ngx_dfp_tokens_created(void *data, ngx_int_t rc)
 
     if (rc == NGX_OK) {
         ngx_log_error(NGX_LOG_NOTICE, api->r->connection->log, 0,
-                      "dfpreheat: token %L \"%*s\" is created", api->token.id,
-                      api->new_token.name.len, api->new_token.name.data);
+                      "dfpreheat: token %L \"%*s\" is created",
+                      api->stored_token.id, api->token.name.len,
+                      api->token.name.data);
         ngx_dfp_tokens_show(api);
 
     } else if (rc == NGX_DECLINED) {
@@ -102,22 +98,22 @@ ngx_dfp_tokens_show(ngx_dfp_api_t *api)
     dfp_buf_init(&b, &api->mem, 1024, 0);
 
     dfp_buf_cstr(&b, "{\"id\":");
-    dfp_buf_int(&b, api->token.id);
-    ngx_dfp_print_time(&b, ",\"created_at\":", api->token.created);
-    ngx_dfp_print_time(&b, ",\"updated_at\":", api->token.created);
+    dfp_buf_int(&b, api->stored_token.id);
+    ngx_dfp_print_time(&b, ",\"created_at\":", api->stored_token.created);
+    ngx_dfp_print_time(&b, ",\"updated_at\":", api->stored_token.created);
     dfp_buf_cstr(&b, ",\"is_del\":0,\"name\":");
-    dfp_buf_json(&b, api->new_token.name);
+    dfp_buf_json(&b, api->token.name);
     dfp_buf_cstr(&b, ",\"bio\":");
-    dfp_buf_json(&b, api->new_token.bio);
+    dfp_buf_json(&b, api->token.bio);
     dfp_buf_cstr(&b, ",\"token\":\"");
     dfp_buf_append(&b, api->secret, DFP_TOKEN_LEN);
     dfp_buf_cstr(&b, "\",\"scopes\":");
-    ngx_dfp_tokens_scopes(&b, api->new_token.scopes);
+    ngx_dfp_tokens_scopes(&b, api->token.scopes);
     ngx_dfp_print_time(&b, ",\"state\":\"active\",\"expired_at\":",
-                       api->new_token.expired_at);
+                       api->token.expired_at);
     dfp_buf_cstr(&b, ",\"user_id\":");
-    dfp_buf_int(&b, api->new_token.user_id);
-    dfp_buf_cstr(&b, ",\"user\":" NGX_DFP_NO_USER "}");
+    dfp_buf_int(&b, api->token.user_id);
+    dfp_buf_cstr(&b, ",\"user\":" NGX_DFP_PRINT_NO_USER "}");
 
     ngx_dfp_api_send(api, NGX_HTTP_OK, &b);
 }

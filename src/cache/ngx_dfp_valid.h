@@ -10,6 +10,9 @@
 #include "ngx_dfp_storable.h"
 
 
+#define NGX_DFP_DIGEST_VALID  31536000    /* s, at least */
+
+
 /* Installs the header filter, which sets the time of answers that are stored,
  * and of entries that a 304 has renewed, in bound locations. */
 void ngx_dfp_valid_init(void);

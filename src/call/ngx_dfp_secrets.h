@@ -10,6 +10,11 @@
 #include "ngx_dfp_types.h"
 
 
+#define NGX_DFP_URL_SECRETS       16    /* of one URL */
+#define NGX_DFP_SECRET_PART_MIN   8     /* bytes of a word in a header */
+#define NGX_DFP_SECRET_PARTS_MAX  32    /* words in a header */
+
+
 /* An empty array of dfp_str_t in POOL. NGX_ERROR: no memory. */
 ngx_int_t ngx_dfp_secrets_init(ngx_array_t *secrets, ngx_pool_t *pool);
 

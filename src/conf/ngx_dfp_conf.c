@@ -104,7 +104,7 @@ ngx_dfp_conf_redis_param(ngx_conf_t *cf, ngx_dfp_redis_conf_t *redis,
 }
 
 
-/* A name may stand for several addresses: each is tried in turn. */
+/* A name may have several addresses; each is tried in turn. */
 
 static ngx_int_t
 ngx_dfp_conf_redis_addr(ngx_conf_t *cf, ngx_dfp_redis_conf_t *redis,
@@ -204,7 +204,7 @@ ngx_dfp_conf_cluster_params(ngx_conf_t *cf, ngx_dfp_cluster_t *cluster)
     value = cf->args->elts;
     ngx_str_null(&engine);
 
-    /* what is left over is the engine's, moved to the front */
+    /* the engine's own parameters are moved to the front */
 
     for (i = 2, n = 0; i < cf->args->nelts; i++) {
 

@@ -19,7 +19,7 @@
 #define NGX_DFP_LEASE_MIN         1000    /* ms */
 #define NGX_DFP_RETENTION_MIN     1       /* s */
 #define NGX_DFP_TASK_TIMEOUT_MIN  1000    /* ms */
-#define NGX_DFP_MANIFEST_MIN      1024    /* bytes, dfpreheat_max_manifest_size */
+#define NGX_DFP_MANIFEST_MIN      1024    /* bytes */
 #define NGX_DFP_SECRET_FILE_MAX   4096    /* bytes of a file with a secret */
 #define NGX_DFP_ADMIN_KEY_MIN     16      /* bytes */
 #define NGX_DFP_SCHEDULERS_MAX    32      /* addresses of a cluster */
@@ -69,8 +69,8 @@ void ngx_dfp_conf_debug(ngx_dfp_main_conf_t *mcf, ngx_log_t *log);
 
 /* The rest is for the files of this folder only. */
 
-/* Whether VALUE begins with NAME ("user="); REST is what follows it, in VALUE's
- * memory. */
+/* Whether VALUE begins with NAME ("user="); REST is what follows it, in
+ * VALUE's memory. */
 ngx_uint_t ngx_dfp_conf_param(ngx_str_t *value, const char *name,
     ngx_str_t *rest);
 

@@ -15,7 +15,7 @@ static ngx_int_t ngx_dfp_conf_scheduler(ngx_conf_t *cf,
 static ngx_dfp_binding_t *ngx_dfp_conf_grpc_location(ngx_conf_t *cf,
     ngx_dfp_cluster_t *cluster, ngx_str_t *name);
 static ngx_int_t ngx_dfp_conf_check_grpc(ngx_conf_t *cf,
-    ngx_dfp_binding_t *location, ngx_uint_t tls);
+    ngx_dfp_binding_t *binding, ngx_uint_t tls);
 static ngx_uint_t ngx_dfp_conf_schedulers_tls(ngx_dfp_dragonfly_t *dragonfly);
 
 
@@ -26,7 +26,7 @@ ngx_dfp_conf_grpc(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     char                      *rv;
     ngx_http_core_loc_conf_t  *clcf;
-    ngx_dfp_binding_t         *location;
+    ngx_dfp_binding_t         *binding;
     ngx_dfp_main_conf_t       *mcf;
 
     rv = ngx_conf_set_flag_slot(cf, cmd, conf);
@@ -43,15 +43,15 @@ ngx_dfp_conf_grpc(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                "@dfpreheat_grpc\"";
     }
 
-    location = ngx_array_push(&mcf->grpc);
-    if (location == NULL) {
+    binding = ngx_array_push(&mcf->grpc);
+    if (binding == NULL) {
         return NGX_CONF_ERROR;
     }
 
-    ngx_memzero(location, sizeof(ngx_dfp_binding_t));
+    ngx_memzero(binding, sizeof(ngx_dfp_binding_t));
 
-    location->ctx = cf->ctx;
-    location->location = clcf->name;
+    binding->ctx = cf->ctx;
+    binding->location = clcf->name;
 
     return NGX_CONF_OK;
 }
@@ -145,7 +145,7 @@ ngx_dfp_conf_dragonfly_param(ngx_conf_t *cf, ngx_dfp_cluster_t *cluster,
 }
 
 
-/* map=FROM=TO: there is no "=" in an origin. */
+/* map=FROM=TO; an origin has no "=". */
 
 static ngx_int_t
 ngx_dfp_conf_map(ngx_conf_t *cf, ngx_dfp_dragonfly_t *dragonfly,
@@ -215,7 +215,7 @@ ngx_dfp_conf_map_origin(ngx_conf_t *cf, ngx_str_t *value, u_char *text,
 }
 
 
-/* [grpc://|grpcs://]host[:port]; a name may stand for several addresses. */
+/* [grpc://|grpcs://]host[:port]; a name may have several addresses. */
 
 static ngx_int_t
 ngx_dfp_conf_schedulers(ngx_conf_t *cf, ngx_dfp_cluster_t *cluster,
@@ -297,7 +297,7 @@ ngx_dfp_conf_scheduler(ngx_conf_t *cf, ngx_dfp_dragonfly_t *dragonfly,
         return NGX_ERROR;
     }
 
-    /* certificates are for names */
+    /* certificates are issued for names */
 
     p = ngx_sprintf(server->authority.data, "%V:%d", &u->host,
                     (int) ngx_inet_get_port(addr->sockaddr));
@@ -364,18 +364,18 @@ ngx_dfp_conf_check_dragonfly(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf)
 }
 
 
-/* The location of this name; without a name the only one. */
+/* The location with this name, or the only one where the name is empty. */
 
 static ngx_dfp_binding_t *
 ngx_dfp_conf_grpc_location(ngx_conf_t *cf, ngx_dfp_cluster_t *cluster,
     ngx_str_t *name)
 {
     ngx_uint_t            i, n;
-    ngx_dfp_binding_t    *location, *found;
+    ngx_dfp_binding_t    *binding, *found;
     ngx_dfp_main_conf_t  *mcf;
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_dfpreheat_module);
-    location = mcf->grpc.elts;
+    binding = mcf->grpc.elts;
 
     if (mcf->grpc.nelts == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -386,7 +386,7 @@ ngx_dfp_conf_grpc_location(ngx_conf_t *cf, ngx_dfp_cluster_t *cluster,
     }
 
     if (name->len == 0 && mcf->grpc.nelts == 1) {
-        return location;
+        return binding;
     }
 
     if (name->len == 0) {
@@ -394,7 +394,7 @@ ngx_dfp_conf_grpc_location(ngx_conf_t *cf, ngx_dfp_cluster_t *cluster,
                            "dfpreheat_cluster %L must say which of the "
                            "locations with dfpreheat_grpc is its own, as in "
                            "\"location=%V\"", cluster->id,
-                           &location[0].location);
+                           &binding[0].location);
         return NULL;
     }
 
@@ -402,11 +402,11 @@ ngx_dfp_conf_grpc_location(ngx_conf_t *cf, ngx_dfp_cluster_t *cluster,
     n = 0;
 
     for (i = 0; i < mcf->grpc.nelts; i++) {
-        if (location[i].location.len == name->len
-            && ngx_strncmp(location[i].location.data, name->data, name->len)
+        if (binding[i].location.len == name->len
+            && ngx_strncmp(binding[i].location.data, name->data, name->len)
                == 0)
         {
-            found = &location[i];
+            found = &binding[i];
             n++;
         }
     }
@@ -424,7 +424,7 @@ ngx_dfp_conf_grpc_location(ngx_conf_t *cf, ngx_dfp_cluster_t *cluster,
 
 
 static ngx_int_t
-ngx_dfp_conf_check_grpc(ngx_conf_t *cf, ngx_dfp_binding_t *location,
+ngx_dfp_conf_check_grpc(ngx_conf_t *cf, ngx_dfp_binding_t *binding,
     ngx_uint_t tls)
 {
     ngx_http_upstream_conf_t  *upstream;
@@ -432,8 +432,8 @@ ngx_dfp_conf_check_grpc(ngx_conf_t *cf, ngx_dfp_binding_t *location,
     ngx_dfp_main_conf_t       *mcf;
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_dfpreheat_module);
-    clcf = location->ctx->loc_conf[ngx_http_core_module.ctx_index];
-    upstream = ngx_dfp_binding_upstream(cf->cycle, location->ctx->loc_conf,
+    clcf = binding->ctx->loc_conf[ngx_http_core_module.ctx_index];
+    upstream = ngx_dfp_binding_upstream(cf->cycle, binding->ctx->loc_conf,
                                         NGX_DFP_GRPC_MODULE);
 
     /* grpc_pass with a variable has no upstream before a request comes */
@@ -442,7 +442,7 @@ ngx_dfp_conf_check_grpc(ngx_conf_t *cf, ngx_dfp_binding_t *location,
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "the location %V has dfpreheat_grpc and needs "
                            "\"grpc_pass $dfpreheat_target\"",
-                           &location->location);
+                           &binding->location);
         return NGX_ERROR;
     }
 
@@ -463,7 +463,7 @@ ngx_dfp_conf_check_grpc(ngx_conf_t *cf, ngx_dfp_binding_t *location,
                        "\"grpc_ssl_verify on\" and "
                        "\"grpc_ssl_trusted_certificate\", or all of them "
                        "\"dfpreheat_insecure_skip_verify on\"",
-                       &location->location);
+                       &binding->location);
     return NGX_ERROR;
 }
 

@@ -131,7 +131,7 @@ ngx_dfp_conf_address(ngx_conf_t *cf, ngx_str_t *address)
 }
 
 
-/* nginx keeps it over a reload. A new binary makes its own. */
+/* nginx keeps the zone over a reload. A new binary creates its own. */
 
 static ngx_int_t
 ngx_dfp_conf_shared(ngx_conf_t *cf, ngx_dfp_instance_t *instance)
@@ -184,7 +184,7 @@ ngx_dfp_conf_init_shared(ngx_shm_zone_t *zone, void *data)
 }
 
 
-/* It is filled in when it is known which master this is. */
+/* Its text is set by ngx_dfp_conf_init_shared(), when the master is known. */
 
 static ngx_int_t
 ngx_dfp_conf_queue(ngx_conf_t *cf, ngx_dfp_instance_t *instance)

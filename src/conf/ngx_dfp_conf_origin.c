@@ -185,7 +185,7 @@ ngx_dfp_conf_rule(ngx_conf_t *cf, ngx_str_t *value, ngx_dfp_rule_t *rule)
 }
 
 
-/* What follows the first "." has to be a host, and nothing else. */
+/* The rest after the first "." must be a host. */
 
 static ngx_int_t
 ngx_dfp_conf_suffix(ngx_conf_t *cf, ngx_str_t *value, ngx_dfp_rule_t *rule)
@@ -240,7 +240,7 @@ ngx_dfp_conf_bind(ngx_conf_t *cf, ngx_dfp_rule_t *rule)
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     binding = mcf->bindings.elts;
 
-    /* of several servers, or named locations, the first would get all calls */
+    /* of several servers or named locations, the first would get all calls */
 
     for (i = 0; i < mcf->bindings.nelts; i++) {
 
@@ -412,8 +412,9 @@ ngx_dfp_conf_check_pass(ngx_conf_t *cf, const char *directive,
 
 
 /*
- * Clients' requests do not say which of the origins they are for: one host has
- * to answer for all of them, which a variable may change.
+ * A client's request does not tell which of several origins it is for, so one
+ * host must serve all of them. With a variable in proxy_pass there may be
+ * several. /
  */
 
 static ngx_int_t

@@ -5,6 +5,8 @@
 #include <openssl/pem.h>
 
 
+static ngx_int_t ngx_dfp_conf_networks(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf,
+    ngx_str_t *value, ngx_uint_t n);
 static ngx_int_t ngx_dfp_conf_chain(ngx_conf_t *cf, BIO *bio, ngx_str_t *path,
     ngx_array_t *chain);
 static ngx_int_t ngx_dfp_conf_der(ngx_conf_t *cf, X509 *x509, dfp_str_t *der);
@@ -15,10 +17,7 @@ ngx_dfp_conf_peers_allow(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_dfp_main_conf_t *mcf = conf;
 
-    ngx_int_t    rc;
-    ngx_str_t   *value;
-    ngx_uint_t   i;
-    ngx_cidr_t  *cidr;
+    ngx_str_t  *value;
 
     if (mcf->peers_allow) {
         return "is duplicate";
@@ -26,33 +25,10 @@ ngx_dfp_conf_peers_allow(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    mcf->peers_allow = ngx_array_create(cf->pool, cf->args->nelts,
-                                        sizeof(ngx_cidr_t));
-    if (mcf->peers_allow == NULL) {
+    if (ngx_dfp_conf_networks(cf, mcf, value + 1, cf->args->nelts - 1)
+        != NGX_OK)
+    {
         return NGX_CONF_ERROR;
-    }
-
-    for (i = 1; i < cf->args->nelts; i++) {
-
-        cidr = ngx_array_push(mcf->peers_allow);
-        if (cidr == NULL) {
-            return NGX_CONF_ERROR;
-        }
-
-        rc = ngx_ptocidr(&value[i], cidr);
-
-        if (rc == NGX_ERROR) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "dfpreheat_peers_allow: \"%V\" is no address "
-                               "and no network, as in 10.0.0.0/8", &value[i]);
-            return NGX_CONF_ERROR;
-        }
-
-        if (rc == NGX_DONE) {
-            ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                               "dfpreheat_peers_allow: low address bits of "
-                               "%V are meaningless", &value[i]);
-        }
     }
 
     return NGX_CONF_OK;
@@ -62,10 +38,7 @@ ngx_dfp_conf_peers_allow(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 ngx_int_t
 ngx_dfp_conf_default_peers(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf)
 {
-    ngx_uint_t   i;
-    ngx_cidr_t  *cidr;
-
-    /* RFC 1918, RFC 6598 (clouds give it to pods), RFC 4193 */
+    /* RFC 1918, RFC 6598 (used for pods by clouds), RFC 4193 */
 
     static ngx_str_t  networks[] = {
         ngx_string("10.0.0.0/8"),
@@ -79,17 +52,44 @@ ngx_dfp_conf_default_peers(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf)
         return NGX_OK;
     }
 
-    mcf->peers_allow = ngx_array_create(cf->pool, 5, sizeof(ngx_cidr_t));
+    return ngx_dfp_conf_networks(cf, mcf, networks,
+                                 sizeof(networks) / sizeof(networks[0]));
+}
+
+
+static ngx_int_t
+ngx_dfp_conf_networks(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf,
+    ngx_str_t *value, ngx_uint_t n)
+{
+    ngx_int_t    rc;
+    ngx_uint_t   i;
+    ngx_cidr_t  *cidr;
+
+    mcf->peers_allow = ngx_array_create(cf->pool, n, sizeof(ngx_cidr_t));
     if (mcf->peers_allow == NULL) {
         return NGX_ERROR;
     }
 
-    for (i = 0; i < sizeof(networks) / sizeof(networks[0]); i++) {
+    for (i = 0; i < n; i++) {
 
         cidr = ngx_array_push(mcf->peers_allow);
-
-        if (cidr == NULL || ngx_ptocidr(&networks[i], cidr) != NGX_OK) {
+        if (cidr == NULL) {
             return NGX_ERROR;
+        }
+
+        rc = ngx_ptocidr(&value[i], cidr);
+
+        if (rc == NGX_ERROR) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "dfpreheat_peers_allow: \"%V\" is no address "
+                               "and no network, as in 10.0.0.0/8", &value[i]);
+            return NGX_ERROR;
+        }
+
+        if (rc == NGX_DONE) {
+            ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                               "dfpreheat_peers_allow: low address bits of "
+                               "%V are meaningless", &value[i]);
         }
     }
 
@@ -207,7 +207,7 @@ ngx_dfp_conf_chain(ngx_conf_t *cf, BIO *bio, ngx_str_t *path,
         }
     }
 
-    /* the end of a file is an error of no line to begin with */
+    /* OpenSSL reports the end of a file as a missing start line */
 
     if (chain->nelts
         && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE)

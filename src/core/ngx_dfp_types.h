@@ -26,17 +26,12 @@
 #define NGX_DFP_RETRY_BASE        500     /* ms, doubled each time */
 #define NGX_DFP_RETRY_MAX         30000   /* ms */
 #define NGX_DFP_RETRY_AFTER_MAX   3600    /* s, as obeyed */
-#define NGX_DFP_URL_SECRETS       16      /* of one URL */
-#define NGX_DFP_SECRET_PART_MIN   8       /* bytes, in a header */
-#define NGX_DFP_SECRET_PARTS_MAX  32      /* of one header */
 #define NGX_DFP_REFUSALS_MAX      2       /* 401 of one task */
 #define NGX_DFP_RENEW             30      /* s before it expires, at
                                              most a quarter */
 #define NGX_DFP_TOKEN_BODY_MAX    65536   /* bytes of an answer */
 #define NGX_DFP_PROGRESS_INTERVAL 1000    /* ms */
 #define NGX_DFP_INDEX_DEPTH       3       /* indexes in indexes */
-#define NGX_DFP_REDIRECTS_MAX     5       /* one after the other */
-#define NGX_DFP_ADDRESSES_MAX     32      /* of one host */
 #define NGX_DFP_ERROR_BODY_MAX    4096    /* bytes read of one */
 #define NGX_DFP_TROUBLE_MAX       256     /* bytes of nginx's words */
 #define NGX_DFP_REASON_MAX        512     /* bytes of one reason */
@@ -47,13 +42,6 @@
 #define NGX_DFP_REPLY_MAX         67108864    /* bytes of one */
 #define NGX_DFP_EVENT_MAX         4194304 /* bytes of one message of
                                              a download */
-
-/* the cache */
-#define NGX_DFP_DIGEST_VALID      31536000    /* s, at least */
-
-/* who may see what */
-#define NGX_DFP_ACCESS_TIME       60000   /* ms: a yes is remembered */
-#define NGX_DFP_ACCESS_ZONE       4194304 /* bytes, for these */
 
 
 typedef struct ngx_dfp_engine_s     ngx_dfp_engine_t;
@@ -83,14 +71,14 @@ typedef struct {
     int64_t               id;
     ngx_str_t             name;
     ngx_dfp_engine_t     *engine;
-    ngx_dfp_dragonfly_t  *dragonfly;  /* NULL: it is none */
-    ngx_str_t             json;      /* as in scheduler_clusters */
-    unsigned              caches:1;  /* its engine fills this nginx's cache */
+    ngx_dfp_dragonfly_t  *dragonfly;  /* NULL: another engine */
+    ngx_str_t             json;       /* an element of scheduler_clusters */
+    unsigned              caches:1;   /* the engine fills nginx's own cache */
 } ngx_dfp_cluster_t;
 
 
-/* Which origins: one in full ("https://registry.lan"), those of a host and all
- * below it (".example.com"), or any. */
+/* Which origins: one in full ("https://registry.lan"), those of a domain and
+ * its subdomains (".example.com"), or any. */
 typedef enum {
     NGX_DFP_RULE_FULL = 0,
     NGX_DFP_RULE_SUFFIX,
@@ -112,12 +100,11 @@ typedef struct {
 } ngx_dfp_binding_t;
 
 
-/* What all workers of a master share, whichever configuration they have. */
+/* In shared memory, for all workers of a master, before and after a reload. */
 typedef struct {
     ngx_atomic_t  cycles;    /* configurations so far */
-    ngx_atomic_t  newest;    /* the greatest id of a job that
-                                was seen */
-    u_char        owner[DFP_UUID_LEN + 1];
+    ngx_atomic_t  newest;    /* the greatest known id of a job */
+    u_char        owner[DFP_UUID_LEN + 1];    /* names the master */
 } ngx_dfp_shared_t;
 
 
@@ -125,10 +112,10 @@ typedef struct {
     ngx_str_t          id;        /* unique */
     ngx_str_t          name;      /* "hostname" in results */
     ngx_str_t          address;   /* "ip" in results */
-    ngx_str_t          host;      /* where it runs */
+    ngx_str_t          host;      /* the host's name */
     ngx_str_t          queue;     /* of this id and this master */
     ngx_dfp_shared_t  *shared;
-    ngx_atomic_uint_t  cycle;     /* of these, this one */
+    ngx_atomic_uint_t  cycle;     /* number of this configuration */
 } ngx_dfp_instance_t;
 
 
@@ -139,39 +126,39 @@ typedef struct {
     ngx_array_t                bindings;  /* binding_t */
     ngx_array_t                redirects; /* conf_ctx_t *: locations with
                                              dfpreheat_redirect */
-    ngx_array_t                bound;     /* void **: settings of locations
-                                             that are bound, or below such */
+    ngx_array_t                bound;     /* void **: loc_conf of each location
+                                             that is bound, or below such one */
     ngx_shm_zone_t            *access;    /* NULL: no dfpreheat_access */
     ngx_array_t                access_variables;  /* ngx_int_t: indices of
-                                             those in its keys */
+                                             the variables in its keys */
     ngx_array_t                grpc;      /* binding_t: locations with
                                              dfpreheat_grpc */
     ngx_module_t              *proxy;     /* NULL: nginx has none */
     ngx_int_t                  proxy_host;    /* indices of variables */
     ngx_int_t                  proxy_port;
     ngx_array_t               *peers_allow;   /* ngx_cidr_t */
-    ngx_array_t               *certificates;  /* dfp_str_t, DER; NULL */
-    ngx_uint_t                 unreachable;   /* peers, or ... */
-    ngx_uint_t                 success_threshold;  /* per cent */
+    ngx_array_t               *certificates;  /* dfp_str_t, DER; NULL: none */
+    ngx_uint_t                 unreachable;   /* peers, or per cent */
+    ngx_uint_t                 success_threshold;  /* per cent of peers */
     dfp_seal_keys_t            keys;
-    ngx_str_t                  admin_key;
-    ngx_dfp_credentials_t     *credentials;  /* NULL: no file */
+    ngx_str_t                  admin_key;     /* "": none */
+    ngx_dfp_credentials_t     *credentials;   /* NULL: no file */
     ngx_str_t                  platform;
-    dfp_oci_platforms_t        platforms; /* the same, parsed */
-    ngx_msec_t                 max_timeout;
-    size_t                     max_body_size;
-    ngx_uint_t                 queue_limit;
-    ngx_msec_t                 lease;
-    ngx_uint_t                 max_attempts;
-    ngx_uint_t                 worker_calls;
-    time_t                     retention;
+    dfp_oci_platforms_t        platforms;     /* the same, parsed */
+    ngx_msec_t                 max_timeout;   /* of a job */
+    size_t                     max_body_size; /* of a request of the API */
+    ngx_uint_t                 queue_limit;   /* unfinished jobs */
+    ngx_msec_t                 lease;         /* of a part, for a run */
+    ngx_uint_t                 max_attempts;  /* whose lease expired */
+    ngx_uint_t                 worker_calls;  /* at once */
+    time_t                     retention;     /* s, of ended jobs */
     ngx_msec_t                 task_timeout;
     size_t                     max_manifest_size;
     ngx_str_t                  thread_pool;   /* "": one of its own */
     struct ngx_thread_pool_s  *threads;
     ngx_flag_t                 skip_verify;
-    unsigned                   used:1;    /* dfpreheat on somewhere */
-    unsigned                   unreachable_share:1;  /* ... per cent */
+    unsigned                   used:1;        /* dfpreheat on somewhere */
+    unsigned                   unreachable_share:1;  /* it is per cent */
 } ngx_dfp_main_conf_t;
 
 
@@ -180,12 +167,12 @@ typedef struct {
     ngx_array_t  *origins;   /* rule_t; NULL: not bound */
     ngx_array_t  *redirects; /* rule_t; NULL: not followed */
     ngx_uint_t    named;     /* ... in a named location */
-    ngx_flag_t    query_token;   /* ?access_token= counts */
+    ngx_flag_t    query_token;   /* access_token= is accepted */
     ngx_flag_t    share_blobs;
-    ngx_flag_t    access;    /* clients need a yes */
-    time_t        tag_valid; /* s: the manifest of a tag */
-    ngx_uint_t    bound;     /* or it is below such a one */
-    ngx_flag_t    grpc;      /* calls of gRPC go through it */
+    ngx_flag_t    access;    /* clients need the registry's permission */
+    time_t        tag_valid; /* s, of the manifest of a tag */
+    ngx_uint_t    bound;     /* or below a location that is bound */
+    ngx_flag_t    grpc;      /* for calls of gRPC */
 } ngx_dfp_loc_conf_t;
 
 
@@ -198,7 +185,7 @@ extern ngx_module_t  ngx_http_dfpreheat_module;
     ((dfp_str_t) { (s).len, (const char *) (s).data })
 
 
-/* The value of a variable that may be another one each time. */
+/* Sets a variable that is not cacheable. VALUE is not copied. */
 
 static ngx_inline void
 ngx_dfp_variable(ngx_http_variable_value_t *v, ngx_str_t value)
@@ -211,7 +198,7 @@ ngx_dfp_variable(ngx_http_variable_value_t *v, ngx_str_t value)
 }
 
 
-/* One that is "1" or not found. */
+/* Sets a variable to "1", or to not found. */
 
 static ngx_inline void
 ngx_dfp_variable_flag(ngx_http_variable_value_t *v, ngx_uint_t set)
@@ -222,6 +209,19 @@ ngx_dfp_variable_flag(ngx_http_variable_value_t *v, ngx_uint_t set)
     } else {
         v->not_found = 1;
     }
+}
+
+
+/* Milliseconds since 1970, by nginx's cached time. */
+
+static ngx_inline int64_t
+ngx_dfp_now(void)
+{
+    ngx_time_t  *tp;
+
+    tp = ngx_timeofday();
+
+    return (int64_t) tp->sec * 1000 + tp->msec;
 }
 
 

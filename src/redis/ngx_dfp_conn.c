@@ -103,7 +103,7 @@ ngx_dfp_conn_connect(ngx_event_t *ev)
 }
 
 
-/* NULL: no memory. Addresses are numeric, so that nothing blocks on DNS. */
+/* NULL: no memory. The address is numeric: a name would block on DNS. */
 
 static redisAsyncContext *
 ngx_dfp_conn_start(ngx_dfp_redis_addr_t *addr)
@@ -152,7 +152,7 @@ ngx_dfp_conn_attach(ngx_dfp_conn_t *conn, redisAsyncContext *ac)
     c->read->handler = ngx_dfp_conn_read_handler;
     c->write->handler = ngx_dfp_conn_write_handler;
 
-    /* nginx tells idle connections, and nobody else, that it quits */
+    /* nginx only tells idle connections that the worker quits */
     c->idle = (conn->on_quit != NULL);
 
     conn->ac = ac;
@@ -327,7 +327,7 @@ ngx_dfp_conn_flush_handler(ngx_event_t *ev)
 {
     ngx_dfp_conn_t *conn = ev->data;
 
-    /* flushing: what can't be written now waits for the write event */
+    /* flushing: ngx_dfp_conn_add_write() waits for the write event */
 
     conn->flushing = 1;
     redisAsyncHandleWrite(conn->ac);
@@ -380,10 +380,7 @@ ngx_dfp_conn_write_handler(ngx_event_t *ev)
 }
 
 
-/*
- * Level-triggered: hiredis reads once per event.  See nginx's epoll module:
- * flags 0 leave EPOLLET off.
- */
+/* Level-triggered, because hiredis reads once per event. */
 
 static void
 ngx_dfp_conn_add_read(void *data)
@@ -408,8 +405,8 @@ ngx_dfp_conn_del_read(void *data)
 
 
 /*
- * All commands of one turn of the event loop go out in one write, at its end;
- * the write event is only for a socket that takes no more.
+ * All commands of one turn of the event loop are written at once, at its end.
+ * The write event is only used while connecting and when the socket is full. /
  */
 
 static void
@@ -454,8 +451,8 @@ ngx_dfp_conn_cleanup(void *data)
 
     if (conn->state != NGX_DFP_CONN_CONNECTING && conn->ac->err) {
 
-        /* an error reply to no command ends the connection, too: that of a
-           subscription */
+        /* hiredis also ends a connection for an error reply that belongs to no
+           command, such as the refusal of a subscription */
 
         refused = ngx_dfp_error_refused(conn->ac->errstr);
 
@@ -485,7 +482,7 @@ ngx_dfp_conn_cleanup(void *data)
     ngx_dfp_conn_del_read(conn);
     ngx_dfp_conn_del_write(conn);
 
-    /* with accept_mutex both events of one poll are posted */
+    /* with accept_mutex both events may have been posted */
 
     if (c->read->posted) {
         ngx_delete_posted_event(c->read);

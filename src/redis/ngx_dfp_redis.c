@@ -174,7 +174,7 @@ ngx_dfp_redis_arg(u_char *p, ngx_str_t *arg)
     *p++ = '$';
 
     if (arg->len < 10) {
-        *p++ = '0' + arg->len;      /* most are, and each job has twenty */
+        *p++ = '0' + arg->len;      /* most arguments */
 
     } else {
         p = ngx_sprintf(p, "%uz", arg->len);
@@ -231,7 +231,7 @@ ngx_dfp_redis_write(ngx_dfp_redis_cmd_t *cmd, ngx_uint_t whole)
     }
 
     if (cmd->kind->script.len) {
-        ngx_str_set(&none, "0");    /* no keys: this is no Redis Cluster */
+        ngx_str_set(&none, "0");    /* keys: only Redis Cluster needs them */
 
         p = ngx_sprintf(buf, "*%ui\r\n", cmd->argc + 3);
         p = ngx_dfp_redis_arg(p, &verb);
@@ -320,7 +320,7 @@ ngx_dfp_redis_refused(ngx_dfp_conn_t *conn)
     ngx_queue_t          *q;
     ngx_dfp_redis_cmd_t  *cmd;
 
-    /* again from the first one each time: a handler may end others */
+    /* starts again after each one, because a handler may end others */
 
     q = ngx_queue_head(&redis->waiting);
 
@@ -382,7 +382,7 @@ ngx_dfp_redis_reply(redisAsyncContext *ac, void *reply, void *data)
 }
 
 
-/* The code of an error, but not its text, which may repeat arguments. */
+/* Of an error only the code is shown: its text may repeat arguments. */
 
 static void
 ngx_dfp_redis_debug(ngx_dfp_redis_cmd_t *cmd, redisReply *reply)
@@ -466,7 +466,7 @@ ngx_dfp_redis_finish(ngx_dfp_redis_cmd_t *cmd, redisReply *reply)
 }
 
 
-/* hiredis holds a command that was sent until its reply arrives. */
+/* A command that was sent is kept until hiredis has its reply. */
 
 static void
 ngx_dfp_redis_timeout(ngx_event_t *ev)

@@ -1,8 +1,8 @@
 #include "ngx_dfp_reply.h"
 
 
-#define NGX_DFP_CLAIM_FIELDS  9     /* of one in a look's reply */
-#define NGX_DFP_OTHER_FIELDS  5     /* with another nginx in them */
+#define NGX_DFP_REPLY_CLAIM  9     /* elements of one claim of a look */
+#define NGX_DFP_REPLY_OTHER  5     /* elements that name another nginx */
 
 
 static void ngx_dfp_reply_seen(ngx_dfp_op_t *op, int64_t id);
@@ -11,8 +11,8 @@ static ngx_int_t ngx_dfp_reply_claim(ngx_dfp_op_t *op, redisReply **e,
 static ngx_int_t ngx_dfp_reply_parts(ngx_dfp_op_t *op, int64_t n);
 static ngx_int_t ngx_dfp_reply_named(ngx_dfp_op_t *op, redisReply *name,
     redisReply *value);
-static ngx_int_t ngx_dfp_reply_field(ngx_dfp_op_t *op, ngx_dfp_field_t *field,
-    ngx_uint_t part, redisReply *value);
+static ngx_int_t ngx_dfp_reply_field(ngx_dfp_op_t *op,
+    ngx_dfp_reply_field_t *field, ngx_uint_t part, redisReply *value);
 static ngx_int_t ngx_dfp_reply_cluster(ngx_dfp_op_t *op, redisReply *reply,
     void *out);
 static ngx_int_t ngx_dfp_reply_text(ngx_dfp_op_t *op, redisReply *reply,
@@ -21,29 +21,29 @@ static ngx_int_t ngx_dfp_reply_number(ngx_dfp_op_t *op, redisReply *reply,
     void *out);
 
 
-#define ngx_dfp_job_field(name, kind, member)                                 \
+#define ngx_dfp_reply_job_field(name, kind, member)                           \
     { ngx_string(name), ngx_dfp_reply_ ## kind,                               \
       offsetof(ngx_dfp_stored_job_t, member), 0 }
 
-#define ngx_dfp_part_field(name, kind, member)                                \
+#define ngx_dfp_reply_part_field(name, kind, member)                          \
     { ngx_string(name ":1"), ngx_dfp_reply_ ## kind,                          \
       offsetof(ngx_dfp_part_t, member), 1 }
 
 
-ngx_dfp_field_t  ngx_dfp_reply_fields[NGX_DFP_JOB_FIELDS] = {
+ngx_dfp_reply_field_t  ngx_dfp_reply_fields[NGX_DFP_REPLY_FIELDS] = {
     { ngx_string("parts"), NULL, 0, 0 },
-    ngx_dfp_job_field("uuid", text, uuid),
-    ngx_dfp_job_field("state", text, state),
-    ngx_dfp_job_field("about", text, about),
-    ngx_dfp_job_field("args", text, args),
-    ngx_dfp_job_field("created", number, created),
-    ngx_dfp_job_field("updated", number, updated),
-    ngx_dfp_job_field("deadline", number, deadline),
+    ngx_dfp_reply_job_field("uuid", text, uuid),
+    ngx_dfp_reply_job_field("state", text, state),
+    ngx_dfp_reply_job_field("about", text, about),
+    ngx_dfp_reply_job_field("args", text, args),
+    ngx_dfp_reply_job_field("created", number, created),
+    ngx_dfp_reply_job_field("updated", number, updated),
+    ngx_dfp_reply_job_field("deadline", number, deadline),
     { ngx_string("c:1"), ngx_dfp_reply_cluster, 0, 1 },
-    ngx_dfp_part_field("d", number, deaths),
-    ngx_dfp_part_field("g", text, progress),
-    ngx_dfp_part_field("r", text, results),
-    ngx_dfp_part_field("e", text, error)
+    ngx_dfp_reply_part_field("d", number, lost_attempts),
+    ngx_dfp_reply_part_field("g", text, progress),
+    ngx_dfp_reply_part_field("r", text, results),
+    ngx_dfp_reply_part_field("e", text, error)
 };
 
 
@@ -64,16 +64,19 @@ ngx_int_t
 ngx_dfp_reply_created(ngx_dfp_op_t *op, redisReply *reply)
 {
     int64_t                full;
+    redisReply           **e;
     ngx_dfp_stored_job_t  *job = op->out;
 
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2) {
         return NGX_ERROR;
     }
 
-    if (reply->element[0]->type == REDIS_REPLY_STRING
-        && ngx_strcmp(reply->element[0]->str, "full") == 0)
+    e = reply->element;
+
+    if (e[0]->type == REDIS_REPLY_STRING
+        && ngx_strcmp(e[0]->str, "full") == 0)
     {
-        if (ngx_dfp_reply_number(op, reply->element[1], &full) != NGX_OK) {
+        if (ngx_dfp_reply_number(op, e[1], &full) != NGX_OK) {
             return NGX_ERROR;
         }
 
@@ -81,9 +84,8 @@ ngx_dfp_reply_created(ngx_dfp_op_t *op, redisReply *reply)
         return NGX_DECLINED;
     }
 
-    if (ngx_dfp_reply_number(op, reply->element[0], &job->id) != NGX_OK
-        || ngx_dfp_reply_number(op, reply->element[1], &job->created)
-           != NGX_OK)
+    if (ngx_dfp_reply_number(op, e[0], &job->id) != NGX_OK
+        || ngx_dfp_reply_number(op, e[1], &job->created) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -95,7 +97,7 @@ ngx_dfp_reply_created(ngx_dfp_op_t *op, redisReply *reply)
 }
 
 
-/* Whatever Redis loses, this id is not given again. */
+/* The id is not used again, even if Redis loses the job. */
 
 static void
 ngx_dfp_reply_seen(ngx_dfp_op_t *op, int64_t id)
@@ -120,8 +122,8 @@ ngx_dfp_reply_look(ngx_dfp_op_t *op, redisReply *reply)
     ngx_dfp_look_t  *look = op->out;
 
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 1
-        || (reply->elements - 1) % NGX_DFP_CLAIM_FIELDS
-        || (reply->elements - 1) / NGX_DFP_CLAIM_FIELDS
+        || (reply->elements - 1) % NGX_DFP_REPLY_CLAIM
+        || (reply->elements - 1) / NGX_DFP_REPLY_CLAIM
            > NGX_DFP_CLAIMS_MAX
         || ngx_dfp_reply_number(op, reply->element[0], &next)
            != NGX_OK)
@@ -135,7 +137,7 @@ ngx_dfp_reply_look(ngx_dfp_op_t *op, redisReply *reply)
     last = reply->element + reply->elements;
 
     for (e = reply->element + 1; e < last;
-         e += NGX_DFP_CLAIM_FIELDS)
+         e += NGX_DFP_REPLY_CLAIM)
     {
         if (ngx_dfp_reply_claim(op, e, &look->claims[look->n]) != NGX_OK) {
             return NGX_ERROR;
@@ -203,7 +205,7 @@ ngx_dfp_reply_instance(ngx_dfp_op_t *op, redisReply *reply)
 
     e = reply->element;
 
-    if (reply->elements != NGX_DFP_OTHER_FIELDS
+    if (reply->elements != NGX_DFP_REPLY_OTHER
         || ngx_dfp_reply_text(op, e[1], &other->name) != NGX_OK
         || ngx_dfp_reply_text(op, e[2], &other->address) != NGX_OK
         || ngx_dfp_reply_text(op, e[3], &other->host) != NGX_OK
@@ -219,7 +221,7 @@ ngx_dfp_reply_instance(ngx_dfp_op_t *op, redisReply *reply)
 ngx_int_t
 ngx_dfp_reply_new_token(ngx_dfp_op_t *op, redisReply *reply)
 {
-    ngx_dfp_token_t  *token = op->out;
+    ngx_dfp_stored_token_t  *token = op->out;
 
     if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 0) {
         return NGX_DECLINED;
@@ -243,7 +245,7 @@ ngx_dfp_reply_token(ngx_dfp_op_t *op, redisReply *reply)
 {
     int64_t           scopes;
     redisReply      **e;
-    ngx_dfp_token_t  *token = op->out;
+    ngx_dfp_stored_token_t  *token = op->out;
 
     if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 0) {
         return NGX_DECLINED;
@@ -269,7 +271,7 @@ ngx_dfp_reply_token(ngx_dfp_op_t *op, redisReply *reply)
 }
 
 
-/* Replies of HMGET name nothing: the order is the order of the fields. */
+/* Replies of HMGET have no names, only the order of ngx_dfp_reply_fields. */
 
 ngx_int_t
 ngx_dfp_reply_job(ngx_dfp_op_t *op, redisReply *reply)
@@ -280,7 +282,7 @@ ngx_dfp_reply_job(ngx_dfp_op_t *op, redisReply *reply)
     ngx_dfp_stored_job_t   *job = op->out;
 
     if (reply->type != REDIS_REPLY_ARRAY
-        || reply->elements != NGX_DFP_JOB_FIELDS)
+        || reply->elements != NGX_DFP_REPLY_FIELDS)
     {
         return NGX_ERROR;
     }
@@ -303,9 +305,9 @@ ngx_dfp_reply_job(ngx_dfp_op_t *op, redisReply *reply)
         return NGX_ERROR;
     }
 
-    for (i = 1; i < NGX_DFP_JOB_FIELDS; i++) {
+    for (i = 1; i < NGX_DFP_REPLY_FIELDS; i++) {
 
-        /* a part has no results before it has ended */
+        /* nil: a part has no results before it has ended */
 
         if (e[i]->type != REDIS_REPLY_NIL
             && ngx_dfp_reply_field(op, &ngx_dfp_reply_fields[i], 0, e[i])
@@ -336,7 +338,7 @@ ngx_dfp_reply_whole_job(ngx_dfp_op_t *op, redisReply *reply)
         return NGX_DECLINED;
     }
 
-    /* the number of parts, so that those may come in any order */
+    /* the number of parts first: the fields may be in any order */
 
     parts = 0;
     e = reply->element;
@@ -380,7 +382,7 @@ ngx_dfp_reply_parts(ngx_dfp_op_t *op, int64_t n)
 }
 
 
-/* What is not known is not for those who read a job. */
+/* Fields that are unknown here are ignored. */
 
 static ngx_int_t
 ngx_dfp_reply_named(ngx_dfp_op_t *op, redisReply *name, redisReply *value)
@@ -388,7 +390,7 @@ ngx_dfp_reply_named(ngx_dfp_op_t *op, redisReply *name, redisReply *value)
     ngx_int_t              n;
     ngx_uint_t             i;
     ngx_dfp_stored_job_t  *job = op->out;
-    ngx_dfp_field_t       *field;
+    ngx_dfp_reply_field_t       *field;
 
     n = 1;
 
@@ -400,7 +402,7 @@ ngx_dfp_reply_named(ngx_dfp_op_t *op, redisReply *name, redisReply *value)
         }
     }
 
-    for (i = 1; i < NGX_DFP_JOB_FIELDS; i++) {
+    for (i = 1; i < NGX_DFP_REPLY_FIELDS; i++) {
         field = &ngx_dfp_reply_fields[i];
 
         if (field->part
@@ -421,8 +423,8 @@ ngx_dfp_reply_named(ngx_dfp_op_t *op, redisReply *name, redisReply *value)
 
 
 static ngx_int_t
-ngx_dfp_reply_field(ngx_dfp_op_t *op, ngx_dfp_field_t *field, ngx_uint_t part,
-    redisReply *value)
+ngx_dfp_reply_field(ngx_dfp_op_t *op, ngx_dfp_reply_field_t *field,
+    ngx_uint_t part, redisReply *value)
 {
     u_char                *base;
     ngx_dfp_stored_job_t  *job = op->out;
@@ -433,7 +435,7 @@ ngx_dfp_reply_field(ngx_dfp_op_t *op, ngx_dfp_field_t *field, ngx_uint_t part,
 }
 
 
-/* "1 01234567-...": the cluster of a part, and its task_uuid. */
+/* The cluster of a part and its task_uuid: "1 01234567-...". */
 
 static ngx_int_t
 ngx_dfp_reply_cluster(ngx_dfp_op_t *op, redisReply *reply, void *out)

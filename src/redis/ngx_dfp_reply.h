@@ -1,7 +1,8 @@
 /*
- * Replies of Redis, which may be anything, to what the store's operations
- * fill in. Each is an op's parse: NGX_OK, NGX_DECLINED, or NGX_ERROR for a
- * reply of another form than the script's.
+ * Parsers of replies, which come from another process and may be anything.
+ * Each is the "parse" of an operation: it fills in op->out and returns NGX_OK
+ * or NGX_DECLINED, or NGX_ERROR for a reply that the script cannot have sent,
+ * or without memory.
  */
 
 #ifndef NGX_DFP_REPLY_H
@@ -11,34 +12,45 @@
 #include "ngx_dfp_store.h"
 
 
-/* 1: NGX_OK, 0: NGX_DECLINED. */
-ngx_int_t ngx_dfp_reply_one(ngx_dfp_op_t *op, redisReply *reply);
+#define NGX_DFP_REPLY_FIELDS  13    /* of a job with one part */
 
-ngx_int_t ngx_dfp_reply_created(ngx_dfp_op_t *op, redisReply *reply);
-ngx_int_t ngx_dfp_reply_look(ngx_dfp_op_t *op, redisReply *reply);
-
-ngx_int_t ngx_dfp_reply_instance(ngx_dfp_op_t *op, redisReply *reply);
-
-/* The fields of a job with one part, for HMGET, and what becomes of them. */
-
-#define NGX_DFP_JOB_FIELDS  13
-
+/* A field of a job in Redis, and where its value is stored. */
 typedef struct {
     ngx_str_t    name;
     ngx_int_t  (*parse)(ngx_dfp_op_t *op, redisReply *value, void *out);
-    size_t       offset;     /* of OUT, in a job_t or, if PART, a part_t */
-    unsigned     part:1;
-} ngx_dfp_field_t;
+    size_t       offset;     /* of OUT, in a stored_job_t or a part_t */
+    unsigned     part:1;     /* in a part_t */
+} ngx_dfp_reply_field_t;
 
-extern ngx_dfp_field_t  ngx_dfp_reply_fields[];
+/* The arguments of HMGET, in the order that ngx_dfp_reply_job() expects. */
+extern ngx_dfp_reply_field_t  ngx_dfp_reply_fields[];
 
-/* Of HMGET. NGX_AGAIN: the job has more parts. */
+
+/* 1: NGX_OK, 0: NGX_DECLINED. */
+ngx_int_t ngx_dfp_reply_one(ngx_dfp_op_t *op, redisReply *reply);
+
+/* Of create: id and created of a stored_job_t. NGX_DECLINED: the queue is
+ * full. */
+ngx_int_t ngx_dfp_reply_created(ngx_dfp_op_t *op, redisReply *reply);
+
+/* Of look: a look_t. */
+ngx_int_t ngx_dfp_reply_look(ngx_dfp_op_t *op, redisReply *reply);
+
+/* Of instance: an other_t. */
+ngx_int_t ngx_dfp_reply_instance(ngx_dfp_op_t *op, redisReply *reply);
+
+/* Of HMGET: a stored_job_t with one part. NGX_DECLINED: there is no such job;
+ * NGX_AGAIN: it has more parts. */
 ngx_int_t ngx_dfp_reply_job(ngx_dfp_op_t *op, redisReply *reply);
 
-/* Of HGETALL. */
+/* Of HGETALL: a stored_job_t with all of its parts. NGX_DECLINED: as above. */
 ngx_int_t ngx_dfp_reply_whole_job(ngx_dfp_op_t *op, redisReply *reply);
 
+/* Of token_find: a stored_token_t. NGX_DECLINED: there is no such token. */
 ngx_int_t ngx_dfp_reply_token(ngx_dfp_op_t *op, redisReply *reply);
+
+/* Of token_create: id and created of a stored_token_t. NGX_DECLINED: the name
+ * is taken. */
 ngx_int_t ngx_dfp_reply_new_token(ngx_dfp_op_t *op, redisReply *reply);
 
 

@@ -1,7 +1,7 @@
 #include "ngx_dfp_setup.h"
 
 
-#define NGX_DFP_MISSING_MAX        512 /* bytes, in the log */
+#define NGX_DFP_MISSING_MAX  512     /* bytes, in the log */
 
 
 static int ngx_dfp_setup_login(ngx_dfp_conn_t *conn);
@@ -97,7 +97,7 @@ ngx_dfp_setup_done(redisAsyncContext *ac, void *reply, void *data)
 }
 
 
-/* TEXT is what Redis answers to WHAT. */
+/* TEXT is the error reply to WHAT. */
 
 static void
 ngx_dfp_setup_error(ngx_dfp_conn_t *conn, const char *what, const char *text)
@@ -201,7 +201,7 @@ ngx_dfp_setup_warn(ngx_dfp_conn_t *conn, const char *info)
 }
 
 
-/* [version of the schema, what the user may not do ...] */
+/* The reply of check.lua. */
 
 static void
 ngx_dfp_setup_checked(redisAsyncContext *ac, void *reply, void *data)
@@ -241,7 +241,7 @@ ngx_dfp_setup_checked(redisAsyncContext *ac, void *reply, void *data)
 }
 
 
-/* Without PUBLISH it works, only later: workers look by themselves, too. */
+/* PUBLISH may be missing: workers also look without being told. */
 
 static ngx_int_t
 ngx_dfp_setup_rights(ngx_dfp_conn_t *conn, redisReply *reply)

@@ -1,6 +1,6 @@
 /*
- * Sets up a connection that has just been made: authenticates, selects the
- * database, and asks whether this Redis may be used, and by this user.
+ * The set-up of a new connection: authentication, the database, and whether
+ * this Redis can be used, and by this user.
  */
 
 #ifndef NGX_DFP_SETUP_H
@@ -14,8 +14,8 @@
 #define NGX_DFP_REDIS_VERSION_MIN  5       /* scripts call TIME */
 
 
-/* A conn's on_connect. The connection becomes ready, or is dropped or refused,
- * which is logged; conn->timer runs meanwhile. */
+/* The on_connect of both connections. CONN becomes ready, or is dropped or
+ * refused with a line in the log; conn->timer limits the time. */
 void ngx_dfp_setup(ngx_dfp_conn_t *conn);
 
 

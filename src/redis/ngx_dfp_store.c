@@ -4,7 +4,7 @@
 #include "ngx_dfp_lua.h"
 
 
-#define NGX_DFP_ARGS_MAX  16     /* of a script, but for parts */
+#define NGX_DFP_ARGS_MAX  16     /* of a script, without parts */
 #define NGX_DFP_PART_LEN                                                      \
     (NGX_INT64_LEN + 1 + DFP_UUID_LEN)
 
@@ -91,7 +91,7 @@ ngx_dfp_store_init(ngx_dfp_main_conf_t *conf, ngx_cycle_t *cycle)
 }
 
 
-/* The text of a script is the common one, and its own. */
+/* The text of a script is common.lua and its own file. */
 
 static ngx_int_t
 ngx_dfp_store_kind(ngx_dfp_store_t *store, ngx_uint_t i, ngx_pool_t *pool)
@@ -197,7 +197,7 @@ ngx_dfp_store_arg_number(ngx_dfp_store_args_t *args, int64_t number)
 }
 
 
-/* Every script begins with the prefix, those of a run with what it claimed. */
+/* The first argument is the prefix; scripts of a run have their claim next. */
 
 static void
 ngx_dfp_store_args_init(ngx_dfp_store_args_t *args, ngx_dfp_store_t *store,
@@ -265,8 +265,9 @@ ngx_dfp_store_create(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
 
 
 /*
- * Most jobs have one part, and a reply costs by its elements: so the fields of
- * one part are asked for, and all of the hash only where there are more.
+ * Most jobs have one part, and the time for a reply grows with its elements:
+ * so the fields of one part are requested first, and the whole hash only for a
+ * job that has more. /
  */
 
 ngx_int_t
@@ -274,11 +275,11 @@ ngx_dfp_store_get(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_dfp_stored_job_t *job)
 {
     ngx_uint_t  i;
-    ngx_str_t   argv[2 + NGX_DFP_JOB_FIELDS];
+    ngx_str_t   argv[2 + NGX_DFP_REPLY_FIELDS];
 
     ngx_str_set(&argv[0], "HMGET");
 
-    for (i = 0; i < NGX_DFP_JOB_FIELDS; i++) {
+    for (i = 0; i < NGX_DFP_REPLY_FIELDS; i++) {
         argv[2 + i] = ngx_dfp_reply_fields[i].name;
     }
 
@@ -356,10 +357,7 @@ ngx_dfp_store_look(ngx_dfp_store_t *store, ngx_dfp_op_t *op, ngx_uint_t want,
     ngx_dfp_store_arg(&args, &store->conf->instance.id);
     ngx_dfp_store_arg(&args, &store->conf->instance.queue);
 
-    op->out = look;
-
-    return ngx_dfp_store_start(store, op, NGX_DFP_STORE_LOOK, args.argv, args.n,
-                               NGX_DFP_REDIS_WAIT);
+    return ngx_dfp_store_script(store, op, NGX_DFP_STORE_LOOK, &args, look);
 }
 
 
@@ -416,7 +414,7 @@ ngx_dfp_store_requeue(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
 
 ngx_int_t
 ngx_dfp_store_token_create(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
-    ngx_str_t *hash, dfp_token_t *request, ngx_dfp_token_t *token)
+    ngx_str_t *hash, dfp_token_t *request, ngx_dfp_stored_token_t *token)
 {
     ngx_str_t       name, bio;
     ngx_dfp_store_args_t  args;
@@ -439,7 +437,7 @@ ngx_dfp_store_token_create(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
 
 ngx_int_t
 ngx_dfp_store_token_find(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
-    ngx_str_t *hash, ngx_dfp_token_t *token)
+    ngx_str_t *hash, ngx_dfp_stored_token_t *token)
 {
     ngx_dfp_store_args_t  args;
 
@@ -493,7 +491,7 @@ ngx_dfp_store_leave(ngx_dfp_store_t *store, ngx_dfp_op_t *op)
 }
 
 
-/* What most of them have in common. */
+/* A script with the usual number of arguments and time-out. */
 
 static ngx_int_t
 ngx_dfp_store_script(ngx_dfp_store_t *store, ngx_dfp_op_t *op,

@@ -1,15 +1,19 @@
 /*
- * What is in Redis, as typed operations.
+ * What is in Redis, as typed operations. lua/common.lua describes the layout.
  *
- * An operation lives in the caller's ngx_dfp_op_t, one at a time;
- * its handler is called once, unless it was cancelled before. RC:
+ * An operation is in the caller's ngx_dfp_op_t, one at a time. Its handler is
+ * called once, unless it was cancelled before, with RC:
+ *
  *     NGX_OK        done
- *     NGX_DECLINED  not there, not free, not this run's: as the operation says
- *     NGX_ABORT     Redis was away for the whole time, or refuses this nginx;
- *                   nothing is known
- *     NGX_ERROR     an answer that makes no sense, or no memory; it is logged
- * Start functions return NGX_OK, or NGX_ERROR (no memory, the queue is full, or
- * Redis refuses this nginx), and then the handler is not called.
+ *     NGX_DECLINED  not found, not free, not this run's, as the operation says
+ *     NGX_ABORT     Redis was unavailable for the whole time, or refuses this
+ *                   nginx; whether the operation took effect is unknown
+ *     NGX_ERROR     an unexpected reply, or no memory; it is logged
+ *
+ * Functions that start an operation return NGX_OK, or NGX_ERROR (no memory, the
+ * queue is full, or Redis refuses this nginx), and then the handler is not
+ * called. Arguments are copied, except for what is filled in, which must live
+ * until the handler is called.
  */
 
 #ifndef NGX_DFP_STORE_H
@@ -50,13 +54,14 @@ typedef struct {
     ngx_dfp_main_conf_t  *conf;
     ngx_dfp_redis_kind_t  kinds[NGX_DFP_STORE_KINDS];
 
-    /* who looks, so that no claim is lost with its answer */
+    /* names this worker in looks, so that a claim whose reply was lost is
+       returned again */
     u_char                worker[DFP_UUID_LEN + 1];
-    int64_t               looks;
-    int64_t               answered;  /* the last of these */
+    int64_t               looks;     /* sent */
+    int64_t               answered;  /* number of the last one with a reply */
 
-    int64_t               first;     /* time of the first sign of
-                                        life; 0: none so far */
+    int64_t               first;     /* time of the first heartbeat, by Redis's
+                                        clock; 0: none so far */
 } ngx_dfp_store_t;
 
 
@@ -65,19 +70,26 @@ typedef struct ngx_dfp_op_s  ngx_dfp_op_t;
 typedef void (*ngx_dfp_op_pt)(void *data, ngx_int_t rc);
 
 struct ngx_dfp_op_s {
-    ngx_dfp_redis_cmd_t  *cmd;      /* NULL: none under way */
-    ngx_dfp_store_t      *store;
+
+    /* set by the owner, the rest zeroed */
+
     ngx_dfp_op_pt         handler;
     void                 *data;
-    ngx_msec_t            deadline; /* in ngx_current_msec; 0: each
-                                       operation has its own */
+    ngx_msec_t            deadline; /* in ngx_current_msec; 0: each operation
+                                       has a time-out of its own */
     ngx_log_t            *log;
-    ngx_pool_t           *pool;     /* of what OUT points to */
+    ngx_pool_t           *pool;     /* of strings that are filled in */
+
+    /* strings that are filled in are those of the reply, which is freed when
+       the handler has returned */
+    unsigned              borrow:1;
+
+    /* private, but for whether cmd is NULL: no operation is under way */
+
+    ngx_dfp_redis_cmd_t  *cmd;
+    ngx_dfp_store_t      *store;
     ngx_int_t           (*parse)(ngx_dfp_op_t *op, redisReply *reply);
     void                 *out;
-
-    /* OUT's strings are those of the reply: good within the handler only */
-    unsigned              borrow:1;
 };
 
 
@@ -86,58 +98,55 @@ typedef struct {
     ngx_str_t  queue;
     ngx_str_t  task_uuid;
     ngx_str_t  state;
-    ngx_str_t  progress; /* JSON, or "" */
-    ngx_str_t  results;  /* JSON, elements of results */
+    ngx_str_t  progress;       /* JSON, or "" */
+    ngx_str_t  results;        /* JSON, elements of results */
     ngx_str_t  error;
-    int64_t    deaths;   /* runs whose lease ran out */
+    int64_t    lost_attempts;  /* runs whose lease expired */
 } ngx_dfp_part_t;
 
 
-/* A job as it is stored. Times are milliseconds since 1970. */
+/* A job as it is in Redis. Times are milliseconds since 1970. */
 typedef struct {
     int64_t          id;
     int64_t          created;
     int64_t          updated;
     int64_t          deadline;
-    int64_t          timeout;  /* ms */
+    int64_t          timeout;     /* ms */
     ngx_str_t        uuid;
     ngx_str_t        state;
-    ngx_str_t        about;    /* JSON, members of a job that
-                                  stay as they were posted */
-    ngx_str_t        args;     /* JSON, redacted */
-    ngx_str_t        sealed;
-    ngx_uint_t       configured;
-    ngx_dfp_part_t  *parts;
+    ngx_str_t        about;       /* JSON, members of a job that never change */
+    ngx_str_t        args;        /* JSON, without secrets */
+    ngx_str_t        sealed;      /* args with secrets; "": there are none */
+    ngx_uint_t       configured;  /* may use dfpreheat_credentials */
+    ngx_dfp_part_t  *parts;       /* those of one cluster together */
     ngx_uint_t       nparts;
-    ngx_uint_t       full;     /* unfinished jobs, when
-                                  create was declined */
+    ngx_uint_t       full;        /* unfinished jobs, if too many */
 } ngx_dfp_stored_job_t;
 
 
 /* A part that was claimed. */
 typedef struct {
-    int64_t     id;
-    ngx_str_t   part;
-    ngx_str_t   run;      /* attempt number: the fence */
+    int64_t     id;            /* of the job */
+    ngx_str_t   part;          /* its number */
+    ngx_str_t   run;           /* number of the attempt */
     int64_t     cluster;
-    ngx_msec_t  left;     /* until the deadline */
-    ngx_str_t   uuid;
-    ngx_str_t   args;     /* "" where it is sealed */
+    ngx_msec_t  left;          /* until the deadline */
+    ngx_str_t   uuid;          /* of the job */
+    ngx_str_t   args;          /* JSON; "": sealed */
     ngx_str_t   sealed;
-    unsigned    configured:1;  /* may use credentials of
-                                  the configuration */
+    unsigned    configured:1;  /* as above */
 } ngx_dfp_claim_t;
 
 
 typedef struct {
     ngx_dfp_claim_t  claims[NGX_DFP_CLAIMS_MAX];
     ngx_uint_t       n;
-    ngx_int_t        next;     /* ms until something is due;
-                                  -1: nothing */
+    ngx_int_t        next;     /* ms until the next deadline or end of a lease;
+                                  -1: there is none */
 } ngx_dfp_look_t;
 
 
-/* Another nginx under the same name; nothing in it where there is none. */
+/* Another nginx with the name of this instance; without a name: none. */
 typedef struct {
     ngx_str_t  name;
     ngx_str_t  address;
@@ -146,15 +155,16 @@ typedef struct {
 } ngx_dfp_other_t;
 
 
+/* A token as it is in Redis. Times are milliseconds since 1970. */
 typedef struct {
     int64_t     id;
     int64_t     created;
     int64_t     user_id;
     int64_t     expired_at;
-    int64_t     now;
-    ngx_uint_t  scopes;   /* DFP_TOKEN_ scopes */
+    int64_t     now;           /* by Redis's clock */
+    ngx_uint_t  scopes;        /* DFP_TOKEN_ scopes */
     unsigned    active:1;
-} ngx_dfp_token_t;
+} ngx_dfp_stored_token_t;
 
 
 /* Creates the store of this worker process and starts to connect to Redis.
@@ -162,62 +172,73 @@ typedef struct {
  * numbers. */
 ngx_int_t ngx_dfp_store_init(ngx_dfp_main_conf_t *conf, ngx_cycle_t *cycle);
 
-/* Sends what can be sent at once and closes the connection; the handlers of all
- * other operations get NGX_ABORT. Safe when there is no store. */
+/* Sends what can be sent at once and closes the connection; the handlers of
+ * all other operations get NGX_ABORT. Safe when there is no store. */
 void ngx_dfp_store_done(void);
 
 /* The store of this worker; NULL where Redis is not configured. */
 ngx_dfp_store_t *ngx_dfp_store_worker(void);
 
-/* Why nothing can be had of Redis now, for clients. */
+/* Why Redis cannot be used now, a constant for clients. */
 const char *ngx_dfp_store_unavailable(ngx_dfp_store_t *store);
 
-/* Its handler will not be called. Safe when nothing is under way. */
+/* The handler of OP is not called any more. Safe when nothing is under way.
+ * Must be called before OP or its pool is freed. */
 void ngx_dfp_store_cancel(ngx_dfp_op_t *op);
 
-/* Stores JOB (uuid, about, args, sealed, configured, timeout, parts with
- * cluster, queue and task_uuid) and fills in id, created and updated; the same
- * uuid is stored once. NGX_DECLINED: too many unfinished jobs, JOB->full. */
+/* Stores JOB (uuid, about, args, sealed, configured, timeout, and parts with
+ * cluster, queue and task_uuid), once for each uuid. Fills in id, created and
+ * updated. NGX_DECLINED: there are too many unfinished jobs, JOB->full. */
 ngx_int_t ngx_dfp_store_create(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_dfp_stored_job_t *job);
 
-/* Reads the job JOB->id. NGX_DECLINED: there is none. */
+/* Reads the job JOB->id into JOB. NGX_DECLINED: there is none. */
 ngx_int_t ngx_dfp_store_get(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_dfp_stored_job_t *job);
 
-/* Ends the job if its time is over: NGX_OK; NGX_DECLINED: it is not. */
+/* Ends the job if its deadline has passed. NGX_DECLINED: it has not. */
 ngx_int_t ngx_dfp_store_settle(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     int64_t id);
 
-/* Settles what is overdue, takes back what died, takes over what an nginx of
- * this name that is gone has left, and claims up to WANT parts of its queue. It
- * is sent once: what was claimed by a look whose answer was lost comes with the
- * answer of one of the next. */
+/* Ends overdue jobs, requeues parts whose lease has expired, takes over the
+ * queues of this instance whose nginx is gone, and claims up to WANT parts of
+ * this nginx's queue into LOOK. It is not sent again; the claims of a look
+ * whose reply was lost are returned by a later one. */
 ngx_int_t ngx_dfp_store_look(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_uint_t want, ngx_dfp_look_t *look);
 
-/* These three: NGX_DECLINED: the part is not this run's any more. */
+/* In the next three NGX_DECLINED means that the part does not belong to the
+ * run of CLAIM any more. */
+
+/* Stores PROGRESS, JSON, and renews the lease. */
 ngx_int_t ngx_dfp_store_report(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_dfp_claim_t *claim, ngx_str_t *progress);
+
+/* Ends the part, and the job with its last part. */
 ngx_int_t ngx_dfp_store_finish(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_dfp_claim_t *claim, ngx_uint_t success, ngx_str_t *error,
     ngx_str_t *results, ngx_str_t *progress);
+
+/* Returns the part to its queue; the attempt is not counted. */
 ngx_int_t ngx_dfp_store_requeue(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_dfp_claim_t *claim);
 
-/* Fills in TOKEN's id and created. NGX_DECLINED: the name is taken. */
+/* Stores the token REQUEST with the HASH of its secret, and fills in TOKEN's
+ * id and created. NGX_DECLINED: the name is taken. */
 ngx_int_t ngx_dfp_store_token_create(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
-    ngx_str_t *hash, dfp_token_t *request, ngx_dfp_token_t *token);
+    ngx_str_t *hash, dfp_token_t *request, ngx_dfp_stored_token_t *token);
 
-/* NGX_DECLINED: there is no such token. */
+/* Reads the token whose secret has this HASH. NGX_DECLINED: there is none. */
 ngx_int_t ngx_dfp_store_token_find(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
-    ngx_str_t *hash, ngx_dfp_token_t *token);
+    ngx_str_t *hash, ngx_dfp_stored_token_t *token);
 
-/* Says that this instance lives, and fills in OTHER. */
+/* Sends the heartbeat of this nginx, which has CLUSTERS ("1,2"), and fills in
+ * OTHER. */
 ngx_int_t ngx_dfp_store_instance(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_str_t *clusters, ngx_dfp_other_t *other);
 
-/* Says that it does not any more. */
+/* Tells that this nginx stops, so that others may take over its queue at
+ * once. */
 ngx_int_t ngx_dfp_store_leave(ngx_dfp_store_t *store, ngx_dfp_op_t *op);
 
 

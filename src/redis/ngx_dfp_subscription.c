@@ -48,8 +48,8 @@ ngx_dfp_subscription_ready(ngx_dfp_conn_t *conn)
 
     ngx_dfp_subscription_ask(sub);
 
-    /* there may have been messages before */
-    sub->hint(sub->data);
+    /* messages may have been missed */
+    sub->on_wake(sub->data);
 }
 
 
@@ -111,7 +111,7 @@ ngx_dfp_subscription_event(redisAsyncContext *ac, void *reply, void *data)
     {
         ngx_log_debug1(NGX_LOG_DEBUG_CORE, sub->log, 0,
                        "dfpreheat redis: wake-up for %V", queue);
-        sub->hint(sub->data);
+        sub->on_wake(sub->data);
     }
 }
 
@@ -140,5 +140,5 @@ ngx_dfp_subscription_quit(ngx_dfp_conn_t *conn)
     ngx_dfp_subscription_t *sub = conn->data;
 
     ngx_dfp_subscription_close(sub);
-    sub->quit(sub->data);
+    sub->on_quit(sub->data);
 }

@@ -1,7 +1,8 @@
 /*
- * The subscription of one worker: hints that a part waits in a queue. Nothing
- * depends on them but how soon the part is run. A connection that died without
- * a word is found by subscribing again from time to time, which Redis answers.
+ * The subscription of a worker: messages that a part has been queued. A lost
+ * message only delays the part until the next look. A connection that died
+ * unnoticed is found by subscribing again from time to time, which Redis
+ * answers.
  */
 
 #ifndef NGX_DFP_SUBSCRIPTION_H
@@ -11,32 +12,37 @@
 #include "ngx_dfp_setup.h"
 
 
-typedef struct ngx_dfp_subscription_s
-                                             ngx_dfp_subscription_t;
+typedef struct ngx_dfp_subscription_s  ngx_dfp_subscription_t;
 
 typedef void (*ngx_dfp_subscription_pt)(void *data);
 
 struct ngx_dfp_subscription_s {
+
+    /* set by the owner, the rest zeroed */
+
     ngx_dfp_main_conf_t     *conf;
     ngx_log_t               *log;
     void                    *data;
 
-    /* a part waits in this instance's queue, or one may have done so unheard */
-    ngx_dfp_subscription_pt  hint;
+    /* a part has been queued for this nginx, or may have been while there was
+       no connection */
+    ngx_dfp_subscription_pt  on_wake;
 
     /* nginx has told the worker to quit */
-    ngx_dfp_subscription_pt  quit;
+    ngx_dfp_subscription_pt  on_quit;
+
+    /* private */
 
     ngx_dfp_conn_t           conn;
     ngx_event_t              probe;
-    unsigned                 asked:1;   /* no answer yet */
+    unsigned                 asked:1;   /* SUBSCRIBE has no reply yet */
 };
 
 
-/* conf, log, data and the handlers are set by the caller. */
+/* Connects and subscribes. SUB must live until it is closed. */
 void ngx_dfp_subscription_open(ngx_dfp_subscription_t *sub);
 
-/* No handler is called any more. */
+/* Closes the connection; no handler is called any more. */
 void ngx_dfp_subscription_close(ngx_dfp_subscription_t *sub);
 
 

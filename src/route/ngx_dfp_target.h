@@ -16,6 +16,10 @@
 #include "ngx_dfp_binding.h"
 
 
+#define NGX_DFP_REDIRECTS_MAX  5     /* in a row */
+#define NGX_DFP_ADDRESSES_MAX  32    /* of one host */
+
+
 /* Lives with its request, through all internal redirects. */
 typedef struct {
     ngx_http_request_t           *r;

@@ -111,8 +111,8 @@ ngx_dfp_runner_init(ngx_dfp_main_conf_t *conf, ngx_cycle_t *cycle)
     worker->hints.conf = conf;
     worker->hints.log = cycle->log;
     worker->hints.data = worker;
-    worker->hints.hint = ngx_dfp_worker_hint;
-    worker->hints.quit = ngx_dfp_worker_quit;
+    worker->hints.on_wake = ngx_dfp_worker_hint;
+    worker->hints.on_quit = ngx_dfp_worker_quit;
 
     ngx_dfp_subscription_open(&worker->hints);
 

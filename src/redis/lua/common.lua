@@ -33,6 +33,15 @@ end
 
 local now_text = text(now)
 
+-- ms: how far a clock may be set back; the time for a last report after the
+-- deadline of a job; how long a request may be sent again
+local CLOCK_TOLERANCE = 1000
+local REPORT_TIME = 500
+local RESEND_TIME = 600000
+
+-- queues of one instance that are looked at
+local OWNERS_MAX = 10
+
 local function set_clock(to)
   now = to
   now_text = text(to)
@@ -47,8 +56,7 @@ if schema[1] ~= '1' then
   call('HSET', P .. 'schema', 'version', '1')
 end
 
--- a clock that is set back by less than a second is ignored
-if schema[3] and now < schema[3] - 1000 then
+if schema[3] and now < schema[3] - CLOCK_TOLERANCE then
   set_clock(tonumber(schema[3]))
 end
 
@@ -124,8 +132,8 @@ local function finish(id, part, state, err, results, progress)
   end
 end
 
--- Ends the unfinished parts of a job after its deadline. A run has half a
--- second more to report, since it knows what has failed and why.
+-- Ends the unfinished parts of a job after its deadline. A run has some more
+-- time to report, since it knows what has failed and why.
 local function overdue(id)
   local job = call('HMGET', job_key(id), 'parts', 'created', 'deadline',
                    'timeout')
@@ -142,7 +150,7 @@ local function overdue(id)
     local what = runs == '0' and 'no worker had taken it up'
                  or 'the run had not ended'
 
-    if runs == '0' or now >= job[3] + 500 then
+    if runs == '0' or now >= job[3] + REPORT_TIME then
       finish(id, part, 'FAILURE', 'the timeout of the job, ' ..
              timeout / 1000 .. ' s, has passed: ' .. what, '')
     end

@@ -56,7 +56,7 @@ for part = 1, parts do
 end
 
 call('SET', P .. 'job:next', id)
-call('SET', uuid, id, 'PX', 600000)
+call('SET', uuid, id, 'PX', RESEND_TIME)
 call('HSET', job_key(id), unpack(job))
 call('ZADD', P .. 'deadlines', deadline, id)
 

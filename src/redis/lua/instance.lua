@@ -25,7 +25,7 @@ if first == 0 then
 end
 
 for _, other in ipairs(call('ZRANGEBYSCORE', owners, '(' .. text(first),
-                            '+inf', 'LIMIT', 0, 10)) do
+                            '+inf', 'LIMIT', 0, OWNERS_MAX)) do
   local who = call('HMGET', P .. other, 'name', 'address', 'host', 'pid')
 
   if other ~= queue and who[1] then

@@ -13,12 +13,17 @@ local queue = ARGV[10]
 local reply = {-1}
 local next_at
 
+-- parts of one queue that are moved, or whose lease has expired; ms until the
+-- list of an instance's queues expires
+local PARTS_MAX = 100
+local OWNERS_TIME = 2592000000
+
 -- Redis at its maxmemory only refuses commands that need memory, and none
 -- after a script's first write. ZREM needs none, so all of this script is run,
 -- which frees memory.
 call('ZREM', owners, '')
 
-if not schema[3] or schema[3] + 1000 < now then
+if not schema[3] or schema[3] + CLOCK_TOLERANCE < now then
   call('HSET', P .. 'schema', 'last', now_text)
 end
 
@@ -32,7 +37,8 @@ local function adopt(other)
   local moved = 0
 
   for _, kind in ipairs({'ready:', 'lease:'}) do
-    local members = call('ZRANGE', P .. kind .. other, 0, 99, 'WITHSCORES')
+    local members = call('ZRANGE', P .. kind .. other, 0, PARTS_MAX - 1,
+                         'WITHSCORES')
 
     for i = 1, #members, 2 do
       local id, part = members[i]:match('^(%d+):(%d+)$')
@@ -66,7 +72,7 @@ local function live()
 
   if again then
     call('ZADD', owners, now_text, queue)
-    call('PEXPIRE', owners, 2592000000)
+    call('PEXPIRE', owners, OWNERS_TIME)
   end
 
   if call('ZCARD', owners) == 1
@@ -78,7 +84,7 @@ local function live()
   local gone = again and before > since and '(' .. text(since) or 0
 
   for _, other in ipairs(call('ZRANGEBYSCORE', owners, '-inf', gone, 'LIMIT',
-                              0, 10)) do
+                              0, OWNERS_MAX)) do
     adopt(other)
   end
 end
@@ -180,7 +186,7 @@ if wanted > 0 then
 end
 
 for _, member in ipairs(call('ZRANGEBYSCORE', P .. 'lease:' .. queue, '-inf',
-                             now_text, 'LIMIT', 0, 100)) do
+                             now_text, 'LIMIT', 0, PARTS_MAX)) do
   died(member)
 end
 
@@ -190,7 +196,7 @@ end
 
 if #claims > 0 then
   call('SET', last_key, ARGV[7] .. ' ' .. table.concat(claims, ' '), 'PX',
-       600000)
+       RESEND_TIME)
 end
 
 due(P .. 'lease:' .. queue)
