@@ -124,6 +124,13 @@ void ngx_dfp_run_fail(ngx_dfp_run_t *run, const char *fmt, ...);
 void ngx_dfp_run_trouble(ngx_dfp_run_t *run, ngx_array_t *secrets,
     ngx_str_t *who, ngx_str_t *text);
 
+/* Formats a text of at most 512 bytes, in the run's pool. Its data is NULL if
+ * there is no memory. */
+ngx_str_t ngx_dfp_run_text(ngx_dfp_run_t *run, const char *fmt, va_list args);
+
+/* The time in ms until the job's timeout passes, at least 1. */
+ngx_msec_t ngx_dfp_run_left(ngx_dfp_run_t *run);
+
 /* The pause in ms before the next try, after TRIES of them: BASE, doubled each
  * time up to MAX; then 50 to 150 per cent of that, at random. */
 ngx_msec_t ngx_dfp_run_pause(ngx_uint_t tries, ngx_msec_t base,
