@@ -85,7 +85,7 @@ struct ngx_dfp_run_s {
     /* the runner's; it sets the handlers: WAKE continues the run in the next
        turn of the event loop, OVER ends it, and frees its pool */
 
-    void                 *worker;
+    void                 *runner;
     ngx_queue_t           queue;
     void                (*wake)(ngx_dfp_run_t *run);
     void                (*over)(ngx_dfp_run_t *run);
