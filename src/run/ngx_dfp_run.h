@@ -85,7 +85,7 @@ struct ngx_dfp_run_s {
     /* the runner's; it sets the handlers: WAKE continues the run in the next
        turn of the event loop, OVER ends it, and frees its pool */
 
-    void                 *worker;
+    void                 *runner;
     ngx_queue_t           queue;
     void                (*wake)(ngx_dfp_run_t *run);
     void                (*over)(ngx_dfp_run_t *run);
@@ -123,6 +123,13 @@ void ngx_dfp_run_fail(ngx_dfp_run_t *run, const char *fmt, ...);
  * the timeout passes meanwhile. SECRETS are masked in it; NULL: the run's. */
 void ngx_dfp_run_trouble(ngx_dfp_run_t *run, ngx_array_t *secrets,
     ngx_str_t *who, ngx_str_t *text);
+
+/* Formats a text of at most 512 bytes, in the run's pool. Its data is NULL if
+ * there is no memory. */
+ngx_str_t ngx_dfp_run_text(ngx_dfp_run_t *run, const char *fmt, va_list args);
+
+/* The time in ms until the job's timeout passes, at least 1. */
+ngx_msec_t ngx_dfp_run_left(ngx_dfp_run_t *run);
 
 /* The pause in ms before the next try, after TRIES of them: BASE, doubled each
  * time up to MAX; then 50 to 150 per cent of that, at random. */

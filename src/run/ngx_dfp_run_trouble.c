@@ -7,28 +7,37 @@
 void
 ngx_dfp_run_fail(ngx_dfp_run_t *run, const char *fmt, ...)
 {
-    u_char   *p;
-    va_list   args;
-
-    static u_char  none[] = "no memory";
+    va_list  args;
 
     run->stage.call = NULL;
 
-    p = ngx_pnalloc(run->pool, NGX_DFP_REASON_MAX);
-
-    if (p == NULL) {
-        run->error.data = none;
-        run->error.len = sizeof(none) - 1;
-        return;
-    }
-
-    run->error.data = p;
-
     va_start(args, fmt);
-    p = ngx_vslprintf(p, p + NGX_DFP_REASON_MAX, fmt, args);
+    run->error = ngx_dfp_run_text(run, fmt, args);
     va_end(args);
 
-    run->error.len = p - run->error.data;
+    if (run->error.data == NULL) {
+        ngx_str_set(&run->error, "no memory");
+    }
+}
+
+
+ngx_str_t
+ngx_dfp_run_text(ngx_dfp_run_t *run, const char *fmt, va_list args)
+{
+    u_char     *last;
+    ngx_str_t   text;
+
+    ngx_str_null(&text);
+
+    text.data = ngx_pnalloc(run->pool, NGX_DFP_REASON_MAX);
+
+    if (text.data) {
+        last = ngx_vslprintf(text.data, text.data + NGX_DFP_REASON_MAX, fmt,
+                             args);
+        text.len = last - text.data;
+    }
+
+    return text;
 }
 
 
@@ -79,4 +88,15 @@ ngx_dfp_run_pause(ngx_uint_t tries, ngx_msec_t base, ngx_msec_t max)
     pause = ngx_min(pause, max);
 
     return pause / 2 + (ngx_msec_t) ngx_random() % pause;
+}
+
+
+ngx_msec_t
+ngx_dfp_run_left(ngx_dfp_run_t *run)
+{
+    ngx_msec_int_t  left;
+
+    left = run->started + run->claim.left - ngx_current_msec;
+
+    return ngx_max(left, 1);
 }

@@ -4,10 +4,10 @@
 
 
 #define NGX_DFP_RUN_POOL     4096
-#define NGX_DFP_LATE         100    /* ms: after what is due */
-#define NGX_DFP_STARVED      100    /* ms: no connection was free */
-#define NGX_DFP_STARTS       16     /* calls in one turn of the event
-                                       loop: clients have theirs */
+#define NGX_DFP_LATE         100    /* ms after a part is due */
+#define NGX_DFP_STARVED      100    /* ms after no connection was free */
+#define NGX_DFP_STARTS       16     /* calls started in one turn of the
+                                       event loop, for clients' sake */
 
 
 typedef struct {
@@ -21,107 +21,108 @@ typedef struct {
 
     ngx_event_t             dispatch;
     ngx_event_t             starved;
-    ngx_event_t             look;
-    ngx_dfp_op_t            look_op;
-    ngx_dfp_look_t          found;     /* what a look fills in */
+    ngx_event_t             claim;
+    ngx_dfp_op_t            claim_op;
+    ngx_dfp_look_t          found;     /* set by the reply of a claim */
     ngx_event_t             beat;
     ngx_dfp_op_t            beat_op;
-    ngx_dfp_other_t         other;     /* what a beat fills in */
+    ngx_dfp_other_t         other;     /* set by the reply of a beat */
     ngx_dfp_op_t            leave_op;
 
-    unsigned                again:1;   /* look once more */
+    unsigned                again:1;   /* claim once more */
     unsigned                quit:1;
-    unsigned                shared:1;  /* another nginx has its name */
-} ngx_dfp_worker_t;
+    unsigned                shared:1;  /* another nginx has the name of
+                                          this instance */
+} ngx_dfp_runner_t;
 
 
-static void ngx_dfp_worker_hint(void *data);
-static void ngx_dfp_worker_quit(void *data);
-static void ngx_dfp_worker_leave(ngx_dfp_worker_t *worker);
-static void ngx_dfp_worker_look(ngx_dfp_worker_t *worker);
-static void ngx_dfp_worker_looked(void *data, ngx_int_t rc);
-static ngx_int_t ngx_dfp_worker_claimed(ngx_dfp_worker_t *worker,
+static void ngx_dfp_runner_hint(void *data);
+static void ngx_dfp_runner_quit(void *data);
+static void ngx_dfp_runner_leave(ngx_dfp_runner_t *runner);
+static void ngx_dfp_runner_claim(ngx_dfp_runner_t *runner);
+static void ngx_dfp_runner_claimed(void *data, ngx_int_t rc);
+static ngx_int_t ngx_dfp_runner_start(ngx_dfp_runner_t *runner,
     ngx_dfp_claim_t *claim);
-static ngx_int_t ngx_dfp_worker_keep(ngx_pool_t *pool, ngx_dfp_claim_t *claim);
-static void ngx_dfp_worker_look_timer(ngx_event_t *ev);
-static void ngx_dfp_worker_wake(ngx_dfp_run_t *run);
-static void ngx_dfp_worker_over(ngx_dfp_run_t *run);
-static void ngx_dfp_worker_again(ngx_dfp_worker_t *worker);
-static void ngx_dfp_worker_dispatch(ngx_event_t *ev);
-static void ngx_dfp_worker_fill(ngx_dfp_worker_t *worker);
-static void ngx_dfp_worker_starved(ngx_event_t *ev);
-static void ngx_dfp_worker_beat(ngx_event_t *ev);
-static void ngx_dfp_worker_alive(void *data, ngx_int_t rc);
-static void ngx_dfp_worker_left(void *data, ngx_int_t rc);
+static ngx_int_t ngx_dfp_runner_keep(ngx_pool_t *pool, ngx_dfp_claim_t *claim);
+static void ngx_dfp_runner_claim_timer(ngx_event_t *ev);
+static void ngx_dfp_runner_wake(ngx_dfp_run_t *run);
+static void ngx_dfp_runner_over(ngx_dfp_run_t *run);
+static void ngx_dfp_runner_again(ngx_dfp_runner_t *runner);
+static void ngx_dfp_runner_dispatch(ngx_event_t *ev);
+static void ngx_dfp_runner_fill(ngx_dfp_runner_t *runner);
+static void ngx_dfp_runner_starved(ngx_event_t *ev);
+static void ngx_dfp_runner_beat(ngx_event_t *ev);
+static void ngx_dfp_runner_alive(void *data, ngx_int_t rc);
+static void ngx_dfp_runner_left(void *data, ngx_int_t rc);
 
 
-static ngx_dfp_worker_t  *ngx_dfp_worker;
+static ngx_dfp_runner_t  *ngx_dfp_runner;
 
 
 ngx_int_t
 ngx_dfp_runner_init(ngx_dfp_main_conf_t *conf, ngx_cycle_t *cycle)
 {
-    ngx_dfp_worker_t  *worker;
+    ngx_dfp_runner_t  *runner;
 
-    worker = ngx_pcalloc(cycle->pool, sizeof(ngx_dfp_worker_t));
-    if (worker == NULL) {
+    runner = ngx_pcalloc(cycle->pool, sizeof(ngx_dfp_runner_t));
+    if (runner == NULL) {
         return NGX_ERROR;
     }
 
-    worker->conf = conf;
-    worker->log = cycle->log;
-    ngx_queue_init(&worker->runs);
+    runner->conf = conf;
+    runner->log = cycle->log;
+    ngx_queue_init(&runner->runs);
 
-    worker->dispatch.handler = ngx_dfp_worker_dispatch;
-    worker->dispatch.data = worker;
-    worker->dispatch.log = cycle->log;
+    runner->dispatch.handler = ngx_dfp_runner_dispatch;
+    runner->dispatch.data = runner;
+    runner->dispatch.log = cycle->log;
 
-    worker->starved.handler = ngx_dfp_worker_starved;
-    worker->starved.data = worker;
-    worker->starved.log = cycle->log;
-    worker->starved.cancelable = 1;
+    runner->starved.handler = ngx_dfp_runner_starved;
+    runner->starved.data = runner;
+    runner->starved.log = cycle->log;
+    runner->starved.cancelable = 1;
 
-    worker->look.handler = ngx_dfp_worker_look_timer;
-    worker->look.data = worker;
-    worker->look.log = cycle->log;
-    worker->look.cancelable = 1;
+    runner->claim.handler = ngx_dfp_runner_claim_timer;
+    runner->claim.data = runner;
+    runner->claim.log = cycle->log;
+    runner->claim.cancelable = 1;
 
-    worker->look_op.handler = ngx_dfp_worker_looked;
-    worker->look_op.data = worker;
-    worker->look_op.log = cycle->log;
-    worker->look_op.pool = cycle->pool;
-    worker->look_op.borrow = 1;
+    runner->claim_op.handler = ngx_dfp_runner_claimed;
+    runner->claim_op.data = runner;
+    runner->claim_op.log = cycle->log;
+    runner->claim_op.pool = cycle->pool;
+    runner->claim_op.borrow = 1;
 
-    worker->beat.handler = ngx_dfp_worker_beat;
-    worker->beat.data = worker;
-    worker->beat.log = cycle->log;
-    worker->beat.cancelable = 1;
+    runner->beat.handler = ngx_dfp_runner_beat;
+    runner->beat.data = runner;
+    runner->beat.log = cycle->log;
+    runner->beat.cancelable = 1;
 
-    worker->beat_op.handler = ngx_dfp_worker_alive;
-    worker->beat_op.data = worker;
-    worker->beat_op.log = cycle->log;
-    worker->beat_op.borrow = 1;
+    runner->beat_op.handler = ngx_dfp_runner_alive;
+    runner->beat_op.data = runner;
+    runner->beat_op.log = cycle->log;
+    runner->beat_op.borrow = 1;
 
-    worker->leave_op.handler = ngx_dfp_worker_left;
-    worker->leave_op.data = worker;
-    worker->leave_op.log = cycle->log;
+    runner->leave_op.handler = ngx_dfp_runner_left;
+    runner->leave_op.data = runner;
+    runner->leave_op.log = cycle->log;
 
-    worker->store = ngx_dfp_store_worker();
+    runner->store = ngx_dfp_store_worker();
 
-    worker->hints.conf = conf;
-    worker->hints.log = cycle->log;
-    worker->hints.data = worker;
-    worker->hints.on_wake = ngx_dfp_worker_hint;
-    worker->hints.on_quit = ngx_dfp_worker_quit;
+    runner->hints.conf = conf;
+    runner->hints.log = cycle->log;
+    runner->hints.data = runner;
+    runner->hints.on_wake = ngx_dfp_runner_hint;
+    runner->hints.on_quit = ngx_dfp_runner_quit;
 
-    ngx_dfp_subscription_open(&worker->hints);
+    ngx_dfp_subscription_open(&runner->hints);
 
-    ngx_dfp_worker = worker;
+    ngx_dfp_runner = runner;
 
-    ngx_dfp_worker_look(worker);
+    ngx_dfp_runner_claim(runner);
 
     if (ngx_worker == 0) {
-        ngx_dfp_worker_beat(&worker->beat);
+        ngx_dfp_runner_beat(&runner->beat);
     }
 
     return NGX_OK;
@@ -133,62 +134,62 @@ ngx_dfp_runner_done(void)
 {
     ngx_queue_t       *q;
     ngx_dfp_run_t     *run;
-    ngx_dfp_worker_t  *worker;
+    ngx_dfp_runner_t  *runner;
 
-    worker = ngx_dfp_worker;
+    runner = ngx_dfp_runner;
 
-    if (worker == NULL) {
+    if (runner == NULL) {
         return;
     }
 
-    ngx_dfp_worker = NULL;
+    ngx_dfp_runner = NULL;
 
-    if (!worker->quit) {
-        worker->quit = 1;
-        ngx_dfp_worker_leave(worker);
+    if (!runner->quit) {
+        runner->quit = 1;
+        ngx_dfp_runner_leave(runner);
     }
 
-    while (!ngx_queue_empty(&worker->runs)) {
-        q = ngx_queue_head(&worker->runs);
+    while (!ngx_queue_empty(&runner->runs)) {
+        q = ngx_queue_head(&runner->runs);
         run = ngx_queue_data(q, ngx_dfp_run_t, queue);
 
         ngx_dfp_run_leave(run);
-        ngx_dfp_worker_over(run);
+        ngx_dfp_runner_over(run);
     }
 
-    ngx_dfp_store_cancel(&worker->look_op);
-    ngx_dfp_store_cancel(&worker->beat_op);
-    ngx_dfp_store_cancel(&worker->leave_op);
+    ngx_dfp_store_cancel(&runner->claim_op);
+    ngx_dfp_store_cancel(&runner->beat_op);
+    ngx_dfp_store_cancel(&runner->leave_op);
 
-    ngx_dfp_subscription_close(&worker->hints);
+    ngx_dfp_subscription_close(&runner->hints);
 }
 
 
 static void
-ngx_dfp_worker_hint(void *data)
+ngx_dfp_runner_hint(void *data)
 {
-    ngx_dfp_worker_t *worker = data;
+    ngx_dfp_runner_t *runner = data;
 
-    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, worker->log, 0,
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, runner->log, 0,
                    "dfpreheat: hint, there may be a part to claim");
 
-    ngx_dfp_worker_look(worker);
+    ngx_dfp_runner_claim(runner);
 }
 
 
 /* Starts no further call, and returns the parts to the queue. */
 
 static void
-ngx_dfp_worker_quit(void *data)
+ngx_dfp_runner_quit(void *data)
 {
-    ngx_dfp_worker_t *worker = data;
+    ngx_dfp_runner_t *runner = data;
 
-    if (!worker->quit) {
-        worker->quit = 1;
-        ngx_dfp_worker_leave(worker);
+    if (!runner->quit) {
+        runner->quit = 1;
+        ngx_dfp_runner_leave(runner);
     }
 
-    ngx_dfp_worker_again(worker);
+    ngx_dfp_runner_again(runner);
 }
 
 
@@ -199,17 +200,17 @@ ngx_dfp_worker_quit(void *data)
  */
 
 static void
-ngx_dfp_worker_leave(ngx_dfp_worker_t *worker)
+ngx_dfp_runner_leave(ngx_dfp_runner_t *runner)
 {
     ngx_dfp_instance_t  *instance;
 
-    instance = &worker->conf->instance;
+    instance = &runner->conf->instance;
 
-    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, worker->log, 0,
-                   "dfpreheat: the worker quits, %ui runs", worker->nruns);
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, runner->log, 0,
+                   "dfpreheat: the worker quits, %ui runs", runner->nruns);
 
     if (instance->cycle == instance->shared->cycles) {
-        (void) ngx_dfp_store_leave(worker->store, &worker->leave_op);
+        (void) ngx_dfp_store_leave(runner->store, &runner->leave_op);
     }
 }
 
@@ -217,47 +218,47 @@ ngx_dfp_worker_leave(ngx_dfp_worker_t *worker)
 /* Claims some parts at a time, as long as there is room for their runs. */
 
 static void
-ngx_dfp_worker_look(ngx_dfp_worker_t *worker)
+ngx_dfp_runner_claim(ngx_dfp_runner_t *runner)
 {
-    if (worker->look_op.cmd) {
-        worker->again = 1;
+    if (runner->claim_op.cmd) {
+        runner->again = 1;
         return;
     }
 
-    if (worker->quit || ngx_exiting || ngx_terminate) {
+    if (runner->quit || ngx_exiting || ngx_terminate) {
         return;
     }
 
-    worker->again = 0;
-    worker->found.n = 0;
+    runner->again = 0;
+    runner->found.n = 0;
 
-    ngx_add_timer(&worker->look, worker->conf->lease / 3);
+    ngx_add_timer(&runner->claim, runner->conf->lease / 3);
 
-    (void) ngx_dfp_store_look(worker->store, &worker->look_op,
-                              worker->conf->worker_calls
-                              - worker->nruns, &worker->found);
+    (void) ngx_dfp_store_look(runner->store, &runner->claim_op,
+                              runner->conf->worker_calls
+                              - runner->nruns, &runner->found);
 }
 
 
 static void
-ngx_dfp_worker_looked(void *data, ngx_int_t rc)
+ngx_dfp_runner_claimed(void *data, ngx_int_t rc)
 {
-    ngx_dfp_worker_t *worker = data;
+    ngx_dfp_runner_t *runner = data;
 
     ngx_uint_t       i;
     ngx_dfp_look_t  *found;
 
-    found = &worker->found;
+    found = &runner->found;
 
-    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, worker->log, 0,
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, runner->log, 0,
                    "dfpreheat: claim: rc:%i, %ui parts, next:%i ms", rc,
                    rc == NGX_OK ? found->n : 0,
                    rc == NGX_OK ? found->next : -1);
 
     if (rc == NGX_OK) {
         for (i = 0; i < found->n; i++) {
-            if (ngx_dfp_worker_claimed(worker, &found->claims[i]) != NGX_OK) {
-                ngx_log_error(NGX_LOG_ERR, worker->log, 0,
+            if (ngx_dfp_runner_start(runner, &found->claims[i]) != NGX_OK) {
+                ngx_log_error(NGX_LOG_ERR, runner->log, 0,
                               "dfpreheat: no memory to run job %L, it will be "
                               "run when its lease is over",
                               found->claims[i].id);
@@ -265,27 +266,27 @@ ngx_dfp_worker_looked(void *data, ngx_int_t rc)
         }
     }
 
-    if (worker->again || (rc == NGX_OK && found->n)) {
-        ngx_dfp_worker_look(worker);
+    if (runner->again || (rc == NGX_OK && found->n)) {
+        ngx_dfp_runner_claim(runner);
         return;
     }
 
-    if (rc == NGX_OK && found->next != -1 && !worker->quit
+    if (rc == NGX_OK && found->next != -1 && !runner->quit
         && (ngx_msec_t) found->next + NGX_DFP_LATE
-           < worker->conf->lease / 3)
+           < runner->conf->lease / 3)
     {
-        ngx_add_timer(&worker->look, found->next + NGX_DFP_LATE);
+        ngx_add_timer(&runner->claim, found->next + NGX_DFP_LATE);
     }
 }
 
 
 static ngx_int_t
-ngx_dfp_worker_claimed(ngx_dfp_worker_t *worker, ngx_dfp_claim_t *claim)
+ngx_dfp_runner_start(ngx_dfp_runner_t *runner, ngx_dfp_claim_t *claim)
 {
     ngx_pool_t     *pool;
     ngx_dfp_run_t  *run;
 
-    pool = ngx_create_pool(NGX_DFP_RUN_POOL, worker->log);
+    pool = ngx_create_pool(NGX_DFP_RUN_POOL, runner->log);
     if (pool == NULL) {
         return NGX_ERROR;
     }
@@ -293,7 +294,7 @@ ngx_dfp_worker_claimed(ngx_dfp_worker_t *worker, ngx_dfp_claim_t *claim)
     run = ngx_pcalloc(pool, sizeof(ngx_dfp_run_t));
 
     if (run == NULL
-        || ngx_dfp_worker_keep(pool, claim) != NGX_OK)
+        || ngx_dfp_runner_keep(pool, claim) != NGX_OK)
     {
         ngx_destroy_pool(pool);
         return NGX_ERROR;
@@ -301,22 +302,22 @@ ngx_dfp_worker_claimed(ngx_dfp_worker_t *worker, ngx_dfp_claim_t *claim)
 
     run->pool = pool;
     run->claim = *claim;
-    run->conf = worker->conf;
-    run->log = *worker->log;
-    run->worker = worker;
-    run->wake = ngx_dfp_worker_wake;
-    run->over = ngx_dfp_worker_over;
+    run->conf = runner->conf;
+    run->log = *runner->log;
+    run->runner = runner;
+    run->wake = ngx_dfp_runner_wake;
+    run->over = ngx_dfp_runner_over;
 
-    ngx_queue_insert_tail(&worker->runs, &run->queue);
-    worker->nruns++;
+    ngx_queue_insert_tail(&runner->runs, &run->queue);
+    runner->nruns++;
 
-    ngx_log_debug6(NGX_LOG_DEBUG_HTTP, worker->log, 0,
+    ngx_log_debug6(NGX_LOG_DEBUG_HTTP, runner->log, 0,
                    "dfpreheat: job %L: claimed part %V as run %V, "
                    "cluster %L, %M ms left, %ui runs",
                    claim->id, &run->claim.part, &run->claim.run,
-                   claim->cluster, claim->left, worker->nruns);
+                   claim->cluster, claim->left, runner->nruns);
 
-    ngx_dfp_run_start(run, worker->store);
+    ngx_dfp_run_start(run, runner->store);
 
     return NGX_OK;
 }
@@ -325,7 +326,7 @@ ngx_dfp_worker_claimed(ngx_dfp_worker_t *worker, ngx_dfp_claim_t *claim)
 /* Copies what the run needs of the reply, which is freed after the handler. */
 
 static ngx_int_t
-ngx_dfp_worker_keep(ngx_pool_t *pool, ngx_dfp_claim_t *claim)
+ngx_dfp_runner_keep(ngx_pool_t *pool, ngx_dfp_claim_t *claim)
 {
     ngx_uint_t   i;
     ngx_str_t   *text[] = { &claim->part, &claim->run, &claim->uuid,
@@ -344,19 +345,19 @@ ngx_dfp_worker_keep(ngx_pool_t *pool, ngx_dfp_claim_t *claim)
 
 
 static void
-ngx_dfp_worker_look_timer(ngx_event_t *ev)
+ngx_dfp_runner_claim_timer(ngx_event_t *ev)
 {
-    ngx_dfp_worker_look(ev->data);
+    ngx_dfp_runner_claim(ev->data);
 }
 
 
 static void
-ngx_dfp_worker_wake(ngx_dfp_run_t *run)
+ngx_dfp_runner_wake(ngx_dfp_run_t *run)
 {
-    ngx_dfp_worker_t *worker = run->worker;
+    ngx_dfp_runner_t *runner = run->runner;
 
     if (!run->woken) {
-        ngx_log_debug4(NGX_LOG_DEBUG_HTTP, worker->log, 0,
+        ngx_log_debug4(NGX_LOG_DEBUG_HTTP, runner->log, 0,
                        "dfpreheat: job %L: wake, stage \"%s\", %ui calls, "
                        "%ui tasks left", run->claim.id,
                        run->stage.name ? run->stage.name : "start",
@@ -365,30 +366,30 @@ ngx_dfp_worker_wake(ngx_dfp_run_t *run)
 
     run->woken = 1;
 
-    ngx_dfp_worker_again(worker);
+    ngx_dfp_runner_again(runner);
 }
 
 
 static void
-ngx_dfp_worker_over(ngx_dfp_run_t *run)
+ngx_dfp_runner_over(ngx_dfp_run_t *run)
 {
     ngx_uint_t         full;
-    ngx_dfp_worker_t  *worker;
+    ngx_dfp_runner_t  *runner;
 
-    worker = run->worker;
-    full = (worker->nruns == worker->conf->worker_calls);
+    runner = run->runner;
+    full = (runner->nruns == runner->conf->worker_calls);
 
     ngx_queue_remove(&run->queue);
-    worker->nruns--;
+    runner->nruns--;
 
     ngx_destroy_pool(run->pool);
 
     if (full) {
-        ngx_dfp_worker_look(worker);
+        ngx_dfp_runner_claim(runner);
     }
 
-    if (!worker->quit) {
-        ngx_dfp_worker_again(worker);
+    if (!runner->quit) {
+        ngx_dfp_runner_again(runner);
     }
 }
 
@@ -396,10 +397,10 @@ ngx_dfp_worker_over(ngx_dfp_run_t *run)
 /* Dispatches once in a turn of the event loop. */
 
 static void
-ngx_dfp_worker_again(ngx_dfp_worker_t *worker)
+ngx_dfp_runner_again(ngx_dfp_runner_t *runner)
 {
-    if (!worker->dispatch.posted) {
-        ngx_post_event(&worker->dispatch, &ngx_posted_next_events);
+    if (!runner->dispatch.posted) {
+        ngx_post_event(&runner->dispatch, &ngx_posted_next_events);
     }
 }
 
@@ -407,33 +408,33 @@ ngx_dfp_worker_again(ngx_dfp_worker_t *worker)
 /* Runs continue here only. */
 
 static void
-ngx_dfp_worker_dispatch(ngx_event_t *ev)
+ngx_dfp_runner_dispatch(ngx_event_t *ev)
 {
-    ngx_dfp_worker_t *worker = ev->data;
+    ngx_dfp_runner_t *runner = ev->data;
 
     ngx_queue_t    *q, *next;
     ngx_dfp_run_t  *run;
 
-    if (ngx_exiting && !worker->quit) {
-        worker->quit = 1;
-        ngx_dfp_worker_leave(worker);
+    if (ngx_exiting && !runner->quit) {
+        runner->quit = 1;
+        ngx_dfp_runner_leave(runner);
     }
 
-    for (q = ngx_queue_head(&worker->runs);
-         q != ngx_queue_sentinel(&worker->runs);
+    for (q = ngx_queue_head(&runner->runs);
+         q != ngx_queue_sentinel(&runner->runs);
          q = next)
     {
         next = ngx_queue_next(q);
         run = ngx_queue_data(q, ngx_dfp_run_t, queue);
 
-        if (run->woken || worker->quit) {
+        if (run->woken || runner->quit) {
             run->woken = 0;
-            ngx_dfp_run_advance(run, worker->quit);
+            ngx_dfp_run_advance(run, runner->quit);
         }
     }
 
-    if (!worker->quit) {
-        ngx_dfp_worker_fill(worker);
+    if (!runner->quit) {
+        ngx_dfp_runner_fill(runner);
     }
 }
 
@@ -442,7 +443,7 @@ ngx_dfp_worker_dispatch(ngx_event_t *ev)
  * no run has a call to start. */
 
 static void
-ngx_dfp_worker_fill(ngx_dfp_worker_t *worker)
+ngx_dfp_runner_fill(ngx_dfp_runner_t *runner)
 {
     ngx_int_t       rc;
     ngx_uint_t      calls, idle, started;
@@ -452,8 +453,8 @@ ngx_dfp_worker_fill(ngx_dfp_worker_t *worker)
     calls = 0;
     started = 0;
 
-    for (q = ngx_queue_head(&worker->runs);
-         q != ngx_queue_sentinel(&worker->runs);
+    for (q = ngx_queue_head(&runner->runs);
+         q != ngx_queue_sentinel(&runner->runs);
          q = ngx_queue_next(q))
     {
         run = ngx_queue_data(q, ngx_dfp_run_t, queue);
@@ -462,13 +463,13 @@ ngx_dfp_worker_fill(ngx_dfp_worker_t *worker)
 
     idle = 0;
 
-    while (calls < worker->conf->worker_calls && idle < worker->nruns) {
+    while (calls < runner->conf->worker_calls && idle < runner->nruns) {
 
-        q = ngx_queue_head(&worker->runs);
+        q = ngx_queue_head(&runner->runs);
         run = ngx_queue_data(q, ngx_dfp_run_t, queue);
 
         ngx_queue_remove(q);
-        ngx_queue_insert_tail(&worker->runs, q);
+        ngx_queue_insert_tail(&runner->runs, q);
 
         rc = NGX_DECLINED;
 
@@ -477,12 +478,12 @@ ngx_dfp_worker_fill(ngx_dfp_worker_t *worker)
         }
 
         if (rc == NGX_AGAIN) {
-            ngx_log_debug2(NGX_LOG_DEBUG_HTTP, worker->log, 0,
+            ngx_log_debug2(NGX_LOG_DEBUG_HTTP, runner->log, 0,
                            "dfpreheat: job %L: no connection or no memory is "
                            "free for a call, again in %d ms", run->claim.id,
                            NGX_DFP_STARVED);
 
-            ngx_add_timer(&worker->starved, NGX_DFP_STARVED);
+            ngx_add_timer(&runner->starved, NGX_DFP_STARVED);
             return;
         }
 
@@ -491,7 +492,7 @@ ngx_dfp_worker_fill(ngx_dfp_worker_t *worker)
             idle = 0;
 
             if (++started == NGX_DFP_STARTS) {
-                ngx_dfp_worker_again(worker);
+                ngx_dfp_runner_again(runner);
                 return;
             }
 
@@ -503,20 +504,20 @@ ngx_dfp_worker_fill(ngx_dfp_worker_t *worker)
 
 
 static void
-ngx_dfp_worker_starved(ngx_event_t *ev)
+ngx_dfp_runner_starved(ngx_event_t *ev)
 {
-    ngx_dfp_worker_t *worker = ev->data;
+    ngx_dfp_runner_t *runner = ev->data;
 
-    ngx_dfp_worker_again(worker);
+    ngx_dfp_runner_again(runner);
 }
 
 
 /* One worker reports for all of them that the instance is alive. */
 
 static void
-ngx_dfp_worker_beat(ngx_event_t *ev)
+ngx_dfp_runner_beat(ngx_event_t *ev)
 {
-    ngx_dfp_worker_t *worker = ev->data;
+    ngx_dfp_runner_t *runner = ev->data;
 
     u_char                         *p;
     ngx_str_t                       list;
@@ -525,37 +526,37 @@ ngx_dfp_worker_beat(ngx_event_t *ev)
                                         * NGX_INT64_LEN];
     ngx_dfp_cluster_t   *cluster;
 
-    if (worker->quit || ngx_exiting) {
+    if (runner->quit || ngx_exiting) {
         return;
     }
 
-    ngx_add_timer(&worker->beat, worker->conf->lease / 2);
+    ngx_add_timer(&runner->beat, runner->conf->lease / 2);
 
-    if (worker->beat_op.cmd) {
+    if (runner->beat_op.cmd) {
         return;
     }
 
-    cluster = worker->conf->clusters.elts;
+    cluster = runner->conf->clusters.elts;
     p = buf;
 
-    for (i = 0; i < worker->conf->clusters.nelts; i++) {
+    for (i = 0; i < runner->conf->clusters.nelts; i++) {
         p = ngx_sprintf(p, i ? ",%L" : "%L", cluster[i].id);
     }
 
     list.data = buf;
     list.len = p - buf;
 
-    (void) ngx_dfp_store_instance(worker->store, &worker->beat_op,
-                                  &list, &worker->other);
+    (void) ngx_dfp_store_instance(runner->store, &runner->beat_op,
+                                  &list, &runner->other);
 }
 
 
 /* An error does not matter: the next beat repeats it. */
 
 static void
-ngx_dfp_worker_alive(void *data, ngx_int_t rc)
+ngx_dfp_runner_alive(void *data, ngx_int_t rc)
 {
-    ngx_dfp_worker_t *worker = data;
+    ngx_dfp_runner_t *runner = data;
 
     ngx_uint_t           is;
     ngx_dfp_other_t     *other;
@@ -565,12 +566,12 @@ ngx_dfp_worker_alive(void *data, ngx_int_t rc)
         return;
     }
 
-    other = &worker->other;
-    instance = &worker->conf->instance;
+    other = &runner->other;
+    instance = &runner->conf->instance;
     is = (other->name.len != 0);
 
-    if (is && !worker->shared) {
-        ngx_log_error(NGX_LOG_ERR, worker->log, 0,
+    if (is && !runner->shared) {
+        ngx_log_error(NGX_LOG_ERR, runner->log, 0,
                       "dfpreheat: another nginx runs as instance \"%V\": pid "
                       "%V on %V, address %V; each one runs its own jobs, and "
                       "what one leaves behind when it ends is lost while there "
@@ -579,18 +580,18 @@ ngx_dfp_worker_alive(void *data, ngx_int_t rc)
                       &other->address);
     }
 
-    if (!is && worker->shared) {
-        ngx_log_error(NGX_LOG_NOTICE, worker->log, 0,
+    if (!is && runner->shared) {
+        ngx_log_error(NGX_LOG_NOTICE, runner->log, 0,
                       "dfpreheat: no other nginx runs as instance \"%V\" any "
                       "more", &instance->id);
     }
 
-    worker->shared = is;
+    runner->shared = is;
 }
 
 
 static void
-ngx_dfp_worker_left(void *data, ngx_int_t rc)
+ngx_dfp_runner_left(void *data, ngx_int_t rc)
 {
     /* on an error the next instance waits for the leases to run out */
 }

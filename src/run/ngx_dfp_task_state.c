@@ -90,20 +90,15 @@ ngx_dfp_task_reopened(ngx_dfp_task_t *task)
 void
 ngx_dfp_task_failed(ngx_dfp_task_t *task, const char *fmt, ...)
 {
-    u_char   *p;
-    va_list   args;
+    va_list    args;
+    ngx_str_t  reason;
 
-    p = ngx_pnalloc(task->run->pool, NGX_DFP_REASON_MAX);
+    va_start(args, fmt);
+    reason = ngx_dfp_run_text(task->run, fmt, args);
+    va_end(args);
 
-    if (p) {
-        task->reason.data = p;
-
-        va_start(args, fmt);
-        p = ngx_vslprintf(p, p + NGX_DFP_REASON_MAX, fmt, args);
-        va_end(args);
-
-        task->reason.len = p - task->reason.data;
-        task->reason = ngx_dfp_task_mask(task, task->reason);
+    if (reason.data) {
+        task->reason = ngx_dfp_task_mask(task, reason);
     }
 
     if (task->done) {

@@ -19,9 +19,8 @@ ngx_int_t
 ngx_dfp_dragonfly_request(ngx_dfp_task_t *task, ngx_pool_t *pool,
     dfp_d7y_request_t *request)
 {
-    dfp_job_t            *job;
-    ngx_msec_int_t        left;
-    ngx_dfp_run_t        *run;
+    dfp_job_t      *job;
+    ngx_dfp_run_t  *run;
 
     run = task->run;
     job = &run->job;
@@ -35,13 +34,11 @@ ngx_dfp_dragonfly_request(ngx_dfp_task_t *task, ngx_pool_t *pool,
         return NGX_ERROR;
     }
 
-    left = run->started + run->claim.left - ngx_current_msec;
-
     request->tag = job->tag;
     request->application = job->application;
     request->filter = job->filter;
     request->piece_length = job->piece_length;
-    request->timeout = (int64_t) ngx_max(left, 1) * 1000000;
+    request->timeout = (int64_t) ngx_dfp_run_left(run) * 1000000;
     request->blob_digest = run->cluster->dragonfly->blob_digest;
 
     if (run->conf->certificates) {

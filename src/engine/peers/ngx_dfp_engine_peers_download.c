@@ -136,7 +136,6 @@ ngx_dfp_download_frame(ngx_dfp_downloads_t *d)
 static ngx_int_t
 ngx_dfp_download_call(ngx_dfp_downloads_t *d, ngx_dfp_peer_t *peer)
 {
-    ngx_msec_int_t       left;
     ngx_dfp_run_t       *run;
     ngx_dfp_grpc_t      *grpc;
     ngx_dfp_peers_t     *peers;
@@ -164,8 +163,6 @@ ngx_dfp_download_call(ngx_dfp_downloads_t *d, ngx_dfp_peer_t *peer)
     download->serial = d->serial;
     download->size = d->task->size;
 
-    left = run->started + run->claim.left - ngx_current_msec;
-
     grpc->handler = ngx_dfp_download_ended;
     grpc->message = ngx_dfp_download_event;
     grpc->data = download;
@@ -174,8 +171,7 @@ ngx_dfp_download_call(ngx_dfp_downloads_t *d, ngx_dfp_peer_t *peer)
     grpc->method = DFP_D7Y_DOWNLOAD_TASK;
     grpc->frame = d->frame;
     grpc->max = NGX_DFP_EVENT_MAX;
-    grpc->timeout = ngx_min((ngx_msec_t) ngx_max(left, 1),
-                            run->conf->task_timeout);
+    grpc->timeout = ngx_min(ngx_dfp_run_left(run), run->conf->task_timeout);
 
     if (ngx_dfp_grpc_start(grpc) != NGX_OK) {
         return NGX_ERROR;
