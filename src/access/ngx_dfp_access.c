@@ -512,8 +512,8 @@ ngx_dfp_access_location(ngx_conf_t *cf, void **loc_conf)
 
     if (ngx_dfp_binding_first(dlcf->origins) == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "location \"%V\" has dfpreheat_access, and needs a "
-                           "dfpreheat_origin in full, as "
+                           "location \"%V\" has dfpreheat_access but no full "
+                           "dfpreheat_origin: add one, for example "
                            "\"dfpreheat_origin https://registry.lan;\" "
                            "(locations inherit dfpreheat_access, but not "
                            "dfpreheat_origin)", &clcf->name);

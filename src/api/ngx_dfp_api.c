@@ -185,7 +185,7 @@ ngx_dfp_api_store_error(ngx_dfp_api_t *api, ngx_int_t rc)
     }
 
     ngx_dfp_api_error(api, NGX_HTTP_INTERNAL_SERVER_ERROR,
-                      "the store failed, see the error log");
+                      "the job store failed: see the error log");
 }
 
 

@@ -286,7 +286,7 @@ ngx_dfp_auth_admin(ngx_http_request_t *r, ngx_dfp_main_conf_t *conf,
     ngx_str_t  bearer;
 
     if (conf->admin_key.len == 0) {
-        *text = "this server has no dfpreheat_admin_key";
+        *text = "dfpreheat_admin_key is not configured";
         return NGX_HTTP_FORBIDDEN;
     }
 
@@ -304,7 +304,7 @@ ngx_dfp_auth_admin(ngx_http_request_t *r, ngx_dfp_main_conf_t *conf,
     }
 
     ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
-                  "dfpreheat: refused: not the admin key");
+                  "dfpreheat: refused: wrong admin key");
 
     *text = "Unauthorized";
     return NGX_HTTP_UNAUTHORIZED;

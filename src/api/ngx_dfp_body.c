@@ -76,7 +76,7 @@ ngx_dfp_body_more(ngx_http_request_t *r)
 
     if (rc == NGX_DECLINED) {
         ngx_dfp_api_error(api, NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
-            "the body is larger than dfpreheat_max_body_size");
+            "the request body is larger than dfpreheat_max_body_size");
         return;
     }
 

@@ -173,8 +173,9 @@ ngx_dfp_jobs_unknown(ngx_dfp_api_t *api, int64_t id, dfp_err_t *err)
 
     *p = '\0';
 
-    return dfp_invalid(err, "scheduler_cluster_ids: there is no cluster %lld, "
-                       "there is: %s", (long long) id, known);
+    return dfp_invalid(err, "scheduler_cluster_ids: unknown cluster %lld; the "
+                            "configured clusters are: %s", (long long) id,
+                            known);
 }
 
 
@@ -201,8 +202,8 @@ ngx_dfp_jobs_checks(ngx_dfp_api_t *api, dfp_err_t *err)
                 && !cluster[k].caches)
             {
                 return dfp_invalid(err,
-                    "args.digest, args.size and args.refresh are for clusters "
-                    "with engine=cache, and cluster %lld is of another engine",
+                    "args.digest, args.size and args.refresh are supported by "
+                    "engine=cache only, and cluster %lld has another engine",
                     (long long) cluster[k].id);
             }
         }
@@ -259,8 +260,9 @@ ngx_dfp_jobs_seal(ngx_dfp_api_t *api, dfp_err_t *err)
     }
 
     if (api->conf->keys.n == 0) {
-        return dfp_invalid(err, "args has credentials, and this server has no "
-                           "dfpreheat_key to seal them with");
+        return dfp_invalid(err, "args contains credentials, but "
+                                "dfpreheat_key, which encrypts them, is not "
+                                "configured");
     }
 
     dfp_buf_init(&whole, &api->mem, 2048, 0);
@@ -305,12 +307,12 @@ ngx_dfp_jobs_created(void *data, ngx_int_t rc)
 
     if (rc == NGX_OK) {
         ngx_log_error(NGX_LOG_INFO, api->r->connection->log, 0,
-                      "dfpreheat: job %L is accepted", api->stored.id);
+                      "dfpreheat: job %L accepted", api->stored.id);
         ngx_dfp_jobs_show(api, 0);
 
     } else if (rc == NGX_DECLINED) {
-        (void) dfp_invalid(&err, "the queue is full: %lu jobs have not ended, "
-                           "and dfpreheat_queue_limit is %lu",
+        (void) dfp_invalid(&err, "the queue is full: %lu jobs are unfinished "
+                                 "(dfpreheat_queue_limit is %lu)",
                            (unsigned long) api->stored.full,
                            (unsigned long) api->conf->queue_limit);
         ngx_dfp_api_error(api, NGX_HTTP_TOO_MANY_REQUESTS, err.text);
@@ -328,8 +330,7 @@ ngx_dfp_jobs_get(ngx_dfp_api_t *api)
 {
     if (api->stored.id == 0) {
         ngx_dfp_api_error(api, NGX_HTTP_UNPROCESSABLE,
-            "the id of a job must be an integer between 1 and "
-            "9223372036854775807");
+            "the job id must be an integer between 1 and 9223372036854775807");
         return;
     }
 

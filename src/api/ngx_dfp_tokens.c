@@ -50,7 +50,7 @@ ngx_dfp_tokens_parse(ngx_dfp_api_t *api)
            != DFP_OK)
     {
         ngx_dfp_api_error(api, NGX_HTTP_INTERNAL_SERVER_ERROR,
-                          "no memory, or no random numbers");
+                          "not enough memory or random data");
         return;
     }
 
@@ -75,14 +75,14 @@ ngx_dfp_tokens_created(void *data, ngx_int_t rc)
 
     if (rc == NGX_OK) {
         ngx_log_error(NGX_LOG_NOTICE, api->r->connection->log, 0,
-                      "dfpreheat: token %L \"%*s\" is created",
+                      "dfpreheat: token %L \"%*s\" created",
                       api->stored_token.id, api->token.name.len,
                       api->token.name.data);
         ngx_dfp_tokens_show(api);
 
     } else if (rc == NGX_DECLINED) {
         ngx_dfp_api_error(api, NGX_HTTP_CONFLICT,
-                          "a token of this name exists");
+                          "a token with this name already exists");
 
     } else {
         ngx_dfp_api_store_error(api, rc);

@@ -26,13 +26,13 @@ ngx_dfp_cache_stored(ngx_http_request_t *sr, ngx_int_t rc,
     u = sr->upstream;
 
     if (c == NULL && u && u->conf->cache) {
-        *reason = "the proxy_buffer_size of its location is too small for its "
-                  "cache key: the error log has the size that is needed";
+        *reason = "the cache key does not fit into the proxy_buffer_size of "
+                  "its location: the error log names the required size";
         return NGX_DECLINED;
     }
 
     if (c == NULL || u == NULL || c->file_cache == NULL) {
-        *reason = "the location has no proxy_cache for it";
+        *reason = "its location has no proxy_cache";
         return NGX_DECLINED;
     }
 
@@ -47,33 +47,35 @@ ngx_dfp_cache_stored(ngx_http_request_t *sr, ngx_int_t rc,
     }
 
     if (ngx_dfp_cache_sliced(sr)) {
-        *reason = "its location caches in slices (the slice directive), which "
-                  "only a client's request can fill";
+        *reason = "its location uses the slice directive: only client "
+                  "requests can fill slices";
         return NGX_DECLINED;
     }
 
     if (!ngx_dfp_cache_keyed(sr)) {
         *reason = "the proxy_cache_key of its location is not "
-                  "$dfpreheat_cache_key, so clients might look elsewhere: "
+                  "$dfpreheat_cache_key, so clients could use other entries: "
                   "include dfpreheat_cache.conf";
         return NGX_DECLINED;
     }
 
     if (c->vary.len) {
-        *reason = "the answer has Vary, so other clients would not get this "
-                  "copy: the location needs \"proxy_ignore_headers Vary\"";
+        *reason = "the answer has a Vary header, so other clients would not "
+                  "get this copy: add \"proxy_ignore_headers Vary\" to its "
+                  "location";
         return NGX_DECLINED;
     }
 
     if (ngx_dfp_cache_entry(sr, entry) != NGX_OK) {
-        *reason = "its file in the cache is not as long as the answer was";
+        *reason = "the size of its cache file differs from the size of the "
+                  "answer";
         return NGX_AGAIN;
     }
 
     /* ngx_http_file_cache_update() does not tell when its rename failed */
 
     if (!ngx_dfp_cache_placed(entry, !sr->cached)) {
-        *reason = "the cache file could not be put into place";
+        *reason = "the cache file could not be renamed into place";
         return NGX_AGAIN;
     }
 
@@ -175,7 +177,7 @@ ngx_dfp_cache_broken(ngx_http_request_t *sr, ngx_dfp_entry_t *entry)
         (void) ngx_dfp_cache_entry(sr, entry);
         ngx_dfp_cache_drop(entry, sr->connection->log);
 
-        return "its file in the cache could not be read";
+        return "its cache file could not be read";
     }
 
     p = sr->upstream->pipe;
@@ -183,12 +185,12 @@ ngx_dfp_cache_broken(ngx_http_request_t *sr, ngx_dfp_entry_t *entry)
     if (p == NULL || p->upstream_error
         || (p->upstream_eof && !p->upstream_done && p->length != 0))
     {
-        return "the origin broke off, or stalled, before all of the answer "
-               "had come";
+        return "the origin closed the connection prematurely or timed out: "
+               "the answer is incomplete";
     }
 
-    return "the answer could not be written into the cache: is the disk full? "
-           "See the error log";
+    return "the answer could not be written to the cache: see the error log "
+           "(is the disk full?)";
 }
 
 
@@ -213,8 +215,8 @@ ngx_dfp_cache_complete(ngx_http_request_t *sr, const char **reason)
     }
 
     if (!u->buffering) {
-        *reason = "the location does not cache: proxy_buffering is off, or "
-                  "the answer switched it off";
+        *reason = "its location does not cache: proxy_buffering is off, or "
+                  "the answer disabled it (X-Accel-Buffering)";
         return NGX_DECLINED;
     }
 
@@ -225,10 +227,10 @@ ngx_dfp_cache_complete(ngx_http_request_t *sr, const char **reason)
     }
 
     if (!u->cacheable) {
-        *reason = "the answer was not stored: another request was filling the "
-                  "same entry, or the location's settings do not let it be "
-                  "cached (proxy_cache_valid, proxy_no_cache, "
-                  "proxy_cache_min_uses, headers of the answer)";
+        *reason = "the answer was not cached: another request was filling the "
+                  "same entry, or the settings of its location prevent it "
+                  "(proxy_cache_valid, proxy_no_cache, proxy_cache_min_uses, "
+                  "headers of the answer)";
         return NGX_AGAIN;
     }
 
@@ -237,7 +239,7 @@ ngx_dfp_cache_complete(ngx_http_request_t *sr, const char **reason)
     if (p == NULL || p->temp_file == NULL
         || !(p->upstream_done || (p->upstream_eof && p->length == -1)))
     {
-        *reason = "the answer was not complete";
+        *reason = "the answer was incomplete";
         return NGX_AGAIN;
     }
 

@@ -115,6 +115,6 @@ ngx_dfp_cache_key_unique(ngx_http_request_t *r, ngx_http_variable_value_t *v)
              - text;
 
     ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                  "dfpreheat: $dfpreheat_cache_key cannot tell what is sent "
-                  "to the upstream, so the answer is stored for nobody");
+                  "dfpreheat: the request to the upstream is not known to "
+                  "$dfpreheat_cache_key: the answer gets a key of its own");
 }

@@ -128,8 +128,8 @@ ngx_dfp_login_head(ngx_http_request_t *r)
     ngx_str_set(&h->value, "registry/2.0");
 
     ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
-                  "dfpreheat: the registry is unavailable, this cache answers "
-                  "\"%V\" itself", &r->uri);
+                  "dfpreheat: the registry is unavailable, the cache answers "
+                  "\"%V\"", &r->uri);
 
     return NGX_OK;
 }

@@ -134,7 +134,7 @@ ngx_dfp_manifest_head(ngx_dfp_manifest_t *m)
 
     if (u->headers_in.status_n != NGX_HTTP_OK) {
         ngx_dfp_manifest_refuse(m, NGX_DECLINED,
-                                "only a part of it was answered");
+                                "the answer is partial");
 
     } else if (dfp_oci_type_kind(type) == 0 && !dfp_oci_type_open(type)) {
         ngx_dfp_manifest_type(m);
@@ -143,9 +143,8 @@ ngx_dfp_manifest_head(ngx_dfp_manifest_t *m)
                && r->headers_out.content_encoding->value.len)
     {
         ngx_dfp_manifest_refuse(m, NGX_DECLINED,
-                                "it is compressed "
-                                "(Content-Encoding), although that "
-                                "was not asked for");
+                                "it is compressed (Content-Encoding), "
+                                "although compression was not requested");
 
     } else if (u->headers_in.content_length_n > (off_t) m->max) {
         m->too_big = 1;
@@ -153,8 +152,7 @@ ngx_dfp_manifest_head(ngx_dfp_manifest_t *m)
 
     } else if (!ngx_dfp_watch_possible(r)) {
         ngx_dfp_manifest_refuse(m, NGX_DECLINED,
-                                "its location does not pass to the "
-                                "origin by proxy_pass");
+                                "its location does not use proxy_pass");
     }
 }
 
@@ -178,8 +176,8 @@ ngx_dfp_manifest_type(ngx_dfp_manifest_t *m)
     }
 
     ngx_dfp_manifest_refuse(m, NGX_AGAIN,
-                            "its Content-Type, \"%V\", is not that "
-                            "of a manifest", &type);
+                            "its Content-Type \"%V\" is not a manifest type",
+                            &type);
 }
 
 
@@ -240,7 +238,7 @@ ngx_dfp_manifest_judge(ngx_dfp_manifest_t *m)
 {
     if (m->too_big) {
         ngx_dfp_manifest_refuse(m, NGX_DECLINED,
-                                "it has more than %uz bytes "
+                                "it is larger than %uz bytes "
                                 "(dfpreheat_max_manifest_size)",
                                 m->max);
 
@@ -315,7 +313,7 @@ ngx_dfp_manifest_refuse(ngx_dfp_manifest_t *m, ngx_int_t rc, const char *fmt,
     *p = '\0';
 
     ngx_log_error(NGX_LOG_WARN, m->r->connection->log, 0,
-                  "dfpreheat: the answer for a manifest is not stored: %s",
+                  "dfpreheat: the manifest is not cached: %s",
                   m->reason);
 }
 

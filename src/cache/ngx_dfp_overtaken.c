@@ -67,8 +67,8 @@ ngx_dfp_overtaken_check(ngx_http_request_t *r)
         r->upstream->cacheable = 0;
 
         ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                      "dfpreheat: an answer is not stored: another one has been "
-                      "stored while it came");
+                      "dfpreheat: the answer is not cached: another one was "
+                      "cached while it was received");
     }
 }
 

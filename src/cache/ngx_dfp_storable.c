@@ -55,7 +55,7 @@ ngx_dfp_storable_refused(ngx_http_request_t *r)
     state = ngx_dfp_state_get(r);
 
     if (state && state->uncached) {
-        return "the registry itself has to answer";
+        return "only the registry may answer this request";
     }
 
     if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))
@@ -74,12 +74,12 @@ ngx_dfp_storable_refused(ngx_http_request_t *r)
 
     case DFP_PATH_FILE:
         return dfp_path_token_query(ngx_dfp_dfp_str(r->args))
-               ? "its query is that of a token service, whose answers are not "
+               ? "its query is for a token service, whose answers are not "
                  "cached"
                : NULL;
 
     default: /* DFP_PATH_LOGIN, DFP_PATH_OTHER */
-        return "of a registry only manifests and blobs are cached, by paths "
+        return "of a registry, only manifests and blobs are cached, by paths "
                "without escapes";
     }
 }

@@ -55,7 +55,8 @@ ngx_dfp_answer_collect(ngx_dfp_call_t *call, ngx_http_request_t *sr,
     }
 
     if (call->answer.too_big) {
-        ngx_dfp_answer_fail(call, NGX_DFP_CALL_FAILED, "the answer is too big");
+        ngx_dfp_answer_fail(call, NGX_DFP_CALL_FAILED,
+            "the answer is too large");
         return;
     }
 
@@ -70,8 +71,8 @@ ngx_dfp_answer_collect(ngx_dfp_call_t *call, ngx_http_request_t *sr,
 
     if (target && target->ready && !target->used && !sr->cached) {
         ngx_dfp_answer_fail(call, NGX_DFP_CALL_FAILED,
-            "its location does not pass to the address that was checked: it "
-            "needs \"proxy_pass $dfpreheat_target\", or grpc_pass");
+            "its location does not use the checked address: it needs "
+            "\"proxy_pass $dfpreheat_target\" or grpc_pass");
         return;
     }
 
@@ -99,16 +100,17 @@ ngx_dfp_answer_misplaced(ngx_dfp_call_t *call, ngx_http_request_t *sr,
 
     if (call->way.strayed || !call->way.entered) {
         reason = call->take
-            ? "its location is not one of gRPC (dfpreheat_grpc)"
-            : "its path leads to a location that is not bound to its origin "
-              "(dfpreheat_origin)";
+            ? "its location is not a gRPC location (dfpreheat_grpc)"
+            : "its path is served by a location that is not bound to its "
+              "origin (dfpreheat_origin)";
 
     } else if (call->way.unverified) {
-        reason = "its location does not verify certificates (proxy_ssl_verify, "
-            "grpc_ssl_verify), and dfpreheat_insecure_skip_verify is not on";
+        reason = "its location does not verify certificates "
+                 "(proxy_ssl_verify, grpc_ssl_verify), and "
+                 "dfpreheat_insecure_skip_verify is off";
 
     } else if (sr->upstream == NULL) {
-        reason = "its location passes to no upstream";
+        reason = "its location does not pass requests to an upstream";
 
     } else {
         return 0;
@@ -154,8 +156,9 @@ ngx_dfp_answer_returned(ngx_dfp_call_t *call, ngx_http_request_t *sr,
         return 1;
     }
 
-    ngx_snprintf(reason, sizeof(reason), "%s answered %ui: its \"return\", "
-                 "\"rewrite\" or \"try_files\" comes before its proxy_pass%Z",
+    ngx_snprintf(reason, sizeof(reason),
+        "%s answered %ui itself: \"return\", \"rewrite\" and \"try_files\" "
+        "are processed before proxy_pass%Z",
                  server ? "the server block" : "its location", status);
 
     ngx_dfp_answer_fail(call, NGX_DFP_CALL_FAILED, (char *) reason);
@@ -237,8 +240,8 @@ ngx_dfp_answer_cut(ngx_dfp_call_t *call, ngx_http_request_t *sr)
 
     ngx_dfp_answer_fail(call, NGX_DFP_CALL_FAILED,
         call->take
-        ? "its answer has a header that is too big for grpc_buffer_size"
-        : "its answer has a header that is too big for proxy_buffer_size");
+        ? "the header of its answer is larger than grpc_buffer_size"
+        : "the header of its answer is larger than proxy_buffer_size");
 
     return 1;
 }
@@ -286,8 +289,9 @@ ngx_dfp_answer_unreached(ngx_dfp_call_t *call, ngx_http_request_t *sr,
                      call->who, trouble);
 
     } else {
-        ngx_snprintf(reason, sizeof(reason), "%s could not be reached, or its "
-                     "answer made no sense: see the error log%Z", call->who);
+        ngx_snprintf(reason, sizeof(reason),
+            "%s could not be reached, or its answer was invalid: see the "
+            "error log%Z", call->who);
     }
 
     /* another try would find the same certificate */
@@ -338,8 +342,9 @@ ngx_dfp_answer_complete(ngx_dfp_call_t *call, ngx_http_request_t *sr,
         && !call->store)
     {
         ngx_dfp_answer_fail(call, NGX_DFP_CALL_FAILED,
-            "the answer is compressed (Content-Encoding), although that was "
-            "not asked for: \"gunzip on\" in its location unpacks gzip");
+            "the answer is compressed (Content-Encoding), although "
+            "compression was not requested: \"gunzip on\" in its location "
+            "decompresses gzip");
         return;
     }
 
@@ -349,7 +354,7 @@ ngx_dfp_answer_complete(ngx_dfp_call_t *call, ngx_http_request_t *sr,
         && !call->kept.complete && !call->answer.cached)
     {
         ngx_dfp_answer_fail(call, NGX_DFP_CALL_AGAIN,
-                          "the answer was not complete");
+                          "the answer was incomplete");
         return;
     }
 
@@ -437,13 +442,13 @@ ngx_dfp_answer_old(ngx_dfp_call_t *call, ngx_http_request_t *sr)
 
     if (call->way.keyed) {
         ngx_dfp_answer_fail(call, NGX_DFP_CALL_AGAIN,
-                          "the cache answered with what was fetched "
-                          "before the job was posted");
+                          "the cache answered with a copy that is older than "
+                          "the job");
 
     } else {
         ngx_dfp_answer_fail(call, NGX_DFP_CALL_FAILED,
-            "the cache answered without asking the origin: its location needs "
-            "\"proxy_cache_bypass $dfpreheat_refresh\"");
+            "the cache answered without contacting the origin: its location "
+            "needs \"proxy_cache_bypass $dfpreheat_refresh\"");
     }
 
     return 1;

@@ -98,7 +98,7 @@ ngx_dfp_call_begin(ngx_event_t *ev)
 
     if (ngx_dfp_call_uri(call, request->r) != NGX_OK) {
         ngx_dfp_answer_fail(call, NGX_DFP_CALL_FAILED,
-                            "nginx does not accept its path");
+                            "nginx rejects its path");
         ngx_dfp_request_abort(request);
 
     } else if (ngx_dfp_call_subrequest(call) != NGX_OK) {
@@ -214,7 +214,7 @@ ngx_dfp_call_over(ngx_event_t *ev)
         ngx_dfp_answer_fail(call, NGX_DFP_CALL_AGAIN,
                             call->answer.timedout
                             ? "it took longer than dfpreheat_task_timeout"
-                            : "it was cut off");
+                            : "it was aborted");
     }
 
     ngx_log_debug4(NGX_LOG_DEBUG_HTTP, call->log, 0,

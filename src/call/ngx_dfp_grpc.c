@@ -218,14 +218,14 @@ ngx_dfp_grpc_ended(ngx_dfp_grpc_t *grpc)
 
     if (grpc->err.text[0]) {
         grpc->status = DFP_GRPC_INTERNAL;
-        ngx_dfp_grpc_text(grpc, "its answer makes no sense: %s",
+        ngx_dfp_grpc_text(grpc, "invalid answer: %s",
                           grpc->err.text);
         return;
     }
 
     if (answer->timedout) {
         grpc->status = DFP_GRPC_DEADLINE_EXCEEDED;
-        ngx_dfp_grpc_text(grpc, "no end of it within %M ms", grpc->timeout);
+        ngx_dfp_grpc_text(grpc, "not complete after %M ms", grpc->timeout);
         return;
     }
 
@@ -246,8 +246,8 @@ ngx_dfp_grpc_ended(ngx_dfp_grpc_t *grpc)
             && !dfp_grpc_reader_clean(&grpc->reader))
         {
             grpc->status = DFP_GRPC_INTERNAL;
-            ngx_dfp_grpc_text(grpc, "its answer ends within a "
-                              "message");
+            ngx_dfp_grpc_text(grpc, "its answer ends in the middle of a "
+                                    "message");
             return;
         }
 
@@ -272,7 +272,8 @@ ngx_dfp_grpc_ended(ngx_dfp_grpc_t *grpc)
 
     grpc->status = DFP_GRPC_UNAVAILABLE;
     grpc->broken = 1;
-    ngx_dfp_grpc_text(grpc, "%V broke off", &grpc->server->name);
+    ngx_dfp_grpc_text(grpc, "%V closed the connection prematurely",
+                      &grpc->server->name);
 }
 
 

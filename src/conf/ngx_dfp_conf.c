@@ -93,8 +93,9 @@ ngx_dfp_conf_redis_param(ngx_conf_t *cf, ngx_dfp_redis_conf_t *redis,
 
         if (redis->db == NGX_ERROR) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "dfpreheat_redis: \"%V\" is no database: it "
-                               "must be a whole number, as in db=1", value);
+                               "dfpreheat_redis: invalid database \"%V\": it "
+                               "must be a whole number, for example db=1",
+                               value);
         }
 
         return redis->db == NGX_ERROR ? NGX_ERROR : NGX_OK;
@@ -157,14 +158,15 @@ ngx_dfp_conf_cluster(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (id < 1) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "dfpreheat_cluster: \"%V\" is no cluster id: it "
-                           "must be a whole number from 1", &value[1]);
+                           "dfpreheat_cluster: invalid cluster id \"%V\": it "
+                           "must be a positive integer", &value[1]);
         return NGX_CONF_ERROR;
     }
 
     if (mcf->clusters.nelts == NGX_DFP_CLUSTERS_MAX) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "there are more than %d dfpreheat_cluster",
+                           "too many dfpreheat_cluster directives: the "
+                           "maximum is %d",
                            NGX_DFP_CLUSTERS_MAX);
         return NGX_CONF_ERROR;
     }
@@ -174,7 +176,7 @@ ngx_dfp_conf_cluster(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     for (i = 0; i < mcf->clusters.nelts; i++) {
         if (other[i].id == id) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "dfpreheat_cluster %i is there twice", id);
+                               "duplicate dfpreheat_cluster %i", id);
             return NGX_CONF_ERROR;
         }
     }
@@ -223,8 +225,8 @@ ngx_dfp_conf_cluster_params(ngx_conf_t *cf, ngx_dfp_cluster_t *cluster)
 
     if (cluster->engine == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "dfpreheat_cluster %L: engine \"%V\" is not known: "
-                           "it must be engine=cache, engine=peers or "
+                           "dfpreheat_cluster %L: unknown engine \"%V\": it "
+                           "must be engine=cache, engine=peers or "
                            "engine=scheduler", cluster->id, &engine);
         return NGX_CONF_ERROR;
     }
@@ -243,7 +245,7 @@ ngx_dfp_conf_cluster_params(ngx_conf_t *cf, ngx_dfp_cluster_t *cluster)
 
     if (n) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "engine=%V takes no parameter \"%V\"",
+                           "engine=%V does not support the parameter \"%V\"",
                            &cluster->engine->name, &value[2]);
         return NGX_CONF_ERROR;
     }

@@ -48,24 +48,24 @@ ngx_dfp_conf_check(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf)
 {
     if (mcf->used && mcf->redis.addrs.nelts == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"dfpreheat on\" needs dfpreheat_redis, as in "
-                           "\"dfpreheat_redis 127.0.0.1:6379;\"");
+                           "\"dfpreheat on\" needs dfpreheat_redis, for "
+                           "example \"dfpreheat_redis 127.0.0.1:6379;\"");
         return NGX_ERROR;
     }
 
     if (mcf->used && mcf->clusters.nelts == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"dfpreheat on\" needs a dfpreheat_cluster, as in "
-                           "\"dfpreheat_cluster 1 name=cluster-1 "
+                           "\"dfpreheat on\" needs a dfpreheat_cluster, for "
+                           "example \"dfpreheat_cluster 1 name=cluster-1 "
                            "engine=cache;\"");
         return NGX_ERROR;
     }
 
     if (mcf->skip_verify) {
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                           "dfpreheat_insecure_skip_verify is on: whoever "
-                           "stands between here and a registry can read what "
-                           "jobs log in with, and change what is preheated");
+                           "dfpreheat_insecure_skip_verify is on: "
+                           "certificates are not verified, so credentials can "
+                           "be read and content can be altered in transit");
     }
 
     if (ngx_dfp_conf_check_origins(cf, mcf) != NGX_OK

@@ -39,7 +39,7 @@ ngx_dfp_conf_grpc(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
     if (!clcf->named) {
-        return "belongs into a named location, as in \"location "
+        return "must be in a named location, for example \"location "
                "@dfpreheat_grpc\"";
     }
 
@@ -95,7 +95,7 @@ ngx_dfp_conf_dragonfly(ngx_conf_t *cf, ngx_dfp_cluster_t *cluster,
     if (dragonfly->schedulers.nelts == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "dfpreheat_cluster %L: engine=%V needs the address "
-                           "of a scheduler, as in \"scheduler-1:%d\"",
+                           "of a scheduler, for example \"scheduler-1:%d\"",
                            cluster->id, &cluster->engine->name,
                            NGX_DFP_SCHEDULER_PORT);
         return NGX_CONF_ERROR;
@@ -159,8 +159,9 @@ ngx_dfp_conf_map(ngx_conf_t *cf, ngx_dfp_dragonfly_t *dragonfly,
 
     if (p == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "dfpreheat_cluster: \"%V\" must be two origins, as "
-                           "in map=https://index.docker.io=https://docker.io",
+                           "dfpreheat_cluster: \"%V\" must be two origins, "
+                           "for example "
+                           "map=https://index.docker.io=https://docker.io",
                            value);
         return NGX_ERROR;
     }
@@ -204,8 +205,8 @@ ngx_dfp_conf_map_origin(ngx_conf_t *cf, ngx_str_t *value, u_char *text,
 
     if (url.path.len > 1 || url.query.data) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "dfpreheat_cluster: \"%V\": an origin is scheme, "
-                           "host and port only", value);
+                           "dfpreheat_cluster: \"%V\": an origin consists of "
+                           "scheme, host and port only", value);
         return NGX_ERROR;
     }
 
@@ -255,8 +256,8 @@ ngx_dfp_conf_schedulers(ngx_conf_t *cf, ngx_dfp_cluster_t *cluster,
 
         if (cluster->dragonfly->schedulers.nelts == NGX_DFP_SCHEDULERS_MAX) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "dfpreheat_cluster %L: there are more than %d "
-                               "addresses of schedulers", cluster->id,
+                               "dfpreheat_cluster %L: too many scheduler "
+                               "addresses: the maximum is %d", cluster->id,
                                NGX_DFP_SCHEDULERS_MAX);
             return NGX_ERROR;
         }
@@ -379,9 +380,9 @@ ngx_dfp_conf_grpc_location(ngx_conf_t *cf, ngx_dfp_cluster_t *cluster,
 
     if (mcf->grpc.nelts == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "dfpreheat_cluster %L needs a location that gRPC "
-                           "goes through, as in \"location @dfpreheat_grpc { "
-                           "include dfpreheat_grpc.conf; }\"", cluster->id);
+                           "dfpreheat_cluster %L needs a gRPC location, for "
+                           "example \"location @dfpreheat_grpc { include "
+                           "dfpreheat_grpc.conf; }\"", cluster->id);
         return NULL;
     }
 
@@ -391,9 +392,9 @@ ngx_dfp_conf_grpc_location(ngx_conf_t *cf, ngx_dfp_cluster_t *cluster,
 
     if (name->len == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "dfpreheat_cluster %L must say which of the "
-                           "locations with dfpreheat_grpc is its own, as in "
-                           "\"location=%V\"", cluster->id,
+                           "several locations have dfpreheat_grpc: "
+                           "dfpreheat_cluster %L must name its own, for "
+                           "example \"location=%V\"", cluster->id,
                            &binding[0].location);
         return NULL;
     }
@@ -459,10 +460,11 @@ ngx_dfp_conf_check_grpc(ngx_conf_t *cf, ngx_dfp_binding_t *binding,
 #endif
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "the location %V does not verify certificates: it needs "
+                       "the location %V does not verify certificates: add "
                        "\"grpc_ssl_verify on\" and "
-                       "\"grpc_ssl_trusted_certificate\", or all of them "
-                       "\"dfpreheat_insecure_skip_verify on\"",
+                       "\"grpc_ssl_trusted_certificate\", or set "
+                       "\"dfpreheat_insecure_skip_verify on\" for all "
+                       "locations",
                        &binding->location);
     return NGX_ERROR;
 }

@@ -38,8 +38,8 @@ ngx_dfp_conf_instance(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
         if (!ngx_dfp_conf_param(&value[i], "address=", &rest)) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "dfpreheat_instance: \"%V\" is not known: "
-                               "after the name there may be address=",
+                               "dfpreheat_instance: unknown parameter \"%V\": "
+                               "only address= may follow the name",
                                &value[i]);
             return NGX_CONF_ERROR;
         }

@@ -50,10 +50,10 @@ ngx_dfp_conf_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
         if (rule[i].kind != NGX_DFP_RULE_FULL && !dlcf->named) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "dfpreheat_origin %V belongs into a named "
-                               "location, as in \"location @dfpreheat_calls\": "
-                               "a client's request does not say which origin "
-                               "it is for", &rule[i].text);
+                               "dfpreheat_origin %V must be in a named "
+                               "location, for example \"location "
+                               "@dfpreheat_calls\": a client's request does "
+                               "not name its origin", &rule[i].text);
             return NGX_CONF_ERROR;
         }
 
@@ -86,8 +86,8 @@ ngx_dfp_conf_redirect(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
     if (!clcf->named) {
-        return "belongs into a named location, as in \"location "
-               "@dfpreheat_redirect\", which error_page leads to";
+        return "must be in a named location, for example \"location "
+               "@dfpreheat_redirect\", as the target of error_page";
     }
 
     dlcf->named = 1;
@@ -213,8 +213,8 @@ ngx_dfp_conf_suffix(ngx_conf_t *cf, ngx_str_t *value, ngx_dfp_rule_t *rule)
         || url.host.len != value->len - 1)
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "%V \"%V\" must be a host after the first \".\", "
-                           "as .example.com", name, value);
+                           "%V \"%V\" must have a host name after the first "
+                           "\".\", for example .example.com", name, value);
         return NGX_ERROR;
     }
 
@@ -255,7 +255,8 @@ ngx_dfp_conf_bind(ngx_conf_t *cf, ngx_dfp_rule_t *rule)
 
         if (clcf->named) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "dfpreheat_origin %V is in location %V already",
+                               "dfpreheat_origin %V is already bound in "
+                               "location %V",
                                &rule->text, &binding[i].location);
             return NGX_ERROR;
         }
@@ -263,7 +264,8 @@ ngx_dfp_conf_bind(ngx_conf_t *cf, ngx_dfp_rule_t *rule)
         if (binding[i].ctx->srv_conf != ctx->srv_conf) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "dfpreheat_origin %V is bound in another "
-                               "server: all of its locations must be in one",
+                               "server: all its locations must be in one "
+                               "server",
                                &rule->text);
             return NGX_ERROR;
         }
@@ -331,8 +333,8 @@ ngx_dfp_conf_check_location(ngx_conf_t *cf, void **loc_conf)
     if (dlcf->redirects && upstream && upstream->pass_request_headers) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "the location of dfpreheat_redirect %V needs "
-                           "\"proxy_pass_request_headers off\": headers of "
-                           "a request are not for whom a redirect leads to",
+                           "\"proxy_pass_request_headers off\": request "
+                           "headers must not be sent to a redirect's target",
                            &rule->text);
         return NGX_ERROR;
     }
@@ -384,10 +386,11 @@ ngx_dfp_conf_check_tls(ngx_conf_t *cf, const char *directive,
 #endif
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "the location of %s %V does not verify certificates: it "
-                       "needs \"proxy_ssl_verify on\" and "
-                       "\"proxy_ssl_trusted_certificate\", or all of them "
-                       "\"dfpreheat_insecure_skip_verify on\"", directive,
+                       "the location of %s %V does not verify certificates: "
+                       "add \"proxy_ssl_verify on\" and "
+                       "\"proxy_ssl_trusted_certificate\", or set "
+                       "\"dfpreheat_insecure_skip_verify on\" for all "
+                       "locations", directive,
                        &rule->text);
     return NGX_ERROR;
 }
@@ -405,8 +408,8 @@ ngx_dfp_conf_check_pass(ngx_conf_t *cf, const char *directive,
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "the location of %s %V needs \"proxy_pass "
-                       "$dfpreheat_target\": so the address that is checked "
-                       "is the one that is used", directive, &rule->text);
+                       "$dfpreheat_target\", so that only the checked address "
+                       "is used", directive, &rule->text);
     return NGX_ERROR;
 }
 
@@ -437,8 +440,8 @@ ngx_dfp_conf_check_single(ngx_conf_t *cf, ngx_array_t *rules, void **loc_conf,
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "the location of dfpreheat_origin %V and %V needs a "
-                       "proxy_pass without variables: with one, clients could "
-                       "get what is of the one for what is of the other",
+                       "proxy_pass without variables: with one, clients of "
+                       "one origin could get content of the other",
                        &rule[0].text, &rule[1].text);
     return NGX_ERROR;
 }
@@ -454,7 +457,7 @@ ngx_dfp_conf_check_cache(ngx_conf_t *cf, const char *directive,
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "the location of %s %V needs a proxy_cache without "
                            "variables: with one, a job could warm another "
-                           "cache than the one that clients get", directive,
+                           "cache than the clients use", directive,
                            &rule->text);
         return NGX_ERROR;
     }

@@ -81,8 +81,9 @@ ngx_dfp_conf_networks(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf,
 
         if (rc == NGX_ERROR) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "dfpreheat_peers_allow: \"%V\" is no address "
-                               "and no network, as in 10.0.0.0/8", &value[i]);
+                               "dfpreheat_peers_allow: invalid address or "
+                               "network \"%V\": for example, 10.0.0.0/8 is "
+                               "valid", &value[i]);
             return NGX_ERROR;
         }
 
@@ -121,7 +122,8 @@ ngx_dfp_conf_unreachable(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (n == NGX_ERROR || (mcf->unreachable_share && n > 100)) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "dfpreheat_unreachable_peers: \"%V\" must be a "
-                           "number of peers, or per cent from 0%% to 100%%",
+                           "number of peers, or a percentage from 0%% to "
+                           "100%%",
                            &value[1]);
         return NGX_CONF_ERROR;
     }
@@ -219,8 +221,8 @@ ngx_dfp_conf_chain(ngx_conf_t *cf, BIO *bio, ngx_str_t *path,
     ERR_clear_error();
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "dfpreheat_certificate_chain: \"%V\" must have PEM "
-                       "certificates, and what is in it is %s", path,
+                       "dfpreheat_certificate_chain: \"%V\" must contain PEM "
+                       "certificates, but its content is %s", path,
                        chain->nelts ? "broken" : "none");
     return NGX_ERROR;
 }

@@ -171,7 +171,8 @@ ngx_dfp_conf_secret_read(ngx_conf_t *cf, ngx_fd_t fd, ngx_str_t *path,
 
     if (ngx_file_access(&fi) & (S_IROTH|S_IWOTH)) {
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                           "\"%V\" holds a secret and is open to everybody",
+                           "\"%V\" contains a secret and is accessible to all "
+                           "users",
                            path);
     }
 

@@ -86,7 +86,7 @@ ngx_dfp_conn_connect(ngx_event_t *ev)
     }
 
     if (ac->err) {
-        ngx_dfp_conn_log(conn, NGX_LOG_ERR, "can't be connected to",
+        ngx_dfp_conn_log(conn, NGX_LOG_ERR, "could not be connected to",
                          ac->errstr);
         redisAsyncFree(ac);
         ngx_dfp_conn_reconnect(conn);
@@ -180,7 +180,7 @@ ngx_dfp_conn_connected(const redisAsyncContext *ac, int status)
     ngx_dfp_conn_t *conn = ac->data;
 
     if (status != REDIS_OK) {
-        ngx_dfp_conn_log(conn, NGX_LOG_ERR, "can't be connected to",
+        ngx_dfp_conn_log(conn, NGX_LOG_ERR, "could not be connected to",
                          ac->errstr);
         conn->refused = NGX_DFP_NOT_REFUSED;
         return;
@@ -262,8 +262,8 @@ ngx_dfp_conn_refuse(ngx_dfp_conn_t *conn, ngx_dfp_refused_e refused,
 {
     ngx_dfp_conn_log(conn, NGX_LOG_ERR,
                      refused == NGX_DFP_REFUSED_SCHEMA
-                     ? "has the data of another version of this "
-                       "module, nothing is read or written"
+                     ? "contains data of another version of this module, "
+                       "nothing is read or written"
                      : "refuses this nginx", why);
 
     conn->refused = refused;
@@ -464,7 +464,7 @@ ngx_dfp_conn_cleanup(void *data)
 
         } else {
             ngx_dfp_conn_log(conn, NGX_LOG_WARN,
-                             "has closed the connection",
+                             "closed the connection",
                              conn->ac->errstr);
         }
     }

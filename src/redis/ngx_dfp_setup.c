@@ -146,7 +146,7 @@ ngx_dfp_setup_usable(ngx_dfp_conn_t *conn, redisReply *reply)
     }
 
     if (reply->type != REDIS_REPLY_STRING) {
-        ngx_dfp_conn_drop(conn, "INFO did not answer in text");
+        ngx_dfp_conn_drop(conn, "INFO returned no text");
         return NGX_DECLINED;
     }
 
@@ -183,8 +183,8 @@ ngx_dfp_setup_warn(ngx_dfp_conn_t *conn, const char *info)
              < NGX_DFP_REDIS_VERSION_MIN)
     {
         ngx_log_error(NGX_LOG_WARN, conn->log, 0,
-                      "dfpreheat: redis is older than version %d, "
-                      "scripts will fail",
+                      "dfpreheat: redis is older than version %d: scripts "
+                      "will fail",
                       NGX_DFP_REDIS_VERSION_MIN);
     }
 
@@ -222,7 +222,7 @@ ngx_dfp_setup_checked(redisAsyncContext *ac, void *reply, void *data)
     if (r->type != REDIS_REPLY_ARRAY || r->elements == 0
         || r->element[0]->type != REDIS_REPLY_STRING)
     {
-        ngx_dfp_conn_drop(conn, "EVAL did not answer with a list");
+        ngx_dfp_conn_drop(conn, "EVAL returned no list");
         return;
     }
 
@@ -281,7 +281,7 @@ ngx_dfp_setup_rights(ngx_dfp_conn_t *conn, redisReply *reply)
 
     if (p != buf) {
         ngx_dfp_conn_log(conn, NGX_LOG_ERR,
-                         "does not tell other workers of new jobs",
+                         "does not notify other workers of new jobs",
                          (char *) buf);
     }
 

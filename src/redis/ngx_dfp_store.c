@@ -155,13 +155,13 @@ ngx_dfp_store_unavailable(ngx_dfp_store_t *store)
     switch (store->redis.conn.refused) {
 
     case NGX_DFP_REFUSED_RIGHTS:
-        return "Redis refuses this nginx, see its error log";
+        return "Redis refuses this nginx: see the error log";
 
     case NGX_DFP_REFUSED_SCHEMA:
-        return "Redis has the data of another version of dfpreheat";
+        return "Redis contains data of another version of dfpreheat";
 
     default:
-        return "Redis is away";
+        return "Redis is unavailable";
     }
 }
 
@@ -538,7 +538,8 @@ ngx_dfp_store_reply(void *data, redisReply *reply)
         rc = NGX_ABORT;
 
     } else if (reply->type == REDIS_REPLY_ERROR) {
-        ngx_log_error(NGX_LOG_ERR, op->log, 0, "dfpreheat: redis said: %s",
+        ngx_log_error(NGX_LOG_ERR, op->log, 0,
+            "dfpreheat: redis returned an error: %s",
                       reply->str);
         rc = NGX_ERROR;
 
@@ -555,7 +556,7 @@ ngx_dfp_store_reply(void *data, redisReply *reply)
 
         if (rc == NGX_ERROR) {
             ngx_log_error(NGX_LOG_ERR, op->log, 0,
-                          "dfpreheat: unexpected reply of redis, type %d",
+                          "dfpreheat: unexpected redis reply of type %d",
                           reply->type);
         }
     }

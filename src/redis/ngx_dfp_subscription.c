@@ -126,7 +126,7 @@ ngx_dfp_subscription_probe(ngx_event_t *ev)
     }
 
     if (sub->asked) {
-        ngx_dfp_conn_drop(&sub->conn, "its subscription does not answer");
+        ngx_dfp_conn_drop(&sub->conn, "its subscription timed out");
         return;
     }
 

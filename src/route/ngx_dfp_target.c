@@ -147,14 +147,14 @@ ngx_dfp_target_follow(ngx_http_request_t *r, ngx_array_t *rules)
 
     if (location == NULL) {
         ngx_dfp_target_reason(target,
-            "an answer is a redirect without Location");
+            "a redirect has no Location header");
 
         return ngx_dfp_target_refuse(target);
     }
 
     if (target->hops++ == NGX_DFP_REDIRECTS_MAX) {
         ngx_dfp_target_reason(target,
-            "there are more than %d redirects, one after the other",
+            "more than %d consecutive redirects",
             NGX_DFP_REDIRECTS_MAX);
 
         return ngx_dfp_target_refuse(target);
@@ -164,8 +164,8 @@ ngx_dfp_target_follow(ngx_http_request_t *r, ngx_array_t *rules)
 
     if (ngx_dfp_target_base(target, &base) != NGX_OK) {
         ngx_dfp_target_reason(target,
-            "there is a redirect, and its location is bound to no origin in "
-            "full");
+            "a redirect cannot be followed: its location is not bound to a "
+            "full origin");
 
         return ngx_dfp_target_refuse(target);
     }
@@ -238,7 +238,7 @@ ngx_dfp_target_check(ngx_dfp_target_t *target, dfp_url_t *from, dfp_url_t *to,
         && !dfp_str_eq(from->origin, to->origin))
     {
         ngx_dfp_target_reason(target,
-            "a redirect leads to %*s, which dfpreheat_redirect does not name",
+            "a redirect leads to %*s, which dfpreheat_redirect does not allow",
             to->origin.len, to->origin.data);
 
         return ngx_dfp_target_refuse(target);

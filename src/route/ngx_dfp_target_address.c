@@ -45,7 +45,7 @@ ngx_dfp_target_resolve(ngx_dfp_target_t *target)
 
     if (lookup == NGX_NO_RESOLVER) {
         ngx_dfp_target_reason(target,
-            "there is no resolver (the directive) to look up %V with",
+            "no resolver is configured to resolve %V",
             &target->address.host);
 
         return ngx_dfp_target_refuse(target);
@@ -251,9 +251,9 @@ ngx_dfp_target_special(ngx_dfp_target_t *target, struct sockaddr *sockaddr,
 
     len = ngx_sock_ntop(sockaddr, socklen, text, NGX_SOCKADDR_STRLEN, 0);
 
-    ngx_dfp_target_reason(target, "%V has the address %*s (%s): an "
-                          "origin has to be named in full to have "
-                          "such a one", &target->address.host, len,
+    ngx_dfp_target_reason(target, "%V has the address %*s (%s): only an "
+                                  "origin that is named in full may have such "
+                                  "an address", &target->address.host, len,
                           text, kind);
 
     return 1;

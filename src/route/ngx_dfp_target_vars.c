@@ -53,7 +53,8 @@ ngx_dfp_target_init_peer(ngx_http_request_t *r,
 
     if (target == NULL || !target->ready) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "dfpreheat: nothing leads this request to an address");
+                      "dfpreheat: $dfpreheat_target is empty: neither a call "
+                      "nor a redirect led to this location");
         return NGX_ERROR;
     }
 

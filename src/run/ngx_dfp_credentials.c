@@ -75,7 +75,7 @@ ngx_dfp_credentials_read(ngx_dfp_credentials_t *credentials, ngx_fd_t fd,
 
     if (ngx_file_access(fi) & (S_IROTH|S_IWOTH)) {
         ngx_log_error(NGX_LOG_WARN, log, 0,
-                      "\"%V\" holds secrets and is open to everybody",
+                      "\"%V\" contains secrets and is accessible to all users",
                       &credentials->path);
     }
 
@@ -155,16 +155,16 @@ ngx_dfp_credentials_log(ngx_dfp_credentials_t *credentials,
         names = ngx_dfp_str(list->unused);
 
         ngx_log_error(NGX_LOG_WARN, log, 0,
-                      "dfpreheat_credentials \"%V\": %uz entries are not "
-                      "used: they have no \"auth\" with a name and a password, "
-                      "no \"identitytoken\" and no \"registrytoken\": %V",
+                      "dfpreheat_credentials \"%V\": %uz entries are ignored: "
+                      "they have no \"auth\" with a name and a password, no "
+                      "\"identitytoken\" and no \"registrytoken\": %V",
                       &credentials->path, list->unusable, &names);
     }
 
     if (list->store) {
         ngx_log_error(NGX_LOG_WARN, log, 0,
                       "dfpreheat_credentials \"%V\": \"credsStore\" is not "
-                      "supported: what is kept there is not used",
+                      "supported: its credentials are not used",
                       &credentials->path);
     }
 
@@ -286,7 +286,7 @@ ngx_dfp_credentials_look(ngx_dfp_credentials_t *credentials, ngx_log_t *log,
 
     if (ngx_dfp_credentials_open(credentials, log) == NGX_OK) {
         ngx_log_error(NGX_LOG_NOTICE, log, 0,
-                      "dfpreheat_credentials \"%V\" is read again",
+                      "dfpreheat_credentials \"%V\" was reloaded",
                       &credentials->path);
     }
 }

@@ -158,8 +158,9 @@ ngx_dfp_grant_challenge_log_in(ngx_dfp_grant_t *grant, dfp_err_t *err)
     }
 
     if (basic.len == 0) {
-        (void) dfp_invalid(err, "it wants to see a user name and a password, and "
-                           "dfpreheat_credentials has an identity token for it");
+        (void) dfp_invalid(err, "it requires a user name and a password, but "
+                                "dfpreheat_credentials has an identity token "
+                                "for it");
         return NGX_DECLINED;
     }
 

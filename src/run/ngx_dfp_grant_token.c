@@ -44,8 +44,8 @@ ngx_dfp_grant_fetch(ngx_dfp_grant_t *grant, dfp_err_t *err)
     }
 
     if (!url.tls && ngx_strncmp(grant->origin.data, "https", 5) == 0) {
-        (void) dfp_invalid(err, "%.*s sends to a token service without TLS, "
-                           "%.*s", (int) who.len, who.data,
+        (void) dfp_invalid(err, "%.*s names a token service without TLS, %.*s",
+                           (int) who.len, who.data,
                            (int) url.origin.len, url.origin.data);
         return NGX_DECLINED;
     }
@@ -53,16 +53,16 @@ ngx_dfp_grant_fetch(ngx_dfp_grant_t *grant, dfp_err_t *err)
     binding = ngx_dfp_binding_find(grant->run->conf, &url, 1);
 
     if (binding == NULL) {
-        (void) dfp_invalid(err, "%.*s sends to the token service %.*s, which "
-                           "no location is bound to (dfpreheat_origin)",
+        (void) dfp_invalid(err, "%.*s names the token service %.*s, which no "
+                                "location is bound to (dfpreheat_origin)",
                            (int) who.len, who.data, (int) url.origin.len,
                            url.origin.data);
         return NGX_DECLINED;
     }
 
     if (ngx_dfp_grant_call(grant, binding, &url) != NGX_OK) {
-        (void) dfp_invalid(err, "no connection, or no memory, is free to fetch "
-                           "a token");
+        (void) dfp_invalid(err, "not enough connections or memory to fetch a "
+                                "token");
         return NGX_AGAIN;
     }
 

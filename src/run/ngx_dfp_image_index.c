@@ -20,7 +20,7 @@ ngx_dfp_image_index(ngx_dfp_task_t *task, dfp_oci_manifest_t *m,
     dfp_oci_seen_t  seen;
 
     if (task->depth == NGX_DFP_INDEX_DEPTH) {
-        (void) dfp_invalid(err, "indexes are nested more than %d deep",
+        (void) dfp_invalid(err, "indexes are nested more than %d levels deep",
                            NGX_DFP_INDEX_DEPTH);
         return NGX_DECLINED;
     }

@@ -100,8 +100,8 @@ ngx_dfp_run_prepare(ngx_dfp_run_t *run)
     }
 
     if (run->cluster == NULL) {
-        ngx_dfp_run_fail(run, "cluster %L is not configured any "
-                         "more", run->claim.cluster);
+        ngx_dfp_run_fail(run, "cluster %L is no longer configured",
+                         run->claim.cluster);
         return NGX_OK;
     }
 
@@ -353,7 +353,7 @@ ngx_dfp_run_reported(void *data, ngx_int_t rc)
 
     if (rc == NGX_ABORT || rc == NGX_ERROR) {
         ngx_log_error(NGX_LOG_ERR, &run->log, 0,
-                      "dfpreheat: the end of the run could not be stored, "
+                      "dfpreheat: the result of the run could not be stored, "
                       "it will be run again");
     }
 
@@ -372,7 +372,8 @@ ngx_dfp_run_back(ngx_dfp_run_t *run)
     ngx_dfp_store_cancel(&run->op);
 
     ngx_log_error(NGX_LOG_INFO, &run->log, 0,
-                  "dfpreheat: run %V is handed back, the worker quits",
+                  "dfpreheat: run %V is returned to the queue: the worker is "
+                  "exiting",
                   &run->claim.run);
 
     run->op.handler = ngx_dfp_run_given_back;
@@ -536,8 +537,8 @@ ngx_dfp_run_renewed(void *data, ngx_int_t rc)
     }
 
     ngx_log_error(NGX_LOG_INFO, &run->log, 0,
-                  "dfpreheat: run %V stops: its part has ended, or is another "
-                  "run's", &run->claim.run);
+                  "dfpreheat: run %V stops: its part has ended or belongs to "
+                  "another run", &run->claim.run);
 
     ngx_dfp_run_over(run);
 }
@@ -548,7 +549,7 @@ ngx_dfp_run_deadline(ngx_event_t *ev)
 {
     ngx_dfp_run_t *run = ev->data;
 
-    static ngx_str_t  why = ngx_string("the timeout of the job passed");
+    static ngx_str_t  why = ngx_string("the timeout of the job has passed");
 
     if (run->ending) {
         return;
@@ -556,8 +557,8 @@ ngx_dfp_run_deadline(ngx_event_t *ev)
 
     ngx_dfp_tasks_fail(run, &why);
 
-    ngx_dfp_run_fail(run, "the timeout of the job, %L s, has "
-                     "passed: %ui of %ui tasks were not done%s%V",
+    ngx_dfp_run_fail(run, "the timeout of the job (%L s) has passed: %ui of "
+                          "%ui tasks were not done%s%V",
                      run->job.timeout / 1000000000, run->nfailed,
                      run->tasks.nelts, run->trouble.len ? "; " : "",
                      &run->trouble);

@@ -259,8 +259,8 @@ ngx_dfp_runner_claimed(void *data, ngx_int_t rc)
         for (i = 0; i < found->n; i++) {
             if (ngx_dfp_runner_start(runner, &found->claims[i]) != NGX_OK) {
                 ngx_log_error(NGX_LOG_ERR, runner->log, 0,
-                              "dfpreheat: no memory to run job %L, it will be "
-                              "run when its lease is over",
+                              "dfpreheat: not enough memory to run job %L, it "
+                              "will be run when its lease has expired",
                               found->claims[i].id);
             }
         }
@@ -573,9 +573,9 @@ ngx_dfp_runner_alive(void *data, ngx_int_t rc)
     if (is && !runner->shared) {
         ngx_log_error(NGX_LOG_ERR, runner->log, 0,
                       "dfpreheat: another nginx runs as instance \"%V\": pid "
-                      "%V on %V, address %V; each one runs its own jobs, and "
-                      "what one leaves behind when it ends is lost while there "
-                      "are more: give each a dfpreheat_instance of its own",
+                      "%V on %V, address %V; each runs its own jobs, and jobs "
+                      "that one leaves behind are not run while others have "
+                      "its name: give each its own dfpreheat_instance",
                       &instance->id, &other->pid, &other->host,
                       &other->address);
     }
@@ -583,7 +583,7 @@ ngx_dfp_runner_alive(void *data, ngx_int_t rc)
     if (!is && runner->shared) {
         ngx_log_error(NGX_LOG_NOTICE, runner->log, 0,
                       "dfpreheat: no other nginx runs as instance \"%V\" any "
-                      "more", &instance->id);
+                      "longer", &instance->id);
     }
 
     runner->shared = is;

@@ -216,10 +216,10 @@ ngx_dfp_task_grant_fail(ngx_dfp_task_t *task, ngx_dfp_grant_t *grant,
     dfp_time_print(&until, (int64_t) grant->accepted * 1000);
     dfp_time_print(&now, (int64_t) ngx_time() * 1000);
 
-    ngx_dfp_task_failed(task, "%s; the Authorization of the job was "
-                        "accepted until %*s and is not any more at "
-                        "%*s: it has run out, and there is nothing "
-                        "to renew it with", why.text, until.len,
+    ngx_dfp_task_failed(task, "%s; the Authorization of the job was accepted "
+                              "until %*s and refused at %*s: it has expired, "
+                              "and there are no credentials to renew it",
+                              why.text, until.len,
                         until.data, now.len, now.data);
 }
 

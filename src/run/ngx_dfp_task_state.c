@@ -149,8 +149,8 @@ ngx_dfp_task_again(ngx_dfp_task_t *task, ngx_msec_t retry_after,
     if (task->deadline
         && (ngx_msec_int_t) (task->deadline - ngx_current_msec - pause) <= 0)
     {
-        ngx_dfp_task_failed(task, "%s (%ui tries, and no more within "
-                            "dfpreheat_task_timeout)", reason,
+        ngx_dfp_task_failed(task, "%s (%ui tries, no time for another one "
+                                  "within dfpreheat_task_timeout)", reason,
                             task->tries);
         return;
     }
@@ -160,7 +160,8 @@ ngx_dfp_task_again(ngx_dfp_task_t *task, ngx_msec_t retry_after,
     why = ngx_dfp_task_mask(task, why);
 
     ngx_log_error(NGX_LOG_INFO, &task->run->log, 0,
-                  "dfpreheat: \"%V\" again in %M ms: %V", &task->shown, pause,
+                  "dfpreheat: \"%V\" will be retried in %M ms: %V",
+                  &task->shown, pause,
                   &why);
 
     ngx_add_timer(&task->retry, pause);

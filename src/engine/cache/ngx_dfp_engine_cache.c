@@ -145,8 +145,9 @@ ngx_dfp_engine_cache_other_size(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
     ngx_dfp_cache_drop(&call->answer.entry, &task->run->log);
     task->refresh = 1;
 
-    ngx_snprintf(reason, sizeof(reason), "it has %O bytes%s, but the %s says "
-                 "%O%Z", call->answer.entry.size,
+    ngx_snprintf(reason, sizeof(reason),
+        "its size is %O bytes%s, but the %s says %O%Z",
+        call->answer.entry.size,
                  ngx_dfp_engine_cache_packed(task),
                  task->image ? "manifest" : "job", task->size);
 
@@ -172,8 +173,8 @@ ngx_dfp_engine_cache_digest(ngx_dfp_task_t *task)
                                        digest, ngx_dfp_engine_cache_checked,
                                        task);
     if (task->check == NULL) {
-        ngx_dfp_task_again(task, 0, "no memory, or no thread, is "
-                           "free to check its digest");
+        ngx_dfp_task_again(task, 0, "not enough memory or threads to check "
+                                    "its digest");
     }
 }
 
@@ -223,22 +224,20 @@ ngx_dfp_engine_cache_checked(void *data, ngx_int_t rc)
         ngx_dfp_task_done(task);
 
     } else if (rc == NGX_DECLINED && task->digest.len == 0) {
-        ngx_dfp_task_failed(task, "the tag stands for another manifest "
-                            "now than when the job began");
+        ngx_dfp_task_failed(task, "the tag was changed while the job ran");
 
     } else if (rc == NGX_DECLINED) {
         ngx_dfp_cache_drop(&task->entry, &task->run->log);
         task->refresh = 1;
 
-        ngx_snprintf(reason, sizeof(reason), "its bytes do not have this "
-                     "digest: they were altered on their way%s, or in the "
-                     "cache%Z", ngx_dfp_engine_cache_packed(task));
+        ngx_snprintf(reason, sizeof(reason),
+            "its content does not match its digest: it was altered in "
+            "transit%s, or in the cache%Z", ngx_dfp_engine_cache_packed(task));
         ngx_dfp_task_again(task, 0, (char *) reason);
 
     } else {
         task->refresh = 1;
-        ngx_dfp_task_again(task, 0, "its file in the cache could not "
-                           "be read");
+        ngx_dfp_task_again(task, 0, "its cache file could not be read");
     }
 
     task->run->wake(task->run);
@@ -350,9 +349,9 @@ ngx_dfp_engine_cache_looked(ngx_dfp_run_t *run)
 
     for (i = 0; i < stored->gone.nelts; i++) {
         if (rc == NGX_OK) {
-            ngx_dfp_task_lost(gone[i], "it was in the cache, and is not "
-                              "any more: is its max_size too small, "
-                              "or its time of validity?");
+            ngx_dfp_task_lost(gone[i], "it was cached and has been removed "
+                                       "since: max_size or its time of "
+                                       "validity may be too small");
 
         } else {
             ngx_dfp_task_failed(gone[i], "%V", &run->error);

@@ -4,7 +4,7 @@
 #define NGX_DFP_ROOM_POOL  4096
 
 #define NGX_DFP_ROOM_MAX_SIZE                                                 \
-    "the job has %O bytes for the cache \"%V\", whose max_size is %O bytes"
+    "the job needs %O bytes in the cache \"%V\", whose max_size is %O bytes"
 
 
 static off_t ngx_dfp_room_size(ngx_http_file_cache_t *cache);
@@ -433,9 +433,9 @@ ngx_dfp_room_stays(ngx_dfp_run_t *run, ngx_dfp_share_t *share)
     ngx_shmtx_unlock(&cache->shpool->mutex);
 
     if (share->entries >= watermark) {
-        return ngx_dfp_room_fail(run, "the job has %ui entries for the "
-                                 "cache \"%V\", whose keys_zone has room for "
-                                 "%ui", share->entries,
+        return ngx_dfp_room_fail(run, "the job needs %ui entries in the cache "
+                                      "\"%V\", whose keys_zone has room for "
+                                      "%ui", share->entries,
                                  &cache->shm_zone->shm.name, watermark);
     }
 

@@ -197,8 +197,8 @@ void
 ngx_dfp_dragonfly_too_few(ngx_dfp_run_t *run, ngx_uint_t n,
     ngx_uint_t unreachable, ngx_str_t *who, ngx_str_t *why)
 {
-    ngx_dfp_run_fail(run, "%ui of %ui peers are unreachable, and %ui "
-                     "may be (dfpreheat_unreachable_peers); %V: %V",
+    ngx_dfp_run_fail(run, "%ui of %ui peers are unreachable, %ui are allowed "
+                          "(dfpreheat_unreachable_peers); %V: %V",
                      unreachable, n,
                      ngx_dfp_dragonfly_tolerated(run, n),
                      who, why);

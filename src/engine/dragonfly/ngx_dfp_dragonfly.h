@@ -17,7 +17,7 @@
 
 /* Why a peer that was never called is unreachable. */
 #define NGX_DFP_UNUSABLE                                                      \
-    "the scheduler lists it without an address, or a port"
+    "the scheduler lists it without an address or a port"
 
 
 /* The parameters of dfpreheat_cluster. */

@@ -89,8 +89,8 @@ ngx_dfp_peers_begin(ngx_dfp_peers_t *peers)
     }
 
     if (peers->n * run->left > NGX_DFP_DOWNLOADS_MAX) {
-        ngx_dfp_run_fail(run, "%ui tasks on %ui peers are more than "
-                         "%d downloads", run->left, peers->n,
+        ngx_dfp_run_fail(run, "%ui tasks on %ui peers exceed the limit of %d "
+                              "downloads", run->left, peers->n,
                          NGX_DFP_DOWNLOADS_MAX);
         return;
     }
@@ -98,7 +98,7 @@ ngx_dfp_peers_begin(ngx_dfp_peers_t *peers)
     peers->hosts.known = 1;
 
     ngx_log_error(NGX_LOG_INFO, &run->log, 0,
-                  "dfpreheat: of %uz hosts %ui peers were chosen (%s)",
+                  "dfpreheat: %uz hosts listed, %ui peers chosen (%s)",
                   peers->hosts.n, peers->n,
                   dfp_job_scope_name(run->job.scope));
 

@@ -96,7 +96,7 @@ ngx_dfp_peers_choose_add(ngx_dfp_peers_t *peers, const dfp_d7y_host_t *host)
 
     if (rc == NGX_DECLINED) {
         return ngx_dfp_peers_choose_absent(peers, host->hostname, host->ip, 0,
-                                           "this address may not be called "
+                                           "this address is not allowed "
                                            "(dfpreheat_peers_allow)");
     }
 

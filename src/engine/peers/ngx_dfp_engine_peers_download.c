@@ -452,7 +452,7 @@ ngx_dfp_download_again(ngx_dfp_download_t *download)
     text = ngx_dfp_secrets_mask(grpc->secrets, grpc->pool, grpc->text);
 
     ngx_log_error(NGX_LOG_INFO, grpc->log, 0,
-                  "dfpreheat: \"%V\" again later: %V: %V", &d->task->shown,
+                  "dfpreheat: \"%V\" will be retried: %V: %V", &d->task->shown,
                   &peer->server.name, &text);
 
     ngx_dfp_peer_troubled(peer, &text);
@@ -597,7 +597,7 @@ ngx_dfp_download_trouble(ngx_dfp_peers_t *peers)
     q = ngx_queue_head(&peers->downloads);
     download = ngx_queue_data(q, ngx_dfp_download_t, queue);
 
-    p = ngx_slprintf(buf, buf + sizeof(buf), "it is not done with %V",
+    p = ngx_slprintf(buf, buf + sizeof(buf), "it has not finished %V",
                      &download->d->task->shown);
 
     text.data = buf;

@@ -174,8 +174,7 @@ ngx_dfp_peer_compare(ngx_dfp_peers_t *peers)
                        sizeof(dfp_d7y_host_t), ngx_dfp_peer_order)
                == NULL)
         {
-            ngx_dfp_peer_gone(peer, ", and the scheduler does not "
-                              "list it any more");
+            ngx_dfp_peer_gone(peer, ", and the scheduler no longer lists it");
         }
     }
 }

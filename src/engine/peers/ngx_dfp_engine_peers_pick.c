@@ -136,7 +136,7 @@ ngx_dfp_peers_pick_seed(ngx_dfp_downloads_t *d)
 
     ngx_queue_remove(&task->queue);
 
-    reason = "no seed peer could be called";
+    reason = "no seed peer could be reached";
 
     if (d->reason.len) {
         reason = (char *) ngx_pnalloc(task->run->pool, d->reason.len + 1);

@@ -121,8 +121,7 @@ ngx_dfp_peers_task_settle(ngx_dfp_downloads_t *d)
         ngx_dfp_task_failed(task, "%V", &d->reason);
 
     } else if (d->done == 0) {
-        ngx_dfp_task_failed(task, "none of the peers that should "
-                            "have it could be reached");
+        ngx_dfp_task_failed(task, "none of the chosen peers could be reached");
 
     } else {
         ngx_dfp_task_done(task);

@@ -92,8 +92,8 @@ ngx_dfp_scheduler_platform(ngx_dfp_run_t *run, ngx_dfp_orders_t *orders)
         return NGX_OK;
     }
 
-    ngx_dfp_run_fail(run, "args.platform \"%*s\": a scheduler takes "
-                     "one platform (engine=peers takes several)",
+    ngx_dfp_run_fail(run, "args.platform \"%*s\": a scheduler supports one "
+                          "platform only (engine=peers supports several)",
                      orders->job.platform.len,
                      orders->job.platform.data);
     return NGX_DECLINED;
@@ -388,10 +388,10 @@ ngx_dfp_scheduler_stop(ngx_dfp_run_t *run)
 
     if (!run->ending && run->trouble.len == 0 && run->stage.call) {
         text.data = buf;
-        text.len = ngx_snprintf(buf, sizeof(buf), "it tells of %ui copies on "
-                                "the peers, of %ui that there should be%s",
+        text.len = ngx_snprintf(buf, sizeof(buf),
+            "it reports %ui of %ui expected copies on the peers%s",
                                 held, wanted,
-                                wanted ? "" : " (and of no layers)")
+                                wanted ? "" : " (and no layers)")
                    - buf;
 
         ngx_dfp_run_trouble(run, NULL, &who, &text);

@@ -71,11 +71,9 @@ ngx_dfp_order_start(ngx_dfp_order_t *order)
 
     if (rc == NGX_DECLINED) {
         ngx_dfp_order_ended(order);
-        ngx_dfp_task_failed(order->task, "the scheduler's StatFile "
-                            "could never find this URL: its query "
-                            "is not spelled as the scheduler does, "
-                            "with sorted keys (engine=peers can "
-                            "preheat it)");
+        ngx_dfp_task_failed(order->task,
+            "the scheduler's StatFile cannot find this URL: the keys of its "
+            "query are not sorted (engine=peers can preheat it)");
         return;
     }
 
@@ -411,8 +409,8 @@ ngx_dfp_order_failed(ngx_dfp_order_t *order, const char *what,
     ngx_dfp_task_failed(order->task, "%V answered %s: %V%s",
                         &grpc->server->name, what, &text,
                         grpc->broken
-                        ? " (does it have a Redis for its job "
-                          "service? engine=peers needs none)" : "");
+                        ? " (does its job service have a Redis? engine=peers "
+                          "needs none)" : "");
 }
 
 

@@ -151,11 +151,11 @@ dfp_json_broken(const json_error_t *error, const char *what, dfp_err_t *err)
         return DFP_ERROR;
 
     case json_error_premature_end_of_input:
-        reason = "it ends too early";
+        reason = "unexpected end";
         break;
 
     case json_error_end_of_input_expected:
-        reason = "there is something after its end";
+        reason = "trailing characters";
         break;
 
     case json_error_invalid_utf8:
@@ -167,7 +167,7 @@ dfp_json_broken(const json_error_t *error, const char *what, dfp_err_t *err)
         break;
 
     case json_error_null_byte_in_key:
-        reason = "a name has a NUL in it";
+        reason = "a name contains NUL";
         break;
 
     default:

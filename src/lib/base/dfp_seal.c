@@ -75,7 +75,7 @@ dfp_seal_parse_keys(dfp_str_t text, dfp_seal_keys_t *keys, dfp_err_t *err)
     }
 
     if (keys->n == 0) {
-        return dfp_invalid(err, "there is no key of %d hexadecimal digits",
+        return dfp_invalid(err, "no key of %d hexadecimal digits",
                            DFP_SEAL_KEY_LEN * 2);
     }
 
@@ -92,8 +92,8 @@ dfp_seal_parse_key(dfp_str_t line, size_t number, dfp_seal_keys_t *keys,
     dfp_seal_key_t  *key;
 
     if (keys->n == DFP_SEAL_MAX_KEYS) {
-        return dfp_invalid(err, "line %zu has one key more than the %d that "
-                           "there may be", number, DFP_SEAL_MAX_KEYS);
+        return dfp_invalid(err, "line %zu: too many keys, the maximum is %d",
+                           number, DFP_SEAL_MAX_KEYS);
     }
 
     key = &keys->keys[keys->n];
@@ -247,8 +247,8 @@ dfp_unseal(dfp_mem_t *mem, const dfp_seal_keys_t *keys, dfp_str_t uuid,
     }
 
     if (rc == DFP_DECLINED) {
-        return dfp_invalid(err, "the sealed secrets are damaged, or belong to "
-                           "another job");
+        return dfp_invalid(err, "the sealed secrets are damaged or belong to "
+                                "another job");
     }
 
     if (rc == DFP_OK) {
@@ -290,7 +290,7 @@ dfp_seal_unknown_key(const char *id, dfp_err_t *err)
     }
 
     return dfp_invalid(err, "the secrets are sealed with the key %.*s, which "
-                       "is not there", DFP_SEAL_ID_LEN, id);
+                            "is not configured", DFP_SEAL_ID_LEN, id);
 }
 
 

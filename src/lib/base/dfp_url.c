@@ -121,8 +121,8 @@ dfp_url_check_text(dfp_str_t text, const char *what, dfp_err_t *err)
         ch = (text.len - i < 3) ? -1 : dfp_hex_byte(&text.data[i + 1]);
 
         if (ch < 0) {
-            return dfp_invalid(err, "%s has a %% that two hexadecimal digits "
-                               "do not follow", what);
+            return dfp_invalid(err, "%s has a %% that is not followed by two "
+                                    "hexadecimal digits", what);
         }
 
         if (ch == '\0' || ch == '\n' || ch == '\r') {
@@ -204,8 +204,8 @@ dfp_url_parse_authority(dfp_url_parts_t *parts, const char *what,
     last = p + parts->authority.len;
 
     if (memchr(p, '@', last - p)) {
-        return dfp_invalid(err, "%s must not have a user name or a password "
-                           "in it", what);
+        return dfp_invalid(err, "%s must not contain a user name or a "
+                                "password", what);
     }
 
     if (p < last && *p == '[') {
@@ -324,8 +324,8 @@ dfp_url_parse_name(dfp_url_parts_t *parts, dfp_str_t host, const char *what,
     if (dfp_url_label_numeric(parts->host + start, host.len - start)
         && inet_pton(AF_INET, parts->host, &addr) != 1)
     {
-        return dfp_invalid(err, "%s has a host that ends in a number and is "
-                           "no IPv4 address of the form 192.0.2.1", what);
+        return dfp_invalid(err, "%s has a host that ends in a number but is "
+                                "not an IPv4 address such as 192.0.2.1", what);
     }
 
     return DFP_OK;
@@ -452,7 +452,7 @@ dfp_url_check_path(dfp_str_t path, const char *what, dfp_err_t *err)
 
         if (dfp_url_is_dots(segment, p - segment)) {
             return dfp_invalid(err, "%s must not have \".\" or \"..\" as a "
-                               "part of its path", what);
+                                    "path segment", what);
         }
 
         if (ch == '/') {

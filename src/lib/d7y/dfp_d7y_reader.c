@@ -190,11 +190,11 @@ dfp_d7y_unpack_error(const dfp_d7y_reader_t *reader, dfp_err_t *err)
     }
 
     if (reader->exceeded) {
-        return dfp_invalid(err, "%s consists of more fields than any that "
-                           "Dragonfly sends", reader->what);
+        return dfp_invalid(err, "%s has more fields than any message of "
+                                "Dragonfly", reader->what);
     }
 
-    return dfp_invalid(err, "%s is no message of the kind that it should be",
+    return dfp_invalid(err, "%s is malformed",
                        reader->what);
 }
 

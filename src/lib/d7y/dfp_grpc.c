@@ -145,13 +145,13 @@ dfp_grpc_read_prefix(dfp_grpc_reader_t *reader, dfp_err_t *err)
     p = reader->prefix;
 
     if (p[0] == 1) {
-        return dfp_invalid(err, "a message is compressed, which nobody asked "
-                           "for");
+        return dfp_invalid(err, "a message is compressed, although "
+                                "compression was not requested");
     }
 
     if (p[0] != 0) {
-        return dfp_invalid(err, "a message has %u where gRPC has 0 or 1: "
-                           "these are no messages of gRPC", p[0]);
+        return dfp_invalid(err, "a message has the compression flag %u, which "
+                                "gRPC does not define", p[0]);
     }
 
     reader->len = (size_t) p[1] << 24 | (size_t) p[2] << 16

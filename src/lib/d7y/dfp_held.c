@@ -67,8 +67,8 @@ dfp_held_create(dfp_mem_t *mem, const dfp_d7y_host_t *hosts, size_t n,
     held->hosts = hosts;
     held->nhosts = n;
     held->image = image;
-    held->reader = dfp_d7y_reader_create(mem, "the scheduler's list of who has "
-                                         "what");
+    held->reader = dfp_d7y_reader_create(mem,
+        "the scheduler's list of layers and peers");
 
     if (held->reader == NULL || (!image && dfp_held_places(held, 1) != DFP_OK))
     {
@@ -152,8 +152,8 @@ dfp_held_image(dfp_held_t *held, dfp_str_t value, dfp_err_t *err)
     Scheduler__V2__Image  *image;
 
     if (held->known || held->npeers) {
-        return dfp_invalid(err, "the scheduler's image is there twice, or "
-                           "after who has it");
+        return dfp_invalid(err, "the scheduler's image is repeated, or "
+                                "follows its peers");
     }
 
     image = dfp_d7y_unpack(held->reader, &scheduler__v2__image__descriptor,

@@ -103,7 +103,8 @@ dfp_job_parse_headers(dfp_json_t *in, dfp_job_t *job)
         /* "x-one" is a second "X-One" to whoever reads the request */
 
         if (dfp_job_header_twice(job, job->headers[job->nheaders].name)) {
-            return dfp_invalid(in->err, "args.headers must not have %s twice",
+            return dfp_invalid(in->err, "args.headers must not contain %s "
+                                        "twice",
                                name);
         }
 
@@ -134,11 +135,12 @@ dfp_job_parse_header(dfp_json_t *in, const char *name, const json_t *value,
     }
 
     if (!dfp_job_header_harmless(given) && !dfp_job_header_credential(given)) {
-        return dfp_invalid(in->err, "args.headers must not have %s: of a job's "
-                           "headers only Authorization, User-Agent and those "
-                           "are passed on whose names end in a word for a "
-                           "credential, as X-Api-Key, PRIVATE-TOKEN and "
-                           "X-Registry-Auth", name);
+        return dfp_invalid(in->err, "args.headers must not contain %s: only "
+                                    "Authorization, User-Agent and headers "
+                                    "whose names end in a word for a "
+                                    "credential, such as X-Api-Key, "
+                                    "PRIVATE-TOKEN and X-Registry-Auth, are "
+                                    "passed on", name);
     }
 
     header->name.data = dfp_strdup(in->mem, name, given.len);

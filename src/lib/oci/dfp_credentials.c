@@ -331,8 +331,8 @@ dfp_credentials_parse_key(dfp_credentials_entry_t *entry)
     }
 
     if (entry->key[strcspn(entry->key, "?#")]) {
-        return dfp_invalid(err, "%s must not have a \"?\" or a \"#\" in its "
-                           "name", entry->where);
+        return dfp_invalid(err, "%s must not have \"?\" or \"#\" in its name",
+                           entry->where);
     }
 
     entry->credential->authority = dfp_docker_hub(url.authority)
@@ -381,8 +381,8 @@ dfp_credentials_parse_path(dfp_credentials_entry_t *entry, dfp_str_t path,
             continue;
         }
 
-        return dfp_invalid(entry->in->err, "%s must have the name of a "
-                           "repository after its host, or nothing",
+        return dfp_invalid(entry->in->err,
+            "%s must have a repository name, or nothing, after its host",
                            entry->where);
     }
 
@@ -564,15 +564,15 @@ dfp_credentials_check(dfp_credentials_entry_t *entry)
     if (dfp_credentials_has_controls(c->username)
         || dfp_credentials_has_controls(c->password))
     {
-        return dfp_invalid(err, "%sa user name or a password must not have "
-                           "control characters, as a line break, in it",
+        return dfp_invalid(err, "%sa user name or a password must not contain "
+                                "control characters",
                            entry->prefix);
     }
 
     /* what follows it would be a part of the password (RFC 7617) */
 
     if (c->username.len && memchr(c->username.data, ':', c->username.len)) {
-        return dfp_invalid(err, "%susername must not have a \":\" in it",
+        return dfp_invalid(err, "%susername must not contain \":\"",
                            entry->prefix);
     }
 
@@ -581,8 +581,8 @@ dfp_credentials_check(dfp_credentials_entry_t *entry)
     if (!dfp_credentials_is_word(c->token)
         || !dfp_credentials_is_word(c->identity))
     {
-        return dfp_invalid(err, "%s%s must consist of printable ASCII characters "
-                           "without blanks", entry->prefix,
+        return dfp_invalid(err, "%s%s must consist of printable ASCII "
+                                "characters without spaces", entry->prefix,
                            dfp_credentials_is_word(c->token)
                            ? "identitytoken" : "registrytoken");
     }

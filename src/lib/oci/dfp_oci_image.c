@@ -16,7 +16,7 @@
 #define DFP_OCI_ID_LEN       64
 
 #define DFP_OCI_EXAMPLE                                                       \
-    "an image reference, as alpine:3.19 or registry.lan/team/app:1.0"
+    "an image reference, for example alpine:3.19 or registry.lan/team/app:1.0"
 
 
 /* A reference as it was typed, apart. */
@@ -167,9 +167,9 @@ dfp_oci_check_image(dfp_str_t text, const char *what, dfp_err_t *err)
 
     for (i = 0; i < text.len; i++) {
         if (memchr(allowed, text.data[i], sizeof(allowed) - 1) == NULL) {
-            return dfp_invalid(err, "%s must be " DFP_OCI_EXAMPLE ", which "
-                               "has only letters, digits, and \".\", \"_\", "
-                               "\"-\", \"/\", \":\" and \"@\" in it", what);
+            return dfp_invalid(err, "%s must be " DFP_OCI_EXAMPLE
+                ", which consists of letters, digits, \".\", \"_\", \"-\", "
+                "\"/\", \":\" and \"@\" only", what);
         }
     }
 
@@ -266,8 +266,9 @@ dfp_oci_split_digest(dfp_str_t *text, const char *what, dfp_oci_image_t *image,
     digest.len = text->data + text->len - digest.data;
 
     if (memchr(digest.data, '/', digest.len)) {
-        return dfp_invalid(err, "%s must not have a user name or a password "
-                           "in it, and only a digest after its \"@\"", what);
+        return dfp_invalid(err, "%s must not contain a user name or a "
+                                "password, and only a digest may follow its "
+                                "\"@\"", what);
     }
 
     if (memchr(digest.data, '@', digest.len)) {
@@ -343,8 +344,8 @@ dfp_oci_ref_at(dfp_mem_t *mem, const dfp_oci_ref_t *ref, dfp_str_t origin,
     }
 
     if (url.path.len > 1 || url.query.data) {
-        return dfp_invalid(err, "the origin must be a scheme and a host, as "
-                           "https://registry.lan");
+        return dfp_invalid(err, "the origin must be a scheme and a host, for "
+                                "example https://registry.lan");
     }
 
     dfp_buf_init(&b, mem, 0, 0);

@@ -330,8 +330,8 @@ dfp_oci_decide_kind(dfp_oci_parser_t *parser, const json_t *root,
 
     if (index && manifest) {
         return dfp_invalid(parser->err, "the manifest has both manifests and "
-                           "config or layers, and so could be read as two "
-                           "things");
+                                        "config or layers, so it is "
+                                        "ambiguous");
     }
 
     if (m->media_type.len) {
@@ -347,7 +347,7 @@ dfp_oci_decide_kind(dfp_oci_parser_t *parser, const json_t *root,
 
     if (m->kind == DFP_OCI_INDEX ? manifest : index) {
         return dfp_invalid(parser->err, "the manifest is %s by its type, but "
-                           "%s by what is in it",
+                                        "%s by its content",
                            manifest ? "an index" : "an image",
                            manifest ? "an image" : "an index");
     }

@@ -63,7 +63,7 @@ dfp_oci_pick(dfp_mem_t *mem, const dfp_oci_manifest_t *m,
     /* one inside of another may have attestations only */
 
     if (seen == NULL && !dfp_oci_has_image(m, asked.platforms->all)) {
-        return dfp_invalid(err, "the index has no image in it");
+        return dfp_invalid(err, "the index contains no image");
     }
 
     rc = dfp_oci_find_asked(mem, m, &asked, seen, err);
@@ -357,8 +357,8 @@ dfp_oci_missing(dfp_mem_t *mem, const dfp_oci_manifest_t *m,
     }
 
     if (platform == NULL) {
-        return dfp_invalid(err, "the image has several platforms, and none "
-                           "was asked for: %.*s", (int) list.len, list.data);
+        return dfp_invalid(err, "the image has several platforms, and the job "
+                                "names none: %.*s", (int) list.len, list.data);
     }
 
     return dfp_oci_say_missing(platform, asked->fallback, dfp_buf_value(&list),
@@ -381,9 +381,9 @@ dfp_oci_say_missing(const dfp_oci_platform_t *platform, int fallback,
                     (int) platform->variant.len, platform->variant.data);
 
     if (fallback) {
-        return dfp_invalid(err, "the image has several platforms, none was "
-                           "asked for, and the default %s is not among them: "
-                           "%.*s", name, (int) list.len, list.data);
+        return dfp_invalid(err, "the image has several platforms, the job "
+                                "names none, and the default %s is not among "
+                                "them: %.*s", name, (int) list.len, list.data);
     }
 
     return dfp_invalid(err, "the image has no %s, only %.*s", name,
