@@ -44,7 +44,7 @@ our %Refused = (
         [ beside(scheduler_cluster_ids => [ (1) x 101 ])
               => 'scheduler_cluster_ids', '100' ],
         [ beside(scheduler_cluster_ids => [ 1, 9 ])
-              => 'scheduler_cluster_ids', 'no cluster 9 | 1' ],
+              => 'scheduler_cluster_ids', 'cluster 9 | 1' ],
     ],
 
     urls => [

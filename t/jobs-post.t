@@ -80,7 +80,7 @@ my @seven = (7, 'seven', 'false');
 [quotemeta('[' . main::shown_cluster(@one) . ',' . main::shown_cluster(@seven) . ']'),
  quotemeta('[' . main::shown_cluster(@seven) . ']'),
  quotemeta('[' . main::shown_cluster(@seven) . ',' . main::shown_cluster(@one) . ']'),
- main::refusal(errors => 'no cluster 2 | 1, 7')]
+ main::refusal(errors => 'cluster 2 | 1, 7')]
 --- redis
 get dfpreheat:job:next = 3
 

@@ -85,8 +85,7 @@ sub fails
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
-    like(reason($job), ref $reason ? $reason : qr/^\Q$reason\E$/,
-         "$name is told");
+    like(reason($job), ref $reason ? $reason : facts($reason), "$name is told");
 }
 
 
@@ -120,16 +119,16 @@ warm_story 'the size of a manifest',
         my $manifest = annotated($image, '"' . 'x' x ($room + $more) . '"');
 
         fails("larger by $more", run($warm, $image, $manifest),
-              'the answer is too big');
+              'answer | too big');
         fails('in an index', run($warm, $image, $image->index(
-              [ 'linux/amd64' => $manifest ])), 'the answer is too big');
+              [ 'linux/amd64' => $manifest ])), 'answer | too big');
     }
 
     $upstream->answers($image->by_tag('huge'), { body => ' ' x 1000,
                                                  times => 10_000 });
     fails('ten megabytes', $warm->run('image', url => REGISTRY
                                       . $image->by_tag('huge')),
-          'the answer is too big');
+          'answer | too big');
 
     ends_well('another one', run($warm, $image, annotated($image, '"b"')));
 };
@@ -145,11 +144,11 @@ warm_story 'indexes in indexes', {}, $locations, sub {
     ends_well('as deep as they may be', run($warm, $image, $top));
 
     fails('one more', run($warm, $image, $image->index($top)),
-          'indexes are nested more than ' . DEPTH . ' deep');
+          'indexes | ' . DEPTH);
 
     $top = $image->index($top) for 1 .. 20;
     fails('twenty more', run($warm, $image, $top),
-          'indexes are nested more than ' . DEPTH . ' deep');
+          'indexes | ' . DEPTH);
 };
 
 
@@ -166,8 +165,7 @@ warm_story 'entries of an index', {}, $locations, sub {
                       platform => $platform));
         fails('one more', run($warm, $image, $image->index(@entries),
                               platform => $platform),
-              'manifests in the manifest must not have more than ' . ENTRIES
-              . ' elements');
+              'manifests | manifest | ' . ENTRIES);
     }
 };
 
@@ -184,12 +182,12 @@ warm_story 'JSON that is deep or manifold', {}, $locations, sub {
 
             fails("$depth times $pair", run($warm, $image, annotated($image,
                   $open x $depth . 1 . $close x $depth)),
-                  qr/^the manifest .*\bnested\b/);
+                  'manifest | nested');
         }
     }
 
     fails('as deep, and without an end', run($warm, $image, $image->raw(
-              MANIFEST, '[' x 60_000)), qr/^the manifest /);
+              MANIFEST, '[' x 60_000)), 'manifest');
 
     # what may become a value is counted by its "[", "{" and ","
 
@@ -200,10 +198,10 @@ warm_story 'JSON that is deep or manifold', {}, $locations, sub {
               annotated($image, '[0' . ',0' x $most . ']')));
     fails('one more', run($warm, $image,
               annotated($image, '[0' . ',0' x ($most + 1) . ']')),
-          'the manifest must not have more than ' . VALUES . ' values');
+          'manifest | ' . VALUES . ' values');
     fails('empty lists that take much memory', run($warm, $image,
               annotated($image, '[[]' . ',[]' x 100_000 . ']')),
-          'the manifest must not have more than ' . VALUES . ' values');
+          'manifest | ' . VALUES . ' values');
 };
 
 
@@ -213,8 +211,7 @@ warm_story 'answers that take too long',
 {
     my $warm = shift;
 
-    my $late = 'it took longer than dfpreheat_task_timeout (1 tries, and no '
-               . 'more within dfpreheat_task_timeout)';
+    my $late = 'dfpreheat_task_timeout | /\b1 tr(?:y|ies)\b/';
     my $image = DFP::Image->new($upstream, 'time');
     my %endless = (body => 'x' x 10_000, every => 0.05);
     my %layers = map { $_ => $image->layer($_ x 10) } qw( slow slower );
@@ -293,8 +290,7 @@ END
             ends_well('as long as they may be', $job);
 
         } else {
-            fails("$length bytes", $job, 'a redirect must not be longer than '
-                  . URL . ' bytes');
+            fails("$length bytes", $job, 'redirect | ' . URL . ' bytes');
             like(($warm->pull("/files/$length"))[0], qr/502 Bad Gateway/,
                  'to clients, too');
         }
@@ -318,7 +314,7 @@ warm_story 'headers that are longer than nginx has room for', {}, $locations,
     }
 
     fails("$headers{$_} of 20000 bytes", $warm->ended($ids{$_}),
-          qr/made no sense|too big/) for sort keys %headers;
+          qr/made no sense|invalid|malformed|too big/) for sort keys %headers;
 };
 
 

@@ -79,7 +79,12 @@ sub check_after_stop
 
 sub log_tail
 {
-    my @lines = grep { !/ \[debug\] / } _lines('error.log', 0);
+    my $shown = 0;
+    my @lines = grep {
+        # a line of level debug may go on in lines that have no time
+        $shown = !/ \[debug\] / if m{^\d{4}/\d\d/\d\d };
+        $shown;
+    } _lines('error.log', 0);
 
     return join '', @lines > TAIL_LINES ? @lines[-TAIL_LINES() .. -1] : @lines;
 }
