@@ -1,5 +1,6 @@
 #include "ngx_dfp_access.h"
 #include "ngx_dfp_access_key.h"
+#include "ngx_dfp_header.h"
 
 
 /* A question to the registry, in the pool of the request that waits for the
@@ -421,8 +422,7 @@ ngx_dfp_access_storage(ngx_array_t *rules, dfp_url_t *from, dfp_url_t *to)
 static ngx_int_t
 ngx_dfp_access_pass_on(ngx_http_request_t *r, ngx_dfp_access_t *access)
 {
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
+    ngx_uint_t        n;
     ngx_table_elt_t  *h, *ho;
 
     static ngx_str_t  name = ngx_string("Retry-After");
@@ -431,33 +431,23 @@ ngx_dfp_access_pass_on(ngx_http_request_t *r, ngx_dfp_access_t *access)
         return access->status;
     }
 
-    part = &access->sr->upstream->headers_in.headers.part;
-
-    for ( /* void */ ; part; part = part->next) {
-        h = part->elts;
-
-        for (i = 0; i < part->nelts; i++) {
-
-            if (h[i].key.len != name.len
-                || ngx_strncasecmp(h[i].key.data, name.data, name.len) != 0)
-            {
-                continue;
-            }
-
-            ho = ngx_list_push(&r->headers_out.headers);
-            if (ho == NULL) {
-                return NGX_HTTP_INTERNAL_SERVER_ERROR;
-            }
-
-            ngx_memzero(ho, sizeof(ngx_table_elt_t));
-
-            ho->hash = h[i].hash;
-            ho->key = h[i].key;
-            ho->value = h[i].value;
-
-            return access->status;
-        }
+    n = 0;
+    h = ngx_dfp_header_find(&access->sr->upstream->headers_in.headers, &name,
+                            &n);
+    if (h == NULL) {
+        return access->status;
     }
+
+    ho = ngx_list_push(&r->headers_out.headers);
+    if (ho == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_memzero(ho, sizeof(ngx_table_elt_t));
+
+    ho->hash = h->hash;
+    ho->key = h->key;
+    ho->value = h->value;
 
     return access->status;
 }

@@ -10,12 +10,12 @@ typedef struct {
     ngx_file_uniq_t  uniq;
     time_t           valid;     /* as it was */
     ngx_log_t       *log;
-} ngx_dfp_expired_t;
+} ngx_dfp_revalidate_t;
 
 
 static ngx_int_t ngx_dfp_revalidate_file(ngx_http_request_t *r,
-    ngx_dfp_expired_t *expired, ngx_fd_t fd, time_t since);
-static ngx_int_t ngx_dfp_revalidate_write(ngx_dfp_expired_t *expired,
+    ngx_dfp_revalidate_t *expired, ngx_fd_t fd, time_t since);
+static ngx_int_t ngx_dfp_revalidate_write(ngx_dfp_revalidate_t *expired,
     ngx_fd_t fd, time_t valid);
 static void ngx_dfp_revalidate_restore(void *data);
 static ngx_fd_t ngx_dfp_revalidate_open(ngx_str_t *file, ngx_log_t *log);
@@ -29,17 +29,17 @@ static ngx_fd_t ngx_dfp_revalidate_open(ngx_str_t *file, ngx_log_t *log);
 ngx_int_t
 ngx_dfp_revalidate(ngx_http_request_t *r, time_t since)
 {
-    ngx_fd_t             fd;
-    ngx_int_t            rc;
-    ngx_pool_cleanup_t  *cln;
-    ngx_dfp_entry_t      entry;
-    ngx_dfp_expired_t   *expired;
+    ngx_fd_t               fd;
+    ngx_int_t              rc;
+    ngx_pool_cleanup_t    *cln;
+    ngx_dfp_entry_t        entry;
+    ngx_dfp_revalidate_t  *expired;
 
     if (r->cache == NULL || r->cache->file_cache == NULL) {
         return NGX_OK;
     }
 
-    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_dfp_expired_t));
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_dfp_revalidate_t));
     if (cln == NULL) {
         return NGX_DECLINED;
     }
@@ -77,7 +77,7 @@ ngx_dfp_revalidate(ngx_http_request_t *r, time_t since)
 
 
 static ngx_int_t
-ngx_dfp_revalidate_file(ngx_http_request_t *r, ngx_dfp_expired_t *expired,
+ngx_dfp_revalidate_file(ngx_http_request_t *r, ngx_dfp_revalidate_t *expired,
     ngx_fd_t fd, time_t since)
 {
     ngx_file_info_t               fi;
@@ -122,7 +122,8 @@ ngx_dfp_revalidate_file(ngx_http_request_t *r, ngx_dfp_expired_t *expired,
 
 
 static ngx_int_t
-ngx_dfp_revalidate_write(ngx_dfp_expired_t *expired, ngx_fd_t fd, time_t valid)
+ngx_dfp_revalidate_write(ngx_dfp_revalidate_t *expired, ngx_fd_t fd,
+    time_t valid)
 {
     if (pwrite(fd, &valid, sizeof(time_t),
                offsetof(ngx_http_file_cache_header_t, valid_sec))
@@ -144,7 +145,7 @@ ngx_dfp_revalidate_write(ngx_dfp_expired_t *expired, ngx_fd_t fd, time_t valid)
 static void
 ngx_dfp_revalidate_restore(void *data)
 {
-    ngx_dfp_expired_t *expired = data;
+    ngx_dfp_revalidate_t *expired = data;
 
     ngx_fd_t                      fd;
     ngx_file_info_t               fi;

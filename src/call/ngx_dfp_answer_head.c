@@ -1,4 +1,5 @@
 #include "ngx_dfp_call.h"
+#include "ngx_dfp_header.h"
 
 
 static ngx_int_t ngx_dfp_answer_copy(ngx_dfp_call_t *call, ngx_table_elt_t *h,
@@ -11,10 +12,6 @@ static ngx_int_t ngx_dfp_answer_challenges(ngx_dfp_call_t *call,
     ngx_http_upstream_t *u);
 static ngx_table_elt_t *ngx_dfp_answer_trailer(ngx_dfp_call_t *call,
     ngx_http_upstream_t *u, ngx_str_t *name);
-static ngx_table_elt_t *ngx_dfp_answer_header(ngx_http_upstream_t *u,
-    ngx_str_t *name, ngx_uint_t *n);
-static ngx_table_elt_t *ngx_dfp_answer_find(ngx_list_t *headers,
-    ngx_str_t *name, ngx_uint_t *n);
 
 
 ngx_int_t
@@ -25,13 +22,13 @@ ngx_dfp_answer_head(ngx_dfp_call_t *call, ngx_http_request_t *sr)
     u = sr->upstream;
 
     call->answer.status = sr->headers_out.status ? sr->headers_out.status
-                                          : u->headers_in.status_n;
+                                                 : u->headers_in.status_n;
 
     ngx_dfp_answer_retry_after(call, u);
     ngx_dfp_answer_leads_to(call, u);
 
     if (ngx_dfp_answer_copy(call, u->headers_in.content_type,
-                                     &call->answer.content_type)
+                            &call->answer.content_type)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -55,9 +52,8 @@ ngx_dfp_answer_grpc(ngx_dfp_call_t *call, ngx_http_request_t *sr)
     u = sr->upstream;
     call->answer.status = u->headers_in.status_n;
 
-    if (ngx_dfp_answer_copy(call,
-                              ngx_dfp_answer_trailer(call, u, &status),
-                              &call->answer.grpc_status)
+    if (ngx_dfp_answer_copy(call, ngx_dfp_answer_trailer(call, u, &status),
+                            &call->answer.grpc_status)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -81,14 +77,14 @@ ngx_dfp_answer_trailer(ngx_dfp_call_t *call, ngx_http_upstream_t *u,
     /* the list is made for the first trailer */
 
     if (u->headers_in.trailers.part.elts) {
-        h = ngx_dfp_answer_find(&u->headers_in.trailers, name, &n);
+        h = ngx_dfp_header_find(&u->headers_in.trailers, name, &n);
     }
 
     if (h || call->kept.taken) {
         return h;
     }
 
-    return ngx_dfp_answer_header(u, name, &n);
+    return ngx_dfp_header_find(&u->headers_in.headers, name, &n);
 }
 
 
@@ -123,7 +119,7 @@ ngx_dfp_answer_retry_after(ngx_dfp_call_t *call, ngx_http_upstream_t *u)
     static ngx_str_t  name = ngx_string("Retry-After");
 
     n = 0;
-    h = ngx_dfp_answer_header(u, &name, &n);
+    h = ngx_dfp_header_find(&u->headers_in.headers, &name, &n);
 
     if (h == NULL) {
         return;
@@ -192,7 +188,7 @@ ngx_dfp_answer_challenges(ngx_dfp_call_t *call, ngx_http_upstream_t *u)
 
     while (call->answer.nchallenges < DFP_CHALLENGE_MAX_HEADERS) {
 
-        h = ngx_dfp_answer_header(u, &name, &n);
+        h = ngx_dfp_header_find(&u->headers_in.headers, &name, &n);
         if (h == NULL) {
             break;
         }
@@ -206,42 +202,4 @@ ngx_dfp_answer_challenges(ngx_dfp_call_t *call, ngx_http_upstream_t *u)
     }
 
     return NGX_OK;
-}
-
-
-/* The next header of this name, from the N-th of all headers on. */
-
-static ngx_table_elt_t *
-ngx_dfp_answer_header(ngx_http_upstream_t *u, ngx_str_t *name, ngx_uint_t *n)
-{
-    return ngx_dfp_answer_find(&u->headers_in.headers, name, n);
-}
-
-
-static ngx_table_elt_t *
-ngx_dfp_answer_find(ngx_list_t *headers, ngx_str_t *name, ngx_uint_t *n)
-{
-    ngx_uint_t        i, at;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    at = 0;
-
-    for (part = &headers->part; part; part = part->next) {
-        h = part->elts;
-
-        for (i = 0; i < part->nelts; i++, at++) {
-
-            /* hash 0: there was no memory for it */
-
-            if (at >= *n && h[i].hash && h[i].key.len == name->len
-                && ngx_strncasecmp(h[i].key.data, name->data, name->len) == 0)
-            {
-                *n = at + 1;
-                return &h[i];
-            }
-        }
-    }
-
-    return NULL;
 }
