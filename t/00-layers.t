@@ -100,11 +100,6 @@ my %functions = map { $_ => [functions_of($_)] } grep { /\.c$/ } @module;
 my %returns = map { map { $_->{name} => $_->{type} } @$_ } values %functions;
 
 
-# What breaks the rules about folders and circles so far, without prefixes.
-
-my %known = map { $_ => 1 } split /\n/, <<'END';
-END
-
 rule('every file of src/ is in a folder that has its place',
      grep { !$may{folder_of($_)} } @module);
 
@@ -159,7 +154,6 @@ sub rule
 {
     my ($name, @broken) = @_;
 
-    @broken = grep { !$known{s{ \(.*}{}r =~ s{\bsrc/|ngx_(?:http_)?dfp(?:reheat)?_}{}gr} } @broken;
 
     ok(!@broken, $name) or diag(map { "  $_\n" } @broken);
 }

@@ -19,6 +19,10 @@
 #include "dfp_challenge.h"
 
 
+#define NGX_DFP_ERROR_BODY_MAX   4096    /* bytes read of an error's body */
+#define NGX_DFP_RETRY_AFTER_MAX  3600    /* s; more is taken as this */
+
+
 typedef struct ngx_dfp_call_s  ngx_dfp_call_t;
 
 typedef void (*ngx_dfp_call_pt)(ngx_dfp_call_t *call);

@@ -3,6 +3,9 @@
 #include "dfp_mask.h"
 
 
+#define NGX_DFP_TROUBLE_MAX  256    /* bytes of nginx's log line */
+
+
 /* The context of the log; nginx's own context has to come first. */
 typedef struct {
     ngx_http_log_ctx_t  http;

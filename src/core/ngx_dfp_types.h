@@ -18,36 +18,13 @@
 #include "dfp_token.h"
 
 
-#define NGX_DFP_CLUSTERS_MAX      100     /* also of a job */
-
-/* runs */
-#define NGX_DFP_TASKS_MAX         20000   /* tasks of one run */
-#define NGX_DFP_TASK_TRIES        4       /* calls for one task */
-#define NGX_DFP_RETRY_BASE        500     /* ms, doubled each time */
-#define NGX_DFP_RETRY_MAX         30000   /* ms */
-#define NGX_DFP_RETRY_AFTER_MAX   3600    /* s, as obeyed */
-#define NGX_DFP_REFUSALS_MAX      2       /* 401 of one task */
-#define NGX_DFP_RENEW             30      /* s before it expires, at
-                                             most a quarter */
-#define NGX_DFP_TOKEN_BODY_MAX    65536   /* bytes of an answer */
-#define NGX_DFP_PROGRESS_INTERVAL 1000    /* ms */
-#define NGX_DFP_INDEX_DEPTH       3       /* indexes in indexes */
-#define NGX_DFP_ERROR_BODY_MAX    4096    /* bytes read of one */
-#define NGX_DFP_TROUBLE_MAX       256     /* bytes of nginx's words */
-#define NGX_DFP_REASON_MAX        512     /* bytes of one reason */
-#define NGX_DFP_RESULTS_MAX       1000    /* of one list */
-
-/* Dragonfly */
-#define NGX_DFP_SCHEDULER_WAIT    30000   /* ms, for one reply */
-#define NGX_DFP_REPLY_MAX         67108864    /* bytes of one */
-#define NGX_DFP_EVENT_MAX         4194304 /* bytes of one message of
-                                             a download */
+#define NGX_DFP_CLUSTERS_MAX  100     /* also of a job */
+#define NGX_DFP_REASON_MAX    512     /* bytes of one reason */
 
 
-typedef struct ngx_dfp_engine_s     ngx_dfp_engine_t;
-typedef struct ngx_dfp_dragonfly_s  ngx_dfp_dragonfly_t;
-typedef struct ngx_dfp_credentials_s
-                                    ngx_dfp_credentials_t;
+typedef struct ngx_dfp_engine_s       ngx_dfp_engine_t;
+typedef struct ngx_dfp_dragonfly_s    ngx_dfp_dragonfly_t;
+typedef struct ngx_dfp_credentials_s  ngx_dfp_credentials_t;
 
 
 typedef struct {

@@ -14,6 +14,11 @@
 #include "ngx_dfp_run.h"
 
 
+#define NGX_DFP_RENEW           30      /* s before a token expires, at most a
+                                           quarter of its time */
+#define NGX_DFP_TOKEN_BODY_MAX  65536   /* bytes of a token service's answer */
+
+
 typedef struct ngx_dfp_grant_s  ngx_dfp_grant_t;
 
 

@@ -11,6 +11,9 @@
 #include "ngx_dfp_task.h"
 
 
+#define NGX_DFP_INDEX_DEPTH  3     /* nested indexes */
+
+
 /* An image of a job. */
 struct ngx_dfp_image_s {
     dfp_oci_ref_t    ref;

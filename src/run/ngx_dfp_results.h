@@ -10,6 +10,9 @@
 #include "ngx_dfp_task.h"
 
 
+#define NGX_DFP_RESULTS_MAX  1000    /* elements of a list */
+
+
 /* How far a run is; zeroed before the engine sets it. */
 typedef struct {
     off_t       bytes_done;

@@ -11,6 +11,9 @@
 #include "ngx_dfp_store.h"
 
 
+#define NGX_DFP_PROGRESS_INTERVAL  1000    /* ms between two reports */
+
+
 typedef struct ngx_dfp_run_s    ngx_dfp_run_t;
 typedef struct ngx_dfp_task_s   ngx_dfp_task_t;
 typedef struct ngx_dfp_image_s  ngx_dfp_image_t;

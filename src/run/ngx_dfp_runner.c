@@ -3,11 +3,9 @@
 #include "ngx_dfp_subscription.h"
 
 
-#define NGX_DFP_RUN_POOL     4096
-#define NGX_DFP_LATE         100    /* ms after a part is due */
-#define NGX_DFP_STARVED      100    /* ms after no connection was free */
-#define NGX_DFP_STARTS       16     /* calls started in one turn of the
-                                       event loop, for clients' sake */
+#define NGX_DFP_RUN_POOL  4096
+#define NGX_DFP_LATE      100    /* ms after a part is due */
+#define NGX_DFP_STARVED   100    /* ms after no connection was free */
 
 
 typedef struct {

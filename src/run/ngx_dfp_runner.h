@@ -10,6 +10,10 @@
 #include "ngx_dfp_store.h"
 
 
+#define NGX_DFP_STARTS  16     /* calls started in one turn of the
+                                  event loop, for clients' sake */
+
+
 /* Starts the runner of a worker, in init_process. NGX_ERROR: no memory, or the
  * store cannot be initialized; it is logged. */
 ngx_int_t ngx_dfp_runner_init(ngx_dfp_main_conf_t *conf, ngx_cycle_t *cycle);

@@ -18,6 +18,13 @@
 #include "ngx_dfp_grant.h"
 
 
+#define NGX_DFP_TASKS_MAX     20000   /* of a run */
+#define NGX_DFP_TASK_TRIES    4       /* calls for a task */
+#define NGX_DFP_REFUSALS_MAX  2       /* answers of 401 to a task */
+#define NGX_DFP_RETRY_BASE    500     /* ms, doubled with each try */
+#define NGX_DFP_RETRY_MAX     30000   /* ms */
+
+
 typedef struct ngx_dfp_index_s  ngx_dfp_index_t;
 
 

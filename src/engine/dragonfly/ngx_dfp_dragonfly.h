@@ -15,6 +15,10 @@
 #include "dfp_scope.h"
 
 
+#define NGX_DFP_SCHEDULER_WAIT  30000     /* ms for a scheduler's reply */
+#define NGX_DFP_REPLY_MAX       67108864  /* bytes of it */
+
+
 /* Why a peer that was never called is unreachable. */
 #define NGX_DFP_UNUSABLE                                                      \
     "the scheduler lists it without an address or a port"

@@ -20,6 +20,7 @@
 
 #define NGX_DFP_SEEDS_MAX        4      /* tried for one task */
 #define NGX_DFP_DOWNLOADS_MAX    16777216    /* of a job */
+#define NGX_DFP_EVENT_MAX        4194304     /* bytes of a peer's message */
 #define NGX_DFP_SUSPECT_LOOK     2000   /* ms until hosts are listed
                                            again */
 #define NGX_DFP_SUSPECT_WAIT     30000  /* ms until the peer is called
