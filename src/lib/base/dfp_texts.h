@@ -44,9 +44,10 @@
 
 
 /*
- * How nginx (1.22 to 1.28) begins the messages of its error log that tell why an
- * upstream failed. It keeps the reason nowhere else, so a call takes it from the
- * log. Only these are kept: they quote nothing that an origin has sent.
+ * How nginx (1.22 to 1.28) begins the messages of its error log that tell why
+ * an upstream failed. It keeps the reason nowhere else, so a call takes it
+ * from the log. Only these are kept: they quote nothing that an origin has
+ * sent.
  */
 
 /* event/ngx_event_connect.c: "connect() to 10.0.0.1:80 failed (...)";
