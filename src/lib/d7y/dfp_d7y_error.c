@@ -1,5 +1,5 @@
 /*
- * What peers say in words.
+ * Messages of peers.
  */
 
 #include "dfp_d7y.h"
@@ -20,9 +20,13 @@ dfp_d7y_backend_status(dfp_str_t text)
     last = text.data + text.len;
     status = 0;
 
-    /* where there are no words, the blank before them may be gone, too */
+    /* without a status, the space may be missing, too */
 
-    for (p += sizeof(DFP_D7Y_BACKEND_ERROR) - 1; p < last && *p == ' '; p++) { /* void */ }
+    p += sizeof(DFP_D7Y_BACKEND_ERROR) - 1;
+
+    while (p < last && *p == ' ') {
+        p++;
+    }
 
     for ( ; p < last && status < 100; p++) {
 
