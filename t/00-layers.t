@@ -123,6 +123,10 @@ rule('hashes and hexadecimal digits are made in one place each',
      map { elsewhere($_, qr/"0123456789abcdef"|\bngx_hex_dump\b|%02x/,
                      'lib/base/dfp_hex') } @module);
 
+rule('texts of other programs stand in dfp_texts.h alone',
+     map { my $text = qr{^(?! \*|/\*).*"\Q$_\E};
+           map { elsewhere($_, $text, 'lib/base/dfp_texts') } @module } texts());
+
 rule('plain C includes plain C and what does no input or output',
      map { foreign_includes($_) } @dfp_files);
 
@@ -448,6 +452,18 @@ sub matching
 
     return map { $number++; /$pattern/ ? "$file:$number: $_" : () }
            @{ $lines{$file} };
+}
+
+
+# The texts of dfp_texts.h that are long enough to mean nothing else.
+
+sub texts
+{
+    my $header = join "\n", @{ $lines{'src/lib/base/dfp_texts.h'} };
+
+    $header =~ s{/\*.*?\*/}{}gs;
+
+    return grep { length > 9 } $header =~ /"([^"]+)"/g;
 }
 
 

@@ -1,3 +1,4 @@
+#include "dfp_texts.h"
 #include "ngx_dfp_auth.h"
 
 #include <openssl/crypto.h>
@@ -137,7 +138,7 @@ ngx_dfp_auth_token(ngx_http_request_t *r, ngx_dfp_store_t *store,
     {
         ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                        "dfpreheat auth: no token");
-        ngx_dfp_auth_refuse(auth, NGX_HTTP_UNAUTHORIZED, "Unauthorized");
+        ngx_dfp_auth_refuse(auth, NGX_HTTP_UNAUTHORIZED, DFP_API_UNAUTHORIZED);
         return;
     }
 
@@ -213,7 +214,7 @@ ngx_dfp_auth_result(ngx_dfp_auth_t *auth, ngx_int_t rc)
     case NGX_DECLINED:
         ngx_log_debug0(NGX_LOG_DEBUG_HTTP, auth->connection->log, 0,
                        "dfpreheat auth: the token is unknown");
-        ngx_dfp_auth_refuse(auth, NGX_HTTP_UNAUTHORIZED, "Unauthorized");
+        ngx_dfp_auth_refuse(auth, NGX_HTTP_UNAUTHORIZED, DFP_API_UNAUTHORIZED);
         return;
 
     case NGX_ABORT:
@@ -245,19 +246,17 @@ ngx_dfp_auth_check(ngx_dfp_auth_t *auth)
                    auth->scope);
 
     if (!auth->token.active) {
-        ngx_dfp_auth_refuse(auth, NGX_HTTP_FORBIDDEN, "Token is inactive");
+        ngx_dfp_auth_refuse(auth, NGX_HTTP_FORBIDDEN, DFP_API_INACTIVE);
         return;
     }
 
     if (auth->token.expired_at <= now) {
-        ngx_dfp_auth_refuse(auth, NGX_HTTP_FORBIDDEN, "Token has expired");
+        ngx_dfp_auth_refuse(auth, NGX_HTTP_FORBIDDEN, DFP_API_EXPIRED);
         return;
     }
 
     if (!(auth->token.scopes & auth->scope)) {
-        ngx_dfp_auth_refuse(auth, NGX_HTTP_FORBIDDEN,
-            "Token doesn't have permission to access this resource. "
-            "Required permission: job");
+        ngx_dfp_auth_refuse(auth, NGX_HTTP_FORBIDDEN, DFP_API_FORBIDDEN);
         return;
     }
 
@@ -306,7 +305,7 @@ ngx_dfp_auth_admin(ngx_http_request_t *r, ngx_dfp_main_conf_t *conf,
     ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
                   "dfpreheat: refused: wrong admin key");
 
-    *text = "Unauthorized";
+    *text = DFP_API_UNAUTHORIZED;
     return NGX_HTTP_UNAUTHORIZED;
 }
 

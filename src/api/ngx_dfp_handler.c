@@ -1,3 +1,4 @@
+#include "dfp_texts.h"
 #include "ngx_dfp_handler.h"
 #include "ngx_dfp_jobs.h"
 #include "ngx_dfp_tokens.h"
@@ -191,7 +192,7 @@ ngx_dfp_handler_healthy(ngx_dfp_api_t *api)
     dfp_buf_t  b;
 
     dfp_buf_init(&b, &api->mem, 16, 0);
-    dfp_buf_json(&b, DFP_STR("OK"));
+    dfp_buf_json(&b, DFP_STR(DFP_API_HEALTHY));
 
     ngx_dfp_api_send(api, NGX_HTTP_OK, &b);
 }

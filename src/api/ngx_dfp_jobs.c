@@ -1,3 +1,4 @@
+#include "dfp_texts.h"
 #include "ngx_dfp_jobs.h"
 #include "ngx_dfp_body.h"
 #include "ngx_dfp_print.h"
@@ -356,7 +357,7 @@ ngx_dfp_jobs_got(void *data, ngx_int_t rc)
                    api->stored.nparts);
 
     if (rc == NGX_DECLINED) {
-        ngx_dfp_api_error(api, NGX_HTTP_NOT_FOUND, "record not found");
+        ngx_dfp_api_error(api, NGX_HTTP_NOT_FOUND, DFP_API_NOT_FOUND);
 
     } else if (rc != NGX_OK) {
         ngx_dfp_api_store_error(api, rc);

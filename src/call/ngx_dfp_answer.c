@@ -229,12 +229,7 @@ ngx_dfp_answer_led(ngx_dfp_call_t *call, ngx_dfp_target_t *target)
 static ngx_uint_t
 ngx_dfp_answer_cut(ngx_dfp_call_t *call, ngx_http_request_t *sr)
 {
-    static const char  big[] = "upstream sent too big header";
-
-    if (ngx_strncmp(ngx_dfp_call_log_trouble(sr->connection->log), big,
-                    sizeof(big) - 1)
-        != 0)
-    {
+    if (!ngx_dfp_call_log_says(sr->connection->log, DFP_NGINX_BIG_HEADER)) {
         return 0;
     }
 
@@ -261,7 +256,7 @@ ngx_dfp_answer_unreached(ngx_dfp_call_t *call, ngx_http_request_t *sr,
     if (sr->upstream->state
         && sr->upstream->state->connect_time == (ngx_msec_t) -1
         && (rc == NGX_HTTP_GATEWAY_TIME_OUT
-            || ngx_strncmp(trouble, "connect()", 9) == 0))
+            || ngx_dfp_call_log_says(sr->connection->log, DFP_NGINX_CONNECT)))
     {
         call->answer.unreached = 1;
     }
@@ -270,8 +265,8 @@ ngx_dfp_answer_unreached(ngx_dfp_call_t *call, ngx_http_request_t *sr,
 
     if (sr->upstream->state
         && sr->upstream->state->connect_time != (ngx_msec_t) -1
-        && (ngx_strncmp(trouble, "upstream prematurely closed", 27) == 0
-            || ngx_strncmp(trouble, "recv() failed", 13) == 0))
+        && (ngx_dfp_call_log_says(sr->connection->log, DFP_NGINX_CLOSED)
+            || ngx_dfp_call_log_says(sr->connection->log, DFP_NGINX_RECV)))
     {
         call->answer.broken = 1;
     }
@@ -297,8 +292,7 @@ ngx_dfp_answer_unreached(ngx_dfp_call_t *call, ngx_http_request_t *sr,
     /* another try would find the same certificate */
 
     ngx_dfp_answer_fail(call,
-        ngx_strncmp(trouble, "upstream SSL certificate",
-                    sizeof("upstream SSL certificate") - 1) == 0
+        ngx_dfp_call_log_says(sr->connection->log, DFP_NGINX_CERTIFICATE)
         ? NGX_DFP_CALL_FAILED : NGX_DFP_CALL_AGAIN,
         (char *) reason);
 }

@@ -13,14 +13,10 @@ ngx_dfp_answer_busy(ngx_dfp_call_t *call, ngx_http_request_t *sr)
     ngx_http_upstream_srv_conf_t   *uscf;
     ngx_http_upstream_rr_peers_t   *peers;
 
-    static const char  none[] = "no live upstreams";
-
     uscf = sr->upstream->upstream;
 
     if (uscf == NULL || uscf->servers == NULL
-        || ngx_strncmp(ngx_dfp_call_log_trouble(sr->connection->log), none,
-                       sizeof(none) - 1)
-           != 0)
+        || !ngx_dfp_call_log_says(sr->connection->log, DFP_NGINX_NO_LIVE))
     {
         return;
     }

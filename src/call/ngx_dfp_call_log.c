@@ -89,7 +89,7 @@ ngx_dfp_call_log_error(ngx_log_t *log, u_char *buf, size_t len)
     p = buf;
 
     if (log->action) {
-        p = ngx_snprintf(buf, len, " while %s", log->action);
+        p = ngx_snprintf(buf, len, DFP_NGINX_WHILE "%s", log->action);
         len -= p - buf;
         buf = p;
     }
@@ -176,13 +176,11 @@ ngx_dfp_call_log_keep(ngx_dfp_log_ctx_t *ctx, u_char *buf, size_t len)
     u_char  *p, *last, *end;
 
     static const char  *known[] = {
-        "connect() failed ", "connect() to ", "upstream SSL certificate ",
-        "SSL_do_handshake() failed ", "upstream timed out ",
-        "upstream prematurely ", "recv() failed ", "send() failed ",
-        "writev() failed ", "no live upstreams", "peer closed connection in "
-        "SSL handshake", "no resolver defined to resolve ",
-        "upstream sent too big header", "upstream rejected request with error ",
-        "upstream sent goaway with error ", NULL
+        DFP_NGINX_CONNECT_FAILED, DFP_NGINX_CONNECT_TO, DFP_NGINX_CERTIFICATE,
+        DFP_NGINX_HANDSHAKE, DFP_NGINX_TIMED_OUT, DFP_NGINX_PREMATURELY,
+        DFP_NGINX_RECV, DFP_NGINX_SEND, DFP_NGINX_WRITEV, DFP_NGINX_NO_LIVE,
+        DFP_NGINX_HANDSHAKE_END, DFP_NGINX_NO_RESOLVER, DFP_NGINX_BIG_HEADER,
+        DFP_NGINX_REJECTED, DFP_NGINX_GOAWAY, NULL
     };
 
     last = buf + len;
@@ -195,7 +193,7 @@ ngx_dfp_call_log_keep(ngx_dfp_log_ctx_t *ctx, u_char *buf, size_t len)
     }
 
     p++;
-    end = ngx_strnstr(p, " while ", last - p);
+    end = ngx_strnstr(p, DFP_NGINX_WHILE, last - p);
     end = end ? end : last;
 
     for (i = 0; known[i]; i++) {

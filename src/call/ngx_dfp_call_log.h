@@ -7,6 +7,7 @@
 #define NGX_DFP_CALL_LOG_H
 
 
+#include "dfp_texts.h"
 #include "ngx_dfp_secrets.h"
 
 
@@ -26,6 +27,10 @@ void ngx_dfp_call_log_listen(ngx_log_t *log);
  * failed (111: Connection refused)"; "": nothing that could be shown. It lives
  * as long as the connection. */
 const char *ngx_dfp_call_log_trouble(ngx_log_t *log);
+
+/* Whether it begins with TEXT, which is one of dfp_texts.h. */
+#define ngx_dfp_call_log_says(log, text)                                      \
+    (ngx_strncmp(ngx_dfp_call_log_trouble(log), text, sizeof(text) - 1) == 0)
 
 
 #endif /* NGX_DFP_CALL_LOG_H */

@@ -1,6 +1,6 @@
 /*
- * Special addresses: a table of ranges for each version of IP, of which the
- * first one that an address is in counts.
+ * Special addresses: for each version of IP a table of ranges, in which the
+ * first match counts.
  */
 
 #include "dfp_addr.h"
@@ -23,7 +23,7 @@ typedef struct {
     unsigned char  prefix[DFP_ADDR_IPV6_LEN];
     unsigned       bits;        /* of the prefix that count */
     const char    *name;
-    /* where there is no name: what the address has within it decides */
+    /* without a name: an address inside this one decides */
     const char  *(*within)(const unsigned char *ip);
 } dfp_addr_range_t;
 
@@ -40,7 +40,7 @@ static const char *dfp_addr_teredo(const unsigned char *ip);
 static const char *dfp_addr_isatap(const unsigned char *ip);
 
 
-/* The last range of each table has every address in it. */
+/* The last range of each table contains every address. */
 
 static const dfp_addr_range_t  dfp_addr_ipv4_ranges[] = {
     { { 0, 0, 0, 0 }, 32, "unspecified", NULL },
@@ -67,8 +67,8 @@ static const dfp_addr_range_t  dfp_addr_ipv4_ranges[] = {
 };
 
 
-/* What is outside of 2000::/3 and has no purpose of its own is reserved; such
- * are the networks between those of 64:ff9b::, too. */
+/* Addresses outside of 2000::/3 without a purpose of their own are reserved,
+ * also those between the networks of 64:ff9b::. */
 
 static const dfp_addr_range_t  dfp_addr_ipv6_ranges[] = {
     { { 0 }, 128, "unspecified", NULL },

@@ -1,6 +1,6 @@
 /*
- * Which IP addresses are none of the public Internet's: nobody may be led there
- * by a URL, unless the operator named the origin.
+ * IP addresses that do not belong to the public Internet. A URL of a job must
+ * not lead there, unless the operator has configured its origin.
  */
 
 #ifndef DFP_ADDR_H
@@ -11,16 +11,17 @@
 
 
 /*
- * What is special about an address: NULL where it is an ordinary unicast
- * address of the Internet, else the name of its range for people ("loopback",
- * "private", "link-local", ...). IP is 4 or 16 bytes in network order, as LEN
- * says; any other LEN is "invalid".
+ * Returns the name of the special range that an address is in, as "loopback",
+ * "private" or "link-local", or NULL if it is an ordinary unicast address of
+ * the Internet. IP has LEN bytes in network order, 4 or 16; with any other LEN
+ * the result is "invalid".
  *
  * Sources: IANA's registries of special-purpose IPv4 and IPv6 addresses (RFC
- * 6890 and its updates) and of IPv6 address space, where only 2000::/3 is
- * global unicast. An IPv4 address within an IPv6 one (mapped ::ffff:0:0/96,
- * compatible ::/96, NAT64 64:ff9b::/96, 6to4 2002::/16, Teredo 2001::/32, ISATAP
- * interface identifiers) counts for what it is; 64:ff9b:1::/48 is special.
+ * 6890 and its updates) and of the IPv6 address space, in which only 2000::/3
+ * is global unicast. If an IPv6 address contains an IPv4 address, the range of
+ * that one is returned: mapped ::ffff:0:0/96, compatible ::/96, NAT64
+ * 64:ff9b::/96, 6to4 2002::/16, Teredo 2001::/32, ISATAP interface identifiers.
+ * 64:ff9b:1::/48 is special.
  */
 const char *dfp_addr_special(const unsigned char *ip, size_t len);
 

@@ -33,8 +33,8 @@ dfp_buf_init(dfp_buf_t *b, dfp_mem_t *mem, size_t size, size_t max)
 }
 
 
-/* Makes room for LEN more bytes. What was outgrown stays with the memory's
- * owner, so the size doubles: the waste is at most what is in use. */
+/* Makes room for LEN more bytes. The old block stays allocated in MEM, so the
+ * size doubles: less is wasted than is used. */
 
 static dfp_rc_t
 dfp_buf_reserve(dfp_buf_t *b, size_t len)

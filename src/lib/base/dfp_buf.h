@@ -1,8 +1,9 @@
 /*
- * A growing byte buffer in a dfp_mem_t, with what is needed to print JSON.
+ * A byte buffer that grows in a dfp_mem_t, and functions that print JSON into
+ * it.
  *
- * Appending never fails visibly: once there is no memory (or the limit is
- * passed) `failed` is set and further appends do nothing; look at it once at
+ * Appending returns no error. If there is no memory, or the limit is exceeded,
+ * "failed" is set and further appends do nothing; the caller checks it once, at
  * the end.
  */
 
@@ -23,25 +24,29 @@ typedef struct {
 } dfp_buf_t;
 
 
+/* An empty buffer in MEM with room for SIZE bytes, which grows up to MAX bytes
+ * (0: no limit). What it outgrows stays in MEM. */
 void dfp_buf_init(dfp_buf_t *b, dfp_mem_t *mem, size_t size, size_t max);
 
 void dfp_buf_append(dfp_buf_t *b, const char *data, size_t len);
 void dfp_buf_str(dfp_buf_t *b, dfp_str_t s);
 
-/* inline, so that the length of a literal is known */
+/* inline: the compiler computes the length of a literal */
 static inline void
 dfp_buf_cstr(dfp_buf_t *b, const char *s)
 {
     dfp_buf_append(b, s, strlen(s));
 }
 
+/* Appends a number in decimal. */
 void dfp_buf_int(dfp_buf_t *b, int64_t n);
 
-/* A JSON string with its quotes (RFC 8259, section 7). Bytes that are not
- * valid UTF-8 are printed as U+FFFD, so the result is always valid JSON. */
+/* Appends a JSON string with its quotes (RFC 8259, section 7). Each byte that
+ * is not valid UTF-8 becomes U+FFFD, so the result is always valid JSON. */
 void dfp_buf_json(dfp_buf_t *b, dfp_str_t s);
 
-/* What was written; not NUL-terminated. */
+/* The content, without a NUL. It belongs to the buffer: the next append may
+ * move it. */
 dfp_str_t dfp_buf_value(dfp_buf_t *b);
 
 

@@ -1,5 +1,5 @@
 /*
- * Reading what a client posted as JSON.
+ * JSON objects from outside, read field by field.
  */
 
 #include <inttypes.h>
@@ -38,7 +38,7 @@ dfp_json_open(dfp_json_t *in, dfp_mem_t *mem, dfp_str_t text,
         return rc;
     }
 
-    /* NUL is let in, so that the field that has it can be named */
+    /* NUL is accepted here, so that an error can name the field */
 
     in->root = json_loadb(text.len ? text.data : "", text.len,
                           JSON_DECODE_ANY|JSON_ALLOW_NUL, &error);
@@ -66,9 +66,9 @@ dfp_json_close(dfp_json_t *in)
 
 
 /*
- * An empty array takes three bytes of a body and a hundred of memory, and each
- * level of nesting a part of the stack. So both are counted before anything is
- * parsed; whether the text is JSON at all does not matter here.
+ * An empty array has three bytes in a body and needs a hundred of memory, and
+ * each level of nesting needs stack. So values and levels are counted before
+ * the text is parsed. Whether it is JSON does not matter here.
  */
 
 dfp_rc_t
@@ -132,14 +132,14 @@ dfp_json_bounded(dfp_str_t text, const char *what, size_t max_depth,
 }
 
 
-/* jansson's own words show a piece of the text, so they are not used. */
+/* jansson's messages quote the text, so they are not used. */
 
 static dfp_rc_t
 dfp_json_broken(const json_error_t *error, const char *what, dfp_err_t *err)
 {
     const char  *reason;
 
-    /* where it had no memory for a value it says nothing */
+    /* if it had no memory for a value, it sets no error */
 
     if (error->text[0] == '\0') {
         return DFP_ERROR;
@@ -179,7 +179,7 @@ dfp_json_broken(const json_error_t *error, const char *what, dfp_err_t *err)
 }
 
 
-/* WHAT has DFP_JSON_WHAT_LEN bytes, and gets the name for errors. */
+/* Writes the name of a field for errors to WHAT, of DFP_JSON_WHAT_LEN bytes. */
 
 static const json_t *
 dfp_json_get(dfp_json_t *in, const char *key, char *what)
@@ -199,7 +199,8 @@ dfp_json_field(const json_t *object, const char *key)
 
     found = NULL;
 
-    /* jansson iterates over nothing that is const, and in the order of the text */
+    /* jansson does not iterate over const objects; its order is that of the
+     * text */
 
     json_object_foreach((json_t *) object, name, value) {
         if (dfp_json_same(name, key) && !json_is_null(value)) {
@@ -211,7 +212,7 @@ dfp_json_field(const json_t *object, const char *key)
 }
 
 
-/* KEY is lower case, and ASCII. */
+/* KEY is lower-case ASCII. */
 
 static int
 dfp_json_same(const char *name, const char *key)
@@ -225,9 +226,9 @@ dfp_json_same(const char *name, const char *key)
 
 
 /*
- * The lower case of the character at P, which goes on behind it; '\0' where it is
- * none that Unicode folds to one of ASCII. There are two such outside of ASCII: the
- * long s (U+017F) and the sign of Kelvin (U+212A).
+ * Returns the lower case of the character at P, and moves P behind it; '\0' if
+ * Unicode folds it to no ASCII character. Outside of ASCII two characters fold
+ * to one: the long s (U+017F) and the Kelvin sign (U+212A).
  */
 
 static char

@@ -1,11 +1,11 @@
 /*
- * Reading what a client posted as JSON: fields are fetched by name, and
- * whatever is wrong becomes a sentence that names the field and the limit, but
- * never shows a value, which may be a secret.
+ * JSON objects from outside, read field by field. Each error is a sentence
+ * that names the field and the limit. It never shows a value, which may be a
+ * secret.
  *
- * A field that is null is a field that is not there. The letter case of names does
- * not matter, as for Go's encoding/json, which those who post are used to; of names
- * that are the same but for that the last one counts.
+ * A field that is null counts as absent. Names are compared in any letter
+ * case, as Go's encoding/json does, which clients rely on; if several names
+ * match, the last one counts.
  */
 
 #ifndef DFP_JSON_H
@@ -40,53 +40,56 @@ typedef struct {
 typedef struct {
     int64_t        min;
     int64_t        max;
-    unsigned       zero:1;     /* 0 is a way to say "not given" */
-    const char    *unit;       /* "" or, for people, " bytes" */
+    unsigned       zero:1;     /* 0 means that the field is not given */
+    const char    *unit;       /* in errors: "", or as " bytes" */
 } dfp_json_range_t;
 
 
 /*
- * Parses TEXT, which must be one JSON object; fields are then looked up in that.
- * Of double keys the last wins. WHAT is how errors call the text ("the body"),
- * PREFIX how they call its fields. After DFP_OK, and only then, the caller must
- * dfp_json_close() it.
+ * Parses TEXT, which must be one JSON object, in which fields are then looked
+ * up. The last of duplicate keys counts. Errors call the text WHAT ("the body")
+ * and begin the names of its fields with PREFIX. If this returns DFP_OK, and
+ * only then, the caller must call dfp_json_close().
  */
 dfp_rc_t dfp_json_open(dfp_json_t *in, dfp_mem_t *mem, dfp_str_t text,
     const char *what, const char *prefix, dfp_err_t *err);
 void dfp_json_close(dfp_json_t *in);
 
 /*
- * Whether TEXT, which errors call WHAT, may be parsed at all: DFP_INVALID where it
- * is nested deeper, or has more values, counted about. dfp_json_open() sees to it
- * with the limits above.
+ * Checks TEXT, which errors call WHAT, before it is parsed. DFP_INVALID: it is
+ * nested more than MAX_DEPTH levels deep, or has more than about MAX_VALUES
+ * values. dfp_json_open() does this with the limits above.
  */
 dfp_rc_t dfp_json_bounded(dfp_str_t text, const char *what, size_t max_depth,
     size_t max_values, dfp_err_t *err);
 
-/* The field KEY (lower case, ASCII) of OBJECT; NULL where it is not there. */
+/* The field KEY (lower-case ASCII) of OBJECT; NULL if it is absent. */
 const json_t *dfp_json_field(const json_t *object, const char *key);
 
-/* All of these return DFP_OK, DFP_INVALID or DFP_ERROR; where the field is not
- * there, that is DFP_OK. */
+/*
+ * The functions below return DFP_OK, also if the field is absent, DFP_INVALID
+ * if it is wrong, and DFP_ERROR if there is no memory. Strings are copied to
+ * the memory of IN.
+ */
 
-/* A copy, at most MAX bytes and without NUL; "" where it is not there. */
+/* A string of at most MAX bytes without NUL; "" if the field is absent. */
 dfp_rc_t dfp_json_text(dfp_json_t *in, const char *key, size_t max,
     dfp_str_t *s);
 
-/* The same without line breaks, for what may end up in a header or a log. */
+/* A string as above without line breaks, for headers and logs. */
 dfp_rc_t dfp_json_line(dfp_json_t *in, const char *key, size_t max,
     dfp_str_t *s);
 
-/* The same of a value that was found already, and is called WHAT. */
+/* The same from a VALUE that was looked up already, which errors call WHAT. */
 dfp_rc_t dfp_json_value_line(dfp_json_t *in, const json_t *value,
     const char *what, size_t max, dfp_str_t *s);
 
-/* The rest leaves its result alone where the field is not there. */
+/* If the field is absent, the functions below do not change their result. */
 
 dfp_rc_t dfp_json_int(dfp_json_t *in, const char *key,
     const dfp_json_range_t *range, int64_t *n);
 
-/* One of NAMES; "" counts as not there. */
+/* The value of one of NAMES; "" counts as absent. */
 dfp_rc_t dfp_json_choice(dfp_json_t *in, const char *key,
     const dfp_json_name_t *names, int *value);
 
@@ -96,7 +99,7 @@ dfp_rc_t dfp_json_value_choice(dfp_json_t *in, const json_t *value,
 dfp_rc_t dfp_json_object(dfp_json_t *in, const char *key,
     const json_t **object);
 
-/* At most MAX elements. */
+/* An array of at most MAX elements. */
 dfp_rc_t dfp_json_array(dfp_json_t *in, const char *key, size_t max,
     const json_t **array);
 

@@ -1,5 +1,5 @@
 /*
- * Secrets out of texts.
+ * Secrets are removed from texts.
  */
 
 #include "dfp_buf.h"

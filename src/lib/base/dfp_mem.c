@@ -1,5 +1,5 @@
 /*
- * Strings, and errors in words.
+ * Strings, and errors as sentences.
  */
 
 #ifndef _GNU_SOURCE
@@ -79,7 +79,7 @@ dfp_strdup(dfp_mem_t *mem, const char *data, size_t len)
         return NULL;
     }
 
-    /* an empty string may have no data at all */
+    /* the data of an empty string may be NULL */
 
     if (len) {
         memcpy(copy, data, len);

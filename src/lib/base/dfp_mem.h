@@ -1,10 +1,10 @@
 /*
- * What all of dfp_* share: strings that are not NUL-terminated, memory that
- * the caller provides, and an error in words.
+ * What all of the plain C shares: results, strings with a length, memory that
+ * the caller provides, and errors as sentences.
  *
- * Nothing here is freed piece by piece: a dfp_* function allocates from the
- * caller's dfp_mem_t (an nginx pool, or the arena of a test), and everything
- * lives as long as that.
+ * Nothing is freed piece by piece. A function allocates from the caller's
+ * dfp_mem_t (an nginx pool, or the arena of a test), and everything lives as
+ * long as that.
  */
 
 #ifndef DFP_MEM_H
@@ -38,15 +38,14 @@ typedef struct {
 
 
 typedef struct {
-    /* returns NULL when there is no memory; the result is aligned for any
-     * type and is not zeroed */
+    /* NULL: no memory; the result is aligned for any type and not zeroed */
     void       *(*alloc)(void *ctx, size_t size);
     void        *ctx;
 } dfp_mem_t;
 
 
-/* A sentence for a person, NUL-terminated; for input errors it names the
- * field and the limit ("args.count must be between 1 and 200"). */
+/* An error as a sentence, with a NUL. If the input is wrong, it names the field
+ * and the limit: "args.count must be between 1 and 200". */
 typedef struct {
     char         text[DFP_ERR_LEN];
 } dfp_err_t;
@@ -95,22 +94,23 @@ dfp_str_case_eq(dfp_str_t a, dfp_str_t b)
 }
 
 
-/* As memcmp(); of two that begin alike the shorter one is less. */
+/* As memcmp(); if one is the beginning of the other, the shorter one is
+ * less. */
 int dfp_str_cmp(dfp_str_t a, dfp_str_t b);
 
-/* The first, or the last, place of PART in S, which may overlap with others; NULL
- * if there is none. */
+/* The first, or the last, place of PART in S, which may overlap with others;
+ * NULL if there is none. */
 const char *dfp_str_find(dfp_str_t s, const char *part);
 const char *dfp_str_find_last(dfp_str_t s, const char *part);
 
 /* The text from *P up to a character of ENDS or LAST; *P is moved there. */
 dfp_str_t dfp_str_until(const char **p, const char *last, const char *ends);
 
-/* A NUL-terminated copy of LEN bytes; NULL when there is no memory. */
+/* A copy of LEN bytes in MEM with a NUL; NULL: no memory. */
 char *dfp_strdup(dfp_mem_t *mem, const char *data, size_t len);
 
-/* Formats into err->text, cut at its size. Returns DFP_INVALID, so that a
- * parser may end with `return dfp_invalid(err, ...)`. */
+/* Formats an error, which is cut at its size. Returns DFP_INVALID, so that a
+ * parser can end with "return dfp_invalid(err, ...)". */
 dfp_rc_t dfp_invalid(dfp_err_t *err, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 

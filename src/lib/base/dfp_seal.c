@@ -1,5 +1,5 @@
 /*
- * Sealing the secrets of a job: AES-256-GCM by OpenSSL.
+ * Encryption of a job's secrets, by OpenSSL.
  */
 
 #include <limits.h>
@@ -17,7 +17,7 @@
 #define DFP_SEAL_NONCE_LEN  12
 #define DFP_SEAL_TAG_LEN    16
 
-/* OpenSSL counts in int */
+/* OpenSSL's lengths are int */
 #define DFP_SEAL_MAX_LEN    ((size_t) INT_MAX - DFP_SEAL_OVERHEAD)
 
 
@@ -185,7 +185,7 @@ dfp_seal_encrypt(EVP_CIPHER_CTX *ctx, const dfp_seal_key_t *key,
     body = nonce + DFP_SEAL_NONCE_LEN;
     tag = body + text.len;
 
-    /* input that is NULL would end the encryption */
+    /* OpenSSL takes NULL for the end of the input */
     in = (const unsigned char *) (text.len ? text.data : "");
 
     memcpy(out, key->id, DFP_SEAL_ID_LEN);
@@ -276,7 +276,7 @@ dfp_seal_find_key(const dfp_seal_keys_t *keys, const char *id)
 }
 
 
-/* An id that is not hexadecimal was never one, and could be anything. */
+/* An id that is not hexadecimal is not shown: no key has it. */
 
 static dfp_rc_t
 dfp_seal_unknown_key(const char *id, dfp_err_t *err)
@@ -309,7 +309,7 @@ dfp_seal_decrypt(EVP_CIPHER_CTX *ctx, const dfp_seal_key_t *key,
     body = nonce + DFP_SEAL_NONCE_LEN;
     len = sealed.len - DFP_SEAL_OVERHEAD;
 
-    /* EVP_CIPHER_CTX_ctrl() takes no const */
+    /* EVP_CIPHER_CTX_ctrl() has no const parameter */
     memcpy(tag, body + len, sizeof(tag));
 
     if (EVP_DecryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key->key, nonce) != 1

@@ -1,11 +1,10 @@
 /*
- * Sealing the secrets of a job while it lives: AES-256-GCM (NIST SP 800-38D)
- * with a random 96-bit nonce. The key's id is stored with the result, and the
- * job's UUID is the additional data, so a sealed text cannot be moved to
- * another job.
+ * Encryption of a job's secrets as long as the job is stored: AES-256-GCM (NIST
+ * SP 800-38D) with a random 96-bit nonce. The job's UUID is the additional
+ * authenticated data, so a sealed text cannot be moved to another job.
  *
- * Form of a sealed text: 8 bytes key id (hex), 12 bytes nonce, ciphertext,
- * 16 bytes tag.
+ * A sealed text consists of 8 bytes key id (hexadecimal), 12 bytes nonce, the
+ * ciphertext and 16 bytes tag.
  */
 
 #ifndef DFP_SEAL_H
@@ -22,7 +21,7 @@
 
 typedef struct {
     unsigned char  key[32];
-    char           id[DFP_SEAL_ID_LEN];    /* of SHA-256(key), hex */
+    char           id[DFP_SEAL_ID_LEN];    /* first digits of SHA-256 */
 } dfp_seal_key_t;
 
 
@@ -32,18 +31,22 @@ typedef struct {
 } dfp_seal_keys_t;
 
 
-/* Reads the text of a key file: one or two lines of 64 hex digits (as made by
- * `openssl rand -hex 32`); empty lines and lines that begin with # are passed
- * over. The first key seals, both open. */
+/*
+ * Parses a key file: one or two lines of 64 hexadecimal digits, as "openssl
+ * rand -hex 32" prints them; empty lines and lines that begin with "#" are
+ * ignored. The first key encrypts, both decrypt. DFP_INVALID: err names the
+ * line.
+ */
 dfp_rc_t dfp_seal_parse_keys(dfp_str_t text, dfp_seal_keys_t *keys,
     dfp_err_t *err);
 
-/* DFP_ERROR without a key or a UUID, too. */
+/* Encrypts TEXT for the job UUID; *SEALED is in MEM. DFP_ERROR: no memory,
+ * OpenSSL failed, or there is no key or no UUID. */
 dfp_rc_t dfp_seal(dfp_mem_t *mem, const dfp_seal_keys_t *keys, dfp_str_t uuid,
     dfp_str_t text, dfp_str_t *sealed);
 
-/* DFP_INVALID and a sentence: sealed with a key that is not there (its id is
- * named), or damaged, or another job's. */
+/* Decrypts; *TEXT is in MEM, with a NUL. DFP_INVALID: the key is not in KEYS
+ * (err names its id), or the text is damaged or belongs to another job. */
 dfp_rc_t dfp_unseal(dfp_mem_t *mem, const dfp_seal_keys_t *keys,
     dfp_str_t uuid, dfp_str_t sealed, dfp_str_t *text, dfp_err_t *err);
 

@@ -28,8 +28,8 @@ static dfp_rc_t dfp_text_word(dfp_buf_t *b, dfp_str_t word);
 static dfp_str_t dfp_text_cut(dfp_str_t text, size_t max);
 
 
-/* Controls, and what cannot be seen itself but changes how its neighbours
- * look: soft hyphens, marks of direction, joiners, tags. */
+/* Control characters, and invisible ones that change how others look: soft
+ * hyphens, marks of direction, joiners, tags. */
 
 static const dfp_text_range_t  dfp_text_unseen[] = {
     { 0x0000, 0x001f }, { 0x007f, 0x009f }, { 0x00ad, 0x00ad },
@@ -39,8 +39,8 @@ static const dfp_text_range_t  dfp_text_unseen[] = {
 };
 
 
-/* A word that begins within the limit is looked at as a whole: who cuts a URL
- * first may lose the "@" that tells a password from a host. */
+/* A word that begins within the limit is processed completely: a URL that was
+ * cut could have lost the "@" that separates a password from the host. */
 
 dfp_rc_t
 dfp_text_clean(dfp_mem_t *mem, dfp_str_t s, size_t max, dfp_str_t *text)
@@ -89,7 +89,7 @@ dfp_text_clean(dfp_mem_t *mem, dfp_str_t s, size_t max, dfp_str_t *text)
 }
 
 
-/* Most texts are short, and some messages have many. */
+/* Most texts are short, and some messages have many of them. */
 
 static void
 dfp_text_buf(dfp_buf_t *b, dfp_mem_t *mem, char *start)
@@ -111,7 +111,7 @@ dfp_text_copy(dfp_mem_t *mem, dfp_str_t s, dfp_str_t *text)
 }
 
 
-/* What stays as it is: one short word of ASCII, no URL. */
+/* Whether nothing has to be changed: a short word of ASCII, and not a URL. */
 
 static int
 dfp_text_plain(dfp_str_t s, size_t max)
@@ -132,8 +132,8 @@ dfp_text_plain(dfp_str_t s, size_t max)
 }
 
 
-/* White space becomes a blank. What cannot be printed is left out, so that
- * nothing comes apart: the rest of a URL would be no URL. */
+/* White space becomes a space. Unprintable characters are removed and not
+ * replaced, so that URLs stay URLs. */
 
 static void
 dfp_text_print(dfp_buf_t *b, dfp_str_t s)
@@ -174,8 +174,8 @@ dfp_text_unprintable(uint32_t ch)
 }
 
 
-/* A URL may stand behind something, as in url=(https://u:p@a.lan/), where it
- * would not be seen to be one. */
+/* A URL may follow other characters, as in url=(https://u:p@a.lan/), where
+ * dfp_url_redact() would not recognize it. */
 
 static dfp_rc_t
 dfp_text_word(dfp_buf_t *b, dfp_str_t word)
@@ -213,7 +213,7 @@ dfp_text_word(dfp_buf_t *b, dfp_str_t word)
 }
 
 
-/* Cuts between two characters, and leaves no blank at the end. */
+/* Cuts between two characters, and removes spaces at the end. */
 
 static dfp_str_t
 dfp_text_cut(dfp_str_t text, size_t max)

@@ -1,5 +1,5 @@
 /*
- * Text from outside, made fit for people and logs.
+ * Text from outside, as it can be shown and logged.
  */
 
 #ifndef DFP_TEXT_H
@@ -10,10 +10,11 @@
 
 
 /*
- * S with one blank between two words, without controls and what cannot be seen
- * but changes how its neighbours look, with U+FFFD for wrong UTF-8, without
- * the secrets of URLs (dfp_url_redact()), and at most MAX bytes of that, cut
- * between characters. DFP_ERROR: no memory.
+ * A copy of S in MEM, as a single line of at most MAX bytes, cut between
+ * characters: white space becomes one space between words; control characters
+ * and invisible ones that change how others look are removed; malformed UTF-8
+ * becomes U+FFFD; the secrets of URLs become "***" (dfp_url_redact()).
+ * DFP_ERROR: no memory.
  */
 dfp_rc_t dfp_text_clean(dfp_mem_t *mem, dfp_str_t s, size_t max,
     dfp_str_t *text);

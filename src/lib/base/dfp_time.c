@@ -60,7 +60,7 @@ dfp_time_parse(dfp_str_t text, int64_t *ms)
         return DFP_INVALID;
     }
 
-    /* a leap second is the last of a day in UTC */
+    /* a leap second ends a day of UTC */
 
     if (t.second == 60 && seconds % DFP_DAY != 0) {
         return DFP_INVALID;
@@ -134,7 +134,7 @@ dfp_time_char(dfp_time_text_t *text, const char *any)
 }
 
 
-/* One digit at least; what is finer than a millisecond is cut off. */
+/* At least one digit; what is finer than a millisecond is cut off. */
 
 static dfp_rc_t
 dfp_time_fraction(dfp_time_text_t *text, int64_t *ms)
@@ -215,7 +215,7 @@ dfp_time_seconds(const dfp_time_t *t, int64_t *seconds)
 
     midnight = timegm(&tm);
 
-    /* a date that does not exist has become another one */
+    /* timegm() has turned a date that does not exist into another one */
 
     if (tm.tm_mon != t->month - 1 || tm.tm_mday != t->day) {
         return DFP_INVALID;

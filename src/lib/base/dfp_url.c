@@ -1,6 +1,6 @@
 /*
- * The URL parser. What it accepts it also writes anew, in one canonical form,
- * so that equal origins are equal strings.
+ * The URL parser. It writes each URL in one canonical form, so that equal
+ * origins are equal strings.
  */
 
 #include <arpa/inet.h>
@@ -21,8 +21,8 @@
 #define DFP_HOST_BUF_LEN    (DFP_HOST_MAX_LEN + 1)
 
 
-/* The text taken apart; all but the host, which is written to HOST in its
- * canonical form, points into the text. */
+/* The parts of the text. They point into it, except for the host, whose
+ * canonical form is in HOST. */
 typedef struct {
     unsigned     tls;
     unsigned     port;
@@ -90,7 +90,7 @@ dfp_url_parse_any(dfp_mem_t *mem, dfp_str_t text, const char *what,
 }
 
 
-/* What holds for every part of a URL. */
+/* Checks that apply to all parts of a URL. */
 
 static dfp_rc_t
 dfp_url_check_text(dfp_str_t text, const char *what, dfp_err_t *err)
@@ -248,7 +248,7 @@ dfp_url_parse_authority(dfp_url_parts_t *parts, const char *what,
 }
 
 
-/* An address has many spellings: inet_ntop() leaves one of them. */
+/* An address can be written in several ways; inet_ntop() has one. */
 
 static dfp_rc_t
 dfp_url_parse_ipv6(dfp_url_parts_t *parts, dfp_str_t host, const char *what,
@@ -332,8 +332,8 @@ dfp_url_parse_name(dfp_url_parts_t *parts, dfp_str_t host, const char *what,
 }
 
 
-/* A lower-cased label. The underscore is for service names of container
- * networks, which resolvers and registries take. */
+/* A label in lower case. Service names in container networks may have an
+ * underscore, which resolvers and registries accept. */
 
 static int
 dfp_url_label_valid(const char *p, size_t len)
@@ -414,8 +414,8 @@ invalid:
 
 /*
  * Refuses what a proxy, a cache and an origin may resolve to different paths.
- * With %25 refused nothing can be escaped twice. An escaped "/" is a part of a
- * name (GitLab's projects have it), but to some it parts segments.
+ * Without %25 nothing can be escaped twice. An escaped "/" may be part of a
+ * name (in GitLab's projects), but some servers take it for a separator.
  */
 
 static dfp_rc_t
@@ -444,7 +444,7 @@ dfp_url_check_path(dfp_str_t path, const char *what, dfp_err_t *err)
                                what);
         }
 
-        /* what follows a ";" is cut from a segment by some servers */
+        /* some servers remove what follows a ";" in a segment */
 
         if (ch != '/' && ch != ';') {
             continue;
@@ -464,7 +464,7 @@ dfp_url_check_path(dfp_str_t path, const char *what, dfp_err_t *err)
 }
 
 
-/* Whether a segment is "." or "..", each dot plain or escaped. */
+/* Whether a segment is "." or "..", plain or escaped. */
 
 static int
 dfp_url_is_dots(const char *p, size_t len)
@@ -490,7 +490,7 @@ dfp_url_is_dots(const char *p, size_t len)
 }
 
 
-/* All strings of a URL are parts of one: href. */
+/* All strings of a URL are parts of href. */
 
 static dfp_rc_t
 dfp_url_compose(dfp_mem_t *mem, const dfp_url_parts_t *parts,

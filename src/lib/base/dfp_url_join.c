@@ -1,5 +1,5 @@
 /*
- * References that are relative to a URL: where a redirect leads to.
+ * The targets of redirects: references that are relative to a URL.
  */
 
 #include "dfp_buf.h"
@@ -20,7 +20,7 @@ dfp_url_join(dfp_mem_t *mem, const dfp_url_t *base, dfp_str_t text,
         return dfp_url_parse_any(mem, text, what, url, err);
     }
 
-    /* what is longer than any URL may be is refused in any case */
+    /* longer than a URL may be, whatever it is resolved against */
 
     if (text.len > DFP_URL_MAX_LEN) {
         return dfp_invalid(err, "%s must not be longer than %d bytes", what,
@@ -88,7 +88,7 @@ dfp_url_has_scheme(dfp_str_t text)
 }
 
 
-/* Up to and with its last "/". */
+/* The path up to its last "/", inclusive. */
 
 static dfp_str_t
 dfp_url_directory(dfp_str_t path)

@@ -1,5 +1,5 @@
 /*
- * URLs as they may be shown: without what opens doors.
+ * URLs as they may be shown: without secrets.
  */
 
 #include "dfp_buf.h"
@@ -11,8 +11,8 @@
 #define DFP_URL_HIDDEN  "***"
 
 
-/* Query parameters whose values are hidden: by how their names begin and end,
- * what their names contain, and by whole names. All in lower case. */
+/* Query parameters whose values are secret: by the beginning or the end of
+ * their names, by words in them, and by whole names, all in lower case. */
 
 /* the signatures of object stores: S3, GCS, Azure, OSS, OBS, TOS, COS, and of
  * Artifactory */
@@ -39,9 +39,10 @@ static const char *const  dfp_url_secret_words[] = {
  * secure links, and the code of Azure's functions and of OAuth */
 static const char *const  dfp_url_secret_names[] = {
     "expires", "expire", "ns", "sig", "sign", "st", "se", "sas", "skoid",
-    "sktid", "pass", "pwd", "pw", "pin", "otp", "pat", "auth", "auth_info", "authkey",
-    "policy", "key-pair-id", "keyname", "hdnts", "hdnea", "txtime", "hwtime",
-    "verify", "hash", "mac", "md5", "code", "ticket", "username", "user", NULL
+    "sktid", "pass", "pwd", "pw", "pin", "otp", "pat", "auth", "auth_info",
+    "authkey", "policy", "key-pair-id", "keyname", "hdnts", "hdnea", "txtime",
+    "hwtime", "verify", "hash", "mac", "md5", "code", "ticket", "username",
+    "user", NULL
 };
 
 
@@ -67,7 +68,7 @@ dfp_url_redact(dfp_mem_t *mem, dfp_str_t text, dfp_str_t *out, int *changed)
         return DFP_OK;
     }
 
-    /* room for the longest name there can be */
+    /* room for the longest possible name */
 
     name = mem->alloc(mem->ctx, text.len);
     if (name == NULL) {
@@ -145,8 +146,8 @@ dfp_url_secrets(dfp_mem_t *mem, dfp_str_t text, dfp_str_t *list, size_t max,
 }
 
 
-/* Appends the rest of TEXT, from POS on. A fragment, and a part of the path,
- * may have parameters as well as the query string. */
+/* Appends TEXT from POS on. Not only the query string may have parameters, but
+ * also a fragment, and a part of the path. */
 
 static void
 dfp_url_redact_params(dfp_buf_t *b, dfp_str_t text, size_t pos, char *name)
@@ -170,7 +171,8 @@ dfp_url_redact_params(dfp_buf_t *b, dfp_str_t text, size_t pos, char *name)
         dfp_buf_append(b, text.data + start, value - start);
         dfp_buf_cstr(b, DFP_URL_HIDDEN);
 
-        /* some servers end a value at ";", others do not: hide it all */
+        /* some servers end a value at ";", others do not: all of it is
+         * replaced */
 
         end = memchr(text.data + value, '&', text.len - value);
         pos = end ? (size_t) (end - text.data) : text.len;
@@ -182,9 +184,9 @@ dfp_url_redact_params(dfp_buf_t *b, dfp_str_t text, size_t pos, char *name)
 
 
 /*
- * Returns the end of the authority: 0 where there is none. In it the user name
- * and password are from *USERINFO to the "@" at *AT, which is 0 without them.
- * No URL with them is accepted, but a refused one may be shown.
+ * Returns the end of the authority, or 0 if there is none. User name and
+ * password are from *USERINFO to the "@" at *AT; without them *AT is 0. No URL
+ * with them is accepted, but refused ones may be shown.
  */
 
 static size_t
@@ -223,8 +225,8 @@ dfp_url_authority(dfp_str_t text, size_t *userinfo, size_t *at)
 }
 
 
-/* Where the value begins of the parameter at POS, if that is to be hidden;
- * otherwise 0. */
+/* Returns where the value of the parameter at POS begins if it is secret, and
+ * 0 otherwise. */
 
 static size_t
 dfp_url_secret_value(dfp_str_t text, size_t pos, char *name)
@@ -243,7 +245,7 @@ dfp_url_secret_value(dfp_str_t text, size_t pos, char *name)
             return 0;
         }
 
-        /* X%2DAmz-Signature is the same parameter to the origin */
+        /* to the origin X%2DAmz-Signature is the same parameter */
 
         if (ch == '%' && text.len - pos >= 2) {
             byte = dfp_hex_byte(&text.data[pos]);
@@ -257,7 +259,7 @@ dfp_url_secret_value(dfp_str_t text, size_t pos, char *name)
         name[decoded.len++] = dfp_lower(ch);
     }
 
-    /* the "=" and one byte after it, at least */
+    /* at least the "=" and one byte of the value */
 
     if (text.len - pos < 2 || text.data[pos + 1] == '&'
         || !dfp_url_secret_name(decoded))

@@ -1,10 +1,11 @@
 /*
- * Dragonfly's messages (proto/): requests to its scheduler and peers, each with
- * the prefix of a gRPC message, and their replies.
+ * Messages of Dragonfly (proto/): requests to schedulers and peers, with the
+ * prefix of a gRPC message, and their replies.
  *
- * What is not given is not sent: no empty string, no 0. Replies are hostile until
- * parsed: strings are copied, and cut at a limit or refused; an IP address is
- * checked; what has none or no port is kept, so that it can be named.
+ * What is not given is not sent: no empty string, and no 0. Replies are not
+ * trusted: strings are copied, and cut or refused at a limit; an IP address is
+ * checked; a host without an address or a port is kept, so that it can be
+ * named.
  */
 
 #ifndef DFP_D7Y_H
@@ -35,7 +36,7 @@ typedef struct {
 } dfp_d7y_host_t;
 
 
-/* What all requests about one URL have in common. */
+/* What all requests for one URL have in common. */
 typedef struct {
     dfp_str_t         url;
     dfp_str_t         tag;
@@ -52,7 +53,7 @@ typedef struct {
 } dfp_d7y_request_t;
 
 
-/* One message of DownloadTask's stream. */
+/* A message of the stream that DownloadTask returns. */
 typedef struct {
     dfp_str_t         host_id;
     dfp_str_t         task_id;
@@ -63,7 +64,7 @@ typedef struct {
 } dfp_d7y_event_t;
 
 
-/* A scheduler's list of hosts, which is read as it comes. */
+/* A scheduler's list of hosts, which is parsed as it arrives. */
 typedef struct {
     dfp_d7y_host_t            *list;
     size_t                     n;
@@ -76,58 +77,67 @@ typedef struct {
 } dfp_d7y_hosts_t;
 
 
-/* Requests: *FRAME is in MEM. DFP_ERROR: no memory. */
+/* Functions that print a request: *FRAME is in MEM. DFP_ERROR: no memory. */
 
 dfp_rc_t dfp_d7y_list_hosts(dfp_mem_t *mem, dfp_str_t *frame);
 dfp_rc_t dfp_d7y_download(dfp_mem_t *mem, const dfp_d7y_request_t *request,
     dfp_str_t *frame);
 
-/* Of JOB: scope, ips, count, percentage, concurrencies, and of an image username,
- * password and platform. */
+/* Of JOB these send scope, ips, count, percentage and the concurrencies, and
+ * for an image username, password and platform. */
 dfp_rc_t dfp_d7y_preheat(dfp_mem_t *mem, const dfp_d7y_request_t *request,
     const dfp_job_t *job, dfp_str_t *frame);
 dfp_rc_t dfp_d7y_stat(dfp_mem_t *mem, const dfp_d7y_request_t *request,
     const dfp_job_t *job, dfp_str_t *frame);
 
 
-/* In MEM, and all that is copied; NULL: no memory. */
+/* An empty list in MEM, where the strings of its hosts are copied. NULL: no
+ * memory. */
 dfp_d7y_hosts_t *dfp_d7y_hosts_create(dfp_mem_t *mem);
 
-/* The next bytes of a ListHostsResponse, which ENDS with them or does not: then the
- * list is complete. DFP_INVALID: err says what is wrong; DFP_ERROR: no memory. */
+/* Takes the next bytes of a ListHostsResponse. ENDS: they are the last ones,
+ * and the list becomes complete. DFP_INVALID: err says what is wrong;
+ * DFP_ERROR: no memory. */
 dfp_rc_t dfp_d7y_hosts_read(dfp_d7y_hosts_t *hosts, dfp_str_t part, int ends,
     dfp_err_t *err);
 
-/* MESSAGE is whole, without its prefix. DFP_INVALID: err says what is wrong. */
+/* Parses MESSAGE, which is complete and without its prefix; strings are copied
+ * to MEM. DFP_INVALID: err says what is wrong; DFP_ERROR: no memory. */
 dfp_rc_t dfp_d7y_event_parse(dfp_mem_t *mem, dfp_str_t message,
     dfp_d7y_event_t *event, dfp_err_t *err);
 
 
-/* What a peer says when it was the origin that failed: the status of HTTP in
- * "backend error: 404 Not Found"; 0 where the origin gave no answer, and -1 where
- * the text is about something else. */
+/*
+ * The HTTP status in a peer's message that the origin failed, as "backend
+ * error: 404 Not Found". 0: the origin did not answer; -1: the message says
+ * something else.
+ */
 int dfp_d7y_backend_status(dfp_str_t text);
 
 
 /*
- * The id that dfdaemon gives to the task of this request, 64 hex digits: by
- * "Task id" in Dragonfly's client, as it was measured (22 of 22): SHA-256 of URL,
- * tag, application, revision (always ""), piece length in decimal and "STANDARD",
- * one after the other. The URL as WHATWG's parser writes it: scheme and host in
- * lower case, default port gone, dot segments removed, fragment kept; its query as
- * form pairs encoded anew ("a%20b" is "a+b", "flag" is "flag="), in their order,
- * without those that the filter names; no "?" where nothing is left; a path that
- * is only "/" is cut off at the end. With blob_digest, and a URL that ends in
- * /blobs/sha256:HEX, it is HEX.
+ * The id of the task for this request, as dfdaemon computes it: 64 hexadecimal
+ * digits in MEM. DFP_INVALID: dfp_url_parse_any() refuses the URL. DFP_ERROR:
+ * no memory.
+ *
+ * It is the SHA-256 of the concatenation of URL, tag, application, revision
+ * (always ""), piece length in decimal and "STANDARD" ("Task id" in
+ * Dragonfly's client; verified with 22 ids of a real one). The URL is that of
+ * WHATWG's standard: scheme and host in lower case, no default port, no dot
+ * segments, the fragment kept. Its query is encoded anew as a form ("a%20b"
+ * becomes "a+b", "flag" becomes "flag="), in the same order, without the
+ * parameters that the filter names, and without "?" if nothing is left. A path
+ * "/" at the end is removed. With blob_digest, the id of a URL that ends with
+ * /blobs/sha256:HEX is HEX.
  */
 dfp_rc_t dfp_d7y_task_id(dfp_mem_t *mem, const dfp_d7y_request_t *request,
     dfp_str_t *id);
 
 /*
  * Whether the scheduler's StatFile can find this URL at all (DFP_OK). The
- * scheduler sorts the keys of the query and dfdaemon does not, so StatFile finds
- * only a URL whose keys are sorted after filtering. DFP_DECLINED: it cannot;
- * DFP_ERROR: no memory.
+ * scheduler sorts the keys of the query and dfdaemon does not, so StatFile
+ * finds only a URL whose keys are sorted after filtering. DFP_DECLINED: it
+ * cannot; DFP_ERROR: no memory.
  */
 dfp_rc_t dfp_d7y_stat_finds(dfp_mem_t *mem, const dfp_d7y_request_t *request);
 

@@ -1,8 +1,9 @@
 /*
- * What peers say in words.
+ * Messages of peers.
  */
 
 #include "dfp_d7y.h"
+#include "dfp_texts.h"
 
 
 int
@@ -11,9 +12,7 @@ dfp_d7y_backend_status(dfp_str_t text)
     int          status;
     const char  *p, *last;
 
-    static const char  words[] = "backend error:";
-
-    p = dfp_str_find(text, words);
+    p = dfp_str_find(text, DFP_D7Y_BACKEND_ERROR);
     if (p == NULL) {
         return -1;
     }
@@ -21,9 +20,13 @@ dfp_d7y_backend_status(dfp_str_t text)
     last = text.data + text.len;
     status = 0;
 
-    /* where there are no words, the blank before them may be gone, too */
+    /* without a status, the space may be missing, too */
 
-    for (p += sizeof(words) - 1; p < last && *p == ' '; p++) { /* void */ }
+    p += sizeof(DFP_D7Y_BACKEND_ERROR) - 1;
+
+    while (p < last && *p == ' ') {
+        p++;
+    }
 
     for ( ; p < last && status < 100; p++) {
 

@@ -1,6 +1,6 @@
 /*
- * What the files that make and read Dragonfly's messages share, and the scope;
- * for nobody else.
+ * Shared by the files that print and parse messages of Dragonfly, and by
+ * dfp_scope.c; private to them.
  */
 
 #ifndef DFP_D7Y_PARSER_H
@@ -12,8 +12,8 @@
 #include "dfp_d7y.h"
 
 
-/* A URL that dfp_url_parse_any() takes, as it was given, and where it
- * leads. */
+/* A URL that dfp_url_parse_any() accepts: parsed, and its parts as they were
+ * given. */
 typedef struct {
     dfp_url_t    url;
     dfp_str_t    authority;
@@ -23,31 +23,35 @@ typedef struct {
 } dfp_d7y_url_t;
 
 
-/* The names that a filter consists of, which are parts of it. Empty ones are
- * left out. */
+/* Splits a filter at "&" into names, without empty ones. The list is in MEM,
+ * the names point into FILTER. DFP_ERROR: no memory. */
 dfp_rc_t dfp_d7y_names(dfp_mem_t *mem, dfp_str_t filter, dfp_str_t **names,
     size_t *n);
 
 /*
- * The canonical spelling of an address that something can listen at; returns
- * its length, or 0. An IPv4 address within an IPv6 one (::ffff:192.0.2.1) is
- * that. IP gets a NUL at its end.
+ * Writes the canonical form of an IP address, with a NUL, and returns its
+ * length. An IPv4 address within an IPv6 one (::ffff:192.0.2.1) becomes an
+ * IPv4 address. 0: TEXT is not an address, or one at which nothing can listen.
  */
 size_t dfp_d7y_ip(dfp_str_t text, char ip[INET6_ADDRSTRLEN]);
 
-/* DFP_INVALID: dfp_url_parse_any() does not take it. */
+/* Splits TEXT; the parts point into it. DFP_INVALID: dfp_url_parse_any()
+ * refuses it. DFP_ERROR: no memory. */
 dfp_rc_t dfp_d7y_url_split(dfp_mem_t *mem, dfp_str_t text, dfp_d7y_url_t *u);
 
-/* The URL as dfdaemon hashes it for a task, without the parameters NAMES. */
+/* The URL as dfdaemon hashes it for a task, without the parameters NAMES;
+ * *TEXT is in MEM. DFP_ERROR: no memory. */
 dfp_rc_t dfp_d7y_url_print(dfp_mem_t *mem, const dfp_d7y_url_t *u,
     const dfp_str_t *names, size_t n, dfp_str_t *text);
 
-/* The URL as the scheduler does. DFP_DECLINED: its query is not as above. */
+/* The URL as the scheduler hashes it. DFP_DECLINED: the scheduler writes its
+ * query in another way than *TEXT has it. */
 dfp_rc_t dfp_d7y_url_print_go(dfp_mem_t *mem, const dfp_d7y_url_t *u,
     const dfp_str_t *names, size_t n, dfp_str_t *text);
 
-/* The query of U, with its "?" where there is one. DFP_DECLINED: the scheduler
- * writes another. */
+/* Appends the query of U, with "?" unless it is empty, without the parameters
+ * NAMES. DFP_DECLINED: the scheduler writes it in another way. DFP_ERROR: no
+ * memory. */
 dfp_rc_t dfp_d7y_print_query(dfp_buf_t *b, dfp_mem_t *mem,
     const dfp_d7y_url_t *u, const dfp_str_t *names, size_t n);
 

@@ -1,5 +1,6 @@
 /*
- * The query of a URL as Dragonfly hashes it: the parameters of a form, anew.
+ * The query of a URL as Dragonfly hashes it: its parameters, encoded anew as a
+ * form.
  */
 
 #include "dfp_char.h"
@@ -9,7 +10,7 @@
 #include "dfp_utf8.h"
 
 
-/* What forms leave as it is in a query, and what Go takes otherwise there. */
+/* What forms do not escape, and what Go treats differently. */
 #define DFP_D7Y_FORM_PLAIN        "*-._"
 #define DFP_D7Y_FORM_DIFFERS      "*~"
 
@@ -115,7 +116,7 @@ dfp_d7y_query_init(dfp_d7y_query_t *query, dfp_mem_t *mem,
 }
 
 
-/* The next parameter that is not filtered; 0 where there is none. */
+/* Moves to the next parameter that is not filtered; 0: there is none. */
 
 static int
 dfp_d7y_query_next(dfp_d7y_query_t *query)
@@ -151,14 +152,14 @@ dfp_d7y_query_next(dfp_d7y_query_t *query)
 
         if (i < query->nfilter) {
 
-            /* Go looks for the name with its wrong UTF-8 */
+            /* Go compares the name with its malformed UTF-8 */
 
             query->same &= dfp_str_eq(dfp_buf_value(&query->name),
                                       dfp_buf_value(&query->bytes));
             continue;
         }
 
-        /* Go drops what has a ";" in it */
+        /* Go ignores parameters with a ";" */
 
         same &= dfp_d7y_query_decode(query, value, &query->value);
         same &= (memchr(pair.data, ';', pair.len) == NULL);
@@ -172,7 +173,8 @@ dfp_d7y_query_next(dfp_d7y_query_t *query)
 }
 
 
-/* Returns whether Go takes S for the same text, and would write it so. */
+/* Returns whether Go decodes S to the same text, and would encode it in the
+ * same way. */
 
 static int
 dfp_d7y_query_decode(dfp_d7y_query_t *query, dfp_str_t s, dfp_buf_t *b)

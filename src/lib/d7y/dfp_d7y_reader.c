@@ -1,5 +1,5 @@
 /*
- * Dragonfly's messages, out of what comes. The encoding is protobuf's ("Encoding",
+ * Decoding of messages. The encoding is that of protobuf ("Encoding",
  * protobuf.dev).
  */
 
@@ -7,11 +7,11 @@
 
 
 /*
- * What protobuf-c builds of N bytes may need at most DFP_D7Y_FACTOR * N +
- * DFP_D7Y_BLOCK of the caller's memory. Dragonfly's own messages need 3 to 9
- * bytes for each of theirs. Without a limit, fields of two bytes each would
- * need more than 100, and an image that is sent again and again, with some
- * layers each time, the square of it all.
+ * protobuf-c may use at most DFP_D7Y_FACTOR * N + DFP_D7Y_BLOCK bytes for a
+ * message of N bytes. Messages of Dragonfly need 3 to 9 bytes for each of
+ * theirs. Without a limit, fields of two bytes each would need more than 100,
+ * and an image that is sent again and again, with some layers each time, the
+ * square of all.
  */
 #define DFP_D7Y_FACTOR  16
 #define DFP_D7Y_BLOCK   16384
@@ -114,7 +114,7 @@ dfp_d7y_reader_alloc(void *data, size_t size)
         return p;
     }
 
-    /* the rest of the last block is used up, unless this one is full at once */
+    /* the rest of the last block is lost, unless this one is full at once */
 
     block = dfp_d7y_reader_block(reader, size);
     if (block == NULL) {
@@ -132,7 +132,7 @@ dfp_d7y_reader_alloc(void *data, size_t size)
 }
 
 
-/* One that a message before has used, or a new one. */
+/* A block that an earlier message has used, or a new one. */
 
 static dfp_d7y_block_t *
 dfp_d7y_reader_block(dfp_d7y_reader_t *reader, size_t size)
@@ -178,7 +178,7 @@ dfp_d7y_reader_block(dfp_d7y_reader_t *reader, size_t size)
 static void
 dfp_d7y_reader_free(void *data, void *p)
 {
-    /* it is the caller's memory that goes, all at once */
+    /* the memory is freed by the caller, all at once */
 }
 
 
@@ -250,7 +250,8 @@ dfp_d7y_read(dfp_d7y_reader_t *reader, dfp_str_t part, int ends,
 }
 
 
-/* Up to the next field with a value. DFP_DECLINED: all bytes were taken. */
+/* Reads up to the next field with a value. DFP_DECLINED: all bytes were
+ * taken. */
 
 static dfp_rc_t
 dfp_d7y_read_field(dfp_d7y_reader_t *reader, const char **p, const char *last,
@@ -388,14 +389,14 @@ dfp_d7y_read_tag(dfp_d7y_reader_t *reader, uint64_t tag)
 
     default:
 
-        /* groups are not used any more */
+        /* groups are deprecated */
 
         return DFP_INVALID;
     }
 }
 
 
-/* What is there as a whole is not copied. */
+/* A value that has arrived completely is not copied. */
 
 static dfp_rc_t
 dfp_d7y_read_value(dfp_d7y_reader_t *reader, const char **p, const char *last,

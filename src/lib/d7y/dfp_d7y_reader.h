@@ -1,7 +1,7 @@
 /*
- * How Dragonfly's messages are read; for dfp_d7y and dfp_held only. protobuf-c
- * builds a message out of what was sent, in memory that is used again for the next
- * one. A long message is not kept: it is taken field by field, as it comes.
+ * Decoding of Dragonfly's messages; private to dfp_d7y and dfp_held. protobuf-c
+ * decodes a message into memory that is reused for the next one. A long message
+ * is not kept: it is decoded field by field as it arrives.
  */
 
 #ifndef DFP_D7Y_READER_H
@@ -19,7 +19,7 @@
 
 typedef struct dfp_d7y_block_s  dfp_d7y_block_t;
 
-/* What a field that has not ended goes on with. */
+/* What comes next in a field that is not complete. */
 typedef enum {
     DFP_D7Y_TAG = 0,
     DFP_D7Y_VARINT,
@@ -59,7 +59,8 @@ struct dfp_d7y_reader_s {
 };
 
 
-/* A field with a value of its own (a string, a message), of this NUMBER. */
+/* Called for each field with a length (a string, a message). VALUE is valid
+ * within the call only. */
 typedef dfp_rc_t (*dfp_d7y_field_pt)(void *data, unsigned number,
     dfp_str_t value, dfp_err_t *err);
 
@@ -67,25 +68,27 @@ typedef dfp_rc_t (*dfp_d7y_field_pt)(void *data, unsigned number,
 void dfp_d7y_reader_init(dfp_d7y_reader_t *reader, const dfp_mem_t *mem,
     const char *what);
 
-/* In MEM; NULL: no memory. */
+/* A reader in MEM. Errors call the message WHAT. NULL: no memory. */
 dfp_d7y_reader_t *dfp_d7y_reader_create(dfp_mem_t *mem, const char *what);
 
-/* A message of this type, good until the next one. NULL: see below. */
+/* Decodes MESSAGE. The result is valid until the next call; NULL: see
+ * dfp_d7y_unpack_error(). */
 void *dfp_d7y_unpack(dfp_d7y_reader_t *reader,
     const ProtobufCMessageDescriptor *type, dfp_str_t message);
 
-/* Why not: DFP_ERROR, no memory; or DFP_INVALID. */
+/* Why dfp_d7y_unpack() failed: DFP_ERROR, no memory, or DFP_INVALID, with
+ * err. */
 dfp_rc_t dfp_d7y_unpack_error(const dfp_d7y_reader_t *reader, dfp_err_t *err);
 
-/* Memory as that of the message: good until the next one. */
+/* Memory that is valid as long as the decoded message. */
 dfp_mem_t dfp_d7y_reader_mem(dfp_d7y_reader_t *reader);
 
 /*
- * Takes the next bytes of a message, which ENDS with them or does not, and hands
- * its fields to FIELD, whose value is good within that call only; what FIELD
- * returns other than DFP_OK is returned at once. DFP_INVALID: no message, or a
- * field is longer than DFP_D7Y_FIELD_MAX. DFP_ERROR: no memory. After these no
- * further call makes sense.
+ * Takes the next bytes of a message and calls FIELD for each of its fields.
+ * ENDS: they are the last ones. A result of FIELD other than DFP_OK is
+ * returned at once. DFP_INVALID: this is not a message, or a field is longer
+ * than DFP_D7Y_FIELD_MAX. DFP_ERROR: no memory. After an error the reader must
+ * not be used again.
  */
 dfp_rc_t dfp_d7y_read(dfp_d7y_reader_t *reader, dfp_str_t part, int ends,
     dfp_d7y_field_pt field, void *data, dfp_err_t *err);

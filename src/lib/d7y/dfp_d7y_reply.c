@@ -1,5 +1,5 @@
 /*
- * Dragonfly's messages that come: what is needed of them is copied, checked.
+ * Replies of Dragonfly: what is needed of them is checked and copied.
  */
 
 #include "dfp_d7y_parser.h"
@@ -10,7 +10,7 @@
 #include "scheduler.pb-c.h"
 
 
-/* what protoc-c calls them does not fit a line */
+/* protoc-c's names do not fit into a line */
 #define DFP_D7Y_STARTED                                                       \
 DFDAEMON__V2__DOWNLOAD_TASK_RESPONSE__RESPONSE_DOWNLOAD_TASK_STARTED_RESPONSE
 #define DFP_D7Y_FINISHED                                                      \
@@ -103,7 +103,7 @@ dfp_d7y_hosts_field(void *data, unsigned number, dfp_str_t value,
 }
 
 
-/* Place for one more. What was outgrown stays with the memory's owner. */
+/* Makes room for one more. The old list stays allocated. */
 
 static dfp_rc_t
 dfp_d7y_hosts_reserve(dfp_d7y_hosts_t *hosts)

@@ -1,5 +1,5 @@
 /*
- * Dragonfly's messages that are sent.
+ * Requests to Dragonfly.
  */
 
 #include "dfp_d7y_parser.h"
@@ -12,7 +12,7 @@
 #define DFP_D7Y_SECOND  INT64_C(1000000000)    /* nanoseconds */
 
 
-/* An entry of a map: each map has a type of its own, of this shape. */
+/* An entry of a map: the types of all maps have this layout. */
 typedef struct {
     ProtobufCMessage             base;
     char                        *key;
@@ -20,7 +20,7 @@ typedef struct {
 } dfp_d7y_entry_t;
 
 
-/* The fields that all requests about a URL have, as protobuf-c wants them. */
+/* The fields that all requests for a URL have, as protobuf-c needs them. */
 typedef struct {
     char                        *url;
     char                        *tag;
@@ -36,7 +36,7 @@ typedef struct {
 } dfp_d7y_fields_t;
 
 
-/* Their names are the same in all messages but one. */
+/* The fields have the same names in all messages but one. */
 
 #define DFP_D7Y_SET(message, fields, request)                                 \
     do {                                                                      \
@@ -57,7 +57,7 @@ typedef struct {
         (message)->n_##name = (fields)->nheaders;                             \
     } while (0)
 
-/* no number can be 0 where it was given */
+/* 0 is not given: no field allows it */
 
 #define DFP_D7Y_SET_INT(message, name, n)                                     \
     do {                                                                      \
@@ -65,7 +65,7 @@ typedef struct {
         (message)->name = (n);                                                \
     } while (0)
 
-/* what says where to */
+/* the target */
 
 #define DFP_D7Y_SET_PREHEAT(message, request, job)                            \
     do {                                                                      \
@@ -414,7 +414,7 @@ dfp_d7y_credentials(dfp_mem_t *mem, const dfp_job_t *job, char **username,
 }
 
 
-/* The scheduler compares texts, and its hosts have the canonical spelling. */
+/* The scheduler compares addresses as texts, in their canonical form. */
 
 static dfp_rc_t
 dfp_d7y_ips(dfp_mem_t *mem, const dfp_job_t *job, char ***ips)
@@ -446,7 +446,7 @@ dfp_d7y_ips(dfp_mem_t *mem, const dfp_job_t *job, char ***ips)
 }
 
 
-/* NULL where there is nothing: it is not sent then. */
+/* NULL, which is not sent, if it is empty. */
 
 static dfp_rc_t
 dfp_d7y_copy(dfp_mem_t *mem, dfp_str_t s, char **copy)
@@ -463,8 +463,7 @@ dfp_d7y_copy(dfp_mem_t *mem, dfp_str_t s, char **copy)
 }
 
 
-/* A job and what the operator configures are far below the 4 GB that a prefix
- * can tell. */
+/* A job and the configuration are far smaller than the 4 GB of a prefix. */
 
 static dfp_rc_t
 dfp_d7y_pack(dfp_mem_t *mem, const ProtobufCMessage *message,

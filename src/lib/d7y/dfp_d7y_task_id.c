@@ -1,5 +1,5 @@
 /*
- * Which task of Dragonfly a URL is.
+ * The ids of Dragonfly's tasks.
  */
 
 #include "dfp_buf.h"
@@ -9,7 +9,7 @@
 #define DFP_D7Y_TASK_TYPE   "STANDARD"
 
 
-/* A digest of which dfdaemon looks at nothing but the length. */
+/* dfdaemon checks nothing of a digest but its length. */
 typedef struct {
     dfp_str_t    name;          /* with its ":" */
     size_t       len;
@@ -82,9 +82,8 @@ dfp_d7y_task_id(dfp_mem_t *mem, const dfp_d7y_request_t *request,
 
 
 /*
- * What follows the last "/blobs/" of a URL, up to a "?", where "://" and
- * "/v2/" come before it. dfdaemon looks for these in the whole URL, its query
- * too.
+ * What follows the last "/blobs/" of a URL, up to a "?", if "://" and "/v2/"
+ * come before it. dfdaemon searches the whole URL, also its query.
  */
 
 static int
@@ -110,14 +109,14 @@ dfp_d7y_blob_digest(dfp_str_t url, dfp_str_t *digest)
             *digest = dfp_str_until(&end, last, "?");
         }
 
-        /* the "/" at its end may be the next one's */
+        /* the "/" at its end may be the first of the next one */
 
         p--;
     }
 }
 
 
-/* The place behind PART in what is between P and LAST; LAST if it is not there. */
+/* Returns the end of PART between P and LAST; LAST if it is not there. */
 
 static const char *
 dfp_d7y_behind(const char *p, const char *last, const char *part)
@@ -167,7 +166,7 @@ dfp_d7y_stat_finds(dfp_mem_t *mem, const dfp_d7y_request_t *request)
         return (rc == DFP_ERROR) ? DFP_ERROR : DFP_DECLINED;
     }
 
-    /* that would be a directory */
+    /* the scheduler takes it for a directory */
 
     if (request->url.data[request->url.len - 1] == '/') {
         return DFP_DECLINED;
@@ -177,7 +176,7 @@ dfp_d7y_stat_finds(dfp_mem_t *mem, const dfp_d7y_request_t *request)
         return DFP_ERROR;
     }
 
-    /* the scheduler has a list of its own where none is given */
+    /* without a filter the scheduler uses its own */
 
     if (n == 0) {
         one = dfp_cstr(dfp_job_default_filter);

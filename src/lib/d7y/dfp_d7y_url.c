@@ -1,7 +1,7 @@
 /*
- * URLs as Dragonfly hashes them. dfdaemon writes them as the WHATWG's URL
- * standard has it (by the crate url 2.5), the scheduler as Go's net/url has
- * it: two texts, for some URLs, and so two tasks.
+ * URLs as Dragonfly hashes them: dfdaemon as in the URL standard of the WHATWG
+ * (by the crate url 2.5), the scheduler as in Go's net/url. For some URLs
+ * these differ, and so do the tasks.
  */
 
 #include <stdio.h>
@@ -12,12 +12,12 @@
 #include "dfp_hex.h"
 
 
-/* What the standard's percent-encode sets have of printable ASCII. */
+/* The printable ASCII characters of the percent-encode sets of the standard. */
 #define DFP_D7Y_PATH_ENCODED      "\"<>`#?{}"
 #define DFP_D7Y_FRAGMENT_ENCODED  "\"<>`"
 
-/* What Go leaves as it is, besides letters and digits, where it escapes a part
- * anew, and what makes it do so: anything that is in neither list. */
+/* What Go does not escape, besides letters and digits. A character that is in
+ * neither list makes Go escape the whole part anew. */
 #define DFP_D7Y_GO_PATH           "-_.~$&+,/:;=@"
 #define DFP_D7Y_GO_FRAGMENT       "-_.~$&+,/:;=?@!()*"
 #define DFP_D7Y_GO_ALSO           "!'()*[]%"
@@ -71,8 +71,8 @@ dfp_d7y_url_split(dfp_mem_t *mem, dfp_str_t text, dfp_d7y_url_t *u)
 }
 
 
-/* A path that is "/" is cut off, and every "/" before it with it: in a
- * fragment, too, since that is where such a URL may end. */
+/* A path "/" is removed, with all "/" before it, also at the end of a
+ * fragment. */
 
 dfp_rc_t
 dfp_d7y_url_print(dfp_mem_t *mem, const dfp_d7y_url_t *u,
@@ -115,8 +115,8 @@ dfp_d7y_url_print(dfp_mem_t *mem, const dfp_d7y_url_t *u,
 }
 
 
-/* Go knows nothing of default ports, letter case, and dots; and an empty query
- * stays where an empty fragment goes. */
+/* Go does not normalise default ports, letter case and dots. It keeps an empty
+ * query, and removes an empty fragment. */
 
 dfp_rc_t
 dfp_d7y_url_print_go(dfp_mem_t *mem, const dfp_d7y_url_t *u,
@@ -177,8 +177,7 @@ dfp_d7y_print_host(dfp_buf_t *b, const dfp_url_t *url)
 }
 
 
-/* The standard has no addresses within addresses, as ::ffff:192.0.2.1, which
- * inet_ntop() writes. */
+/* Unlike inet_ntop(), the standard does not write ::ffff:192.0.2.1. */
 
 static void
 dfp_d7y_print_ipv6(dfp_buf_t *b, const unsigned char *ip)
@@ -223,7 +222,7 @@ dfp_d7y_print_ipv6(dfp_buf_t *b, const unsigned char *ip)
 }
 
 
-/* A "\" is a "/". */
+/* A "\" counts as "/". */
 
 static void
 dfp_d7y_print_path(dfp_buf_t *b, dfp_str_t path)
@@ -262,8 +261,7 @@ dfp_d7y_print_path(dfp_buf_t *b, dfp_str_t path)
 }
 
 
-/* How many dots a segment consists of, if nothing else; each may be
- * escaped. */
+/* The number of dots, if a segment has nothing else; they may be escaped. */
 
 static int
 dfp_d7y_dots(dfp_str_t segment)
@@ -293,8 +291,8 @@ dfp_d7y_dots(dfp_str_t segment)
 }
 
 
-/* Takes the last segment of a path away, which begins at START. (The crate
- * spares one like "c:", as in a file: URL. No job has dots in its paths.) */
+/* Removes the last segment of a path that begins at START. (The crate keeps
+ * one like "c:", for file: URLs. Paths of jobs have no dots.) */
 
 static void
 dfp_d7y_shorten(dfp_buf_t *b, size_t start)
@@ -326,8 +324,8 @@ dfp_d7y_print_escaped(dfp_buf_t *b, dfp_str_t s, const char *encoded)
 }
 
 
-/* Where there is one character that Go does not leave as it is, it decodes all
- * and escapes it anew. */
+/* If there is a character that Go escapes, it decodes all and escapes it
+ * anew. */
 
 static void
 dfp_d7y_print_go(dfp_buf_t *b, dfp_str_t s, const char *plain)

@@ -1,5 +1,5 @@
 /*
- * gRPC's frames, times and endings.
+ * Messages, time-outs and the status of gRPC.
  */
 
 #include <stdio.h>
@@ -34,7 +34,7 @@ static const dfp_grpc_unit_t  dfp_grpc_units[] = {
 };
 
 
-/* The place in the list is the code. */
+/* The index is the code. */
 
 static const char *const  dfp_grpc_names[] = {
     "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED",
@@ -167,10 +167,9 @@ dfp_grpc_read_prefix(dfp_grpc_reader_t *reader, dfp_err_t *err)
 
 
 /*
- * Memory is taken for what has come, not for what a prefix promises. What was
- * outgrown stays with the memory's owner, so the size doubles up to max: all
- * buffers of a reader together are less than three times that. Room for LEN more
- * bytes than it HAS.
+ * Makes room for LEN more bytes. Memory is allocated for what has arrived, not
+ * for the length in the prefix. Old blocks stay allocated, so the size doubles
+ * up to max: all blocks of a reader together have less than three times that.
  */
 
 static dfp_rc_t
@@ -227,7 +226,7 @@ dfp_grpc_prefix(size_t len, unsigned char prefix[DFP_GRPC_PREFIX])
 }
 
 
-/* What eight digits of hours do not hold is longer than anybody waits. */
+/* Eight digits of hours are longer than anybody waits. */
 
 void
 dfp_grpc_timeout(int64_t ms, char text[DFP_GRPC_TIMEOUT_LEN])
@@ -260,7 +259,7 @@ dfp_grpc_timeout(int64_t ms, char text[DFP_GRPC_TIMEOUT_LEN])
 }
 
 
-/* A number that did not fit an int could become 0, which is success. */
+/* A number that overflows an int could become 0, which is success. */
 
 int
 dfp_grpc_status(dfp_str_t value)
@@ -321,7 +320,7 @@ dfp_grpc_message(dfp_mem_t *mem, dfp_str_t value, dfp_str_t *text)
 }
 
 
-/* What is no escape stays as it is: gRPC asks for that. */
+/* Malformed escapes are kept, as gRPC requires. */
 
 static void
 dfp_grpc_unescape(dfp_buf_t *b, dfp_str_t s)

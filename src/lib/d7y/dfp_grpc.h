@@ -1,6 +1,7 @@
 /*
- * gRPC over HTTP/2 as far as it is not nginx's: frames of messages, the time a
- * call may take, how it ended. Source: gRPC's "gRPC over HTTP2" (PROTOCOL-HTTP2).
+ * The parts of gRPC over HTTP/2 that nginx does not implement: the prefix of
+ * messages, time-outs, and the status of a call. Source: gRPC's "gRPC over
+ * HTTP2" (PROTOCOL-HTTP2).
  */
 
 #ifndef DFP_GRPC_H
@@ -15,7 +16,7 @@
 #define DFP_GRPC_TIMEOUT_LEN   16     /* bytes of a grpc-timeout, with NUL */
 
 
-/* The codes that are looked at by name (gRPC's statuscodes). */
+/* Status codes of gRPC. */
 #define DFP_GRPC_OK                   0
 #define DFP_GRPC_CANCELLED            1
 #define DFP_GRPC_UNKNOWN              2
@@ -29,7 +30,7 @@
 #define DFP_GRPC_UNAUTHENTICATED      16
 
 
-/* Takes messages out of a stream that comes in pieces of any size. */
+/* Splits a stream, which arrives in parts of any size, into messages. */
 typedef struct {
     dfp_mem_t      *mem;       /* of the buffer, which is used again and only
                                   grows */
@@ -43,7 +44,7 @@ typedef struct {
 } dfp_grpc_reader_t;
 
 
-/* The next bytes of a message, none where it is empty. */
+/* The next bytes of a message, which may be empty. */
 typedef struct {
     dfp_str_t       bytes;
     unsigned        begins:1;
@@ -55,39 +56,39 @@ void dfp_grpc_reader_init(dfp_grpc_reader_t *reader, dfp_mem_t *mem,
     size_t max);
 
 /*
- * Takes bytes from *P up to LAST and moves *P on. DFP_OK: a message is complete
- * (it may be empty) and good until the next call; DFP_DECLINED: all bytes were
- * taken, and more are needed; DFP_INVALID: the message is compressed, though
- * nobody has offered that, or longer than MAX: err says so, and no further call
- * makes sense; DFP_ERROR: no memory.
+ * Takes bytes from *P up to LAST, and moves *P. DFP_OK: a message is complete;
+ * it may be empty, and is valid until the next call. DFP_DECLINED: all bytes
+ * were taken, and the message is not complete. DFP_INVALID: the message is
+ * compressed, which was not offered, or longer than MAX; err says which, and
+ * the reader must not be used again. DFP_ERROR: no memory.
  */
 dfp_rc_t dfp_grpc_read(dfp_grpc_reader_t *reader, const char **p,
     const char *last, dfp_str_t *message, dfp_err_t *err);
 
-/* As this, for messages of which nothing has to be kept. DFP_OK: PART is some of the
- * bytes up to LAST. */
+/* As dfp_grpc_read(), without a buffer: DFP_OK, and PART has those bytes up to
+ * LAST that belong to one message. */
 dfp_rc_t dfp_grpc_read_part(dfp_grpc_reader_t *reader, const char **p,
     const char *last, dfp_grpc_part_t *part, dfp_err_t *err);
 
-/* Whether the stream ends here between two messages, not within one. */
+/* Whether the stream may end here: no message is incomplete. */
 int dfp_grpc_reader_clean(const dfp_grpc_reader_t *reader);
 
-/* The prefix of a message of LEN bytes, uncompressed. */
+/* Writes the prefix of a message of LEN bytes that is not compressed. */
 void dfp_grpc_prefix(size_t len, unsigned char prefix[DFP_GRPC_PREFIX]);
 
-/* grpc-timeout of so many milliseconds: at most eight digits and the unit, never
- * less than MS where it has to be rounded, and "1m" (a millisecond) for 0. */
+/* Writes a grpc-timeout of MS milliseconds, with a NUL: at most eight digits
+ * and a unit, rounded up. 0 becomes "1m", a millisecond. */
 void dfp_grpc_timeout(int64_t ms, char text[DFP_GRPC_TIMEOUT_LEN]);
 
-/* The number in a grpc-status header; DFP_GRPC_UNKNOWN for what is none. */
+/* The number in a grpc-status header; DFP_GRPC_UNKNOWN if it is malformed. */
 int dfp_grpc_status(dfp_str_t value);
 
-/* "INTERNAL" and so on; "UNKNOWN" for codes that there are not. */
+/* The name of a code, as "INTERNAL"; "UNKNOWN" for unknown codes. */
 const char *dfp_grpc_status_name(int status);
 
-/* A grpc-message for people: percent-decoded, printable UTF-8 only (white space is
- * one blank, other control characters are dropped, wrong UTF-8 is U+FFFD), at most
- * DFP_GRPC_MESSAGE_MAX bytes, cut between characters. */
+/* A grpc-message as it can be shown, in MEM: percent-decoded, made printable
+ * by dfp_text_clean(), at most DFP_GRPC_MESSAGE_MAX bytes. DFP_ERROR: no
+ * memory. */
 dfp_rc_t dfp_grpc_message(dfp_mem_t *mem, dfp_str_t value, dfp_str_t *text);
 
 

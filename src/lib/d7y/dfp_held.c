@@ -1,5 +1,5 @@
 /*
- * Who holds which layers.
+ * The hosts that hold layers.
  */
 
 #include <stdlib.h>
@@ -79,7 +79,7 @@ dfp_held_create(dfp_mem_t *mem, const dfp_d7y_host_t *hosts, size_t n,
 }
 
 
-/* For N layers. */
+/* Allocates for N layers. */
 
 static dfp_rc_t
 dfp_held_places(dfp_held_t *held, size_t n)
@@ -142,7 +142,7 @@ dfp_held_field(void *data, unsigned number, dfp_str_t value, dfp_err_t *err)
 }
 
 
-/* A layer that was left out would be one that nobody needs to have. */
+/* No layer may be ignored: nobody would be checked for it. */
 
 static dfp_rc_t
 dfp_held_image(dfp_held_t *held, dfp_str_t value, dfp_err_t *err)
@@ -207,7 +207,7 @@ dfp_held_image(dfp_held_t *held, dfp_str_t value, dfp_err_t *err)
 }
 
 
-/* A peer of a file looks as one of an image does. */
+/* Peers of files and of images have the same fields. */
 
 static dfp_rc_t
 dfp_held_peer(dfp_held_t *held, dfp_str_t value, dfp_err_t *err)
@@ -247,7 +247,7 @@ dfp_held_peer(dfp_held_t *held, dfp_str_t value, dfp_err_t *err)
 }
 
 
-/* NULL: none of those that the job is about. */
+/* NULL: the job is not about this peer. */
 
 static dfp_rc_t
 dfp_held_host(dfp_held_t *held, const char *ip, const char *hostname,
@@ -283,7 +283,7 @@ dfp_held_host(dfp_held_t *held, const char *ip, const char *hostname,
 }
 
 
-/* A pair of host and layer is a bit: it is counted when it is first seen. */
+/* Each pair of host and layer is a bit, and is counted once. */
 
 static void
 dfp_held_one(dfp_held_t *held, size_t host, const char *url)
@@ -347,7 +347,7 @@ dfp_held_by(const dfp_held_t *held, size_t host, size_t layer)
 }
 
 
-/* One of two layers that are the same was found each time. */
+/* Of equal layers one was found each time. */
 
 static void
 dfp_held_doubles(dfp_held_t *held)

@@ -1,8 +1,8 @@
 /*
- * What a scheduler tells of who holds what (StatImageResponse, StatFileResponse),
- * against the peers that a job is about. A cluster of a thousand peers and an image
- * of a hundred layers make 12 MB of it: it is read as it comes, and of it only a
- * bit for each pair is kept.
+ * The reply of a scheduler about which hosts hold which layers
+ * (StatImageResponse, StatFileResponse), for the peers of a job. For a thousand
+ * peers and an image of a hundred layers it has 12 MB, so it is parsed as it
+ * arrives, and only a bit is kept for each pair of peer and layer.
  */
 
 #ifndef DFP_HELD_H
@@ -38,24 +38,25 @@ typedef struct {
 } dfp_held_t;
 
 
-/* Puts HOSTS into the order that they have to have. */
+/* Sorts HOSTS as dfp_held_create() requires. */
 void dfp_held_sort(dfp_d7y_host_t *hosts, size_t n);
 
-/* Of an IMAGE, or of a file; all of it in MEM. HOSTS stay where they are as long.
- * NULL: no memory. */
+/* For an IMAGE or a file, in MEM. HOSTS must be sorted by dfp_held_sort(), and
+ * stay unchanged as long as the result is used. NULL: no memory. */
 dfp_held_t *dfp_held_create(dfp_mem_t *mem, const dfp_d7y_host_t *hosts,
     size_t n, int image);
 
 /*
- * The next bytes of the reply, which ENDS with them or does not. A peer is one of
- * the hosts by address and name; one that is told of twice, or tells of a layer
- * twice, counts once. DFP_INVALID: err says what is wrong; DFP_ERROR: no memory.
+ * Takes the next bytes of the reply. ENDS: they are the last ones. A peer of
+ * the reply is that host which has its address and name; duplicates of peers,
+ * and of layers of a peer, are ignored. DFP_INVALID: err says what is wrong;
+ * DFP_ERROR: no memory.
  */
 dfp_rc_t dfp_held_read(dfp_held_t *held, dfp_str_t part, int ends,
     dfp_err_t *err);
 
-/* Whether this host holds this layer. Of two layers that are the same only one is
- * held by anybody. */
+/* Whether a host holds a layer. If an image has a layer twice, it is reported
+ * for one of both. */
 int dfp_held_by(const dfp_held_t *held, size_t host, size_t layer);
 
 

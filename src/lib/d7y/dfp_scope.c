@@ -48,8 +48,8 @@ static uint64_t dfp_scope_hash(uint64_t hash, const void *data, size_t len);
 static int dfp_scope_descending(const void *one, const void *two);
 
 
-/* ips say which peers a job is about: others that could not be used are none
- * of its concern. */
+/* With ips, hosts that are not in ips do not matter, also if they cannot be
+ * used. */
 
 dfp_rc_t
 dfp_scope_pick(dfp_mem_t *mem, const dfp_job_t *job,
@@ -92,7 +92,7 @@ dfp_scope_pick(dfp_mem_t *mem, const dfp_job_t *job,
 }
 
 
-/* A list is in another order each time; the result does not depend on it. */
+/* The order of a list changes; the result does not depend on it. */
 
 static dfp_rc_t
 dfp_scope_sort(dfp_mem_t *mem, const dfp_job_t *job,
@@ -129,7 +129,7 @@ dfp_scope_sort(dfp_mem_t *mem, const dfp_job_t *job,
     scope->nunusable = dfp_scope_unique(scope->unusable, scope->nunusable,
                                         dfp_scope_by_id, dfp_scope_same_id);
 
-    /* what can be used by one entry can be used */
+    /* usable if one of the entries is */
 
     scope->nunusable = dfp_scope_without(scope->unusable, scope->nunusable,
                                          scope->hosts, scope->n);
@@ -141,7 +141,7 @@ dfp_scope_sort(dfp_mem_t *mem, const dfp_job_t *job,
 }
 
 
-/* Sorts, and leaves the first of each that are the same. */
+/* Sorts, and removes duplicates. */
 
 static size_t
 dfp_scope_unique(const dfp_d7y_host_t **hosts, size_t n,
@@ -163,7 +163,7 @@ dfp_scope_unique(const dfp_d7y_host_t **hosts, size_t n,
 }
 
 
-/* Leaves those whose id no other has. Both lists are sorted by id. */
+/* Removes those whose id is in the other list. Both are sorted by id. */
 
 static size_t
 dfp_scope_without(const dfp_d7y_host_t **hosts, size_t n,
@@ -294,7 +294,7 @@ dfp_scope_pick_ips(dfp_mem_t *mem, const dfp_job_t *job, dfp_scope_t *scope)
 }
 
 
-/* Leaves those that have one of the addresses; FOUND tells which. */
+/* Removes those without one of the addresses; FOUND says which were found. */
 
 static size_t
 dfp_scope_keep(const dfp_d7y_host_t **hosts, size_t n, const dfp_str_t *ips,
@@ -365,7 +365,7 @@ dfp_scope_by_rank(const void *one, const void *two)
 }
 
 
-/* Whoever has an id is known by it alone. */
+/* A host with an id is identified by it alone. */
 
 static uint64_t
 dfp_scope_rank(const dfp_d7y_host_t *host, dfp_str_t task_id)
@@ -406,8 +406,7 @@ dfp_scope_hash(uint64_t hash, const void *data, size_t len)
 }
 
 
-/* A rank and its place are sorted as one number: the place in the last
- * bits. */
+/* Rank and index are sorted as one number, whose last bits are the index. */
 
 void
 dfp_scope_order(const dfp_scope_t *scope, dfp_str_t task_id, size_t *order)

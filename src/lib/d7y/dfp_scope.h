@@ -1,6 +1,6 @@
 /*
- * Which peers a job goes to, out of those that a scheduler lists: by scope, ips,
- * count and percentage, as Dragonfly's documentation of its preheat API has it.
+ * The peers of a job among the hosts of a scheduler, by scope, ips, count and
+ * percentage, as the documentation of Dragonfly's preheat API describes.
  */
 
 #ifndef DFP_SCOPE_H
@@ -23,22 +23,30 @@ typedef struct {
 
 
 /*
- * single_seed_peer: every seed peer (which one takes a task, and which comes next,
- * dfp_scope_order() tells). all_seed_peers: of the seed peers, all_peers: of the
- * others (never a seed), those whose address is in args.ips; or, without ips,
- * args.count of them, or args.percentage (rounded down, at least one), or all.
- * ips come before count, count before percentage; a count above what is there is
- * all; ips, count and percentage mean nothing for single_seed_peer. Hosts that
- * are listed twice (the same id, or address and port) count once. Fewer than all
- * are chosen by their ids alone (rendezvous hashing), so that the next job
- * chooses the same ones. An address matches in any spelling.
+ * Chooses the peers; lists are in MEM, hosts are those of HOSTS. DFP_ERROR: no
+ * memory.
+ *
+ *   single_seed_peer: all seed peers; dfp_scope_order() says which of them
+ *   gets a task, and which is next if that fails.
+ *   all_seed_peers: seed peers. all_peers: peers that are not seed peers.
+ *
+ * Of the latter two, those whose address is in args.ips, in any spelling;
+ * without ips, args.count of them, or args.percentage (rounded down, at least
+ * one), or all. ips takes precedence over count, count over percentage; a
+ * count that is too large means all. For single_seed_peer these fields are
+ * ignored. Hosts with the same id, or the same address and port, count once.
+ * If not all are chosen, the choice depends on their ids only (rendezvous
+ * hashing), so that the next job chooses the same ones.
  */
 dfp_rc_t dfp_scope_pick(dfp_mem_t *mem, const dfp_job_t *job,
     const dfp_d7y_host_t *hosts, size_t n, dfp_scope_t *scope);
 
-/* In which order the chosen hosts are tried for a task, by its id (rendezvous
- * hashing): ORDER gets scope->n places in scope->hosts. A host that comes or goes
- * moves only its own tasks. */
+/*
+ * The order in which the chosen hosts are tried for a task: ORDER has room for
+ * scope->n indices of scope->hosts. It depends on the ids of task and hosts
+ * only (rendezvous hashing): a host that appears or disappears moves only its
+ * own tasks.
+ */
 void dfp_scope_order(const dfp_scope_t *scope, dfp_str_t task_id,
     size_t *order);
 

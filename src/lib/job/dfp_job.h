@@ -1,9 +1,9 @@
 /*
- * A job as Dragonfly's Open API posts it: parsed, checked, defaults filled in,
- * printed again. The field names, limits and defaults are those of Dragonfly's
- * manager (its documentation of POST /oapi/v1/jobs and what it was seen to
- * do); "", null, and 0 for the two concurrencies and the timeout, mean not
- * given.
+ * A preheat job of Dragonfly's Open API: parsed, checked, with its defaults,
+ * and printed again. Names, limits and defaults of the fields are those of
+ * Dragonfly's manager (its documentation of POST /oapi/v1/jobs, and its
+ * observed behaviour). A field counts as not given if it is "" or null; so do
+ * the two concurrencies and the timeout if they are 0.
  */
 
 #ifndef DFP_JOB_H
@@ -60,7 +60,7 @@ typedef struct {
 typedef struct {
     dfp_str_t             bio;
     int64_t               user_id;
-    int64_t              *clusters;      /* doubles collapsed, order kept */
+    int64_t              *clusters;      /* without duplicates */
     size_t                nclusters;     /* 0: every cluster */
 
     dfp_job_type_t        type;
@@ -81,57 +81,63 @@ typedef struct {
     size_t                nips;
     int                   count;         /* 0: not given; so below */
     int                   percentage;
-    int                   success_threshold;  /* per cent of the peers; of
-                                                 dfpreheat's own */
+    int                   success_threshold;  /* per cent of the peers; not a
+                                                 field of Dragonfly */
     int64_t               piece_length;
     int                   concurrent_task_count;
     int                   concurrent_peer_count;
     int64_t               timeout;       /* nanoseconds */
 
-    /* of dfpreheat's own, for clusters that are this nginx's cache */
+    /* not fields of Dragonfly; for clusters that are this nginx's cache */
     dfp_str_t             digest;        /* of the file; "": not given */
     int64_t               size;          /* of the file, bytes; 0: not given */
-    unsigned              refresh:1;     /* fetched anew, whatever is there */
+    unsigned              refresh:1;     /* fetch even what is cached */
 } dfp_job_t;
 
 
 /*
- * Parses the body of POST /oapi/v1/jobs. MAX_TIMEOUT is in nanoseconds.
- * DFP_INVALID: err names the field, as args.count, and the limit. Invalid
- * JSON (with the line and column), anything after the object, invalid UTF-8,
- * a type other than preheat, an args.type other than image and file, neither
- * url nor urls, an image that is no manifest URL and no reference as people type
- * it, a scope, an address or a platform that is none, URLs that
- * dfp_url_parse() refuses, NUL in any text, CR or LF in all but bio, other
- * control characters in headers, and header names that are no token (RFC
- * 9110), that are there twice in two letter cases, or that are neither a
- * credential's (Authorization, and what ends in "token", "key", "auth" and the
- * like) nor on a short list (User-Agent, X-Amz-Date and the like) are refused.
- * Unknown fields are ignored; of double keys the last wins. Nothing in the
- * result points into BODY.
+ * Parses the body of POST /oapi/v1/jobs. MAX_TIMEOUT is in nanoseconds. The
+ * result is in MEM and does not point into BODY. Unknown fields are ignored;
+ * the last of duplicate keys counts. DFP_ERROR: no memory. DFP_INVALID: err
+ * names the field, as args.count, and the limit. Refused are
+ *
+ *   malformed JSON (err has line and column), more text after the object,
+ *   invalid UTF-8;
+ *   a type other than preheat, an args.type other than image and file;
+ *   a job without url and urls, URLs that dfp_url_parse() refuses, an image
+ *   that is neither a manifest URL nor an image reference;
+ *   a malformed scope, address or platform;
+ *   NUL in any text, CR or LF in all texts but bio, other control characters
+ *   in headers;
+ *   header names that are not a token (RFC 9110), that occur twice, in any
+ *   letter case, or that are not known: known are those of credentials
+ *   (Authorization, and names that end in "token", "key", "auth" and so on)
+ *   and a short list (User-Agent, X-Amz-Date and so on).
  */
 dfp_rc_t dfp_job_parse(dfp_mem_t *mem, dfp_str_t body, int64_t max_timeout,
     dfp_job_t *job, dfp_err_t *err);
 
-/* The same from the args object alone, as dfp_job_print_args() wrote it: for
- * the worker that runs the job. bio, user_id and clusters stay empty. */
+/* Parses the args object alone, as dfp_job_print_args() printed it, for the
+ * worker that runs the job. bio, user_id and clusters stay empty. */
 dfp_rc_t dfp_job_parse_args(dfp_mem_t *mem, dfp_str_t args, dfp_job_t *job,
     dfp_err_t *err);
 
 /*
- * Appends the args object: all of Dragonfly's keys, sorted, unset strings "",
- * all else unset null. With REDACT, username, password and all headers but the
- * harmless ones show as "***", and signatures in URLs likewise. Returns 1 where
- * something was hidden, so that the job has secrets which must be sealed; else 0.
+ * Appends the args object with all of Dragonfly's keys, sorted. Strings that
+ * are not given are "", other values null. With REDACT, "***" replaces the
+ * username, the password, the values of all headers that
+ * dfp_job_header_secret() does not exempt, and the signatures in URLs. Returns
+ * 1 if something was replaced, which means that the job has secrets that must
+ * be sealed, and 0 otherwise.
  */
 int dfp_job_print_args(dfp_buf_t *b, const dfp_job_t *job, int redact);
 
-/* Whether the value of a header of this name is to be kept secret: of all but
- * User-Agent, X-Amz-Date and the like. */
+/* Whether the value of a header of this name is secret: of all headers but
+ * User-Agent, X-Amz-Date and so on. */
 int dfp_job_header_secret(dfp_str_t name);
 
-/* Whether a client may say who it is by a header of this name: a credential, or a
- * user's name that a proxy in front of nginx has checked. */
+/* Whether a header of this name may identify the client: by a credential, or by
+ * the name of a user whom a proxy in front of nginx has authenticated. */
 int dfp_header_personal(dfp_str_t name);
 
 /* Whether a header of this name is Authorization, in any letter case. */
@@ -140,8 +146,8 @@ int dfp_job_header_authorization(dfp_str_t name);
 /* "single_seed_peer" and so on, as in args.scope. */
 const char *dfp_job_scope_name(dfp_job_scope_t scope);
 
-/* Every URL once, url first, doubles collapsed: what is to be preheated.
- * DFP_ERROR when there is no memory. */
+/* What is to be preheated: url, then urls, without duplicates. The list is in
+ * MEM, its strings are those of JOB. DFP_ERROR: no memory. */
 dfp_rc_t dfp_job_urls(dfp_mem_t *mem, const dfp_job_t *job, dfp_str_t **urls,
     size_t *n);
 

@@ -1,5 +1,6 @@
 /*
- * What a job asks of the bytes that are preheated: args of dfpreheat's own.
+ * The fields of args that check what is preheated; Dragonfly does not have
+ * them.
  */
 
 #include "dfp_job_parser.h"

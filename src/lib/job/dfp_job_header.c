@@ -1,5 +1,5 @@
 /*
- * The headers of a job, which go out with its requests.
+ * The headers of a job, which are sent with its requests.
  */
 
 #include <stdio.h>
@@ -20,21 +20,21 @@ static int dfp_job_header_twice(const dfp_job_t *job, dfp_str_t name);
 
 
 /*
- * What a header of one job decides about an answer, everybody gets from the
- * cache afterwards. So a job may have those that say who asks, and a few that
- * do not change what is answered; and none that a proxy sets itself, that
- * concern one connection, a part of a file or another form of it, or that
- * servers behind a proxy take for its word.
+ * Everybody gets from the cache what a header of one job has decided about an
+ * answer. So a job may have headers that identify the client, and a few that
+ * do not change the answer. It must not have headers that a proxy sets itself,
+ * that concern a connection, a range or another form of the content, or that
+ * servers trust if they come from a proxy.
  */
 
-/* of no use to whoever sees them; requests are signed with the dates */
+/* not secret; the dates are part of signed requests */
 static const char *const  dfp_job_harmless_headers[] = {
     "User-Agent", "Date", "X-Amz-Date", "X-Amz-Content-Sha256",
     "X-Goog-Date", "X-Ms-Date", "X-Ms-Version", "X-Oss-Date", "X-Obs-Date",
     "X-Tos-Date", NULL
 };
 
-/* how the names of credentials end, and what their last words are */
+/* how names of credentials end, and their last words */
 static const char *const  dfp_job_credential_ends[] = {
     "authorization", "token", "key", "secret", "password", "passwd",
     "credential", "credentials", "signature", "bearer", NULL
@@ -45,7 +45,7 @@ static const char *const  dfp_job_credential_words[] = {
     "ticket", "key-id", "client-id", NULL
 };
 
-/* but not those that begin so; to some servers "_" is "-" in a name */
+/* except for names that begin so; some servers take "_" for "-" */
 static const char *const  dfp_job_refused_starts[] = {
     "sec-", "proxy-", "x-forwarded", "x-original", "x-rewrite", "x-accel",
     "x-cache", "cache-", "surrogate-", "content-", "accept", "cookie", "if-",
@@ -86,7 +86,7 @@ dfp_job_parse_headers(dfp_json_t *in, dfp_job_t *job)
         return DFP_ERROR;
     }
 
-    /* jansson's iterator wants an object that may be changed */
+    /* jansson's iterator needs an object that is not const */
 
     list = (json_t *) object;
 
@@ -100,7 +100,7 @@ dfp_job_parse_headers(dfp_json_t *in, dfp_job_t *job)
             return rc;
         }
 
-        /* "x-one" is a second "X-One" to whoever reads the request */
+        /* to a server, "x-one" is a second "X-One" */
 
         if (dfp_job_header_twice(job, job->headers[job->nheaders].name)) {
             return dfp_invalid(in->err, "args.headers must not contain %s "
@@ -126,7 +126,7 @@ dfp_job_parse_header(dfp_json_t *in, const char *name, const json_t *value,
     given.data = name;
     given.len = strlen(name);
 
-    /* until it has passed this, the name cannot be shown */
+    /* until it is checked, the name cannot be shown */
 
     if (given.len > DFP_JOB_MAX_HEADER_NAME || !dfp_job_header_token(given)) {
         return dfp_invalid(in->err, "args.headers must have names of 1 to %d "
@@ -167,7 +167,7 @@ dfp_job_parse_header(dfp_json_t *in, const char *name, const json_t *value,
 }
 
 
-/* RFC 9110, 5.6.2. */
+/* A token (RFC 9110, 5.6.2). */
 
 static int
 dfp_job_header_token(dfp_str_t name)
@@ -268,7 +268,7 @@ dfp_job_header_ends(dfp_str_t name, const char *end)
 }
 
 
-/* RFC 9110, 5.5: of the control characters, a value may have tabs. */
+/* A value without control characters but tabs (RFC 9110, 5.5). */
 
 static int
 dfp_job_header_printable(dfp_str_t value)
@@ -300,7 +300,7 @@ dfp_job_header_twice(const dfp_job_t *job, dfp_str_t name)
 }
 
 
-/* What is not known to be harmless may be anything. */
+/* Any header that is not known to be harmless may be secret. */
 
 int
 dfp_job_header_secret(dfp_str_t name)

@@ -1,5 +1,5 @@
 /*
- * The body of POST /oapi/v1/jobs: what is in it, and what is wrong with it.
+ * The body of POST /oapi/v1/jobs.
  */
 
 #include <arpa/inet.h>
@@ -99,7 +99,7 @@ dfp_job_parse_args(dfp_mem_t *mem, dfp_str_t args, dfp_job_t *job,
         return rc;
     }
 
-    /* the limit was applied when the job came in, and may have changed */
+    /* the limit was checked when the job was posted, and may have changed */
 
     rc = dfp_job_parse_fields(&in, INT64_MAX, job);
 
@@ -334,8 +334,8 @@ dfp_job_parse_urls(dfp_json_t *in, dfp_job_t *job)
 }
 
 
-/* From here on an image has no docker:// before it, which is no URL's scheme: what
- * stands before its digest is no user name. */
+/* Removes docker:// from an image. It is not the scheme of a URL, and what is
+ * before a digest is not a user name. */
 
 static dfp_rc_t
 dfp_job_check_url(dfp_json_t *in, const dfp_job_t *job, dfp_str_t *text,
@@ -404,7 +404,7 @@ dfp_job_parse_credentials(dfp_json_t *in, dfp_job_t *job)
         return rc;
     }
 
-    /* Basic authentication joins the two by a ":", and the first one counts */
+    /* Basic authentication joins both by a ":", and the first one counts */
 
     if (memchr(job->username.data, ':', job->username.len)) {
         return dfp_invalid(in->err, "args.username must not contain \":\"");
@@ -430,7 +430,7 @@ dfp_job_parse_ips(dfp_json_t *in, dfp_job_t *job)
         return rc;
     }
 
-    /* an empty list could mean no peer at all as well as every peer */
+    /* an empty list could mean no peer or all peers */
 
     if (array && json_array_size(array) == 0) {
         return dfp_invalid(in->err, "args.ips must have 1 to %d elements",

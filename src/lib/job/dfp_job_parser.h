@@ -1,5 +1,5 @@
 /*
- * What the files that parse and print jobs share; for nobody else.
+ * Shared by the files that parse and print jobs; private to them.
  */
 
 #ifndef DFP_JOB_PARSER_H
@@ -10,10 +10,11 @@
 #include "dfp_json.h"
 
 
-/* The object "headers" of args, checked. */
+/* Parses and checks args.headers. Results as of the functions of dfp_json.h. */
 dfp_rc_t dfp_job_parse_headers(dfp_json_t *in, dfp_job_t *job);
 
-/* Likewise args.digest, args.size and args.refresh; after the URLs. */
+/* Parses args.digest, args.size and args.refresh, which are checked against the
+ * URLs: these must have been parsed before. */
 dfp_rc_t dfp_job_parse_checks(dfp_json_t *in, dfp_job_t *job);
 
 #endif /* DFP_JOB_PARSER_H */

@@ -1,5 +1,5 @@
 /*
- * A job printed again, with its secrets and without, and what it is to fetch.
+ * A job printed again, with or without its secrets, and its URLs.
  */
 
 #include <stdlib.h>
@@ -23,8 +23,7 @@ typedef struct {
 } dfp_job_place_t;
 
 
-/* A KEY comes with all that stands before its value: the comma, the quotes and
- * the colon. */
+/* A KEY includes the comma, the quotes and the colon. */
 
 static void dfp_job_print_text(dfp_job_printer_t *p, const char *key,
     dfp_str_t s);
@@ -56,8 +55,7 @@ dfp_job_print_args(dfp_buf_t *b, const dfp_job_t *job, int redact)
                       job->concurrent_task_count);
     dfp_job_print_int(&p, ",\"count\":", job->count);
 
-    /* Dragonfly does not have it, so it is there only where it was given; so is
-       what else is in an "if" */
+    /* not a field of Dragonfly: printed only if it is given, as others below */
 
     if (job->digest.len) {
         dfp_job_print_text(&p, ",\"digest\":", job->digest);
@@ -126,7 +124,7 @@ dfp_job_print_secret(dfp_job_printer_t *p, const char *key, dfp_str_t s)
 }
 
 
-/* No number can be 0 where it was given. */
+/* 0 is not given: no field allows it. */
 
 static void
 dfp_job_print_int(dfp_job_printer_t *p, const char *key, int64_t n)
@@ -243,9 +241,9 @@ dfp_job_scope_name(dfp_job_scope_t scope)
 
 
 /*
- * Sorted by text, doubles lie side by side; sorted by place again, what is
- * left is in the order in which it was given. Comparing each with each would
- * take a good part of a second for DFP_JOB_MAX_URLS.
+ * Sorted by text, duplicates are adjacent; sorted by position again, the rest
+ * is in its original order. Comparing all pairs would take a good part of a
+ * second for DFP_JOB_MAX_URLS.
  */
 
 dfp_rc_t

@@ -16,7 +16,7 @@
 #define DFP_TOKEN_MAX_SCOPES  16     /* in a request: doubles are harmless */
 #define DFP_TOKEN_MAX_TIME    64     /* bytes: fractions may be long */
 
-/* of base64, with its padding and a NUL */
+/* length of the base64, with padding and NUL */
 #define DFP_TOKEN_ENCODED     ((DFP_TOKEN_BYTES + 2) / 3 * 4 + 1)
 
 
@@ -27,7 +27,7 @@ static dfp_rc_t dfp_token_parse_expiry(dfp_json_t *in, int64_t now,
     dfp_token_t *token);
 
 
-/* in the order in which they are printed */
+/* in the order of the output */
 
 static const dfp_json_name_t  dfp_token_scopes[] = {
     { "job", DFP_TOKEN_JOB },
@@ -170,8 +170,8 @@ dfp_token_generate(char *out)
 
     (void) EVP_EncodeBlock(text, secret, sizeof(secret));
 
-    /* the alphabet of RFC 4648, section 5, which URLs and shells let through;
-     * the padding stays behind */
+    /* the alphabet of RFC 4648, section 5, which needs no escapes in URLs and
+     * shells; the padding is dropped */
 
     for (i = 0; i < DFP_TOKEN_LEN; i++) {
         out[i] = (text[i] == '+') ? '-' : (text[i] == '/') ? '_' : text[i];
@@ -207,7 +207,7 @@ dfp_token_scopes_print(unsigned scopes, char *out, size_t size)
 
         n = snprintf(out, size, "%s%s", comma, p->name);
 
-        /* half a name could be another scope's */
+        /* a part of a name could be the name of another scope */
 
         if (n < 0 || (size_t) n >= size) {
             if (size) {

@@ -21,20 +21,23 @@
 typedef struct {
     dfp_str_t    name;
     dfp_str_t    bio;
-    unsigned     scopes;        /* bits; default job and cluster */
+    unsigned     scopes;        /* DFP_TOKEN_JOB and so on */
     int64_t      expired_at;    /* milliseconds since 1970 */
     int64_t      user_id;
 } dfp_token_t;
 
 
-/* Parses the body of POST /api/v1/personal-access-tokens: name and expired_at
- * (RFC 3339) are required; scopes [] or missing are job and cluster, unknown
- * ones are refused. NOW, in milliseconds: an expired_at that is past is
- * refused. Errors name the field. */
+/*
+ * Parses the body of POST /api/v1/personal-access-tokens; strings are in MEM.
+ * name and expired_at (RFC 3339) are required; without scopes, or with [], the
+ * token gets job and cluster. NOW is in milliseconds since 1970. DFP_INVALID:
+ * err names the field; unknown scopes and an expired_at in the past are
+ * refused, too. DFP_ERROR: no memory.
+ */
 dfp_rc_t dfp_token_parse(dfp_mem_t *mem, dfp_str_t body, int64_t now,
     dfp_token_t *token, dfp_err_t *err);
 
-/* A new secret; OUT has room for DFP_TOKEN_LEN + 1 bytes. DFP_ERROR when
+/* A new secret with a NUL: OUT has room for DFP_TOKEN_LEN + 1 bytes. DFP_ERROR:
  * OpenSSL has no randomness. */
 dfp_rc_t dfp_token_generate(char *out);
 

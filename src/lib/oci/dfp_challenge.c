@@ -1,8 +1,7 @@
 /*
- * The challenges of a 401 (RFC 9110, section 11), and the one that is answered.
- *
- * A header is read from its front, one challenge after the other. What breaks
- * the grammar ends it there, since nobody can say where the next one begins.
+ * The challenges of a 401 (RFC 9110, section 11), and the one to answer. A
+ * header is parsed from its beginning, one challenge after the other. A syntax
+ * error ends it: it is not known where the next challenge begins.
  */
 
 #include <stdio.h>
@@ -11,8 +10,8 @@
 #include "dfp_char.h"
 
 
-/* of the list of what was offered, in bytes: a dfp_err_t has room for the
- * sentence around it, too */
+/* bytes of the list of challenges; the sentence around it fits into a
+ * dfp_err_t, too */
 #define DFP_CHALLENGE_OFFERS_LEN  400
 #define DFP_CHALLENGE_MAX_SHOWN   32      /* bytes of a scheme's name in it */
 
@@ -109,7 +108,7 @@ dfp_challenge_pick(dfp_mem_t *mem, const dfp_str_t *headers, size_t n,
 }
 
 
-/* Puts what it finds in CHALLENGE; a Basic only where there is none yet. */
+/* Sets CHALLENGE to what it finds; to a Basic only if it is not set yet. */
 
 static dfp_rc_t
 dfp_challenge_pick_from(dfp_mem_t *mem, dfp_str_t header,
@@ -127,7 +126,7 @@ dfp_challenge_pick_from(dfp_mem_t *mem, dfp_str_t header,
         return DFP_DECLINED;
     }
 
-    /* no value is longer than what stands for it */
+    /* no value is longer than its encoded form */
 
     r.out = mem->alloc(mem->ctx, header.len);
     if (r.out == NULL) {
@@ -209,7 +208,7 @@ dfp_challenge_take(dfp_mem_t *mem, dfp_challenge_reader_t *r,
 }
 
 
-/* Appends "SCHEME (WHY)" to the list, whole or not at all. */
+/* Appends "SCHEME (WHY)" to the list, unless it is too long. */
 
 static void
 dfp_challenge_offer(dfp_challenge_offers_t *offers, dfp_str_t scheme,
@@ -243,7 +242,7 @@ dfp_challenge_offer(dfp_challenge_offers_t *offers, dfp_str_t scheme,
 }
 
 
-/* Reads one challenge; DFP_DECLINED: there is no other one. */
+/* Parses one challenge. DFP_DECLINED: there are no more. */
 
 static dfp_rc_t
 dfp_challenge_read(dfp_challenge_reader_t *r)
@@ -291,8 +290,8 @@ dfp_challenge_read(dfp_challenge_reader_t *r)
 }
 
 
-/* "a=" and "a" can only be this, "a=b" can only be a parameter: what follows
- * tells. The value itself is of no use. */
+/* "a=" and "a" are a token68, "a=b" is a parameter: the next character
+ * decides. The value itself is not used. */
 
 static dfp_rc_t
 dfp_challenge_token68(dfp_challenge_reader_t *r)
@@ -328,8 +327,8 @@ dfp_challenge_token68(dfp_challenge_reader_t *r)
 
 
 /*
- * Commas are between parameters as well as between challenges: a token that
- * has no "=" after it is the next challenge's scheme, and stays where it is.
+ * Commas separate parameters as well as challenges. A token without "=" after
+ * it is the scheme of the next challenge, and is not consumed.
  */
 
 static dfp_rc_t
@@ -370,7 +369,7 @@ dfp_challenge_params(dfp_challenge_reader_t *r)
 }
 
 
-/* What follows the "=". */
+/* Parses the value after the "=". */
 
 static dfp_rc_t
 dfp_challenge_param(dfp_challenge_reader_t *r, dfp_str_t name)
@@ -424,9 +423,9 @@ dfp_challenge_param(dfp_challenge_reader_t *r, dfp_str_t name)
 }
 
 
-/* Tabs and bytes of any 8-bit character set are allowed here. In the values
- * that count nobody needs them, RFC 6750 does not have them, and what has them
- * may end up in a log: so they are ODD. */
+/* Tabs and bytes of 8-bit character sets are allowed here. RFC 6750 does not
+ * have them in the values that are used, and they may get into a log, so they
+ * set ODD. */
 
 static dfp_rc_t
 dfp_challenge_quoted(dfp_challenge_reader_t *r, int *odd)
@@ -462,7 +461,7 @@ dfp_challenge_quoted(dfp_challenge_reader_t *r, int *odd)
 }
 
 
-/* What is over ends at a comma, or with the header. */
+/* Skips the rest, up to a comma or the end of the header. */
 
 static dfp_rc_t
 dfp_challenge_end(dfp_challenge_reader_t *r)

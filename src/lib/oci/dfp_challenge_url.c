@@ -1,6 +1,5 @@
 /*
- * How a token is asked of the service that a challenge names: by a URL, or by a
- * form.
+ * Requests to a token service, by a URL or by a form.
  */
 
 #include "dfp_buf.h"
@@ -57,7 +56,7 @@ dfp_challenge_url(dfp_mem_t *mem, const dfp_challenge_t *challenge,
     dfp_buf_init(&b, mem, challenge->realm.href.len + 1 + query.len, 0);
     dfp_buf_str(&b, challenge->realm.href);
 
-    /* the realm's own query may be there, and empty */
+    /* the realm may have a query, which may be empty */
 
     if (query.len) {
         if (challenge->realm.query.data == NULL) {
@@ -106,8 +105,7 @@ dfp_challenge_form(dfp_mem_t *mem, const dfp_challenge_t *challenge,
 }
 
 
-/* Appends "NAME=VALUE&", or nothing where there is no value. Whatever could
- * mean something in a query is escaped. */
+/* Appends "NAME=VALUE&", or nothing if VALUE is empty. */
 
 static void
 dfp_challenge_query(dfp_buf_t *b, const char *name, dfp_str_t value)

@@ -23,8 +23,8 @@
     (sizeof("the entry ") + DFP_CREDENTIALS_NAME_LEN)
 
 
-/* One entry of the file while it is read. WHERE is how errors call it, PREFIX
- * goes before what they say about its fields. */
+/* An entry of the file while it is parsed. WHERE is its name in errors, PREFIX
+ * begins the names of its fields there. */
 typedef struct {
     dfp_json_t        *in;
     dfp_credential_t  *credential;
@@ -125,7 +125,7 @@ dfp_credentials_parse_auths(dfp_json_t *in, dfp_credentials_t *credentials)
         return DFP_ERROR;
     }
 
-    /* jansson iterates over nothing that is const */
+    /* jansson does not iterate over const objects */
 
     json_object_foreach((json_t *) auths, key, value) {
 
@@ -153,7 +153,7 @@ dfp_credentials_parse_auths(dfp_json_t *in, dfp_credentials_t *credentials)
 }
 
 
-/* Programs are not run. Whatever is wrong with these is wrong for nobody. */
+/* Helper programs are not run. Errors in their configuration are ignored. */
 
 static dfp_rc_t
 dfp_credentials_parse_helpers(dfp_json_t *in, dfp_credentials_t *credentials)
@@ -180,7 +180,7 @@ dfp_credentials_parse_helpers(dfp_json_t *in, dfp_credentials_t *credentials)
 }
 
 
-/* DFP_DECLINED: the entry is in order, but has nothing to offer. */
+/* DFP_DECLINED: the entry is correct and has no credentials. */
 
 static dfp_rc_t
 dfp_credentials_parse_entry(dfp_json_t *in, const char *key,
@@ -221,7 +221,7 @@ dfp_credentials_parse_entry(dfp_json_t *in, const char *key,
 }
 
 
-/* How errors call the entry. */
+/* Sets the name of the entry in errors. */
 
 static void
 dfp_credentials_where(dfp_credentials_entry_t *entry)
@@ -237,9 +237,9 @@ dfp_credentials_where(dfp_credentials_entry_t *entry)
 
 
 /*
- * What an entry is called. Its key comes from the file like all else, and is
- * a URL to whoever made it: what may be a password, or a signature, in it is
- * not shown, nor what could disturb a log.
+ * The name of an entry for errors and the log. Its key may be any URL:
+ * passwords and signatures in it are replaced, and characters that could
+ * disturb a log.
  */
 
 static void
@@ -298,8 +298,7 @@ dfp_credentials_list(dfp_buf_t *b, size_t n, const char *key)
 }
 
 
-/* A key without a scheme is read as if it were a URL: what is no URL then has
- * no host either. */
+/* A key without a scheme is parsed as a URL: if that fails, it has no host. */
 
 static dfp_rc_t
 dfp_credentials_parse_key(dfp_credentials_entry_t *entry)
@@ -343,9 +342,9 @@ dfp_credentials_parse_key(dfp_credentials_entry_t *entry)
 
 
 /*
- * Docker's keys end in the path of an API, podman's in a repository, or in
- * what repositories are below. Other paths of URLs are taken for the latter:
- * so a password is never offered to more than its key says.
+ * Docker's keys end with the path of an API, podman's with a repository or a
+ * parent of repositories. Other paths of URLs are taken for the latter, so a
+ * password is never used for more than its key names.
  */
 
 static dfp_rc_t
@@ -436,7 +435,7 @@ dfp_credentials_parse_fields(dfp_credentials_entry_t *entry)
 
     c = entry->credential;
 
-    /* beside an identity token docker keeps a user name with no password */
+    /* with an identity token docker stores a user name and no password */
 
     if (c->username.len == 0 || c->password.len == 0) {
         c->username = DFP_STR("");
@@ -484,9 +483,9 @@ dfp_credentials_parse_auth(dfp_credentials_entry_t *entry, dfp_str_t auth)
 
 
 /*
- * RFC 4648, section 4, to OUT, which has room for as many bytes as TEXT has.
- * Line breaks are passed over, as docker does. The padding is there, or it is
- * not; there is no half of it.
+ * Decodes base64 (RFC 4648, section 4) to OUT, which has room for as many
+ * bytes as TEXT has. As in docker, line breaks are ignored. The padding is
+ * either complete or absent.
  */
 
 static dfp_rc_t
@@ -521,7 +520,7 @@ dfp_credentials_decode(dfp_str_t text, char *out, size_t *len)
             return DFP_INVALID;
         }
 
-        /* all digits but the first of four complete a byte */
+        /* each digit but the first of four completes a byte */
 
         bits = (bits << 6 | (unsigned) (digit - alphabet)) & 0xffff;
 
@@ -542,7 +541,7 @@ dfp_credentials_decode(dfp_str_t text, char *out, size_t *len)
 }
 
 
-/* What becomes of an entry, wherever in it that was. */
+/* Checks an entry, in whichever form it was. */
 
 static dfp_rc_t
 dfp_credentials_check(dfp_credentials_entry_t *entry)
@@ -569,14 +568,14 @@ dfp_credentials_check(dfp_credentials_entry_t *entry)
                            entry->prefix);
     }
 
-    /* what follows it would be a part of the password (RFC 7617) */
+    /* what follows the ":" would belong to the password (RFC 7617) */
 
     if (c->username.len && memchr(c->username.data, ':', c->username.len)) {
         return dfp_invalid(err, "%susername must not contain \":\"",
                            entry->prefix);
     }
 
-    /* a token becomes one word of a header */
+    /* a token is sent as one word of a header */
 
     if (!dfp_credentials_is_word(c->token)
         || !dfp_credentials_is_word(c->identity))

@@ -1,5 +1,5 @@
 /*
- * Credentials of registries as docker and podman keep them: config.json and
+ * Credentials of registries in the files of docker and podman: config.json and
  * auth.json.
  */
 
@@ -21,9 +21,9 @@
 
 typedef struct {
     dfp_str_t           authority;  /* lower case, host[:port]; docker.io for
-                                       each of Docker Hub's names */
-    dfp_str_t           path;       /* "" or "team", "team/app": of podman's
-                                       keys that name a repository */
+                                       all names of Docker Hub */
+    dfp_str_t           path;       /* "", or "team", "team/app" if the key
+                                       names a repository, as in podman */
     dfp_str_t           username;
     dfp_str_t           password;
     dfp_str_t           token;      /* registrytoken: a ready Bearer token */
@@ -34,35 +34,41 @@ typedef struct {
 typedef struct {
     dfp_credential_t   *list;
     size_t              n;
-    size_t              unusable;   /* entries that only a helper program could
-                                       make use of, and ... */
-    dfp_str_t           unused;     /* ... what they are called */
-    dfp_str_t           helped;     /* what is in credHelpers; "": nothing */
+    size_t              unusable;   /* number of entries without credentials,
+                                       which a helper program would have */
+    dfp_str_t           unused;     /* their names */
+    dfp_str_t           helped;     /* the names in credHelpers; "": none */
     unsigned            store:1;    /* there is a credsStore */
 } dfp_credentials_t;
 
 
 /*
- * Parses the text of a config.json: the object "auths", whose keys are
- * "registry.lan:5000", "https://registry.lan", "https://index.docker.io/v1/",
- * "registry.lan/team" ...; of a key that is a URL with a path "/v1/" or "/v2/"
- * only the authority counts. An entry has "auth" (base64 of username:password;
- * padding may be missing), or username and password, registrytoken or
- * identitytoken. "auth" wins where both forms are there. An entry with nothing
- * usable (empty, as with a credsStore) is counted, not listed. Of these, and of
- * those in "credHelpers", the first DFP_CREDENTIALS_MAX_NAMES are named, for a log.
- * What else is in the file ("HttpHeaders" ...) is passed over. DFP_INVALID: no JSON object, a wrong type, a key that names no host,
- * base64 that is none, no ":" in it, control characters, one of the limits; err
- * names the entry by its key, and never shows a value.
+ * Parses a config.json; the result is in MEM. The keys of its object "auths"
+ * are as "registry.lan:5000", "https://registry.lan",
+ * "https://index.docker.io/v1/" or "registry.lan/team"; the path of a URL is
+ * ignored if it is "/v1/" or "/v2/". An entry has "auth" (base64 of
+ * username:password, padding is optional), or username and password, or
+ * registrytoken, or identitytoken. "auth" takes precedence over username and
+ * password.
+ *
+ * Entries without credentials, as with a credsStore, are counted. Of these,
+ * and of the entries of "credHelpers", the first DFP_CREDENTIALS_MAX_NAMES
+ * names are kept for the log. Other fields of the file are ignored.
+ *
+ * DFP_INVALID: not a JSON object, a wrong type, a key without a host,
+ * malformed base64, or without ":", control characters, or a limit is
+ * exceeded. err names the entry by its key and never shows a value. DFP_ERROR:
+ * no memory.
  */
 dfp_rc_t dfp_credentials_parse(dfp_mem_t *mem, dfp_str_t text,
     dfp_credentials_t *credentials, dfp_err_t *err);
 
 /*
- * What is there for a repository of the registry at AUTHORITY (host, and port
- * where it is not the scheme's own, lower case; Docker Hub's names are all the
- * same): the entry with the longest path that is a whole part of NAME, as
- * containers-auth.json(5) has it. NAME may be "". NULL: none.
+ * The entry for the repository NAME, which may be "", of the registry at
+ * AUTHORITY: host in lower case, and port unless it is the default one; all
+ * names of Docker Hub are equal. If several entries match, the one with the
+ * longest path is returned; a path matches whole segments of NAME, as
+ * containers-auth.json(5) describes. NULL: there is none.
  */
 const dfp_credential_t *dfp_credentials_find(
     const dfp_credentials_t *credentials, dfp_str_t authority, dfp_str_t name);

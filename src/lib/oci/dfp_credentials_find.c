@@ -1,5 +1,5 @@
 /*
- * Which of the credentials are for whom.
+ * The credentials for a repository.
  */
 
 #include "dfp_credentials.h"
@@ -30,7 +30,7 @@ dfp_credentials_find(const dfp_credentials_t *credentials,
             continue;
         }
 
-        /* of two keys that mean the same the first one counts */
+        /* of equal keys the first one counts */
 
         if (best == NULL || c->path.len > best->path.len) {
             best = c;
@@ -41,7 +41,7 @@ dfp_credentials_find(const dfp_credentials_t *credentials,
 }
 
 
-/* Whether PATH is NAME, or ends in it before a "/". */
+/* Whether NAME is PATH, or is below it. */
 
 static int
 dfp_credentials_below(dfp_str_t name, dfp_str_t path)

@@ -1,5 +1,5 @@
 /*
- * What an entry of the cache stands for.
+ * The key of an entry of the cache.
  */
 
 #include "dfp_buf.h"
@@ -92,8 +92,8 @@ dfp_key(dfp_mem_t *mem, const dfp_key_t *parts, dfp_str_t *key)
 }
 
 
-/* Cuts the query off, with its "?"; what a "#" is to the origin is not known,
- * so with one there is no query. */
+/* Removes the query, with its "?", and returns it. The origin may interpret a
+ * "#" in any way, so a URI with one has no query. */
 
 static dfp_str_t
 dfp_key_query(dfp_str_t *path)
@@ -114,8 +114,8 @@ dfp_key_query(dfp_str_t *path)
 }
 
 
-/* The length of "/v2/", or "/prefix/v2/", where PATH is a blob's; else 0. What only
- * ends like one may be anything. */
+/* Returns the length of "/v2/", or of "/prefix/v2/", if PATH is that of a
+ * blob, and 0 otherwise. */
 
 static size_t
 dfp_key_registry(dfp_str_t path)

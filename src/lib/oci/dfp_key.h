@@ -1,7 +1,7 @@
 /*
- * The key of an entry of the cache. Two requests have the same key where they
- * are sent to the same upstream for the same origin with the same method, path
- * and query, byte for byte, but for the query's parameter "ns".
+ * The key of an entry of the cache. Two requests have the same key if they are
+ * sent to the same upstream for the same origin with the same method, path and
+ * query, compared byte for byte without the parameter "ns".
  */
 
 #ifndef DFP_KEY_H
@@ -15,19 +15,23 @@ typedef struct {
     dfp_str_t    upstream;      /* "http://backend:5000" */
     dfp_str_t    origin;        /* "https://registry.lan", or "" */
     dfp_str_t    uri;           /* path and query as they are sent */
-    unsigned     head:1;        /* the answer has no body: HEAD */
-    unsigned     share_blobs:1; /* a blob's repository is left out */
+    unsigned     head:1;        /* a HEAD request, whose answer has no body */
+    unsigned     share_blobs:1; /* a blob's key is without its repository */
 } dfp_key_t;
 
 
 /*
- * "[HEAD ]UPSTREAM ORIGIN/PATH?QUERY". PATH is "/v2/blobs/DIGEST" of a blob that is
- * shared, and " shared" follows then. Parameters "ns=..." of the query are
- * left out, in this spelling only: another one is another request. Where the
- * URI has a "#" it stays as it is. Keys are written to disk: what dfp_url_redact() hides
- * in the URI is hidden, and then " " and SHA-256 of the URI follow, in hex; so
- * it does where the URI has bytes up to and with the space, or 7f. Allocated
- * from MEM. DFP_ERROR: no memory.
+ * Makes "[HEAD ]UPSTREAM ORIGIN/PATH?QUERY" in MEM. DFP_ERROR: no memory, or
+ * OpenSSL failed.
+ *
+ * The path of a shared blob is "/v2/blobs/DIGEST", and " shared" is appended.
+ * Parameters "ns=..." are removed from the query, in this spelling only:
+ * another spelling is another request. A URI with a "#" is not changed.
+ *
+ * Keys are written to disk, so the secrets in the URI are replaced by
+ * dfp_url_redact(). If this changed the URI, or if it has spaces or control
+ * characters, " " and the SHA-256 of the original URI are appended, in
+ * hexadecimal digits.
  */
 dfp_rc_t dfp_key(dfp_mem_t *mem, const dfp_key_t *parts, dfp_str_t *key);
 

@@ -7,7 +7,7 @@
 #include "dfp_oci_parser.h"
 
 
-/* BuildKit's mark on an attestation, which is about an image and is none */
+/* BuildKit's annotation of an attestation, which is not an image */
 #define DFP_OCI_REFERENCE_TYPE  "vnd.docker.reference.type"
 
 
@@ -54,7 +54,7 @@ dfp_oci_parse_descs(dfp_oci_parser_t *parser, const json_t *root,
         return rc;
     }
 
-    /* an artifact without layers may have null here */
+    /* null in an artifact without layers */
 
     if (array == NULL && json_object_get(root, key) == NULL) {
         return dfp_invalid(parser->err, "%s is missing in the manifest", key);
@@ -180,7 +180,7 @@ dfp_oci_parse_urls(dfp_oci_parser_t *parser, const json_t *object,
 }
 
 
-/* What only entries of an index have. */
+/* Parses the fields of entries of an index. */
 
 static dfp_rc_t
 dfp_oci_parse_entry(dfp_oci_parser_t *parser, const json_t *object,
@@ -249,7 +249,7 @@ dfp_oci_parse_platform(dfp_oci_parser_t *parser, const json_t *object,
                            parser->where);
     }
 
-    /* some tools write a platform with nothing in it */
+    /* some tools write an empty platform */
 
     desc->has_platform = (os.len || arch.len);
 
@@ -257,8 +257,7 @@ dfp_oci_parse_platform(dfp_oci_parser_t *parser, const json_t *object,
 }
 
 
-/* null is taken for a value that is missing, since that is how Go prints an
- * empty slice. */
+/* null counts as absent: Go prints an empty slice so. */
 
 dfp_rc_t
 dfp_oci_get(dfp_oci_parser_t *parser, const json_t *object, const char *key,
@@ -281,7 +280,7 @@ dfp_oci_get(dfp_oci_parser_t *parser, const json_t *object, const char *key,
 }
 
 
-/* The string is jansson's, "" where there is none. */
+/* The string belongs to jansson; "" if it is absent. */
 
 static dfp_rc_t
 dfp_oci_get_string(dfp_oci_parser_t *parser, const json_t *object,
@@ -324,7 +323,7 @@ dfp_oci_get_type(dfp_oci_parser_t *parser, const json_t *object,
         return rc;
     }
 
-    /* it may go into logs */
+    /* it may be logged */
 
     for (i = 0; i < type->len; i++) {
         if (type->data[i] <= 0x20 || type->data[i] >= 0x7f) {

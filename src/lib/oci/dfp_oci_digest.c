@@ -1,5 +1,5 @@
 /*
- * Digests: which can be checked, and of what they are, at once or bit by bit.
+ * Digests: their syntax, and their verification.
  */
 
 #include "dfp_hex.h"
@@ -31,7 +31,7 @@ dfp_oci_digest_valid(dfp_str_t s)
 }
 
 
-/* NULL where the digest is not one that can be checked. */
+/* NULL: the digest cannot be verified. */
 
 static const dfp_oci_algorithm_t *
 dfp_oci_algorithm(dfp_str_t digest)

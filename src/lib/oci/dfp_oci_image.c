@@ -1,5 +1,5 @@
 /*
- * Images as people write them down.
+ * Images as users write them.
  */
 
 #include "dfp_buf.h"
@@ -7,19 +7,19 @@
 #include "dfp_oci.h"
 
 
-/* what docker asks where there is no registry, and what it adds */
+/* what docker adds if there is no registry, or no tag */
 #define DFP_OCI_HUB          DFP_STR("index.docker.io")
 #define DFP_OCI_HUB_LIBRARY  "library/"
 #define DFP_OCI_DEFAULT_TAG  DFP_STR("latest")
 
-/* of an image: the sha256 of its configuration */
+/* the id of an image: the SHA-256 of its configuration */
 #define DFP_OCI_ID_LEN       64
 
 #define DFP_OCI_EXAMPLE                                                       \
     "an image reference, for example alpine:3.19 or registry.lan/team/app:1.0"
 
 
-/* A reference as it was typed, apart. */
+/* The parts of an image reference. */
 typedef struct {
     dfp_str_t    registry;
     dfp_str_t    name;
@@ -90,7 +90,7 @@ dfp_oci_parse_image(dfp_mem_t *mem, dfp_str_t text, const char *what,
 }
 
 
-/* skopeo and podman have docker:// before a reference, helm has oci://. */
+/* skopeo and podman write docker:// before a reference, helm writes oci://. */
 
 dfp_str_t
 dfp_oci_reference(dfp_str_t text)
@@ -132,9 +132,8 @@ dfp_oci_has_scheme(dfp_str_t text)
 
 
 /*
- * What the URL parser would read as something else, or would describe in words
- * of URLs. With no other bytes than these nothing can end the path of the URL
- * that is made.
+ * Refuses characters that would end the path of the URL that is made, or for
+ * which the URL parser would report an error about a URL.
  */
 
 static dfp_rc_t
@@ -177,7 +176,7 @@ dfp_oci_check_image(dfp_str_t text, const char *what, dfp_err_t *err)
 }
 
 
-/* Nobody can ask a registry for what docker prints as the id of an image. */
+/* docker also prints the id of an image, which no registry can look up. */
 
 static int
 dfp_oci_is_id(dfp_str_t text)
@@ -220,7 +219,7 @@ dfp_oci_split_image(dfp_str_t text, const char *what, dfp_oci_image_t *image,
     image->name = text;
     tag = DFP_OCI_DEFAULT_TAG;
 
-    /* what is before a "/" is a part of the name, however wrong */
+    /* before a "/" it is a part of the name, also if it is malformed */
 
     for (i = text.len; i && text.data[i - 1] != '/'; i--) {
         if (text.data[i - 1] == ':') {
@@ -248,7 +247,7 @@ dfp_oci_split_image(dfp_str_t text, const char *what, dfp_oci_image_t *image,
 }
 
 
-/* Cuts the digest from TEXT, where there is one. */
+/* Removes the digest from TEXT, if it has one. */
 
 static dfp_rc_t
 dfp_oci_split_digest(dfp_str_t *text, const char *what, dfp_oci_image_t *image,
@@ -287,7 +286,7 @@ dfp_oci_split_digest(dfp_str_t *text, const char *what, dfp_oci_image_t *image,
 }
 
 
-/* Cuts the registry from TEXT, where there is one. */
+/* Removes the registry from TEXT, if it has one. */
 
 static void
 dfp_oci_split_registry(dfp_str_t *text, dfp_oci_image_t *image)

@@ -1,5 +1,5 @@
 /*
- * Manifests and indexes: which of them a body is, and what it has.
+ * Manifests and indexes.
  */
 
 #include <jansson.h>
@@ -29,7 +29,7 @@ static const dfp_oci_type_t  dfp_oci_types[] = {
 };
 
 
-/* What servers call files of which they know nothing. */
+/* Types that servers send for files that they do not know. */
 static const char *const  dfp_oci_open_types[] = {
     "application/json", "text/json", "text/plain", "application/octet-stream",
     "binary/octet-stream", NULL
@@ -75,7 +75,7 @@ dfp_oci_parse_manifest(dfp_mem_t *mem, dfp_str_t body,
     json_decref(root);
 
     if (rc != DFP_OK) {
-        /* half of a manifest points to what is gone */
+        /* what was parsed so far may point to ROOT */
         memset(m, 0, sizeof(dfp_oci_manifest_t));
     }
 
@@ -150,7 +150,7 @@ dfp_oci_check_manifest(dfp_mem_t *mem, dfp_str_t reference, dfp_str_t type,
 }
 
 
-/* A media type without its parameters and the blanks round it. */
+/* A media type without its parameters and spaces. */
 
 static dfp_str_t
 dfp_oci_bare_type(dfp_str_t type)
@@ -178,7 +178,7 @@ dfp_oci_bare_type(dfp_str_t type)
 }
 
 
-/* Doubles of a key are refused: which of them counts depends on who reads. */
+/* Duplicate keys are refused: parsers differ in which of them counts. */
 
 static dfp_rc_t
 dfp_oci_load(dfp_str_t body, json_t **root, dfp_err_t *err)
@@ -199,7 +199,7 @@ dfp_oci_load(dfp_str_t body, json_t **root, dfp_err_t *err)
         return DFP_OK;
     }
 
-    /* jansson says nothing where it had no memory for a value */
+    /* jansson sets no error if it had no memory for a value */
 
     if (error.text[0] == '\0') {
         return DFP_ERROR;
@@ -254,7 +254,7 @@ dfp_oci_parse_root(dfp_oci_parser_t *parser, const json_t *root,
 }
 
 
-/* Which type the body has, by its own word or by the registry's. */
+/* Determines the type by the mediaType of the body and by Content-Type. */
 
 static dfp_rc_t
 dfp_oci_parse_type(dfp_oci_parser_t *parser, const json_t *root,

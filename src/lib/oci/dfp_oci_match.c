@@ -1,7 +1,7 @@
 /*
- * Which of several platforms a machine would take. The rules are those of
- * containerd (its package platforms): newer CPUs run what was made for older
- * ones of their kind, and 64-bit ones what was made for 32 bits.
+ * The platforms that a machine can run. The rules are those of containerd (its
+ * package platforms): a CPU runs what was built for older ones of its kind,
+ * and a 64-bit CPU what was built for 32 bits.
  */
 
 #include "dfp_oci.h"

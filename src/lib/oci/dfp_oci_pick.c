@@ -1,5 +1,5 @@
 /*
- * Which entries of an index are wanted.
+ * The entries of an index that are wanted.
  */
 
 #include <stdio.h>
@@ -8,13 +8,13 @@
 #include "dfp_oci.h"
 
 
-/* DFP_ERR_LEN has room for DFP_OCI_MAX_LIST, one platform more and the words
- * round them. */
+/* A dfp_err_t has room for DFP_OCI_MAX_LIST, one more platform and the
+ * sentence. */
 #define DFP_OCI_PLATFORM_LEN  (3 * DFP_OCI_MAX_PART + 2)
 
 
-/* What is asked for, and for each platform of it the rank of the best that the
- * index has. */
+/* The wanted platforms, and for each the rank of the best match in the
+ * index. */
 typedef struct {
     const dfp_oci_platforms_t  *platforms;
     unsigned                    fallback:1;
@@ -60,7 +60,7 @@ dfp_oci_pick(dfp_mem_t *mem, const dfp_oci_manifest_t *m,
 
     dfp_oci_ask(m, wanted, fallback, &asked);
 
-    /* one inside of another may have attestations only */
+    /* an index within another one may have attestations only */
 
     if (seen == NULL && !dfp_oci_has_image(m, asked.platforms->all)) {
         return dfp_invalid(err, "the index contains no image");
@@ -156,7 +156,7 @@ dfp_oci_single(const dfp_oci_manifest_t *m)
 }
 
 
-/* Whether an entry is an index which only its own entries tell more about. */
+/* Whether an entry is an index without a platform. */
 
 static int
 dfp_oci_nested(const dfp_oci_desc_t *desc)
@@ -181,8 +181,8 @@ dfp_oci_has_nested(const dfp_oci_manifest_t *m)
 }
 
 
-/* Sees to it that each platform asked for is in the index, or, with SEEN, notes
- * which of them are. */
+/* Checks that each wanted platform is in the index, or, with SEEN, records
+ * which ones are. */
 
 static dfp_rc_t
 dfp_oci_find_asked(dfp_mem_t *mem, const dfp_oci_manifest_t *m,
@@ -240,7 +240,7 @@ dfp_oci_note(dfp_mem_t *mem, const dfp_oci_manifest_t *m,
         }
     }
 
-    /* one that is full ends in dots */
+    /* a list that is full ends with dots */
 
     if (seen->len > 3 && memcmp(seen->list + seen->len - 3, "...", 3) == 0) {
         return DFP_OK;
@@ -336,7 +336,7 @@ dfp_oci_rank(const dfp_oci_desc_t *desc, const dfp_oci_platform_t *platform)
 }
 
 
-/* PLATFORM is NULL where none was asked for, by the fallback neither. */
+/* PLATFORM is NULL if none was wanted, neither by the fallback. */
 
 static dfp_rc_t
 dfp_oci_missing(dfp_mem_t *mem, const dfp_oci_manifest_t *m,
@@ -391,7 +391,7 @@ dfp_oci_say_missing(const dfp_oci_platform_t *platform, int fallback,
 }
 
 
-/* Those of another index may stand before. */
+/* The list may already have platforms of other indexes. */
 
 static void
 dfp_oci_list(dfp_buf_t *b, const dfp_oci_manifest_t *m)

@@ -1,5 +1,5 @@
 /*
- * Platforms: how they are written, and their one name where they have several.
+ * Platforms: their syntax, and their canonical names.
  */
 
 #include "dfp_char.h"
@@ -16,7 +16,7 @@ typedef struct {
 } dfp_oci_arch_t;
 
 
-/* other names of architectures, as uname and Debian have them */
+/* other names of architectures, of uname and Debian */
 static const dfp_oci_arch_t  dfp_oci_aliases[] = {
     { "x86_64", "amd64", NULL },
     { "x86-64", "amd64", NULL },
@@ -27,7 +27,7 @@ static const dfp_oci_arch_t  dfp_oci_aliases[] = {
     { NULL, NULL, NULL }
 };
 
-/* the variant that an architecture without one stands for */
+/* the default variants of architectures */
 static const dfp_oci_arch_t  dfp_oci_defaults[] = {
     { "amd64", "amd64", "v1" },
     { "arm64", "arm64", "v8" },
@@ -90,8 +90,7 @@ dfp_oci_platform_set(dfp_mem_t *mem, dfp_str_t os, dfp_str_t arch,
 }
 
 
-/* arm64/8, arm64/v8.0 and arm64/8.0 are arm64/v8, but v8.0.0 is something
- * else. */
+/* arm64/8, arm64/v8.0 and arm64/8.0 are arm64/v8; v8.0.0 is not a version. */
 
 static int
 dfp_oci_version(dfp_str_t variant, char *digit)
@@ -128,7 +127,7 @@ dfp_oci_find_arch(const dfp_oci_arch_t *table, dfp_str_t name)
 }
 
 
-/* A lower-cased copy. */
+/* A copy in lower case. */
 
 static dfp_rc_t
 dfp_oci_part(dfp_mem_t *mem, dfp_str_t text, dfp_str_t *part)
@@ -251,8 +250,8 @@ dfp_oci_parse_platform(dfp_mem_t *mem, dfp_str_t text, const char *what,
 }
 
 
-/* Takes the next item, which may be empty, off a text that is not; returns 0
- * when all were taken. */
+/* Removes the next item, which may be empty, from a text. Returns 0 if there
+ * are no more. */
 
 static int
 dfp_oci_next(dfp_str_t *rest, char separator, dfp_str_t *item)

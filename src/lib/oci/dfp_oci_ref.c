@@ -75,10 +75,9 @@ dfp_oci_manifest_path(dfp_str_t path, dfp_str_t *reference)
 
 
 /*
- * Where the name begins is not certain, since a name may have a part "v2": the
- * first "/v2/" counts, as it does in a registry that is not below a prefix. A
- * part may be called "manifests", too, but a reference has no "/", so the last
- * one counts.
+ * A name may have a part "v2", so its beginning is ambiguous: the first "/v2/"
+ * counts, as in a registry that is not below a prefix. A part may also be
+ * "manifests", but a reference has no "/", so the last one counts.
  */
 
 static dfp_rc_t
@@ -143,7 +142,7 @@ dfp_oci_name_valid(dfp_str_t name)
 }
 
 
-/* Where the separator at P ends: at P itself when there is none. */
+/* Returns the end of the separator at P; P if there is none. */
 
 static const char *
 dfp_oci_name_separator(const char *p, const char *last)

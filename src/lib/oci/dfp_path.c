@@ -44,7 +44,7 @@ dfp_path_read(dfp_str_t path, dfp_path_t *result)
 
     result->kind = dfp_path_kind(rest, &name, &digest);
 
-    /* "//v2/" is "/v2/" to some servers, and not to others */
+    /* some servers take "//v2/" for "/v2/", others do not */
 
     if (first && p != path.data) {
         result->kind = DFP_PATH_OTHER;
@@ -64,7 +64,7 @@ dfp_path_read(dfp_str_t path, dfp_path_t *result)
 }
 
 
-/* Whether the first part is "v2", however many slashes there are before it. */
+/* Whether the first segment is "v2", after any number of slashes. */
 
 static int
 dfp_path_registry(dfp_str_t path)
@@ -78,7 +78,7 @@ dfp_path_registry(dfp_str_t path)
 }
 
 
-/* What follows "/v2/". A part of a name may be called "manifests", too, but a
+/* Classifies what follows "/v2/". A part of a name may be "manifests", but a
  * reference has no "/", so the last one counts. */
 
 static dfp_path_kind_t
@@ -130,7 +130,8 @@ dfp_path_kind(dfp_str_t rest, dfp_str_t *name, unsigned *digest)
 }
 
 
-/* Whether what follows "/prefix/v2/" is a registry's, and no file's. */
+/* Whether what follows "/prefix/v2/" is the path of a registry, not of a
+ * file. */
 
 static int
 dfp_path_api(dfp_str_t rest)

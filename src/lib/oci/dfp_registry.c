@@ -1,6 +1,5 @@
 /*
- * What token services and registries answer, and what Basic authentication
- * says to them.
+ * Answers of token services and registries, and Basic authentication.
  */
 
 #include <openssl/evp.h>
@@ -12,7 +11,7 @@
 #include "dfp_text.h"
 
 
-/* OpenSSL counts in an int what it encodes. */
+/* OpenSSL's lengths are int. */
 #define DFP_BASIC_MAX_LEN  65536    /* bytes of user name, ":" and password */
 
 #define DFP_BASIC_SCHEME   "Basic "
@@ -74,7 +73,7 @@ dfp_registry_token_fields(dfp_json_t *in, dfp_registry_token_t *token)
 
     rc = dfp_json_text(in, name, DFP_CHALLENGE_MAX_TOKEN, &token->token);
 
-    /* there are services that leave one of the two empty */
+    /* some services leave one of the two empty */
 
     if (rc == DFP_OK && token->token.len == 0) {
         name = "access_token";
@@ -106,8 +105,7 @@ dfp_registry_token_fields(dfp_json_t *in, dfp_registry_token_t *token)
 }
 
 
-/* A number with a fraction is a number of JSON, too; what is none says as much
- * as nothing does. */
+/* A number may have a fraction. Anything but a number counts as absent. */
 
 static int64_t
 dfp_registry_expires(const json_t *value)
@@ -166,7 +164,7 @@ dfp_registry_words(dfp_mem_t *mem, const dfp_registry_answer_t *answer,
 
     static const char *const  keys[] = { "error", "details", "message", NULL };
 
-    /* jansson answers NULL to whoever asks what is not there, or no array */
+    /* jansson returns NULL for absent values, and for what is not an array */
 
     error = json_array_get(dfp_json_field(root, "errors"), 0);
 
@@ -182,7 +180,7 @@ dfp_registry_words(dfp_mem_t *mem, const dfp_registry_answer_t *answer,
 }
 
 
-/* "" where there is no string. */
+/* "" if it is not a string. */
 
 static dfp_str_t
 dfp_registry_string(const json_t *object, const char *key)
@@ -199,7 +197,7 @@ dfp_registry_string(const json_t *object, const char *key)
 }
 
 
-/* "CODE: MESSAGE", or the one that is there. */
+/* "CODE: MESSAGE", or one of them. */
 
 static dfp_rc_t
 dfp_registry_print(dfp_mem_t *mem, const dfp_registry_answer_t *answer,
@@ -224,7 +222,7 @@ dfp_registry_print(dfp_mem_t *mem, const dfp_registry_answer_t *answer,
 }
 
 
-/* What is no JSON, or was cut off before its end. */
+/* For a body that is not JSON, or is incomplete. */
 
 static dfp_rc_t
 dfp_registry_plain(dfp_mem_t *mem, const dfp_registry_answer_t *answer,
@@ -251,7 +249,7 @@ dfp_registry_plain(dfp_mem_t *mem, const dfp_registry_answer_t *answer,
         return DFP_OK;
     }
 
-    /* neither a half of a JSON text, nor what is no text at all */
+    /* not a part of a JSON text, and not binary */
 
     if ((answer->type.len && !dfp_registry_type(answer->type, "text/plain"))
         || memchr("{[", body.data[0], 2)
@@ -268,7 +266,7 @@ dfp_registry_plain(dfp_mem_t *mem, const dfp_registry_answer_t *answer,
 }
 
 
-/* The type of what is made to be looked at in a browser; NULL: it is not. */
+/* The type of a document for browsers; NULL: it is not one. */
 
 static const char *
 dfp_registry_markup(dfp_str_t type, dfp_str_t body)
@@ -304,7 +302,8 @@ dfp_registry_type(dfp_str_t type, const char *name)
 }
 
 
-/* What is cut off below must not leave a half of a secret. */
+/* Secrets are removed before the text is cut, so that no part of one
+ * remains. */
 
 static dfp_rc_t
 dfp_registry_clean(dfp_mem_t *mem, const dfp_registry_answer_t *answer,
@@ -324,7 +323,7 @@ dfp_registry_clean(dfp_mem_t *mem, const dfp_registry_answer_t *answer,
 }
 
 
-/* A ":" in the user name would move its end. */
+/* The first ":" ends the user name. */
 
 dfp_rc_t
 dfp_basic_print(dfp_mem_t *mem, dfp_str_t username, dfp_str_t password,
