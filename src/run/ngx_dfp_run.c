@@ -16,6 +16,7 @@ static void ngx_dfp_run_reported(void *data, ngx_int_t rc);
 static void ngx_dfp_run_back(ngx_dfp_run_t *run);
 static void ngx_dfp_run_given_back(void *data, ngx_int_t rc);
 static void ngx_dfp_run_over(ngx_dfp_run_t *run);
+static void ngx_dfp_run_stop(ngx_dfp_run_t *run);
 static void ngx_dfp_run_tick(ngx_event_t *ev);
 static void ngx_dfp_run_renewed(void *data, ngx_int_t rc);
 static void ngx_dfp_run_deadline(ngx_event_t *ev);
@@ -444,7 +445,9 @@ ngx_dfp_run_leave(ngx_dfp_run_t *run)
 }
 
 
-void
+/* Ends everything of the run that may call back; safe at any time. */
+
+static void
 ngx_dfp_run_stop(ngx_dfp_run_t *run)
 {
     run->ending = 1;

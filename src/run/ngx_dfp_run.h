@@ -114,10 +114,6 @@ void ngx_dfp_run_advance(ngx_dfp_run_t *run, ngx_uint_t quit);
  * the reply, and stops the run. */
 void ngx_dfp_run_leave(ngx_dfp_run_t *run);
 
-/* Ends everything of the run that may call back; safe at any time. */
-void ngx_dfp_run_stop(ngx_dfp_run_t *run);
-
-
 /* The run has failed, and no further call is started. The first 512 bytes of
  * the text are kept. */
 void ngx_dfp_run_fail(ngx_dfp_run_t *run, const char *fmt, ...);
