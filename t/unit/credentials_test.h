@@ -61,11 +61,11 @@ check_taken(dfp_str_t text, size_t n, size_t unusable, int line)
 
 
 static inline void
-check_refused(dfp_str_t text, const char *sentence, int line)
+check_refused(dfp_str_t text, const char *facts, int line)
 {
     dfp_test_check_int(parse(text), DFP_INVALID, line, "the result");
-    dfp_test_check_str(dfp_test_str(err.text), dfp_test_str(sentence), line,
-                       "the sentence");
+    dfp_test_check_says(err.text, facts, line, "the message");
+    dfp_test_check_has(err.text, "secret", 0, line, "the message");
 
     /* nothing is left by halves */
 
@@ -111,8 +111,8 @@ filled(const char *start, char ch, size_t n)
 
 #define TAKEN(text, n, unusable)                                              \
     check_taken(DFP_STR(text), n, unusable, __LINE__)
-#define REFUSED(text, sentence)                                               \
-    check_refused(DFP_STR(text), sentence, __LINE__)
+#define REFUSED(text, facts)                                                  \
+    check_refused(DFP_STR(text), facts, __LINE__)
 
 
 #endif /* CREDENTIALS_TEST_H */

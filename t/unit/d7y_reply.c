@@ -318,7 +318,7 @@ TEST("there may be as many hosts as the limit says, and not more")
     put_part(&list, 1, &host);
 
     CHECK_INT(parse_hosts(dfp_buf_value(&list)), DFP_INVALID);
-    CHECK_TEXT(err.text, "the scheduler lists more than 20000 hosts");
+    CHECK_SAYS(err.text, "scheduler | 20000 hosts");
 
     /* of what is no host there may be more */
 
@@ -542,16 +542,13 @@ TEST("a message that ends too early, or is none, is refused or read")
     CHECK_INT(count, 3);
 
     CHECK_INT(parse_hosts(DFP_STR("<html>")), DFP_INVALID);
-    CHECK_TEXT(err.text, "the scheduler's list of hosts is no message of the "
-               "kind that it should be");
+    CHECK_SAYS(err.text, "scheduler | hosts | malformed");
     CHECK_INT(parse_hosts(DFP_STR("\x0a\x01\x0a")), DFP_INVALID);
-    CHECK_TEXT(err.text, "the scheduler's list of hosts is no message of the "
-               "kind that it should be");
+    CHECK_SAYS(err.text, "scheduler | hosts | malformed");
     CHECK_INT(parse_event(DFP_STR("\xff")), DFP_INVALID);
-    CHECK_HAS(err.text, "the peer's message");
+    CHECK_SAYS(err.text, "peer | malformed");
     CHECK_INT(parse_stat(&seed, DFP_STR("\x0a\x01"), 0), DFP_INVALID);
-    CHECK_TEXT(err.text, "the scheduler's list of who has what is no message "
-               "of the kind that it should be");
+    CHECK_SAYS(err.text, "scheduler | layers | malformed");
 }
 
 

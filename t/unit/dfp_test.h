@@ -94,6 +94,17 @@ static long               dfp_test_lib_live;
 #define CHECK_HAS_NOT(got, part)                                              \
     dfp_test_check_has(got, part, 0, __LINE__, #got)
 
+/*
+ * NUL-terminated text of a message that says facts, in this order:
+ *
+ *     CHECK_SAYS(err.text, "args.url | 4096 bytes");
+ *
+ * The other words are free. Names and numbers count as a whole: neither
+ * args.urls nor args.url[0] says args.url, and 14096 does not say 4096.
+ */
+#define CHECK_SAYS(got, facts)                                                \
+    dfp_test_check_says(got, facts, __LINE__, #got)
+
 
 static inline void
 dfp_test_add(const char *name, void (*run)(void))
@@ -196,6 +207,103 @@ dfp_test_check_has(const char *got, const char *part, int wanted, int line,
         dfp_test_print(wanted ? "expected in it" : "must not be in it",
                        dfp_test_str(part));
         dfp_test_print("got", dfp_test_str(got));
+    }
+
+    return good;
+}
+
+
+static inline int
+dfp_test_is_word(char ch)
+{
+    return ch == '_' || (ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'z')
+           || (ch >= 'A' && ch <= 'Z');
+}
+
+
+static inline int
+dfp_test_joins(char ch)
+{
+    return ch == '.' || ch == '/';
+}
+
+
+/* Whether the LEN bytes at P are whole in TEXT: no word goes on before them or
+ * after them. args.url[0] and linux/arm/v7 are one word each. */
+
+static inline int
+dfp_test_is_whole(const char *text, const char *p, size_t len)
+{
+    const char  *end;
+
+    end = p + len;
+
+    if (p != text && dfp_test_is_word(p[0])
+        && (dfp_test_is_word(p[-1])
+            || (dfp_test_joins(p[-1]) && p - text > 1
+                && dfp_test_is_word(p[-2]))))
+    {
+        return 0;
+    }
+
+    return !dfp_test_is_word(end[-1])
+           || !(dfp_test_is_word(end[0]) || end[0] == '['
+                || (dfp_test_joins(end[0]) && dfp_test_is_word(end[1])));
+}
+
+
+/* Where FACT ends in TEXT; NULL if it is not there. */
+
+static inline const char *
+dfp_test_find(const char *text, const dfp_str_t *fact)
+{
+    const char  *p;
+
+    for (p = text; fact->len && strlen(p) >= fact->len; p++) {
+        if (memcmp(p, fact->data, fact->len) == 0
+            && dfp_test_is_whole(text, p, fact->len))
+        {
+            return p + fact->len;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* FACT is the first one that GOT does not say. */
+
+static inline int
+dfp_test_says(const char *got, const char *facts, dfp_str_t *fact)
+{
+    const char  *end;
+
+    do {
+        end = strstr(facts, " | ");
+        fact->data = facts;
+        fact->len = end ? (size_t) (end - facts) : strlen(facts);
+
+        got = dfp_test_find(got, fact);
+        facts = end ? end + 3 : NULL;
+
+    } while (got && facts);
+
+    return got != NULL;
+}
+
+
+static inline int
+dfp_test_check_says(const char *got, const char *facts, int line,
+    const char *what)
+{
+    int        good;
+    dfp_str_t  fact;
+
+    good = dfp_test_check(dfp_test_says(got, facts, &fact), line, what);
+
+    if (!good) {
+        dfp_test_print("missing", fact);
+        dfp_test_print("got    ", dfp_test_str(got));
     }
 
     return good;

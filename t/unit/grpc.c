@@ -186,11 +186,11 @@ TEST("a message may be as long as the limit, and not longer")
 
     dfp_grpc_reader_init(&reader, dfp_test_mem(), MAX);
     CHECK_INT(read_all(frames_of(MAX + 1, 1), 64, MAX + 1), DFP_INVALID);
-    CHECK_TEXT(err.text, "a message of 1001 bytes is longer than 1000");
+    CHECK_SAYS(err.text, "1001 bytes | 1000");
 
     dfp_grpc_reader_init(&reader, dfp_test_mem(), MAX);
     CHECK_INT(read_all(DFP_STR("\0\xff\xff\xff\xff"), 64, 0), DFP_INVALID);
-    CHECK_TEXT(err.text, "a message of 4294967295 bytes is longer than 1000");
+    CHECK_SAYS(err.text, "4294967295 bytes | 1000");
 
     dfp_grpc_reader_init(&reader, dfp_test_mem(), 0);
     CHECK_INT(read_all(frames_of(0, 3), 64, 0), 3);
@@ -202,11 +202,11 @@ TEST("nothing that is compressed is taken, and no other flags")
 {
     dfp_grpc_reader_init(&reader, dfp_test_mem(), MAX);
     CHECK_INT(read_all(DFP_STR("\1\0\0\0\1x"), 64, 1), DFP_INVALID);
-    CHECK_HAS(err.text, "compressed");
+    CHECK_SAYS(err.text, "compressed");
 
     dfp_grpc_reader_init(&reader, dfp_test_mem(), MAX);
     CHECK_INT(read_all(DFP_STR("\2\0\0\0\1x"), 64, 1), DFP_INVALID);
-    CHECK_HAS(err.text, "no messages of gRPC");
+    CHECK_SAYS(err.text, "flag 2 | gRPC");
 
     dfp_grpc_reader_init(&reader, dfp_test_mem(), MAX);
     CHECK_INT(read_all(DFP_STR("HTTP/1.1 400"), 3, 1), DFP_INVALID);
@@ -370,11 +370,11 @@ TEST("parts of messages, in pieces of any size")
     /* what is none, after one that is */
 
     CHECK_PARTS("\0\0\0\0\1x\0\0\0\0\x0a", DFP_INVALID, "<x>", 0);
-    CHECK_TEXT(err.text, "a message of 10 bytes is longer than 9");
+    CHECK_SAYS(err.text, "10 bytes | 9");
     CHECK_PARTS("\0\0\0\0\1x\1\0\0\0\1y", DFP_INVALID, "<x>", 0);
-    CHECK_HAS(err.text, "compressed");
+    CHECK_SAYS(err.text, "compressed");
     CHECK_PARTS("\0\0\0\0\0\2\0\0\0\1y", DFP_INVALID, "<>", 0);
-    CHECK_HAS(err.text, "no messages of gRPC");
+    CHECK_SAYS(err.text, "flag 2 | gRPC");
 }
 
 

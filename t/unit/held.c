@@ -504,7 +504,7 @@ TEST("a layer with a wrong URL cannot be left out")
     CHECK_INT(read_layer(repeated('u', DFP_URL_MAX_LEN)), DFP_OK);
     CHECK_INT(held->nlayers, 2);
     CHECK_INT(read_layer(repeated('u', DFP_URL_MAX_LEN + 1)), DFP_INVALID);
-    CHECK_HAS(err.text, "4096");
+    CHECK_SAYS(err.text, "4096");
     CHECK_INT(read_layer(DFP_STR("")), DFP_INVALID);
     CHECK_INT(read_layer(DFP_STR("http://a.lan/\r\n")), DFP_INVALID);
     CHECK_INT(read_layer(DFP_STR("http://a.lan/ ")), DFP_INVALID);
@@ -512,8 +512,7 @@ TEST("a layer with a wrong URL cannot be left out")
     CHECK_INT(held->nlayers, 0);
 
     CHECK_INT(read_all(DFP_STR("\x0a\x02\x0a\0")), DFP_INVALID);
-    CHECK_TEXT(err.text, "the scheduler's image has a layer without a URL of "
-               "1 to 4096 printable characters");
+    CHECK_SAYS(err.text, "layer | URL | 1 | 4096");
 }
 
 
@@ -544,8 +543,7 @@ check_order(dfp_str_t one, dfp_str_t two)
     dfp_buf_str(&message, two);
 
     CHECK_INT(read_all(dfp_buf_value(&message)), DFP_INVALID);
-    CHECK_TEXT(err.text, "the scheduler's image is there twice, or after who "
-               "has it");
+    CHECK_SAYS(err.text, "scheduler | image | peers");
 }
 
 

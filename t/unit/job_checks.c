@@ -12,14 +12,12 @@
 #define IMAGE_ARGS  "\"type\":\"image\",\"url\":\"" IMAGE_URL "\""
 
 
-static const char  hex[] = "args.digest must be \"sha256:\" and 64, or "
-                           "\"sha512:\" and 128 lower-case hex digits";
-static const char  one[] = "args.digest and args.size need exactly one URL";
-static const char  files[] = "args.digest and args.size are for files: an image "
-                             "is named by its digest in args.url";
-static const char  flag[] = "args.refresh must be true or false";
-static const char  range[] = "args.size must be an integer between 1 and "
-                             "4398046511104 bytes";
+static const char  hex[] = "args.digest | sha256 | 64 | sha512 | 128 | "
+                           "lower-case";
+static const char  one[] = "args.digest | args.size | one URL";
+static const char  files[] = "args.digest | args.size | files | args.url";
+static const char  flag[] = "args.refresh | true | false";
+static const char  range[] = "args.size | integer | 1 | 4398046511104 bytes";
 
 
 TEST("a file may have a digest and a size, which are printed as they were given")
@@ -72,7 +70,7 @@ TEST("a digest that cannot be checked is refused")
     REFUSED("\"digest\":\"sha256:A"
             "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"",
             hex);
-    REFUSED("\"digest\":1", "args.digest must be a string");
+    REFUSED("\"digest\":1", "args.digest | string");
 }
 
 

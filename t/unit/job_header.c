@@ -40,19 +40,19 @@ TEST("there may be 64 headers, names of 128 bytes and values of 8192")
     CHECK_INT(job.nheaders, DFP_JOB_MAX_HEADERS);
 
     REFUSED(text_of("\"headers\":{%s,\"X-Key\":\"v\"}", list).data,
-            "args.headers must not have more than 64 headers");
+            "args.headers | 64 headers");
 
     TAKEN(text_of("\"headers\":{\"%skey\":\"v\"}", repeated('n', 125)).data,
           &job);
     REFUSED(text_of("\"headers\":{\"%skey\":\"v\"}", repeated('n', 126)).data,
-            "args.headers must have names of 1 to 128 letters, digits and any "
-            "of !#$%&'*+-.^_`|~");
+            "args.headers | 1 | 128 | !#$%&'*+-.^_`|~");
 
     TAKEN(text_of("\"headers\":{\"X-Key\":\"%s\"}", repeated('v', 8192)).data,
           &job);
     CHECK_INT(job.headers[0].value.len, 8192);
     REFUSED(text_of("\"headers\":{\"X-Key\":\"%s\"}", repeated('v', 8193)).data,
-            "args.headers.X-Key must not be longer than 8192 bytes");
+            "args.headers.X-Key | 8192 bytes");
+    CHECK_HAS_NOT(err.text, "vvv");
 }
 
 
@@ -66,25 +66,25 @@ TEST("headers that could smuggle something are refused")
 
     for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         REFUSED(text_of("\"headers\":{\"%s\":\"v\"}", names[i]).data,
-                "args.headers must have names of 1 to 128 letters, digits and "
-                "any of !#$%&'*+-.^_`|~");
+                "args.headers | 1 | 128 | !#$%&'*+-.^_`|~");
     }
 
-    REFUSED("\"headers\":[]", "args.headers must be an object");
-    REFUSED("\"headers\":{\"X-Key\":1}", "args.headers.X-Key must be a string");
-    REFUSED("\"headers\":{\"X-Key\":null}", "args.headers.X-Key must be a string");
+    REFUSED("\"headers\":[]", "args.headers | object");
+    REFUSED("\"headers\":{\"X-Key\":1}", "args.headers.X-Key | string");
+    REFUSED("\"headers\":{\"X-Key\":null}", "args.headers.X-Key | string");
     REFUSED("\"headers\":{\"X-Key\":\"a\\r\\nHost: b\"}",
-            "args.headers.X-Key must not contain CR or LF");
+            "args.headers.X-Key | CR | LF");
+    CHECK_HAS_NOT(err.text, "Host");
     REFUSED("\"headers\":{\"X-Key\":\"a\\nb\"}",
-            "args.headers.X-Key must not contain CR or LF");
+            "args.headers.X-Key | CR | LF");
     REFUSED("\"headers\":{\"X-Key\":\"a\\u0000b\"}",
-            "args.headers.X-Key must not contain NUL");
+            "args.headers.X-Key | NUL");
     REFUSED("\"headers\":{\"X-Key\":\"a\\u0001b\"}",
-            "args.headers.X-Key must not contain control characters");
+            "args.headers.X-Key | control characters");
     REFUSED("\"headers\":{\"X-Key\":\"a\x7f\"}",
-            "args.headers.X-Key must not contain control characters");
+            "args.headers.X-Key | control characters");
     REFUSED("\"headers\":{\"X-One-Key\":\"1\",\"x-one-key\":\"2\"}",
-            "args.headers must not have x-one-key twice");
+            "args.headers | x-one-key | twice");
 }
 
 
@@ -136,10 +136,7 @@ TEST("headers that say who asks are passed on, and few others")
 
     for (i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
         REFUSED(text_of("\"headers\":{\"%s\":\"v\"}", refused[i]).data,
-                text_of("args.headers must not have %s: of a job's headers "
-                        "only Authorization, User-Agent and those are passed "
-                        "on whose names end in a word for a credential, as "
-                        "X-Api-Key, PRIVATE-TOKEN and X-Registry-Auth",
+                text_of("args.headers | %s | Authorization | User-Agent",
                         refused[i]).data);
     }
 }

@@ -251,12 +251,12 @@ TEST("stored args that are damaged are refused, and called args")
 
     CHECK_INT(dfp_job_parse_args(dfp_test_mem(), DFP_STR("{\"type\":"), &job,
                                  &err), DFP_INVALID);
-    CHECK_HAS(err.text, "args is not valid JSON: line 1");
+    CHECK_SAYS(err.text, "args | JSON | line 1");
 
     CHECK_INT(dfp_job_parse_args(dfp_test_mem(), DFP_STR("{" FILE_URL
                                  ",\"count\":201}"), &job, &err),
               DFP_INVALID);
-    CHECK_TEXT(err.text, "args.count must be an integer between 1 and 200");
+    CHECK_SAYS(err.text, "args.count | integer | 1 | 200");
 }
 
 

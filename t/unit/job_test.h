@@ -69,7 +69,7 @@ parse(dfp_str_t body, dfp_job_t *job)
 
 
 static inline void
-check_refused(dfp_str_t body, const char *sentence, int line)
+check_refused(dfp_str_t body, const char *facts, int line)
 {
     int        rc;
     dfp_job_t  job;
@@ -77,8 +77,7 @@ check_refused(dfp_str_t body, const char *sentence, int line)
     rc = parse(body, &job);
 
     dfp_test_check_int(rc, DFP_INVALID, line, BRIEF(body));
-    dfp_test_check_str(dfp_test_str(err.text), dfp_test_str(sentence), line,
-                       "the sentence");
+    dfp_test_check_says(err.text, facts, line, "the message");
 }
 
 
@@ -94,17 +93,17 @@ check_taken(dfp_str_t body, dfp_job_t *job, int line)
 
 /* the whole body; fields beside type and args; fields of args of a file */
 
-#define REFUSED_BODY(body, sentence)                                          \
-    check_refused(body, sentence, __LINE__)
-#define REFUSED_TOP(fields, sentence)                                         \
+#define REFUSED_BODY(body, facts)                                             \
+    check_refused(body, facts, __LINE__)
+#define REFUSED_TOP(fields, facts)                                            \
     check_refused(text_of("{\"type\":\"preheat\",\"args\":{" FILE_URL "},%s}",\
-                          fields), sentence, __LINE__)
-#define REFUSED(fields, sentence)                                             \
+                          fields), facts, __LINE__)
+#define REFUSED(fields, facts)                                                \
     check_refused(text_of("{\"type\":\"preheat\",\"args\":{" FILE_URL         \
-                          ",%s}}", fields), sentence, __LINE__)
-#define REFUSED_ARGS(args, sentence)                                          \
+                          ",%s}}", fields), facts, __LINE__)
+#define REFUSED_ARGS(args, facts)                                             \
     check_refused(text_of("{\"type\":\"preheat\",\"args\":{%s}}", args),      \
-                  sentence, __LINE__)
+                  facts, __LINE__)
 
 #define TAKEN_BODY(body, job)                                                 \
     check_taken(body, job, __LINE__)

@@ -77,7 +77,7 @@ TEST("a digest is all that there is to say about its manifest")
 {
     CHECK_INT(check(EMPTY, "text/plain", ""), DFP_OK);
     CHECK_INT(check(EMPTY, OCI, index_of_none), DFP_INVALID);
-    CHECK_TEXT(err.text, "the manifest does not have this digest");
+    CHECK_SAYS(err.text, "manifest | digest");
 }
 
 
@@ -88,7 +88,7 @@ TEST("a tag's manifest has to be one")
 
     CHECK_INT(check("1", OCI, index_of_none), DFP_INVALID);
     CHECK_INT(check("1", OCI, "<html></html>"), DFP_INVALID);
-    CHECK_HAS(err.text, "the manifest is not valid JSON");
+    CHECK_SAYS(err.text, "manifest | JSON");
     CHECK_INT(check("1", "", "{}"), DFP_INVALID);
     CHECK_INT(check("1", "", ""), DFP_INVALID);
 

@@ -36,7 +36,7 @@ body_of(const char *before, const char *filling, size_t n, const char *after)
 
 
 static void
-check_refused(dfp_str_t body, const char *sentence, int line)
+check_refused(dfp_str_t body, const char *facts, int line)
 {
     dfp_token_t  token;
 
@@ -44,8 +44,7 @@ check_refused(dfp_str_t body, const char *sentence, int line)
 
     dfp_test_check_int(dfp_token_parse(dfp_test_mem(), body, NOW, &token,
                                        &err), DFP_INVALID, line, "the result");
-    dfp_test_check_str(dfp_test_str(err.text), dfp_test_str(sentence), line,
-                       "the sentence");
+    dfp_test_check_says(err.text, facts, line, "the message");
 }
 
 
@@ -61,7 +60,7 @@ check_taken(dfp_str_t body, dfp_token_t *token, int line)
 }
 
 
-#define REFUSED(body, sentence)  check_refused(body, sentence, __LINE__)
+#define REFUSED(body, facts)  check_refused(body, facts, __LINE__)
 #define TAKEN(body, token)       check_taken(body, token, __LINE__)
 
 
@@ -111,20 +110,18 @@ TEST("scopes are those asked for, and job and cluster when none is")
     CHECK_INT(token.scopes, DFP_TOKEN_JOB|DFP_TOKEN_ORIGIN_CREDENTIALS);
 
     REFUSED(DFP_STR("{\"name\":\"n\",\"scopes\":[\"job\",\"banana\"]," LATE
-                    "}"),
-            "scopes[1] must be job, cluster or origin-credentials");
+                    "}"), "scopes[1] | job | cluster | origin-credentials");
     REFUSED(DFP_STR("{\"name\":\"n\",\"scopes\":[\"\"]," LATE "}"),
-            "scopes[0] must be job, cluster or origin-credentials");
+            "scopes[0] | job | cluster | origin-credentials");
     REFUSED(DFP_STR("{\"name\":\"n\",\"scopes\":[1]," LATE "}"),
-            "scopes[0] must be job, cluster or origin-credentials");
+            "scopes[0] | job | cluster | origin-credentials");
     REFUSED(DFP_STR("{\"name\":\"n\",\"scopes\":\"job\"," LATE "}"),
-            "scopes must be a list");
+            "scopes | list");
 
     TAKEN(body_of("{\"name\":\"n\",\"scopes\":[\"job\"", ",\"job\"", 15,
                   "]," LATE "}"), &token);
     REFUSED(body_of("{\"name\":\"n\",\"scopes\":[\"job\"", ",\"job\"", 16,
-                    "]," LATE "}"),
-            "scopes must not have more than 16 elements");
+                    "]," LATE "}"), "scopes | 16 elements");
 }
 
 
@@ -136,30 +133,27 @@ TEST("names and bios are taken up to their limits")
           &token);
     CHECK_INT(token.name.len, DFP_TOKEN_MAX_NAME);
     REFUSED(body_of("{\"name\":\"", "n", DFP_TOKEN_MAX_NAME + 1,
-                    "\"," LATE "}"), "name must not be longer than 128 bytes");
+                    "\"," LATE "}"), "name | 128 bytes");
 
     TAKEN(body_of("{\"name\":\"n\",\"bio\":\"", "b", DFP_TOKEN_MAX_BIO,
                   "\"," LATE "}"), &token);
     CHECK_INT(token.bio.len, DFP_TOKEN_MAX_BIO);
     REFUSED(body_of("{\"name\":\"n\",\"bio\":\"", "b", DFP_TOKEN_MAX_BIO + 1,
-                    "\"," LATE "}"), "bio must not be longer than 1024 bytes");
+                    "\"," LATE "}"), "bio | 1024 bytes");
 }
 
 
 TEST("a request without what is required, or with wrong types, is refused")
 {
-    REFUSED(DFP_STR("{" LATE "}"), "name is required");
-    REFUSED(DFP_STR("{\"name\":\"\"," LATE "}"), "name is required");
-    REFUSED(DFP_STR("{\"name\":1," LATE "}"), "name must be a string");
-    REFUSED(DFP_STR("{\"name\":\"a\\nb\"," LATE "}"),
-            "name must not contain CR or LF");
-    REFUSED(DFP_STR("{\"name\":\"a\\u0000\"," LATE "}"),
-            "name must not contain NUL");
-    REFUSED(DFP_STR("{\"name\":\"n\",\"user_id\":-1," LATE "}"), "user_id "
-            "must be an integer between 0 and 9223372036854775807");
-    REFUSED(DFP_STR("[]"), "the body must be a JSON object");
-    REFUSED(DFP_STR("{\"name\":"), "the body is not valid JSON: line 1, "
-            "column 8: it ends too early");
+    REFUSED(DFP_STR("{" LATE "}"), "name | required");
+    REFUSED(DFP_STR("{\"name\":\"\"," LATE "}"), "name | required");
+    REFUSED(DFP_STR("{\"name\":1," LATE "}"), "name | string");
+    REFUSED(DFP_STR("{\"name\":\"a\\nb\"," LATE "}"), "name | CR | LF");
+    REFUSED(DFP_STR("{\"name\":\"a\\u0000\"," LATE "}"), "name | NUL");
+    REFUSED(DFP_STR("{\"name\":\"n\",\"user_id\":-1," LATE "}"),
+            "user_id | integer | 0 | 9223372036854775807");
+    REFUSED(DFP_STR("[]"), "body | JSON object");
+    REFUSED(DFP_STR("{\"name\":"), "body | JSON | line 1 | column 8 | end");
 }
 
 
@@ -167,19 +161,17 @@ TEST("a token must expire, and not in the past")
 {
     dfp_token_t  token;
 
-    REFUSED(DFP_STR("{\"name\":\"n\"}"), "expired_at is required");
+    REFUSED(DFP_STR("{\"name\":\"n\"}"), "expired_at | required");
     REFUSED(DFP_STR("{\"name\":\"n\",\"expired_at\":\"\"}"),
-            "expired_at is required");
+            "expired_at | required");
     REFUSED(DFP_STR("{\"name\":\"n\",\"expired_at\":1893456000}"),
-            "expired_at must be a string");
+            "expired_at | string");
     REFUSED(DFP_STR("{\"name\":\"n\",\"expired_at\":\"tomorrow\"}"),
-            "expired_at must be a time of RFC 3339, as 2030-01-31T00:00:00Z");
+            "expired_at | RFC 3339");
     REFUSED(DFP_STR("{\"name\":\"n\",\"expired_at\":"
-                    "\"2025-11-25T00:00:00.000Z\"}"),
-            "expired_at must be in the future");
+                    "\"2025-11-25T00:00:00.000Z\"}"), "expired_at | future");
     REFUSED(DFP_STR("{\"name\":\"n\",\"expired_at\":"
-                    "\"2025-11-25T01:00:00+01:00\"}"),
-            "expired_at must be in the future");
+                    "\"2025-11-25T01:00:00+01:00\"}"), "expired_at | future");
 
     TAKEN(DFP_STR("{\"name\":\"n\",\"expired_at\":"
                   "\"2025-11-25T00:00:00.001Z\"}"), &token);

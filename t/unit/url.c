@@ -64,7 +64,7 @@ url_of_length(const char *start, size_t len)
 
 
 #define CHECK_HREF(in, out)       CHECK_STR(href(DFP_STR(in)), out)
-#define CHECK_REFUSED(in, why)    CHECK_HAS(refused(DFP_STR(in)), why)
+#define CHECK_REFUSED(in, why)    CHECK_SAYS(refused(DFP_STR(in)), why)
 
 
 TEST("a URL is taken apart into all its parts")
@@ -144,16 +144,16 @@ TEST("a fragment is cut off, wherever it begins")
 
 TEST("other schemes, and texts that are no URL, are refused")
 {
-    CHECK_REFUSED("", "must be an http or https URL");
-    CHECK_REFUSED("not-a-url", "must be an http or https URL");
-    CHECK_REFUSED("ftp://a.lan/", "must be an http or https URL");
-    CHECK_REFUSED("file:///etc/passwd", "must be an http or https URL");
-    CHECK_REFUSED("http:/a.lan/", "must be an http or https URL");
-    CHECK_REFUSED("http:a.lan/", "must be an http or https URL");
-    CHECK_REFUSED("https:\\\\a.lan/", "must be an http or https URL");
-    CHECK_REFUSED("//a.lan/", "must be an http or https URL");
-    CHECK_REFUSED("http", "must be an http or https URL");
-    CHECK_REFUSED("httpx://a.lan/", "must be an http or https URL");
+    CHECK_REFUSED("", "http | https URL");
+    CHECK_REFUSED("not-a-url", "http | https URL");
+    CHECK_REFUSED("ftp://a.lan/", "http | https URL");
+    CHECK_REFUSED("file:///etc/passwd", "http | https URL");
+    CHECK_REFUSED("http:/a.lan/", "http | https URL");
+    CHECK_REFUSED("http:a.lan/", "http | https URL");
+    CHECK_REFUSED("https:\\\\a.lan/", "http | https URL");
+    CHECK_REFUSED("//a.lan/", "http | https URL");
+    CHECK_REFUSED("http", "http | https URL");
+    CHECK_REFUSED("httpx://a.lan/", "http | https URL");
     CHECK_INT(parse(DFP_STR_NULL), DFP_INVALID);
 }
 
@@ -163,8 +163,7 @@ TEST("a URL may be 4096 bytes long, and not one more")
     CHECK_INT(parse(url_of_length("http://a.lan/", 4096)), DFP_OK);
     CHECK_INT(url.href.len, 4096);
 
-    CHECK_HAS(refused(url_of_length("http://a.lan/", 4097)),
-              "must not be longer than 4096 bytes");
+    CHECK_SAYS(refused(url_of_length("http://a.lan/", 4097)), "4096 bytes");
 }
 
 
@@ -173,19 +172,18 @@ TEST("a URL must keep to the limit as it is written, too")
     /* the "/" makes it longer by one */
 
     CHECK_INT(parse(url_of_length("http://a.lan?", 4095)), DFP_OK);
-    CHECK_HAS(refused(url_of_length("http://a.lan?", 4096)),
-              "must not be longer than 4096 bytes");
+    CHECK_SAYS(refused(url_of_length("http://a.lan?", 4096)), "4096 bytes");
 }
 
 
 TEST("user names and passwords in URLs are refused, and not repeated")
 {
-    CHECK_REFUSED("http://user:secret@a.lan/", "a user name or a password");
+    CHECK_REFUSED("http://user:secret@a.lan/", "user name | password");
     CHECK_HAS_NOT(err.text, "secret");
-    CHECK_REFUSED("http://user@a.lan/", "a user name or a password");
-    CHECK_REFUSED("http://@a.lan/", "a user name or a password");
-    CHECK_REFUSED("http://a.lan:80@b.lan/", "a user name or a password");
-    CHECK_REFUSED("http://[::1]@b.lan/", "a user name or a password");
+    CHECK_REFUSED("http://user@a.lan/", "user name | password");
+    CHECK_REFUSED("http://@a.lan/", "user name | password");
+    CHECK_REFUSED("http://a.lan:80@b.lan/", "user name | password");
+    CHECK_REFUSED("http://[::1]@b.lan/", "user name | password");
 
     CHECK_HREF("http://a.lan/@b.lan", "http://a.lan/@b.lan");
     CHECK_HREF("http://a.lan?@b.lan", "http://a.lan/?@b.lan");
@@ -205,21 +203,21 @@ TEST("hosts: DNS names of every usual form")
 
 TEST("hosts: what is no DNS name is refused")
 {
-    CHECK_REFUSED("http:///x", "has no host");
-    CHECK_REFUSED("http://", "has no host");
-    CHECK_REFUSED("http://?x", "has no host");
-    CHECK_REFUSED("http://:80/", "has no host");
-    CHECK_REFUSED("http://a..lan/", "neither a DNS name nor");
-    CHECK_REFUSED("http://.lan/", "neither a DNS name nor");
-    CHECK_REFUSED("http://a.lan./", "neither a DNS name nor");
-    CHECK_REFUSED("http://-a.lan/", "neither a DNS name nor");
-    CHECK_REFUSED("http://a-.lan/", "neither a DNS name nor");
-    CHECK_REFUSED("http://a%2elan/", "neither a DNS name nor");
-    CHECK_REFUSED("http://a,b/", "neither a DNS name nor");
-    CHECK_REFUSED("http://a$b/", "neither a DNS name nor");
-    CHECK_REFUSED("http://a\\b.lan/", "neither a DNS name nor");
-    CHECK_REFUSED("http://a.lan\\@b.lan/", "a user name or a password");
-    CHECK_REFUSED("http://a;b/", "neither a DNS name nor");
+    CHECK_REFUSED("http:///x", "no host");
+    CHECK_REFUSED("http://", "no host");
+    CHECK_REFUSED("http://?x", "no host");
+    CHECK_REFUSED("http://:80/", "no host");
+    CHECK_REFUSED("http://a..lan/", "host | DNS name | IP address");
+    CHECK_REFUSED("http://.lan/", "host | DNS name | IP address");
+    CHECK_REFUSED("http://a.lan./", "host | DNS name | IP address");
+    CHECK_REFUSED("http://-a.lan/", "host | DNS name | IP address");
+    CHECK_REFUSED("http://a-.lan/", "host | DNS name | IP address");
+    CHECK_REFUSED("http://a%2elan/", "host | DNS name | IP address");
+    CHECK_REFUSED("http://a,b/", "host | DNS name | IP address");
+    CHECK_REFUSED("http://a$b/", "host | DNS name | IP address");
+    CHECK_REFUSED("http://a\\b.lan/", "host | DNS name | IP address");
+    CHECK_REFUSED("http://a.lan\\@b.lan/", "user name | password");
+    CHECK_REFUSED("http://a;b/", "host | DNS name | IP address");
 }
 
 
@@ -229,13 +227,13 @@ TEST("hosts: a label has up to 63 characters, a name up to 253")
 #define L61  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
     CHECK_HREF("http://" L63 "/", "http://" L63 "/");
-    CHECK_REFUSED("http://" L63 "a/", "neither a DNS name nor");
+    CHECK_REFUSED("http://" L63 "a/", "host | DNS name | IP address");
 
     CHECK_HREF("http://" L63 "." L63 "." L63 "." L61 "/",
                "http://" L63 "." L63 "." L63 "." L61 "/");
     CHECK_INT(url.host.len, 253);
     CHECK_REFUSED("http://" L63 "." L63 "." L63 "." L61 "a/",
-                  "a host longer than 253 bytes");
+                  "host | 253 bytes");
 }
 
 
@@ -248,19 +246,19 @@ TEST("hosts: an IPv4 address has four plain numbers, nothing else will do")
 
     /* each of these is 127.0.0.1, or another address, to some resolver */
 
-    CHECK_REFUSED("http://2130706433/", "of the form 192.0.2.1");
-    CHECK_REFUSED("http://127.1/", "of the form 192.0.2.1");
-    CHECK_REFUSED("http://0x7f000001/", "of the form 192.0.2.1");
-    CHECK_REFUSED("http://0X7F.0.0.1/", "of the form 192.0.2.1");
-    CHECK_REFUSED("http://0177.0.0.1/", "of the form 192.0.2.1");
-    CHECK_REFUSED("http://127.0.0.01/", "of the form 192.0.2.1");
-    CHECK_REFUSED("http://127.0.0.0x1/", "of the form 192.0.2.1");
-    CHECK_REFUSED("http://127.0.0.0x/", "of the form 192.0.2.1");
-    CHECK_REFUSED("http://127.0.0.1.1/", "of the form 192.0.2.1");
-    CHECK_REFUSED("http://256.0.0.1/", "of the form 192.0.2.1");
-    CHECK_REFUSED("http://a.lan.1/", "of the form 192.0.2.1");
-    CHECK_REFUSED("http://0/", "of the form 192.0.2.1");
-    CHECK_REFUSED("http://127.0.0.1./", "neither a DNS name nor");
+    CHECK_REFUSED("http://2130706433/", "host | number | IPv4 | 192.0.2.1");
+    CHECK_REFUSED("http://127.1/", "host | number | IPv4 | 192.0.2.1");
+    CHECK_REFUSED("http://0x7f000001/", "host | number | IPv4 | 192.0.2.1");
+    CHECK_REFUSED("http://0X7F.0.0.1/", "host | number | IPv4 | 192.0.2.1");
+    CHECK_REFUSED("http://0177.0.0.1/", "host | number | IPv4 | 192.0.2.1");
+    CHECK_REFUSED("http://127.0.0.01/", "host | number | IPv4 | 192.0.2.1");
+    CHECK_REFUSED("http://127.0.0.0x1/", "host | number | IPv4 | 192.0.2.1");
+    CHECK_REFUSED("http://127.0.0.0x/", "host | number | IPv4 | 192.0.2.1");
+    CHECK_REFUSED("http://127.0.0.1.1/", "host | number | IPv4 | 192.0.2.1");
+    CHECK_REFUSED("http://256.0.0.1/", "host | number | IPv4 | 192.0.2.1");
+    CHECK_REFUSED("http://a.lan.1/", "host | number | IPv4 | 192.0.2.1");
+    CHECK_REFUSED("http://0/", "host | number | IPv4 | 192.0.2.1");
+    CHECK_REFUSED("http://127.0.0.1./", "host | DNS name | IP address");
 }
 
 
@@ -283,20 +281,20 @@ TEST("hosts: an IPv6 address has one spelling, and keeps its brackets")
 
 TEST("hosts: what is no IPv6 address is refused")
 {
-    CHECK_REFUSED("http://[]/", "no valid IPv6 address");
-    CHECK_REFUSED("http://[/", "has a [ without a ]");
-    CHECK_REFUSED("http://[::1/", "has a [ without a ]");
-    CHECK_REFUSED("http://[::1%25eth0]/", "no valid IPv6 address");
-    CHECK_REFUSED("http://[v1.x]/", "no valid IPv6 address");
-    CHECK_REFUSED("http://[127.0.0.1]/", "no valid IPv6 address");
-    CHECK_REFUSED("http://[a.lan]/", "no valid IPv6 address");
-    CHECK_REFUSED("http://[1:2:3:4:5:6:7:8:9]/", "no valid IPv6 address");
+    CHECK_REFUSED("http://[]/", "IPv6 address");
+    CHECK_REFUSED("http://[/", "[ | without | ]");
+    CHECK_REFUSED("http://[::1/", "[ | without | ]");
+    CHECK_REFUSED("http://[::1%25eth0]/", "IPv6 address");
+    CHECK_REFUSED("http://[v1.x]/", "IPv6 address");
+    CHECK_REFUSED("http://[127.0.0.1]/", "IPv6 address");
+    CHECK_REFUSED("http://[a.lan]/", "IPv6 address");
+    CHECK_REFUSED("http://[1:2:3:4:5:6:7:8:9]/", "IPv6 address");
     CHECK_REFUSED("http://[0000:0000:0000:0000:0000:0000:255.255.255.2551]/",
-                  "no valid IPv6 address");
-    CHECK_REFUSED("http://::1/", "has no host");
-    CHECK_REFUSED("http://2001:db8::1/", "of the form 192.0.2.1");
-    CHECK_REFUSED("http://[::1]x/", "other than a port");
-    CHECK_REFUSED("http://[::1]]/", "other than a port");
+                  "IPv6 address");
+    CHECK_REFUSED("http://::1/", "no host");
+    CHECK_REFUSED("http://2001:db8::1/", "host | number | IPv4 | 192.0.2.1");
+    CHECK_REFUSED("http://[::1]x/", "other | port");
+    CHECK_REFUSED("http://[::1]]/", "other | port");
 }
 
 
@@ -306,16 +304,16 @@ TEST("ports: 1 to 65535, plain")
     CHECK_HREF("http://a.lan:65535/", "http://a.lan:65535/");
     CHECK_INT(url.port, 65535);
 
-    CHECK_REFUSED("http://a.lan:0/", "a port between 1 and 65535");
-    CHECK_REFUSED("http://a.lan:65536/", "a port between 1 and 65535");
-    CHECK_REFUSED("http://a.lan:99999/", "a port between 1 and 65535");
-    CHECK_REFUSED("http://a.lan:4294967376/", "a port between 1 and 65535");
-    CHECK_REFUSED("http://a.lan:080/", "a port between 1 and 65535");
-    CHECK_REFUSED("http://a.lan:/", "a port between 1 and 65535");
-    CHECK_REFUSED("http://a.lan:-1/", "a port between 1 and 65535");
-    CHECK_REFUSED("http://a.lan:8x/", "a port between 1 and 65535");
-    CHECK_REFUSED("http://a.lan:80:80/", "a port between 1 and 65535");
-    CHECK_REFUSED("http://[::1]:/", "a port between 1 and 65535");
+    CHECK_REFUSED("http://a.lan:0/", "port | 1 | 65535");
+    CHECK_REFUSED("http://a.lan:65536/", "port | 1 | 65535");
+    CHECK_REFUSED("http://a.lan:99999/", "port | 1 | 65535");
+    CHECK_REFUSED("http://a.lan:4294967376/", "port | 1 | 65535");
+    CHECK_REFUSED("http://a.lan:080/", "port | 1 | 65535");
+    CHECK_REFUSED("http://a.lan:/", "port | 1 | 65535");
+    CHECK_REFUSED("http://a.lan:-1/", "port | 1 | 65535");
+    CHECK_REFUSED("http://a.lan:8x/", "port | 1 | 65535");
+    CHECK_REFUSED("http://a.lan:80:80/", "port | 1 | 65535");
+    CHECK_REFUSED("http://[::1]:/", "port | 1 | 65535");
 }
 
 
@@ -338,13 +336,13 @@ TEST("bytes that are not printable ASCII are refused everywhere")
 
 TEST("a % must have two hexadecimal digits after it")
 {
-    CHECK_REFUSED("http://a.lan/%", "a % that two hexadecimal");
-    CHECK_REFUSED("http://a.lan/%4", "a % that two hexadecimal");
-    CHECK_REFUSED("http://a.lan/%4g", "a % that two hexadecimal");
-    CHECK_REFUSED("http://a.lan/%g4", "a % that two hexadecimal");
-    CHECK_REFUSED("http://a.lan/?%", "a % that two hexadecimal");
-    CHECK_REFUSED("http://a.lan/?100%&x", "a % that two hexadecimal");
-    CHECK_REFUSED("http://a.lan/%%41", "a % that two hexadecimal");
+    CHECK_REFUSED("http://a.lan/%", "% | hexadecimal");
+    CHECK_REFUSED("http://a.lan/%4", "% | hexadecimal");
+    CHECK_REFUSED("http://a.lan/%4g", "% | hexadecimal");
+    CHECK_REFUSED("http://a.lan/%g4", "% | hexadecimal");
+    CHECK_REFUSED("http://a.lan/?%", "% | hexadecimal");
+    CHECK_REFUSED("http://a.lan/?100%&x", "% | hexadecimal");
+    CHECK_REFUSED("http://a.lan/%%41", "% | hexadecimal");
 
     CHECK_HREF("http://a.lan/%4A%4a?%4A", "http://a.lan/%4A%4a?%4A");
 }
@@ -352,9 +350,9 @@ TEST("a % must have two hexadecimal digits after it")
 
 TEST("escaped NUL, CR and LF are refused everywhere")
 {
-    CHECK_REFUSED("http://a.lan/%00", "must not contain %00");
-    CHECK_REFUSED("http://a.lan/?x=%0a", "must not contain %0A");
-    CHECK_REFUSED("http://a.lan/?x=%0D%0A", "must not contain %0D");
+    CHECK_REFUSED("http://a.lan/%00", "%00");
+    CHECK_REFUSED("http://a.lan/?x=%0a", "%0A");
+    CHECK_REFUSED("http://a.lan/?x=%0D%0A", "%0D");
 
     CHECK_HREF("http://a.lan/%09%01%7f", "http://a.lan/%09%01%7f");
 }
@@ -362,30 +360,30 @@ TEST("escaped NUL, CR and LF are refused everywhere")
 
 TEST("paths that two programs may resolve in two ways are refused")
 {
-    CHECK_REFUSED("http://a.lan/..", "\".\" or \"..\"");
-    CHECK_REFUSED("http://a.lan/.", "\".\" or \"..\"");
-    CHECK_REFUSED("http://a.lan/../x", "\".\" or \"..\"");
-    CHECK_REFUSED("http://a.lan/x/./y", "\".\" or \"..\"");
-    CHECK_REFUSED("http://a.lan/x/..?y", "\".\" or \"..\"");
-    CHECK_REFUSED("http://a.lan/x/..#y", "\".\" or \"..\"");
-    CHECK_REFUSED("http://a.lan/%2e%2E/x", "\".\" or \"..\"");
-    CHECK_REFUSED("http://a.lan/.%2e", "\".\" or \"..\"");
-    CHECK_REFUSED("http://a.lan/%2e", "\".\" or \"..\"");
-    CHECK_REFUSED("http://a.lan/%2e./", "\".\" or \"..\"");
-    CHECK_REFUSED("http://a.lan/x/..;y/z", "\".\" or \"..\"");
-    CHECK_REFUSED("http://a.lan/..;/x", "\".\" or \"..\"");
-    CHECK_REFUSED("http://a.lan/%252e%252e/x", "an escaped \"%\" (%25)");
-    CHECK_REFUSED("http://a.lan/%25", "an escaped \"%\" (%25)");
-    CHECK_REFUSED("http://a.lan/..%2f", "\".\" or \"..\"");
-    CHECK_REFUSED("http://a.lan/x/..%2F..%2fy", "\".\" or \"..\"");
-    CHECK_REFUSED("http://a.lan/x%2f..", "\".\" or \"..\"");
-    CHECK_REFUSED("http://a.lan/x%2F%2e%2E/y", "\".\" or \"..\"");
-    CHECK_REFUSED("http://a.lan/x%2F.;y%2Fz", "\".\" or \"..\"");
-    CHECK_REFUSED("http://a.lan/%2f.", "\".\" or \"..\"");
-    CHECK_REFUSED("http://a.lan/%2f.?x", "\".\" or \"..\"");
-    CHECK_REFUSED("http://a.lan/a%5cb", "an escaped \"\\\" (%5C)");
-    CHECK_REFUSED("http://a.lan/a\\b", "must not have \"\\\"");
-    CHECK_REFUSED("http://a.lan/..\\b", "must not have \"\\\"");
+    CHECK_REFUSED("http://a.lan/..", "\".\" | \"..\" | path");
+    CHECK_REFUSED("http://a.lan/.", "\".\" | \"..\" | path");
+    CHECK_REFUSED("http://a.lan/../x", "\".\" | \"..\" | path");
+    CHECK_REFUSED("http://a.lan/x/./y", "\".\" | \"..\" | path");
+    CHECK_REFUSED("http://a.lan/x/..?y", "\".\" | \"..\" | path");
+    CHECK_REFUSED("http://a.lan/x/..#y", "\".\" | \"..\" | path");
+    CHECK_REFUSED("http://a.lan/%2e%2E/x", "\".\" | \"..\" | path");
+    CHECK_REFUSED("http://a.lan/.%2e", "\".\" | \"..\" | path");
+    CHECK_REFUSED("http://a.lan/%2e", "\".\" | \"..\" | path");
+    CHECK_REFUSED("http://a.lan/%2e./", "\".\" | \"..\" | path");
+    CHECK_REFUSED("http://a.lan/x/..;y/z", "\".\" | \"..\" | path");
+    CHECK_REFUSED("http://a.lan/..;/x", "\".\" | \"..\" | path");
+    CHECK_REFUSED("http://a.lan/%252e%252e/x", "escaped | \"%\" | %25 | path");
+    CHECK_REFUSED("http://a.lan/%25", "escaped | \"%\" | %25 | path");
+    CHECK_REFUSED("http://a.lan/..%2f", "\".\" | \"..\" | path");
+    CHECK_REFUSED("http://a.lan/x/..%2F..%2fy", "\".\" | \"..\" | path");
+    CHECK_REFUSED("http://a.lan/x%2f..", "\".\" | \"..\" | path");
+    CHECK_REFUSED("http://a.lan/x%2F%2e%2E/y", "\".\" | \"..\" | path");
+    CHECK_REFUSED("http://a.lan/x%2F.;y%2Fz", "\".\" | \"..\" | path");
+    CHECK_REFUSED("http://a.lan/%2f.", "\".\" | \"..\" | path");
+    CHECK_REFUSED("http://a.lan/%2f.?x", "\".\" | \"..\" | path");
+    CHECK_REFUSED("http://a.lan/a%5cb", "escaped | \"\\\" | %5C | path");
+    CHECK_REFUSED("http://a.lan/a\\b", "\"\\\" | path");
+    CHECK_REFUSED("http://a.lan/..\\b", "\"\\\" | path");
 }
 
 
