@@ -32,7 +32,7 @@ my $locations = join '',
     location('/v2/',        'http://registry.test', $port),
     location('/files/',     'http://files.test',    $port),
     location('/impatient/', 'http://impatient.test', $port, $cached,
-             'proxy_read_timeout 200ms;'),
+             'proxy_read_timeout 600ms;'),
     location('/down/',      'http://down.test',     1),
     location('/plain/',     'http://plain.test',    $port,
              'proxy_buffering on;'),
@@ -69,10 +69,9 @@ my $locations = join '',
 END
 
 my $no_location = 'path | location | dfpreheat_origin';
-my $not_stored = 'not stored | proxy_cache_valid | proxy_no_cache | '
-                 . 'proxy_cache_min_uses';
+my $not_stored = 'proxy_cache_valid | proxy_no_cache | proxy_cache_min_uses';
 my $no_caching = 'location | cache | proxy_buffering';
-my $broken_off = 'origin | answer | /broke off|prematurely|closed/';
+my $broken_off = 'origin | answer | /closed|incomplete/';
 
 # What the origin does, how often it is asked, and the facts of the reason. URLs
 # of files tell which location they belong to.

@@ -343,7 +343,7 @@ for my $moves (0, 1) {
         if ($moves) {
             is($job->{state}, 'FAILURE', 'the job fails');
             like(failed($job)->[0]{description},
-                 facts('tag | manifest'),
+                 facts('tag | /chang|moved|another/'),
                  'with the reason');
 
         } else {

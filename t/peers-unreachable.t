@@ -364,53 +364,6 @@ swarm_story 'a success threshold, and a peer that is gone', {}, sub {
 };
 
 
-swarm_story 'one that stays away, and one that comes back',
-    { peers => 3, http => 'dfpreheat_unreachable_peers 1;' }, sub
-{
-    my ($warm, $dragonfly) = @_;
-
-    my ($one, $two, $three) = @{ $dragonfly->peers };
-    my @names = map { "file-$_" } 1 .. 12;
-    my $log = sub { join "\n", $warm->{servers}->log_tail(LOG_LINES) };
-
-    $_->stop for $two, $three;
-
-    my $id = $warm->post('file', urls => files(@names), scope => 'all_peers',
-                         concurrent_task_count => 2);
-    my $lonely = $warm->post('file', urls => files(@names),
-                             scope => 'all_peers', ips => [ $two->ip ],
-                             concurrent_task_count => 2);
-
-    for ($two, $three) {
-        my $pattern = facts(unreached($_->hostname, $_->address));
-        ok(wait_until(CALL_SECONDS, sub { $log->() =~ $pattern }),
-           $_->hostname . ' is not there');
-    }
-
-    $three->restart;
-    ok(wait_until(LOOK_SECONDS, sub { $dragonfly->scheduler->calls >= 4 }),
-       'the scheduler is asked again');
-    is($warm->{servers}->job($id)->{state}, 'PENDING',
-       'and lists all of them: the job waits');
-
-    my $job = ended_within($warm, $id, LONG_SECONDS);
-    is($job->{state}, 'SUCCESS', 'one that was away does not spoil it')
-        or diag(error($job));
-    like_facts(reasons($job, 'unreachable'),
-               [ '/^peer-2: / | ' . unreached('peer-2', $two->address)
-                 . ' | twice' ], 'who did not come back is told');
-    is_deeply(told($job, 'success_tasks'),
-              [ sort map { ("peer-1 /files/$_", "peer-3 /files/$_") } @names ],
-              'who came back has all');
-    is(scalar $three->calls, 12, 'and was asked once for each');
-
-    $job = ended_within($warm, $lonely, CALL_SECONDS);
-    is($job->{state}, 'FAILURE', 'a job for nobody else fails');
-    like(error($job), facts('12 of 12 | ' . NOBODY),
-         'with all of its files');
-};
-
-
 swarm_story 'one that is there, and that is not listed any more',
     { peers => 2, http => 'dfpreheat_unreachable_peers 1;' }, sub
 {
@@ -440,16 +393,63 @@ swarm_story 'one that is there, and that is not listed any more',
 };
 
 
+# Peers are called again after 30 s. What follows waits once: each of these stories has
+# a cluster of its own, and returns what there is to see when the jobs have ended.
+
+sub stays_and_comes_back
+{
+    my ($warm, $dragonfly) = @_;
+
+    my ($one, $two, $three) = @{ $dragonfly->peers };
+    my @names = map { "file-$_" } 1 .. 12;
+
+    $_->stop for $two, $three;
+
+    my $id = $warm->post('file', urls => files(@names), scope => 'all_peers',
+                         concurrent_task_count => 2);
+    my $lonely = $warm->post('file', urls => files(@names),
+                             scope => 'all_peers', ips => [ $two->ip ],
+                             concurrent_task_count => 2);
+
+    for ($two, $three) {
+        ok(logged($warm, 1, facts(unreached($_->hostname, $_->address))),
+           $_->hostname . ' is not there');
+    }
+
+    $three->restart;
+    ok(wait_until(LOOK_SECONDS, sub { $dragonfly->scheduler->calls >= 4 }),
+       'the scheduler is asked again');
+    is($warm->{servers}->job($id)->{state}, 'PENDING',
+       'and lists all of them: the job waits');
+
+    return sub {
+        my $job = ended_within($warm, $id, LONG_SECONDS);
+        is($job->{state}, 'SUCCESS', 'one that was away does not spoil it')
+            or diag(error($job));
+        like_facts(reasons($job, 'unreachable'),
+                   [ '/^peer-2: / | ' . unreached('peer-2', $two->address)
+                     . ' | twice' ], 'who did not come back is told');
+        is_deeply(told($job, 'success_tasks'),
+                  [ sort map { ("peer-1 /files/$_", "peer-3 /files/$_") }
+                         @names ], 'who came back has all');
+        is(scalar $three->calls, 12, 'and was asked once for each');
+
+        $job = ended_within($warm, $lonely, CALL_SECONDS);
+        is($job->{state}, 'FAILURE', 'a job for nobody else fails');
+        like(error($job), facts('12 of 12 | ' . NOBODY),
+             'with all of its files');
+    };
+}
+
+
 # Of what it is asked for again, it does not get the one, and the other only with a
 # password.
 
-swarm_story 'one that comes back, and fails',
-    { peers => 3, http => 'dfpreheat_unreachable_peers 1;' }, sub
+sub comes_back_and_fails
 {
     my ($warm, $dragonfly, $upstream) = @_;
 
     my ($one, $two, $three) = @{ $dragonfly->peers };
-    my @names = map { $_->hostname } $two, $three;
 
     $upstream->answers('/files/c', {
         body => 'x', wants => 'Authorization: ' . BASIC,
@@ -466,36 +466,69 @@ swarm_story 'one that comes back, and fails',
                $warm->post('file', url => FILES . '/files/c', username => 'bob',
                            password => 'secret', scope => 'all_peers'));
 
-    for my $name (@names) {
-        ok(wait_until(CALL_SECONDS, sub {
-               2 == grep { /dfpreheat: .*peer $name .*: UNAVAILABLE/ }
-                         $warm->{servers}->log_tail(LOG_LINES) }),
-           "$name is not there");
+    for ($two, $three) {
+        ok(logged($warm, 2, facts(unreached($_->hostname, $_->address))),
+           $_->hostname . ' is not there');
     }
 
     my $since = time;
+    my $address = $three->address;
 
     $dragonfly->scheduler->hosts(map { $_->host } $one, $two);
     $two->restart;
-    ok(wait_until(LOOK_SECONDS, sub {
-           2 == grep { /dfpreheat: .*peer peer-3 .*unreachable/ }
-                     $warm->{servers}->log_tail(LOG_LINES) }),
+    ok(logged($warm, 2, facts("peer-3 | $address | unreachable")),
        'peer-3 is not listed any more');
     $three->restart;
 
-    my ($missing, $private) = map { ended_within($warm, $_, LONG_SECONDS) } @ids;
+    return sub {
+        my ($missing, $private) = map { ended_within($warm, $_, LONG_SECONDS) }
+                                      @ids;
 
-    cmp_ok(time - $since, '>', AWAY_SECONDS, 'peer-2 is not called at once');
-    is($missing->{state}, 'FAILURE', 'a file that it does not get');
-    is_deeply(told($missing, 'success_tasks'),
-              [ 'peer-1 /files/a', 'peer-1 /files/b', 'peer-2 /files/b' ],
-              'does not keep it from the next one');
-    is($private->{state}, 'SUCCESS', 'a file that it is refused, it gets with a '
-       . 'password') or diag(error($private));
-    is_deeply(told($_, 'unreachable'), ['peer-3 '],
-              'who is not listed any more stays away') for $missing, $private;
-    is(scalar $three->calls, 0, 'and is not called');
+        cmp_ok(time - $since, '>', AWAY_SECONDS, 'peer-2 is not called at once');
+        is($missing->{state}, 'FAILURE', 'a file that it does not get');
+        is_deeply(told($missing, 'success_tasks'),
+                  [ 'peer-1 /files/a', 'peer-1 /files/b', 'peer-2 /files/b' ],
+                  'does not keep it from the next one');
+        is($private->{state}, 'SUCCESS', 'a file that it is refused, it gets '
+           . 'with a password') or diag(error($private));
+        is_deeply(told($_, 'unreachable'), ['peer-3 '],
+                  'who is not listed any more stays away')
+            for $missing, $private;
+        is(scalar $three->calls, 0, 'and is not called');
+    };
+}
+
+
+# So many lines of the log match, or more, soon.
+
+sub logged
+{
+    my ($warm, $count, $pattern) = @_;
+
+    return wait_until(CALL_SECONDS, sub {
+        $count <= grep { $_ =~ $pattern } $warm->{servers}->log_tail(LOG_LINES)
+    });
+}
+
+
+my $other = DFP::Dragonfly->cluster(peers => 3);
+my $other_address = $other->scheduler->address;
+
+swarm_story 'peers that come back', { peers => 3, http => <<"END" }, sub {
+    dfpreheat_unreachable_peers 1;
+    dfpreheat_cluster 3 name=other engine=peers $other_address;
+END
+    my ($warm, $dragonfly, $upstream) = @_;
+
+    my $back = stays_and_comes_back($warm, $dragonfly);
+    $warm->clusters(3);
+    my $fails = comes_back_and_fails($warm, $other, $upstream);
+
+    subtest 'one that comes back, and fails' => $fails;
+    subtest 'one that stays away, and one that comes back' => $back;
 };
+
+$_->stop for $other->scheduler, $other->all;
 
 
 swarm_story 'nobody is there any more', {}, sub {

@@ -152,7 +152,7 @@ warm_story 'redirects that lead nowhere', {}, locations($cdn_url), sub
         [ 'with a line break', "$cdn_url/%0d%0aHost:%20x",
           'redirect | %0D' ],
         [ 'round and round', "$cdn_url/loop1",
-          '5 redirects' ],
+          '/\b5 .*\bredirects\b/' ],
         [ 'to a file of the machine', 'file:///etc/passwd',
           'redirect | http or https' ],
     );

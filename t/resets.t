@@ -19,6 +19,7 @@ use DFP::Story qw( story );
 use constant {
     TIMES     => 100,       # for each kind of request
     JOB_LIMIT => 15,        # s
+    SLOW      => 40,        # s, for a machine that answers few of them in time
     UNKNOWN   => 'a-token-that-nobody-has',
 };
 
@@ -131,8 +132,15 @@ END
 
     $resets->run(TIMES, http2(@requests));
     $resets->run(TIMES, http2(@requests), answered => 1);
+
+    # how many are answered before their reset depends on the machine
+
+    ok(wait_until(SLOW, sub {
+           return 1 if $servers->stored_jobs > TIMES;
+           $resets->run(TIMES / 10, http2(@requests), answered => 1);
+           return 0;
+       }), 'some of them were answered');
     still_there($servers, 'all kinds at once', @workers);
-    cmp_ok($servers->stored_jobs, '>', TIMES, 'some of them were answered');
 };
 
 

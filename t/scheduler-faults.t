@@ -351,7 +351,7 @@ swarm_story 'stats that fail', { engine => 'scheduler', seeds => 1 }, sub {
     my %words = (
         locked   => qr/INTERNAL: database is locked/,
         unknown  => qr/UNIMPLEMENTED: x/,
-        nonsense => qr/INTERNAL: .*\bmessage\b.*/,
+        nonsense => qr/INTERNAL: .*\blayers\b.*/,
         huge     => qr/INTERNAL: .*\b67108865 bytes\b.*\b67108864\b.*/,
     );
     my $locked = $behaviour{locked};

@@ -493,14 +493,15 @@ swarm_story 'a job that is never done',
     my ($url, @urls) = an_image($upstream, 'app');
     my @args = (scope => 'all_peers', timeout => TWO_SECONDS);
 
-    for ([ [ @file, @args ], stat_of([]), '/\b0 copies.*\b2\b/',
+    for ([ [ @file, @args ], stat_of([]), '/: \D*\b0\D+2 .*\bcopies/',
            'nobody has the file' ],
-         [ [ @file, @args ], finished($one), '/\b1 cop(?:y|ies).*\b2\b/', 'one has' ],
+         [ [ @file, @args ], finished($one), '/: \D*\b1\D+2 .*\bcopies/',
+           'one has' ],
          [ [ 'image', url => $url, @args ],
            stat_of(\@urls, [ $one, \@urls ], [ $two, [], \@urls ]),
-           '/\b3 copies.*\b6\b/', 'one has the image' ],
+           '/: \D*\b3\D+6 .*\bcopies/', 'one has the image' ],
          [ [ 'image', url => $url, @args ], stat_of([]),
-           '/\b0 copies.*\b0\b.*\bno layers/', 'an image of nothing' ])
+           '/: \D*\b0\D+0 .*\bcopies.*\bno layers/', 'an image of nothing' ])
     {
         my ($job, $reply, $copies, $name) = @$_;
 

@@ -89,7 +89,7 @@ hget dfpreheat:token:1 name = ci
 hget dfpreheat:token:1 scopes = 3
 hget dfpreheat:token:1 state = active
 --- error_log eval
-qr/\[notice\] .* dfpreheat: token 1 "ci" is created/
+qr/\[notice\] .* dfpreheat: token 1 "ci" .*\bcreated\b/
 
 
 
@@ -177,7 +177,7 @@ dfpreheat_cluster 1 name=cluster-1 engine=cache;
 --- error_code eval
 [403, 403]
 --- response_body_like eval
-[(main::refusal(message => 'no dfpreheat_admin_key')) x 2]
+[(main::refusal(message => 'dfpreheat_admin_key')) x 2]
 --- redis
 get dfpreheat:token:next =
 

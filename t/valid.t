@@ -175,7 +175,7 @@ for my $case ([ 'a job that lasts longer than a tag is valid' ],
 
         if ($how eq 'moved') {
             is($job->{state}, 'FAILURE', 'fails');
-            like(reason($job), facts('tag | manifest'),
+            like(reason($job), facts('tag | /chang|moved|another/'),
                  'with the reason');
             return;
         }

@@ -77,14 +77,16 @@ sub run_child
 }
 
 
-# Whether a process has ended; an orphan that nobody has waited for yet has.
+# Whether a process has ended; an orphan that nobody has waited for yet has. $? is
+# the status of a child that has: if waitpid finds it running, /proc is not read,
+# because it may have ended in between.
 
 sub gone
 {
     my $pid = shift;
 
     my $waited = waitpid $pid, WNOHANG;
-    return 1 if $waited == $pid;
+    return $waited == $pid if $waited >= 0;
 
     my $state = (_stat($pid))[0];
     return !defined $state || $state eq 'Z';

@@ -24,7 +24,7 @@ use DFP::Servers;
 our @EXPORT_OK = qw( story );
 
 use constant {
-    STORY_SECONDS => 55,    # one that takes longer hangs
+    STORY_SECONDS => 110,   # one that takes longer hangs
     LOG_TAIL      => 40,    # lines shown when a story fails
 };
 

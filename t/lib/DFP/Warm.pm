@@ -25,7 +25,7 @@ use DFP::Story qw( story );
 our @EXPORT = qw( calls location redirects warm_story whole_answer );
 
 use constant {
-    JOB_SECONDS  => 20,
+    JOB_SECONDS  => 40,
     PULL_SECONDS => 5,
     KEY_MAX      => 8192,
     READ_SIZE    => 65536,

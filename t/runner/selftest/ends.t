@@ -1,15 +1,21 @@
-# However a suite ends, its nginx ends too, and its server root is gone.
+# However a suite ends, its nginx ends too, and its server root is gone. The status
+# of a process is known, whenever it ends.
 
 use strict;
 use warnings;
 
 use Cwd qw( abs_path );
 use File::Temp qw( tempdir );
+use POSIX qw( _exit );
 use Test::More;
 
-use DFP::Process qw( wait_until );
+use DFP::Process qw( forget gone run_child wait_until );
 
-use constant SOON => 5;     # s
+use constant {
+    SOON      => 5,     # s
+    PROCESSES => 100,   # of these many end while they are looked at
+    STATUS    => 7,
+};
 
 my ($module) = grep { -e "$_/Test/Nginx/Socket.pm" } grep { !ref } @INC;
 
@@ -47,6 +53,17 @@ for my $way (sort keys %ways) {
 
 isnt(run('', "--- no_such_section\nx\n"), 0,
      'a suite with a section that the runner does not know fails');
+
+my @statuses = map {
+    my $pid = run_child(sub { _exit(STATUS) });
+
+    1 until gone($pid);
+    forget($pid);
+    $? >> 8;
+} 1 .. PROCESSES;
+
+is_deeply([ grep { $_ != STATUS } @statuses ], [],
+          'a process has the status that it ended with');
 
 done_testing();
 

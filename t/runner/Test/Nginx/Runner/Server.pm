@@ -13,7 +13,10 @@ use Test::Nginx::Util;
 
 our @EXPORT_OK = qw( start_nginx stop_nginx );
 
-use constant START_SECONDS => 10;
+use constant {
+    START_SECONDS => 10,
+    QUIT_TRIES    => 3,
+};
 
 my $nginx = $ENV{TEST_NGINX_BINARY} || 'nginx';
 my @modules = split ' ', $ENV{TEST_NGINX_LOAD_MODULES} || '';
@@ -48,9 +51,18 @@ sub start_nginx
 
 sub stop_nginx
 {
-    kill QUIT => $pid;
+    # A signal that comes after nginx has looked for one, and before it waits for
+    # events, is seen when the next event comes: nginx is told again.
 
-    if (!wait_until($Test::Nginx::Util::Timeout, sub { gone($pid) })) {
+    my $quit;
+
+    for (1 .. QUIT_TRIES) {
+        kill QUIT => $pid;
+        $quit = wait_until($Test::Nginx::Util::Timeout / QUIT_TRIES,
+                           sub { gone($pid) }) and last;
+    }
+
+    if (!$quit) {
         stop($pid);
         return "nginx did not quit within $Test::Nginx::Util::Timeout s";
     }
