@@ -127,6 +127,10 @@ rule('texts of other programs stand in dfp_texts.h alone',
      map { my $text = qr{^(?! \*|/\*).*"\Q$_\E};
            map { elsewhere($_, $text, 'lib/base/dfp_texts') } @module } texts());
 
+# nginx's headers say which of the system's features there are
+rule('a file with nginx includes a header with nginx first',
+     grep { m{/ngx_dfp_\w+\.c$} && (includes_of($_))[0] !~ /^ngx_dfp_/ } @module);
+
 rule('plain C includes plain C and what does no input or output',
      map { foreign_includes($_) } @dfp_files);
 

@@ -1,5 +1,6 @@
-#include "dfp_texts.h"
 #include "ngx_dfp_auth.h"
+
+#include "dfp_texts.h"
 
 #include <openssl/crypto.h>
 

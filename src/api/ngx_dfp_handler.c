@@ -1,7 +1,8 @@
-#include "dfp_texts.h"
 #include "ngx_dfp_handler.h"
 #include "ngx_dfp_jobs.h"
 #include "ngx_dfp_tokens.h"
+
+#include "dfp_texts.h"
 
 
 typedef struct {

@@ -1,7 +1,8 @@
-#include "dfp_texts.h"
 #include "ngx_dfp_jobs.h"
 #include "ngx_dfp_body.h"
 #include "ngx_dfp_print.h"
+
+#include "dfp_texts.h"
 
 
 static void ngx_dfp_jobs_parse(ngx_dfp_api_t *api);

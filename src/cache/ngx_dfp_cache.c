@@ -1,4 +1,3 @@
-#include "dfp_hex.h"
 #include "ngx_dfp_cache.h"
 #include "ngx_dfp_cache_key.h"
 #include "ngx_dfp_manifest.h"

@@ -1,4 +1,3 @@
-#include "dfp_time.h"
 #include "ngx_dfp_grant.h"
 
 
