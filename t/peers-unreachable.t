@@ -23,6 +23,7 @@ use constant {
     LONG_SECONDS => 42,     # for a peer to be called again, after 30 s
     AWAY_SECONDS => 26,     # of these, at least
     LOG_LINES    => 1000,
+    FIRST_CASE   => 3,      # the id of its cluster
     BASIC        => 'Basic ' . encode_base64('bob:secret', ''),
     REFUSED      => 'connect() failed (111: Connection refused)',
     DELISTED     => ' | scheduler | /\blist/',
@@ -94,35 +95,67 @@ sub while_they_leave
 
 
 # Of so many that are there, and so many that have gone: what a job comes to,
-# and of how many that may be away it tells where it fails.
+# and of how many that may be away it tells where it fails. Each case has a cluster
+# of its own: they wait together.
 
 sub comes_to
 {
-    my ($warm, $dragonfly, @cases) = @_;
+    my ($name, $http, @cases) = @_;
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
-    for (@cases) {
-        my ($there, $gone, $state, $may) = @$_;
-        my $all = $there + $gone;
-        my $name = "$gone of $all";
-        my ($job) = while_they_leave($warm, $dragonfly->scheduler,
-                                     [ listed($there, $gone) ],
-                                     [ listed($there, 0) ]);
+    my @schedulers = map { DFP::Dragonfly->scheduler } @cases;
+    my @ids = map { $_ + FIRST_CASE } 0 .. $#cases;
+    my $clusters = join "\n", map {
+        "dfpreheat_cluster $ids[$_] name=case-$_ engine=peers "
+        . $schedulers[$_]->address . ';' } 0 .. $#cases;
 
-        is($job->{state}, $state, "$name: $state") or diag(error($job));
-        is(scalar @{ told($job, 'success_tasks') }, $there,
-           "$name: the others have the file");
-        like_facts(reasons($job, 'unreachable'),
-                   [ map { "/^$_: / | " . unreached_listed(s/peer-//r) . DELISTED }
-                         sort map { "peer-$_" } $there + 1 .. $all ],
-                   "$name: these are told");
-        is_deeply(told($job, 'failure_tasks'), [],
-                  "$name: and are no failures");
-        like(error($job), $state eq 'SUCCESS' ? qr/^$/
-             : facts("/^$gone of $all peers .*\\b$may\\b/"),
-             "$name: and what may be");
-    }
+    swarm_story $name, { http => "$http\n$clusters" }, sub {
+        my $warm = shift;
+
+        my @jobs;
+
+        for my $i (0 .. $#cases) {
+            my ($there, $gone) = @{ $cases[$i] };
+
+            $schedulers[$i]->hosts(listed($there, $gone));
+            $warm->clusters($ids[$i]);
+            push @jobs, $warm->post('file', @file);
+        }
+
+        for my $i (0 .. $#cases) {
+            wait_until(CALL_SECONDS, sub { $schedulers[$i]->ended })
+                or die 'the scheduler was not asked';
+            $schedulers[$i]->hosts(listed($cases[$i][0], 0));
+        }
+
+        came_to($cases[$_], $warm->ended($jobs[$_])) for 0 .. $#cases;
+    };
+
+    $_->stop for @schedulers;
+}
+
+sub came_to
+{
+    my ($case, $job) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    my ($there, $gone, $state, $may) = @$case;
+    my $all = $there + $gone;
+    my $name = "$gone of $all";
+
+    is($job->{state}, $state, "$name: $state") or diag(error($job));
+    is(scalar @{ told($job, 'success_tasks') }, $there,
+       "$name: the others have the file");
+    like_facts(reasons($job, 'unreachable'),
+               [ map { "/^peer-$_: / | " . unreached_listed($_) . DELISTED }
+                     sort $there + 1 .. $all ],
+               "$name: these are told");
+    is_deeply(told($job, 'failure_tasks'), [], "$name: and are no failures");
+    like(error($job), $state eq 'SUCCESS' ? qr/^$/
+         : facts("/^$gone of $all peers\\D+$may\\b/"),
+         "$name: and what may be");
 }
 
 
@@ -138,8 +171,9 @@ swarm_story 'a peer that is gone', { peers => 2 }, sub {
                                  [ $one->host, $two->host ], [ $one->host ]);
 
     is($job->{state}, 'FAILURE', 'is one too many of two');
-    like(error($job), facts('1 of 2 peers | 0 | dfpreheat_unreachable_peers',
-                            $reason), 'the job says who, and why');
+    like(error($job), facts('/^1 of 2 peers\D+0\b/',
+                            'dfpreheat_unreachable_peers', $reason),
+         'the job says who, and why');
 
     my $results = $job->{result}{job_states}[0]{results}[0];
     my ($told, @others) = @{ $results->{unreachable} };
@@ -171,41 +205,20 @@ swarm_story 'a peer that has moved', { peers => 2 }, sub {
 };
 
 
-swarm_story 'by default', {}, sub {
-    comes_to(@_[0, 1], [ 8, 1, 'FAILURE', 0 ], [ 9, 1, 'SUCCESS' ],
-             [ 8, 2, 'FAILURE', 1 ], [ 198, 2, 'SUCCESS' ],
-             [ 197, 3, 'FAILURE', 2 ]);
-};
+comes_to 'by default', '', [ 8, 1, 'FAILURE', 0 ], [ 9, 1, 'SUCCESS' ],
+         [ 8, 2, 'FAILURE', 1 ], [ 198, 2, 'SUCCESS' ], [ 197, 3, 'FAILURE', 2 ];
 
+comes_to 'dfpreheat_unreachable_peers 0', 'dfpreheat_unreachable_peers 0;',
+         [ 19, 1, 'FAILURE', 0 ];
 
-swarm_story 'dfpreheat_unreachable_peers 0',
-    { http => 'dfpreheat_unreachable_peers 0;' }, sub
-{
-    comes_to(@_[0, 1], [ 19, 1, 'FAILURE', 0 ]);
-};
+comes_to 'dfpreheat_unreachable_peers 2', 'dfpreheat_unreachable_peers 2;',
+         [ 1, 2, 'SUCCESS' ], [ 1, 3, 'FAILURE', 2 ], [ 17, 3, 'FAILURE', 2 ];
 
+comes_to 'dfpreheat_unreachable_peers 50%', 'dfpreheat_unreachable_peers 50%;',
+         [ 2, 2, 'SUCCESS' ], [ 2, 1, 'SUCCESS' ], [ 1, 2, 'FAILURE', 1 ];
 
-swarm_story 'dfpreheat_unreachable_peers 2',
-    { http => 'dfpreheat_unreachable_peers 2;' }, sub
-{
-    comes_to(@_[0, 1], [ 1, 2, 'SUCCESS' ], [ 1, 3, 'FAILURE', 2 ],
-             [ 17, 3, 'FAILURE', 2 ]);
-};
-
-
-swarm_story 'dfpreheat_unreachable_peers 50%',
-    { http => 'dfpreheat_unreachable_peers 50%;' }, sub
-{
-    comes_to(@_[0, 1], [ 2, 2, 'SUCCESS' ], [ 2, 1, 'SUCCESS' ],
-             [ 1, 2, 'FAILURE', 1 ]);
-};
-
-
-swarm_story 'dfpreheat_unreachable_peers 0%',
-    { http => 'dfpreheat_unreachable_peers 0%;' }, sub
-{
-    comes_to(@_[0, 1], [ 19, 1, 'FAILURE', 0 ]);
-};
+comes_to 'dfpreheat_unreachable_peers 0%', 'dfpreheat_unreachable_peers 0%;',
+         [ 19, 1, 'FAILURE', 0 ];
 
 
 swarm_story 'peers that a job names',
@@ -220,7 +233,8 @@ swarm_story 'peers that a job names',
         { count => 4 });
 
     is($named->{state}, 'FAILURE', 'have to be there');
-    like(error($named), facts('1 of 3 peers | 0 | dfpreheat_unreachable_peers',
+    like(error($named), facts('/^1 of 3 peers\D+0\b/',
+                              'dfpreheat_unreachable_peers',
                               unreached_listed(3) . DELISTED),
          'the job says who is not');
     is($some->{state}, 'SUCCESS', 'those of a count do not');
@@ -393,8 +407,9 @@ swarm_story 'one that is there, and that is not listed any more',
 };
 
 
-# Peers are called again after 30 s. What follows waits once: each of these stories has
-# a cluster of its own, and returns what there is to see when the jobs have ended.
+# Peers are called again after 30 s. What follows waits once: each of these stories
+# has a cluster of its own, and returns what there is to see when its jobs have
+# ended.
 
 sub stays_and_comes_back
 {
@@ -442,8 +457,8 @@ sub stays_and_comes_back
 }
 
 
-# Of what it is asked for again, it does not get the one, and the other only with a
-# password.
+# Of what it is asked for again, it does not get the one, and the other only with
+# a password.
 
 sub comes_back_and_fails
 {
