@@ -176,8 +176,8 @@ ngx_dfp_jobs_unknown(ngx_dfp_api_t *api, int64_t id, dfp_err_t *err)
     *p = '\0';
 
     return dfp_invalid(err, "scheduler_cluster_ids: unknown cluster %lld; the "
-                            "configured clusters are: %s", (long long) id,
-                            known);
+                       "configured clusters are: %s", (long long) id,
+                       known);
 }
 
 
@@ -263,8 +263,8 @@ ngx_dfp_jobs_seal(ngx_dfp_api_t *api, dfp_err_t *err)
 
     if (api->conf->keys.n == 0) {
         return dfp_invalid(err, "args contains credentials, but "
-                                "dfpreheat_key, which encrypts them, is not "
-                                "configured");
+                           "dfpreheat_key, which encrypts them, is not "
+                           "configured");
     }
 
     dfp_buf_init(&whole, &api->mem, 2048, 0);
@@ -314,7 +314,7 @@ ngx_dfp_jobs_created(void *data, ngx_int_t rc)
 
     } else if (rc == NGX_DECLINED) {
         (void) dfp_invalid(&err, "the queue is full: %lu jobs are unfinished "
-                                 "(dfpreheat_queue_limit is %lu)",
+                           "(dfpreheat_queue_limit is %lu)",
                            (unsigned long) api->stored.full,
                            (unsigned long) api->conf->queue_limit);
         ngx_dfp_api_error(api, NGX_HTTP_TOO_MANY_REQUESTS, err.text);

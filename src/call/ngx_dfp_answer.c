@@ -29,6 +29,7 @@ void
 ngx_dfp_answer_collect(ngx_dfp_call_t *call, ngx_http_request_t *sr,
     ngx_int_t rc)
 {
+    u_char                reason[NGX_DFP_REASON_MAX];
     ngx_http_upstream_t  *u;
     ngx_dfp_target_t     *target;
 
@@ -37,16 +38,14 @@ ngx_dfp_answer_collect(ngx_dfp_call_t *call, ngx_http_request_t *sr,
 
     if (ngx_dfp_answer_led(call, target) != NGX_OK) {
         ngx_dfp_answer_fail(call, NGX_DFP_CALL_AGAIN,
-                          "no memory for the answer");
+                            "no memory for the answer");
         return;
     }
 
     if (target && target->refused) {
-        ngx_dfp_answer_fail(call,
-                          target->again
-                          ? NGX_DFP_CALL_AGAIN
-                          : NGX_DFP_CALL_FAILED,
-                          target->reason);
+        ngx_dfp_answer_fail(call, target->again ? NGX_DFP_CALL_AGAIN
+                                                : NGX_DFP_CALL_FAILED,
+                            target->reason);
         return;
     }
 
@@ -55,8 +54,9 @@ ngx_dfp_answer_collect(ngx_dfp_call_t *call, ngx_http_request_t *sr,
     }
 
     if (call->answer.too_big) {
-        ngx_dfp_answer_fail(call, NGX_DFP_CALL_FAILED,
-            "the answer is too large");
+        ngx_snprintf(reason, sizeof(reason), "the answer is larger than %uz "
+                     "bytes%Z", call->kept.max);
+        ngx_dfp_answer_fail(call, NGX_DFP_CALL_FAILED, (char *) reason);
         return;
     }
 
@@ -151,8 +151,8 @@ ngx_dfp_answer_returned(ngx_dfp_call_t *call, ngx_http_request_t *sr,
         || (call->way.entered && status == NGX_HTTP_INTERNAL_SERVER_ERROR))
     {
         ngx_dfp_answer_fail(call, NGX_DFP_CALL_AGAIN,
-                          "nginx could not process the request: "
-                          "see the error log");
+                            "nginx could not process the request: "
+                            "see the error log");
         return 1;
     }
 
@@ -309,7 +309,7 @@ ngx_dfp_answer_complete(ngx_dfp_call_t *call, ngx_http_request_t *sr,
 
     if (got != NGX_OK) {
         ngx_dfp_answer_fail(call, NGX_DFP_CALL_AGAIN,
-                          "no memory for the answer");
+                            "no memory for the answer");
         return;
     }
 
@@ -348,7 +348,7 @@ ngx_dfp_answer_complete(ngx_dfp_call_t *call, ngx_http_request_t *sr,
         && !call->kept.complete && !call->answer.cached)
     {
         ngx_dfp_answer_fail(call, NGX_DFP_CALL_AGAIN,
-                          "the answer was incomplete");
+                            "the answer was incomplete");
         return;
     }
 
@@ -436,8 +436,8 @@ ngx_dfp_answer_old(ngx_dfp_call_t *call, ngx_http_request_t *sr)
 
     if (call->way.keyed) {
         ngx_dfp_answer_fail(call, NGX_DFP_CALL_AGAIN,
-                          "the cache answered with a copy that is older than "
-                          "the job");
+                            "the cache answered with a copy that is older "
+                            "than the job");
 
     } else {
         ngx_dfp_answer_fail(call, NGX_DFP_CALL_FAILED,

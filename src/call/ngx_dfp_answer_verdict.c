@@ -47,8 +47,8 @@ ngx_dfp_answer_verdict(ngx_dfp_call_t *call, dfp_err_t *why)
 
     if (answer->leads_to.len) {
         (void) dfp_invalid(why, "%s answered %lu, a redirect to %.*s: its "
-                                "location does not follow redirects "
-                                "(dfpreheat_follow.conf)", call->who,
+                           "location does not follow redirects "
+                           "(dfpreheat_follow.conf)", call->who,
                            (unsigned long) answer->status,
                            (int) answer->leads_to.len, answer->leads_to.data);
         return NGX_DECLINED;

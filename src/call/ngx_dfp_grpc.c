@@ -247,7 +247,7 @@ ngx_dfp_grpc_ended(ngx_dfp_grpc_t *grpc)
         {
             grpc->status = DFP_GRPC_INTERNAL;
             ngx_dfp_grpc_text(grpc, "its answer ends in the middle of a "
-                                    "message");
+                              "message");
             return;
         }
 

@@ -252,8 +252,8 @@ ngx_dfp_target_special(ngx_dfp_target_t *target, struct sockaddr *sockaddr,
     len = ngx_sock_ntop(sockaddr, socklen, text, NGX_SOCKADDR_STRLEN, 0);
 
     ngx_dfp_target_reason(target, "%V has the address %*s (%s): only an "
-                                  "origin that is named in full may have such "
-                                  "an address", &target->address.host, len,
+                          "origin that is named in full may have such "
+                          "an address", &target->address.host, len,
                           text, kind);
 
     return 1;

@@ -159,8 +159,8 @@ ngx_dfp_grant_challenge_log_in(ngx_dfp_grant_t *grant, dfp_err_t *err)
 
     if (basic.len == 0) {
         (void) dfp_invalid(err, "it requires a user name and a password, but "
-                                "dfpreheat_credentials has an identity token "
-                                "for it");
+                           "dfpreheat_credentials has an identity token "
+                           "for it");
         return NGX_DECLINED;
     }
 

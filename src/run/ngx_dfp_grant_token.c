@@ -54,7 +54,7 @@ ngx_dfp_grant_fetch(ngx_dfp_grant_t *grant, dfp_err_t *err)
 
     if (binding == NULL) {
         (void) dfp_invalid(err, "%.*s names the token service %.*s, which no "
-                                "location is bound to (dfpreheat_origin)",
+                           "location is bound to (dfpreheat_origin)",
                            (int) who.len, who.data, (int) url.origin.len,
                            url.origin.data);
         return NGX_DECLINED;
@@ -62,7 +62,7 @@ ngx_dfp_grant_fetch(ngx_dfp_grant_t *grant, dfp_err_t *err)
 
     if (ngx_dfp_grant_call(grant, binding, &url) != NGX_OK) {
         (void) dfp_invalid(err, "not enough connections or memory to fetch a "
-                                "token");
+                           "token");
         return NGX_AGAIN;
     }
 

@@ -79,7 +79,7 @@ ngx_dfp_image_add_layers(ngx_dfp_task_t *task, dfp_oci_manifest_t *m)
 
         if (m->descs[i].foreign && run->tasks.nelts > n && !blob->failed) {
             ngx_dfp_task_skipped(blob, "a foreign layer: it is not in the "
-                                       "registry, clients fetch it elsewhere");
+                                 "registry, clients fetch it elsewhere");
         }
     }
 

@@ -561,7 +561,7 @@ ngx_dfp_run_deadline(ngx_event_t *ev)
     ngx_dfp_tasks_fail(run, &why);
 
     ngx_dfp_run_fail(run, "the timeout of the job (%L s) has passed: %ui of "
-                          "%ui tasks were not done%s%V",
+                     "%ui tasks were not done%s%V",
                      run->job.timeout / 1000000000, run->nfailed,
                      run->tasks.nelts, run->trouble.len ? "; " : "",
                      &run->trouble);

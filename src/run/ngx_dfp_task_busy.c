@@ -28,7 +28,7 @@ ngx_dfp_task_busy(ngx_dfp_task_t *task)
     task->deadline = 0;
 
     ngx_str_set(&text, "its upstream has as many connections as max_conns "
-                       "allows");
+                "allows");
     ngx_dfp_run_trouble(run, NULL, &task->shown, &text);
 
     ngx_log_debug4(NGX_LOG_DEBUG_HTTP, &run->log, 0,

@@ -217,9 +217,9 @@ ngx_dfp_task_grant_fail(ngx_dfp_task_t *task, ngx_dfp_grant_t *grant,
     dfp_time_print(&now, (int64_t) ngx_time() * 1000);
 
     ngx_dfp_task_failed(task, "%s; the Authorization of the job was accepted "
-                              "until %*s and refused at %*s: it has expired, "
-                              "and there are no credentials to renew it",
-                              why.text, until.len,
+                        "until %*s and refused at %*s: it has expired, "
+                        "and there are no credentials to renew it",
+                        why.text, until.len,
                         until.data, now.len, now.data);
 }
 

@@ -150,7 +150,7 @@ ngx_dfp_task_again(ngx_dfp_task_t *task, ngx_msec_t retry_after,
         && (ngx_msec_int_t) (task->deadline - ngx_current_msec - pause) <= 0)
     {
         ngx_dfp_task_failed(task, "%s (%ui tries, no time for another one "
-                                  "within dfpreheat_task_timeout)", reason,
+                            "within dfpreheat_task_timeout)", reason,
                             task->tries);
         return;
     }

@@ -174,7 +174,7 @@ ngx_dfp_engine_cache_digest(ngx_dfp_task_t *task)
                                        task);
     if (task->check == NULL) {
         ngx_dfp_task_again(task, 0, "not enough memory or threads to check "
-                                    "its digest");
+                           "its digest");
     }
 }
 
@@ -350,8 +350,8 @@ ngx_dfp_engine_cache_looked(ngx_dfp_run_t *run)
     for (i = 0; i < stored->gone.nelts; i++) {
         if (rc == NGX_OK) {
             ngx_dfp_task_lost(gone[i], "it was cached and has been removed "
-                                       "since: max_size or its time of "
-                                       "validity may be too small");
+                              "since: max_size or its time of "
+                              "validity may be too small");
 
         } else {
             ngx_dfp_task_failed(gone[i], "%V", &run->error);

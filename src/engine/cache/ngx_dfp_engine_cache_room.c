@@ -434,8 +434,8 @@ ngx_dfp_room_stays(ngx_dfp_run_t *run, ngx_dfp_share_t *share)
 
     if (share->entries >= watermark) {
         return ngx_dfp_room_fail(run, "the job needs %ui entries in the cache "
-                                      "\"%V\", whose keys_zone has room for "
-                                      "%ui", share->entries,
+                                 "\"%V\", whose keys_zone has room for "
+                                 "%ui", share->entries,
                                  &cache->shm_zone->shm.name, watermark);
     }
 

@@ -198,7 +198,7 @@ ngx_dfp_dragonfly_too_few(ngx_dfp_run_t *run, ngx_uint_t n,
     ngx_uint_t unreachable, ngx_str_t *who, ngx_str_t *why)
 {
     ngx_dfp_run_fail(run, "%ui of %ui peers are unreachable, %ui are allowed "
-                          "(dfpreheat_unreachable_peers); %V: %V",
+                     "(dfpreheat_unreachable_peers); %V: %V",
                      unreachable, n,
                      ngx_dfp_dragonfly_tolerated(run, n),
                      who, why);

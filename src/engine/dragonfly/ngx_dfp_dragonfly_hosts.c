@@ -136,7 +136,7 @@ ngx_dfp_hosts_asked(ngx_dfp_ask_t *ask, ngx_dfp_grpc_t *grpc)
 
     } else {
         ngx_dfp_run_fail(hosts->run, "%V returned an empty answer to "
-                                     "ListHosts", &grpc->server->name);
+                         "ListHosts", &grpc->server->name);
     }
 
     ngx_dfp_hosts_free(hosts);

@@ -90,7 +90,7 @@ ngx_dfp_peers_begin(ngx_dfp_peers_t *peers)
 
     if (peers->n * run->left > NGX_DFP_DOWNLOADS_MAX) {
         ngx_dfp_run_fail(run, "%ui tasks on %ui peers exceed the limit of %d "
-                              "downloads", run->left, peers->n,
+                         "downloads", run->left, peers->n,
                          NGX_DFP_DOWNLOADS_MAX);
         return;
     }

@@ -93,7 +93,7 @@ ngx_dfp_scheduler_platform(ngx_dfp_run_t *run, ngx_dfp_orders_t *orders)
     }
 
     ngx_dfp_run_fail(run, "args.platform \"%*s\": a scheduler supports one "
-                          "platform only (engine=peers supports several)",
+                     "platform only (engine=peers supports several)",
                      orders->job.platform.len,
                      orders->job.platform.data);
     return NGX_DECLINED;

@@ -248,7 +248,7 @@ dfp_unseal(dfp_mem_t *mem, const dfp_seal_keys_t *keys, dfp_str_t uuid,
 
     if (rc == DFP_DECLINED) {
         return dfp_invalid(err, "the sealed secrets are damaged or belong to "
-                                "another job");
+                           "another job");
     }
 
     if (rc == DFP_OK) {
@@ -290,7 +290,7 @@ dfp_seal_unknown_key(const char *id, dfp_err_t *err)
     }
 
     return dfp_invalid(err, "the secrets are sealed with the key %.*s, which "
-                            "is not configured", DFP_SEAL_ID_LEN, id);
+                       "is not configured", DFP_SEAL_ID_LEN, id);
 }
 
 

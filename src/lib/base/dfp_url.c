@@ -122,7 +122,7 @@ dfp_url_check_text(dfp_str_t text, const char *what, dfp_err_t *err)
 
         if (ch < 0) {
             return dfp_invalid(err, "%s has a %% that is not followed by two "
-                                    "hexadecimal digits", what);
+                               "hexadecimal digits", what);
         }
 
         if (ch == '\0' || ch == '\n' || ch == '\r') {
@@ -205,7 +205,7 @@ dfp_url_parse_authority(dfp_url_parts_t *parts, const char *what,
 
     if (memchr(p, '@', last - p)) {
         return dfp_invalid(err, "%s must not contain a user name or a "
-                                "password", what);
+                           "password", what);
     }
 
     if (p < last && *p == '[') {
@@ -325,7 +325,7 @@ dfp_url_parse_name(dfp_url_parts_t *parts, dfp_str_t host, const char *what,
         && inet_pton(AF_INET, parts->host, &addr) != 1)
     {
         return dfp_invalid(err, "%s has a host that ends in a number but is "
-                                "not an IPv4 address such as 192.0.2.1", what);
+                           "not an IPv4 address such as 192.0.2.1", what);
     }
 
     return DFP_OK;
@@ -452,7 +452,7 @@ dfp_url_check_path(dfp_str_t path, const char *what, dfp_err_t *err)
 
         if (dfp_url_is_dots(segment, p - segment)) {
             return dfp_invalid(err, "%s must not have \".\" or \"..\" as a "
-                                    "path segment", what);
+                               "path segment", what);
         }
 
         if (ch == '/') {

@@ -191,7 +191,7 @@ dfp_d7y_unpack_error(const dfp_d7y_reader_t *reader, dfp_err_t *err)
 
     if (reader->exceeded) {
         return dfp_invalid(err, "%s has more fields than any message of "
-                                "Dragonfly", reader->what);
+                           "Dragonfly", reader->what);
     }
 
     return dfp_invalid(err, "%s is malformed",

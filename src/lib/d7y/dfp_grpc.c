@@ -146,12 +146,12 @@ dfp_grpc_read_prefix(dfp_grpc_reader_t *reader, dfp_err_t *err)
 
     if (p[0] == 1) {
         return dfp_invalid(err, "a message is compressed, although "
-                                "compression was not requested");
+                           "compression was not requested");
     }
 
     if (p[0] != 0) {
         return dfp_invalid(err, "a message has the compression flag %u, which "
-                                "gRPC does not define", p[0]);
+                           "gRPC does not define", p[0]);
     }
 
     reader->len = (size_t) p[1] << 24 | (size_t) p[2] << 16

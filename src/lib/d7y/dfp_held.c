@@ -153,7 +153,7 @@ dfp_held_image(dfp_held_t *held, dfp_str_t value, dfp_err_t *err)
 
     if (held->known || held->npeers) {
         return dfp_invalid(err, "the scheduler's image is repeated, or "
-                                "follows its peers");
+                           "follows its peers");
     }
 
     image = dfp_d7y_unpack(held->reader, &scheduler__v2__image__descriptor,

@@ -104,7 +104,7 @@ dfp_job_parse_headers(dfp_json_t *in, dfp_job_t *job)
 
         if (dfp_job_header_twice(job, job->headers[job->nheaders].name)) {
             return dfp_invalid(in->err, "args.headers must not contain %s "
-                                        "twice",
+                               "twice",
                                name);
         }
 
@@ -136,11 +136,11 @@ dfp_job_parse_header(dfp_json_t *in, const char *name, const json_t *value,
 
     if (!dfp_job_header_harmless(given) && !dfp_job_header_credential(given)) {
         return dfp_invalid(in->err, "args.headers must not contain %s: only "
-                                    "Authorization, User-Agent and headers "
-                                    "whose names end in a word for a "
-                                    "credential, such as X-Api-Key, "
-                                    "PRIVATE-TOKEN and X-Registry-Auth, are "
-                                    "passed on", name);
+                           "Authorization, User-Agent and headers "
+                           "whose names end in a word for a "
+                           "credential, such as X-Api-Key, "
+                           "PRIVATE-TOKEN and X-Registry-Auth, are "
+                           "passed on", name);
     }
 
     header->name.data = dfp_strdup(in->mem, name, given.len);

@@ -147,7 +147,7 @@ dfp_token_parse_expiry(dfp_json_t *in, int64_t now, dfp_token_t *token)
 
     if (dfp_time_parse(text, &token->expired_at) != DFP_OK) {
         return dfp_invalid(in->err, "expired_at must be an RFC 3339 time, for "
-                                    "example 2030-01-31T00:00:00Z");
+                           "example 2030-01-31T00:00:00Z");
     }
 
     if (token->expired_at <= now) {

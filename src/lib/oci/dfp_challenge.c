@@ -97,7 +97,7 @@ dfp_challenge_pick(dfp_mem_t *mem, const dfp_str_t *headers, size_t n,
 
     if (offers.len == 0) {
         (void) dfp_invalid(err, "it does not name the credentials that it "
-                                "requires (WWW-Authenticate)");
+                           "requires (WWW-Authenticate)");
 
     } else {
         (void) dfp_invalid(err, "it requires unsupported credentials: %s",

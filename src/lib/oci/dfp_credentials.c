@@ -564,7 +564,7 @@ dfp_credentials_check(dfp_credentials_entry_t *entry)
         || dfp_credentials_has_controls(c->password))
     {
         return dfp_invalid(err, "%sa user name or a password must not contain "
-                                "control characters",
+                           "control characters",
                            entry->prefix);
     }
 
@@ -581,7 +581,7 @@ dfp_credentials_check(dfp_credentials_entry_t *entry)
         || !dfp_credentials_is_word(c->identity))
     {
         return dfp_invalid(err, "%s%s must consist of printable ASCII "
-                                "characters without spaces", entry->prefix,
+                           "characters without spaces", entry->prefix,
                            dfp_credentials_is_word(c->token)
                            ? "identitytoken" : "registrytoken");
     }

@@ -266,8 +266,8 @@ dfp_oci_split_digest(dfp_str_t *text, const char *what, dfp_oci_image_t *image,
 
     if (memchr(digest.data, '/', digest.len)) {
         return dfp_invalid(err, "%s must not contain a user name or a "
-                                "password, and only a digest may follow its "
-                                "\"@\"", what);
+                           "password, and only a digest may follow its "
+                           "\"@\"", what);
     }
 
     if (memchr(digest.data, '@', digest.len)) {
@@ -344,7 +344,7 @@ dfp_oci_ref_at(dfp_mem_t *mem, const dfp_oci_ref_t *ref, dfp_str_t origin,
 
     if (url.path.len > 1 || url.query.data) {
         return dfp_invalid(err, "the origin must be a scheme and a host, for "
-                                "example https://registry.lan");
+                           "example https://registry.lan");
     }
 
     dfp_buf_init(&b, mem, 0, 0);

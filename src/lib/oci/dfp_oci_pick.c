@@ -358,7 +358,7 @@ dfp_oci_missing(dfp_mem_t *mem, const dfp_oci_manifest_t *m,
 
     if (platform == NULL) {
         return dfp_invalid(err, "the image has several platforms, and the job "
-                                "names none: %.*s", (int) list.len, list.data);
+                           "names none: %.*s", (int) list.len, list.data);
     }
 
     return dfp_oci_say_missing(platform, asked->fallback, dfp_buf_value(&list),
@@ -382,8 +382,8 @@ dfp_oci_say_missing(const dfp_oci_platform_t *platform, int fallback,
 
     if (fallback) {
         return dfp_invalid(err, "the image has several platforms, the job "
-                                "names none, and the default %s is not among "
-                                "them: %.*s", name, (int) list.len, list.data);
+                           "names none, and the default %s is not among "
+                           "them: %.*s", name, (int) list.len, list.data);
     }
 
     return dfp_invalid(err, "the image has no %s, only %.*s", name,

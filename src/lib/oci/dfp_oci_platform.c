@@ -242,8 +242,8 @@ dfp_oci_parse_platform(dfp_mem_t *mem, dfp_str_t text, const char *what,
 
     if (rc == DFP_INVALID) {
         return dfp_invalid(err, "%s must be \"all\" or a comma-separated list "
-                                "of os/arch or os/arch/variant, for example "
-                                "linux/amd64", what);
+                           "of os/arch or os/arch/variant, for example "
+                           "linux/amd64", what);
     }
 
     return rc;

@@ -31,7 +31,7 @@ dfp_oci_parse_ref(dfp_mem_t *mem, dfp_str_t text, const char *what,
 
     if (dfp_oci_split_path(ref) != DFP_OK) {
         return dfp_invalid(err, "%s must be a manifest URL, for example "
-                                "https://registry/v2/library/alpine/manifests/3.19",
+                           "https://registry/v2/library/alpine/manifests/3.19",
                            what);
     }
 

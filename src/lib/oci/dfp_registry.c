@@ -92,8 +92,8 @@ dfp_registry_token_fields(dfp_json_t *in, dfp_registry_token_t *token)
     for (i = 0; i < token->token.len; i++) {
         if (token->token.data[i] <= 0x20 || token->token.data[i] >= 0x7f) {
             return dfp_invalid(in->err, "the token service's %s must consist "
-                                        "of printable ASCII characters "
-                                        "without spaces",
+                               "of printable ASCII characters "
+                               "without spaces",
                                name);
         }
     }
