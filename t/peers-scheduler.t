@@ -258,7 +258,7 @@ swarm_story 'what ends a call before it answers',
 };
 
 
-swarm_story 'a proxy whose scheduler is away',
+swarm_story 'a proxy whose scheduler is unavailable',
     { peers => 1, scheduler => "127.0.0.1:$web[3]",
       http => "server { listen 127.0.0.1:$web[3] http2; return 503; }" }, sub
 {

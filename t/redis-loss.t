@@ -273,7 +273,7 @@ END
 }
 
 
-flood_story('Redis is away, and clients do not stop to ask: the end of a run '
+flood_story('Redis is unavailable, and clients do not stop to ask: the end of a run '
             . 'is stored all the same', 0);
 flood_story('the same while nginx quits: it waits for Redis, and leaves then',
             1);

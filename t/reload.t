@@ -256,7 +256,7 @@ for my $main ('', 'worker_shutdown_timeout 10s;') {
 
     my $with = $main ? 'with' : 'without';
 
-    story "two reloads while Redis is away, $with worker_shutdown_timeout",
+    story "two reloads while Redis is unavailable, $with worker_shutdown_timeout",
         { main => $main, lease => '10s' }, sub
     {
         my $servers = shift;
@@ -300,7 +300,7 @@ for my $main ('', 'worker_shutdown_timeout 10s;') {
 }
 
 
-story 'a reload with nothing to do while Redis is away', {}, sub
+story 'a reload with nothing to do while Redis is unavailable', {}, sub
 {
     my $servers = shift;
 

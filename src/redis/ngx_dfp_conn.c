@@ -247,7 +247,7 @@ ngx_dfp_conn_drop(ngx_dfp_conn_t *conn, const char *why)
     }
 
     if (why) {
-        ngx_dfp_conn_log(conn, NGX_LOG_WARN, "is away", why);
+        ngx_dfp_conn_log(conn, NGX_LOG_WARN, "is unavailable", why);
     }
 
     ngx_dfp_conn_lost(conn);

@@ -343,7 +343,7 @@ TEST("there may be 10000 urls, and not more")
 }
 
 
-TEST("cluster ids: doubles collapse, the order stays, and 100 are the limit")
+TEST("cluster ids: duplicates are ignored, the order stays, and 100 are the limit")
 {
     dfp_job_t  job;
 

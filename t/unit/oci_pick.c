@@ -111,7 +111,7 @@ TEST("platforms: each has one name, however it is written")
 }
 
 
-TEST("platforms: several between commas, doubles collapse, order stays")
+TEST("platforms: several between commas, duplicates are ignored, order stays")
 {
     CHECK_INT(parse_platforms(DFP_STR("linux/arm64/v8, linux/amd64,\tlinux/"
                                       "aarch64 ,windows/amd64")), DFP_OK);
