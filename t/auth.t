@@ -79,7 +79,7 @@ warm_story 'a token for everybody', {}, $locations, sub {
     is($job->{state}, 'SUCCESS', 'the job ends well') or diag(reason($job));
     is_deeply([asked()],
               [ [ '?service=registry.test&scope=repository%3Aopen%3Apull' ] ],
-              'one token is fetched, by nobody in particular, for all calls');
+              'one token is fetched anonymously, for all calls');
 };
 
 

@@ -73,7 +73,7 @@ sub token
 }
 
 
-# Peers whose origin wants to see this.
+# Peers whose origin requires this.
 
 sub require_header
 {
@@ -225,7 +225,7 @@ swarm_story 'a refusal that comes late', { peers => 2 }, sub {
     my %refused = (status => 13, message => 'backend error: 401 Unauthorized');
     my ($x, $y) = @{ files(qw( x y )) };
 
-    # asked about x the origin breaks off, and meanwhile it tells about y
+    # asked about x the origin closes the connection, and meanwhile it tells about y
 
     $upstream->answers('/files/x', { body => 'a file', sends => 0 }, $private);
     $upstream->answers('/files/y', $private);
@@ -253,12 +253,12 @@ swarm_story 'a refusal that comes late', { peers => 2 }, sub {
 
 # Each of: how the origin answers first.
 
-for ([ 'breaks off', { body => 'a file', sends => 0 } ],
+for ([ 'closes the connection', { body => 'a file', sends => 0 } ],
      [ 'is in trouble', { status => 503, body => 'busy' } ])
 {
     my ($name, $answer) = @$_;
 
-    swarm_story "an origin that $name, when it is asked what it wants to see",
+    swarm_story "an origin that $name, when it is asked which credentials it requires",
         { peers => 2 }, sub
     {
         my ($warm, $dragonfly, $upstream) = @_;

@@ -44,7 +44,8 @@ my %both = (
 );
 
 
-# What a server has: its certificate, and whose it wants to see of its clients.
+# What a server has: its certificate, and the CA of the client certificates that
+# it requires.
 
 sub pair
 {

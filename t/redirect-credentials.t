@@ -68,7 +68,7 @@ sub guarded
 }
 
 
-# An image whose blobs the registry redirects to the target, which wants to see
+# An image whose blobs the registry redirects to the target, which requires
 # this Authorization, or answers so.
 
 sub image
