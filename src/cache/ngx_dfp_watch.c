@@ -37,6 +37,7 @@ ngx_dfp_watch_possible(ngx_http_request_t *r)
 ngx_int_t
 ngx_dfp_watch(ngx_http_request_t *r, const ngx_dfp_watcher_t *watcher)
 {
+    ngx_uint_t            i;
     ngx_dfp_watch_t      *watch;
     ngx_http_upstream_t  *u;
 
@@ -58,6 +59,14 @@ ngx_dfp_watch(ngx_http_request_t *r, const ngx_dfp_watcher_t *watcher)
         watch->n = 0;
         watch->ended = 0;
         u->input_filter_init = ngx_dfp_watch_begin;
+    }
+
+    /* the list holds each once, even if one header passes the filters twice */
+
+    for (i = 0; i < watch->n; i++) {
+        if (watch->watcher[i] == watcher) {
+            return NGX_OK;
+        }
     }
 
     watch->watcher[watch->n++] = watcher;

@@ -82,8 +82,8 @@ ngx_dfp_conf_networks(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf,
         if (rc == NGX_ERROR) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "dfpreheat_peers_allow: invalid address or "
-                               "network \"%V\": for example, 10.0.0.0/8 is "
-                               "valid", &value[i]);
+                               "network \"%V\": use, for example, "
+                               "10.0.0.0/8", &value[i]);
             return NGX_ERROR;
         }
 
