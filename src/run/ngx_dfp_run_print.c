@@ -17,8 +17,8 @@ ngx_dfp_run_progress(ngx_dfp_run_t *run, dfp_mem_t *mem)
 
     ngx_memzero(&p, sizeof(ngx_dfp_progress_t));
 
-    if (run->cluster) {
-        run->cluster->engine->progress(run, &p);
+    if (run->engine) {
+        run->engine->progress(run, &p);
     }
 
     dfp_buf_init(&b, mem, 320, 0);
@@ -69,7 +69,7 @@ ngx_dfp_run_results(ngx_dfp_run_t *run)
     dfp_buf_init(&r.failure.json, &mem, 1024, 0);
     dfp_buf_init(&r.unreachable.json, &mem, 256, 0);
 
-    run->cluster->engine->results(run, &r);
+    run->engine->results(run, &r);
 
     dfp_buf_init(&b, &mem, r.success.json.len + r.failure.json.len + 256, 0);
     dfp_buf_cstr(&b, "{");
