@@ -36,6 +36,7 @@ typedef enum {
     NGX_DFP_STORE_FINISH,
     NGX_DFP_STORE_REQUEUE,
     NGX_DFP_STORE_SETTLE,
+    NGX_DFP_STORE_WAIT,
     NGX_DFP_STORE_TOKEN_CREATE,
     NGX_DFP_STORE_TOKEN_FIND,
     NGX_DFP_STORE_INSTANCE,
@@ -118,6 +119,7 @@ typedef struct {
     ngx_str_t        args;        /* JSON, without secrets */
     ngx_str_t        sealed;      /* args with secrets; "": there are none */
     ngx_uint_t       configured;  /* may use dfpreheat_credentials */
+    time_t           keep;        /* s, after its end; 0: the configured time */
     ngx_dfp_part_t  *parts;       /* those of one cluster together */
     ngx_uint_t       nparts;
     ngx_uint_t       full;        /* unfinished jobs, if too many */
@@ -198,6 +200,11 @@ ngx_int_t ngx_dfp_store_get(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
 
 /* Ends the job if its deadline has passed. NGX_DECLINED: it has not. */
 ngx_int_t ngx_dfp_store_settle(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
+    int64_t id);
+
+/* From now on a message tells the end of the job (ngx_dfp_wait.h).
+ * NGX_DECLINED: it has ended, or does not exist. */
+ngx_int_t ngx_dfp_store_wait(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     int64_t id);
 
 /* Ends overdue jobs, requeues parts whose lease has expired, takes over the

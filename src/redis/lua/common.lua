@@ -7,7 +7,7 @@
 -- job:ID        hash: the job. Its parts are numbered from 1. Part I has
 --               c:I cluster and task_uuid, q:I queue, n:I number of the newest
 --               run, d:I expired leases, s:I state, g:I progress, r:I results,
---               e:I error
+--               e:I error; wait: somebody waits for its end
 -- job:next      the greatest id so far
 -- uuid:UUID     id of the job with this uuid, for a POST that is sent again
 -- ready:QUEUE   sorted set of ID:I by the time of queueing
@@ -94,7 +94,7 @@ end
 local function finish(id, part, state, err, results, progress)
   local k = job_key(id)
   local job = call('HMGET', k, 's:' .. part, 'q:' .. part, 'keep', 'left',
-                   'failed')
+                   'failed', 'wait')
 
   if job[1] ~= 'PENDING' then
     return
@@ -129,6 +129,10 @@ local function finish(id, part, state, err, results, progress)
     call('HDEL', k, 'sealed')
     call('ZREM', P .. 'deadlines', id)
     call('PEXPIRE', k, job[3])
+
+    if job[6] then
+      redis.pcall('PUBLISH', P .. 'wake', 'job ' .. id)
+    end
   end
 end
 
