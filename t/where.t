@@ -27,7 +27,7 @@ use constant {
     SOON     => 10,         # s: what needs no timer, or a short lease
     ANSWER   => 28,         # s: Harbor waits 30 s for an answer
     LARGE    => 8_000_000,  # bytes: more than sockets hold
-    WAITS    => 2,          # s: long enough for something to happen meanwhile
+    WAITS    => 1.2,         # s: long enough for something to happen meanwhile
     KEEP     => 600,        # s
 };
 
