@@ -605,6 +605,23 @@ story 'a job cannot be posted that removes', { @named }, sub
 
 # While a request waits
 
+warm_story 'a client that goes away', { @named }, $locations, sub
+{
+    my $warm = shift;
+
+    my ($tag) = image(sub { +{ @_, after => SOON } });
+    my $client = $warm->{servers}->client;
+
+    $client->start('DELETE', path_of(REGISTRY . $tag));
+    ok(wait_until(SOON, sub { grep { / $tag / } $upstream->requests }),
+       'waits for the registry');
+    close $client->{socket};
+
+    ok(wait_until(SOON / 2, sub { $warm->{servers}->logged(
+           qr{closed.*DELETE /oapi/v1/cache}) }), 'and is not waited for');
+};
+
+
 sub waits
 {
     my ($name, $options, $code) = @_;
