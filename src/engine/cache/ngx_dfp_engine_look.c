@@ -221,7 +221,7 @@ ngx_dfp_engine_look_result(ngx_dfp_results_t *results, ngx_dfp_task_t *task)
     } else if (!found->is) {
         ngx_dfp_results_task(results, task);
 
-    } else if (results->success.n == NGX_DFP_RESULTS_MAX) {
+    } else if (results->success.n == results->success.max) {
         results->success.omitted++;
 
     } else {

@@ -143,7 +143,7 @@ dfp_where_peer(dfp_buf_t *b, dfp_where_t *where, json_t *results)
     omitted = json_object_get(results, "success_tasks_omitted");
 
     if (omitted) {
-        dfp_where_field(b, ",\"cached_layers_omitted\":", omitted);
+        dfp_where_field(b, ",\"layers_omitted\":", omitted);
     }
 
     dfp_buf_cstr(b, ",\"error\":");
