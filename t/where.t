@@ -195,6 +195,17 @@ warm_story 'an image that is not quite there', { @named }, $locations, sub
     is($answer->{json}{peers}[0]{cached_layers}[0]{valid}, JSON::PP::false,
        'that has not renewed it');
 
+    # the registry is unavailable, or says that there is no such tag
+
+    $upstream->answers($tag, { status => 503 });
+    is_deeply(told(where($warm->{servers}, REGISTRY . $tag))->{one},
+              [ $tag, $two ], 'without the registry the expired one is enough');
+    $upstream->answers($tag, { status => 404 });
+    like(error_of(where($warm->{servers}, REGISTRY . $tag)), facts('404'),
+         'for a tag that does not exist it is not');
+    $upstream->answers($tag, { body => $upstream->body($manifest), headers => [
+        'Content-Type' => DFP::Image::MANIFEST ] });
+
     # files that are gone without nginx
 
     $warm->lose_files;

@@ -146,7 +146,9 @@ struct ngx_dfp_call_s {
     unsigned               peek:1;   /* NGX_DFP_CALL_READ: a valid copy in the
                                         cache is read, which does not count as
                                         a use; without one, what the origin
-                                        answers is not stored (uncached) */
+                                        answers is not stored (uncached); if it
+                                        is unavailable, an expired copy is
+                                        read */
     unsigned               named:1;  /* a manifest that this run may read names
                                         it: for NGX_DFP_CALL_LOOK */
 
@@ -213,6 +215,10 @@ ngx_int_t ngx_dfp_call_post(ngx_dfp_call_t *call, ngx_http_request_t *sr);
 
 /* The content handler of such a call, instead of that of its location. */
 ngx_int_t ngx_dfp_call_look(ngx_http_request_t *r);
+
+/* If the origin of such a call was unavailable, a copy that has expired answers
+ * it. */
+void ngx_dfp_call_look_expired(ngx_dfp_call_t *call);
 
 /* Fills in the answer, when the subrequest has ended with RC. */
 void ngx_dfp_answer_collect(ngx_dfp_call_t *call, ngx_http_request_t *sr,

@@ -7,7 +7,7 @@ static const char *ngx_dfp_call_look_refused(ngx_dfp_call_t *call,
 static ngx_int_t ngx_dfp_call_look_places(ngx_dfp_call_t *call,
     ngx_http_request_t *r);
 static ngx_http_file_cache_t *ngx_dfp_call_look_cache(ngx_http_request_t *r);
-static ngx_int_t ngx_dfp_call_look_read(ngx_dfp_call_t *call);
+static ngx_int_t ngx_dfp_call_look_read(ngx_dfp_call_t *call, time_t valid);
 static ngx_int_t ngx_dfp_call_look_end(ngx_dfp_call_t *call,
     ngx_http_request_t *r, const char *reason);
 
@@ -64,7 +64,7 @@ ngx_dfp_call_look(ngx_http_request_t *r)
     }
 
     if (call->mode == NGX_DFP_CALL_LOOK
-        || (!call->refresh && ngx_dfp_call_look_read(call) == NGX_OK))
+        || ngx_dfp_call_look_read(call, ngx_time()) == NGX_OK)
     {
         return ngx_dfp_call_look_end(call, r, NULL);
     }
@@ -208,10 +208,10 @@ ngx_dfp_call_look_cache(ngx_http_request_t *r)
 }
 
 
-/* A copy that is valid answers the call. */
+/* A copy that is valid until VALID or later answers the call. */
 
 static ngx_int_t
-ngx_dfp_call_look_read(ngx_dfp_call_t *call)
+ngx_dfp_call_look_read(ngx_dfp_call_t *call, time_t valid)
 {
     ngx_uint_t         k;
     ngx_dfp_held_t     held;
@@ -219,10 +219,10 @@ ngx_dfp_call_look_read(ngx_dfp_call_t *call)
 
     answer = &call->answer;
 
-    for (k = 0; k < answer->nplaces; k++) {
+    for (k = 0; !call->refresh && k < answer->nplaces; k++) {
 
         if (ngx_dfp_cache_look(&answer->places[k], call->log, &held) == NGX_OK
-            && held.valid >= ngx_time()
+            && held.valid >= valid
             && ngx_dfp_cache_body(&answer->places[k], call->pool, call->size,
                                   &answer->body, &answer->content_type)
                == NGX_OK)
@@ -233,6 +233,33 @@ ngx_dfp_call_look_read(ngx_dfp_call_t *call)
     }
 
     return NGX_DECLINED;
+}
+
+
+/* As proxy_cache_use_stale for clients. */
+
+void
+ngx_dfp_call_look_expired(ngx_dfp_call_t *call)
+{
+    ngx_dfp_answer_t  *answer;
+
+    answer = &call->answer;
+
+    if (answer->result == NGX_DFP_CALL_FAILED
+        || (answer->result == NGX_DFP_CALL_OK
+            && answer->status != NGX_HTTP_TOO_MANY_REQUESTS
+            && answer->status < NGX_HTTP_INTERNAL_SERVER_ERROR)
+        || ngx_dfp_call_look_read(call, 0) != NGX_OK)
+    {
+        return;
+    }
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, call->log, 0,
+                   "dfpreheat call answered by an expired copy: job %L, \"%V\"",
+                   call->job, &call->shown);
+
+    answer->result = NGX_DFP_CALL_OK;
+    answer->status = NGX_HTTP_OK;
 }
 
 
