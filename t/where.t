@@ -310,7 +310,7 @@ story 'a file', { @named }, sub
     my $servers = shift;
 
     my $origin = $servers->origin->url;
-    my ($path, $signed) = ('/quick/100/a', '/quick/100/b?X-Amz-Signature=abc');
+    my ($path, $signed) = ('/quick/100/a', '/quick/100/b?X-Amz-Signature=secret-signature');
 
     is($servers->ended_job($servers->post_files([ $path, $signed ]), SOON)
        ->{state}, 'SUCCESS', 'two files are warmed');
@@ -327,6 +327,12 @@ story 'a file', { @named }, sub
     $answer = where($servers, $origin . $signed);
     is_deeply(told($answer, $origin)->{one},
               ['/quick/100/b?X-Amz-Signature=***'], 'a signature is hidden');
+
+    $servers->{token} = 'wrong';
+    is(where($servers, $origin . $signed)->{status}, 401, 'a wrong token');
+    is_deeply([ $servers->logged(qr/secret-signature/) ], [],
+              'it is not in the log, either');
+    delete $servers->{token};
 
     where($servers, $origin . $path, method => 'DELETE');
     is_deeply(told(where($servers, $origin . $path), $origin)->{one}, [],

@@ -29,6 +29,7 @@ struct ngx_dfp_api_s {
     ngx_dfp_op_pt            replied;  /* the next step after op */
     ngx_dfp_api_pt           next;     /* the next step after auth or body */
     dfp_mem_t                mem;      /* of the request's pool */
+    ngx_str_t                url;      /* the parameter of the query */
     ngx_str_t                body;
     size_t                   size;     /* allocated for body */
     dfp_job_t                job;      /* as it was posted */

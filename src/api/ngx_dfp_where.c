@@ -1,13 +1,12 @@
 #include "ngx_dfp_where.h"
 #include "ngx_dfp_jobs.h"
 #include "ngx_dfp_print.h"
+#include "ngx_dfp_query.h"
 
 #include "dfp_where.h"
 
 
 static dfp_rc_t ngx_dfp_where_job(ngx_dfp_api_t *api, dfp_err_t *err);
-static dfp_rc_t ngx_dfp_where_arg(ngx_dfp_api_t *api, const char *name,
-    dfp_str_t *value);
 static dfp_rc_t ngx_dfp_where_clusters(ngx_dfp_api_t *api, dfp_err_t *err);
 static void ngx_dfp_where_created(void *data, ngx_int_t rc);
 static ngx_int_t ngx_dfp_where_listen(ngx_http_request_t *r);
@@ -41,53 +40,20 @@ ngx_dfp_where(ngx_dfp_api_t *api)
 static dfp_rc_t
 ngx_dfp_where_job(ngx_dfp_api_t *api, dfp_err_t *err)
 {
-    dfp_str_t         url, platform;
+    ngx_str_t         platform;
     dfp_job_action_t  action;
 
-    if (ngx_dfp_where_arg(api, "url", &url) != DFP_OK
-        || ngx_dfp_where_arg(api, "platform", &platform) != DFP_OK)
-    {
+    if (ngx_dfp_query_get(api->r, "platform=", &platform) != NGX_OK) {
         return DFP_ERROR;
     }
 
     action = (api->r->method == NGX_HTTP_DELETE) ? DFP_JOB_REMOVE
                                                  : DFP_JOB_LOOK;
 
-    return dfp_job_of_url(&api->mem, action, url, platform,
+    return dfp_job_of_url(&api->mem, action, ngx_dfp_dfp_str(api->url),
+                          ngx_dfp_dfp_str(platform),
                           (int64_t) NGX_DFP_WHERE_TIMEOUT * 1000000,
                           &api->job, err);
-}
-
-
-/* A parameter of the query, unescaped; "": it is not given. */
-
-static dfp_rc_t
-ngx_dfp_where_arg(ngx_dfp_api_t *api, const char *name, dfp_str_t *value)
-{
-    u_char     *dst, *src;
-    ngx_str_t   arg;
-
-    *value = DFP_STR("");
-
-    if (ngx_http_arg(api->r, (u_char *) name, ngx_strlen(name), &arg) != NGX_OK
-        || arg.len == 0)
-    {
-        return DFP_OK;
-    }
-
-    dst = ngx_pnalloc(api->r->pool, arg.len);
-    if (dst == NULL) {
-        return DFP_ERROR;
-    }
-
-    value->data = (char *) dst;
-    src = arg.data;
-
-    ngx_unescape_uri(&dst, &src, arg.len, 0);
-
-    value->len = (char *) dst - value->data;
-
-    return DFP_OK;
 }
 
 
@@ -97,7 +63,7 @@ static dfp_rc_t
 ngx_dfp_where_clusters(ngx_dfp_api_t *api, dfp_err_t *err)
 {
     off_t               id;
-    dfp_str_t           named;
+    ngx_str_t           named;
     dfp_job_t          *job;
     ngx_uint_t          i;
     ngx_dfp_cluster_t  *cluster;
@@ -105,11 +71,12 @@ ngx_dfp_where_clusters(ngx_dfp_api_t *api, dfp_err_t *err)
     job = &api->job;
     cluster = api->conf->clusters.elts;
 
-    if (ngx_dfp_where_arg(api, "scheduler_cluster_id", &named) != DFP_OK) {
+    if (ngx_dfp_query_get(api->r, "scheduler_cluster_id=", &named) != NGX_OK)
+    {
         return DFP_ERROR;
     }
 
-    id = named.len ? ngx_atoof((u_char *) named.data, named.len) : 0;
+    id = named.len ? ngx_atoof(named.data, named.len) : 0;
 
     job->clusters = ngx_palloc(api->r->pool, (api->conf->clusters.nelts + 1)
                                              * sizeof(int64_t));
