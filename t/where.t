@@ -28,6 +28,7 @@ use constant {
     ANSWER   => 28,         # s: Harbor waits 30 s for an answer
     LARGE    => 8_000_000,  # bytes: more than sockets hold
     WAITS    => 1.2,         # s: long enough for something to happen meanwhile
+    POLL     => 4,          # s: less than between two looks without a message
     KEEP     => 600,        # s
 };
 
@@ -116,8 +117,11 @@ warm_story 'a warm image', { @named }, $locations, sub
     my $until = time + WAITS;
     $upstream->forget_requests;
 
+    my $asked = time;
     my $answer = where($warm->{servers}, $url);
     my $peer = $answer->{json}{peers}[0];
+
+    cmp_ok(time - $asked, '<', POLL, 'a message tells that the answer is there');
 
     is($answer->{status}, 200, 'is found');
     is_deeply(told($answer), { layers => \@paths, one => \@paths },
@@ -490,6 +494,22 @@ warm_story 'a private image', {
     $warm->scopes(qw( job origin-credentials ));
     is_deeply(told(where($warm->{servers}, $url))->{one}, \@paths,
               'nothing was removed');
+};
+
+
+warm_story 'a location with a condition', { @named },
+    location('/v2/', REGISTRY, $upstream->port, 'proxy_cache files;',
+             'if ($request_method = GET) { set $get 1; }',
+             'include cache.conf;'), sub
+{
+    my $warm = shift;
+
+    my @paths = image();
+
+    is($warm->run('image', url => REGISTRY . $paths[0])->{state}, 'SUCCESS',
+       'an image is warmed');
+    is_deeply(told(where($warm->{servers}, REGISTRY . $paths[0]))->{one},
+              \@paths, 'is found');
 };
 
 

@@ -167,6 +167,7 @@ struct ngx_dfp_call_s {
     ngx_event_t            over;
     ngx_dfp_call_way_t     way;
     ngx_dfp_call_body_t    kept;
+    ngx_http_handler_pt    content;  /* of the location, if the call looks */
     unsigned               answered:1;
 };
 

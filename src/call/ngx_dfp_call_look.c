@@ -6,7 +6,6 @@ static const char *ngx_dfp_call_look_refused(ngx_dfp_call_t *call,
     ngx_http_request_t *r);
 static ngx_int_t ngx_dfp_call_look_places(ngx_dfp_call_t *call,
     ngx_http_request_t *r);
-static ngx_http_file_cache_t *ngx_dfp_call_look_cache(ngx_http_request_t *r);
 static ngx_int_t ngx_dfp_call_look_read(ngx_dfp_call_t *call, time_t valid);
 static ngx_int_t ngx_dfp_call_look_end(ngx_dfp_call_t *call,
     ngx_http_request_t *r, const char *reason);
@@ -22,20 +21,18 @@ static ngx_int_t ngx_dfp_call_look_end(ngx_dfp_call_t *call,
 ngx_int_t
 ngx_dfp_call_look(ngx_http_request_t *r)
 {
-    ngx_int_t                  rc;
-    const char                *reason;
-    ngx_dfp_call_t            *call;
-    ngx_http_core_loc_conf_t  *clcf;
+    ngx_int_t        rc;
+    const char      *reason;
+    ngx_dfp_call_t  *call;
 
     call = ngx_dfp_request_data(r);
-    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
 
     if (call == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     r->aio = 1;
-    rc = clcf->handler(r);
+    rc = call->content(r);
     r->aio = 0;
 
     if (rc != NGX_DONE || r->upstream == NULL) {
@@ -86,7 +83,9 @@ ngx_dfp_call_look_refused(ngx_dfp_call_t *call, ngx_http_request_t *r)
 
     dlcf = ngx_http_get_module_loc_conf(r, ngx_http_dfpreheat_module);
 
-    if (!r->upstream->conf->cache || ngx_dfp_call_look_cache(r) == NULL) {
+    /* a zone by a variable is not possible in a bound location */
+
+    if (!r->upstream->conf->cache || r->upstream->conf->cache_zone == NULL) {
         return "its location has no proxy_cache";
     }
 
@@ -139,7 +138,7 @@ ngx_dfp_call_look_places(ngx_dfp_call_t *call, ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    place[0].cache = ngx_dfp_call_look_cache(r);
+    place[0].cache = r->upstream->conf->cache_zone->data;
     call->answer.places = place;
     call->answer.nplaces = 1;
 
@@ -168,43 +167,6 @@ ngx_dfp_call_look_places(ngx_dfp_call_t *call, ngx_http_request_t *r)
     r->cache = NULL;
 
     return NGX_OK;
-}
-
-
-/* As ngx_http_upstream_cache_get(). NULL: proxy_cache is "off", or names no
- * cache. */
-
-static ngx_http_file_cache_t *
-ngx_dfp_call_look_cache(ngx_http_request_t *r)
-{
-    ngx_str_t                val, *name;
-    ngx_uint_t               i;
-    ngx_http_upstream_t     *u;
-    ngx_http_file_cache_t  **caches;
-
-    u = r->upstream;
-
-    if (u->conf->cache_value == NULL) {
-        return u->conf->cache_zone->data;
-    }
-
-    if (ngx_http_complex_value(r, u->conf->cache_value, &val) != NGX_OK) {
-        return NULL;
-    }
-
-    caches = u->caches->elts;
-
-    for (i = 0; i < u->caches->nelts; i++) {
-        name = &caches[i]->shm_zone->shm.name;
-
-        if (name->len == val.len
-            && ngx_strncmp(name->data, val.data, val.len) == 0)
-        {
-            return caches[i];
-        }
-    }
-
-    return NULL;
 }
 
 

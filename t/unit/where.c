@@ -102,6 +102,31 @@ TEST("entries that were left out are counted")
 }
 
 
+static int
+run_print(dfp_mem_t *mem, void *data)
+{
+    dfp_rc_t      rc;
+    dfp_buf_t     b;
+    dfp_where_t   where;
+
+    memset(&where, 0, sizeof(where));
+    where.results = *(dfp_str_t *) data;
+
+    dfp_buf_init(&b, mem, 0, 0);
+    rc = dfp_where_print(&b, &where, 1);
+
+    return rc;
+}
+
+
+TEST("without memory there is no answer")
+{
+    dfp_str_t  results = DFP_STR(RESULTS("", HELD("a", "1") "," TASK("b")));
+
+    dfp_test_oom(run_print, &results);
+}
+
+
 TEST("results that are no results are an error")
 {
     size_t  i;
