@@ -425,6 +425,35 @@ warm_story 'two nginx', { @named, lease => '1s' }, $locations, sub
 };
 
 
+warm_story 'an nginx that hangs, and has a long lease', {
+    @named, lease => '60s' }, $locations, sub
+{
+    my $warm = shift;
+
+    my ($one, $two) = ($warm->{servers}, second($warm->{servers},
+                                                lease => '60s'));
+    my @paths = image();
+
+    ok(wait_until(SOON, sub {
+           keys %{ told(where($one, REGISTRY . $paths[0])) } == 3 }),
+       'both are asked');
+
+    my @frozen = ($two->{nginx}, $two->workers);
+
+    kill 'STOP', @frozen;
+    my $answer = where($one, REGISTRY . $paths[0]);
+    kill 'CONT', @frozen;
+
+    is_deeply(told($answer), { layers => \@paths, one => [], two => 'error' },
+              'the others answer before a client gives up');
+    like((map { $_->{error} } grep { $_->{hostname} eq 'two' }
+                                   @{ $answer->{json}{peers} })[0],
+         facts('20 s'), 'and the reason is given');
+
+    $two->stop_all;
+};
+
+
 # What the registry says
 
 warm_story 'a registry that refuses', { @named }, $locations, sub
