@@ -14,17 +14,6 @@ static size_t dfp_definition_compare(dfp_str_t ours, dfp_str_t theirs,
     char *names);
 
 
-void
-dfp_definition_cluster(dfp_buf_t *b, int64_t id)
-{
-    if (b->len) {
-        dfp_buf_cstr(b, ";");
-    }
-
-    dfp_buf_int(b, id);
-}
-
-
 dfp_rc_t
 dfp_definition_aspect(dfp_buf_t *b, const char *name, dfp_str_t text)
 {
@@ -34,12 +23,28 @@ dfp_definition_aspect(dfp_buf_t *b, const char *name, dfp_str_t text)
         return DFP_ERROR;
     }
 
-    dfp_buf_cstr(b, " ");
+    if (b->len) {
+        dfp_buf_cstr(b, " ");
+    }
+
     dfp_buf_cstr(b, name);
     dfp_buf_cstr(b, "=");
     dfp_buf_append(b, hex, DFP_DEFINITION_HASH_LEN);
 
     return DFP_OK;
+}
+
+
+void
+dfp_definition_cluster(dfp_buf_t *b, int64_t id, dfp_str_t definition)
+{
+    if (b->len) {
+        dfp_buf_cstr(b, ";");
+    }
+
+    dfp_buf_int(b, id);
+    dfp_buf_cstr(b, " ");
+    dfp_buf_str(b, definition);
 }
 
 

@@ -31,13 +31,13 @@ typedef struct {
 } dfp_difference_t;
 
 
-/* Appends the id of a cluster, which its aspects follow. */
-void dfp_definition_cluster(dfp_buf_t *b, int64_t id);
-
-/* Appends the aspect NAME, with the hash of TEXT: its settings, written the
- * same way whatever their order in the configuration. DFP_ERROR: OpenSSL
- * failed. */
+/* Appends the aspect NAME to a definition, with the hash of TEXT: its settings,
+ * written the same way whatever their order in the configuration. DFP_ERROR:
+ * OpenSSL failed. */
 dfp_rc_t dfp_definition_aspect(dfp_buf_t *b, const char *name, dfp_str_t text);
+
+/* Appends the definition of the cluster ID to those of an instance. */
+void dfp_definition_cluster(dfp_buf_t *b, int64_t id, dfp_str_t definition);
 
 /*
  * Compares the definitions of this instance with THEIRS, and fills in the first
