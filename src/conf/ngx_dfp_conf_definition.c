@@ -3,7 +3,7 @@
  * settings by which another instance would treat the same job otherwise, or
  * store something else in its cache.
  *
- *     cluster   its name, and how many instances have to succeed
+ *     cluster   its name, which instances a job warms, and how many must succeed
  *     origins   which URLs can be fetched, and how they are stored
  *     keys      which jobs with credentials can be decrypted
  *     platform  which images of an index are fetched
@@ -147,7 +147,13 @@ static ngx_int_t
 ngx_dfp_definition_cluster(ngx_dfp_aspect_t *aspect, ngx_dfp_main_conf_t *mcf,
     ngx_dfp_cluster_t *cluster)
 {
+    ngx_str_t  scope;
+
+    scope.data = (u_char *) dfp_job_scope_name(cluster->scope);
+    scope.len = ngx_strlen(scope.data);
+
     ngx_dfp_aspect_text(aspect, "name", cluster->name);
+    ngx_dfp_aspect_text(aspect, "default_scope", scope);
     ngx_dfp_aspect_number(aspect, "success_threshold", mcf->success_threshold);
     ngx_dfp_aspect_number(aspect, mcf->unreachable_share
                                   ? "unreachable, per cent" : "unreachable",
