@@ -205,7 +205,7 @@ local function finish(id, part, state, err, results, progress, away)
 
   local cluster = cluster_state(k, job[6]:match('^%d+'), state, away)
   local left = job[4] - 1
-  local failed = job[5] or cluster == 'FAILURE'
+  local failed = job[5] or cluster == 'FAILURE' or (left == 0 and not cluster)
   local whole = 'PENDING'
 
   if left == 0 then
