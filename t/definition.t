@@ -204,35 +204,106 @@ END
 
 # Each setting alone, by reloads of the second.
 
-story 'what matters for the cache, setting by setting', { options('one') }, sub
+sub each_differs
+{
+    my ($one, $two, $base, @rows) = @_;
+
+    my $n = 0;
+
+    for my $row (@rows) {
+        my ($name, $lines, $aspect) = @$row;
+
+        $two->nginx_configure(options('two', $lines));
+        $two->nginx_reload;
+        wait_until(SOON, sub { $one->logged($differs) > $n });
+        like(($one->logged($differs))[$n++] // '', qr/\): \Q$aspect\E$/,
+             "$name: $aspect");
+
+        $two->nginx_configure(options('two', $base));
+        $two->nginx_reload;
+        wait_until(SOON, sub { $one->logged($equal) == $n }) or die 'no notice';
+    }
+
+    is(scalar $one->logged($differs), $n, 'each was logged once');
+}
+
+
+story 'settings of http', { options('one') }, sub
 {
     my $one = shift;
 
     my $two = second($one);
-    my $n = 0;
 
-    for my $row (
+    each_differs($one, $two, '', map { [ $_->[0], @$_ ] }
         [ 'dfpreheat_success_threshold 50;', 'cluster' ],
         [ 'dfpreheat_unreachable_peers 1;', 'cluster' ],
         [ 'dfpreheat_tag_valid 5m;', 'origins' ],
         [ 'dfpreheat_insecure_skip_verify on;', 'origins' ],
         [ 'dfpreheat_platform all;', 'platform' ],
         [ 'dfpreheat_max_manifest_size 1m;', 'limits' ],
-        [ 'dfpreheat_task_timeout 5m;', 'limits' ],
-    ) {
-        my ($line, $aspect) = @$row;
+        [ 'dfpreheat_task_timeout 5m;', 'limits' ]);
+    ended($two);
+};
 
-        $two->nginx_configure(options('two', $line));
-        $two->nginx_reload;
-        wait_until(SOON, sub { $one->logged($differs) == $n + 1 });
-        like(($one->logged($differs))[$n++] // '', qr/\): \Q$aspect\E$/,
-             "$line: $aspect");
 
-        $two->nginx_configure(options('two'));
-        $two->nginx_reload;
-        wait_until(SOON, sub { $one->logged($equal) == $n }) or die 'no notice';
+# A second cluster, and locations for calls and for redirects.
+
+sub lines
+{
+    my ($dir, %with) = @_;
+
+    my ($cluster, $calls, $redirect, $name) = map { $with{$_} // '' }
+                                              qw( cluster calls redirect name );
+
+    $name ||= 'name=cluster-2';
+
+    return <<"END";
+dfpreheat_cluster 2 $name engine=cache $cluster;
+
+server {
+    listen unix:$dir/calls.sock;
+
+    location \@calls {
+        dfpreheat_origin http://two.test http://one.test;
+        proxy_pass \$dfpreheat_target;
+        proxy_cache files;
+        include $dir/cache.conf;
+        $calls
     }
 
+    location \@redirect {
+        dfpreheat_redirect http://cdn.test $redirect;
+        proxy_pass_request_headers off;
+        proxy_pass \$dfpreheat_target;
+    }
+}
+END
+}
+
+
+story 'settings of a cluster and of locations',
+    { lease => LEASE, before_nginx => sub {
+        $_[0]{http} = named('one', lines($_[0]{dir}));
+    } }, sub
+{
+    my $one = shift;
+
+    my $base = sub { lines($_[0]{dir}) =~ s/(\S+test) (\S+test);/$2 $1;/r };
+    my $two = second($one, before_nginx => sub {
+        $_[0]{http} = named('two', $base->($_[0]));
+    });
+    my $dir = $two->{dir};
+
+    each_differs($one, $two, $base->($two),
+        [ 'name=', lines($dir, name => 'name=other'), 'cluster' ],
+        [ 'default_scope=', lines($dir, cluster =>
+              'default_scope=single_seed_peer'), 'cluster' ],
+        [ 'dfpreheat_share_blobs',
+          lines($dir, calls => 'dfpreheat_share_blobs on;'), 'origins' ],
+        [ 'dfpreheat_access', lines($dir, calls => 'dfpreheat_access on;'),
+          'origins' ],
+        [ 'dfpreheat_redirect', lines($dir, redirect => 'http://cdn2.test'),
+          'origins' ]);
     ended($two);
 };
 
