@@ -185,7 +185,8 @@ warm_story 'memory ends once while nginx looks into its cache', {
     my $url = REGISTRY . DFP::Image->simple($upstream, 'where');
 
     $servers->expects(undef, FAILED);
-    is($warm->run('image', url => $url)->{state}, 'SUCCESS', 'an image is warmed');
+    is($warm->run('image', url => $url)->{state}, 'SUCCESS',
+       'an image is warmed');
 
     for my $method (qw( GET DELETE )) {
         set(0);

@@ -121,7 +121,7 @@ warm_story 'a warm image', { @named }, $locations, sub
     my $answer = where($warm->{servers}, $url);
     my $peer = $answer->{json}{peers}[0];
 
-    cmp_ok(time - $asked, '<', POLL, 'a message tells that the answer is there');
+    cmp_ok(time - $asked, '<', POLL, 'a message tells that it is there');
 
     is($answer->{status}, 200, 'is found');
     is_deeply(told($answer), { layers => \@paths, one => \@paths },
@@ -314,7 +314,8 @@ story 'a file', { @named }, sub
     my $servers = shift;
 
     my $origin = $servers->origin->url;
-    my ($path, $signed) = ('/quick/100/a', '/quick/100/b?X-Amz-Signature=secret-signature');
+    my $path = '/quick/100/a';
+    my $signed = '/quick/100/b?X-Amz-Signature=secret-signature';
 
     is($servers->ended_job($servers->post_files([ $path, $signed ]), SOON)
        ->{state}, 'SUCCESS', 'two files are warmed');
@@ -594,7 +595,7 @@ warm_story 'locations without a cache', { @named },
     is(scalar(grep { m{/blobs/} } $upstream->requests), 0,
        'and no layer is fetched');
     like(error_of(where($warm->{servers}, "http://nobody.test$image")),
-         facts('dfpreheat_origin | http://nobody.test'), 'nor an origin of none');
+         facts('dfpreheat_origin | http://nobody.test'), 'nor an unknown origin');
 };
 
 

@@ -234,8 +234,8 @@ ngx_dfp_store_create(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_dfp_store_args_init(&args, store, NULL);
     ngx_dfp_store_arg(&args, &job->uuid);
     ngx_dfp_store_arg_number(&args, job->timeout);
-    ngx_dfp_store_arg_number(&args, (int64_t) (job->keep ? job->keep
-                                               : store->conf->retention) * 1000);
+    ngx_dfp_store_arg_number(&args, 1000 * (int64_t)
+                             (job->keep ? job->keep : store->conf->retention));
     ngx_dfp_store_arg_number(&args, store->conf->queue_limit);
     ngx_dfp_store_arg(&args, &job->about);
     ngx_dfp_store_arg(&args, &job->args);

@@ -101,7 +101,8 @@ TEST("a removal is printed and read")
 
     CHECK_INT(dfp_job_of_url(dfp_test_mem(), DFP_JOB_REMOVE, DFP_STR("alpine"),
                              DFP_STR(""), 1000000000, &job, &err), DFP_OK);
-    CHECK_HAS(printed(&job, 1, NULL), "{\"action\":\"remove\",\"application\":");
+    CHECK_HAS(printed(&job, 1, NULL),
+              "{\"action\":\"remove\",\"application\":");
     CHECK_INT(dfp_job_parse_args(dfp_test_mem(),
                   dfp_test_str(printed(&job, 1, NULL)), &again, &err), DFP_OK);
     CHECK_INT(again.action, DFP_JOB_REMOVE);

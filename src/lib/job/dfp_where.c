@@ -88,8 +88,8 @@ dfp_where_open(dfp_buf_t *b, dfp_where_t *where, dfp_json_t *in)
     rc = dfp_json_open(in, b->mem, where->results, "results", "", &err);
 
     if (rc == DFP_INVALID) {
-        where->error = DFP_STR("its results are not valid: does it have another "
-                               "version?");
+        where->error = DFP_STR("its results are not valid: does it have "
+                               "another version?");
         return DFP_DECLINED;
     }
 

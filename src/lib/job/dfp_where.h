@@ -23,9 +23,9 @@ typedef struct {
 
 
 /*
- * Appends the answer: all layers once, in the order in which they are found, and
- * for each of the N nginx those that it has. An nginx whose results cannot be
- * read is given an error. DFP_ERROR: no memory.
+ * Appends the answer: all layers once, in the order in which they are found,
+ * and for each of the N nginx those that it has. An nginx whose results cannot
+ * be read is given an error. DFP_ERROR: no memory.
  */
 dfp_rc_t dfp_where_print(dfp_buf_t *b, dfp_where_t *where, size_t n);
 
