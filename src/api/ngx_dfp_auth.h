@@ -6,7 +6,7 @@
 #define NGX_DFP_AUTH_H
 
 
-#include "ngx_dfp_store.h"
+#include "ngx_dfp_store_tokens.h"
 
 
 #define NGX_DFP_TOKEN_CACHE       5000    /* ms */

@@ -18,10 +18,6 @@ static ngx_int_t ngx_dfp_reply_field(ngx_dfp_op_t *op,
     ngx_dfp_reply_field_t *field, ngx_uint_t part, redisReply *value);
 static ngx_int_t ngx_dfp_reply_cluster(ngx_dfp_op_t *op, redisReply *reply,
     void *out);
-static ngx_int_t ngx_dfp_reply_text(ngx_dfp_op_t *op, redisReply *reply,
-    void *out);
-static ngx_int_t ngx_dfp_reply_number(ngx_dfp_op_t *op, redisReply *reply,
-    void *out);
 
 
 #define ngx_dfp_reply_job_field(name, kind, member)                           \
@@ -262,59 +258,6 @@ ngx_dfp_reply_instance(ngx_dfp_op_t *op, redisReply *reply)
 }
 
 
-ngx_int_t
-ngx_dfp_reply_new_token(ngx_dfp_op_t *op, redisReply *reply)
-{
-    ngx_dfp_stored_token_t  *token = op->out;
-
-    if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 0) {
-        return NGX_DECLINED;
-    }
-
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2
-        || ngx_dfp_reply_number(op, reply->element[0], &token->id)
-           != NGX_OK
-        || ngx_dfp_reply_number(op, reply->element[1], &token->created)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_dfp_reply_token(ngx_dfp_op_t *op, redisReply *reply)
-{
-    int64_t           scopes;
-    redisReply      **e;
-    ngx_dfp_stored_token_t  *token = op->out;
-
-    if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 0) {
-        return NGX_DECLINED;
-    }
-
-    e = reply->element;
-
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 6
-        || ngx_dfp_reply_number(op, e[0], &token->id) != NGX_OK
-        || ngx_dfp_reply_number(op, e[1], &scopes) != NGX_OK
-        || e[2]->type != REDIS_REPLY_STRING
-        || ngx_dfp_reply_number(op, e[3], &token->expired_at) != NGX_OK
-        || ngx_dfp_reply_number(op, e[4], &token->user_id) != NGX_OK
-        || ngx_dfp_reply_number(op, e[5], &token->now) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    token->scopes = scopes;
-    token->active = (ngx_strcmp(e[2]->str, "active") == 0);
-
-    return NGX_OK;
-}
-
-
 /* Replies of HMGET have no names, only the order of ngx_dfp_reply_fields. */
 
 ngx_int_t
@@ -513,7 +456,7 @@ ngx_dfp_reply_cluster(ngx_dfp_op_t *op, redisReply *reply, void *out)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_dfp_reply_text(ngx_dfp_op_t *op, redisReply *reply, void *out)
 {
     ngx_str_t  *text = out;
@@ -540,7 +483,7 @@ ngx_dfp_reply_text(ngx_dfp_op_t *op, redisReply *reply, void *out)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_dfp_reply_number(ngx_dfp_op_t *op, redisReply *reply, void *out)
 {
     u_char      *p;

@@ -46,12 +46,10 @@ ngx_int_t ngx_dfp_reply_job(ngx_dfp_op_t *op, redisReply *reply);
 /* Of HGETALL: a stored_job_t with all of its parts. NGX_DECLINED: as above. */
 ngx_int_t ngx_dfp_reply_whole_job(ngx_dfp_op_t *op, redisReply *reply);
 
-/* Of token_find: a stored_token_t. NGX_DECLINED: there is no such token. */
-ngx_int_t ngx_dfp_reply_token(ngx_dfp_op_t *op, redisReply *reply);
-
-/* Of token_create: id and created of a stored_token_t. NGX_DECLINED: the name
- * is taken. */
-ngx_int_t ngx_dfp_reply_new_token(ngx_dfp_op_t *op, redisReply *reply);
+/* One value: a string, an ngx_str_t, or a number, an int64_t, from a string or
+ * an integer. */
+ngx_int_t ngx_dfp_reply_text(ngx_dfp_op_t *op, redisReply *reply, void *out);
+ngx_int_t ngx_dfp_reply_number(ngx_dfp_op_t *op, redisReply *reply, void *out);
 
 
 #endif /* NGX_DFP_REPLY_H */

@@ -1,19 +1,11 @@
-#include "ngx_dfp_store.h"
-#include "ngx_dfp_reply.h"
+#include "ngx_dfp_store_script.h"
+#include "ngx_dfp_reply_tokens.h"
 
 #include "ngx_dfp_lua.h"
 
 
-#define NGX_DFP_ARGS_MAX  24     /* of a script, without clusters */
 #define NGX_DFP_CLUSTER_LEN                                                   \
     (NGX_INT64_LEN + 1 + DFP_UUID_LEN)
-
-
-typedef struct {
-    ngx_str_t   argv[NGX_DFP_ARGS_MAX];
-    u_char      numbers[NGX_DFP_ARGS_MAX][NGX_INT64_LEN];
-    ngx_uint_t  n;
-} ngx_dfp_store_args_t;
 
 
 static ngx_int_t ngx_dfp_store_kind(ngx_dfp_store_t *store, ngx_uint_t i,
@@ -21,8 +13,6 @@ static ngx_int_t ngx_dfp_store_kind(ngx_dfp_store_t *store, ngx_uint_t i,
 static ngx_int_t ngx_dfp_store_start(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_dfp_store_kind_e kind, ngx_str_t *argv, ngx_uint_t argc,
     ngx_msec_t timeout);
-static ngx_int_t ngx_dfp_store_script(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
-    ngx_dfp_store_kind_e kind, ngx_dfp_store_args_t *args, void *out);
 static ngx_int_t ngx_dfp_store_get_whole(ngx_dfp_op_t *op);
 static ngx_int_t ngx_dfp_store_job(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_dfp_store_kind_e kind, ngx_dfp_stored_job_t *job, ngx_str_t *argv,
@@ -180,14 +170,14 @@ ngx_dfp_store_cancel(ngx_dfp_op_t *op)
 }
 
 
-static void
+void
 ngx_dfp_store_arg(ngx_dfp_store_args_t *args, ngx_str_t *text)
 {
     args->argv[args->n++] = *text;
 }
 
 
-static void
+void
 ngx_dfp_store_arg_number(ngx_dfp_store_args_t *args, int64_t number)
 {
     ngx_str_t  *arg;
@@ -198,9 +188,7 @@ ngx_dfp_store_arg_number(ngx_dfp_store_args_t *args, int64_t number)
 }
 
 
-/* The first argument is the prefix; scripts of a run have their claim next. */
-
-static void
+void
 ngx_dfp_store_args_init(ngx_dfp_store_args_t *args, ngx_dfp_store_t *store,
     ngx_dfp_claim_t *claim)
 {
@@ -445,43 +433,6 @@ ngx_dfp_store_requeue(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
 
 
 ngx_int_t
-ngx_dfp_store_token_create(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
-    ngx_str_t *hash, dfp_token_t *request, ngx_dfp_stored_token_t *token)
-{
-    ngx_str_t       name, bio;
-    ngx_dfp_store_args_t  args;
-
-    name = ngx_dfp_str(request->name);
-    bio = ngx_dfp_str(request->bio);
-
-    ngx_dfp_store_args_init(&args, store, NULL);
-    ngx_dfp_store_arg(&args, hash);
-    ngx_dfp_store_arg(&args, &name);
-    ngx_dfp_store_arg(&args, &bio);
-    ngx_dfp_store_arg_number(&args, request->scopes);
-    ngx_dfp_store_arg_number(&args, request->expired_at);
-    ngx_dfp_store_arg_number(&args, request->user_id);
-
-    return ngx_dfp_store_script(store, op, NGX_DFP_STORE_TOKEN_CREATE, &args,
-                                token);
-}
-
-
-ngx_int_t
-ngx_dfp_store_token_find(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
-    ngx_str_t *hash, ngx_dfp_stored_token_t *token)
-{
-    ngx_dfp_store_args_t  args;
-
-    ngx_dfp_store_args_init(&args, store, NULL);
-    ngx_dfp_store_arg(&args, hash);
-
-    return ngx_dfp_store_script(store, op, NGX_DFP_STORE_TOKEN_FIND, &args,
-                                token);
-}
-
-
-ngx_int_t
 ngx_dfp_store_instance(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_str_t *clusters, ngx_dfp_others_t *others)
 {
@@ -526,9 +477,7 @@ ngx_dfp_store_leave(ngx_dfp_store_t *store, ngx_dfp_op_t *op)
 }
 
 
-/* A script with the usual number of arguments and time-out. */
-
-static ngx_int_t
+ngx_int_t
 ngx_dfp_store_script(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_dfp_store_kind_e kind, ngx_dfp_store_args_t *args, void *out)
 {
