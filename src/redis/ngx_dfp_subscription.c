@@ -1,4 +1,5 @@
 #include "ngx_dfp_subscription.h"
+#include "ngx_dfp_token_cache.h"
 #include "ngx_dfp_wait.h"
 
 
@@ -6,6 +7,8 @@ static void ngx_dfp_subscription_ready(ngx_dfp_conn_t *conn);
 static void ngx_dfp_subscription_ask(ngx_dfp_subscription_t *sub);
 static void ngx_dfp_subscription_message(ngx_dfp_subscription_t *sub,
     u_char *text, size_t len);
+static int64_t ngx_dfp_subscription_id(u_char *text, size_t len,
+    ngx_str_t *name);
 static void ngx_dfp_subscription_event(redisAsyncContext *ac, void *reply,
     void *data);
 static void ngx_dfp_subscription_probe(ngx_event_t *ev);
@@ -89,6 +92,7 @@ ngx_dfp_subscription_event(redisAsyncContext *ac, void *reply, void *data)
     /* the connection is closed */
 
     if (r == NULL) {
+        sub->up = 0;
         ngx_dfp_wait_channel(0);
         return;
     }
@@ -107,6 +111,14 @@ ngx_dfp_subscription_event(redisAsyncContext *ac, void *reply, void *data)
         ngx_add_timer(&sub->probe, sub->conf->lease / 3);
         ngx_dfp_conn_succeeded(&sub->conn);
         ngx_dfp_wait_channel(1);
+
+        /* messages may have been missed, once a connection */
+
+        if (!sub->up) {
+            sub->up = 1;
+            ngx_dfp_token_cache_drop(0);
+        }
+
         return;
     }
 
@@ -117,17 +129,17 @@ ngx_dfp_subscription_event(redisAsyncContext *ac, void *reply, void *data)
 }
 
 
-/* A queue, or "job ID". */
+/* A queue, "job ID" or "token ID"; others are of newer releases. */
 
 static void
 ngx_dfp_subscription_message(ngx_dfp_subscription_t *sub, u_char *text,
     size_t len)
 {
-    off_t       job;
+    int64_t     id;
     ngx_str_t  *queue;
 
-    static const char    end[] = "job ";
-    static const size_t  end_len = sizeof(end) - 1;
+    static ngx_str_t  job = ngx_string("job ");
+    static ngx_str_t  token = ngx_string("token ");
 
     queue = &sub->conf->instance.queue;
 
@@ -138,17 +150,35 @@ ngx_dfp_subscription_message(ngx_dfp_subscription_t *sub, u_char *text,
         return;
     }
 
-    if (len <= end_len || ngx_memcmp(text, end, end_len) != 0) {
+    id = ngx_dfp_subscription_id(text, len, &job);
+
+    if (id > 0) {
+        ngx_log_debug1(NGX_LOG_DEBUG_CORE, sub->log, 0,
+                       "dfpreheat redis: job %L has ended", id);
+        ngx_dfp_wait_wake(id);
         return;
     }
 
-    job = ngx_atoof(text + end_len, len - end_len);
+    id = ngx_dfp_subscription_id(text, len, &token);
 
-    if (job > 0) {
+    if (id > 0) {
         ngx_log_debug1(NGX_LOG_DEBUG_CORE, sub->log, 0,
-                       "dfpreheat redis: job %O has ended", job);
-        ngx_dfp_wait_wake(job);
+                       "dfpreheat redis: token %L was changed", id);
+        ngx_dfp_token_cache_drop(id);
     }
+}
+
+
+/* The number after NAME; not positive: it is another message. */
+
+static int64_t
+ngx_dfp_subscription_id(u_char *text, size_t len, ngx_str_t *name)
+{
+    if (len <= name->len || ngx_memcmp(text, name->data, name->len) != 0) {
+        return 0;
+    }
+
+    return ngx_atoof(text + name->len, len - name->len);
 }
 
 
