@@ -1,0 +1,361 @@
+# One of several nginx dies, stalls, or comes back, and so does Redis: what a job
+# waits for, and what it says.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Test::More;
+use Time::HiRes qw( sleep );
+
+use DFP::Cluster;
+use DFP::Dragonfly;
+use DFP::Facts;
+use DFP::Process qw( free_port wait_until );
+
+use constant {
+    LEASE   => '2s',
+    AWAY    => 3,       # s: more than a lease
+    LATE    => 3000,    # ms: after a lease, on a busy machine
+};
+
+my $quick = '/quick/1000/a';
+my $gate = '/gate/1000/a';
+my %lease = (lease => LEASE);
+
+
+# Jobs that differ in their args, of which each instance fetches a file of its own
+# when one of them is taken away. The jobs by their names, with the time until which
+# that one counted as alive.
+
+sub while_one_goes
+{
+    my ($go, $jobs, $one, $two, $three) = @_;
+
+    my %path = map { $_ => "/gate/1000/$_" } keys %$jobs;
+    my %id = map { $_ => $one->post_files([ $path{$_} ], %{ $jobs->{$_} }) }
+                 keys %$jobs;
+
+    at_gates($_, $one, $two, $three) for values %path;
+    $go->($three);
+
+    my $until = kept_until($one, 'three');
+
+    open_gates($_, $one, $two) for values %path;
+
+    return ($until, { map { $_ => $one->ended_job($id{$_}, SOON) } keys %id },
+            \%path, \%id);
+}
+
+
+# The third one has died: who has the file, and who has not.
+
+sub lost_one
+{
+    my ($name, $job, $path) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    is_deeply(told($job, 'success_tasks'), all_of([$path], qw( one two )),
+              "$name: the others have it");
+    is_deeply(told($job, 'unreachable'), ['three 192.0.2.13'],
+              "$name: who is unreachable is listed");
+}
+
+
+# Not before it had its time, and not long after.
+
+sub at_its_time
+{
+    my ($name, $job, $until) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    my $late = ms_of($job->{updated_at}) - $until;
+
+    cmp_ok($late, '>=', 0, "$name: it had a lease to come back");
+    cmp_ok($late, '<', LATE, "$name: and no more");
+}
+
+
+for ([ 'is killed', sub { $_[0]->nginx_kill } ],
+     [ 'stalls', sub { pause($_[0]) } ])
+{
+    my ($how, $go) = @$_;
+
+    cluster_story "one $how in the middle of a job", { %lease }, sub {
+        my ($cluster, $one, $two, $three) = @_;
+
+        my ($until, $jobs, $paths, $ids) = while_one_goes($go, {
+            plain     => {},
+            threshold => { success_threshold => 60 },
+            many      => { success_threshold => 70 },
+        }, $one, $two, $three);
+
+        for my $name (sort keys %$jobs) {
+            lost_one($name, $jobs->{$name}, $paths->{$name});
+            at_its_time($name, $jobs->{$name}, $until);
+        }
+
+        is($jobs->{$_}{state}, 'FAILURE', "$_: it has failed")
+            for qw( plain many );
+        like(error($jobs->{plain}),
+             facts('/^1 of 3\b/', 'three', 'unreachable'), 'the job says why');
+
+        my $job = $one->ended_job($one->post_files([$quick]), SOON);
+
+        is($job->{state}, 'SUCCESS', 'the next job ends well')
+            or diag(error($job));
+        is(hosts($job), 'one two', 'without the dead one');
+
+        if ($three->{paused}) {
+            comes_back($cluster, $one, $three, $paths->{plain}, $ids->{plain});
+        }
+    };
+}
+
+
+# One that had stalled goes on: what it does then is too late for a job that has
+# ended.
+
+sub comes_back
+{
+    my ($cluster, $one, $three, $path, $id) = @_;
+
+    my $url = "/oapi/v1/jobs/$id";
+    my $before = $one->client->get($url)->{body};
+
+    resume($three);
+    open_gates($path, $three);
+    $cluster->gathered;
+
+    my $job = $three->ended_job($three->post_files(["$quick-2"]), SOON);
+
+    is($job->{state}, 'SUCCESS', 'it takes part in the next job')
+        or diag(error($job));
+    is(hosts($job), 'one three two', 'as the others');
+
+    is($_->client->get($url)->{body}, $before, 'what has ended stays as it is')
+        for $one, $three;
+}
+
+
+cluster_story 'one may be unreachable', { %lease,
+        http => 'dfpreheat_unreachable_peers 1;' }, sub
+{
+    my ($cluster, @all) = @_;
+
+    my ($until, $jobs, $paths) = while_one_goes(sub { $_[0]->nginx_kill }, {
+        plain => {},
+        ips   => { scope => 'all_peers',
+                   ips => [ map { "192.0.2.$_" } 11 .. 13 ] },
+    }, @all);
+
+    for my $name (sort keys %$jobs) {
+        lost_one($name, $jobs->{$name}, $paths->{$name});
+        at_its_time($name, $jobs->{$name}, $until);
+    }
+
+    is($jobs->{plain}{state}, 'SUCCESS', 'the job ends well')
+        or diag(error($jobs->{plain}));
+    is(error($jobs->{plain}), '', 'without an error');
+    is($jobs->{ips}{state}, 'FAILURE', 'where it was named, it has failed');
+    like(error($jobs->{ips}), facts('three', 'unreachable'), 'and says why');
+};
+
+
+cluster_story 'the one that was posted to is killed, and the only one chosen',
+    { %lease }, sub
+{
+    my ($cluster, $one, $two, $three) = @_;
+
+    my $id = $three->post_files([$gate], scope => 'all_peers',
+                                ips => ['192.0.2.13']);
+
+    at_gates($gate, $three);
+    $three->nginx_kill;
+
+    my $until = kept_until($one, 'three');
+    my $job = $one->ended_job($id, SOON);
+
+    is($job->{state}, 'FAILURE', 'the others end its job');
+    at_its_time('the job', $job, $until);
+    is_deeply(told($job, 'unreachable'), ['three 192.0.2.13'], 'and say why');
+};
+
+
+cluster_story 'one is killed, and back within the lease', { %lease }, sub {
+    my ($cluster, $one, $two, $three) = @_;
+
+    my $id = $one->post_files([$gate]);
+    at_gates($gate, $one, $two, $three);
+
+    $three->nginx_kill;
+    $three->nginx_start;
+    open_gates($gate, $one, $two, $three);
+
+    my $job = $one->ended_job($id, SOON);
+
+    is($job->{state}, 'SUCCESS', 'the job ends well') or diag(error($job));
+    is_deeply(told($job, 'success_tasks'), all_of([$gate], qw( one two three )),
+              'all have the file');
+    is_deeply(told($job, 'unreachable'), [], 'nobody is unreachable');
+    is($three->origin->requests($gate), 2, 'it was fetched again');
+    is($three->client->get($gate)->{headers}{'x-cache'}, 'HIT',
+       'and is in its cache');
+    $cluster->gathered;
+};
+
+
+# All of them are gone; Redis has what they have to do.
+
+sub all_down
+{
+    my ($end, @all) = @_;
+
+    my $id = $all[0]->post_files([$gate]);
+
+    at_gates($gate, @all);
+    $end->($_) for @all;
+    wait_until(SOON, sub { !living($all[0]) }) or die 'they are not forgotten';
+    is($all[0]->stored_state($id), 'PENDING', 'nobody ends the job');
+    open_gates($gate, @all);
+
+    return $id;
+}
+
+for ([ 'stopped', sub { $_[0]->nginx_end('TERM') } ],
+     [ 'killed', sub { $_[0]->nginx_kill } ])
+{
+    my ($how, $end) = @$_;
+
+    cluster_story "all are $how, and start again", { %lease }, sub {
+        my ($cluster, @all) = @_;
+
+        my $id = all_down($end, @all);
+
+        $_->nginx_start for @all;
+
+        my $job = $all[2]->ended_job($id, SOON);
+
+        is($job->{state}, 'SUCCESS', 'the job ends well') or diag(error($job));
+        is_deeply(told($job, 'success_tasks'),
+                  all_of([$gate], qw( one two three )), 'all have the file');
+        is_deeply(told($job, 'unreachable'), [], 'nobody is unreachable');
+    };
+}
+
+
+cluster_story 'all are killed, and one stays away', { %lease }, sub {
+    my ($cluster, @all) = @_;
+
+    my $id = all_down(sub { $_[0]->nginx_kill }, @all);
+    my $since = redis_ms($all[0]);
+
+    $_->nginx_start for @all[0, 1];
+
+    my $job = $all[1]->ended_job($id, SOON);
+
+    is($job->{state}, 'FAILURE', 'the job ends');
+    lost_one('the job', $job, $gate);
+    cmp_ok(ms_of($job->{updated_at}) - $since, '>=', 2000,
+           'the third had a lease to come back');
+};
+
+
+# A job of Dragonfly's has one part, which any of them may run. What is queued and
+# what is running moves to another one.
+
+my $dragonfly = DFP::Dragonfly->cluster(peers => 1);
+
+cluster_story 'one is killed that runs jobs of Dragonfly\'s', { %lease,
+        each => { three => { workers => 1 } }, http => sub {
+            my $port = free_port();
+            my $scheduler = $dragonfly->scheduler->address;
+
+            return <<"END";
+    dfpreheat_worker_calls 2;
+    dfpreheat_cluster 2 name=swarm engine=peers $scheduler;
+    dfpreheat_peers_allow 127.0.0.0/8;
+    server {
+        listen 127.0.0.1:$port;
+        location \@dfpreheat_grpc { include grpc.conf; }
+    }
+END
+        } }, sub
+{
+    my ($cluster, $one, $two, $three) = @_;
+
+    my ($peer) = @{ $dragonfly->peers };
+    my @paths = map { "/quick/1000/peer-$_" } 1 .. 4;
+
+    $peer->script({ default => { wait_for => $peer->gate('go') } });
+
+    my @ids = map {
+        my $answer = $three->client->post('/oapi/v1/jobs', {
+            %{ $three->files([$_], scope => 'all_peers') },
+            scheduler_cluster_ids => [2] });
+
+        $answer->{json}{id} // die "no job: $answer->{body}";
+    } @paths;
+
+    wait_until(SOON, sub { $peer->calls >= 1 }) or die 'the peer is not called';
+    $three->nginx_kill;
+    $peer->open_gate('go');
+
+    my @jobs = map { $one->ended_job($_, SOON) } @ids;
+
+    is_deeply([ map { $_->{state} . error($_) } @jobs ], [ ('SUCCESS') x 4 ],
+              'all end well');
+    is_deeply([ map { @{ told($_, 'success_tasks') } } @jobs ],
+              [ map { 'peer-1 ' . $peer->ip . " $_" } @paths ],
+              'the peer has the files');
+    is($one->lost_attempts($jobs[0]), 1, 'an attempt was lost');
+};
+
+$_->stop for $dragonfly->scheduler, $dragonfly->all;
+
+
+cluster_story 'Redis is away for longer than a lease', { %lease }, sub {
+    my ($cluster, @all) = @_;
+
+    my $id = $all[0]->post_files([$gate]);
+    at_gates($gate, @all);
+
+    $all[0]->redis_kill;
+    sleep AWAY;
+    $all[0]->redis_start;
+    open_gates($gate, @all);
+
+    my $job = $all[1]->ended_job($id, SOON);
+
+    is($job->{state}, 'SUCCESS', 'the job ends well') or diag(error($job));
+    is_deeply(told($job, 'success_tasks'), all_of([$gate], qw( one two three )),
+              'all have the file');
+    is_deeply(told($job, 'unreachable'), [], 'nobody is unreachable');
+
+    $cluster->gathered;
+    $job = $all[2]->ended_job($all[2]->post_files([$quick]), SOON);
+    is(hosts($job), 'one three two', 'the next job warms all');
+};
+
+
+# A job that is posted at once finds those that Redis had counted as alive.
+
+cluster_story 'a job is posted as soon as Redis is back', { %lease }, sub {
+    my ($cluster, @all) = @_;
+
+    $all[0]->redis_kill;
+    sleep AWAY;
+    $all[0]->redis_start;
+
+    my $job = $all[0]->ended_job($all[0]->post_files([$quick]), SOON);
+
+    is($job->{state}, 'SUCCESS', 'the job ends well') or diag(error($job));
+    is(hosts($job), 'one three two', 'it warms all');
+};
+
+
+done_testing();
