@@ -70,7 +70,7 @@ sub fetched
 }
 
 
-story 'two nginx of one name: what one is posted is not in the other\'s cache',
+story 'two nginx of one name: what one is posted for one is in its own cache',
     { %edge }, sub
 {
     my $one = shift;
@@ -81,7 +81,8 @@ story 'two nginx of one name: what one is posted is not in the other\'s cache',
                       $name => [ map { "/quick/1000/$name-$_" } 1 .. JOBS ] }
                     keys %both;
     my %ids = map { my $name = $_;
-                    $name => [ map { $both{$name}->post_files([$_]) }
+                    $name => [ map { $both{$name}->post_files([$_],
+                                         scope => 'single_seed_peer') }
                                    @{ $paths{$name} } ] } keys %both;
 
     for my $name (sort keys %both) {

@@ -32,7 +32,8 @@ sub progress
 
     return qq([{"tasks_done":$done,"tasks_failed":$failed,)
            . qq("tasks_total":$total,"bytes_done":$bytes,)
-           . qq("bytes_total":$bytes}]);
+           . qq("bytes_total":$bytes,"hostname":"edge-1",)
+           . q("ip":"192.0.2.1"}]);
 }
 
 sub results

@@ -201,7 +201,7 @@ our %Accepted = (
         (map { [ file(scope => $_) => qq("scope":"$_") ] }
              qw( single_seed_peer all_seed_peers all_peers )),
         [ file(scope => 'single_peer') => '"scope":"all_peers"' ],
-        [ file(scope => '')            => '"scope":"single_seed_peer"' ],
+        [ file(scope => '')            => '"scope":"all_peers"' ],
     ],
 
     headers => [

@@ -56,10 +56,10 @@ sub post
 
     my ($id) = script('create', $uuid, $with{timeout} // 3_600_000, 1_000_000,
                       $with{limit} // 1000, ',"bio":""', '{"args":1}',
-                      $with{sealed} // '', 0, $parts, $with{newest} // 0,
-                      'name',
-                      map { ("1 task-$_", $with{queue} // 'edge') }
-                          1 .. $parts);
+                      $with{sealed} // '', 0, $with{token} // 1,
+                      $with{newest} // 0, 'name', $with{queue} // 'edge',
+                      '192.0.2.1 edge', 'url', '', 0, 0, 0, 0, 100,
+                      map { ("$_ task-$_", 'here') } 1 .. $parts);
 
     return $id;
 }
@@ -77,7 +77,7 @@ sub look
                                  $answered, 'name', $with{queue} // 'edge');
     my @found;
 
-    while (my ($id, $part, $run) = splice @claims, 0, 9) {
+    while (my ($id, $part, $run) = splice @claims, 0, 10) {
         push @found, "$id:$part $run";
     }
 
@@ -255,7 +255,7 @@ subtest 'a job gets no id that this nginx has seen, whatever Redis has lost'
     is(post('a', newest => 41), 42, 'not one of those');
     is(post('b', newest => 41), 43, 'nor one that Redis knows');
 
-    script('instance', 'name', 'edge', 'n', 'a', '1', 1000, 'h', 1, 99, 0);
+    script('instance', 'name', 'edge', 'n', 'a', '1', 1000, 'h', 1, 99, 0, 'a n');
     is(post('c'), 100, 'nor one that another nginx has told of');
 };
 
@@ -440,13 +440,14 @@ subtest 'an nginx is told of another that lives under its name' => sub {
 
     my @one = ('name', 'one', 'n', '192.0.2.1', '1', LEASE, 'host-1', 11, 0);
     my @two = ('name', 'two', 'n', '192.0.2.2', '1', LEASE, 'host-2', 22, 0);
-    my ($first) = script('instance', @one, 0);
+    my ($first) = script('instance', @one, 0, '192.0.2.1 n');
 
-    script('instance', @two, 0);
-    is(scalar(script('instance', @one, $first)), 1, 'not of one that was there');
+    script('instance', @two, 0, '192.0.2.2 n');
+    is(scalar(script('instance', @one, $first, '192.0.2.1 n')), 1,
+       'not of one that was there');
 
     look('v', 1, 0, queue => 'two');
-    is_deeply([ (script('instance', @one, $first - 1))[1 .. 4] ],
+    is_deeply([ (script('instance', @one, $first - 1, '192.0.2.1 n'))[1 .. 4] ],
               [ 'n', '192.0.2.2', 'host-2', 22 ], 'but of one that is');
 };
 
@@ -456,7 +457,7 @@ subtest 'jobs of the time before there was a version are run' => sub {
     post('a', queue => 'instance:name');
     $redis->command('del', 'p:schema');
 
-    script('instance', 'name', 'q', 'n', 'a', '1', LEASE, 'h', 1, 0, 0);
+    script('instance', 'name', 'q', 'n', 'a', '1', LEASE, 'h', 1, 0, 0, 'a n');
     is_deeply(look('w', 1, 0, queue => 'q'), [ '1:1 1' ], 'by who has the name');
 };
 
@@ -474,7 +475,8 @@ subtest 'data of another version is left alone' => sub {
                     [ 'report', 1, 1, 1, 'a', 1, '' ],
                     [ 'requeue', 1, 1, 1, 'a' ],
                     [ 'settle', 1 ],
-                    [ 'instance', 'name', 'q', 'n', 'a', '1', 1, 'h', 1, 0, 0 ],
+                    [ 'instance', 'name', 'q', 'n', 'a', '1', 1, 'h', 1, 0, 0,
+                      'a n' ],
                     [ 'leave', 'name', 'edge' ],
                     [ 'token_create', 'h', 'n', '', 1, 1, 1 ],
                     [ 'token_find', 'h' ])
@@ -525,14 +527,15 @@ subtest 'Redis cannot write to its disk: nothing is stored by half' => sub {
 
     my $before = stored();
 
-    for my $script ([ 'create', 'c', 1, 1, 9, '', '', '', 0, 1, 0, 'name',
-                      '1 t', 'q' ],
+    for my $script ([ 'create', 'c', 1, 1, 9, '', '', '', 0, 1, 0, 'name', 'q',
+                      'a n', 'url', '', 0, 0, 0, 0, 100, '1 t', 'here' ],
                     [ 'look', 1, 1, 1, 1, 'w', 2, 1, 'name', 'edge' ],
                     [ 'finish', 1, 1, 1, 'a', 'SUCCESS', '', '', '' ],
                     [ 'report', 1, 1, 1, 'a', 1, '' ],
                     [ 'requeue', 1, 1, 1, 'a' ],
                     [ 'settle', 2 ],
-                    [ 'instance', 'name', 'q', 'n', 'a', '1', 1, 'h', 1, 0, 0 ],
+                    [ 'instance', 'name', 'q', 'n', 'a', '1', 1, 'h', 1, 0, 0,
+                      'a n' ],
                     [ 'token_create', 'h', 'n', '', 1, 1, 1 ])
     {
         my ($name, @args) = @$script;

@@ -209,3 +209,17 @@ ngx_dfp_api_header(ngx_dfp_api_t *api, const char *name, const char *value)
 
     return NGX_OK;
 }
+
+
+ngx_int_t
+ngx_dfp_api_uuid(ngx_dfp_api_t *api, ngx_str_t *uuid)
+{
+    uuid->len = DFP_UUID_LEN;
+    uuid->data = ngx_pnalloc(api->r->pool, uuid->len + 1);
+
+    if (uuid->data == NULL || dfp_uuid((char *) uuid->data) != DFP_OK) {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}

@@ -63,6 +63,10 @@ void ngx_dfp_api_error(ngx_dfp_api_t *api, ngx_uint_t status,
  * NGX_ABORT, otherwise 500. */
 void ngx_dfp_api_store_error(ngx_dfp_api_t *api, ngx_int_t rc);
 
+/* A new UUID, as text, in the request's pool. NGX_ERROR: no memory, or no
+ * random numbers. */
+ngx_int_t ngx_dfp_api_uuid(ngx_dfp_api_t *api, ngx_str_t *uuid);
+
 /* Adds a header to the answer. NAME and VALUE must live as long as the
  * request. NGX_ERROR: no memory. */
 ngx_int_t ngx_dfp_api_header(ngx_dfp_api_t *api, const char *name,

@@ -1,20 +1,14 @@
 #include "ngx_dfp_jobs.h"
 #include "ngx_dfp_body.h"
+#include "ngx_dfp_choose.h"
 #include "ngx_dfp_print.h"
 
 #include "dfp_texts.h"
 
 
 static void ngx_dfp_jobs_parse(ngx_dfp_api_t *api);
-static dfp_rc_t ngx_dfp_jobs_parts(ngx_dfp_api_t *api, dfp_err_t *err);
-static ngx_int_t ngx_dfp_jobs_cluster(ngx_dfp_api_t *api,
-    ngx_dfp_cluster_t *cluster, ngx_array_t *parts);
-static dfp_rc_t ngx_dfp_jobs_unknown(ngx_dfp_api_t *api, int64_t id,
-    dfp_err_t *err);
-static dfp_rc_t ngx_dfp_jobs_checks(ngx_dfp_api_t *api, dfp_err_t *err);
 static dfp_rc_t ngx_dfp_jobs_about(ngx_dfp_api_t *api);
 static dfp_rc_t ngx_dfp_jobs_seal(ngx_dfp_api_t *api, dfp_err_t *err);
-static ngx_int_t ngx_dfp_jobs_uuid(ngx_dfp_api_t *api, ngx_str_t *uuid);
 static void ngx_dfp_jobs_created(void *data, ngx_int_t rc);
 static void ngx_dfp_jobs_got(void *data, ngx_int_t rc);
 static void ngx_dfp_jobs_settled(void *data, ngx_int_t rc);
@@ -41,11 +35,7 @@ ngx_dfp_jobs_parse(ngx_dfp_api_t *api)
                        &api->job, &err);
 
     if (rc == DFP_OK) {
-        rc = ngx_dfp_jobs_parts(api, &err);
-    }
-
-    if (rc == DFP_OK) {
-        rc = ngx_dfp_jobs_checks(api, &err);
+        rc = ngx_dfp_choose(api, &err);
     }
 
     if (rc == DFP_OK) {
@@ -72,7 +62,7 @@ ngx_dfp_jobs_parse(ngx_dfp_api_t *api)
     api->stored.timeout = (api->job.timeout + 999999) / 1000000;
 
     ngx_log_debug4(NGX_LOG_DEBUG_HTTP, api->r->connection->log, 0,
-                   "dfpreheat api: new job %V, %ui parts, timeout %L ms%s",
+                   "dfpreheat api: new job %V, %ui clusters, timeout %L ms%s",
                    &api->stored.uuid, api->stored.nparts,
                    api->stored.timeout,
                    api->stored.sealed.len ? ", sealed" : "");
@@ -82,136 +72,6 @@ ngx_dfp_jobs_parse(ngx_dfp_api_t *api)
     if (ngx_dfp_store_create(api->store, &api->op, &api->stored) != NGX_OK) {
         ngx_dfp_api_store_error(api, NGX_ABORT);
     }
-}
-
-
-/* The clusters that the job names, or all. */
-
-static dfp_rc_t
-ngx_dfp_jobs_parts(ngx_dfp_api_t *api, dfp_err_t *err)
-{
-    size_t              i, n;
-    ngx_uint_t          k;
-    ngx_array_t         parts;
-    ngx_dfp_cluster_t  *cluster;
-
-    cluster = api->conf->clusters.elts;
-    n = api->job.nclusters;
-
-    if (ngx_array_init(&parts, api->r->pool, 4,
-                       sizeof(ngx_dfp_part_t))
-        != NGX_OK)
-    {
-        return DFP_ERROR;
-    }
-
-    for (k = 0; n == 0 && k < api->conf->clusters.nelts; k++) {
-        if (ngx_dfp_jobs_cluster(api, &cluster[k], &parts) != NGX_OK) {
-            return DFP_ERROR;
-        }
-    }
-
-    for (i = 0; i < n; i++) {
-
-        for (k = 0; k < api->conf->clusters.nelts; k++) {
-            if (cluster[k].id == api->job.clusters[i]) {
-                break;
-            }
-        }
-
-        if (k == api->conf->clusters.nelts) {
-            return ngx_dfp_jobs_unknown(api, api->job.clusters[i], err);
-        }
-
-        if (ngx_dfp_jobs_cluster(api, &cluster[k], &parts) != NGX_OK) {
-            return DFP_ERROR;
-        }
-    }
-
-    api->stored.parts = parts.elts;
-    api->stored.nparts = parts.nelts;
-
-    return DFP_OK;
-}
-
-
-/* Each cluster has one job state with one part, for workers of this nginx. */
-
-static ngx_int_t
-ngx_dfp_jobs_cluster(ngx_dfp_api_t *api, ngx_dfp_cluster_t *cluster,
-    ngx_array_t *parts)
-{
-    ngx_dfp_part_t  *part;
-
-    part = ngx_array_push(parts);
-    if (part == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memzero(part, sizeof(ngx_dfp_part_t));
-
-    part->cluster = cluster->id;
-    part->queue = api->conf->instance.queue;
-
-    return ngx_dfp_jobs_uuid(api, &part->task_uuid);
-}
-
-
-static dfp_rc_t
-ngx_dfp_jobs_unknown(ngx_dfp_api_t *api, int64_t id, dfp_err_t *err)
-{
-    u_char             *p, *last;
-    ngx_uint_t          k;
-    u_char              known[DFP_ERR_LEN / 2];
-    ngx_dfp_cluster_t  *cluster;
-
-    cluster = api->conf->clusters.elts;
-    p = known;
-    last = known + sizeof(known) - 1;
-
-    for (k = 0; k < api->conf->clusters.nelts; k++) {
-        p = ngx_slprintf(p, last, k ? ", %L" : "%L", cluster[k].id);
-    }
-
-    *p = '\0';
-
-    return dfp_invalid(err, "scheduler_cluster_ids: unknown cluster %lld; the "
-                       "configured clusters are: %s", (long long) id,
-                       known);
-}
-
-
-/* Only the engine of nginx's own cache knows which bytes are in it. */
-
-static dfp_rc_t
-ngx_dfp_jobs_checks(ngx_dfp_api_t *api, dfp_err_t *err)
-{
-    ngx_uint_t          i, k;
-    ngx_dfp_cluster_t  *cluster;
-
-    if (api->job.digest.len == 0 && api->job.size == 0
-        && !api->job.refresh)
-    {
-        return DFP_OK;
-    }
-
-    cluster = api->conf->clusters.elts;
-
-    for (i = 0; i < api->stored.nparts; i++) {
-        for (k = 0; k < api->conf->clusters.nelts; k++) {
-
-            if (cluster[k].id == api->stored.parts[i].cluster
-                && !cluster[k].caches)
-            {
-                return dfp_invalid(err,
-                    "args.digest, args.size and args.refresh are supported by "
-                    "engine=cache only, and cluster %lld has another engine",
-                    (long long) cluster[k].id);
-            }
-        }
-    }
-
-    return DFP_OK;
 }
 
 
@@ -244,7 +104,7 @@ ngx_dfp_jobs_seal(ngx_dfp_api_t *api, dfp_err_t *err)
     dfp_buf_t  shown, whole;
     dfp_str_t  sealed;
 
-    if (ngx_dfp_jobs_uuid(api, &api->stored.uuid) != NGX_OK) {
+    if (ngx_dfp_api_uuid(api, &api->stored.uuid) != NGX_OK) {
         return DFP_ERROR;
     }
 
@@ -286,20 +146,6 @@ ngx_dfp_jobs_seal(ngx_dfp_api_t *api, dfp_err_t *err)
 }
 
 
-static ngx_int_t
-ngx_dfp_jobs_uuid(ngx_dfp_api_t *api, ngx_str_t *uuid)
-{
-    uuid->len = DFP_UUID_LEN;
-    uuid->data = ngx_pnalloc(api->r->pool, uuid->len + 1);
-
-    if (uuid->data == NULL || dfp_uuid((char *) uuid->data) != DFP_OK) {
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
-}
-
-
 static void
 ngx_dfp_jobs_created(void *data, ngx_int_t rc)
 {
@@ -311,6 +157,15 @@ ngx_dfp_jobs_created(void *data, ngx_int_t rc)
         ngx_log_error(NGX_LOG_INFO, api->r->connection->log, 0,
                       "dfpreheat: job %L accepted", api->stored.id);
         ngx_dfp_jobs_show(api, 0);
+
+    } else if (rc == NGX_DECLINED && api->stored.excess) {
+        (void) dfp_invalid(&err, "args.scope: %lu instances would have to warm "
+                           "it, and the maximum is %lu: name some of them in "
+                           "args.ips, or use args.count or "
+                           "scheduler_cluster_ids",
+                           (unsigned long) api->stored.excess,
+                           (unsigned long) api->stored.most);
+        ngx_dfp_api_error(api, NGX_HTTP_UNPROCESSABLE, err.text);
 
     } else if (rc == NGX_DECLINED) {
         (void) dfp_invalid(&err, "the queue is full: %lu jobs are unfinished "

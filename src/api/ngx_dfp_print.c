@@ -17,10 +17,15 @@ static ngx_uint_t ngx_dfp_print_state(dfp_buf_t *b, ngx_dfp_stored_job_t *job,
 static dfp_str_t ngx_dfp_print_quoted(dfp_buf_t *b, int64_t ms);
 static const char *ngx_dfp_print_state_name(ngx_dfp_part_t *part,
     ngx_uint_t n);
-static void ngx_dfp_print_errors(dfp_buf_t *b, ngx_dfp_part_t *part,
+static void ngx_dfp_print_error(dfp_buf_t *b, ngx_dfp_part_t *part,
+    ngx_uint_t n, const char *state);
+static void ngx_dfp_print_progress(dfp_buf_t *b, ngx_dfp_part_t *part,
     ngx_uint_t n);
-static void ngx_dfp_print_fragments(dfp_buf_t *b, ngx_dfp_part_t *part,
-    ngx_uint_t n, size_t offset);
+static void ngx_dfp_print_results(dfp_buf_t *b, ngx_dfp_part_t *part,
+    ngx_uint_t n);
+static void ngx_dfp_print_failed(dfp_buf_t *b, ngx_dfp_part_t *part);
+static void ngx_dfp_print_who(ngx_dfp_part_t *part, dfp_str_t *address,
+    dfp_str_t *name);
 static void ngx_dfp_print_clusters(dfp_buf_t *b, ngx_dfp_api_t *api);
 static void ngx_dfp_print_text(dfp_buf_t *b, const char *key,
     ngx_str_t *value);
@@ -102,6 +107,7 @@ ngx_dfp_print_state(dfp_buf_t *b, ngx_dfp_stored_job_t *job, ngx_uint_t first,
 {
     int64_t          lost;
     ngx_uint_t       i, n;
+    const char      *state;
     ngx_dfp_part_t  *part;
 
     part = &job->parts[first];
@@ -117,18 +123,20 @@ ngx_dfp_print_state(dfp_buf_t *b, ngx_dfp_stored_job_t *job, ngx_uint_t first,
         lost += part[i].lost_attempts;
     }
 
+    state = ngx_dfp_print_state_name(part, n);
+
     dfp_buf_cstr(b, "{\"created_at\":");
     dfp_buf_str(b, created);
     dfp_buf_cstr(b, ",\"error\":");
-    ngx_dfp_print_errors(b, part, n);
+    ngx_dfp_print_error(b, part, n, state);
     dfp_buf_cstr(b, ",\"lost_attempts\":");
     dfp_buf_int(b, lost);
     dfp_buf_cstr(b, ",\"progress\":");
-    ngx_dfp_print_fragments(b, part, n, offsetof(ngx_dfp_part_t, progress));
+    ngx_dfp_print_progress(b, part, n);
     dfp_buf_cstr(b, ",\"results\":");
-    ngx_dfp_print_fragments(b, part, n, offsetof(ngx_dfp_part_t, results));
+    ngx_dfp_print_results(b, part, n);
     dfp_buf_cstr(b, ",\"state\":\"");
-    dfp_buf_cstr(b, ngx_dfp_print_state_name(part, n));
+    dfp_buf_cstr(b, state);
     dfp_buf_cstr(b, "\",\"task_name\":\"preheat\",\"task_uuid\":\"task_");
     dfp_buf_str(b, ngx_dfp_dfp_str(part->task_uuid));
     dfp_buf_cstr(b, "\",\"ttl\":0}");
@@ -136,6 +144,9 @@ ngx_dfp_print_state(dfp_buf_t *b, ngx_dfp_stored_job_t *job, ngx_uint_t first,
     return n;
 }
 
+
+/* Redis knows the state of the cluster if it has several parts; jobs of older
+ * releases do not say it. */
 
 static const char *
 ngx_dfp_print_state_name(ngx_dfp_part_t *part, ngx_uint_t n)
@@ -156,23 +167,54 @@ ngx_dfp_print_state_name(ngx_dfp_part_t *part, ngx_uint_t n)
         }
     }
 
+    if (part->cluster_state.len) {
+        name = (part->cluster_state.data[0] == 'F') ? "FAILURE" : "SUCCESS";
+    }
+
     return name;
 }
 
 
+/* Clients show this line only, so it contains the first failure. */
+
 static void
-ngx_dfp_print_errors(dfp_buf_t *b, ngx_dfp_part_t *part, ngx_uint_t n)
+ngx_dfp_print_error(dfp_buf_t *b, ngx_dfp_part_t *part, ngx_uint_t n,
+    const char *state)
 {
-    ngx_uint_t  i;
-    dfp_buf_t   text;
+    dfp_buf_t    text;
+    dfp_str_t    address, name;
+    ngx_uint_t   i, failed, first;
+
+    failed = 0;
+    first = 0;
+
+    for (i = 0; i < n; i++) {
+        if (part[i].error.len && failed++ == 0) {
+            first = i;
+        }
+    }
 
     dfp_buf_init(&text, b->mem, 256, 0);
 
-    for (i = 0; i < n; i++) {
-        if (part[i].error.len) {
-            dfp_buf_cstr(&text, text.len ? "; " : "");
-            dfp_buf_str(&text, ngx_dfp_dfp_str(part[i].error));
+    if (failed && state[0] != 'S') {
+
+        if (n > 1) {
+            dfp_buf_int(&text, failed);
+            dfp_buf_cstr(&text, " of ");
+            dfp_buf_int(&text, n);
+            dfp_buf_cstr(&text, " instances failed; ");
         }
+
+        ngx_dfp_print_who(&part[first], &address, &name);
+
+        if (n > 1 && name.len && !part[first].away) {
+            dfp_buf_str(&text, name);
+            dfp_buf_cstr(&text, " (");
+            dfp_buf_str(&text, address);
+            dfp_buf_cstr(&text, "): ");
+        }
+
+        dfp_buf_str(&text, ngx_dfp_dfp_str(part[first].error));
     }
 
     dfp_buf_json(b, dfp_buf_value(&text));
@@ -180,28 +222,95 @@ ngx_dfp_print_errors(dfp_buf_t *b, ngx_dfp_part_t *part, ngx_uint_t n)
 }
 
 
-/* Fragments are JSON; parts without one are left out. */
+/* Progress is JSON as it is stored; parts without it are left out. */
 
 static void
-ngx_dfp_print_fragments(dfp_buf_t *b, ngx_dfp_part_t *part, ngx_uint_t n,
-    size_t offset)
+ngx_dfp_print_progress(dfp_buf_t *b, ngx_dfp_part_t *part, ngx_uint_t n)
 {
-    ngx_str_t   *fragment;
-    ngx_uint_t   i, some;
+    ngx_uint_t  i, some;
 
     some = 0;
 
     for (i = 0; i < n; i++) {
-        fragment = (ngx_str_t *) ((u_char *) &part[i] + offset);
-
-        if (fragment->len) {
-            dfp_buf_cstr(b, some ? "," : "[");
-            dfp_buf_str(b, ngx_dfp_dfp_str(*fragment));
-            some = 1;
+        if (part[i].progress.len) {
+            dfp_buf_cstr(b, some++ ? "," : "[");
+            dfp_buf_str(b, ngx_dfp_dfp_str(part[i].progress));
         }
     }
 
     dfp_buf_cstr(b, some ? "]" : "null");
+}
+
+
+/* Likewise; of several parts, those that have failed without a run are printed
+ * here. */
+
+static void
+ngx_dfp_print_results(dfp_buf_t *b, ngx_dfp_part_t *part, ngx_uint_t n)
+{
+    ngx_uint_t  i, some;
+
+    some = 0;
+
+    for (i = 0; i < n; i++) {
+
+        if (part[i].results.len) {
+            dfp_buf_cstr(b, some++ ? "," : "[");
+            dfp_buf_str(b, ngx_dfp_dfp_str(part[i].results));
+
+        } else if (part[i].error.len && part[i].who.len
+                   && (n > 1 || part[i].away))
+        {
+            dfp_buf_cstr(b, some++ ? "," : "[");
+            ngx_dfp_print_failed(b, &part[i]);
+        }
+    }
+
+    dfp_buf_cstr(b, some ? "]" : "null");
+}
+
+
+static void
+ngx_dfp_print_failed(dfp_buf_t *b, ngx_dfp_part_t *part)
+{
+    dfp_str_t  address, name;
+
+    ngx_dfp_print_who(part, &address, &name);
+
+    dfp_buf_cstr(b, "{\"scheduler_cluster_id\":");
+    dfp_buf_int(b, part->cluster);
+    dfp_buf_cstr(b, part->away ? ",\"failure_tasks\":[],\"success_tasks\":[],"
+                                 "\"unreachable\":["
+                               : ",\"success_tasks\":[],\"failure_tasks\":[");
+    dfp_buf_cstr(b, "{\"description\":");
+    dfp_buf_json(b, ngx_dfp_dfp_str(part->error));
+    dfp_buf_cstr(b, ",\"hostname\":");
+    dfp_buf_json(b, name);
+    dfp_buf_cstr(b, ",\"ip\":");
+    dfp_buf_json(b, address);
+    dfp_buf_cstr(b, part->away ? "}]}" : ",\"url\":\"\"}]}");
+}
+
+
+/* The nginx that the part is for. */
+
+static void
+ngx_dfp_print_who(ngx_dfp_part_t *part, dfp_str_t *address, dfp_str_t *name)
+{
+    u_char  *blank, *last;
+
+    last = part->who.data + part->who.len;
+    blank = ngx_strlchr(part->who.data, last, ' ');
+
+    if (blank == NULL) {
+        blank = last;
+    }
+
+    address->data = (char *) part->who.data;
+    address->len = blank - part->who.data;
+
+    name->data = (char *) blank + (blank < last);
+    name->len = last - (u_char *) name->data;
 }
 
 

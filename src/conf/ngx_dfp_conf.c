@@ -216,6 +216,17 @@ ngx_dfp_conf_cluster_params(ngx_conf_t *cf, ngx_dfp_cluster_t *cluster)
         } else if (ngx_dfp_conf_param(&value[i], "engine=", &rest)) {
             engine = rest;
 
+        } else if (ngx_dfp_conf_param(&value[i], "default_scope=", &rest)) {
+            cluster->scope = dfp_job_scope(ngx_dfp_dfp_str(rest));
+
+            if (cluster->scope == DFP_SCOPE_DEFAULT) {
+                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                                   "dfpreheat_cluster %L: \"%V\" must be "
+                                   "single_seed_peer, all_seed_peers or "
+                                   "all_peers", cluster->id, &value[i]);
+                return NGX_CONF_ERROR;
+            }
+
         } else {
             value[2 + n++] = value[i];
         }
@@ -232,6 +243,11 @@ ngx_dfp_conf_cluster_params(ngx_conf_t *cf, ngx_dfp_cluster_t *cluster)
     }
 
     cluster->caches = cluster->engine->caches;
+
+    if (cluster->scope == DFP_SCOPE_DEFAULT) {
+        cluster->scope = cluster->caches ? DFP_SCOPE_ALL_PEERS
+                                         : DFP_SCOPE_SINGLE_SEED_PEER;
+    }
 
     if (cluster->name.len == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,

@@ -84,6 +84,15 @@ ngx_dfp_conf_default_instance(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf)
 
     instance->host = cf->cycle->hostname;
 
+    instance->who.len = instance->address.len + 1 + instance->name.len;
+    instance->who.data = ngx_pnalloc(cf->pool, instance->who.len);
+    if (instance->who.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_sprintf(instance->who.data, "%V %V", &instance->address,
+                &instance->name);
+
     if (mcf->redis.addrs.nelts == 0) {
         return NGX_OK;
     }

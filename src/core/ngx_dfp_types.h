@@ -50,6 +50,7 @@ typedef struct {
     ngx_dfp_engine_t     *engine;
     ngx_dfp_dragonfly_t  *dragonfly;  /* NULL: another engine */
     ngx_str_t             json;       /* an element of scheduler_clusters */
+    dfp_job_scope_t       scope;      /* of jobs without one */
     unsigned              caches:1;   /* the engine fills nginx's own cache */
 } ngx_dfp_cluster_t;
 
@@ -89,6 +90,7 @@ typedef struct {
     ngx_str_t          id;        /* unique */
     ngx_str_t          name;      /* "hostname" in results */
     ngx_str_t          address;   /* "ip" in results */
+    ngx_str_t          who;       /* both: "ADDRESS NAME" */
     ngx_str_t          host;      /* the host's name */
     ngx_str_t          queue;     /* of this id and this master */
     ngx_dfp_shared_t  *shared;

@@ -1,13 +1,15 @@
 #include "ngx_dfp_reply.h"
 
 
-#define NGX_DFP_REPLY_CLAIM  9     /* elements of one claim of a look */
+#define NGX_DFP_REPLY_CLAIM  10    /* elements of one claim of a look */
 #define NGX_DFP_REPLY_OTHER  5     /* elements that name another nginx */
 
 
 static void ngx_dfp_reply_seen(ngx_dfp_op_t *op, int64_t id);
 static ngx_int_t ngx_dfp_reply_claim(ngx_dfp_op_t *op, redisReply **e,
     ngx_dfp_claim_t *claim);
+static ngx_int_t ngx_dfp_reply_token_id(ngx_dfp_op_t *op, redisReply *reply,
+    int64_t *id);
 static ngx_int_t ngx_dfp_reply_parts(ngx_dfp_op_t *op, int64_t n);
 static ngx_int_t ngx_dfp_reply_named(ngx_dfp_op_t *op, redisReply *name,
     redisReply *value);
@@ -43,7 +45,9 @@ ngx_dfp_reply_field_t  ngx_dfp_reply_fields[NGX_DFP_REPLY_FIELDS] = {
     ngx_dfp_reply_part_field("d", number, lost_attempts),
     ngx_dfp_reply_part_field("g", text, progress),
     ngx_dfp_reply_part_field("r", text, results),
-    ngx_dfp_reply_part_field("e", text, error)
+    ngx_dfp_reply_part_field("e", text, error),
+    ngx_dfp_reply_part_field("h", text, who),
+    ngx_dfp_reply_part_field("u", number, away)
 };
 
 
@@ -63,11 +67,11 @@ ngx_dfp_reply_one(ngx_dfp_op_t *op, redisReply *reply)
 ngx_int_t
 ngx_dfp_reply_created(ngx_dfp_op_t *op, redisReply *reply)
 {
-    int64_t                full;
+    int64_t                n, most;
     redisReply           **e;
     ngx_dfp_stored_job_t  *job = op->out;
 
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2) {
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 2) {
         return NGX_ERROR;
     }
 
@@ -76,11 +80,26 @@ ngx_dfp_reply_created(ngx_dfp_op_t *op, redisReply *reply)
     if (e[0]->type == REDIS_REPLY_STRING
         && ngx_strcmp(e[0]->str, "full") == 0)
     {
-        if (ngx_dfp_reply_number(op, e[1], &full) != NGX_OK) {
+        if (ngx_dfp_reply_number(op, e[1], &n) != NGX_OK) {
             return NGX_ERROR;
         }
 
-        job->full = full;
+        job->full = n;
+        return NGX_DECLINED;
+    }
+
+    if (e[0]->type == REDIS_REPLY_STRING
+        && ngx_strcmp(e[0]->str, "parts") == 0)
+    {
+        if (reply->elements != 3
+            || ngx_dfp_reply_number(op, e[1], &n) != NGX_OK
+            || ngx_dfp_reply_number(op, e[2], &most) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        job->excess = n;
+        job->most = most;
         return NGX_DECLINED;
     }
 
@@ -164,7 +183,8 @@ ngx_dfp_reply_claim(ngx_dfp_op_t *op, redisReply **e, ngx_dfp_claim_t *claim)
         || ngx_dfp_reply_text(op, e[5], &claim->uuid) != NGX_OK
         || ngx_dfp_reply_text(op, e[6], &claim->args) != NGX_OK
         || ngx_dfp_reply_text(op, e[7], &claim->sealed) != NGX_OK
-        || ngx_dfp_reply_number(op, e[8], &configured) != NGX_OK)
+        || ngx_dfp_reply_number(op, e[8], &configured) != NGX_OK
+        || ngx_dfp_reply_token_id(op, e[9], &claim->token) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -176,6 +196,18 @@ ngx_dfp_reply_claim(ngx_dfp_op_t *op, redisReply **e, ngx_dfp_claim_t *claim)
     claim->configured = (configured == 1);
 
     return NGX_OK;
+}
+
+
+/* Jobs of older releases have no token. */
+
+static ngx_int_t
+ngx_dfp_reply_token_id(ngx_dfp_op_t *op, redisReply *reply, int64_t *id)
+{
+    *id = 0;
+
+    return reply->type == REDIS_REPLY_STRING && reply->len == 0
+           ? NGX_OK : ngx_dfp_reply_number(op, reply, id);
 }
 
 
@@ -416,6 +448,11 @@ ngx_dfp_reply_named(ngx_dfp_op_t *op, redisReply *name, redisReply *value)
 
     if (name->len > 2 && ngx_strncmp(name->str, "s:", 2) == 0) {
         return ngx_dfp_reply_text(op, value, &job->parts[n - 1].state);
+    }
+
+    if (name->len > 2 && ngx_strncmp(name->str, "z:", 2) == 0) {
+        return ngx_dfp_reply_text(op, value,
+                                  &job->parts[n - 1].cluster_state);
     }
 
     return NGX_OK;

@@ -12,7 +12,7 @@
 #include "ngx_dfp_store.h"
 
 
-#define NGX_DFP_REPLY_FIELDS  13    /* of a job with one part */
+#define NGX_DFP_REPLY_FIELDS  15    /* of a job with one part */
 
 /* A field of a job in Redis, and where its value is stored. */
 typedef struct {
@@ -30,7 +30,7 @@ extern ngx_dfp_reply_field_t  ngx_dfp_reply_fields[];
 ngx_int_t ngx_dfp_reply_one(ngx_dfp_op_t *op, redisReply *reply);
 
 /* Of create: id and created of a stored_job_t. NGX_DECLINED: the queue is
- * full. */
+ * full, or the job has too many parts. */
 ngx_int_t ngx_dfp_reply_created(ngx_dfp_op_t *op, redisReply *reply);
 
 /* Of look: a look_t. */

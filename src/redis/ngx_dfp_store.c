@@ -4,8 +4,8 @@
 #include "ngx_dfp_lua.h"
 
 
-#define NGX_DFP_ARGS_MAX  16     /* of a script, without parts */
-#define NGX_DFP_PART_LEN                                                      \
+#define NGX_DFP_ARGS_MAX  24     /* of a script, without clusters */
+#define NGX_DFP_CLUSTER_LEN                                                   \
     (NGX_INT64_LEN + 1 + DFP_UUID_LEN)
 
 
@@ -219,10 +219,16 @@ ngx_int_t
 ngx_dfp_store_create(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_dfp_stored_job_t *job)
 {
-    u_char          *p;
-    ngx_str_t       *argv, *arg;
-    ngx_uint_t       i;
-    ngx_dfp_store_args_t   args;
+    u_char                    *p;
+    ngx_str_t                 *argv, *arg;
+    ngx_uint_t                 i;
+    ngx_dfp_choice_t          *choice;
+    ngx_dfp_instance_t        *instance;
+    ngx_dfp_store_args_t       args;
+    ngx_dfp_job_cluster_t  *cluster;
+
+    choice = &job->choice;
+    instance = &store->conf->instance;
 
     ngx_dfp_store_args_init(&args, store, NULL);
     ngx_dfp_store_arg(&args, &job->uuid);
@@ -233,28 +239,39 @@ ngx_dfp_store_create(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_dfp_store_arg(&args, &job->args);
     ngx_dfp_store_arg(&args, &job->sealed);
     ngx_dfp_store_arg_number(&args, job->configured);
-    ngx_dfp_store_arg_number(&args, job->nparts);
-    ngx_dfp_store_arg_number(&args, store->conf->instance.shared->newest);
-    ngx_dfp_store_arg(&args, &store->conf->instance.id);
+    ngx_dfp_store_arg_number(&args, job->token);
+    ngx_dfp_store_arg_number(&args, instance->shared->newest);
+    ngx_dfp_store_arg(&args, &instance->id);
+    ngx_dfp_store_arg(&args, &instance->queue);
+    ngx_dfp_store_arg(&args, &instance->who);
+    ngx_dfp_store_arg(&args, &choice->selector);
+    ngx_dfp_store_arg(&args, &choice->addresses);
+    ngx_dfp_store_arg_number(&args, choice->count);
+    ngx_dfp_store_arg_number(&args, choice->percentage);
+    ngx_dfp_store_arg_number(&args, choice->unreachable);
+    ngx_dfp_store_arg_number(&args, choice->share);
+    ngx_dfp_store_arg_number(&args, choice->threshold);
 
     argv = ngx_palloc(op->pool,
-                      (args.n + 2 * job->nparts) * sizeof(ngx_str_t)
-                      + job->nparts * NGX_DFP_PART_LEN);
+                      (args.n + 2 * job->clusters.nelts) * sizeof(ngx_str_t)
+                      + job->clusters.nelts * NGX_DFP_CLUSTER_LEN);
     if (argv == NULL) {
         return NGX_ERROR;
     }
 
     ngx_memcpy(argv, args.argv, args.n * sizeof(ngx_str_t));
     arg = argv + args.n;
-    p = (u_char *) (arg + 2 * job->nparts);
+    p = (u_char *) (arg + 2 * job->clusters.nelts);
+    cluster = job->clusters.elts;
 
-    for (i = 0; i < job->nparts; i++) {
+    for (i = 0; i < job->clusters.nelts; i++) {
         arg->data = p;
-        p = ngx_sprintf(p, "%L %V", job->parts[i].cluster,
-                        &job->parts[i].task_uuid);
+        p = ngx_sprintf(p, "%L %V", cluster[i].id, &cluster[i].task_uuid);
         arg->len = p - arg->data;
         arg++;
-        *arg++ = job->parts[i].queue;
+        arg->data = (u_char *) cluster[i].mode;
+        arg->len = ngx_strlen(cluster[i].mode);
+        arg++;
     }
 
     op->out = job;
@@ -464,12 +481,13 @@ ngx_dfp_store_instance(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_dfp_store_arg(&args, &instance->name);
     ngx_dfp_store_arg(&args, &instance->address);
     ngx_dfp_store_arg(&args, clusters);
-    ngx_dfp_store_arg_number(&args, 2 * (int64_t) store->conf->lease);
+    ngx_dfp_store_arg_number(&args, store->conf->lease);
     ngx_dfp_store_arg(&args, &instance->host);
     ngx_dfp_store_arg_number(&args, ngx_process == NGX_PROCESS_WORKER
                                ? ngx_parent : ngx_pid);
     ngx_dfp_store_arg_number(&args, instance->shared->newest);
     ngx_dfp_store_arg_number(&args, store->first);
+    ngx_dfp_store_arg(&args, &instance->who);
 
     op->out = other;
 

@@ -95,14 +95,39 @@ struct ngx_dfp_op_s {
 
 typedef struct {
     int64_t    cluster;
-    ngx_str_t  queue;
     ngx_str_t  task_uuid;
     ngx_str_t  state;
     ngx_str_t  progress;       /* JSON, or "" */
     ngx_str_t  results;        /* JSON, elements of results */
     ngx_str_t  error;
+    ngx_str_t  who;            /* "ADDRESS NAME" of the only nginx that can run
+                                  it; "": any can */
+    ngx_str_t  cluster_state;  /* of the job state, if the part is its first;
+                                  "": not all parts have ended, or there is one
+                                  only */
+    int64_t    away;           /* 1: it failed because that nginx was away */
     int64_t    lost_attempts;  /* runs whose lease expired */
 } ngx_dfp_part_t;
+
+
+/* Which nginx get a part of a job, and how many of them are enough. */
+typedef struct {
+    ngx_str_t   selector;      /* selects one of several, always the same */
+    ngx_str_t   addresses;     /* wanted, joined by blanks; "": any */
+    ngx_uint_t  count;         /* 0: not given; so below */
+    ngx_uint_t  percentage;
+    ngx_uint_t  unreachable;   /* that are tolerated */
+    ngx_uint_t  share;         /* ... as per cent */
+    ngx_uint_t  threshold;     /* per cent that must succeed */
+} ngx_dfp_choice_t;
+
+
+/* One cluster of a new job. */
+typedef struct {
+    int64_t      id;
+    ngx_str_t    task_uuid;
+    const char  *mode;         /* of create.lua */
+} ngx_dfp_job_cluster_t;
 
 
 /* A job as it is in Redis. Times are milliseconds since 1970. */
@@ -120,7 +145,14 @@ typedef struct {
     ngx_uint_t       configured;  /* may use dfpreheat_credentials */
     ngx_dfp_part_t  *parts;       /* those of one cluster together */
     ngx_uint_t       nparts;
-    ngx_uint_t       full;        /* unfinished jobs, if too many */
+
+    /* of a new one */
+    int64_t                    token;     /* its id: tokens take turns */
+    ngx_array_t                clusters;  /* job_cluster_t */
+    ngx_dfp_choice_t           choice;
+    ngx_uint_t                 full;      /* unfinished jobs, if too many */
+    ngx_uint_t                 excess;    /* parts, if too many */
+    ngx_uint_t                 most;      /* the limit of them */
 } ngx_dfp_stored_job_t;
 
 
@@ -134,6 +166,7 @@ typedef struct {
     ngx_str_t   uuid;          /* of the job */
     ngx_str_t   args;          /* JSON; "": sealed */
     ngx_str_t   sealed;
+    int64_t     token;         /* 0: unknown */
     unsigned    configured:1;  /* as above */
 } ngx_dfp_claim_t;
 
@@ -186,9 +219,10 @@ const char *ngx_dfp_store_unavailable(ngx_dfp_store_t *store);
  * Must be called before OP or its pool is freed. */
 void ngx_dfp_store_cancel(ngx_dfp_op_t *op);
 
-/* Stores JOB (uuid, about, args, sealed, configured, timeout, and parts with
- * cluster, queue and task_uuid), once for each uuid. Fills in id, created and
- * updated. NGX_DECLINED: there are too many unfinished jobs, JOB->full. */
+/* Stores JOB (uuid, about, args, sealed, configured, timeout and what is of a
+ * new one), once for each uuid. Fills in id, created and updated.
+ * NGX_DECLINED: there are too many unfinished jobs, JOB->full, or the job has
+ * too many parts, JOB->excess. */
 ngx_int_t ngx_dfp_store_create(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_dfp_stored_job_t *job);
 
@@ -200,10 +234,11 @@ ngx_int_t ngx_dfp_store_get(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
 ngx_int_t ngx_dfp_store_settle(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     int64_t id);
 
-/* Ends overdue jobs, requeues parts whose lease has expired, takes over the
- * queues of this instance whose nginx is gone, and claims up to WANT parts of
- * this nginx's queue into LOOK. It is not sent again; the claims of a look
- * whose reply was lost are returned by a later one. */
+/* Ends overdue jobs and the parts of nginx that are away, requeues parts whose
+ * lease has expired, takes over the queues of this instance whose nginx is
+ * gone, and claims up to WANT parts of this nginx's queue into LOOK. It is not
+ * sent again; the claims of a look whose reply was lost are returned by a later
+ * one. */
 ngx_int_t ngx_dfp_store_look(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_uint_t want, ngx_dfp_look_t *look);
 

@@ -135,6 +135,10 @@ ngx_dfp_run_prepare(ngx_dfp_run_t *run)
 
     run->width = run->job.concurrent_task_count;
 
+    if (run->job.scope == DFP_SCOPE_DEFAULT) {
+        run->job.scope = run->cluster->scope;
+    }
+
     return ngx_dfp_secrets_job(&run->secrets, &run->job);
 }
 

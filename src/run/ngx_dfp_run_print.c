@@ -36,6 +36,13 @@ ngx_dfp_run_progress(ngx_dfp_run_t *run, dfp_mem_t *mem)
         ngx_dfp_run_number(&b, ",\"pieces_done\":", p.pieces);
     }
 
+    if (run->cluster && run->cluster->caches) {
+        dfp_buf_cstr(&b, ",\"hostname\":");
+        dfp_buf_json(&b, ngx_dfp_dfp_str(run->conf->instance.name));
+        dfp_buf_cstr(&b, ",\"ip\":");
+        dfp_buf_json(&b, ngx_dfp_dfp_str(run->conf->instance.address));
+    }
+
     dfp_buf_cstr(&b, "}");
 
     return b.failed ? (ngx_str_t) ngx_null_string

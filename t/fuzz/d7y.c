@@ -119,7 +119,7 @@ check_ip(dfp_str_t ip)
     char  text[INET6_ADDRSTRLEN];
 
     MUST(ip.data != NULL);
-    MUST(ip.len == 0 || dfp_d7y_ip(ip, text) == ip.len);
+    MUST(ip.len == 0 || dfp_addr_text(ip, text) == ip.len);
     MUST(ip.len == 0 || memcmp(ip.data, text, ip.len) == 0);
 }
 

@@ -32,7 +32,7 @@ TEST("a file may have a digest and a size, which are printed as they were given"
     CHECK_HAS(printed(&job, 1, NULL), "\"count\":null,\"digest\":\"" SHA256
               "\",\"filtered_query_params\"");
     CHECK_HAS(printed(&job, 1, NULL), "\"platform\":\"\",\"refresh\":true,"
-              "\"scope\":\"single_seed_peer\",\"size\":1000,\"tag\"");
+              "\"scope\":\"\",\"size\":1000,\"tag\"");
     check_round_trip(&job);
 
     TAKEN("\"digest\":\"" SHA512 "\"", &job);

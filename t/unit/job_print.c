@@ -33,7 +33,7 @@ TEST("a file job with nothing but a URL gets every default")
                        "}}"), &job);
 
     CHECK_INT(job.type, DFP_JOB_FILE);
-    CHECK_INT(job.scope, DFP_SCOPE_SINGLE_SEED_PEER);
+    CHECK_INT(job.scope, DFP_SCOPE_DEFAULT);
     CHECK_INT(job.concurrent_task_count, 8);
     CHECK_INT(job.concurrent_peer_count, 500);
     CHECK_INT(job.timeout, HOUR);
@@ -65,7 +65,7 @@ TEST("a file job with nothing but a URL gets every default")
         "\"hdfs\":null,\"headers\":null,\"ips\":null,"
         "\"object_storage\":null,\"password\":\"\",\"percentage\":null,"
         "\"piece_length\":null,\"platform\":\"\","
-        "\"scope\":\"single_seed_peer\",\"tag\":\"\","
+        "\"scope\":\"\",\"tag\":\"\","
         "\"timeout\":3600000000000,\"type\":\"file\","
         "\"url\":\"http://127.0.0.1:15009/file/a?size=1000\",\"urls\":null,"
         "\"username\":\"\"}");
@@ -115,7 +115,7 @@ TEST("what Harbor sends, with \"\", 0 and null in it, is taken")
         "\"concurrent_count\":0,\"timeout\":0},"
         "\"scheduler_cluster_ids\":null}"), &job);
 
-    CHECK_INT(job.scope, DFP_SCOPE_SINGLE_SEED_PEER);
+    CHECK_INT(job.scope, DFP_SCOPE_DEFAULT);
     CHECK_INT(job.timeout, HOUR);
     CHECK_SAME(job.filter, dfp_test_str(dfp_job_default_filter));
     CHECK_INT(job.nheaders, 1);

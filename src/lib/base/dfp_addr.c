@@ -9,6 +9,8 @@
 #define DFP_ADDR_IPV4_LEN   4
 #define DFP_ADDR_IPV6_LEN   16
 
+#define DFP_ADDR_LAST_UNICAST  223    /* of IPv4: the first byte */
+
 /* where IPv6 addresses carry IPv4 ones */
 #define DFP_ADDR_ROUTER     2     /* of 6to4 */
 #define DFP_ADDR_SERVER     4     /* of Teredo */
@@ -223,4 +225,53 @@ dfp_addr_isatap(const unsigned char *ip)
     }
 
     return NULL;
+}
+
+
+size_t
+dfp_addr_text(dfp_str_t text, char ip[INET6_ADDRSTRLEN])
+{
+    int            family;
+    char           copy[INET6_ADDRSTRLEN];
+    unsigned char  addr[sizeof(struct in6_addr)], *p;
+
+    static const unsigned char  none[sizeof(struct in6_addr)];
+    static const unsigned char  mapped[] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+                                             0xff, 0xff };
+
+    if (text.len == 0 || text.len >= sizeof(copy)
+        || memchr(text.data, '\0', text.len))
+    {
+        return 0;
+    }
+
+    memcpy(copy, text.data, text.len);
+    copy[text.len] = '\0';
+
+    family = AF_INET;
+    p = addr;
+
+    if (inet_pton(AF_INET, copy, addr) != 1) {
+
+        if (inet_pton(AF_INET6, copy, addr) != 1) {
+            return 0;
+        }
+
+        if (memcmp(addr, mapped, sizeof(mapped)) == 0) {
+            p += sizeof(mapped);
+
+        } else {
+            family = AF_INET6;
+        }
+    }
+
+    /* nothing listens at an unspecified or a multicast address */
+
+    if (family == AF_INET ? p[0] == 0 || p[0] > DFP_ADDR_LAST_UNICAST
+                          : p[0] == 0xff || memcmp(p, none, sizeof(none)) == 0)
+    {
+        return 0;
+    }
+
+    return inet_ntop(family, p, ip, INET6_ADDRSTRLEN) ? strlen(ip) : 0;
 }

@@ -1,11 +1,14 @@
 /*
- * IP addresses that do not belong to the public Internet. A URL of a job must
- * not lead there, unless the operator has configured its origin.
+ * IP addresses: those that do not belong to the public Internet, where a URL of
+ * a job must not lead unless the operator has configured its origin; and the
+ * form in which addresses are compared.
  */
 
 #ifndef DFP_ADDR_H
 #define DFP_ADDR_H
 
+
+#include <arpa/inet.h>
 
 #include "dfp_mem.h"
 
@@ -24,6 +27,13 @@
  * 64:ff9b:1::/48 is special.
  */
 const char *dfp_addr_special(const unsigned char *ip, size_t len);
+
+/*
+ * Writes the canonical form of an IP address, with a NUL, and returns its
+ * length. An IPv4 address within an IPv6 one (::ffff:192.0.2.1) becomes an
+ * IPv4 address. 0: TEXT is not an address, or one at which nothing can listen.
+ */
+size_t dfp_addr_text(dfp_str_t text, char ip[INET6_ADDRSTRLEN]);
 
 
 #endif /* DFP_ADDR_H */

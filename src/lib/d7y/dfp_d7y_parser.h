@@ -28,13 +28,6 @@ typedef struct {
 dfp_rc_t dfp_d7y_names(dfp_mem_t *mem, dfp_str_t filter, dfp_str_t **names,
     size_t *n);
 
-/*
- * Writes the canonical form of an IP address, with a NUL, and returns its
- * length. An IPv4 address within an IPv6 one (::ffff:192.0.2.1) becomes an
- * IPv4 address. 0: TEXT is not an address, or one at which nothing can listen.
- */
-size_t dfp_d7y_ip(dfp_str_t text, char ip[INET6_ADDRSTRLEN]);
-
 /* Splits TEXT; the parts point into it. DFP_INVALID: dfp_url_parse_any()
  * refuses it. DFP_ERROR: no memory. */
 dfp_rc_t dfp_d7y_url_split(dfp_mem_t *mem, dfp_str_t text, dfp_d7y_url_t *u);

@@ -2,6 +2,7 @@
  * Replies of Dragonfly: what is needed of them is checked and copied.
  */
 
+#include "dfp_addr.h"
 #include "dfp_d7y_parser.h"
 #include "dfp_d7y_reader.h"
 #include "dfp_text.h"
@@ -19,7 +20,6 @@ DFDAEMON__V2__DOWNLOAD_TASK_RESPONSE__RESPONSE_DOWNLOAD_PIECE_FINISHED_RESPONSE
 #define DFP_D7Y_HOSTS       64      /* that there is place for at first */
 #define DFP_D7Y_HOST_FIELD  1       /* of ListHostsResponse */
 
-#define DFP_D7Y_LAST_ADDR   223     /* of unicast IPv4: the first byte */
 #define DFP_D7Y_PORT_MAX    65535
 
 
@@ -227,60 +227,11 @@ dfp_d7y_ip_copy(dfp_mem_t *mem, const char *s, dfp_str_t *ip)
         return DFP_OK;
     }
 
-    ip->len = dfp_d7y_ip(dfp_cstr(s), text);
+    ip->len = dfp_addr_text(dfp_cstr(s), text);
 
     if (ip->len) {
         ip->data = dfp_strdup(mem, text, ip->len);
     }
 
     return ip->data ? DFP_OK : DFP_ERROR;
-}
-
-
-size_t
-dfp_d7y_ip(dfp_str_t text, char ip[INET6_ADDRSTRLEN])
-{
-    int            family;
-    char           copy[INET6_ADDRSTRLEN];
-    unsigned char  addr[sizeof(struct in6_addr)], *p;
-
-    static const unsigned char  none[sizeof(struct in6_addr)];
-    static const unsigned char  mapped[] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-                                             0xff, 0xff };
-
-    if (text.len == 0 || text.len >= sizeof(copy)
-        || memchr(text.data, '\0', text.len))
-    {
-        return 0;
-    }
-
-    memcpy(copy, text.data, text.len);
-    copy[text.len] = '\0';
-
-    family = AF_INET;
-    p = addr;
-
-    if (inet_pton(AF_INET, copy, addr) != 1) {
-
-        if (inet_pton(AF_INET6, copy, addr) != 1) {
-            return 0;
-        }
-
-        if (memcmp(addr, mapped, sizeof(mapped)) == 0) {
-            p += sizeof(mapped);
-
-        } else {
-            family = AF_INET6;
-        }
-    }
-
-    /* nothing listens at an unspecified or a multicast address */
-
-    if (family == AF_INET ? p[0] == 0 || p[0] > DFP_D7Y_LAST_ADDR
-                          : p[0] == 0xff || memcmp(p, none, sizeof(none)) == 0)
-    {
-        return 0;
-    }
-
-    return inet_ntop(family, p, ip, INET6_ADDRSTRLEN) ? strlen(ip) : 0;
 }

@@ -2,6 +2,7 @@
  * Requests to Dragonfly.
  */
 
+#include "dfp_addr.h"
 #include "dfp_d7y_parser.h"
 #include "dfp_grpc.h"
 
@@ -433,7 +434,7 @@ dfp_d7y_ips(dfp_mem_t *mem, const dfp_job_t *job, char ***ips)
     }
 
     for (i = 0; i < job->nips; i++) {
-        len = dfp_d7y_ip(job->ips[i], text);
+        len = dfp_addr_text(job->ips[i], text);
         ip = len ? (dfp_str_t) { len, text } : job->ips[i];
 
         (*ips)[i] = dfp_strdup(mem, ip.data, ip.len);

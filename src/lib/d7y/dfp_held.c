@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "dfp_addr.h"
 #include "dfp_d7y_parser.h"
 #include "dfp_d7y_reader.h"
 #include "dfp_held.h"
@@ -262,7 +263,7 @@ dfp_held_host(dfp_held_t *held, const char *ip, const char *hostname,
     memset(&key, 0, sizeof(dfp_d7y_host_t));
 
     if (ip) {
-        key.ip.len = dfp_d7y_ip(dfp_cstr(ip), text);
+        key.ip.len = dfp_addr_text(dfp_cstr(ip), text);
         key.ip.data = text;
     }
 

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "dfp_addr.h"
 #include "dfp_d7y_parser.h"
 #include "dfp_scope.h"
 
@@ -268,7 +269,7 @@ dfp_scope_pick_ips(dfp_mem_t *mem, const dfp_job_t *job, dfp_scope_t *scope)
 
     for (i = 0; i < job->nips; i++) {
         ips[i].data = text + i * INET6_ADDRSTRLEN;
-        ips[i].len = dfp_d7y_ip(job->ips[i], text + i * INET6_ADDRSTRLEN);
+        ips[i].len = dfp_addr_text(job->ips[i], text + i * INET6_ADDRSTRLEN);
 
         if (ips[i].len == 0) {
             ips[i] = job->ips[i];

@@ -45,7 +45,8 @@ typedef enum {
 
 
 typedef enum {
-    DFP_SCOPE_SINGLE_SEED_PEER = 1,
+    DFP_SCOPE_DEFAULT = 0,               /* not given: the cluster's */
+    DFP_SCOPE_SINGLE_SEED_PEER,
     DFP_SCOPE_ALL_SEED_PEERS,
     DFP_SCOPE_ALL_PEERS
 } dfp_job_scope_t;
@@ -143,8 +144,11 @@ int dfp_header_personal(dfp_str_t name);
 /* Whether a header of this name is Authorization, in any letter case. */
 int dfp_job_header_authorization(dfp_str_t name);
 
-/* "single_seed_peer" and so on, as in args.scope. */
+/* "single_seed_peer" and so on, as in args.scope; "": not given. */
 const char *dfp_job_scope_name(dfp_job_scope_t scope);
+
+/* The reverse; DFP_SCOPE_DEFAULT: there is no scope with this name. */
+dfp_job_scope_t dfp_job_scope(dfp_str_t name);
 
 /* What is to be preheated: url, then urls, without duplicates. The list is in
  * MEM, its strings are those of JOB. DFP_ERROR: no memory. */

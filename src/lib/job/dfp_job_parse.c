@@ -277,7 +277,7 @@ dfp_job_parse_type(dfp_json_t *in, dfp_job_t *job)
 
     job->type = value;
 
-    value = DFP_SCOPE_SINGLE_SEED_PEER;
+    value = DFP_SCOPE_DEFAULT;
 
     rc = dfp_json_choice(in, "scope", dfp_job_scopes, &value);
 
@@ -588,4 +588,19 @@ dfp_job_parse_strings(dfp_json_t *in, const char *key, size_t max,
     *n = size;
 
     return DFP_OK;
+}
+
+
+dfp_job_scope_t
+dfp_job_scope(dfp_str_t name)
+{
+    const dfp_json_name_t  *p;
+
+    for (p = dfp_job_scopes; p->name; p++) {
+        if (dfp_str_eq(name, dfp_cstr(p->name))) {
+            return p->value;
+        }
+    }
+
+    return DFP_SCOPE_DEFAULT;
 }

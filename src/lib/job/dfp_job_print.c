@@ -228,6 +228,9 @@ dfp_job_scope_name(dfp_job_scope_t scope)
 {
     switch (scope) {
 
+    case DFP_SCOPE_SINGLE_SEED_PEER:
+        return "single_seed_peer";
+
     case DFP_SCOPE_ALL_SEED_PEERS:
         return "all_seed_peers";
 
@@ -235,7 +238,7 @@ dfp_job_scope_name(dfp_job_scope_t scope)
         return "all_peers";
 
     default:
-        return "single_seed_peer";
+        return "";
     }
 }
 

@@ -30,8 +30,8 @@ end
 may('TIME')
 
 for _, key in ipairs({'schema', 'job:', 'uuid:', 'ready:', 'lease:',
-                      'deadlines', 'owners:', 'instance:', 'claims:',
-                      'token:'}) do
+                      'deadlines', 'owners:', 'members', 'instance:',
+                      'turns:', 'claims:', 'token:'}) do
   may('PEXPIRE', P .. key, 'x')
   may('EXISTS', P .. key)
 end

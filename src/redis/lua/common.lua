@@ -4,19 +4,31 @@
 --
 -- schema        hash: version: of this layout; offset: now minus wall;
 --               last: the last "now" that a look has stored
--- job:ID        hash: the job. Its parts are numbered from 1. Part I has
---               c:I cluster and task_uuid, q:I queue, n:I number of the newest
---               run, d:I expired leases, s:I state, g:I progress, r:I results,
---               e:I error
+-- job:ID        hash: the job. Its parts are numbered from 1; those of one
+--               cluster follow each other. Part I has c:I cluster and
+--               task_uuid, q:I queue, n:I number of the newest run, d:I
+--               expired leases, s:I state, g:I progress, r:I results, e:I
+--               error, b:I parts that were before it when it was queued. A
+--               part that only one nginx can run has h:I, "ADDRESS NAME" of
+--               that nginx, and u:I if it failed because that nginx was away.
+--               If there are several parts, cluster C has rule:C "first part,
+--               parts, parts that may be unreachable, per cent that must
+--               succeed", left:C parts that have not ended, done:C succeeded,
+--               away:C unreachable; z:I, of its first part, is its state
 -- job:next      the greatest id so far
 -- uuid:UUID     id of the job with this uuid, for a POST that is sent again
--- ready:QUEUE   sorted set of ID:I by the time of queueing
+-- ready:QUEUE   sorted set of ID:I by their turn
+-- turns:QUEUE   hash: the last turn of each token
 -- lease:QUEUE   sorted set of ID:I by the time when the lease expires
 -- deadlines     sorted set of unfinished jobs by their deadline
 -- owners:NAME   sorted set of the queues of one instance, by the time of the
 --               last look, or 0 after its nginx has stopped. Each nginx that
 --               was started with this name has its own queue.
--- QUEUE         hash: name, address and process of the nginx; it expires
+-- members       sorted set of all queues by the time until which their nginx
+--               counts as running
+-- QUEUE         hash: id, name, address, who ("ADDRESS NAME"), clusters
+--               ("1,2") and process of the nginx, and since when it has been
+--               running without a gap; it expires
 -- claims:WORKER number of the last look that claimed something, and its claims
 -- token:ID      hash: a token; token:names and token:hash:HASH find it
 local P = ARGV[1]
@@ -39,8 +51,11 @@ local CLOCK_TOLERANCE = 1000
 local REPORT_TIME = 500
 local RESEND_TIME = 600000
 
--- queues of one instance that are looked at
+-- queues of one instance that are looked at, and of nginx that are away; nginx
+-- that a job may choose from; parts of one queue that are moved or ended
 local OWNERS_MAX = 10
+local MEMBERS_MAX = 1000
+local PARTS_MAX = 100
 
 local function set_clock(to)
   now = to
@@ -78,23 +93,103 @@ end
 
 -- Queues the part. Workers that find a part look again until the queue is
 -- empty, so they are only woken when the queue was empty. PUBLISH may be
--- forbidden: without it workers look later.
-local function wait(queue, member)
+-- forbidden: without it workers look later. Returns the parts in the queue.
+local function queue_up(queue, member, turn)
   local key = P .. 'ready:' .. queue
 
-  call('ZADD', key, now_text, member)
+  call('ZADD', key, text(turn), member)
 
-  if call('ZCARD', key) == 1 then
+  local n = call('ZCARD', key)
+
+  if n == 1 then
     redis.pcall('PUBLISH', P .. 'wake', queue)
   end
+
+  return n
+end
+
+local function head_turn(queue)
+  return tonumber(call('ZRANGE', P .. 'ready:' .. queue, 0, 0,
+                       'WITHSCORES')[2])
+end
+
+-- Returns a part whose turn it was already.
+local function requeue(queue, member)
+  queue_up(queue, member, head_turn(queue) or 1)
+end
+
+-- Queues a new part. Tokens take turns: a part is as far behind the head of the
+-- queue as its token has parts in it. Returns the parts in the queue.
+local function wait(queue, member, token)
+  local turns = P .. 'turns:' .. queue
+  local turn = head_turn(queue)
+
+  if not turn then
+    call('PEXPIRE', turns, 0)
+    turn = 1
+  end
+
+  turn = math.max(turn, (call('HGET', turns, token) or 0) + 1)
+  call('HSET', turns, token, text(turn))
+
+  return queue_up(queue, member, turn)
+end
+
+-- How many parts are before a queued one; nil: it is not queued.
+local function before(queue, member)
+  local key = P .. 'ready:' .. queue
+  local turn = call('ZSCORE', key, member)
+
+  if not turn then
+    return nil
+  end
+
+  local n = call('ZCOUNT', key, '-inf', '(' .. turn)
+
+  for i, other in ipairs(call('ZRANGEBYSCORE', key, turn, turn, 'LIMIT', 0,
+                              PARTS_MAX)) do
+    if other == member then
+      return n + i - 1
+    end
+  end
+
+  return n
+end
+
+-- A part of one of several has ended: the state of its cluster, or nil as long
+-- as other parts of it have not. Enough parts must have succeeded, but some
+-- whose nginx was away are not counted, as the rule says.
+local function cluster_state(k, cluster, state, away)
+  local rule = call('HGET', k, 'rule:' .. cluster)
+
+  if not rule then
+    return state
+  end
+
+  local done = call('HINCRBY', k, 'done:' .. cluster,
+                    state == 'SUCCESS' and 1 or 0)
+  local gone = call('HINCRBY', k, 'away:' .. cluster, away and 1 or 0)
+
+  if call('HINCRBY', k, 'left:' .. cluster, -1) > 0 then
+    return nil
+  end
+
+  local first, n, tolerated, threshold = rule:match('^(%d+) (%d+) (%d+) (%d+)$')
+  local counted = n - math.min(gone, tolerated)
+  local needed = math.max(1, math.ceil(counted * threshold / 100))
+  local whole = done >= needed and 'SUCCESS' or 'FAILURE'
+
+  call('HSET', k, 'z:' .. first, whole)
+
+  return whole
 end
 
 -- Ends a part. The job ends with its last part, and its credentials are
--- erased.
-local function finish(id, part, state, err, results, progress)
+-- erased. AWAY: its nginx is away.
+local function finish(id, part, state, err, results, progress, away)
   local k = job_key(id)
   local job = call('HMGET', k, 's:' .. part, 'q:' .. part, 'keep', 'left',
-                   'failed')
+                   'failed', 'c:' .. part)
 
   if job[1] ~= 'PENDING' then
     return
@@ -106,8 +201,9 @@ local function finish(id, part, state, err, results, progress)
     call('ZREM', P .. 'ready:' .. job[2], member)
   end
 
+  local cluster = cluster_state(k, job[6]:match('^%d+'), state, away)
   local left = job[4] - 1
-  local failed = job[5] or state == 'FAILURE'
+  local failed = job[5] or cluster == 'FAILURE'
   local whole = 'PENDING'
 
   if left == 0 then
@@ -125,11 +221,28 @@ local function finish(id, part, state, err, results, progress)
     call('HSET', k, 'g:' .. part, progress)
   end
 
+  if away then
+    call('HSET', k, 'u:' .. part, '1')
+  end
+
   if left == 0 then
     call('HDEL', k, 'sealed')
     call('ZREM', P .. 'deadlines', id)
     call('PEXPIRE', k, job[3])
   end
+end
+
+-- How a part waited that nobody has run: how many were before it.
+local function waited(id, part)
+  local job = call('HMGET', job_key(id), 'q:' .. part, 'b:' .. part)
+  local now_before = before(job[1], id .. ':' .. part)
+
+  if not now_before then
+    return ''
+  end
+
+  return '; ' .. (job[2] or 0) .. ' parts were before it in the queue when it '
+         .. 'was posted, ' .. now_before .. ' at the end'
 end
 
 -- Ends the unfinished parts of a job after its deadline. A run has some more
@@ -147,8 +260,11 @@ local function overdue(id)
 
   for part = 1, tonumber(job[1]) do
     local runs = call('HGET', job_key(id), 'n:' .. part)
-    local what = runs == '0' and 'no worker had taken it up'
-                 or 'the run had not ended'
+    local what = 'the run had not ended'
+
+    if runs == '0' then
+      what = 'no worker had taken it up' .. waited(id, part)
+    end
 
     if runs == '0' or now >= job[3] + REPORT_TIME then
       finish(id, part, 'FAILURE', 'the timeout of the job, ' ..

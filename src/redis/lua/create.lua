@@ -1,8 +1,21 @@
 -- Arguments: uuid, timeout, keep, limit, about, args, sealed, configured,
--- number of parts, greatest id that this nginx knows, instance, and for each
--- part: "cluster task_uuid", queue.
+-- token, greatest id that this nginx knows, instance, queue, who ("ADDRESS
+-- NAME"), text that selects one of several nginx, addresses wanted (joined by
+-- blanks), count, percentage (0: not given), parts that may be unreachable,
+-- whether that is per cent, per cent that must succeed; and for each cluster:
+-- "cluster task_uuid", mode. Mode "here": one part, which any nginx with the
+-- cluster can run; "one": a part for one of the nginx that have the cluster;
+-- "all": a part for each of them, or for those that are wanted.
 -- Stores a job, once for each uuid.
--- Reply: {id, created}; or {'full', unfinished jobs}.
+-- Reply: {id, created}; {'full', unfinished jobs}; or {'parts', parts, limit}.
+local CLUSTERS = 22
+
+-- parts of a job; values of one HSET; from so many nginx on, a percentage of
+-- unreachable ones is at least one
+local JOB_PARTS_MAX = 1000
+local FIELDS_MAX = 2000
+local TOLERANT_FROM = 10
+
 local uuid = P .. 'uuid:' .. ARGV[2]
 local known = call('GET', uuid)
 
@@ -20,22 +33,164 @@ if unfinished >= tonumber(ARGV[5]) then
   return {'full', unfinished}
 end
 
+local instance, queue, who = ARGV[12], ARGV[13], ARGV[14]
+local selector, addresses = ARGV[15], ARGV[16]
+local count, percentage = tonumber(ARGV[17]), tonumber(ARGV[18])
+local all_members
+
+-- Each nginx that is running, with its clusters; this one has all that the job
+-- names.
+local function members()
+  if all_members then
+    return all_members
+  end
+
+  all_members = {{queue = queue, id = instance, who = who}}
+
+  for _, other in ipairs(call('ZRANGEBYSCORE', P .. 'members', '(' .. now_text,
+                              '+inf', 'LIMIT', 0, MEMBERS_MAX)) do
+    local m = call('HMGET', P .. other, 'id', 'who', 'clusters')
+
+    -- 0: it has stopped
+    if other ~= queue and m[1] and m[2] and m[3]
+       and tonumber(call('ZSCORE', P .. 'owners:' .. m[1], other) or 0) > 0
+    then
+      all_members[#all_members + 1] = {queue = other, id = m[1], who = m[2],
+                                       clusters = ',' .. m[3] .. ','}
+    end
+  end
+
+  -- the rank of an nginx depends on its name and the text only (rendezvous
+  -- hashing), so that the same text selects the same nginx, and one that comes
+  -- or goes moves no text between others
+  for _, m in ipairs(all_members) do
+    m.rank = redis.sha1hex(selector .. ' ' .. m.id)
+  end
+
+  table.sort(all_members, function(a, b)
+    if a.rank ~= b.rank then
+      return a.rank > b.rank
+    end
+
+    return a.queue == queue or (b.queue ~= queue and a.queue > b.queue)
+  end)
+
+  return all_members
+end
+
+local function members_of(cluster)
+  local found = {}
+
+  for _, m in ipairs(members()) do
+    if not m.clusters or m.clusters:find(',' .. cluster .. ',', 1, true) then
+      found[#found + 1] = m
+    end
+  end
+
+  return found
+end
+
+local function wanted(found)
+  local chosen, seen = {}, {}
+
+  for address in addresses:gmatch('%S+') do
+    local missing = not seen[address]
+
+    for _, m in ipairs(found) do
+      if m.who:match('^%S*') == address and not seen[address] then
+        chosen[#chosen + 1] = m
+        missing = false
+      end
+    end
+
+    if missing then
+      chosen[#chosen + 1] = {who = address .. ' '}
+    end
+
+    seen[address] = true
+  end
+
+  return chosen
+end
+
+local function choose(cluster, mode)
+  if mode == 'here' then
+    return {{queue = queue}}
+  end
+
+  local found = members_of(cluster)
+  local n = #found
+
+  if mode == 'one' then
+    n = 1
+  elseif addresses ~= '' then
+    return wanted(found)
+  elseif count > 0 then
+    n = count
+  elseif percentage > 0 then
+    n = math.max(1, math.floor(n * percentage / 100))
+  end
+
+  for i = n + 1, #found do
+    found[i] = nil
+  end
+
+  return found
+end
+
+local function tolerated(n)
+  local most = tonumber(ARGV[19])
+
+  if ARGV[20] == '0' then
+    return most
+  end
+
+  local share = math.floor(n * most / 100)
+
+  if share == 0 and most > 0 and n >= TOLERANT_FROM then
+    return 1
+  end
+
+  return share
+end
+
+local parts = {}
+local rules = {}
+
+for i = CLUSTERS, #ARGV, 2 do
+  local cluster = ARGV[i]:match('^%d+')
+  local chosen = choose(cluster, ARGV[i + 1])
+
+  rules[#rules + 1] = 'rule:' .. cluster
+  rules[#rules + 1] = table.concat({#parts + 1, #chosen, tolerated(#chosen),
+                                    ARGV[21]}, ' ')
+  rules[#rules + 1] = 'left:' .. cluster
+  rules[#rules + 1] = #chosen
+
+  for _, m in ipairs(chosen) do
+    parts[#parts + 1] = {cluster = ARGV[i], queue = m.queue, who = m.who}
+  end
+end
+
+if #parts > JOB_PARTS_MAX then
+  return {'parts', #parts, JOB_PARTS_MAX}
+end
+
 -- When Redis has lost its newest jobs, clients still ask for them, so their
 -- ids are not used again.
 local newest = tonumber(call('GET', P .. 'job:next') or 0)
 local id = text(math.max(newest, tonumber(ARGV[11])) + 1)
 local deadline = text(now + ARGV[3])
 local created = text(wall)
+local n = text(#parts)
 local job = {'uuid', ARGV[2], 'state', 'PENDING', 'created', created,
              'updated', created, 'deadline', deadline, 'timeout', ARGV[3],
-             'keep', ARGV[4], 'about', ARGV[6], 'args', ARGV[7], 'parts',
-             ARGV[10], 'left', ARGV[10]}
-local n = #job
+             'keep', ARGV[4], 'about', ARGV[6], 'args', ARGV[7], 'parts', n,
+             'left', n, 'token', ARGV[10]}
 
 local function set(field, value)
-  job[n + 1] = field
-  job[n + 2] = value
-  n = n + 2
+  job[#job + 1] = field
+  job[#job + 1] = value
 end
 
 if ARGV[8] ~= '' then
@@ -46,27 +201,49 @@ if ARGV[9] == '1' then
   set('configured', '1')
 end
 
-local parts = tonumber(ARGV[10])
-
-for part = 1, parts do
-  set('c:' .. part, ARGV[11 + part * 2])
-  set('q:' .. part, ARGV[12 + part * 2])
-  set('s:' .. part, 'PENDING')
-  set('n:' .. part, '0')
+if #parts > 1 then
+  for _, rule in ipairs(rules) do
+    job[#job + 1] = rule
+  end
 end
 
 call('SET', P .. 'job:next', id)
 call('SET', uuid, id, 'PX', RESEND_TIME)
-call('HSET', job_key(id), unpack(job))
+
+for i, part in ipairs(parts) do
+  set('c:' .. i, part.cluster)
+  set('q:' .. i, part.queue or '')
+  set('s:' .. i, 'PENDING')
+  set('n:' .. i, '0')
+
+  if part.who then
+    set('h:' .. i, part.who)
+  end
+
+  if #job > FIELDS_MAX or i == #parts then
+    call('HSET', job_key(id), unpack(job))
+    job = {}
+  end
+end
+
 call('ZADD', P .. 'deadlines', deadline, id)
 
-for part = 1, parts do
-  local queue = ARGV[12 + part * 2]
+-- a stopping nginx may accept a job after the next one has found its queue
+-- empty and removed it
+call('ZADD', P .. 'owners:' .. instance, 'NX', now_text, queue)
+call('ZADD', P .. 'members', 'NX', now_text, queue)
 
-  -- a stopping nginx may accept a job after the next one has found its queue
-  -- empty and removed it
-  call('ZADD', P .. 'owners:' .. ARGV[12], 'NX', now_text, queue)
-  wait(queue, id .. ':' .. part)
+for i, part in ipairs(parts) do
+  local member = id .. ':' .. i
+
+  if not part.queue then
+    finish(id, i, 'FAILURE', part.who:match('^%S*')
+           .. ': no nginx of the cluster has this address', '')
+
+  elseif wait(part.queue, member, ARGV[10]) > 1 then
+    call('HSET', job_key(id), 'b:' .. i,
+         text(before(part.queue, member)))
+  end
 end
 
 return {id, created}

@@ -1,5 +1,6 @@
--- Arguments: instance, queue, name, address, clusters, ttl, host, pid,
--- greatest id that this nginx knows, time of its first heartbeat or 0.
+-- Arguments: instance, queue, name, address, clusters, lease, host, pid,
+-- greatest id that this nginx knows, time of its first heartbeat or 0, who
+-- ("ADDRESS NAME").
 -- The heartbeat of an nginx.
 -- Reply: {now}; or {now, name, address, host, pid} of another nginx with the
 -- same name that has sent a heartbeat since.
@@ -7,9 +8,10 @@ local owners, queue = P .. 'owners:' .. ARGV[2], ARGV[3]
 local first = tonumber(ARGV[11])
 local old = 'instance:' .. ARGV[2]
 
-call('HSET', P .. queue, 'name', ARGV[4], 'address', ARGV[5], 'clusters',
-     ARGV[6], 'host', ARGV[8], 'pid', ARGV[9], 'seen', text(wall))
-call('PEXPIRE', P .. queue, ARGV[7])
+call('HSET', P .. queue, 'id', ARGV[2], 'name', ARGV[4], 'address', ARGV[5],
+     'who', ARGV[12], 'clusters', ARGV[6], 'host', ARGV[8], 'pid', ARGV[9],
+     'seen', text(wall))
+call('PEXPIRE', P .. queue, 2 * ARGV[7])
 
 if tonumber(ARGV[10]) > tonumber(call('GET', P .. 'job:next') or 0) then
   call('SET', P .. 'job:next', ARGV[10])

@@ -2,9 +2,11 @@
 -- parts wanted, worker, number of this look, the last look whose reply has
 -- arrived, instance, queue.
 -- Ends overdue jobs, takes over queues of this instance whose nginx is gone,
--- requeues parts whose lease has expired, and claims parts for a worker.
+-- ends what only an nginx that is away could run, requeues parts whose lease
+-- has expired, and claims parts for a worker.
 -- Reply: {ms until the next deadline or lease, or -1; and for each claimed
--- part: id, part, run, cluster, ms left, uuid, args, sealed, configured}.
+-- part: id, part, run, cluster, ms left, uuid, args, sealed, configured,
+-- token}.
 local lease = now + ARGV[2]
 local allowed = tonumber(ARGV[3])
 local wanted = tonumber(ARGV[5])
@@ -13,9 +15,7 @@ local queue = ARGV[10]
 local reply = {-1}
 local next_at
 
--- parts of one queue that are moved, or whose lease has expired; ms until the
--- list of an instance's queues expires
-local PARTS_MAX = 100
+-- ms until the list of an instance's queues expires
 local OWNERS_TIME = 2592000000
 
 -- Redis at its maxmemory only refuses commands that need memory, and none
@@ -32,30 +32,54 @@ for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'deadlines', '-inf', now_text,
   overdue(id)
 end
 
+local function parts_of(key)
+  local found = {}
+  local members = call('ZRANGE', key, 0, PARTS_MAX - 1, 'WITHSCORES')
+
+  for i = 1, #members, 2 do
+    local id, part = members[i]:match('^(%d+):(%d+)$')
+    local job = call('HMGET', job_key(id), 's:' .. part, 'h:' .. part,
+                     'c:' .. part, 'token')
+
+    found[#found + 1] = {member = members[i], score = members[i + 1], id = id,
+                         part = part, pending = job[1] == 'PENDING',
+                         who = job[2], cluster = job[3], token = job[4]}
+  end
+
+  return found
+end
+
+-- Moves a part of another queue to this one.
+local function move(other, kind, p)
+  call('ZREM', P .. kind .. other, p.member)
+
+  if not p.pending then
+    return
+  end
+
+  call('HSET', job_key(p.id), 'q:' .. p.part, queue)
+
+  if kind == 'ready:' then
+    wait(queue, p.member, p.token or '')
+  else
+    call('ZADD', P .. kind .. queue, p.score, p.member)
+  end
+end
+
 -- Moves queued parts and leases of an nginx that is gone to this queue.
 local function adopt(other)
   local moved = 0
 
   for _, kind in ipairs({'ready:', 'lease:'}) do
-    local members = call('ZRANGE', P .. kind .. other, 0, PARTS_MAX - 1,
-                         'WITHSCORES')
-
-    for i = 1, #members, 2 do
-      local id, part = members[i]:match('^(%d+):(%d+)$')
-
-      call('ZREM', P .. kind .. other, members[i])
-
-      if call('HGET', job_key(id), 's:' .. part) == 'PENDING' then
-        call('HSET', job_key(id), 'q:' .. part, queue)
-        call('ZADD', P .. kind .. queue, members[i + 1], members[i])
-      end
+    for _, p in ipairs(parts_of(P .. kind .. other)) do
+      move(other, kind, p)
+      moved = moved + 1
     end
-
-    moved = moved + #members
   end
 
   if moved == 0 then
     call('ZREM', owners, other)
+    call('ZREM', P .. 'members', other)
   else
     next_at = now
   end
@@ -65,16 +89,7 @@ end
 -- this nginx has not looked for so long either, Redis may have been down, and
 -- the others get time to look. While two nginx with one name are alive, it is
 -- unknown whose cache the jobs of a third were for, so nothing is adopted.
-local function live()
-  local since = now - ARGV[2]
-  local before = tonumber(call('ZSCORE', owners, queue) or 0)
-  local again = before + ARGV[2] / 4 < now
-
-  if again then
-    call('ZADD', owners, now_text, queue)
-    call('PEXPIRE', owners, OWNERS_TIME)
-  end
-
+local function adopt_gone(since, before, again)
   if call('ZCARD', owners) == 1
      or call('ZCOUNT', owners, text(since), '+inf') > 1
   then
@@ -86,6 +101,106 @@ local function live()
   for _, other in ipairs(call('ZRANGEBYSCORE', owners, '-inf', gone, 'LIMIT',
                               0, OWNERS_MAX)) do
     adopt(other)
+  end
+end
+
+-- Ends the parts that only this nginx could run, which is away. Others can run
+-- the parts for Dragonfly. A run that still reports is left alone.
+local function give_up(other, clusters)
+  for _, kind in ipairs({'ready:', 'lease:'}) do
+    for _, p in ipairs(parts_of(P .. kind .. other)) do
+
+      if not p.pending then
+        call('ZREM', P .. kind .. other, p.member)
+
+      elseif kind == 'lease:' and tonumber(p.score) > now then
+        -- nothing
+
+      elseif p.who then
+        local address, name = p.who:match('^(%S*) (.*)$')
+
+        finish(p.id, p.part, 'FAILURE', name .. ' (' .. address .. ') has been '
+               .. 'away for longer than its dfpreheat_lease: it was stopped, '
+               .. 'has died, or cannot reach Redis', '', nil, true)
+
+      elseif clusters:find(',' .. p.cluster:match('^%d+') .. ',', 1, true) then
+        move(other, kind, p)
+        next_at = now
+      end
+    end
+  end
+
+  if call('EXISTS', P .. 'ready:' .. other, P .. 'lease:' .. other) == 0 then
+    call('ZREM', P .. 'members', other)
+  end
+end
+
+-- A queue is "instance:NAME:MASTER".
+local function name_of(other)
+  return other:match('^(.*):') or other
+end
+
+local function master_of(other)
+  return other:match('[^:]*$')
+end
+
+-- The queues of nginx that are away, unless one with the same name runs, which
+-- adopts them. A queue that this nginx had before a reload changed its name is
+-- adopted.
+local function visit_away()
+  local away = call('ZRANGEBYSCORE', P .. 'members', '-inf', now_text, 'LIMIT',
+                    0, OWNERS_MAX)
+
+  if #away == 0 then
+    return
+  end
+
+  local names = {}
+  local clusters = ',' .. (call('HGET', P .. queue, 'clusters') or '') .. ','
+
+  for _, other in ipairs(call('ZRANGEBYSCORE', P .. 'members', '(' .. now_text,
+                              '+inf', 'LIMIT', 0, MEMBERS_MAX)) do
+    names[name_of(other)] = true
+  end
+
+  for _, other in ipairs(away) do
+    if master_of(other) == master_of(queue) then
+      adopt(other)
+
+    elseif not names[name_of(other)] then
+      give_up(other, clusters)
+    end
+  end
+end
+
+-- Only an nginx that has been running for a whole lease decides that others are
+-- away: after an outage of Redis all of them have time to come back. A gap of
+-- half a lease between two looks, which are more frequent, is such an outage.
+local function live()
+  local since = now - ARGV[2]
+  local before = tonumber(call('ZSCORE', owners, queue) or 0)
+  local again = before + ARGV[2] / 4 < now
+  local running
+
+  if again then
+    call('ZADD', owners, now_text, queue)
+    call('PEXPIRE', owners, OWNERS_TIME)
+    call('ZADD', P .. 'members', text(lease), queue)
+
+    running = call('HGET', P .. queue, 'since')
+
+    if not running or before + ARGV[2] / 2 < now then
+      running = now_text
+      call('HSET', P .. queue, 'since', running)
+    end
+
+    call('PEXPIRE', P .. queue, 2 * ARGV[2])
+  end
+
+  adopt_gone(since, before, again)
+
+  if again and tonumber(running) < since then
+    visit_away()
   end
 end
 
@@ -103,7 +218,7 @@ local function died(member)
   local deaths = call('HINCRBY', job_key(id), 'd:' .. part, 1)
 
   if deaths < allowed then
-    wait(queue, member)
+    requeue(queue, member)
     return
   end
 
@@ -113,7 +228,7 @@ end
 
 local function take(id, part, run)
   local job = call('HMGET', job_key(id), 'c:' .. part, 'deadline', 'uuid',
-                   'args', 'sealed', 'configured')
+                   'args', 'sealed', 'configured', 'token')
   local n = #reply
 
   reply[n + 1] = id
@@ -125,6 +240,7 @@ local function take(id, part, run)
   reply[n + 7] = job[5] and '' or job[4]
   reply[n + 8] = job[5] or ''
   reply[n + 9] = job[6] or '0'
+  reply[n + 10] = job[7] or ''
 
   return job[3]
 end

@@ -9,6 +9,6 @@ if not queue then
 end
 
 call('ZREM', P .. 'lease:' .. queue, member)
-wait(queue, member)
+requeue(queue, member)
 
 return 1

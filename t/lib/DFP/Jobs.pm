@@ -82,7 +82,7 @@ sub shown_file
            . q(","hdfs":null,"headers":null,"ips":null,)
            . q("object_storage":null,"password":"","percentage":null,)
            . q("piece_length":null,"platform":"",)
-           . q("scope":"single_seed_peer","tag":"","timeout":3600000000000,)
+           . q("scope":"all_peers","tag":"","timeout":3600000000000,)
            . q("type":"file","url":"http://files.test/a","urls":null,)
            . qq("username":""},"result":$result,"user":USER,)
            . qq("seed_peer_clusters":$seeds,)
