@@ -11,92 +11,22 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 
 use DFP::Process qw( wait_until );
-use DFP::Redis;
+use DFP::Scripts;
 
 use constant {
     LEASE    => 60_000,     # ms
-    ATTEMPTS => 2,
     SOON     => 5,          # s
 };
 
-my $redis = DFP::Redis->start;
+my $scripts = DFP::Scripts->start;
+my $redis = $scripts->{redis};
 
 
-# A script with its arguments; its reply as lines.
-
-sub script
-{
-    my ($name, @args) = @_;
-
-    my $text = join '', map { slurp("$FindBin::Bin/../src/redis/lua/$_.lua") }
-                            $name eq 'check' ? () : 'common', $name;
-
-    return split /\n/, $redis->command('eval', $text, 0, 'p:', @args);
-}
-
-
-sub slurp
-{
-    my $path = shift;
-
-    open my $file, '<', $path or die "$path: $!";
-    local $/;
-
-    return scalar <$file>;
-}
-
-
-# A job of so many parts, all in one queue; its id.
-
-sub post
-{
-    my ($uuid, %with) = @_;
-
-    my $parts = $with{parts} // 1;
-
-    my ($id) = script('create', $uuid, $with{timeout} // 3_600_000, 1_000_000,
-                      $with{limit} // 1000, ',"bio":""', '{"args":1}',
-                      $with{sealed} // '', 0, $with{token} // 1,
-                      $with{newest} // 0, 'name', $with{queue} // 'edge',
-                      '192.0.2.1 edge', 'url', '', 0, 0, 0, 0, 100,
-                      map { ("$_ task-$_", 'here') } 1 .. $parts);
-
-    return $id;
-}
-
-
-# What a worker claims by its look number LOOK, of which it has had the answers
-# up to ANSWERED: "id:part run", sorted.
-
-sub look
-{
-    my ($worker, $look, $answered, %with) = @_;
-
-    my ($next, @claims) = script('look', $with{lease} // LEASE, ATTEMPTS, 100,
-                                 $with{wanted} // 16, $worker, $look,
-                                 $answered, 'name', $with{queue} // 'edge');
-    my @found;
-
-    while (my ($id, $part, $run) = splice @claims, 0, 10) {
-        push @found, "$id:$part $run";
-    }
-
-    return [ sort @found ];
-}
-
-
-# All that is stored; a hash tells its fields in any order.
-
-sub stored
-{
-    return [ sort split /\n/, $redis->everything ];
-}
-
-
-sub fresh
-{
-    $redis->command('flushall');
-}
+sub script { $scripts->script(@_) }
+sub post   { $scripts->post(@_) }
+sub look   { $scripts->look(@_) }
+sub stored { $scripts->stored }
+sub fresh  { $scripts->fresh }
 
 
 subtest 'a job is stored once, however often it is sent' => sub {
@@ -497,11 +427,12 @@ subtest 'the rights that are asked for are those that the scripts need' => sub {
 
     for my $file (glob "$FindBin::Bin/../src/redis/lua/*.lua") {
         next if $file =~ /check\.lua$/;
-        $used{$_} = 1 for slurp($file) =~ /call\('([A-Z]+)'/g;
+        my ($name) = $file =~ m{(\w+)\.lua$};
+        $used{$_} = 1 for DFP::Scripts::text($name) =~ /call\('([A-Z]+)'/g;
     }
 
     my %asked = map { $_ => 1 }
-                slurp("$FindBin::Bin/../src/redis/lua/check.lua")
+                DFP::Scripts::text('check')
                     =~ /may\('([A-Z]+)'/g;
 
     delete $asked{HGETALL};     # a plain command of GET
