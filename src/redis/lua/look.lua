@@ -144,9 +144,8 @@ local function master_of(other)
   return other:match('[^:]*$')
 end
 
--- The queues of nginx that are away, unless one with the same name runs, which
--- adopts them. A queue that this nginx had before a reload changed its name is
--- adopted.
+-- The queues of nginx that are away, unless one with the same name runs, or the
+-- same one whose name was changed by a reload: that one adopts them.
 local function visit_away()
   local away = call('ZRANGEBYSCORE', P .. 'members', '-inf', now_text, 'LIMIT',
                     0, OWNERS_MAX)
@@ -155,19 +154,20 @@ local function visit_away()
     return
   end
 
-  local names = {}
+  local names, masters = {}, {}
   local clusters = ',' .. (call('HGET', P .. queue, 'clusters') or '') .. ','
 
   for _, other in ipairs(call('ZRANGEBYSCORE', P .. 'members', '(' .. now_text,
                               '+inf', 'LIMIT', 0, MEMBERS_MAX)) do
     names[name_of(other)] = true
+    masters[master_of(other)] = true
   end
 
   for _, other in ipairs(away) do
     if master_of(other) == master_of(queue) then
       adopt(other)
 
-    elseif not names[name_of(other)] then
+    elseif not names[name_of(other)] and not masters[master_of(other)] then
       give_up(other, clusters)
     end
   end
