@@ -1,8 +1,11 @@
 #include "ngx_dfp_conf.h"
 
+#include "dfp_addr.h"
+
 #include <ifaddrs.h>
 
 
+static ngx_int_t ngx_dfp_conf_spelling(ngx_conf_t *cf, ngx_str_t *address);
 static ngx_int_t ngx_dfp_conf_address(ngx_conf_t *cf, ngx_str_t *address);
 static ngx_int_t ngx_dfp_conf_shared(ngx_conf_t *cf,
     ngx_dfp_instance_t *instance);
@@ -45,9 +48,33 @@ ngx_dfp_conf_instance(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
 
         instance->address = rest;
+
+        if (ngx_dfp_conf_spelling(cf, &instance->address) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* args.ips is compared with it. */
+
+static ngx_int_t
+ngx_dfp_conf_spelling(ngx_conf_t *cf, ngx_str_t *address)
+{
+    char       text[INET6_ADDRSTRLEN];
+    ngx_str_t  found;
+
+    found.len = dfp_addr_text(ngx_dfp_dfp_str(*address), text);
+    found.data = (u_char *) text;
+
+    if (found.len) {
+        address->len = found.len;
+        address->data = ngx_pstrdup(cf->pool, &found);
+    }
+
+    return address->data ? NGX_OK : NGX_ERROR;
 }
 
 
