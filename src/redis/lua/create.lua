@@ -113,13 +113,29 @@ local function wanted(found)
   return chosen
 end
 
+-- How many there are. Nginx with one name, as during an upgrade of the binary,
+-- count as one and are chosen together: either may answer clients.
+local function number(found)
+  local n = 0
+
+  for i, m in ipairs(found) do
+    if i == 1 or m.id ~= found[i - 1].id then
+      n = n + 1
+    end
+
+    m.number = n
+  end
+
+  return n
+end
+
 local function choose(cluster, mode)
   if mode == 'here' then
     return {{queue = queue}}
   end
 
   local found = members_of(cluster)
-  local n = #found
+  local n = number(found)
 
   if mode == 'one' then
     n = 1
@@ -131,8 +147,8 @@ local function choose(cluster, mode)
     n = math.max(1, math.floor(n * percentage / 100))
   end
 
-  for i = n + 1, #found do
-    found[i] = nil
+  while found[#found].number > n do
+    found[#found] = nil
   end
 
   return found
