@@ -6,7 +6,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
-use List::Util qw( max min sum );
+use List::Util qw( sum );
 use Test::More;
 
 use DFP::Cluster;
@@ -72,16 +72,12 @@ cluster_story 'single_seed_peer', {}, sub {
     is_deeply([ sort keys %count ], [qw( one three two )],
               'each URL is warmed by one, and each of them has some')
         or diag(explain($seeds));
+    is_deeply(seeds($_, @paths), $seeds, 'the same ones again')
+        for @all[1, 2];
     is_deeply([ map { my $path = $_;
                       join ' ', grep { $by_name{$_}->origin->requests($path) }
                                      sort keys %by_name } @paths ],
               [ @$seeds{@paths} ], 'the others do not ask for it');
-
-    is_deeply(seeds($_, @paths), $seeds, 'the same ones again')
-        for @all[1, 2];
-    is(sum(map { my $servers = $_;
-                 map { $servers->origin->requests($_) } @paths } @all), URLS,
-       'which still have it');
 
     my ($job) = map { $_->ended_job($_->post_files([ $paths[0] ],
                           scope => 'single_seed_peer'), SOON) } $all[0];
@@ -148,7 +144,7 @@ cluster_story 'all, or how many', {}, sub {
 };
 
 
-cluster_story 'addresses', { each => { three => { address => SIX } } }, sub {
+cluster_story 'addresses', { each => { three => { address => uc SIX } } }, sub {
     my ($cluster, @all) = @_;
 
     my @addresses = ('192.0.2.11', '192.0.2.12', SIX);
@@ -181,6 +177,48 @@ cluster_story 'addresses', { each => { three => { address => SIX } } }, sub {
     ($path, $job) = run($all[0], scope => 'all_peers', ips => [ABSENT]);
     is($job->{state}, 'FAILURE', 'if it is the only one, too');
     like(error($job), facts(ABSENT), 'and it is named');
+};
+
+
+# The second and the third have one more.
+
+my $second = 'dfpreheat_cluster 7 name=seven engine=cache;';
+
+cluster_story 'a cluster that not all have', { each => {
+        two => { http => $second }, three => { http => $second } } }, sub
+{
+    my ($cluster, $one, $two, $three) = @_;
+
+    my $post = sub {
+        my ($servers, $path, @clusters) = @_;
+
+        return $servers->client->post('/oapi/v1/jobs', {
+            %{ $servers->files([$path]) }, scheduler_cluster_ids => \@clusters });
+    };
+    my $names_of = sub {
+        return { map { my $state = $_;
+                       $state->{results}[0]{scheduler_cluster_id} =>
+                       join ' ', sort map { $_->{success_tasks}[0]{hostname} }
+                                          @{ $state->{results} } }
+                     @{ $_[0]{result}{job_states} } };
+    };
+
+    is($post->($one, '/quick/1000/a', 7)->{status}, 422,
+       'one that has not got it does not know it');
+
+    for ([ [7], { 7 => 'three two' } ],
+         [ [ 1, 7 ], { 1 => 'one three two', 7 => 'three two' } ],
+         [ [], { 1 => 'one three two', 7 => 'three two' } ],
+         [ [1], { 1 => 'one three two' } ])
+    {
+        my ($ids, $names) = @$_;
+        my $id = $post->($two, '/quick/1000/b', @$ids)->{json}{id};
+        my $job = $one->ended_job($id, SOON);
+
+        is($job->{state}, 'SUCCESS', "clusters @$ids: it ends well")
+            or diag(error($job));
+        is_deeply($names_of->($job), $names, "clusters @$ids: each has its own");
+    }
 };
 
 

@@ -7,7 +7,8 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
-use JSON::PP ();
+use HTTP::Tiny;
+use List::Util qw( uniq );
 use Test::More;
 use Time::HiRes qw( time );
 
@@ -279,11 +280,23 @@ cluster_story 'the binary of one is upgraded in the middle of a job', {
     my $old = $three->{nginx};
     my $new = upgrade($three);
 
-    my $both = $one->ended_job($one->post_files([$quick]), SOON);
+    # either may answer a client, so that both of them are warmed
 
-    is($both->{state}, 'SUCCESS', 'a job while both are there ends well')
+    my $both = $one->ended_job($one->post_files([$quick]), SOON);
+    my @seeds = map { "$quick-seed-$_" } 1 .. 10;
+    my %seed = map {
+        my $id = $two->post_files([$_], scope => 'single_seed_peer');
+
+        $_ => hosts($two->ended_job($id, SOON));
+    } @seeds;
+
+    is($both->{state}, 'SUCCESS', 'while both are there: it ends well')
         or diag(error($both));
-    is(hosts($both), 'one three two', 'and names the three');
+    is_deeply([ uniq(@{ told($both, 'success_tasks') }) ],
+              all_of([$quick], qw( one two three )),
+              'while both are there: one two three have it');
+    is_deeply([ sort { $a cmp $b } uniq(values %seed) ], [qw( one three two )],
+              'a single one has one name');
 
     kill 'QUIT', $old;
     open_gates($gate, $one, $two, $three);
@@ -293,6 +306,10 @@ cluster_story 'the binary of one is upgraded in the middle of a job', {
 
     warmed('the job', $job, [$gate], qw( one two three ));
     is($one->lost_attempts($job), 0, 'no attempt was lost');
+    is_deeply([ map { cached($_, $three) } $quick,
+                grep { $seed{$_} eq 'three' } @seeds ],
+              [ map { 'HIT' } $quick, grep { $seed{$_} eq 'three' } @seeds ],
+              'the new one has what was warmed before');
 
     warmed('the next', $one->ended_job($one->post_files(["$quick-2"]), SOON),
            ["$quick-2"], qw( one two three ));

@@ -165,7 +165,7 @@ sub _leave
 }
 
 
-# The names of those that are alive, as Redis has them.
+# The names of those that are alive and have said who they are, as Redis has them.
 
 sub living
 {
@@ -173,6 +173,9 @@ sub living
 
     my @queues = split /\n/, $servers->redis('zrangebyscore',
         'dfpreheat:members', redis_ms($servers), '+inf');
+
+    @queues = grep { $servers->redis('hexists', "dfpreheat:$_", 'who') eq '1' }
+                   @queues;
 
     return sort map { /^instance:(.*):[^:]+$/ } @queues;
 }
