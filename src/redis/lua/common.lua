@@ -27,8 +27,9 @@
 -- members       sorted set of all queues by the time until which their nginx
 --               counts as running
 -- QUEUE         hash: id, name, address, who ("ADDRESS NAME"), clusters
---               ("1,2") and process of the nginx, and since when it has been
---               running without a gap; it expires
+--               ("1,2"), lease and process of the nginx, since when it has been
+--               running without a gap, and its last look before that gap
+--               (0: it was started then); it expires
 -- claims:WORKER number of the last look that claimed something, and its claims
 -- token:ID      hash: a token; token:names and token:hash:HASH find it
 local P = ARGV[1]
@@ -56,6 +57,9 @@ local RESEND_TIME = 600000
 local OWNERS_MAX = 10
 local MEMBERS_MAX = 1000
 local PARTS_MAX = 100
+
+-- ms until the hash of an nginx that is away expires
+local INSTANCE_TIME = 86400000
 
 local function set_clock(to)
   now = to

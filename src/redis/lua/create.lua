@@ -38,6 +38,25 @@ local selector, addresses = ARGV[15], ARGV[16]
 local count, percentage = tonumber(ARGV[17]), tonumber(ARGV[18])
 local all_members
 
+-- Who is a member at this time is running. After an outage of Redis, which this
+-- nginx knows from its own last look, those that were running before it and have
+-- not come back yet have a lease's time to do so.
+local function running_from()
+  local look = tonumber(call('ZSCORE', P .. 'owners:' .. instance, queue) or 0)
+  local own = call('HMGET', P .. queue, 'lease', 'since', 'gap')
+  local lease, since, gap = tonumber(own[1] or 0), own[2] or 0, own[3] or 0
+
+  if lease > 0 and look > 0 and look + lease / 2 < now then
+    return text(look)
+  end
+
+  if tonumber(gap) > 0 and since + lease > now then
+    return gap
+  end
+
+  return now_text
+end
+
 -- Each nginx that is running, with its clusters; this one has all that the job
 -- names.
 local function members()
@@ -47,8 +66,8 @@ local function members()
 
   all_members = {{queue = queue, id = instance, who = who}}
 
-  for _, other in ipairs(call('ZRANGEBYSCORE', P .. 'members', '(' .. now_text,
-                              '+inf', 'LIMIT', 0, MEMBERS_MAX)) do
+  for _, other in ipairs(call('ZRANGEBYSCORE', P .. 'members',
+                              '(' .. running_from(), '+inf', 'LIMIT', 0, MEMBERS_MAX)) do
     local m = call('HMGET', P .. other, 'id', 'who', 'clusters')
 
     -- 0: it has stopped

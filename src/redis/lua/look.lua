@@ -191,10 +191,10 @@ local function live()
 
     if not running or before + ARGV[2] / 2 < now then
       running = now_text
-      call('HSET', P .. queue, 'since', running)
+      call('HSET', P .. queue, 'since', running, 'gap', text(before))
     end
 
-    call('PEXPIRE', P .. queue, 2 * ARGV[2])
+    call('PEXPIRE', P .. queue, INSTANCE_TIME)
   end
 
   adopt_gone(since, before, again)
