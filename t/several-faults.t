@@ -1,5 +1,5 @@
-# One of several nginx dies, stalls, or comes back, and so does Redis: what a job
-# waits for, and what it says.
+# One of several nginx dies or stalls in the middle of a job: what the job waits
+# for, and what it says.
 
 use strict;
 use warnings;
@@ -8,7 +8,6 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use Test::More;
-use Time::HiRes qw( sleep );
 
 use DFP::Cluster;
 use DFP::Dragonfly;
@@ -16,9 +15,8 @@ use DFP::Facts;
 use DFP::Process qw( free_port wait_until );
 
 use constant {
-    LEASE   => '2s',
-    AWAY    => 5,       # s: more than two leases
-    LATE    => 3000,    # ms: after a lease, on a busy machine
+    LEASE => '2s',
+    LATE  => 3000,    # ms: after a lease, on a busy machine
 };
 
 my $quick = '/quick/1000/a';
@@ -191,85 +189,6 @@ cluster_story 'the one that was posted to is killed, and the only one chosen',
 };
 
 
-cluster_story 'one is killed, and back within the lease', { %lease }, sub {
-    my ($cluster, $one, $two, $three) = @_;
-
-    my $id = $one->post_files([$gate]);
-    at_gates($gate, $one, $two, $three);
-
-    $three->nginx_kill;
-    $three->nginx_start;
-    open_gates($gate, $one, $two, $three);
-
-    my $job = $one->ended_job($id, SOON);
-
-    is($job->{state}, 'SUCCESS', 'the job ends well') or diag(error($job));
-    is_deeply(told($job, 'success_tasks'), all_of([$gate], qw( one two three )),
-              'all have the file');
-    is_deeply(told($job, 'unreachable'), [], 'nobody is unreachable');
-    is($three->origin->requests($gate), 2, 'it was fetched again');
-    is($three->client->get($gate)->{headers}{'x-cache'}, 'HIT',
-       'and is in its cache');
-    $cluster->gathered;
-};
-
-
-# All of them are gone; Redis has what they have to do.
-
-sub all_down
-{
-    my ($end, @all) = @_;
-
-    my $id = $all[0]->post_files([$gate]);
-
-    at_gates($gate, @all);
-    $end->($_) for @all;
-    wait_until(SOON, sub { !living($all[0]) }) or die 'they are not forgotten';
-    is($all[0]->stored_state($id), 'PENDING', 'nobody ends the job');
-    open_gates($gate, @all);
-
-    return $id;
-}
-
-for ([ 'stopped', sub { $_[0]->nginx_end('TERM') } ],
-     [ 'killed', sub { $_[0]->nginx_kill } ])
-{
-    my ($how, $end) = @$_;
-
-    cluster_story "all are $how, and start again", { %lease }, sub {
-        my ($cluster, @all) = @_;
-
-        my $id = all_down($end, @all);
-
-        $_->nginx_start for @all;
-
-        my $job = $all[2]->ended_job($id, SOON);
-
-        is($job->{state}, 'SUCCESS', 'the job ends well') or diag(error($job));
-        is_deeply(told($job, 'success_tasks'),
-                  all_of([$gate], qw( one two three )), 'all have the file');
-        is_deeply(told($job, 'unreachable'), [], 'nobody is unreachable');
-    };
-}
-
-
-cluster_story 'all are killed, and one stays away', { %lease }, sub {
-    my ($cluster, @all) = @_;
-
-    my $id = all_down(sub { $_[0]->nginx_kill }, @all);
-    my $since = redis_ms($all[0]);
-
-    $_->nginx_start for @all[0, 1];
-
-    my $job = $all[1]->ended_job($id, SOON);
-
-    is($job->{state}, 'FAILURE', 'the job ends');
-    lost_one('the job', $job, $gate);
-    cmp_ok(ms_of($job->{updated_at}) - $since, '>=', 2000,
-           'the third had a lease to come back');
-};
-
-
 # A job of Dragonfly's has one part, which any of them may run. What is queued and
 # what is running moves to another one.
 
@@ -321,46 +240,6 @@ END
 };
 
 $_->stop for $dragonfly->scheduler, $dragonfly->all;
-
-
-cluster_story 'Redis is away for longer than a lease', { %lease }, sub {
-    my ($cluster, @all) = @_;
-
-    my $id = $all[0]->post_files([$gate]);
-    at_gates($gate, @all);
-
-    $all[0]->redis_kill;
-    sleep AWAY;
-    $all[0]->redis_start;
-    open_gates($gate, @all);
-
-    my $job = $all[1]->ended_job($id, SOON);
-
-    is($job->{state}, 'SUCCESS', 'the job ends well') or diag(error($job));
-    is_deeply(told($job, 'success_tasks'), all_of([$gate], qw( one two three )),
-              'all have the file');
-    is_deeply(told($job, 'unreachable'), [], 'nobody is unreachable');
-
-    $cluster->gathered;
-    $job = $all[2]->ended_job($all[2]->post_files([$quick]), SOON);
-    is(hosts($job), 'one three two', 'the next job warms all');
-};
-
-
-# A job that is posted at once finds those that Redis had counted as alive.
-
-cluster_story 'a job is posted as soon as Redis is back', { %lease }, sub {
-    my ($cluster, @all) = @_;
-
-    $all[0]->redis_kill;
-    sleep AWAY;
-    $all[0]->redis_start;
-
-    my $job = $all[0]->ended_job($all[0]->post_files([$quick]), SOON);
-
-    is($job->{state}, 'SUCCESS', 'the job ends well') or diag(error($job));
-    is(hosts($job), 'one three two', 'it warms all');
-};
 
 
 done_testing();

@@ -279,6 +279,7 @@ cluster_story 'the binary of one is upgraded in the middle of a job', {
 
     my $old = $three->{nginx};
     my $new = upgrade($three);
+    $cluster->gathered(qw( one two three three ));
 
     # either may answer a client, so that both of them are warmed
 

@@ -211,6 +211,7 @@ ngx_dfp_conf_init_shared(ngx_shm_zone_t *zone, void *data)
 
     instance->shared = shared;
     instance->cycle = ++shared->cycles;
+    shared->name = ngx_dfp_instance_name(instance);
     zone->data = shared;
 
     ngx_sprintf(instance->queue.data, "instance:%V:%*s", &instance->id,

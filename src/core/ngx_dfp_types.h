@@ -82,6 +82,8 @@ typedef struct {
 typedef struct {
     ngx_atomic_t  cycles;    /* configurations so far */
     ngx_atomic_t  newest;    /* the greatest known id of a job */
+    ngx_atomic_t  name;      /* checksum of the newest configuration's
+                                instance id */
     u_char        owner[DFP_UUID_LEN + 1];    /* names the master */
 } ngx_dfp_shared_t;
 
@@ -156,6 +158,13 @@ typedef struct {
 
 
 extern ngx_module_t  ngx_http_dfpreheat_module;
+
+
+static ngx_inline ngx_atomic_uint_t
+ngx_dfp_instance_name(ngx_dfp_instance_t *instance)
+{
+    return ngx_crc32_long(instance->id.data, instance->id.len);
+}
 
 
 #define ngx_dfp_str(s)                                                        \

@@ -1,7 +1,7 @@
 #include "ngx_dfp_reply.h"
 
 
-#define NGX_DFP_REPLY_CLAIM  10    /* elements of one claim of a look */
+#define NGX_DFP_REPLY_CLAIM  11    /* elements of one claim of a look */
 #define NGX_DFP_REPLY_OTHER  5     /* elements that name another nginx */
 
 
@@ -172,7 +172,7 @@ ngx_dfp_reply_look(ngx_dfp_op_t *op, redisReply *reply)
 static ngx_int_t
 ngx_dfp_reply_claim(ngx_dfp_op_t *op, redisReply **e, ngx_dfp_claim_t *claim)
 {
-    int64_t         left, configured;
+    int64_t         left, configured, parts;
     ngx_dfp_part_t  part;
 
     if (ngx_dfp_reply_number(op, e[0], &claim->id) != NGX_OK
@@ -184,7 +184,8 @@ ngx_dfp_reply_claim(ngx_dfp_op_t *op, redisReply **e, ngx_dfp_claim_t *claim)
         || ngx_dfp_reply_text(op, e[6], &claim->args) != NGX_OK
         || ngx_dfp_reply_text(op, e[7], &claim->sealed) != NGX_OK
         || ngx_dfp_reply_number(op, e[8], &configured) != NGX_OK
-        || ngx_dfp_reply_token_id(op, e[9], &claim->token) != NGX_OK)
+        || ngx_dfp_reply_token_id(op, e[9], &claim->token) != NGX_OK
+        || ngx_dfp_reply_number(op, e[10], &parts) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -194,6 +195,7 @@ ngx_dfp_reply_claim(ngx_dfp_op_t *op, redisReply **e, ngx_dfp_claim_t *claim)
     claim->cluster = part.cluster;
     claim->left = left > 0 ? left : 1;
     claim->configured = (configured == 1);
+    claim->parts = parts > 0 ? parts : 1;
 
     return NGX_OK;
 }

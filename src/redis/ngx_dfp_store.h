@@ -167,6 +167,7 @@ typedef struct {
     ngx_str_t   args;          /* JSON; "": sealed */
     ngx_str_t   sealed;
     int64_t     token;         /* 0: unknown */
+    ngx_uint_t  parts;         /* of the job */
     unsigned    configured:1;  /* as above */
 } ngx_dfp_claim_t;
 

@@ -7,7 +7,7 @@ ngx_dfp_results_add(ngx_dfp_list_t *list, ngx_str_t *hostname, ngx_str_t *ip,
 {
     dfp_buf_t  *b;
 
-    if (list->n == NGX_DFP_RESULTS_MAX) {
+    if (list->n == list->max) {
         list->omitted++;
         return;
     }

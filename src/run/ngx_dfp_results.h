@@ -11,6 +11,7 @@
 
 
 #define NGX_DFP_RESULTS_MAX  1000    /* elements of a list */
+#define NGX_DFP_RESULTS_JOB  10000   /* and of the same lists of all parts */
 
 
 /* How far a run is; zeroed before the engine sets it. */
@@ -29,7 +30,8 @@ typedef struct {
 typedef struct {
     dfp_buf_t   json;
     ngx_uint_t  n;
-    ngx_uint_t  omitted;       /* beyond NGX_DFP_RESULTS_MAX */
+    ngx_uint_t  max;
+    ngx_uint_t  omitted;       /* beyond MAX */
 } ngx_dfp_list_t;
 
 

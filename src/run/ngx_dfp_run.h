@@ -17,6 +17,7 @@
 typedef struct ngx_dfp_run_s    ngx_dfp_run_t;
 typedef struct ngx_dfp_task_s   ngx_dfp_task_t;
 typedef struct ngx_dfp_image_s  ngx_dfp_image_t;
+typedef struct ngx_dfp_turn_s   ngx_dfp_turn_t;
 
 
 /* The stage that a run is in: how it goes on. */
@@ -90,6 +91,8 @@ struct ngx_dfp_run_s {
 
     void                 *runner;
     ngx_queue_t           queue;
+    ngx_dfp_turn_t       *turn;      /* of its token */
+    ngx_queue_t           place;     /* among the runs of that */
     void                (*wake)(ngx_dfp_run_t *run);
     void                (*over)(ngx_dfp_run_t *run);
 

@@ -1,6 +1,7 @@
 #include "ngx_dfp_runner.h"
 #include "ngx_dfp_run.h"
 #include "ngx_dfp_subscription.h"
+#include "ngx_dfp_turns.h"
 
 
 #define NGX_DFP_RUN_POOL  4096
@@ -16,6 +17,7 @@ typedef struct {
 
     ngx_queue_t             runs;
     ngx_uint_t              nruns;
+    ngx_dfp_turns_t         turns;
 
     ngx_event_t             dispatch;
     ngx_event_t             starved;
@@ -70,6 +72,7 @@ ngx_dfp_runner_init(ngx_dfp_main_conf_t *conf, ngx_cycle_t *cycle)
     runner->conf = conf;
     runner->log = cycle->log;
     ngx_queue_init(&runner->runs);
+    ngx_dfp_turns_init(&runner->turns);
 
     runner->dispatch.handler = ngx_dfp_runner_dispatch;
     runner->dispatch.data = runner;
@@ -192,8 +195,9 @@ ngx_dfp_runner_quit(void *data)
 
 
 /*
- * If no newer configuration has replaced this one, all of nginx quits: the
- * next instance then need not wait for the leases to run out. Workers that
+ * If no newer configuration has replaced this one, all of nginx quits, or if
+ * that one has another name, this instance does: the next instance then need
+ * not wait for the leases to run out, and no job chooses this one. Workers that
  * still look for parts revoke this, until they quit, too.
  */
 
@@ -207,7 +211,9 @@ ngx_dfp_runner_leave(ngx_dfp_runner_t *runner)
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, runner->log, 0,
                    "dfpreheat: the worker quits, %ui runs", runner->nruns);
 
-    if (instance->cycle == instance->shared->cycles) {
+    if (instance->cycle == instance->shared->cycles
+        || ngx_dfp_instance_name(instance) != instance->shared->name)
+    {
         (void) ngx_dfp_store_leave(runner->store, &runner->leave_op);
     }
 }
@@ -306,6 +312,11 @@ ngx_dfp_runner_start(ngx_dfp_runner_t *runner, ngx_dfp_claim_t *claim)
     run->wake = ngx_dfp_runner_wake;
     run->over = ngx_dfp_runner_over;
 
+    if (ngx_dfp_turns_add(&runner->turns, run) != NGX_OK) {
+        ngx_destroy_pool(pool);
+        return NGX_ERROR;
+    }
+
     ngx_queue_insert_tail(&runner->runs, &run->queue);
     runner->nruns++;
 
@@ -380,6 +391,7 @@ ngx_dfp_runner_over(ngx_dfp_run_t *run)
     ngx_queue_remove(&run->queue);
     runner->nruns--;
 
+    ngx_dfp_turns_remove(run);
     ngx_destroy_pool(run->pool);
 
     if (full) {
@@ -437,19 +449,18 @@ ngx_dfp_runner_dispatch(ngx_event_t *ev)
 }
 
 
-/* Each run starts a call in turn, until the limit of the worker is reached or
- * no run has a call to start. */
+/* Runs start calls in turn, until the limit of the worker is reached or no run
+ * has a call to start. */
 
 static void
 ngx_dfp_runner_fill(ngx_dfp_runner_t *runner)
 {
     ngx_int_t       rc;
-    ngx_uint_t      calls, idle, started;
+    ngx_uint_t      calls, started;
     ngx_queue_t    *q;
     ngx_dfp_run_t  *run;
 
     calls = 0;
-    started = 0;
 
     for (q = ngx_queue_head(&runner->runs);
          q != ngx_queue_sentinel(&runner->runs);
@@ -459,21 +470,14 @@ ngx_dfp_runner_fill(ngx_dfp_runner_t *runner)
         calls += run->calls;
     }
 
-    idle = 0;
+    for (started = 0; calls < runner->conf->worker_calls; started++) {
 
-    while (calls < runner->conf->worker_calls && idle < runner->nruns) {
-
-        q = ngx_queue_head(&runner->runs);
-        run = ngx_queue_data(q, ngx_dfp_run_t, queue);
-
-        ngx_queue_remove(q);
-        ngx_queue_insert_tail(&runner->runs, q);
-
-        rc = NGX_DECLINED;
-
-        if (run->stage.call && run->calls < run->width) {
-            rc = run->stage.call(run);
+        if (started == NGX_DFP_STARTS) {
+            ngx_dfp_runner_again(runner);
+            return;
         }
+
+        rc = ngx_dfp_turns_call(&runner->turns, &run);
 
         if (rc == NGX_AGAIN) {
             ngx_log_debug2(NGX_LOG_DEBUG_HTTP, runner->log, 0,
@@ -482,21 +486,13 @@ ngx_dfp_runner_fill(ngx_dfp_runner_t *runner)
                            NGX_DFP_STARVED);
 
             ngx_add_timer(&runner->starved, NGX_DFP_STARVED);
+        }
+
+        if (rc != NGX_OK) {
             return;
         }
 
-        if (rc == NGX_OK) {
-            calls++;
-            idle = 0;
-
-            if (++started == NGX_DFP_STARTS) {
-                ngx_dfp_runner_again(runner);
-                return;
-            }
-
-        } else {
-            idle++;
-        }
+        calls++;
     }
 }
 

@@ -259,7 +259,7 @@ ngx_dfp_peers_results_task(ngx_dfp_task_t *task, ngx_dfp_results_t *results)
 
     /* of up to millions of downloads most are only counted */
 
-    if (!waiting && results->success.n == NGX_DFP_RESULTS_MAX) {
+    if (!waiting && results->success.n == results->success.max) {
         results->success.omitted += d->done;
         return;
     }

@@ -67,7 +67,8 @@ local function members()
   all_members = {{queue = queue, id = instance, who = who}}
 
   for _, other in ipairs(call('ZRANGEBYSCORE', P .. 'members',
-                              '(' .. running_from(), '+inf', 'LIMIT', 0, MEMBERS_MAX)) do
+                              '(' .. running_from(), '+inf', 'LIMIT', 0,
+                              MEMBERS_MAX)) do
     local m = call('HMGET', P .. other, 'id', 'who', 'clusters')
 
     -- 0: it has stopped
@@ -78,21 +79,6 @@ local function members()
                                        clusters = ',' .. m[3] .. ','}
     end
   end
-
-  -- the rank of an nginx depends on its name and the text only (rendezvous
-  -- hashing), so that the same text selects the same nginx, and one that comes
-  -- or goes moves no text between others
-  for _, m in ipairs(all_members) do
-    m.rank = redis.sha1hex(selector .. ' ' .. m.id)
-  end
-
-  table.sort(all_members, function(a, b)
-    if a.rank ~= b.rank then
-      return a.rank > b.rank
-    end
-
-    return a.queue == queue or (b.queue ~= queue and a.queue > b.queue)
-  end)
 
   return all_members
 end
@@ -107,6 +93,55 @@ local function members_of(cluster)
   end
 
   return found
+end
+
+-- How many names they have. Nginx with one name, as during an upgrade of the
+-- binary, count as one and are chosen together: either may answer clients.
+local function names_of(found)
+  local seen, n = {}, 0
+
+  for _, m in ipairs(found) do
+    if not seen[m.id] then
+      seen[m.id] = true
+      n = n + 1
+    end
+  end
+
+  return n
+end
+
+-- The first N. The rank of an nginx depends on its name and the selector only
+-- (rendezvous hashing), so that the same selector chooses the same nginx, and one
+-- that comes or goes moves nothing between others.
+local function first_of(found, n)
+  if n >= names_of(found) then
+    return found
+  end
+
+  for _, m in ipairs(found) do
+    m.rank = redis.sha1hex(selector .. ' ' .. m.id)
+  end
+
+  table.sort(found, function(a, b)
+    return a.rank > b.rank
+  end)
+
+  local chosen, last = {}, nil
+
+  for _, m in ipairs(found) do
+    if m.id ~= last then
+      last = m.id
+      n = n - 1
+    end
+
+    if n < 0 then
+      break
+    end
+
+    chosen[#chosen + 1] = m
+  end
+
+  return chosen
 end
 
 local function wanted(found)
@@ -132,42 +167,22 @@ local function wanted(found)
   return chosen
 end
 
--- How many there are. Nginx with one name, as during an upgrade of the binary,
--- count as one and are chosen together: either may answer clients.
-local function number(found)
-  local n = 0
-
-  for i, m in ipairs(found) do
-    if i == 1 or m.id ~= found[i - 1].id then
-      n = n + 1
-    end
-
-    m.number = n
-  end
-
-  return n
-end
-
 local function choose(cluster, mode)
   if mode == 'here' then
     return {{queue = queue}}
   end
 
   local found = members_of(cluster)
-  local n = number(found)
 
   if mode == 'one' then
-    n = 1
+    return first_of(found, 1)
   elseif addresses ~= '' then
     return wanted(found)
   elseif count > 0 then
-    n = count
+    return first_of(found, count)
   elseif percentage > 0 then
-    n = math.max(1, math.floor(n * percentage / 100))
-  end
-
-  while found[#found].number > n do
-    found[#found] = nil
+    return first_of(found, math.max(1, math.floor(names_of(found) * percentage
+                                                  / 100)))
   end
 
   return found
@@ -265,8 +280,9 @@ call('ZADD', P .. 'deadlines', deadline, id)
 
 -- a stopping nginx may accept a job after the next one has found its queue
 -- empty and removed it
-call('ZADD', P .. 'owners:' .. instance, 'NX', now_text, queue)
-call('ZADD', P .. 'members', 'NX', now_text, queue)
+if call('ZADD', P .. 'owners:' .. instance, 'NX', now_text, queue) == 1 then
+  call('ZADD', P .. 'members', 'NX', now_text, queue)
+end
 
 for i, part in ipairs(parts) do
   local member = id .. ':' .. i
@@ -275,7 +291,7 @@ for i, part in ipairs(parts) do
     finish(id, i, 'FAILURE', part.who:match('^%S*')
            .. ': no nginx of the cluster has this address', '')
 
-  elseif wait(part.queue, member, ARGV[10]) > 1 then
+  elseif wait(part.queue, member, ARGV[10]) then
     call('HSET', job_key(id), 'b:' .. i,
          text(before(part.queue, member)))
   end

@@ -6,7 +6,7 @@
 -- has expired, and claims parts for a worker.
 -- Reply: {ms until the next deadline or lease, or -1; and for each claimed
 -- part: id, part, run, cluster, ms left, uuid, args, sealed, configured,
--- token}.
+-- token, parts of the job}.
 local lease = now + ARGV[2]
 local allowed = tonumber(ARGV[3])
 local wanted = tonumber(ARGV[5])
@@ -167,6 +167,9 @@ local function visit_away()
     if master_of(other) == master_of(queue) then
       adopt(other)
 
+    elseif name_of(other) == name_of(queue) then
+      call('ZADD', owners, 'NX', 0, other)
+
     elseif not names[name_of(other)] and not masters[master_of(other)] then
       give_up(other, clusters)
     end
@@ -228,7 +231,7 @@ end
 
 local function take(id, part, run)
   local job = call('HMGET', job_key(id), 'c:' .. part, 'deadline', 'uuid',
-                   'args', 'sealed', 'configured', 'token')
+                   'args', 'sealed', 'configured', 'token', 'parts')
   local n = #reply
 
   reply[n + 1] = id
@@ -241,6 +244,7 @@ local function take(id, part, run)
   reply[n + 8] = job[5] or ''
   reply[n + 9] = job[6] or '0'
   reply[n + 10] = job[7] or ''
+  reply[n + 11] = job[8]
 
   return job[3]
 end

@@ -17,7 +17,7 @@ use DFP::Redis;
 use constant {
     LEASE    => 60_000,     # ms
     ATTEMPTS => 2,
-    CLAIM    => 10,         # elements of a claim
+    CLAIM    => 11,         # elements of a claim
 };
 
 my $lua = abs_path(dirname(__FILE__) . '/../../../src/redis/lua');
