@@ -42,9 +42,9 @@ UNITS = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/*.c))
 FUZZERS = $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/*.c))
 
 # The slowest begin first, so that none of them is alone at the end.
-SLOW = $(patsubst %,t/%.t,peers-unreachable peers-scheduler peers peers-tls \
-         fair peers-credentials several-returns several-faults several \
-         cache-loss faults peers-faults altered secrets \
+SLOW = $(patsubst %,t/%.t,peers-unreachable example-cluster peers-scheduler \
+         peers peers-tls fair several-returns several-faults peers-credentials \
+         several cache-loss faults peers-faults altered secrets \
          scheduler scheduler-faults cache configurations reload)
 SUITES = $(SLOW) $(filter-out $(SLOW),$(wildcard t/*.t))
 TESTS = $(SUITES) $(wildcard t/runner/selftest/*.t) $(UNITS)
@@ -248,6 +248,8 @@ install: module
 	install -D -m 644 $(MODULE) \
 	    $(DESTDIR)/usr/lib/nginx/modules/$(notdir $(MODULE))
 	install -D -m 644 -t $(DESTDIR)/etc/nginx conf/*.conf
+	install -D -m 644 -t $(DESTDIR)/etc/nginx/examples/cluster \
+	    conf/examples/cluster/*.conf
 
 clean:
 	rm -rf $(BUILD) t/servroot*

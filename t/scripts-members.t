@@ -322,6 +322,24 @@ subtest 'tokens take turns' => sub {
 };
 
 
+subtest 'a worker without room takes parts of other tokens' => sub {
+    $scripts->fresh;
+    $scripts->post("burst-$_", token => 1) for 1 .. 5;
+    $scripts->claims('w', 1, 0, wanted => 1);
+    is_deeply([ $scripts->claims('w', 2, 1, without => ' 1 ') ], [],
+              'there are none');
+
+    $scripts->post("other-$_", token => 11) for 1 .. 2;
+    $scripts->post('third', token => 2);
+    is_deeply([ sort $scripts->claims('w', 3, 2, without => ' 1 ') ],
+              [ '6:1 1', '8:1 1' ], 'one of each');
+    is_deeply([ $scripts->claims('w', 4, 3, without => ' 1 2 11 ') ], [],
+              'and no more');
+    is_deeply([ sort $scripts->claims('w', 5, 4) ],
+              [ map { "$_:1 1" } 2 .. 5, 7 ], 'the rest waits for room');
+};
+
+
 subtest 'what comes back to the queue is next' => sub {
     $scripts->fresh;
     $scripts->post("job-$_") for 1 .. 3;

@@ -460,7 +460,7 @@ subtest 'Redis cannot write to its disk: nothing is stored by half' => sub {
 
     for my $script ([ 'create', 'c', 1, 1, 9, '', '', '', 0, 1, 0, 'name', 'q',
                       'a n', 'url', '', 0, 0, 0, 0, 100, '1 t', 'here' ],
-                    [ 'look', 1, 1, 1, 1, 'w', 2, 1, 'name', 'edge' ],
+                    [ 'look', 1, 1, 1, 1, 'w', 2, 1, 'name', 'edge', '' ],
                     [ 'finish', 1, 1, 1, 'a', 'SUCCESS', '', '', '' ],
                     [ 'report', 1, 1, 1, 'a', 1, '' ],
                     [ 'requeue', 1, 1, 1, 'a' ],

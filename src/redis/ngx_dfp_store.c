@@ -355,7 +355,7 @@ ngx_dfp_store_settle(ngx_dfp_store_t *store, ngx_dfp_op_t *op, int64_t id)
 
 ngx_int_t
 ngx_dfp_store_look(ngx_dfp_store_t *store, ngx_dfp_op_t *op, ngx_uint_t want,
-    ngx_dfp_look_t *look)
+    ngx_str_t *without, ngx_dfp_look_t *look)
 {
     ngx_str_t       worker;
     ngx_dfp_store_args_t  args;
@@ -373,6 +373,7 @@ ngx_dfp_store_look(ngx_dfp_store_t *store, ngx_dfp_op_t *op, ngx_uint_t want,
     ngx_dfp_store_arg_number(&args, store->answered);
     ngx_dfp_store_arg(&args, &store->conf->instance.id);
     ngx_dfp_store_arg(&args, &store->conf->instance.queue);
+    ngx_dfp_store_arg(&args, without);
 
     return ngx_dfp_store_script(store, op, NGX_DFP_STORE_LOOK, &args, look);
 }

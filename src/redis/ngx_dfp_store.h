@@ -237,11 +237,12 @@ ngx_int_t ngx_dfp_store_settle(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
 
 /* Ends overdue jobs and the parts of nginx that are away, requeues parts whose
  * lease has expired, takes over the queues of this instance whose nginx is
- * gone, and claims up to WANT parts of this nginx's queue into LOOK. It is not
- * sent again; the claims of a look whose reply was lost are returned by a later
- * one. */
+ * gone, and claims up to WANT parts of this nginx's queue into LOOK; WITHOUT:
+ * none of these tokens (" 1 2 "), and one of each other token; "": any. It is
+ * not sent again; the claims of a look whose reply was lost are returned by a
+ * later one. */
 ngx_int_t ngx_dfp_store_look(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
-    ngx_uint_t want, ngx_dfp_look_t *look);
+    ngx_uint_t want, ngx_str_t *without, ngx_dfp_look_t *look);
 
 /* In the next three NGX_DECLINED means that the part does not belong to the
  * run of CLAIM any more. */

@@ -40,6 +40,8 @@ static void ngx_dfp_runner_hint(void *data);
 static void ngx_dfp_runner_quit(void *data);
 static void ngx_dfp_runner_leave(ngx_dfp_runner_t *runner);
 static void ngx_dfp_runner_claim(ngx_dfp_runner_t *runner);
+static ngx_uint_t ngx_dfp_runner_room(ngx_dfp_runner_t *runner, u_char *buf,
+    ngx_str_t *without);
 static void ngx_dfp_runner_claimed(void *data, ngx_int_t rc);
 static ngx_int_t ngx_dfp_runner_start(ngx_dfp_runner_t *runner,
     ngx_dfp_claim_t *claim);
@@ -224,6 +226,10 @@ ngx_dfp_runner_leave(ngx_dfp_runner_t *runner)
 static void
 ngx_dfp_runner_claim(ngx_dfp_runner_t *runner)
 {
+    u_char      buf[NGX_DFP_TOKENS_LEN];
+    ngx_str_t   without;
+    ngx_uint_t  want;
+
     if (runner->claim_op.cmd) {
         runner->again = 1;
         return;
@@ -238,9 +244,36 @@ ngx_dfp_runner_claim(ngx_dfp_runner_t *runner)
 
     ngx_add_timer(&runner->claim, runner->conf->lease / 3);
 
-    (void) ngx_dfp_store_look(runner->store, &runner->claim_op,
-                              runner->conf->worker_calls
-                              - runner->nruns, &runner->found);
+    want = ngx_dfp_runner_room(runner, buf, &without);
+
+    (void) ngx_dfp_store_look(runner->store, &runner->claim_op, want, &without,
+                              &runner->found);
+}
+
+
+/* When the runs of some tokens take all of the room, there is as much again for
+ * others, one run for each: their jobs need not wait until one of these has
+ * ended. */
+
+static ngx_uint_t
+ngx_dfp_runner_room(ngx_dfp_runner_t *runner, u_char *buf, ngx_str_t *without)
+{
+    ngx_uint_t  most;
+
+    most = runner->conf->worker_calls;
+
+    if (runner->nruns < most) {
+        ngx_str_set(without, "");
+        return most - runner->nruns;
+    }
+
+    if (ngx_dfp_turns_tokens(&runner->turns, buf, without) != NGX_OK
+        || runner->nruns >= 2 * most)
+    {
+        return 0;
+    }
+
+    return 2 * most - runner->nruns;
 }
 
 
@@ -386,7 +419,7 @@ ngx_dfp_runner_over(ngx_dfp_run_t *run)
     ngx_dfp_runner_t  *runner;
 
     runner = run->runner;
-    full = (runner->nruns == runner->conf->worker_calls);
+    full = (runner->nruns >= runner->conf->worker_calls);
 
     ngx_queue_remove(&run->queue);
     runner->nruns--;

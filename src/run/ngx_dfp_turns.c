@@ -93,6 +93,39 @@ ngx_dfp_turns_remove(ngx_dfp_run_t *run)
 
 
 ngx_int_t
+ngx_dfp_turns_tokens(ngx_dfp_turns_t *turns, u_char *buf, ngx_str_t *tokens)
+{
+    u_char          *p;
+    ngx_uint_t       n;
+    ngx_queue_t     *q;
+    ngx_dfp_turn_t  *turn;
+
+    ngx_str_set(tokens, "");
+
+    p = buf;
+    *p++ = ' ';
+    n = 0;
+
+    for (q = ngx_queue_head(&turns->tokens);
+         q != ngx_queue_sentinel(&turns->tokens);
+         q = ngx_queue_next(q))
+    {
+        if (n++ == NGX_DFP_TOKENS_MAX) {
+            return NGX_DECLINED;
+        }
+
+        turn = ngx_queue_data(q, ngx_dfp_turn_t, queue);
+        p = ngx_sprintf(p, "%L ", turn->token);
+    }
+
+    tokens->data = buf;
+    tokens->len = p - buf;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
 ngx_dfp_turns_call(ngx_dfp_turns_t *turns, ngx_dfp_run_t **run)
 {
     ngx_int_t        rc;

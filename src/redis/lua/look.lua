@@ -1,6 +1,7 @@
 -- Arguments: lease, attempts allowed, greatest number of overdue jobs to end,
 -- parts wanted, worker, number of this look, the last look whose reply has
--- arrived, instance, queue.
+-- arrived, instance, queue, tokens whose parts are not wanted (" 1 2 ", or "";
+-- then one part of each other token is).
 -- Ends overdue jobs, takes over queues of this instance whose nginx is gone,
 -- ends what only an nginx that is away could run, requeues parts whose lease
 -- has expired, and claims parts for a worker.
@@ -275,11 +276,35 @@ end
 
 local claims = {}
 
+-- The parts that are next. A new token has the turn of the head of the queue, so
+-- it is found among the first.
+local function next_parts(ready)
+  local unwanted = ARGV[11]
+
+  if unwanted == '' then
+    return call('ZRANGE', ready, 0, wanted - 1)
+  end
+
+  local found = {}
+
+  for _, member in ipairs(call('ZRANGE', ready, 0, PARTS_MAX - 1)) do
+    local token = call('HGET', job_key(member:match('^%d+')), 'token')
+
+    if token and #found < wanted
+       and not unwanted:find(' ' .. token .. ' ', 1, true)
+    then
+      found[#found + 1] = member
+      unwanted = unwanted .. token .. ' '
+    end
+  end
+
+  return found
+end
+
 local function claim()
   local ready = P .. 'ready:' .. queue
 
-  for _, member in ipairs(call('ZRANGEBYSCORE', ready, '-inf', '+inf', 'LIMIT',
-                               0, wanted)) do
+  for _, member in ipairs(next_parts(ready)) do
     local id, part = member:match('^(%d+):(%d+)$')
 
     call('ZREM', ready, member)

@@ -143,7 +143,7 @@ sub claims
 
     my ($next, @claims) = $self->script('look', $with{lease} // LEASE, ATTEMPTS,
         100, $with{wanted} // 16, $worker, $look, $answered,
-        $with{name} // 'name', $with{queue} // 'edge');
+        $with{name} // 'name', $with{queue} // 'edge', $with{without} // '');
     my @found;
 
     while (my ($id, $part, $run) = splice @claims, 0, CLAIM) {
