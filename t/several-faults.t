@@ -13,10 +13,12 @@ use DFP::Cluster;
 use DFP::Dragonfly;
 use DFP::Facts;
 use DFP::Process qw( free_port wait_until );
+use DFP::Relay;
 
 use constant {
     LEASE => '2s',
     LATE  => 3000,    # ms: after a lease, on a busy machine
+    MANY  => 250,
 };
 
 my $quick = '/quick/1000/a';
@@ -186,6 +188,70 @@ cluster_story 'the one that was posted to is killed, and the only one chosen',
     is($job->{state}, 'FAILURE', 'the others end its job');
     at_its_time('the job', $job, $until);
     is_deeply(told($job, 'unreachable'), ['three 192.0.2.13'], 'and say why');
+};
+
+
+# What one sends to Redis arrives when it is too late: other nginx have ended its
+# part.
+
+my $relay;
+
+cluster_story 'one that cannot reach Redis', { %lease, each => { three => {
+        before_nginx => sub {
+            $relay = DFP::Relay->start($_[0]{redis_port});
+            $_[0]{via} = $relay->port;
+        } } } }, sub
+{
+    my ($cluster, $one, $two, $three) = @_;
+
+    my ($until, $jobs, $paths, $ids) = while_one_goes(sub { $relay->holds },
+        { plain => {} }, $one, $two, $three);
+    my ($job, $path) = ($jobs->{plain}, $paths->{plain});
+
+    is($job->{state}, 'FAILURE', 'the job ends');
+    lost_one('the job', $job, $path);
+    at_its_time('the job', $job, $until);
+
+    my $url = "/oapi/v1/jobs/$ids->{plain}";
+    my $before = $one->client->get($url)->{body};
+
+    open_gates($path, $three);
+    wait_until(SOON, sub { !$three->origin->wait_at_gate($path, 0) })
+        or die 'it does not fetch the file';
+    $relay->goes_on;
+    $cluster->gathered;
+
+    $job = $one->ended_job($one->post_files([$quick]), SOON);
+    is(hosts($job), 'one three two', 'it takes part in the next job');
+    is($one->client->get($url)->{body}, $before,
+       'what it had to tell of the first one is too late');
+};
+
+
+# More than one look ends.
+
+cluster_story 'one is killed that has a long queue', { %lease,
+        each => { three => { workers => 1 } },
+        http => 'dfpreheat_worker_calls 1;' }, sub
+{
+    my ($cluster, $one, $two, $three) = @_;
+
+    my $front = $one->post_files([$gate], scope => 'all_peers',
+                                 ips => ['192.0.2.13']);
+    at_gates($gate, $three);
+
+    my @ids = map { $one->post_files(["/quick/10/queued-$_"]) } 1 .. MANY;
+
+    $three->nginx_kill;
+
+    my @jobs = map { $one->ended_job($_, SOON) } @ids, $front;
+    my %states;
+    $states{ $_->{state} . " @{ told($_, 'unreachable') }" }++ for @jobs;
+
+    is_deeply(\%states, { 'FAILURE three 192.0.2.13' => MANY + 1 },
+              'all jobs end, and say why');
+    is_deeply([ map { hosts($_) } @jobs[0 .. MANY - 1] ], [ ('one two') x MANY ],
+              'the others have all files');
 };
 
 

@@ -17,12 +17,13 @@ use DFP::Facts;
 use DFP::Image;
 use DFP::Process qw( free_port wait_until );
 use DFP::Upgrade;
-use DFP::Upstream;
+use DFP::Upstream qw( guarded );
 use DFP::Warm qw( location );
 
 use constant {
     REGISTRY  => 'http://registry.test',
     HOUR      => 3600,          # s
+    BURST     => 50,
     SHORT     => 2,             # s: the timeout of a job
     A_SECOND  => 1_000_000_000, # ns: the unit of a job's timeout
     TOLERANCE => 60,            # s: between a clock's time and its look
@@ -83,17 +84,18 @@ cluster_story 'a job warms all, whichever it is posted to', {}, sub {
 };
 
 
-# The body has each field, and no scope.
+# The body has each field, and no scope. The registry wants the token that comes
+# with it.
 
 my $upstream = DFP::Upstream->start;
-my $image = DFP::Image->new($upstream, 'app');
+my $image = DFP::Image->new($upstream, 'app', sub {
+    guarded('Bearer ready', 'Bearer realm="http://registry.test/token"', @_) });
 my $manifest = $image->manifest($image->layer('a layer'));
-
 my @ports;
 
 $image->tag('1', $manifest);
 
-cluster_story 'an image, as Harbor posts it', { http => sub {
+cluster_story 'a private image, as Harbor posts it', { http => sub {
         push @ports, free_port();
 
         return "server {\n listen 127.0.0.1:$ports[-1];\n"
@@ -106,17 +108,21 @@ cluster_story 'an image, as Harbor posts it', { http => sub {
     my $answer = $one->client->post('/oapi/v1/jobs', {
         type => 'preheat',
         args => { type => 'image', url => REGISTRY . $image->by_tag('1'),
-                  tag => '', filtered_query_params => '', headers => {},
+                  tag => '', filtered_query_params => '',
+                  headers => { Authorization => 'Bearer ready' },
                   scope => '', concurrent_count => 0, timeout => 0 },
         scheduler_cluster_ids => undef,
     });
 
     is($answer->{status}, 200, 'the job is accepted') or diag($answer->{body});
 
-    my $job = $one->ended_job($answer->{json}{id}, SOON);
+    my $id = $answer->{json}{id};
+    my $job = $one->ended_job($id, SOON);
 
     is($job->{state}, 'SUCCESS', 'it ends well') or diag(error($job));
     is(hosts($job), 'one three two', 'all have it');
+    is($one->redis('hexists', "dfpreheat:job:$id", 'sealed'), 0,
+       'when the last has ended, the token is erased');
 
     for my $port (@ports) {
         my $http = HTTP::Tiny->new;
@@ -124,9 +130,31 @@ cluster_story 'an image, as Harbor posts it', { http => sub {
         is_deeply([ map { $http->get("http://127.0.0.1:$port$_")
                                ->{headers}{'x-cache'} }
                         $image->by_tag('1'), $image->paths($manifest) ],
-                  [ ('HIT') x 4 ],
-                  'clients get all of it from the cache');
+                  [ ('HIT') x 4 ], 'clients get all of it from the cache');
     }
+};
+
+
+cluster_story 'a burst, while one reloads and a worker of another is killed', {},
+    sub
+{
+    my ($cluster, @all) = @_;
+
+    my $post = sub { $all[$_[0] % 3]->post_files(["/slow/1000/burst-$_[0]"]) };
+    my @ids = map { $post->($_) } 1 .. BURST;
+    my ($worker) = $all[1]->workers;
+
+    $all[2]->nginx_signal('HUP');
+    $all[1]->expects(1, qr/worker process $worker exited on signal 9$/);
+    kill 'KILL', $worker;
+    push @ids, map { $post->($_) } BURST + 1 .. 2 * BURST;
+
+    my %states;
+    $states{ $_->{state} . ' ' . hosts($_) . error($_) }++
+        for map { $all[0]->ended_job($_, SOON) } @ids;
+
+    is_deeply(\%states, { 'SUCCESS one three two' => 2 * BURST },
+              'all jobs warm all');
 };
 
 
