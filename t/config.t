@@ -169,6 +169,7 @@ sub check
     write_file($_, $row->{files}{$_}) for keys %{ $row->{files} };
     write_file($_, $row->{public}{$_}, 0644) for keys %{ $row->{public} };
     unlink "$dir/error.log";
+    $redis->command('flushall');    # each is the only nginx
 
     my $ok = $row->{accepted} ? accepted($name, $row) : refused($name, $row);
     my $log = content("$dir/error.log");

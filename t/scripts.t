@@ -185,7 +185,8 @@ subtest 'a job gets no id that this nginx has seen, whatever Redis has lost'
     is(post('a', newest => 41), 42, 'not one of those');
     is(post('b', newest => 41), 43, 'nor one that Redis knows');
 
-    script('instance', 'name', 'edge', 'n', 'a', '1', 1000, 'h', 1, 99, 0, 'a n');
+    script('instance', 'name', 'edge', 'n', 'a', '1', 1000, 'h', 1, 99, 0, 'a n',
+           '', 1);
     is(post('c'), 100, 'nor one that another nginx has told of');
 };
 
@@ -370,15 +371,91 @@ subtest 'an nginx is told of another that lives under its name' => sub {
 
     my @one = ('name', 'one', 'n', '192.0.2.1', '1', LEASE, 'host-1', 11, 0);
     my @two = ('name', 'two', 'n', '192.0.2.2', '1', LEASE, 'host-2', 22, 0);
-    my ($first) = script('instance', @one, 0, '192.0.2.1 n');
+    my ($first) = script('instance', @one, 0, '192.0.2.1 n', '', 1);
 
-    script('instance', @two, 0, '192.0.2.2 n');
-    is(scalar(script('instance', @one, $first, '192.0.2.1 n')), 1,
+    script('instance', @two, 0, '192.0.2.2 n', '', 1);
+    is(scalar(script('instance', @one, $first, '192.0.2.1 n', '', 1)), 1,
        'not of one that was there');
 
     look('v', 1, 0, queue => 'two');
-    is_deeply([ (script('instance', @one, $first - 1, '192.0.2.1 n'))[1 .. 4] ],
+    is_deeply([ (script('instance', @one, $first - 1, '192.0.2.1 n', '',
+                        1))[1 .. 4] ],
               [ 'n', '192.0.2.2', 'host-2', 22 ], 'but of one that is');
+};
+
+
+# What the heartbeat of an nginx is told of others, if it has these definitions.
+
+sub beat
+{
+    my ($name, $master, $definitions, $cycle) = @_;
+
+    my ($now, @reply) = script('instance', $name, "instance:$name:$master",
+                               $name, 'a', '1', LEASE, 'h', 1, 0, 0, "a $name",
+                               $definitions, $cycle // 1);
+
+    return [ @reply[4 .. $#reply] ];
+}
+
+
+# It looks for parts, so that it counts as running.
+
+sub runs
+{
+    my ($name, $master, $definitions, $lease) = @_;
+
+    look("w-$name", 1, 0, name => $name, queue => "instance:$name:$master",
+         lease => $lease // LEASE);
+
+    return beat($name, $master, $definitions);
+}
+
+
+subtest 'an nginx is told of others with other definitions' => sub {
+    fresh();
+
+    my @two = ('instance:two:2', 'a two', '1 a=1');
+    my @three = ('instance:three:3', 'a three', '1 a=3');
+
+    is_deeply(runs('one', 1, '1 a=1'), [], 'there is no other');
+    runs('two', 2, '1 a=1');
+    runs('three', 3, '1 a=3');
+
+    is_deeply(beat('one', 1, '1 a=1'), [ @three ], 'of the one that differs');
+    is_deeply(beat('one', 1, '1 a=2'), [ @three, @two ], 'of both');
+    is_deeply(beat('three', 4, '1 a=2'), [ @two ],
+              'not of itself, before it was killed');
+    is_deeply(beat('renamed', 3, '1 a=2'), [ @two ],
+              'or before a reload has renamed it');
+
+    script('leave', 'three', 'instance:three:3');
+    is_deeply(beat('one', 1, '1 a=2'), [ @two ], 'of none that has stopped');
+    $redis->command('zadd', 'p:members', 1, 'instance:two:2');
+    is_deeply(beat('one', 1, '1 a=2'), [], 'of none that is away');
+};
+
+
+subtest 'an old worker does not replace what a new one has told' => sub {
+    fresh();
+    runs('two', 2, '1 a=1');
+
+    beat('two', 2, '1 a=2', 2);
+    beat('two', 2, '1 a=1', 1);
+    is((@{ beat('one', 1, '1 a=3') })[2], '1 a=2', 'it is kept');
+    beat('two', 2, '1 a=4', 2);
+    is((@{ beat('one', 1, '1 a=3') })[2], '1 a=4', 'by this one it is');
+};
+
+
+subtest 'of many nginx with other definitions, always the same are told' => sub {
+    fresh();
+    runs("n-$_", $_, "1 a=$_") for 10 .. 30;
+
+    my $told = beat('one', 1, '1 a=1');
+
+    is(scalar @$told, 30, 'ten of them');
+    runs("n-$_", $_, "1 a=$_", 2 * LEASE) for reverse 10 .. 20;
+    is_deeply(beat('one', 1, '1 a=1'), $told, 'and these again');
 };
 
 
@@ -387,7 +464,8 @@ subtest 'jobs of the time before there was a version are run' => sub {
     post('a', queue => 'instance:name');
     $redis->command('del', 'p:schema');
 
-    script('instance', 'name', 'q', 'n', 'a', '1', LEASE, 'h', 1, 0, 0, 'a n');
+    script('instance', 'name', 'q', 'n', 'a', '1', LEASE, 'h', 1, 0, 0, 'a n',
+           '', 1);
     is_deeply(look('w', 1, 0, queue => 'q'), [ '1:1 1' ], 'by who has the name');
 };
 
@@ -406,7 +484,7 @@ subtest 'data of another version is left alone' => sub {
                     [ 'requeue', 1, 1, 1, 'a' ],
                     [ 'settle', 1 ],
                     [ 'instance', 'name', 'q', 'n', 'a', '1', 1, 'h', 1, 0, 0,
-                      'a n' ],
+                      'a n', '', 1 ],
                     [ 'leave', 'name', 'edge' ],
                     [ 'token_create', 'h', 'n', '', 1, 1, 1 ],
                     [ 'token_find', 'h' ])
@@ -466,7 +544,7 @@ subtest 'Redis cannot write to its disk: nothing is stored by half' => sub {
                     [ 'requeue', 1, 1, 1, 'a' ],
                     [ 'settle', 2 ],
                     [ 'instance', 'name', 'q', 'n', 'a', '1', 1, 'h', 1, 0, 0,
-                      'a n' ],
+                      'a n', '', 1 ],
                     [ 'token_create', 'h', 'n', '', 1, 1, 1 ])
     {
         my ($name, @args) = @$script;

@@ -104,6 +104,10 @@ ngx_int_t ngx_dfp_conf_default_peers(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf);
 ngx_int_t ngx_dfp_conf_check_dragonfly(ngx_conf_t *cf,
     ngx_dfp_main_conf_t *mcf);
 
+/* Computes the definitions of clusters with engine=cache, which other instances
+ * compare with their own. NGX_ERROR: no memory, or OpenSSL failed. */
+ngx_int_t ngx_dfp_conf_definitions(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf);
+
 /* Where dfpreheat_instance is not given: the host's name, and the first of its
  * addresses that is not loopback. The id contains a hash of the path of the
  * configuration file, which tells two nginx of one host apart. */

@@ -64,10 +64,10 @@ ngx_dfp_conf_debug_clusters(ngx_dfp_main_conf_t *mcf, ngx_log_t *log)
 
     for (i = 0; i < mcf->clusters.nelts; i++) {
 
-        ngx_log_debug3(NGX_LOG_DEBUG_HTTP, log, 0,
-                       "dfpreheat conf: cluster %L \"%V\", engine %V",
+        ngx_log_debug4(NGX_LOG_DEBUG_HTTP, log, 0,
+                       "dfpreheat conf: cluster %L \"%V\", engine %V, \"%V\"",
                        cluster[i].id, &cluster[i].name,
-                       &cluster[i].engine->name);
+                       &cluster[i].engine->name, &cluster[i].definition);
 
         if (cluster[i].dragonfly == NULL) {
             continue;

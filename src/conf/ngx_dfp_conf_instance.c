@@ -1,11 +1,11 @@
 #include "ngx_dfp_conf.h"
-
 #include "dfp_addr.h"
 
 #include <ifaddrs.h>
 
 
-static ngx_int_t ngx_dfp_conf_spelling(ngx_conf_t *cf, ngx_str_t *address);
+static ngx_int_t ngx_dfp_conf_instance_address(ngx_conf_t *cf,
+    ngx_str_t *value, ngx_str_t *address);
 static ngx_int_t ngx_dfp_conf_address(ngx_conf_t *cf, ngx_str_t *address);
 static ngx_int_t ngx_dfp_conf_shared(ngx_conf_t *cf,
     ngx_dfp_instance_t *instance);
@@ -47,9 +47,9 @@ ngx_dfp_conf_instance(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             return NGX_CONF_ERROR;
         }
 
-        instance->address = rest;
-
-        if (ngx_dfp_conf_spelling(cf, &instance->address) != NGX_OK) {
+        if (ngx_dfp_conf_instance_address(cf, &rest, &instance->address)
+            != NGX_OK)
+        {
             return NGX_CONF_ERROR;
         }
     }
@@ -58,23 +58,32 @@ ngx_dfp_conf_instance(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* args.ips is compared with it. */
+/* In the form in which the addresses of jobs are compared with it. */
 
 static ngx_int_t
-ngx_dfp_conf_spelling(ngx_conf_t *cf, ngx_str_t *address)
+ngx_dfp_conf_instance_address(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_str_t *address)
 {
-    char       text[INET6_ADDRSTRLEN];
-    ngx_str_t  found;
+    char  ip[INET6_ADDRSTRLEN];
 
-    found.len = dfp_addr_text(ngx_dfp_dfp_str(*address), text);
-    found.data = (u_char *) text;
+    address->len = dfp_addr_text(ngx_dfp_dfp_str(*value), ip);
 
-    if (found.len) {
-        address->len = found.len;
-        address->data = ngx_pstrdup(cf->pool, &found);
+    if (address->len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "dfpreheat_instance: invalid address \"%V\": it "
+                           "must be the IPv4 or IPv6 address of this nginx",
+                           value);
+        return NGX_ERROR;
     }
 
-    return address->data ? NGX_OK : NGX_ERROR;
+    address->data = ngx_pnalloc(cf->pool, address->len);
+    if (address->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(address->data, ip, address->len);
+
+    return NGX_OK;
 }
 
 

@@ -51,6 +51,7 @@ typedef struct {
     ngx_dfp_dragonfly_t  *dragonfly;  /* NULL: another engine */
     ngx_str_t             json;       /* an element of scheduler_clusters */
     dfp_job_scope_t       scope;      /* of jobs without one */
+    ngx_str_t             definition; /* for other instances; "": no cache */
     unsigned              caches:1;   /* the engine fills nginx's own cache */
 } ngx_dfp_cluster_t;
 
@@ -95,6 +96,7 @@ typedef struct {
     ngx_str_t          who;       /* both: "ADDRESS NAME" */
     ngx_str_t          host;      /* the host's name */
     ngx_str_t          queue;     /* of this id and this master */
+    ngx_str_t          definitions;   /* of its clusters, by dfp_definition */
     ngx_dfp_shared_t  *shared;
     ngx_atomic_uint_t  cycle;     /* number of this configuration */
 } ngx_dfp_instance_t;

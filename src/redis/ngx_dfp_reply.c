@@ -2,7 +2,8 @@
 
 
 #define NGX_DFP_REPLY_CLAIM  11    /* elements of one claim of a look */
-#define NGX_DFP_REPLY_OTHER  5     /* elements that name another nginx */
+#define NGX_DFP_REPLY_BEAT   5     /* the first elements of a heartbeat */
+#define NGX_DFP_REPLY_MEMBER 3     /* elements of one member */
 
 
 static void ngx_dfp_reply_seen(ngx_dfp_op_t *op, int64_t id);
@@ -216,13 +217,26 @@ ngx_dfp_reply_token_id(ngx_dfp_op_t *op, redisReply *reply, int64_t *id)
 ngx_int_t
 ngx_dfp_reply_instance(ngx_dfp_op_t *op, redisReply *reply)
 {
-    int64_t           now;
-    redisReply      **e;
-    ngx_dfp_other_t  *other = op->out;
+    int64_t              now;
+    redisReply         **e, **last;
+    ngx_dfp_member_t    *member;
+    ngx_dfp_others_t    *others = op->out;
+    ngx_dfp_namesake_t  *namesake;
 
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements == 0
-        || ngx_dfp_reply_number(op, reply->element[0], &now)
-           != NGX_OK)
+    others->n = 0;
+    namesake = &others->namesake;
+    e = reply->element;
+
+    if (reply->type != REDIS_REPLY_ARRAY
+        || reply->elements < NGX_DFP_REPLY_BEAT
+        || (reply->elements - NGX_DFP_REPLY_BEAT) % NGX_DFP_REPLY_MEMBER
+        || (reply->elements - NGX_DFP_REPLY_BEAT) / NGX_DFP_REPLY_MEMBER
+           > NGX_DFP_OTHERS_MAX
+        || ngx_dfp_reply_number(op, e[0], &now) != NGX_OK
+        || ngx_dfp_reply_text(op, e[1], &namesake->name) != NGX_OK
+        || ngx_dfp_reply_text(op, e[2], &namesake->address) != NGX_OK
+        || ngx_dfp_reply_text(op, e[3], &namesake->host) != NGX_OK
+        || ngx_dfp_reply_text(op, e[4], &namesake->pid) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -231,21 +245,17 @@ ngx_dfp_reply_instance(ngx_dfp_op_t *op, redisReply *reply)
         op->store->first = now;
     }
 
-    ngx_memzero(other, sizeof(ngx_dfp_other_t));
+    last = e + reply->elements;
 
-    if (reply->elements == 1) {
-        return NGX_OK;
-    }
+    for (e += NGX_DFP_REPLY_BEAT; e < last; e += NGX_DFP_REPLY_MEMBER) {
+        member = &others->members[others->n++];
 
-    e = reply->element;
-
-    if (reply->elements != NGX_DFP_REPLY_OTHER
-        || ngx_dfp_reply_text(op, e[1], &other->name) != NGX_OK
-        || ngx_dfp_reply_text(op, e[2], &other->address) != NGX_OK
-        || ngx_dfp_reply_text(op, e[3], &other->host) != NGX_OK
-        || ngx_dfp_reply_text(op, e[4], &other->pid) != NGX_OK)
-    {
-        return NGX_ERROR;
+        if (ngx_dfp_reply_text(op, e[0], &member->queue) != NGX_OK
+            || ngx_dfp_reply_text(op, e[1], &member->who) != NGX_OK
+            || ngx_dfp_reply_text(op, e[2], &member->definitions) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
     }
 
     return NGX_OK;

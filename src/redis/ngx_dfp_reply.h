@@ -36,7 +36,7 @@ ngx_int_t ngx_dfp_reply_created(ngx_dfp_op_t *op, redisReply *reply);
 /* Of look: a look_t. */
 ngx_int_t ngx_dfp_reply_look(ngx_dfp_op_t *op, redisReply *reply);
 
-/* Of instance: an other_t. */
+/* Of instance: an others_t. */
 ngx_int_t ngx_dfp_reply_instance(ngx_dfp_op_t *op, redisReply *reply);
 
 /* Of HMGET: a stored_job_t with one part. NGX_DECLINED: there is no such job;

@@ -469,7 +469,7 @@ ngx_dfp_store_token_find(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
 
 ngx_int_t
 ngx_dfp_store_instance(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
-    ngx_str_t *clusters, ngx_dfp_other_t *other)
+    ngx_str_t *clusters, ngx_dfp_others_t *others)
 {
     ngx_dfp_store_args_t       args;
     ngx_dfp_instance_t  *instance;
@@ -489,8 +489,10 @@ ngx_dfp_store_instance(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_dfp_store_arg_number(&args, instance->shared->newest);
     ngx_dfp_store_arg_number(&args, store->first);
     ngx_dfp_store_arg(&args, &instance->who);
+    ngx_dfp_store_arg(&args, &instance->definitions);
+    ngx_dfp_store_arg_number(&args, instance->cycle);
 
-    op->out = other;
+    op->out = others;
 
     return ngx_dfp_store_start(store, op, NGX_DFP_STORE_INSTANCE, args.argv,
                                args.n, store->conf->lease);

@@ -27,6 +27,7 @@
 #define NGX_DFP_FINISH_WAIT  300000   /* ms, to store the end of a run */
 #define NGX_DFP_LOOK_MAX     100      /* overdue jobs that a look ends */
 #define NGX_DFP_CLAIMS_MAX   16       /* parts that a look claims */
+#define NGX_DFP_OTHERS_MAX   10       /* nginx with other definitions */
 
 
 typedef enum {
@@ -186,7 +187,22 @@ typedef struct {
     ngx_str_t  address;
     ngx_str_t  host;
     ngx_str_t  pid;
-} ngx_dfp_other_t;
+} ngx_dfp_namesake_t;
+
+
+/* A running nginx whose definitions are not those of this one. */
+typedef struct {
+    ngx_str_t  queue;
+    ngx_str_t  who;            /* "ADDRESS NAME" */
+    ngx_str_t  definitions;    /* of dfp_definition_differs() */
+} ngx_dfp_member_t;
+
+
+typedef struct {
+    ngx_dfp_namesake_t  namesake;
+    ngx_dfp_member_t    members[NGX_DFP_OTHERS_MAX];
+    ngx_uint_t          n;
+} ngx_dfp_others_t;
 
 
 /* A token as it is in Redis. Times are milliseconds since 1970. */
@@ -270,9 +286,9 @@ ngx_int_t ngx_dfp_store_token_find(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_str_t *hash, ngx_dfp_stored_token_t *token);
 
 /* Sends the heartbeat of this nginx, which has CLUSTERS ("1,2"), and fills in
- * OTHER. */
+ * OTHERS. */
 ngx_int_t ngx_dfp_store_instance(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
-    ngx_str_t *clusters, ngx_dfp_other_t *other);
+    ngx_str_t *clusters, ngx_dfp_others_t *others);
 
 /* Tells that this nginx stops, so that others may take over its queue at
  * once. */

@@ -1,4 +1,5 @@
 #include "ngx_dfp_runner.h"
+#include "ngx_dfp_beat.h"
 #include "ngx_dfp_run.h"
 #include "ngx_dfp_subscription.h"
 #include "ngx_dfp_turns.h"
@@ -24,15 +25,11 @@ typedef struct {
     ngx_event_t             claim;
     ngx_dfp_op_t            claim_op;
     ngx_dfp_look_t          found;     /* set by the reply of a claim */
-    ngx_event_t             beat;
-    ngx_dfp_op_t            beat_op;
-    ngx_dfp_other_t         other;     /* set by the reply of a beat */
+    ngx_dfp_beat_t          beat;
     ngx_dfp_op_t            leave_op;
 
     unsigned                again:1;   /* claim once more */
     unsigned                quit:1;
-    unsigned                shared:1;  /* another nginx has the name of
-                                          this instance */
 } ngx_dfp_runner_t;
 
 
@@ -53,8 +50,6 @@ static void ngx_dfp_runner_again(ngx_dfp_runner_t *runner);
 static void ngx_dfp_runner_dispatch(ngx_event_t *ev);
 static void ngx_dfp_runner_fill(ngx_dfp_runner_t *runner);
 static void ngx_dfp_runner_starved(ngx_event_t *ev);
-static void ngx_dfp_runner_beat(ngx_event_t *ev);
-static void ngx_dfp_runner_alive(void *data, ngx_int_t rc);
 static void ngx_dfp_runner_left(void *data, ngx_int_t rc);
 
 
@@ -96,16 +91,6 @@ ngx_dfp_runner_init(ngx_dfp_main_conf_t *conf, ngx_cycle_t *cycle)
     runner->claim_op.pool = cycle->pool;
     runner->claim_op.borrow = 1;
 
-    runner->beat.handler = ngx_dfp_runner_beat;
-    runner->beat.data = runner;
-    runner->beat.log = cycle->log;
-    runner->beat.cancelable = 1;
-
-    runner->beat_op.handler = ngx_dfp_runner_alive;
-    runner->beat_op.data = runner;
-    runner->beat_op.log = cycle->log;
-    runner->beat_op.borrow = 1;
-
     runner->leave_op.handler = ngx_dfp_runner_left;
     runner->leave_op.data = runner;
     runner->leave_op.log = cycle->log;
@@ -125,7 +110,7 @@ ngx_dfp_runner_init(ngx_dfp_main_conf_t *conf, ngx_cycle_t *cycle)
     ngx_dfp_runner_claim(runner);
 
     if (ngx_worker == 0) {
-        ngx_dfp_runner_beat(&runner->beat);
+        ngx_dfp_beat_start(&runner->beat, conf, cycle->log);
     }
 
     return NGX_OK;
@@ -161,7 +146,6 @@ ngx_dfp_runner_done(void)
     }
 
     ngx_dfp_store_cancel(&runner->claim_op);
-    ngx_dfp_store_cancel(&runner->beat_op);
     ngx_dfp_store_cancel(&runner->leave_op);
 
     ngx_dfp_subscription_close(&runner->hints);
@@ -212,6 +196,8 @@ ngx_dfp_runner_leave(ngx_dfp_runner_t *runner)
 
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, runner->log, 0,
                    "dfpreheat: the worker quits, %ui runs", runner->nruns);
+
+    ngx_dfp_beat_stop(&runner->beat);
 
     if (instance->cycle == instance->shared->cycles
         || ngx_dfp_instance_name(instance) != instance->shared->name)
@@ -536,84 +522,6 @@ ngx_dfp_runner_starved(ngx_event_t *ev)
     ngx_dfp_runner_t *runner = ev->data;
 
     ngx_dfp_runner_again(runner);
-}
-
-
-/* One worker reports for all of them that the instance is alive. */
-
-static void
-ngx_dfp_runner_beat(ngx_event_t *ev)
-{
-    ngx_dfp_runner_t *runner = ev->data;
-
-    u_char                         *p;
-    ngx_str_t                       list;
-    ngx_uint_t                      i;
-    u_char                          buf[NGX_DFP_CLUSTERS_MAX
-                                        * NGX_INT64_LEN];
-    ngx_dfp_cluster_t   *cluster;
-
-    if (runner->quit || ngx_exiting) {
-        return;
-    }
-
-    ngx_add_timer(&runner->beat, runner->conf->lease / 2);
-
-    if (runner->beat_op.cmd) {
-        return;
-    }
-
-    cluster = runner->conf->clusters.elts;
-    p = buf;
-
-    for (i = 0; i < runner->conf->clusters.nelts; i++) {
-        p = ngx_sprintf(p, i ? ",%L" : "%L", cluster[i].id);
-    }
-
-    list.data = buf;
-    list.len = p - buf;
-
-    (void) ngx_dfp_store_instance(runner->store, &runner->beat_op,
-                                  &list, &runner->other);
-}
-
-
-/* An error does not matter: the next beat repeats it. */
-
-static void
-ngx_dfp_runner_alive(void *data, ngx_int_t rc)
-{
-    ngx_dfp_runner_t *runner = data;
-
-    ngx_uint_t           is;
-    ngx_dfp_other_t     *other;
-    ngx_dfp_instance_t  *instance;
-
-    if (rc != NGX_OK) {
-        return;
-    }
-
-    other = &runner->other;
-    instance = &runner->conf->instance;
-    is = (other->name.len != 0);
-
-    if (is && !runner->shared) {
-        ngx_log_error(NGX_LOG_ERR, runner->log, 0,
-                      "dfpreheat: another nginx runs as instance \"%V\": pid "
-                      "%V on %V, address %V; each runs its own jobs, and jobs "
-                      "that one leaves behind are not run while others have "
-                      "its name: give each its own dfpreheat_instance",
-                      &instance->id, &other->pid, &other->host,
-                      &other->address);
-    }
-
-    if (!is && runner->shared) {
-        ngx_log_error(NGX_LOG_NOTICE, runner->log, 0,
-                      "dfpreheat: no other nginx runs as instance \"%V\" any "
-                      "longer", &instance->id);
-    }
-
-    runner->shared = is;
 }
 
 

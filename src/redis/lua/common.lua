@@ -27,9 +27,10 @@
 -- members       sorted set of all queues by the time until which their nginx
 --               counts as running
 -- QUEUE         hash: id, name, address, who ("ADDRESS NAME"), clusters
---               ("1,2"), lease and process of the nginx, since when it has been
---               running without a gap, and its last look before that gap
---               (0: it was started then); it expires
+--               ("1,2"), definitions of them (see dfp_definition.h), number of
+--               the configuration, lease and process of the nginx, since when
+--               it has been running without a gap, and its last look before
+--               that gap (0: it was started then); it expires
 -- claims:WORKER number of the last look that claimed something, and its claims
 -- token:ID      hash: a token; token:names and token:hash:HASH find it
 local P = ARGV[1]
@@ -55,8 +56,9 @@ local RESEND_TIME = 600000
 -- ms: how long the last turn of a token is known
 local TURN_TIME = 86400000
 
--- queues of one instance that are looked at, and of nginx that are away; nginx
--- that a job may choose from; parts of one queue that are moved or ended
+-- queues of one instance that are looked at, of nginx that are away, and of
+-- those with other definitions; nginx that a job may choose from; parts of one
+-- queue that are moved or ended
 local OWNERS_MAX = 10
 local MEMBERS_MAX = 1000
 local PARTS_MAX = 100

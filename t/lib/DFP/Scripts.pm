@@ -165,7 +165,8 @@ sub alive
 
     $self->script('instance', $name, $queue, $name, $with{ip} // '192.0.2.1',
                   $with{clusters} // 1, $lease, 'host', 1, 0, 0,
-                  ($with{ip} // '192.0.2.1') . " $name");
+                  ($with{ip} // '192.0.2.1') . " $name",
+                  $with{definitions} // '', 1);
     $self->look("worker-$queue", ++$self->{looks}, 0, wanted => 0,
                 lease => $lease, name => $name, queue => $queue);
 
