@@ -1,6 +1,8 @@
 #include "ngx_dfp_api.h"
+#include "ngx_dfp_query.h"
 
 
+static ngx_int_t ngx_dfp_api_url(ngx_dfp_api_t *api);
 static void ngx_dfp_api_cleanup(void *data);
 static void ngx_dfp_api_replied(void *data, ngx_int_t rc);
 
@@ -34,6 +36,10 @@ ngx_dfp_api_create(ngx_http_request_t *r)
     api->store = ngx_dfp_store_worker();
     api->mem = ngx_dfp_mem(r->pool);
 
+    if (ngx_dfp_api_url(api) != NGX_OK) {
+        return NULL;
+    }
+
     dlcf = ngx_http_get_module_loc_conf(r, ngx_http_dfpreheat_module);
 
     if (dlcf->query_token) {
@@ -56,6 +62,30 @@ ngx_dfp_api_create(ngx_http_request_t *r)
 }
 
 
+/* nginx must not log a URL that has a signature. */
+
+static ngx_int_t
+ngx_dfp_api_url(ngx_dfp_api_t *api)
+{
+    int        secret;
+    dfp_str_t  shown;
+
+    if (ngx_dfp_query_get(api->r, "url=", &api->url) != NGX_OK
+        || dfp_url_redact(&api->mem, ngx_dfp_dfp_str(api->url), &shown,
+                          &secret)
+           != DFP_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (secret) {
+        ngx_dfp_query_hide(api->r, "url=");
+    }
+
+    return NGX_OK;
+}
+
+
 static void
 ngx_dfp_api_cleanup(void *data)
 {
@@ -63,6 +93,7 @@ ngx_dfp_api_cleanup(void *data)
 
     ngx_dfp_store_cancel(&api->op);
     ngx_dfp_store_cancel(&api->auth.op);
+    ngx_dfp_wait_end(&api->wait);
 }
 
 

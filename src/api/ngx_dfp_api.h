@@ -8,6 +8,7 @@
 
 
 #include "ngx_dfp_auth.h"
+#include "ngx_dfp_wait.h"
 
 
 #define NGX_HTTP_UNPROCESSABLE  422     /* RFC 9110, 15.5.21 */
@@ -28,6 +29,7 @@ struct ngx_dfp_api_s {
     ngx_dfp_op_pt            replied;  /* the next step after op */
     ngx_dfp_api_pt           next;     /* the next step after auth or body */
     dfp_mem_t                mem;      /* of the request's pool */
+    ngx_str_t                url;      /* the parameter of the query */
     ngx_str_t                body;
     size_t                   size;     /* allocated for body */
     dfp_job_t                job;      /* as it was posted */
@@ -35,7 +37,10 @@ struct ngx_dfp_api_s {
     dfp_token_t              token;    /* as it was posted */
     ngx_dfp_stored_token_t   stored_token;
     char                     secret[DFP_TOKEN_LEN + 1];    /* of the token */
+    ngx_dfp_wait_t           wait;     /* for the end of the job */
     unsigned                 settled:1;    /* the job, by this request */
+    unsigned                 woken:1;      /* the job may have ended since it
+                                              was read */
 };
 
 

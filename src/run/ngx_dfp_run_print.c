@@ -17,8 +17,8 @@ ngx_dfp_run_progress(ngx_dfp_run_t *run, dfp_mem_t *mem)
 
     ngx_memzero(&p, sizeof(ngx_dfp_progress_t));
 
-    if (run->cluster) {
-        run->cluster->engine->progress(run, &p);
+    if (run->engine) {
+        run->engine->progress(run, &p);
     }
 
     dfp_buf_init(&b, mem, 320, 0);
@@ -83,7 +83,7 @@ ngx_dfp_run_results(ngx_dfp_run_t *run)
     r.failure.max = r.success.max;
     r.unreachable.max = r.success.max;
 
-    run->cluster->engine->results(run, &r);
+    run->engine->results(run, &r);
 
     dfp_buf_init(&b, &mem, r.success.json.len + r.failure.json.len + 256, 0);
     dfp_buf_cstr(&b, "{");

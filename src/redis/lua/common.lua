@@ -14,7 +14,8 @@
 --               If there are several parts, cluster C has rule:C "first part,
 --               parts, parts that may be unreachable, per cent that must
 --               succeed", left:C parts that have not ended, done:C succeeded,
---               away:C unreachable; z:I, of its first part, is its state
+--               away:C unreachable; z:I, of its first part, is its state.
+--               wait: somebody waits for its end
 -- job:next      the greatest id so far
 -- uuid:UUID     id of the job with this uuid, for a POST that is sent again
 -- ready:QUEUE   sorted set of ID:I by their turn
@@ -194,7 +195,7 @@ end
 local function finish(id, part, state, err, results, progress, away)
   local k = job_key(id)
   local job = call('HMGET', k, 's:' .. part, 'q:' .. part, 'keep', 'left',
-                   'failed', 'c:' .. part)
+                   'failed', 'c:' .. part, 'wait')
 
   if job[1] ~= 'PENDING' then
     return
@@ -234,6 +235,10 @@ local function finish(id, part, state, err, results, progress, away)
     call('HDEL', k, 'sealed')
     call('ZREM', P .. 'deadlines', id)
     call('PEXPIRE', k, job[3])
+
+    if job[7] then
+      redis.pcall('PUBLISH', P .. 'wake', 'job ' .. id)
+    end
   end
 end
 
