@@ -67,9 +67,9 @@ sub start
 
     $self->{message} = "$method $path HTTP/1.1\r\nHost: 127.0.0.1\r\n"
         . "Authorization: Bearer $self->{token}\r\n"
-        . ($method eq 'POST' ? 'Content-Type: application/json' . "\r\n"
-                               . 'Content-Length: ' . length($body) . "\r\n"
-                             : '')
+        . ($method =~ /^P/ ? 'Content-Type: application/json' . "\r\n"
+                             . 'Content-Length: ' . length($body) . "\r\n"
+                           : '')
         . "\r\n$body";
 
     $self->_send;
