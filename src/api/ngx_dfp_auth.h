@@ -32,9 +32,11 @@ struct ngx_dfp_auth_s {
 
     ngx_dfp_stored_token_t   token;
 
+    ngx_uint_t               scope;    /* that was required; 0: no token was
+                                          checked */
+
     /* private */
 
-    ngx_uint_t               scope;
     ngx_uint_t               drops;    /* when the look-up began */
     ngx_connection_t        *connection;
     u_char                   hash[DFP_SHA256_HEX_LEN + 1];

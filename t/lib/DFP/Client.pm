@@ -57,11 +57,12 @@ sub request
 }
 
 
-# Sends a request whose answer is to be fetched later, with finish().
+# Sends a request whose answer is to be fetched later, with finish(). SENDS: how
+# much of the body is sent; the rest is sent with more().
 
 sub start
 {
-    my ($self, $method, $path, $body) = @_;
+    my ($self, $method, $path, $body, $sends) = @_;
 
     $body //= '';
 
@@ -70,9 +71,18 @@ sub start
         . ($method =~ /^P/ ? 'Content-Type: application/json' . "\r\n"
                              . 'Content-Length: ' . length($body) . "\r\n"
                            : '')
-        . "\r\n$body";
+        . "\r\n" . substr $body, 0, $sends // length $body;
 
     $self->_send;
+}
+
+
+sub more
+{
+    my ($self, $bytes) = @_;
+
+    print { $self->{socket} } $bytes;
+    $self->{socket}->flush;
 }
 
 
