@@ -31,7 +31,7 @@ may('TIME')
 
 for _, key in ipairs({'schema', 'job:', 'uuid:', 'ready:', 'lease:',
                       'deadlines', 'owners:', 'members', 'instance:',
-                      'turns:', 'claims:', 'token:'}) do
+                      'turn:', 'claims:', 'token:'}) do
   may('PEXPIRE', P .. key, 'x')
   may('EXISTS', P .. key)
 end

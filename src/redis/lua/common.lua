@@ -18,7 +18,7 @@
 -- job:next      the greatest id so far
 -- uuid:UUID     id of the job with this uuid, for a POST that is sent again
 -- ready:QUEUE   sorted set of ID:I by their turn
--- turns:QUEUE   hash: the last turn of each token
+-- turn:QUEUE:T  the last turn of the token T in this queue
 -- lease:QUEUE   sorted set of ID:I by the time when the lease expires
 -- deadlines     sorted set of unfinished jobs by their deadline
 -- owners:NAME   sorted set of the queues of one instance, by the time of the
@@ -50,6 +50,9 @@ local now_text = text(now)
 local CLOCK_TOLERANCE = 1000
 local REPORT_TIME = 500
 local RESEND_TIME = 600000
+
+-- ms: how long the last turn of a token is known
+local TURN_TIME = 86400000
 
 -- queues of one instance that are looked at, and of nginx that are away; nginx
 -- that a job may choose from; parts of one queue that are moved or ended
@@ -91,48 +94,43 @@ local function mine(id, part, run, uuid)
   end
 end
 
--- Queues the part. Workers that find a part look again until the queue is
--- empty, so they are only woken when the queue was empty. PUBLISH may be
--- forbidden: without it workers look later. Returns the parts in the queue.
-local function queue_up(queue, member, turn)
-  local key = P .. 'ready:' .. queue
-
-  call('ZADD', key, text(turn), member)
-
-  local n = call('ZCARD', key)
-
-  if n == 1 then
-    redis.pcall('PUBLISH', P .. 'wake', queue)
-  end
-
-  return n
-end
-
 local function head_turn(queue)
   return tonumber(call('ZRANGE', P .. 'ready:' .. queue, 0, 0,
                        'WITHSCORES')[2])
 end
 
+-- Queues the part. HEAD is the turn of the first one that waits, or nil. Workers
+-- that find a part look again until the queue is empty, so they are only woken
+-- when the queue was empty. PUBLISH may be forbidden: without it workers look
+-- later.
+local function queue_up(queue, member, head, turn)
+  call('ZADD', P .. 'ready:' .. queue, text(turn), member)
+
+  if not head then
+    redis.pcall('PUBLISH', P .. 'wake', queue)
+  end
+end
+
 -- Returns a part whose turn it was already.
 local function requeue(queue, member)
-  queue_up(queue, member, head_turn(queue) or 1)
+  local head = head_turn(queue)
+
+  queue_up(queue, member, head, head or now * 1000)
 end
 
 -- Queues a new part. Tokens take turns: a part is as far behind the head of the
--- queue as its token has parts in it. Returns the parts in the queue.
+-- queue as its token has parts in it. An empty queue begins with the time, as
+-- microseconds, which is beyond all turns that there were. Returns whether
+-- other parts wait.
 local function wait(queue, member, token)
-  local turns = P .. 'turns:' .. queue
-  local turn = head_turn(queue)
+  local last = P .. 'turn:' .. queue .. ':' .. token
+  local head = head_turn(queue)
+  local turn = math.max(head or now * 1000, (call('GET', last) or 0) + 1)
 
-  if not turn then
-    call('PEXPIRE', turns, 0)
-    turn = 1
-  end
+  call('SET', last, text(turn), 'PX', TURN_TIME)
+  queue_up(queue, member, head, turn)
 
-  turn = math.max(turn, (call('HGET', turns, token) or 0) + 1)
-  call('HSET', turns, token, text(turn))
-
-  return queue_up(queue, member, turn)
+  return head
 end
 
 -- How many parts are before a queued one; nil: it is not queued.

@@ -60,21 +60,6 @@ local function members()
     end
   end
 
-  -- the rank of an nginx depends on its name and the text only (rendezvous
-  -- hashing), so that the same text selects the same nginx, and one that comes
-  -- or goes moves no text between others
-  for _, m in ipairs(all_members) do
-    m.rank = redis.sha1hex(selector .. ' ' .. m.id)
-  end
-
-  table.sort(all_members, function(a, b)
-    if a.rank ~= b.rank then
-      return a.rank > b.rank
-    end
-
-    return a.queue == queue or (b.queue ~= queue and a.queue > b.queue)
-  end)
-
   return all_members
 end
 
@@ -85,6 +70,31 @@ local function members_of(cluster)
     if not m.clusters or m.clusters:find(',' .. cluster .. ',', 1, true) then
       found[#found + 1] = m
     end
+  end
+
+  return found
+end
+
+-- The first N. The rank of an nginx depends on its name and the selector only
+-- (rendezvous hashing), so that the same selector chooses the same nginx, and one
+-- that comes or goes moves nothing between others. Of two with one name this one
+-- is first.
+local function first_of(found, n)
+  if n >= #found then
+    return found
+  end
+
+  for _, m in ipairs(found) do
+    m.rank = redis.sha1hex(selector .. ' ' .. m.id)
+           .. (m.queue == queue and '~' or m.queue)
+  end
+
+  table.sort(found, function(a, b)
+    return a.rank > b.rank
+  end)
+
+  for i = n + 1, #found do
+    found[i] = nil
   end
 
   return found
@@ -119,20 +129,15 @@ local function choose(cluster, mode)
   end
 
   local found = members_of(cluster)
-  local n = #found
 
   if mode == 'one' then
-    n = 1
+    return first_of(found, 1)
   elseif addresses ~= '' then
     return wanted(found)
   elseif count > 0 then
-    n = count
+    return first_of(found, count)
   elseif percentage > 0 then
-    n = math.max(1, math.floor(n * percentage / 100))
-  end
-
-  for i = n + 1, #found do
-    found[i] = nil
+    return first_of(found, math.max(1, math.floor(#found * percentage / 100)))
   end
 
   return found
@@ -230,8 +235,9 @@ call('ZADD', P .. 'deadlines', deadline, id)
 
 -- a stopping nginx may accept a job after the next one has found its queue
 -- empty and removed it
-call('ZADD', P .. 'owners:' .. instance, 'NX', now_text, queue)
-call('ZADD', P .. 'members', 'NX', now_text, queue)
+if call('ZADD', P .. 'owners:' .. instance, 'NX', now_text, queue) == 1 then
+  call('ZADD', P .. 'members', 'NX', now_text, queue)
+end
 
 for i, part in ipairs(parts) do
   local member = id .. ':' .. i
@@ -240,7 +246,7 @@ for i, part in ipairs(parts) do
     finish(id, i, 'FAILURE', part.who:match('^%S*')
            .. ': no nginx of the cluster has this address', '')
 
-  elseif wait(part.queue, member, ARGV[10]) > 1 then
+  elseif wait(part.queue, member, ARGV[10]) then
     call('HSET', job_key(id), 'b:' .. i,
          text(before(part.queue, member)))
   end

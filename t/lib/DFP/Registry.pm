@@ -53,6 +53,8 @@ sub start
         my $pid = spawn("$self->{dir}/out", 'docker-registry', 'serve',
                         "$self->{dir}/registry.yml");
 
+        $self->{pid} = $pid;
+
         return $self if wait_until(START_SECONDS, sub {
             gone($pid) || $self->_mark }) && !gone($pid);
 
@@ -64,6 +66,14 @@ sub start
 
 
 sub port { $_[0]{port} }
+
+
+sub stop_serving
+{
+    my $self = shift;
+
+    stop($self->{pid});
+}
 
 
 # What it has answered, in order: "GET /v2/... 200". Without a pattern it is
@@ -96,6 +106,25 @@ sub served
 }
 
 
+# The manifests and blobs that it has sent: client (the address of who has
+# requested it), path and bytes of each.
+
+sub transfers
+{
+    my $self = shift;
+
+    my $end = $self->_settled;
+    my @sent;
+
+    for (split /\n/, substr $self->_log, $self->{seen}, $end - $self->{seen}) {
+        next if !m{^(\S+) .*"GET (\S+/(?:manifests|blobs)/\S+) \S+" 20\d (\d+)};
+        push @sent, { client => $1, path => $2, bytes => $3 };
+    }
+
+    return @sent;
+}
+
+
 sub forget_requests
 {
     my $self = shift;
@@ -105,19 +134,21 @@ sub forget_requests
 
 
 # An image of Linux on amd64 and arm64, of three layers each, of which the first
-# is the same, as NAME:1.0. The paths of a pull on amd64.
+# is the same, as NAME:1.0; of another version, if one is given. The paths of a pull
+# on amd64.
 
 sub push_image
 {
-    my ($self, $name) = @_;
+    my ($self, $name, $version) = @_;
 
     my $layout = DFP::Registry::Layout->new;
     my $image = DFP::Image->new($layout, $name);
-    my $base = $image->layer(_layer('the base'));
+    my $of = $version ? ", $version" : '';
+    my $base = $image->layer(_layer("the base$of"));
 
     my %manifests = map {
-        $_ => $image->manifest($base, $image->layer(_layer("one for $_")),
-                               $image->layer(_layer("two for $_")))
+        $_ => $image->manifest($base, $image->layer(_layer("one for $_$of")),
+                               $image->layer(_layer("two for $_$of")))
     } qw( amd64 arm64 );
 
     my $index = $image->index(map { [ "linux/$_" => $manifests{$_} ] }
