@@ -43,7 +43,8 @@ FUZZERS = $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/*.c))
 
 # The slowest begin first, so that none of them is alone at the end.
 SLOW = $(patsubst %,t/%.t,peers-unreachable example-cluster peers-scheduler \
-         peers peers-tls peers-credentials cache-loss faults peers-faults altered secrets \
+         peers peers-tls fair several-returns several-faults peers-credentials \
+         several cache-loss faults peers-faults altered secrets \
          scheduler scheduler-faults cache configurations reload)
 SUITES = $(SLOW) $(filter-out $(SLOW),$(wildcard t/*.t))
 TESTS = $(SUITES) $(wildcard t/runner/selftest/*.t) $(UNITS)

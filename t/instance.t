@@ -23,7 +23,10 @@ use constant {
     LEASE => '1s',
 };
 
-my %edge = (lease => LEASE, http => 'dfpreheat_instance edge;');
+# both serve the same URLs
+
+my %edge = (lease => LEASE, http => 'dfpreheat_instance edge;',
+            origin_url => 'http://files.test');
 
 my %upgraded = (%edge, daemon => 1, main => kept_variables());
 
@@ -70,7 +73,7 @@ sub fetched
 }
 
 
-story 'two nginx of one name: what one is posted for one is in its own cache',
+story 'two nginx of one name: what one is posted is in its own cache',
     { %edge }, sub
 {
     my $one = shift;

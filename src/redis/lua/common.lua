@@ -29,8 +29,9 @@
 --               counts as running
 -- QUEUE         hash: id, name, address, who ("ADDRESS NAME"), clusters
 --               ("1,2"), definitions of them (see dfp_definition.h), number of
---               the configuration and process of the nginx, and since when it
---               has been running without a gap; it expires
+--               the configuration, lease and process of the nginx, since when
+--               it has been running without a gap, and its last look before
+--               that gap (0: it was started then); it expires
 -- claims:WORKER number of the last look that claimed something, and its claims
 -- token:ID      hash: a token; token:names and token:hash:HASH find it
 local P = ARGV[1]
@@ -62,6 +63,9 @@ local TURN_TIME = 86400000
 local OWNERS_MAX = 10
 local MEMBERS_MAX = 1000
 local PARTS_MAX = 100
+
+-- ms until the hash of an nginx that is away expires
+local INSTANCE_TIME = 86400000
 
 local function set_clock(to)
   now = to
@@ -102,36 +106,37 @@ local function head_turn(queue)
                        'WITHSCORES')[2])
 end
 
--- Queues the part. HEAD is the turn of the first one that waits, or nil. Workers
--- that find a part look again until the queue is empty, so they are only woken
--- when the queue was empty. PUBLISH may be forbidden: without it workers look
--- later.
-local function queue_up(queue, member, head, turn)
+-- Queues the part, and wakes workers if they would not find it by themselves.
+-- PUBLISH may be forbidden: without it workers look later.
+local function queue_up(queue, member, turn, wake)
   call('ZADD', P .. 'ready:' .. queue, text(turn), member)
 
-  if not head then
+  if wake then
     redis.pcall('PUBLISH', P .. 'wake', queue)
   end
 end
 
--- Returns a part whose turn it was already.
+-- Returns a part whose turn it was already. Workers that find a part look again
+-- until the queue is empty.
 local function requeue(queue, member)
   local head = head_turn(queue)
 
-  queue_up(queue, member, head, head or now * 1000)
+  queue_up(queue, member, head or now * 1000, not head)
 end
 
 -- Queues a new part. Tokens take turns: a part is as far behind the head of the
 -- queue as its token has parts in it. An empty queue begins with the time, as
--- microseconds, which is beyond all turns that there were. Returns whether
--- other parts wait.
+-- microseconds, which is beyond all turns that there were. There may be a run
+-- for a token that has no parts in the queue yet. Returns whether other parts
+-- wait.
 local function wait(queue, member, token)
-  local last = P .. 'turn:' .. queue .. ':' .. token
+  local key = P .. 'turn:' .. queue .. ':' .. token
   local head = head_turn(queue)
-  local turn = math.max(head or now * 1000, (call('GET', last) or 0) + 1)
+  local last = tonumber(call('GET', key) or 0)
+  local turn = math.max(head or now * 1000, last + 1)
 
-  call('SET', last, text(turn), 'PX', TURN_TIME)
-  queue_up(queue, member, head, turn)
+  call('SET', key, text(turn), 'PX', TURN_TIME)
+  queue_up(queue, member, turn, not head or last < head)
 
   return head
 end

@@ -38,6 +38,25 @@ local selector, addresses = ARGV[15], ARGV[16]
 local count, percentage = tonumber(ARGV[17]), tonumber(ARGV[18])
 local all_members
 
+-- Who is a member at this time is running. After an outage of Redis, which this
+-- nginx knows from its own last look, those that were running before it and have
+-- not come back yet have a lease's time to do so.
+local function running_from()
+  local look = tonumber(call('ZSCORE', P .. 'owners:' .. instance, queue) or 0)
+  local own = call('HMGET', P .. queue, 'lease', 'since', 'gap')
+  local lease, since, gap = tonumber(own[1] or 0), own[2] or 0, own[3] or 0
+
+  if lease > 0 and look > 0 and look + lease / 2 < now then
+    return text(look)
+  end
+
+  if tonumber(gap) > 0 and since + lease > now then
+    return gap
+  end
+
+  return now_text
+end
+
 -- Each nginx that is running, with its clusters; this one has all that the job
 -- names.
 local function members()
@@ -47,8 +66,9 @@ local function members()
 
   all_members = {{queue = queue, id = instance, who = who}}
 
-  for _, other in ipairs(call('ZRANGEBYSCORE', P .. 'members', '(' .. now_text,
-                              '+inf', 'LIMIT', 0, MEMBERS_MAX)) do
+  for _, other in ipairs(call('ZRANGEBYSCORE', P .. 'members',
+                              '(' .. running_from(), '+inf', 'LIMIT', 0,
+                              MEMBERS_MAX)) do
     local m = call('HMGET', P .. other, 'id', 'who', 'clusters')
 
     -- 0: it has stopped
@@ -75,29 +95,53 @@ local function members_of(cluster)
   return found
 end
 
+-- How many names they have. Nginx with one name, as during an upgrade of the
+-- binary, count as one and are chosen together: either may answer clients.
+local function names_of(found)
+  local seen, n = {}, 0
+
+  for _, m in ipairs(found) do
+    if not seen[m.id] then
+      seen[m.id] = true
+      n = n + 1
+    end
+  end
+
+  return n
+end
+
 -- The first N. The rank of an nginx depends on its name and the selector only
 -- (rendezvous hashing), so that the same selector chooses the same nginx, and one
--- that comes or goes moves nothing between others. Of two with one name this one
--- is first.
+-- that comes or goes moves nothing between others.
 local function first_of(found, n)
-  if n >= #found then
+  if n >= names_of(found) then
     return found
   end
 
   for _, m in ipairs(found) do
     m.rank = redis.sha1hex(selector .. ' ' .. m.id)
-           .. (m.queue == queue and '~' or m.queue)
   end
 
   table.sort(found, function(a, b)
     return a.rank > b.rank
   end)
 
-  for i = n + 1, #found do
-    found[i] = nil
+  local chosen, last = {}, nil
+
+  for _, m in ipairs(found) do
+    if m.id ~= last then
+      last = m.id
+      n = n - 1
+    end
+
+    if n < 0 then
+      break
+    end
+
+    chosen[#chosen + 1] = m
   end
 
-  return found
+  return chosen
 end
 
 local function wanted(found)
@@ -137,7 +181,8 @@ local function choose(cluster, mode)
   elseif count > 0 then
     return first_of(found, count)
   elseif percentage > 0 then
-    return first_of(found, math.max(1, math.floor(#found * percentage / 100)))
+    return first_of(found, math.max(1, math.floor(names_of(found) * percentage
+                                                  / 100)))
   end
 
   return found

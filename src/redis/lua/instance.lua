@@ -13,11 +13,11 @@ local old = 'instance:' .. ARGV[2]
 if tonumber(call('HGET', P .. queue, 'cycle') or 0) <= tonumber(ARGV[14]) then
   call('HSET', P .. queue, 'id', ARGV[2], 'name', ARGV[4], 'address', ARGV[5],
        'who', ARGV[12], 'clusters', ARGV[6], 'definitions', ARGV[13], 'cycle',
-       ARGV[14], 'host', ARGV[8], 'pid', ARGV[9])
+       ARGV[14], 'lease', ARGV[7], 'host', ARGV[8], 'pid', ARGV[9])
 end
 
 call('HSET', P .. queue, 'seen', text(wall))
-call('PEXPIRE', P .. queue, 2 * ARGV[7])
+call('PEXPIRE', P .. queue, INSTANCE_TIME)
 
 if tonumber(ARGV[10]) > tonumber(call('GET', P .. 'job:next') or 0) then
   call('SET', P .. 'job:next', ARGV[10])
@@ -35,7 +35,9 @@ if first > 0 then
                               '+inf', 'LIMIT', 0, OWNERS_MAX)) do
     local who = call('HMGET', P .. other, 'name', 'address', 'host', 'pid')
 
-    if other ~= queue and who[1] then
+    if other ~= queue and who[1]
+       and tonumber(call('ZSCORE', P .. 'members', other) or 0) > now
+    then
       reply = {now, who[1], who[2], who[3], who[4]}
       break
     end

@@ -145,9 +145,8 @@ local function master_of(other)
   return other:match('[^:]*$')
 end
 
--- The queues of nginx that are away, unless one with the same name runs, which
--- adopts them. A queue that this nginx had before a reload changed its name is
--- adopted.
+-- The queues of nginx that are away, unless one with the same name runs, or the
+-- same one whose name was changed by a reload: that one adopts them.
 local function visit_away()
   local away = call('ZRANGEBYSCORE', P .. 'members', '-inf', now_text, 'LIMIT',
                     0, OWNERS_MAX)
@@ -156,12 +155,13 @@ local function visit_away()
     return
   end
 
-  local names = {}
+  local names, masters = {}, {}
   local clusters = ',' .. (call('HGET', P .. queue, 'clusters') or '') .. ','
 
   for _, other in ipairs(call('ZRANGEBYSCORE', P .. 'members', '(' .. now_text,
                               '+inf', 'LIMIT', 0, MEMBERS_MAX)) do
     names[name_of(other)] = true
+    masters[master_of(other)] = true
   end
 
   for _, other in ipairs(away) do
@@ -171,7 +171,7 @@ local function visit_away()
     elseif name_of(other) == name_of(queue) then
       call('ZADD', owners, 'NX', 0, other)
 
-    elseif not names[name_of(other)] then
+    elseif not names[name_of(other)] and not masters[master_of(other)] then
       give_up(other, clusters)
     end
   end
@@ -195,10 +195,10 @@ local function live()
 
     if not running or before + ARGV[2] / 2 < now then
       running = now_text
-      call('HSET', P .. queue, 'since', running)
+      call('HSET', P .. queue, 'since', running, 'gap', text(before))
     end
 
-    call('PEXPIRE', P .. queue, 2 * ARGV[2])
+    call('PEXPIRE', P .. queue, INSTANCE_TIME)
   end
 
   adopt_gone(since, before, again)

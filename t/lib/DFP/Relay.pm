@@ -5,6 +5,7 @@
 #     ... dfpreheat_redis 127.0.0.1:$relay->port ...
 #     $relay->mute_subscriptions;     # those that there are
 #     $relay->subscriptions;          # how many there have been so far
+#     $relay->holds; $relay->goes_on; # nothing passes in between
 
 package DFP::Relay;
 
@@ -37,13 +38,18 @@ sub start
         dir  => File::Temp->newdir('dfpreheat-relay-XXXXXXXX', TMPDIR => 1),
     }, $class;
 
-    run_child(sub { $self->_serve($listen, $to) });
+    $self->{pid} = run_child(sub { $self->_serve($listen, $to) });
 
     return $self;
 }
 
 
 sub port { $_[0]{port} }
+
+
+sub holds { kill 'STOP', $_[0]{pid} }
+
+sub goes_on { kill 'CONT', $_[0]{pid} }
 
 
 sub mute_subscriptions
@@ -99,6 +105,10 @@ sub _serve
                 $all->add($client, $redis);
                 next;
             }
+
+            # both ends of one may be readable
+
+            next if !defined fileno $from;
 
             if (!sysread $from, my $bytes, READ_MAX) {
                 my @both = grep { defined } $from, $peer{$from};

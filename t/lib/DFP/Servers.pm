@@ -2,12 +2,13 @@
 # module, for tests that kill and restart them (see DFP::Story). Options:
 # workers (how many; 0: "master_process off"), connections (of a worker), command
 # (that starts nginx) and modules, lease, main and http (more lines of nginx's
-# configuration), zone (of the cache of its location), no_redis (true: the test
-# starts it), redis_port (of one that is somebody else's, with no_redis), via (the
-# port where nginx finds it, where that is another one), redis_user and
-# redis_password (as which nginx logs in), before_nginx (what is done before it is
-# started), daemon (true: the master is nobody's child, as its binary can only be
-# upgraded then).
+# configuration), cluster (more parameters of dfpreheat_cluster), zone (of the cache
+# of its location), origin_url (of the URLs that its location serves, where that is
+# not the origin's address), no_redis (true: the test starts it), redis_port (of
+# one that is somebody else's, with no_redis), via (the port where nginx finds it,
+# where that is another one), redis_user and redis_password (as which nginx logs
+# in), before_nginx (what is done before it is started), daemon (true: the master
+# is nobody's child, as its binary can only be upgraded then).
 #
 # TEST_NGINX_BINARY and TEST_NGINX_LOAD_MODULES, where set, name the nginx and
 # the module.
@@ -140,6 +141,9 @@ sub _conf
 
 
 sub origin { $_[0]{origin} }
+
+
+sub origin_url { $_[0]{origin_url} // $_[0]{origin}->url }
 
 
 # Redis. More lines of its configuration are for this start only.
@@ -323,7 +327,9 @@ sub _nginx_conf
     my $user = $> == 0 ? 'user root;' : '';
     my $dir = $self->{dir};
     my $origin = $self->{origin}->url;
-    my ($main, $http) = map { $self->{$_} // '' } qw( main http );
+    my $url = $self->origin_url;
+    my ($main, $http, $cluster) = map { $self->{$_} // '' }
+                                      qw( main http cluster );
     my $redis = $self->{via} // $self->{redis_port};
     my $args = defined $self->{redis_user}
                ? "user=$self->{redis_user} password_file=$dir/redis.key" : '';
@@ -357,7 +363,7 @@ http {
     dfpreheat_redis 127.0.0.1:$redis $args;
     dfpreheat_key $dir/seal.key;
     dfpreheat_admin_key $dir/admin.key;
-    dfpreheat_cluster 1 name=cluster-1 engine=cache;
+    dfpreheat_cluster 1 name=cluster-1 engine=cache $cluster;
     dfpreheat_lease $self->{lease};
     $http
 
@@ -369,7 +375,7 @@ http {
         location /api/ { dfpreheat on; }
 
         location / {
-            dfpreheat_origin $origin;
+            dfpreheat_origin $url;
             proxy_pass $origin;
             proxy_cache $self->{zone};
             include $dir/cache.conf;
@@ -526,7 +532,7 @@ sub files
         type => 'preheat',
         args => {
             type => 'file',
-            urls => [ map { $self->{origin}->url . $_ } @$paths ],
+            urls => [ map { $self->origin_url . $_ } @$paths ],
             %args,
         },
     };
