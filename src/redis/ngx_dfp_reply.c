@@ -11,11 +11,15 @@ static ngx_int_t ngx_dfp_reply_claim(ngx_dfp_op_t *op, redisReply **e,
     ngx_dfp_claim_t *claim);
 static ngx_int_t ngx_dfp_reply_token_id(ngx_dfp_op_t *op, redisReply *reply,
     int64_t *id);
-static ngx_int_t ngx_dfp_reply_parts(ngx_dfp_op_t *op, int64_t n);
-static ngx_int_t ngx_dfp_reply_named(ngx_dfp_op_t *op, redisReply *name,
-    redisReply *value);
+static ngx_int_t ngx_dfp_reply_hash(ngx_dfp_op_t *op, redisReply *reply,
+    ngx_dfp_stored_job_t *job);
+static ngx_int_t ngx_dfp_reply_parts(ngx_dfp_op_t *op,
+    ngx_dfp_stored_job_t *job, int64_t n);
+static ngx_int_t ngx_dfp_reply_named(ngx_dfp_op_t *op,
+    ngx_dfp_stored_job_t *job, redisReply *name, redisReply *value);
 static ngx_int_t ngx_dfp_reply_field(ngx_dfp_op_t *op,
-    ngx_dfp_reply_field_t *field, ngx_uint_t part, redisReply *value);
+    ngx_dfp_stored_job_t *job, ngx_dfp_reply_field_t *field, ngx_uint_t part,
+    redisReply *value);
 static ngx_int_t ngx_dfp_reply_cluster(ngx_dfp_op_t *op, redisReply *reply,
     void *out);
 static ngx_int_t ngx_dfp_reply_text(ngx_dfp_op_t *op, redisReply *reply,
@@ -101,6 +105,22 @@ ngx_dfp_reply_created(ngx_dfp_op_t *op, redisReply *reply)
 
         job->excess = n;
         job->most = most;
+        return NGX_DECLINED;
+    }
+
+    if (e[0]->type == REDIS_REPLY_STRING
+        && ngx_strcmp(e[0]->str, "once") == 0)
+    {
+        job->repeated = 1;
+
+        return ngx_dfp_reply_number(op, e[1], &job->id) == NGX_OK
+               ? NGX_DECLINED : NGX_ERROR;
+    }
+
+    if (e[0]->type == REDIS_REPLY_STRING
+        && ngx_strcmp(e[0]->str, "other") == 0)
+    {
+        job->other = 1;
         return NGX_DECLINED;
     }
 
@@ -345,7 +365,7 @@ ngx_dfp_reply_job(ngx_dfp_op_t *op, redisReply *reply)
         return NGX_AGAIN;
     }
 
-    if (ngx_dfp_reply_parts(op, parts) != NGX_OK) {
+    if (ngx_dfp_reply_parts(op, job, parts) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -354,7 +374,8 @@ ngx_dfp_reply_job(ngx_dfp_op_t *op, redisReply *reply)
         /* nil: a part has no results before it has ended */
 
         if (e[i]->type != REDIS_REPLY_NIL
-            && ngx_dfp_reply_field(op, &ngx_dfp_reply_fields[i], 0, e[i])
+            && ngx_dfp_reply_field(op, job, &ngx_dfp_reply_fields[i], 0,
+                                   e[i])
                != NGX_OK)
         {
             return NGX_ERROR;
@@ -369,6 +390,16 @@ ngx_dfp_reply_job(ngx_dfp_op_t *op, redisReply *reply)
 
 ngx_int_t
 ngx_dfp_reply_whole_job(ngx_dfp_op_t *op, redisReply *reply)
+{
+    return ngx_dfp_reply_hash(op, reply, op->out);
+}
+
+
+/* A job with all of its fields. */
+
+static ngx_int_t
+ngx_dfp_reply_hash(ngx_dfp_op_t *op, redisReply *reply,
+    ngx_dfp_stored_job_t *job)
 {
     size_t       i;
     int64_t      parts;
@@ -397,14 +428,14 @@ ngx_dfp_reply_whole_job(ngx_dfp_op_t *op, redisReply *reply)
     }
 
     if (parts < 1 || parts > (int64_t) reply->elements
-        || ngx_dfp_reply_parts(op, parts) != NGX_OK)
+        || ngx_dfp_reply_parts(op, job, parts) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
     for (i = 0; i < reply->elements; i += 2) {
         if (e[i]->type != REDIS_REPLY_STRING
-            || ngx_dfp_reply_named(op, e[i], e[i + 1]) != NGX_OK)
+            || ngx_dfp_reply_named(op, job, e[i], e[i + 1]) != NGX_OK)
         {
             return NGX_ERROR;
         }
@@ -414,11 +445,64 @@ ngx_dfp_reply_whole_job(ngx_dfp_op_t *op, redisReply *reply)
 }
 
 
-static ngx_int_t
-ngx_dfp_reply_parts(ngx_dfp_op_t *op, int64_t n)
+ngx_int_t
+ngx_dfp_reply_list(ngx_dfp_op_t *op, redisReply *reply)
 {
-    ngx_dfp_stored_job_t *job = op->out;
+    size_t               i;
+    int64_t              total, skipped;
+    redisReply         **e;
+    ngx_dfp_job_list_t  *list = op->out;
 
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 2) {
+        return NGX_ERROR;
+    }
+
+    e = reply->element;
+
+    if (ngx_dfp_reply_number(op, e[0], &total) != NGX_OK
+        || ngx_dfp_reply_number(op, e[1], &skipped) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    list->total = total;
+    list->skipped = skipped;
+    list->n = reply->elements - 2;
+    list->jobs = ngx_pcalloc(op->pool, (list->n + 1)
+                                       * sizeof(ngx_dfp_stored_job_t));
+    if (list->jobs == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < list->n; i++) {
+        if (ngx_dfp_reply_hash(op, e[2 + i], &list->jobs[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_dfp_reply_patched(ngx_dfp_op_t *op, redisReply *reply)
+{
+    int64_t      n;
+    ngx_uint_t  *changed = op->out;
+
+    if (ngx_dfp_reply_number(op, reply, &n) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    *changed = (n == 2);
+
+    return n ? NGX_OK : NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_dfp_reply_parts(ngx_dfp_op_t *op, ngx_dfp_stored_job_t *job, int64_t n)
+{
     job->nparts = n;
     job->parts = ngx_pcalloc(op->pool, n * sizeof(ngx_dfp_part_t));
 
@@ -429,12 +513,12 @@ ngx_dfp_reply_parts(ngx_dfp_op_t *op, int64_t n)
 /* Fields that are unknown here are ignored. */
 
 static ngx_int_t
-ngx_dfp_reply_named(ngx_dfp_op_t *op, redisReply *name, redisReply *value)
+ngx_dfp_reply_named(ngx_dfp_op_t *op, ngx_dfp_stored_job_t *job,
+    redisReply *name, redisReply *value)
 {
-    ngx_int_t              n;
-    ngx_uint_t             i;
-    ngx_dfp_stored_job_t  *job = op->out;
-    ngx_dfp_reply_field_t       *field;
+    ngx_int_t               n;
+    ngx_uint_t              i;
+    ngx_dfp_reply_field_t  *field;
 
     n = 1;
 
@@ -454,7 +538,7 @@ ngx_dfp_reply_named(ngx_dfp_op_t *op, redisReply *name, redisReply *value)
             : field->name.len == name->len
               && ngx_strncmp(field->name.data, name->str, name->len) == 0)
         {
-            return ngx_dfp_reply_field(op, field, n - 1, value);
+            return ngx_dfp_reply_field(op, job, field, n - 1, value);
         }
     }
 
@@ -467,16 +551,21 @@ ngx_dfp_reply_named(ngx_dfp_op_t *op, redisReply *name, redisReply *value)
                                   &job->parts[n - 1].cluster_state);
     }
 
+    /* in lists, where the id is not known before */
+
+    if (name->len == 2 && ngx_strncmp(name->str, "id", 2) == 0) {
+        return ngx_dfp_reply_number(op, value, &job->id);
+    }
+
     return NGX_OK;
 }
 
 
 static ngx_int_t
-ngx_dfp_reply_field(ngx_dfp_op_t *op, ngx_dfp_reply_field_t *field,
-    ngx_uint_t part, redisReply *value)
+ngx_dfp_reply_field(ngx_dfp_op_t *op, ngx_dfp_stored_job_t *job,
+    ngx_dfp_reply_field_t *field, ngx_uint_t part, redisReply *value)
 {
-    u_char                *base;
-    ngx_dfp_stored_job_t  *job = op->out;
+    u_char  *base;
 
     base = field->part ? (u_char *) &job->parts[part] : (u_char *) job;
 

@@ -46,6 +46,13 @@ ngx_int_t ngx_dfp_reply_job(ngx_dfp_op_t *op, redisReply *reply);
 /* Of HGETALL: a stored_job_t with all of its parts. NGX_DECLINED: as above. */
 ngx_int_t ngx_dfp_reply_whole_job(ngx_dfp_op_t *op, redisReply *reply);
 
+/* Of list: a job_list_t. */
+ngx_int_t ngx_dfp_reply_list(ngx_dfp_op_t *op, redisReply *reply);
+
+/* Of patch: whether the job was changed meanwhile. NGX_DECLINED: there is no
+ * such job. */
+ngx_int_t ngx_dfp_reply_patched(ngx_dfp_op_t *op, redisReply *reply);
+
 /* Of token_find: a stored_token_t. NGX_DECLINED: there is no such token. */
 ngx_int_t ngx_dfp_reply_token(ngx_dfp_op_t *op, redisReply *reply);
 
