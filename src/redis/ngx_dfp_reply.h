@@ -61,4 +61,16 @@ ngx_int_t ngx_dfp_reply_token(ngx_dfp_op_t *op, redisReply *reply);
 ngx_int_t ngx_dfp_reply_new_token(ngx_dfp_op_t *op, redisReply *reply);
 
 
+/* Parts of replies, which several parsers read; OUT is an ngx_str_t, an int64_t,
+ * and an ngx_dfp_part_t. */
+ngx_int_t ngx_dfp_reply_text(ngx_dfp_op_t *op, redisReply *reply, void *out);
+ngx_int_t ngx_dfp_reply_number(ngx_dfp_op_t *op, redisReply *reply, void *out);
+
+/* The cluster of a part and its task_uuid: "1 01234567-...". */
+ngx_int_t ngx_dfp_reply_cluster(ngx_dfp_op_t *op, redisReply *reply, void *out);
+
+/* The ID is not used again, even if Redis loses the job. */
+void ngx_dfp_reply_seen(ngx_dfp_op_t *op, int64_t id);
+
+
 #endif /* NGX_DFP_REPLY_H */
