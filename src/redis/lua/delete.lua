@@ -21,7 +21,7 @@ unlist(id, job[4] or '0')
 call('PEXPIRE', k, 0)
 
 if job[3] == 'PENDING' then
-  redis.pcall('PUBLISH', P .. 'wake', 'cancel ' .. id .. ' ' .. job[1])
+  redis.pcall('PUBLISH', P .. 'wake', 'cancel ' .. job[1])
 end
 
 if job[5] then
