@@ -76,10 +76,7 @@ ngx_dfp_run_results(ngx_dfp_run_t *run)
     dfp_buf_init(&r.failure.json, &mem, 1024, 0);
     dfp_buf_init(&r.unreachable.json, &mem, 256, 0);
 
-    /* a GET prints the lists of all parts */
-
-    r.success.max = ngx_min(NGX_DFP_RESULTS_MAX,
-                            NGX_DFP_RESULTS_JOB / run->claim.parts);
+    r.success.max = ngx_dfp_results_max(run);
     r.failure.max = r.success.max;
     r.unreachable.max = r.success.max;
 

@@ -56,6 +56,7 @@ ngx_dfp_scheduler_start(ngx_dfp_run_t *run)
     orders->job = run->job;
     orders->mem = ngx_dfp_mem(run->pool);
     dfp_buf_init(&orders->success.json, &orders->mem, 1024, 0);
+    orders->success.max = ngx_dfp_results_max(run);
 
     run->data = orders;
     run->stage.answered = ngx_dfp_scheduler_probed;
