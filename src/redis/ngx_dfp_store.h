@@ -177,6 +177,7 @@ typedef struct {
     ngx_uint_t             per_page;
     ngx_str_t              state;     /* "": any; so below */
     ngx_str_t              user;
+    ngx_uint_t             none;      /* the filters exclude all jobs */
 
     /* filled in */
     ngx_dfp_stored_job_t  *jobs;
