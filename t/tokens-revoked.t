@@ -289,7 +289,8 @@ story 'a token that is revoked while the body of a POST comes in', {
         my $client = DFP::Client->new(port => $servers->{port},
                                       token => $token);
 
-        $client->start('POST', '/oapi/v1/jobs', $body, length($body) - 1);
+        $client->start('POST', '/oapi/v1/jobs', $body, undef,
+                       length($body) - 1);
         ok(wait_until(SOON, sub { used($servers, $id) }), 'the token is checked');
         ok(!$client->answered(0), 'most of the body has come');
         revoke($servers, $id) if $revoked;

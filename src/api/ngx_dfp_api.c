@@ -148,18 +148,18 @@ ngx_dfp_api_send(ngx_dfp_api_t *api, ngx_uint_t status, dfp_buf_t *b)
     r->headers_out.status = status;
     r->headers_out.content_length_n = b->len;
 
-    /* nginx takes an empty buffer for an error, unless it is of no memory */
+    if (b->len == 0) {
+        r->header_only = 1;
 
-    if (b->len) {
+    } else {
         ngx_str_set(&r->headers_out.content_type, "application/json");
         r->headers_out.content_type_len = r->headers_out.content_type.len;
         ngx_str_set(&r->headers_out.charset, "utf-8");
-
-        buf->pos = (u_char *) b->data;
-        buf->last = buf->pos + b->len;
-        buf->memory = 1;
     }
 
+    buf->pos = (u_char *) b->data;
+    buf->last = buf->pos + b->len;
+    buf->memory = 1;
     buf->last_buf = (r == r->main);
     buf->last_in_chain = 1;
 

@@ -1,5 +1,5 @@
 #include "ngx_dfp_store_tokens.h"
-#include "ngx_dfp_store_script.h"
+#include "ngx_dfp_store_args.h"
 
 
 static void ngx_dfp_store_token_field(ngx_dfp_store_args_t *args,

@@ -129,7 +129,8 @@ ngx_dfp_subscription_event(redisAsyncContext *ac, void *reply, void *data)
 }
 
 
-/* A queue, "job ID" or "token ID"; others are of newer releases. */
+/* A queue, "job ID", "cancel UUID" or "token ID"; others are of newer
+ * releases. */
 
 static void
 ngx_dfp_subscription_message(ngx_dfp_subscription_t *sub, u_char *text,
@@ -139,6 +140,7 @@ ngx_dfp_subscription_message(ngx_dfp_subscription_t *sub, u_char *text,
     ngx_str_t  *queue;
 
     static ngx_str_t  job = ngx_string("job ");
+    static ngx_str_t  cancel = ngx_string("cancel ");
     static ngx_str_t  token = ngx_string("token ");
 
     queue = &sub->conf->instance.queue;
@@ -147,6 +149,13 @@ ngx_dfp_subscription_message(ngx_dfp_subscription_t *sub, u_char *text,
         ngx_log_debug1(NGX_LOG_DEBUG_CORE, sub->log, 0,
                        "dfpreheat redis: wake-up for %V", queue);
         sub->on_wake(sub->data);
+        return;
+    }
+
+    if (len == cancel.len + DFP_UUID_LEN
+        && ngx_memcmp(text, cancel.data, cancel.len) == 0)
+    {
+        sub->on_cancel(sub->data, text + cancel.len);
         return;
     }
 

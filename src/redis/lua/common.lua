@@ -17,6 +17,11 @@
 --               away:C unreachable; z:I, of its first part, is its state.
 --               wait: somebody waits for its end
 -- job:next      the greatest id so far
+-- jobs          sorted set of the jobs that are listed, by id; likewise
+--               jobs:STATE, and jobs:user:USER_ID
+-- expiry        sorted set of "ID USER_ID" by the time when the job expires
+-- once:HASH     "ID UUID HASH" of a POST with an Idempotency-Key: the job, and
+--               the hash of the body
 -- uuid:UUID     id of the job with this uuid, for a POST that is sent again;
 --               or of the token that a DELETE with this uuid has deleted
 -- ready:QUEUE   sorted set of ID:I by their turn
@@ -215,12 +220,55 @@ local function cluster_state(k, cluster, state, away)
   return whole
 end
 
--- Ends a part. The job ends with its last part, and its credentials are
--- erased. AWAY: its nginx is away.
+-- The lists of a job.
+local function list(id, user, state)
+  call('ZADD', P .. 'jobs', id, id)
+  call('ZADD', P .. 'jobs:' .. state, id, id)
+  call('ZADD', P .. 'jobs:user:' .. user, id, id)
+end
+
+local function unlist(id, user)
+  call('ZREM', P .. 'jobs', id)
+  call('ZREM', P .. 'jobs:user:' .. user, id)
+
+  for _, state in ipairs({'PENDING', 'SUCCESS', 'FAILURE'}) do
+    call('ZREM', P .. 'jobs:' .. state, id)
+  end
+
+  call('ZREM', P .. 'expiry', id .. ' ' .. user)
+end
+
+-- Jobs whose retention has ended leave the lists. Returns whether some are left.
+local function unlist_expired()
+  local expired = call('ZRANGEBYSCORE', P .. 'expiry', '-inf', now_text, 'LIMIT',
+                       0, PARTS_MAX)
+
+  for _, member in ipairs(expired) do
+    unlist(member:match('^(%d+) (-?%d+)$'))
+  end
+
+  return #expired == PARTS_MAX
+end
+
+-- What only an unfinished job needs, above all its credentials, is erased.
+local function forget(k, parts)
+  local fields = {'sealed', 'left', 'keep', 'token', 'timeout', 'deadline',
+                  'failed', 'configured', 'wait'}
+
+  for part = 1, parts do
+    for _, field in ipairs({'q:', 'n:', 'b:'}) do
+      fields[#fields + 1] = field .. part
+    end
+  end
+
+  call('HDEL', k, unpack(fields))
+end
+
+-- Ends a part. The job ends with its last part. AWAY: its nginx is away.
 local function finish(id, part, state, err, results, progress, away)
   local k = job_key(id)
   local job = call('HMGET', k, 's:' .. part, 'q:' .. part, 'keep', 'left',
-                   'failed', 'c:' .. part, 'wait')
+                   'failed', 'c:' .. part, 'wait', 'user', 'parts')
 
   if job[1] ~= 'PENDING' then
     return
@@ -257,9 +305,16 @@ local function finish(id, part, state, err, results, progress, away)
   end
 
   if left == 0 then
-    call('HDEL', k, 'sealed')
+    forget(k, job[9])
     call('ZREM', P .. 'deadlines', id)
     call('PEXPIRE', k, job[3])
+
+    -- jobs of older releases, and some of their own kind, are not listed
+    if job[8] then
+      call('ZREM', P .. 'jobs:PENDING', id)
+      call('ZADD', P .. 'jobs:' .. whole, id, id)
+      call('ZADD', P .. 'expiry', text(now + job[3]), id .. ' ' .. job[8])
+    end
 
     if job[7] then
       redis.pcall('PUBLISH', P .. 'wake', 'job ' .. id)

@@ -62,16 +62,18 @@ sub request
 
 sub start
 {
-    my ($self, $method, $path, $body, $sends) = @_;
+    my ($self, $method, $path, $body, $headers, $sends) = @_;
 
+    my $more = join '', map { "$_: $headers->{$_}\r\n" }
+                            sort keys %{ $headers // {} };
+    my $length = defined $body ? 'Content-Type: application/json' . "\r\n"
+                                 . 'Content-Length: ' . length($body) . "\r\n"
+                               : '';
     $body //= '';
 
     $self->{message} = "$method $path HTTP/1.1\r\nHost: 127.0.0.1\r\n"
         . "Authorization: Bearer $self->{token}\r\n"
-        . ($method =~ /^P/ ? 'Content-Type: application/json' . "\r\n"
-                             . 'Content-Length: ' . length($body) . "\r\n"
-                           : '')
-        . "\r\n" . substr $body, 0, $sends // length $body;
+        . "$more$length\r\n" . substr $body, 0, $sends // length $body;
 
     $self->_send;
 }
