@@ -36,6 +36,14 @@ sub three
 }
 
 
+# ms, by the clock of Redis
+
+sub now
+{
+    return 1000 * (split /\n/, $scripts->redis('time'))[0];
+}
+
+
 # A job that is posted to the nginx "a".
 
 my $posted = 0;
@@ -251,6 +259,53 @@ subtest 'the parts of a member that is away fail, and say why' => sub {
 };
 
 
+subtest 'queues that nobody may touch do not hide those of others' => sub {
+    $scripts->fresh;
+
+    # two nginx have one name, which many have had before them
+
+    my $beat = sub {
+        $scripts->alive('twin', lease => SHORT, master => $_) for 1, 2;
+        $scripts->alive('a', lease => SHORT);
+    };
+
+    $scripts->alive('twin', lease => SHORT, master => $_) for 3 .. 20;
+    post('all');
+    ok(wait_until(SOON, sub {
+           $beat->();
+           $scripts->redis('zcount', 'p:members', '(' . now(), '+inf') == 3;
+       }), 'three of them are running');
+
+    $scripts->alive('b', lease => SHORT, ip => '192.0.2.2');
+    my $id = post('all', ips => ' 192.0.2.2');
+
+    ok(wait_until(SOON, sub { $beat->();
+                              $scripts->field($id, 'state') ne 'PENDING' }),
+       'the part of one that is away ends');
+    is($scripts->redis('zcard', 'p:members'), 3 + 18,
+       'and those with parts wait for their name');
+};
+
+
+subtest 'a member that takes a job after others have forgotten it' => sub {
+    $scripts->fresh;
+
+    my %queues = map { $_ => $scripts->alive($_, lease => SHORT) } qw( a b );
+
+    $scripts->script('leave', 'b', $queues{b});
+    ok(wait_until(SOON, sub { $scripts->alive('a', lease => SHORT);
+                              $scripts->redis('zcard', 'p:members') == 1 }),
+       'one has stopped');
+
+    my $id = post('all', from => $queues{b}, ips => ' 192.0.2.1');
+    my ($part) = grep { $scripts->field($id, "h:$_") =~ / b$/ } 1, 2;
+
+    ok(wait_until(SOON, sub { $scripts->alive('a', lease => SHORT);
+                              $scripts->field($id, "s:$part") ne 'PENDING' }),
+       'its part ends');
+};
+
+
 subtest 'one that is away can be tolerated' => sub {
     my ($ok, @ids) = silent(\&ended, unreachable => 1);
 
@@ -292,8 +347,7 @@ subtest 'after an outage of Redis everybody has time to come back' => sub {
     # nobody has looked meanwhile
 
     ok(wait_until(SOON, sub {
-           $scripts->redis('zcount', 'p:members', '-inf',
-               1000 * (split /\n/, $scripts->redis('time'))[0]) == 3;
+           $scripts->redis('zcount', 'p:members', '-inf', now()) == 3;
        }), 'all are silent');
     $scripts->alive('a', lease => SHORT) for 1, 2;
     is($scripts->field($id, 'state'), 'PENDING', 'the first is no judge');

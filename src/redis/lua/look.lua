@@ -109,6 +109,10 @@ local function adopt_gone(since, before, again)
   end
 end
 
+local function is_empty(other)
+  return call('EXISTS', P .. 'ready:' .. other, P .. 'lease:' .. other) == 0
+end
+
 -- Ends the parts that only this nginx could run, which is away. Others can run
 -- the parts for Dragonfly. A run that still reports is left alone.
 local function give_up(other, clusters)
@@ -135,7 +139,7 @@ local function give_up(other, clusters)
     end
   end
 
-  if call('EXISTS', P .. 'ready:' .. other, P .. 'lease:' .. other) == 0 then
+  if is_empty(other) then
     call('ZREM', P .. 'members', other)
   end
 end
@@ -150,10 +154,11 @@ local function master_of(other)
 end
 
 -- The queues of nginx that are away, unless one with the same name runs, or the
--- same one whose name was changed by a reload: that one adopts them.
+-- same one whose name was changed by a reload: that one adopts them. Those that
+-- are left alone must not hide the rest.
 local function visit_away()
   local away = call('ZRANGEBYSCORE', P .. 'members', '-inf', now_text, 'LIMIT',
-                    0, OWNERS_MAX)
+                    0, MEMBERS_MAX)
 
   if #away == 0 then
     return
@@ -161,6 +166,7 @@ local function visit_away()
 
   local names, masters = {}, {}
   local clusters = ',' .. (call('HGET', P .. queue, 'clusters') or '') .. ','
+  local visits = 0
 
   for _, other in ipairs(call('ZRANGEBYSCORE', P .. 'members', '(' .. now_text,
                               '+inf', 'LIMIT', 0, MEMBERS_MAX)) do
@@ -169,14 +175,21 @@ local function visit_away()
   end
 
   for _, other in ipairs(away) do
-    if master_of(other) == master_of(queue) then
-      adopt(other)
+    if is_empty(other) then
+      call('ZREM', P .. 'members', other)
 
     elseif name_of(other) == name_of(queue) then
       call('ZADD', owners, 'NX', 0, other)
 
-    elseif not names[name_of(other)] and not masters[master_of(other)] then
-      give_up(other, clusters)
+    elseif visits < OWNERS_MAX then
+      if master_of(other) == master_of(queue) then
+        adopt(other)
+        visits = visits + 1
+
+      elseif not names[name_of(other)] and not masters[master_of(other)] then
+        give_up(other, clusters)
+        visits = visits + 1
+      end
     end
   end
 end
