@@ -259,6 +259,29 @@ subtest 'the parts of a member that is away fail, and say why' => sub {
 };
 
 
+subtest 'many parts of one that is away end together' => sub {
+    $scripts->fresh;
+
+    my %queues = map { $_ => $scripts->alive($_, lease => SHORT) } qw( a b );
+
+    # those for Dragonfly wait for an nginx that has their cluster
+
+    post('here', from => $queues{b}, clusters => [ [ 2, 'here' ] ])
+        for 1 .. 150;
+    my ($first, @ids) = map { post('all') } 1 .. 150;
+    my $part = $scripts->field($first, 'h:1') =~ / b$/ ? 1 : 2;
+
+    ok(wait_until(SOON, sub {
+           $scripts->alive('a', lease => SHORT);
+           $scripts->field($first, "s:$part") ne 'PENDING';
+       }), 'the first has ended');
+    is((grep { $scripts->field($_, "s:$part") eq 'PENDING' } @ids), 0,
+       'and all others');
+    is($scripts->redis('zcard', "p:ready:$queues{b}"), 150,
+       'but those for Dragonfly');
+};
+
+
 subtest 'queues that nobody may touch do not hide those of others' => sub {
     $scripts->fresh;
 

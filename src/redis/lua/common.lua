@@ -63,8 +63,8 @@ local RESEND_TIME = 600000
 local TURN_TIME = 86400000
 
 -- queues of one instance that are looked at, of nginx that are away, and of
--- those with other definitions; nginx that a job may choose from; parts of one
--- queue that are moved or ended
+-- those with other definitions; nginx that a job may choose from; parts that are
+-- moved or ended at once
 local OWNERS_MAX = 10
 local MEMBERS_MAX = 1000
 local PARTS_MAX = 100
