@@ -378,6 +378,24 @@ subtest 'after an outage of Redis everybody has time to come back' => sub {
 };
 
 
+subtest 'a look ends some overdue jobs of many members at once' => sub {
+    $scripts->fresh;
+
+    my %queues = map { $_ => $scripts->alive($_) } 'a' .. 'z';
+    my $last = (map { post('all', timeout => 200) } 1 .. 40)[-1];
+    my $left = sub { $scripts->redis('zcard', 'p:deadlines') };
+
+    ok(wait_until(SOON, sub {
+           my ($s, $us) = split /\n/, $scripts->redis('time');
+           $s * 1000 + $us / 1000 > $scripts->field($last, 'deadline');
+       }), 'all are overdue');
+    $scripts->alive('a');
+    cmp_ok($left->(), '>', 10, 'some are left');
+    $scripts->alive('a') for 1 .. 3;
+    is($left->(), 0, 'the next looks end them');
+};
+
+
 subtest 'tokens take turns' => sub {
     $scripts->fresh;
     $scripts->post("burst-$_", token => 1) for 1 .. 12;

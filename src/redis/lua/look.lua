@@ -31,9 +31,13 @@ if not schema[3] or schema[3] + CLOCK_TOLERANCE < now then
   call('HSET', P .. 'schema', 'last', now_text)
 end
 
+local parts_left = ROUNDS_MAX * PARTS_MAX
+
 for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'deadlines', '-inf', now_text,
                         'LIMIT', 0, ARGV[4])) do
-  overdue(id)
+  if parts_left > 0 then
+    parts_left = parts_left - overdue(id)
+  end
 end
 
 if unlist_expired() then
