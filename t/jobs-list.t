@@ -7,6 +7,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use Digest::SHA qw( sha256_hex );
 use JSON::PP qw( encode_json );
 use Test::More;
 
@@ -293,6 +294,12 @@ story 'a POST with a key creates one job', {}, sub
     is($again->('', $body)->{status}, 422, 'an empty key');
     is($again->('x' x 256, $body)->{status}, 422, 'a long one');
     is($again->('x' x 255, $body)->{status}, 200, 'not too long');
+
+    like($servers->redis('keys', '*:once:*'), qr/:once:/, 'keys are stored');
+    unlike(join(' ', map { $servers->redis('get', $_) }
+                         split /\n/, $servers->redis('keys', '*:once:*')),
+           qr/${\ sha256_hex(encode_json($body)) }/,
+           'but no hash by which a body could be guessed');
 
     $client->request('DELETE', JOBS . "/$id");
     isnt($again->('one', $body)->{json}{id}, $id,
