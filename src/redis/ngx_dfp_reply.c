@@ -20,8 +20,6 @@ static ngx_int_t ngx_dfp_reply_cluster(ngx_dfp_op_t *op, redisReply *reply,
     void *out);
 static ngx_int_t ngx_dfp_reply_text(ngx_dfp_op_t *op, redisReply *reply,
     void *out);
-static ngx_int_t ngx_dfp_reply_number(ngx_dfp_op_t *op, redisReply *reply,
-    void *out);
 
 
 #define ngx_dfp_reply_job_field(name, kind, member)                           \
@@ -540,7 +538,7 @@ ngx_dfp_reply_text(ngx_dfp_op_t *op, redisReply *reply, void *out)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_dfp_reply_number(ngx_dfp_op_t *op, redisReply *reply, void *out)
 {
     u_char      *p;

@@ -53,5 +53,11 @@ ngx_int_t ngx_dfp_reply_token(ngx_dfp_op_t *op, redisReply *reply);
  * is taken. */
 ngx_int_t ngx_dfp_reply_new_token(ngx_dfp_op_t *op, redisReply *reply);
 
+/* Of status: a stored_status_t. */
+ngx_int_t ngx_dfp_reply_status(ngx_dfp_op_t *op, redisReply *reply);
+
+/* A whole number, into an int64_t. NGX_ERROR: it is none. */
+ngx_int_t ngx_dfp_reply_number(ngx_dfp_op_t *op, redisReply *reply, void *out);
+
 
 #endif /* NGX_DFP_REPLY_H */

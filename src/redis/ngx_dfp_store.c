@@ -50,6 +50,7 @@ static const struct {
     { "token_find", ngx_dfp_lua_token_find, ngx_dfp_reply_token, 0, 0 },
     { "instance", ngx_dfp_lua_instance, ngx_dfp_reply_instance, 1, 1 },
     { "leave", ngx_dfp_lua_leave, ngx_dfp_reply_one, 1, 1 },
+    { "status", ngx_dfp_lua_status, ngx_dfp_reply_status, 0, 0 },
     { "HMGET", NULL, ngx_dfp_reply_job, 0, 0 },
     { "HGETALL", NULL, ngx_dfp_reply_whole_job, 0, 0 }
 };
@@ -81,6 +82,8 @@ ngx_dfp_store_init(ngx_dfp_main_conf_t *conf, ngx_cycle_t *cycle)
             return NGX_ERROR;
         }
     }
+
+    store->redis.key = conf->instance.counts;
 
     ngx_str_set(&check, ngx_dfp_lua_check);
     ngx_dfp_redis_init(&store->redis, &conf->redis, &check, cycle->log);
@@ -509,6 +512,22 @@ ngx_dfp_store_leave(ngx_dfp_store_t *store, ngx_dfp_op_t *op)
     ngx_dfp_store_arg(&args, &store->conf->instance.queue);
 
     return ngx_dfp_store_script(store, op, NGX_DFP_STORE_LEAVE, &args, NULL);
+}
+
+
+ngx_int_t
+ngx_dfp_store_status(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
+    ngx_dfp_stored_status_t *status)
+{
+    ngx_dfp_store_args_t  args;
+
+    ngx_dfp_store_args_init(&args, store, NULL);
+    ngx_dfp_store_arg(&args, &store->conf->instance.queue);
+
+    op->out = status;
+
+    return ngx_dfp_store_start(store, op, NGX_DFP_STORE_STATUS, args.argv,
+                               args.n, NGX_DFP_STATUS_WAIT);
 }
 
 

@@ -32,6 +32,12 @@
 --               it has been running without a gap, and its last look before
 --               that gap (0: it was started then); it expires
 -- claims:WORKER number of the last look that claimed something, and its claims
+-- KEYS[1]       hash: what the nginx that sends the script has counted for its
+--               metrics: accepted: jobs that it has stored; C:STATE parts of
+--               jobs for cluster C that it has ended, all parts of a cluster as
+--               one; le:MS jobs that it has ended, by the time since their
+--               POST; ms: the sum of these times. Whoever runs the script that
+--               ends a job counts it, so it is counted once. It expires
 -- token:ID      hash: a token; token:names and token:hash:HASH find it
 local P = ARGV[1]
 local call = redis.call
@@ -65,6 +71,33 @@ local PARTS_MAX = 100
 
 -- ms until the hash of an nginx that is away expires
 local INSTANCE_TIME = 86400000
+
+-- ms: the upper bounds of the times that are counted as le:MS. The file
+-- src/core/ngx_dfp_counters.c has the same bounds
+local DURATIONS = {100, 500, 1000, 2000, 5000, 10000, 30000, 60000, 120000,
+                   300000, 600000, 1200000, 3600000, 7200000, 21600000}
+
+-- The heartbeat keeps what a new field has begun.
+local function add_count(field, n)
+  if KEYS[1] and call('HINCRBY', KEYS[1], field, text(n)) == n then
+    call('PEXPIRE', KEYS[1], INSTANCE_TIME)
+  end
+end
+
+local function count_job(created)
+  local took = math.max(0, wall - (created or wall))
+  local bound = 'inf'
+
+  for _, ms in ipairs(DURATIONS) do
+    if took <= ms then
+      bound = text(ms)
+      break
+    end
+  end
+
+  add_count('le:' .. bound, 1)
+  add_count('ms', took)
+end
 
 local function set_clock(to)
   now = to
@@ -194,7 +227,7 @@ end
 local function finish(id, part, state, err, results, progress, away)
   local k = job_key(id)
   local job = call('HMGET', k, 's:' .. part, 'q:' .. part, 'keep', 'left',
-                   'failed', 'c:' .. part)
+                   'failed', 'c:' .. part, 'created')
 
   if job[1] ~= 'PENDING' then
     return
@@ -206,7 +239,8 @@ local function finish(id, part, state, err, results, progress, away)
     call('ZREM', P .. 'ready:' .. job[2], member)
   end
 
-  local cluster = cluster_state(k, job[6]:match('^%d+'), state, away)
+  local id_of_cluster = job[6]:match('^%d+')
+  local cluster = cluster_state(k, id_of_cluster, state, away)
   local left = job[4] - 1
   local failed = job[5] or cluster == 'FAILURE' or (left == 0 and not cluster)
   local whole = 'PENDING'
@@ -234,6 +268,11 @@ local function finish(id, part, state, err, results, progress, away)
     call('HDEL', k, 'sealed')
     call('ZREM', P .. 'deadlines', id)
     call('PEXPIRE', k, job[3])
+    count_job(job[7])
+  end
+
+  if cluster then
+    add_count(id_of_cluster .. ':' .. cluster, 1)
   end
 end
 

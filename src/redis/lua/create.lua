@@ -277,6 +277,7 @@ for i, part in ipairs(parts) do
 end
 
 call('ZADD', P .. 'deadlines', deadline, id)
+add_count('accepted', 1)
 
 -- a stopping nginx may accept a job after the next one has found its queue
 -- empty and removed it
