@@ -1,4 +1,5 @@
 #include "ngx_dfp_access.h"
+#include "ngx_dfp_api.h"
 #include "ngx_dfp_auth.h"
 #include "ngx_dfp_cache_key.h"
 #include "ngx_dfp_conf.h"
@@ -300,6 +301,12 @@ static ngx_http_variable_t  ngx_dfp_variables[] = {
 
     { ngx_string("dfpreheat_authorization"), NULL,
       ngx_dfp_target_authorization, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("dfpreheat_token_name"), NULL,
+      ngx_dfp_api_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("dfpreheat_job_id"), NULL,
+      ngx_dfp_api_variable, 1, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
       ngx_http_null_variable
 };

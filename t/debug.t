@@ -241,6 +241,27 @@ debug_story 'a file', {}, location('/files/', FILES, $upstream->port), [
 };
 
 
+debug_story 'where a file is', {}, location('/files/', FILES, $upstream->port), [
+    'the wait of the request' =>
+        qr{^dfpreheat wait: for the end of job \d+$},
+    'a call that does not reach the upstream' =>
+        qr{^dfpreheat call looked: "\S+\?sig=\*\*\*", 1 places$},
+    'one that is not there' =>
+        qr{^dfpreheat cache entry [0-9a-f]{32} is absent$},
+    'the message' => qr{^dfpreheat redis: job \d+ has ended$},
+    'the job, as the request reads it' =>
+        qr{^dfpreheat api: awaited job \d+ is read, rc 0, state "SUCCESS"$},
+], sub {
+    my $warm = shift;
+
+    my $url = FILES . "/files/b?sig=$secret{signature}";
+    my $answer = $warm->{servers}->client->get('/oapi/v1/cache?url='
+        . $url =~ s{([^\w.-])}{sprintf '%%%02X', ord $1}ger);
+
+    is($answer->{status}, 200, 'it is nowhere');
+};
+
+
 debug_story 'an origin that does not answer',
     { http => 'dfpreheat_task_timeout 2s;' },
     location('/files/', FILES, $upstream->port), [

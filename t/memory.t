@@ -31,6 +31,7 @@ use constant {
     SAMPLES     => 80,      # of all allocations
     STORY_SECONDS => 1800,
     JOB_SECONDS => 20,      # with leases that run out
+    ANSWER_SECONDS => 28,
 
     # the second: nginx frees a request whose answer it could not process
     FAILED      => qr/(?:malloc|posix_memalign)\(.*\)\ failed
@@ -156,6 +157,63 @@ warm_story 'memory ends once in a job', { workers => 1, lease => '1s',
     is($warm->run(@job)->{state}, 'SUCCESS', 'and so is the last');
 };
 
+
+
+# Nobody waits for longer than an answer may take.
+
+sub asked
+{
+    my ($servers, $method, $url) = @_;
+
+    my $client = $servers->client;
+
+    $client->start($method, '/oapi/v1/cache?url='
+                   . $url =~ s{[:/]}{sprintf '%%%02X', ord $&}ger);
+
+    return eval { $client->finish(ANSWER_SECONDS)->{status} } // 'none';
+}
+
+
+warm_story 'memory ends once while nginx looks into its cache', {
+    workers => 1, lease => '1s', seconds => STORY_SECONDS },
+    location('/v2/', REGISTRY, $port), sub
+{
+    my $warm = shift;
+
+    my $servers = $warm->{servers};
+    my ($worker) = $servers->workers;
+    my $url = REGISTRY . DFP::Image->simple($upstream, 'where');
+
+    $servers->expects(undef, FAILED);
+    is($warm->run('image', url => $url)->{state}, 'SUCCESS',
+       'an image is warmed');
+
+    for my $method (qw( GET DELETE )) {
+        set(0);
+        is(asked($servers, $method, $url), 200, "$method is answered");
+
+        my $made = made();
+        my $every = $ENV{MEMORY_EVERY} // int($made / SAMPLES) || 1;
+
+        diag("$made allocations, one of $every fails");
+
+        for (my $n = 1 + int rand $every; $n <= $made; $n += $every) {
+            set($n);
+            my $status = asked($servers, $method, $url);
+
+            if ($status !~ /^(?:200|500|503|none)$/
+                || ($servers->workers)[0] != $worker)
+            {
+                fail("allocation $n: nginx goes on, $status");
+                last;
+            }
+        }
+    }
+
+    set(0);
+    is(asked($servers, 'GET', $url), 200, 'the last one is answered');
+    is(($servers->workers)[0], $worker, 'nginx goes on');
+};
 
 
 warm_story 'memory ends once while a registry is asked', {

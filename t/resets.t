@@ -34,6 +34,9 @@ sub requests
     my $other = $servers->token('cluster');
     my $admin = DFP::Servers::ADMIN_KEY;
     my $job = encode_json($servers->files([ '/quick/100/a' ]));
+    my $cache = '/oapi/v1/cache?url='
+                . $servers->origin->url =~ s{[:/]}{sprintf '%%%02X', ord $&}ger
+                . '/quick/100/a';
     my $new = encode_json({ name => 'n', expired_at => '2037-01-01T00:00:00Z' });
 
     return (
@@ -56,6 +59,11 @@ sub requests
           token => $token, body => '{"type":' ],
         [ 'a new job that is too large' => 'POST', '/oapi/v1/jobs',
           token => $token, body => ' ' x 2_000_000, sends => 1000 ],
+        [ 'where a file is' => 'GET', $cache, token => $token ],
+        [ 'where a file is, HEAD' => 'HEAD', $cache, token => $token ],
+        [ 'where a file is, without a token' => 'GET', $cache ],
+        [ 'where nothing is' => 'GET', '/oapi/v1/cache', token => $token ],
+        [ 'a file is removed' => 'DELETE', $cache, token => $token ],
         [ 'a new token, with a wrong key' => 'POST',
           '/api/v1/personal-access-tokens', token => UNKNOWN, body => $new ],
         [ 'a new token, half of it' => 'POST',

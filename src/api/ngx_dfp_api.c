@@ -1,6 +1,9 @@
 #include "ngx_dfp_api.h"
+#include "ngx_dfp_context.h"
+#include "ngx_dfp_query.h"
 
 
+static ngx_int_t ngx_dfp_api_url(ngx_dfp_api_t *api);
 static void ngx_dfp_api_cleanup(void *data);
 static void ngx_dfp_api_replied(void *data, ngx_int_t rc);
 
@@ -9,7 +12,6 @@ ngx_dfp_api_t *
 ngx_dfp_api_create(ngx_http_request_t *r)
 {
     ngx_str_t            token;
-    ngx_pool_cleanup_t  *cln;
     ngx_dfp_api_t       *api;
     ngx_dfp_loc_conf_t  *dlcf;
 
@@ -19,20 +21,19 @@ ngx_dfp_api_create(ngx_http_request_t *r)
         return NULL;
     }
 
-    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_dfp_api_t));
-    if (cln == NULL) {
+    api = ngx_dfp_context_create(r, ngx_dfp_api_cleanup,
+                                 sizeof(ngx_dfp_api_t));
+    if (api == NULL) {
         return NULL;
     }
 
-    api = cln->data;
-    ngx_memzero(api, sizeof(ngx_dfp_api_t));
-
-    cln->handler = ngx_dfp_api_cleanup;
-
-    api->r = r;
     api->conf = ngx_http_get_module_main_conf(r, ngx_http_dfpreheat_module);
     api->store = ngx_dfp_store_worker();
     api->mem = ngx_dfp_mem(r->pool);
+
+    if (ngx_dfp_api_url(api) != NGX_OK) {
+        return NULL;
+    }
 
     dlcf = ngx_http_get_module_loc_conf(r, ngx_http_dfpreheat_module);
 
@@ -56,6 +57,30 @@ ngx_dfp_api_create(ngx_http_request_t *r)
 }
 
 
+/* nginx must not log a URL that has a signature. */
+
+static ngx_int_t
+ngx_dfp_api_url(ngx_dfp_api_t *api)
+{
+    int        secret;
+    dfp_str_t  shown;
+
+    if (ngx_dfp_query_get(api->r, "url=", &api->url) != NGX_OK
+        || dfp_url_redact(&api->mem, ngx_dfp_dfp_str(api->url), &shown,
+                          &secret)
+           != DFP_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (secret) {
+        ngx_dfp_query_hide(api->r, "url=");
+    }
+
+    return NGX_OK;
+}
+
+
 static void
 ngx_dfp_api_cleanup(void *data)
 {
@@ -63,6 +88,7 @@ ngx_dfp_api_cleanup(void *data)
 
     ngx_dfp_store_cancel(&api->op);
     ngx_dfp_store_cancel(&api->auth.op);
+    ngx_dfp_wait_end(&api->wait);
 }
 
 
@@ -220,6 +246,43 @@ ngx_dfp_api_uuid(ngx_dfp_api_t *api, ngx_str_t *uuid)
     if (uuid->data == NULL || dfp_uuid((char *) uuid->data) != DFP_OK) {
         return NGX_ERROR;
     }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_dfp_api_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t data)
+{
+    ngx_str_t       value;
+    ngx_dfp_api_t  *api;
+
+    /* nginx clears the module's own context where error_page redirects */
+
+    api = ngx_dfp_context_get(r, ngx_dfp_api_cleanup);
+
+    ngx_str_null(&value);
+
+    if (api && data == 0) {
+        value.data = api->auth.token.name;
+        value.len = api->auth.token.name_len;
+
+    } else if (api && api->stored.id > 0) {
+        value.data = ngx_pnalloc(r->pool, NGX_INT64_LEN);
+        if (value.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        value.len = ngx_sprintf(value.data, "%L", api->stored.id) - value.data;
+    }
+
+    if (value.len == 0) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    ngx_dfp_variable(v, value);
 
     return NGX_OK;
 }

@@ -8,6 +8,7 @@
 
 
 #include "ngx_dfp_auth.h"
+#include "ngx_dfp_wait.h"
 
 
 #define NGX_HTTP_UNPROCESSABLE  422     /* RFC 9110, 15.5.21 */
@@ -20,7 +21,7 @@ typedef void (*ngx_dfp_api_pt)(ngx_dfp_api_t *api);
 
 /* In the pool of the request, which is held until the answer has been sent. */
 struct ngx_dfp_api_s {
-    ngx_http_request_t      *r;
+    ngx_http_request_t      *r;        /* the first field of a context */
     ngx_dfp_main_conf_t     *conf;
     ngx_dfp_store_t         *store;
     ngx_dfp_auth_t           auth;
@@ -28,6 +29,7 @@ struct ngx_dfp_api_s {
     ngx_dfp_op_pt            replied;  /* the next step after op */
     ngx_dfp_api_pt           next;     /* the next step after auth or body */
     dfp_mem_t                mem;      /* of the request's pool */
+    ngx_str_t                url;      /* the parameter of the query */
     ngx_str_t                body;
     size_t                   size;     /* allocated for body */
     dfp_job_t                job;      /* as it was posted */
@@ -35,7 +37,10 @@ struct ngx_dfp_api_s {
     dfp_token_t              token;    /* as it was posted */
     ngx_dfp_stored_token_t   stored_token;
     char                     secret[DFP_TOKEN_LEN + 1];    /* of the token */
+    ngx_dfp_wait_t           wait;     /* for the end of the job */
     unsigned                 settled:1;    /* the job, by this request */
+    unsigned                 woken:1;      /* the job may have ended since it
+                                              was read */
 };
 
 
@@ -71,6 +76,12 @@ ngx_int_t ngx_dfp_api_uuid(ngx_dfp_api_t *api, ngx_str_t *uuid);
  * request. NGX_ERROR: no memory. */
 ngx_int_t ngx_dfp_api_header(ngx_dfp_api_t *api, const char *name,
     const char *value);
+
+/* $dfpreheat_token_name and $dfpreheat_job_id (DATA is 1), for access logs:
+ * the token that a request of the API was sent with, if there is one, and the
+ * job that it created, or whose id is in its path. */
+ngx_int_t ngx_dfp_api_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
 
 
 #endif /* NGX_DFP_API_H */

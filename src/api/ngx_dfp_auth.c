@@ -1,4 +1,5 @@
 #include "ngx_dfp_auth.h"
+#include "ngx_dfp_query.h"
 
 #include "dfp_texts.h"
 
@@ -14,8 +15,6 @@ typedef struct {
 } ngx_dfp_auth_cached_t;
 
 
-static u_char *ngx_dfp_auth_param(u_char *p, u_char *last, u_char **end);
-static void ngx_dfp_auth_hide(ngx_str_t text);
 static ngx_int_t ngx_dfp_auth_bearer(ngx_http_request_t *r, ngx_str_t *bearer);
 static ngx_uint_t ngx_dfp_auth_malformed(ngx_str_t *bearer);
 static ngx_dfp_auth_cached_t *ngx_dfp_auth_slot(u_char *hash);
@@ -45,80 +44,13 @@ ngx_dfp_auth_init(ngx_cycle_t *cycle)
 ngx_int_t
 ngx_dfp_auth_query(ngx_http_request_t *r, ngx_str_t *token)
 {
-    u_char  *p, *end, *dst;
-
-    ngx_str_null(token);
-    p = NULL;
-
-    if (r->args.len) {
-        p = ngx_dfp_auth_param(r->args.data, r->args.data + r->args.len, &end);
+    if (ngx_dfp_query_get(r, "access_token=", token) != NGX_OK) {
+        return NGX_ERROR;
     }
 
-    if (p && p < end) {
-        dst = ngx_pnalloc(r->pool, end - p);
-        if (dst == NULL) {
-            return NGX_ERROR;
-        }
-
-        token->data = dst;
-        ngx_unescape_uri(&dst, &p, end - p, 0);
-        token->len = dst - token->data;
-    }
-
-    ngx_dfp_auth_hide(r->args);
-    ngx_dfp_auth_hide(r->unparsed_uri);
-    ngx_dfp_auth_hide(r->request_line);
+    ngx_dfp_query_hide(r, "access_token=");
 
     return NGX_OK;
-}
-
-
-/* The value of the first access_token of a query, and its end. NULL: none. */
-
-static u_char *
-ngx_dfp_auth_param(u_char *p, u_char *last, u_char **end)
-{
-    static const char    name[] = "access_token=";
-    static const size_t  len = sizeof(name) - 1;
-
-    while (p < last) {
-
-        /* a request line has a space after the last parameter */
-
-        for (*end = p; *end < last && ngx_strchr("&?# ", **end) == NULL;
-             (*end)++)
-        {
-            /* void */
-        }
-
-        if ((size_t) (*end - p) >= len && ngx_memcmp(p, name, len) == 0) {
-            return p + len;
-        }
-
-        p = *end + 1;
-    }
-
-    return NULL;
-}
-
-
-static void
-ngx_dfp_auth_hide(ngx_str_t text)
-{
-    u_char  *p, *end, *last;
-
-    if (text.len == 0) {
-        return;
-    }
-
-    last = text.data + text.len;
-
-    for (p = text.data;
-         (p = ngx_dfp_auth_param(p, last, &end)) != NULL;
-         p = end)
-    {
-        ngx_memset(p, '*', end - p);
-    }
 }
 
 

@@ -1,6 +1,7 @@
 #include "ngx_dfp_handler.h"
 #include "ngx_dfp_jobs.h"
 #include "ngx_dfp_tokens.h"
+#include "ngx_dfp_where.h"
 
 #include "dfp_texts.h"
 
@@ -33,6 +34,10 @@ static ngx_dfp_handler_route_t  ngx_dfp_handler_routes[] = {
     { ngx_string("/oapi/v1/jobs"), 1,
       NGX_HTTP_GET|NGX_HTTP_HEAD, "GET, HEAD, OPTIONS",
       ngx_dfp_jobs_get, DFP_TOKEN_JOB },
+
+    { ngx_string("/oapi/v1/cache"), 0,
+      NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_DELETE, "GET, HEAD, DELETE, OPTIONS",
+      ngx_dfp_where, DFP_TOKEN_JOB },
 
     { ngx_string("/api/v1/personal-access-tokens"), 0,
       NGX_HTTP_POST, "POST, OPTIONS",

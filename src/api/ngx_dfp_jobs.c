@@ -34,8 +34,16 @@ ngx_dfp_jobs_parse(ngx_dfp_api_t *api)
                        (int64_t) api->conf->max_timeout * 1000000,
                        &api->job, &err);
 
+    ngx_dfp_jobs_store(api, rc, &err, ngx_dfp_jobs_created);
+}
+
+
+void
+ngx_dfp_jobs_store(ngx_dfp_api_t *api, dfp_rc_t rc, dfp_err_t *err,
+    ngx_dfp_op_pt next)
+{
     if (rc == DFP_OK) {
-        rc = ngx_dfp_choose(api, &err);
+        rc = ngx_dfp_choose(api, err);
     }
 
     if (rc == DFP_OK) {
@@ -43,11 +51,11 @@ ngx_dfp_jobs_parse(ngx_dfp_api_t *api)
     }
 
     if (rc == DFP_OK) {
-        rc = ngx_dfp_jobs_seal(api, &err);
+        rc = ngx_dfp_jobs_seal(api, err);
     }
 
     if (rc == DFP_INVALID) {
-        ngx_dfp_api_error(api, NGX_HTTP_UNPROCESSABLE, err.text);
+        ngx_dfp_api_error(api, NGX_HTTP_UNPROCESSABLE, err->text);
         return;
     }
 
@@ -67,7 +75,7 @@ ngx_dfp_jobs_parse(ngx_dfp_api_t *api)
                    api->stored.timeout,
                    api->stored.sealed.len ? ", sealed" : "");
 
-    api->replied = ngx_dfp_jobs_created;
+    api->replied = next;
 
     if (ngx_dfp_store_create(api->store, &api->op, &api->stored) != NGX_OK) {
         ngx_dfp_api_store_error(api, NGX_ABORT);
@@ -85,7 +93,8 @@ ngx_dfp_jobs_about(ngx_dfp_api_t *api)
     dfp_buf_init(&b, &api->mem, 64 + api->job.bio.len, 0);
     dfp_buf_cstr(&b, ",\"bio\":");
     dfp_buf_json(&b, api->job.bio);
-    dfp_buf_cstr(&b, ",\"type\":\"preheat\",\"user_id\":");
+    dfp_buf_cstr(&b, api->job.action ? ",\"type\":\"cache\",\"user_id\":"
+                                     : ",\"type\":\"preheat\",\"user_id\":");
     dfp_buf_int(&b, api->job.user_id);
 
     api->stored.about = ngx_dfp_str(dfp_buf_value(&b));
@@ -151,14 +160,29 @@ ngx_dfp_jobs_created(void *data, ngx_int_t rc)
 {
     ngx_dfp_api_t *api = data;
 
+    if (rc != NGX_OK) {
+        ngx_dfp_jobs_refused(api, rc);
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_INFO, api->r->connection->log, 0,
+                  "dfpreheat: job %L accepted", api->stored.id);
+
+    ngx_dfp_jobs_show(api, 0);
+}
+
+
+void
+ngx_dfp_jobs_refused(ngx_dfp_api_t *api, ngx_int_t rc)
+{
     dfp_err_t  err;
 
-    if (rc == NGX_OK) {
-        ngx_log_error(NGX_LOG_INFO, api->r->connection->log, 0,
-                      "dfpreheat: job %L accepted", api->stored.id);
-        ngx_dfp_jobs_show(api, 0);
+    if (rc != NGX_DECLINED) {
+        ngx_dfp_api_store_error(api, rc);
+        return;
+    }
 
-    } else if (rc == NGX_DECLINED && api->stored.excess) {
+    if (api->stored.excess) {
         (void) dfp_invalid(&err, "args.scope: %lu instances would have to warm "
                            "it, and the maximum is %lu: name some of them in "
                            "args.ips, or use args.count or "
@@ -166,17 +190,14 @@ ngx_dfp_jobs_created(void *data, ngx_int_t rc)
                            (unsigned long) api->stored.excess,
                            (unsigned long) api->stored.most);
         ngx_dfp_api_error(api, NGX_HTTP_UNPROCESSABLE, err.text);
-
-    } else if (rc == NGX_DECLINED) {
-        (void) dfp_invalid(&err, "the queue is full: %lu jobs are unfinished "
-                           "(dfpreheat_queue_limit is %lu)",
-                           (unsigned long) api->stored.full,
-                           (unsigned long) api->conf->queue_limit);
-        ngx_dfp_api_error(api, NGX_HTTP_TOO_MANY_REQUESTS, err.text);
-
-    } else {
-        ngx_dfp_api_store_error(api, rc);
+        return;
     }
+
+    (void) dfp_invalid(&err, "the queue is full: %lu jobs are unfinished "
+                       "(dfpreheat_queue_limit is %lu)",
+                       (unsigned long) api->stored.full,
+                       (unsigned long) api->conf->queue_limit);
+    ngx_dfp_api_error(api, NGX_HTTP_TOO_MANY_REQUESTS, err.text);
 }
 
 

@@ -13,6 +13,18 @@
  * it. */
 void ngx_dfp_jobs_create(ngx_dfp_api_t *api);
 
+/*
+ * Stores api->job, if RC, of checking it, is DFP_OK, for the clusters that it
+ * names, and sets its id. Then NEXT is called, with the result of
+ * ngx_dfp_store_create(). If RC is not DFP_OK, or the job cannot be stored for
+ * other reasons, the request is answered with an error.
+ */
+void ngx_dfp_jobs_store(ngx_dfp_api_t *api, dfp_rc_t rc, dfp_err_t *err,
+    ngx_dfp_op_pt next);
+
+/* Answers with the error of a job that was not stored (RC is not NGX_OK). */
+void ngx_dfp_jobs_refused(ngx_dfp_api_t *api, ngx_int_t rc);
+
 /* Answers with the job api->stored.id; 0: the id in the path is no number. */
 void ngx_dfp_jobs_get(ngx_dfp_api_t *api);
 

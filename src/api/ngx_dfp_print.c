@@ -24,8 +24,6 @@ static void ngx_dfp_print_progress(dfp_buf_t *b, ngx_dfp_part_t *part,
 static void ngx_dfp_print_results(dfp_buf_t *b, ngx_dfp_part_t *part,
     ngx_uint_t n);
 static void ngx_dfp_print_failed(dfp_buf_t *b, ngx_dfp_part_t *part);
-static void ngx_dfp_print_who(ngx_dfp_part_t *part, dfp_str_t *address,
-    dfp_str_t *name);
 static void ngx_dfp_print_clusters(dfp_buf_t *b, ngx_dfp_api_t *api);
 static void ngx_dfp_print_text(dfp_buf_t *b, const char *key,
     ngx_str_t *value);
@@ -292,9 +290,7 @@ ngx_dfp_print_failed(dfp_buf_t *b, ngx_dfp_part_t *part)
 }
 
 
-/* The nginx that the part is for. */
-
-static void
+void
 ngx_dfp_print_who(ngx_dfp_part_t *part, dfp_str_t *address, dfp_str_t *name)
 {
     u_char  *blank, *last;

@@ -21,6 +21,10 @@
  * answer to POST has it. Without memory B has failed. */
 void ngx_dfp_print_job(dfp_buf_t *b, ngx_dfp_api_t *api, ngx_uint_t result);
 
+/* The nginx that the part is for; "": any. */
+void ngx_dfp_print_who(ngx_dfp_part_t *part, dfp_str_t *address,
+    dfp_str_t *name);
+
 /* Appends KEY as it is, then the time as a JSON string. MS: milliseconds since
  * 1970. */
 void ngx_dfp_print_time(dfp_buf_t *b, const char *key, int64_t ms);

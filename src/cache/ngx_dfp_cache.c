@@ -6,7 +6,6 @@
 static ngx_int_t ngx_dfp_cache_entry(ngx_http_request_t *sr,
     ngx_dfp_entry_t *entry);
 static ngx_uint_t ngx_dfp_cache_sliced(ngx_http_request_t *sr);
-static ngx_uint_t ngx_dfp_cache_keyed(ngx_http_request_t *sr);
 static const char *ngx_dfp_cache_broken(ngx_http_request_t *sr,
     ngx_dfp_entry_t *entry);
 static ngx_int_t ngx_dfp_cache_complete(ngx_http_request_t *sr,
@@ -149,7 +148,7 @@ ngx_dfp_cache_sliced(ngx_http_request_t *sr)
 
 /* Any other key may depend on the client: on its scheme, host or headers. */
 
-static ngx_uint_t
+ngx_uint_t
 ngx_dfp_cache_keyed(ngx_http_request_t *sr)
 {
     ngx_str_t                  *key;

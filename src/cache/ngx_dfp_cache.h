@@ -21,6 +21,15 @@ typedef struct {
 } ngx_dfp_entry_t;
 
 
+/* What is known of an entry. */
+typedef struct {
+    off_t   size;       /* of the body, bytes */
+    time_t  date;       /* when the origin has sent or confirmed it */
+    time_t  valid;      /* until when it is valid */
+    time_t  used;       /* when it was last used; 0: not known */
+} ngx_dfp_held_t;
+
+
 /*
  * Whether all of the answer of SR, a subrequest that has ended with RC, is in
  * the cache now; then ENTRY is filled in. NGX_AGAIN: it is not, another try
@@ -29,6 +38,10 @@ typedef struct {
  */
 ngx_int_t ngx_dfp_cache_stored(ngx_http_request_t *sr, ngx_int_t rc,
     ngx_dfp_entry_t *entry, const char **reason);
+
+/* Whether the key of the entry of SR, which was computed, is
+ * $dfpreheat_cache_key. */
+ngx_uint_t ngx_dfp_cache_keyed(ngx_http_request_t *sr);
 
 
 /* The functions below are of ngx_dfp_cache_entry.c. They take the lock of the
@@ -60,6 +73,10 @@ ngx_uint_t ngx_dfp_cache_later(time_t date, time_t since);
 ngx_uint_t ngx_dfp_cache_updated(ngx_dfp_entry_t *entry, ngx_msec_t age,
     ngx_uint_t *opened);
 
+/* Whether nginx would open a file for the entry. USED is when it last did; 0:
+ * not known. */
+ngx_uint_t ngx_dfp_cache_last_use(ngx_dfp_entry_t *entry, time_t *used);
+
 /* Whether nginx has a file for the entry, valid or not. */
 ngx_uint_t ngx_dfp_cache_exists(ngx_dfp_entry_t *entry);
 
@@ -77,6 +94,22 @@ void ngx_dfp_cache_drop(ngx_dfp_entry_t *entry, ngx_log_t *log);
 /* Logs, for debugging, what was found out about the entry. */
 void ngx_dfp_cache_debug(ngx_dfp_entry_t *entry, ngx_log_t *log,
     const char *what);
+
+
+/* The functions below are of ngx_dfp_cache_look.c. None of them counts as a use
+ * of the entry. */
+
+/* Fills in HELD, if the entry, an answer with status 200, is in the cache,
+ * valid or not. NGX_DECLINED: it is not. */
+ngx_int_t ngx_dfp_cache_look(ngx_dfp_entry_t *entry, ngx_log_t *log,
+    ngx_dfp_held_t *held);
+
+/* Reads the body of such an entry, of at most MAX bytes, and the Content-Type
+ * that is stored with it, into POOL. It blocks: it is for manifests.
+ * NGX_DECLINED: it is not in the cache, cannot be read, or is larger;
+ * NGX_ERROR: no memory. */
+ngx_int_t ngx_dfp_cache_body(ngx_dfp_entry_t *entry, ngx_pool_t *pool,
+    size_t max, ngx_str_t *body, ngx_str_t *type);
 
 
 #endif /* NGX_DFP_CACHE_H */

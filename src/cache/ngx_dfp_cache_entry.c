@@ -147,6 +147,37 @@ ngx_dfp_cache_holds_tag(ngx_dfp_entry_t *entry, ngx_log_t *log)
 }
 
 
+/* An entry that the cache loader has not loaded yet has no node, and nginx
+ * opens its file all the same. */
+
+ngx_uint_t
+ngx_dfp_cache_last_use(ngx_dfp_entry_t *entry, time_t *used)
+{
+    ngx_uint_t                   exists;
+    ngx_http_file_cache_t       *cache;
+    ngx_http_file_cache_node_t  *fcn;
+
+    cache = entry->cache;
+    *used = 0;
+
+    ngx_shmtx_lock(&cache->shpool->mutex);
+
+    fcn = ngx_dfp_cache_lookup(cache, entry->key);
+
+    if (fcn == NULL) {
+        exists = cache->sh->cold;
+
+    } else {
+        exists = fcn->exists && !fcn->deleting;
+        *used = fcn->expire - cache->inactive;
+    }
+
+    ngx_shmtx_unlock(&cache->shpool->mutex);
+
+    return exists;
+}
+
+
 ngx_uint_t
 ngx_dfp_cache_fresh(ngx_dfp_entry_t *entry, ngx_log_t *log)
 {

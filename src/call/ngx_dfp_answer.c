@@ -33,6 +33,10 @@ ngx_dfp_answer_collect(ngx_dfp_call_t *call, ngx_http_request_t *sr,
     ngx_http_upstream_t  *u;
     ngx_dfp_target_t     *target;
 
+    if (call->way.looked) {
+        return;
+    }
+
     u = sr->upstream;
     target = ngx_dfp_target_get(sr);
 

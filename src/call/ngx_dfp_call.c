@@ -225,6 +225,10 @@ ngx_dfp_call_over(ngx_event_t *ev)
                    call->job, &call->shown, call->answer.status,
                    ngx_dfp_call_received(call));
 
+    if (call->peek) {
+        ngx_dfp_call_look_expired(call);
+    }
+
     call->handler(call);
 
     ngx_dfp_call_done(call);

@@ -40,6 +40,8 @@ typedef enum {
     NGX_DFP_CALL_PROBE,      /* nothing: only the status counts; a body ends the
                                 call as too big ($dfpreheat_probe) */
     NGX_DFP_CALL_READ,       /* the caller: up to SIZE bytes are kept */
+    NGX_DFP_CALL_LOOK,       /* there is none: nothing is sent, the call only
+                                finds out where its answer would be cached */
     NGX_DFP_CALL_GRPC        /* TAKE, as it comes; none of it is kept */
 } ngx_dfp_call_mode_e;
 
@@ -64,6 +66,10 @@ typedef struct {
     ngx_uint_t             nchallenges;
     ngx_msec_t             retry_after;  /* ms; 0: not said */
     ngx_dfp_entry_t        entry;    /* where it is cached */
+    ngx_dfp_entry_t       *places;   /* of NGX_DFP_CALL_LOOK, and with PEEK:
+                                        where it would be cached, key and cache
+                                        only */
+    ngx_uint_t             nplaces;
     ngx_str_t              grpc_status;    /* "": there was none */
     ngx_str_t              grpc_message;   /* as it was sent */
     unsigned               cached:1;     /* the cache had it, or ... */
@@ -88,6 +94,8 @@ typedef struct {
     unsigned    unverified:1;    /* ... does not verify certificates */
     unsigned    keyed:1;         /* nginx has asked whether to go past the
                                     cache */
+    unsigned    looked:1;        /* the answer was found without the
+                                    upstream */
 } ngx_dfp_call_way_t;
 
 
@@ -137,6 +145,14 @@ struct ngx_dfp_call_s {
     unsigned               store:1;    /* it has to be cached */
     unsigned               uncached:1; /* it must not, and must not come from
                                           the cache */
+    unsigned               peek:1;   /* NGX_DFP_CALL_READ: a valid copy in the
+                                        cache is read, which does not count as
+                                        a use; without one, what the origin
+                                        answers is not stored (uncached); if it
+                                        is unavailable, an expired copy is
+                                        read */
+    unsigned               named:1;  /* a manifest that this run may read names
+                                        it: for NGX_DFP_CALL_LOOK */
 
     /* for NGX_DFP_CALL_GRPC: the call goes to this address, and nowhere else */
 
@@ -153,6 +169,7 @@ struct ngx_dfp_call_s {
     ngx_event_t            over;
     ngx_dfp_call_way_t     way;
     ngx_dfp_call_body_t    kept;
+    ngx_http_handler_pt    content;  /* of the location, if the call looks */
     unsigned               answered:1;
     unsigned               started:1;
 };
@@ -183,9 +200,9 @@ ngx_int_t ngx_dfp_answer_verdict(ngx_dfp_call_t *call, dfp_err_t *why);
 ngx_dfp_retry_e ngx_dfp_answer_retry(ngx_dfp_call_t *call);
 
 /* Between the files of a call: ngx_dfp_call_send.c sets what is sent,
- * ngx_dfp_call_location.c checks the location; ngx_dfp_answer.c judges the
- * answer, ngx_dfp_answer_filter.c keeps its body, ngx_dfp_answer_head.c reads
- * headers and trailers. */
+ * ngx_dfp_call_location.c checks the location, ngx_dfp_call_look.c looks into
+ * its cache; ngx_dfp_answer.c judges the answer, ngx_dfp_answer_filter.c keeps
+ * its body, ngx_dfp_answer_head.c reads headers and trailers. */
 
 /* Sets uri, args and unparsed_uri of the main request from the path and the
  * query of the URL, by nginx's own parser, so that the location and the cache
@@ -198,6 +215,17 @@ ngx_int_t ngx_dfp_call_uri(ngx_dfp_call_t *call, ngx_http_request_t *r);
  * memory. */
 ngx_int_t ngx_dfp_call_headers(ngx_dfp_call_t *call, ngx_http_request_t *sr);
 ngx_int_t ngx_dfp_call_post(ngx_dfp_call_t *call, ngx_http_request_t *sr);
+
+/* Whether the call looks into the cache before anything is sent. */
+#define ngx_dfp_call_looks(call)                                              \
+    ((call)->mode == NGX_DFP_CALL_LOOK || (call)->peek)
+
+/* The content handler of such a call, instead of that of its location. */
+ngx_int_t ngx_dfp_call_look(ngx_http_request_t *r);
+
+/* If the origin of such a call was unavailable, a copy that has expired answers
+ * it. */
+void ngx_dfp_call_look_expired(ngx_dfp_call_t *call);
 
 /* Fills in the answer, when the subrequest has ended with RC. */
 void ngx_dfp_answer_collect(ngx_dfp_call_t *call, ngx_http_request_t *sr,

@@ -99,6 +99,13 @@ ngx_dfp_call_preaccess(ngx_http_request_t *r)
 
     ngx_dfp_call_private(call, r);
 
+    if (ngx_dfp_call_looks(call) && r->content_handler
+        && r->content_handler != ngx_dfp_call_look)
+    {
+        call->content = r->content_handler;
+        r->content_handler = ngx_dfp_call_look;
+    }
+
     if (call->take) {
         return ngx_dfp_target_pin(r, &call->url, call->sockaddr,
                                   call->socklen);

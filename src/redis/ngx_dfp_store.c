@@ -45,6 +45,7 @@ static const struct {
     { "finish", ngx_dfp_lua_finish, ngx_dfp_reply_one, 0, 1 },
     { "requeue", ngx_dfp_lua_requeue, ngx_dfp_reply_one, 0, 1 },
     { "settle", ngx_dfp_lua_settle, ngx_dfp_reply_one, 0, 0 },
+    { "wait", ngx_dfp_lua_wait, ngx_dfp_reply_one, 0, 0 },
     { "token_create", ngx_dfp_lua_token_create, ngx_dfp_reply_new_token,
       0, 0 },
     { "token_find", ngx_dfp_lua_token_find, ngx_dfp_reply_token, 0, 0 },
@@ -236,7 +237,8 @@ ngx_dfp_store_create(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_dfp_store_args_init(&args, store, NULL);
     ngx_dfp_store_arg(&args, &job->uuid);
     ngx_dfp_store_arg_number(&args, job->timeout);
-    ngx_dfp_store_arg_number(&args, (int64_t) store->conf->retention * 1000);
+    ngx_dfp_store_arg_number(&args, 1000 * (int64_t)
+                             (job->keep ? job->keep : store->conf->retention));
     ngx_dfp_store_arg_number(&args, store->conf->queue_limit);
     ngx_dfp_store_arg(&args, &job->about);
     ngx_dfp_store_arg(&args, &job->args);
@@ -353,6 +355,18 @@ ngx_dfp_store_settle(ngx_dfp_store_t *store, ngx_dfp_op_t *op, int64_t id)
     ngx_dfp_store_arg_number(&args, id);
 
     return ngx_dfp_store_script(store, op, NGX_DFP_STORE_SETTLE, &args, NULL);
+}
+
+
+ngx_int_t
+ngx_dfp_store_wait(ngx_dfp_store_t *store, ngx_dfp_op_t *op, int64_t id)
+{
+    ngx_dfp_store_args_t  args;
+
+    ngx_dfp_store_args_init(&args, store, NULL);
+    ngx_dfp_store_arg_number(&args, id);
+
+    return ngx_dfp_store_script(store, op, NGX_DFP_STORE_WAIT, &args, NULL);
 }
 
 

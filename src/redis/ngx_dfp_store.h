@@ -40,6 +40,7 @@ typedef enum {
     NGX_DFP_STORE_FINISH,
     NGX_DFP_STORE_REQUEUE,
     NGX_DFP_STORE_SETTLE,
+    NGX_DFP_STORE_WAIT,
     NGX_DFP_STORE_TOKEN_CREATE,
     NGX_DFP_STORE_TOKEN_FIND,
     NGX_DFP_STORE_INSTANCE,
@@ -153,6 +154,8 @@ typedef struct {
 
     /* of a new one */
     int64_t                    token;     /* its id: tokens take turns */
+    time_t                     keep;      /* s, after its end; 0: the configured
+                                             time */
     ngx_array_t                clusters;  /* job_cluster_t */
     ngx_dfp_choice_t           choice;
     ngx_uint_t                 full;      /* unfinished jobs, if too many */
@@ -217,6 +220,8 @@ typedef struct {
     int64_t     expired_at;
     int64_t     now;           /* by Redis's clock */
     ngx_uint_t  scopes;        /* DFP_TOKEN_ scopes */
+    u_char      name[DFP_TOKEN_MAX_NAME];
+    size_t      name_len;
     unsigned    active:1;
 } ngx_dfp_stored_token_t;
 
@@ -275,6 +280,11 @@ ngx_int_t ngx_dfp_store_get(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
 
 /* Ends the job if its deadline has passed. NGX_DECLINED: it has not. */
 ngx_int_t ngx_dfp_store_settle(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
+    int64_t id);
+
+/* From now on a message tells the end of the job (ngx_dfp_wait.h).
+ * NGX_DECLINED: it has ended, or does not exist. */
+ngx_int_t ngx_dfp_store_wait(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     int64_t id);
 
 /* Ends overdue jobs and the parts of nginx that are away, requeues parts whose

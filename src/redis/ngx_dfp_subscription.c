@@ -1,8 +1,11 @@
 #include "ngx_dfp_subscription.h"
+#include "ngx_dfp_wait.h"
 
 
 static void ngx_dfp_subscription_ready(ngx_dfp_conn_t *conn);
 static void ngx_dfp_subscription_ask(ngx_dfp_subscription_t *sub);
+static void ngx_dfp_subscription_message(ngx_dfp_subscription_t *sub,
+    u_char *text, size_t len);
 static void ngx_dfp_subscription_event(redisAsyncContext *ac, void *reply,
     void *data);
 static void ngx_dfp_subscription_probe(ngx_event_t *ev);
@@ -74,17 +77,23 @@ ngx_dfp_subscription_ask(ngx_dfp_subscription_t *sub)
 }
 
 
-/* ["subscribe", channel, n] or ["message", channel, queue] */
+/* ["subscribe", channel, n] or ["message", channel, text] */
 
 static void
 ngx_dfp_subscription_event(redisAsyncContext *ac, void *reply, void *data)
 {
     ngx_dfp_subscription_t *sub = data;
 
-    ngx_str_t   *queue;
     redisReply  *r = reply;
 
-    if (r == NULL || r->type != REDIS_REPLY_ARRAY || r->elements != 3
+    /* the connection is closed */
+
+    if (r == NULL) {
+        ngx_dfp_wait_channel(0);
+        return;
+    }
+
+    if (r->type != REDIS_REPLY_ARRAY || r->elements != 3
         || (ac->c.flags & REDIS_FREEING))
     {
         return;
@@ -97,21 +106,48 @@ ngx_dfp_subscription_event(redisAsyncContext *ac, void *reply, void *data)
         sub->asked = 0;
         ngx_add_timer(&sub->probe, sub->conf->lease / 3);
         ngx_dfp_conn_succeeded(&sub->conn);
+        ngx_dfp_wait_channel(1);
         return;
     }
 
-    if (r->element[2]->type != REDIS_REPLY_STRING) {
-        return;
+    if (r->element[2]->type == REDIS_REPLY_STRING) {
+        ngx_dfp_subscription_message(sub, (u_char *) r->element[2]->str,
+                                     r->element[2]->len);
     }
+}
+
+
+/* A queue, or "job ID". */
+
+static void
+ngx_dfp_subscription_message(ngx_dfp_subscription_t *sub, u_char *text,
+    size_t len)
+{
+    off_t       job;
+    ngx_str_t  *queue;
+
+    static const char    end[] = "job ";
+    static const size_t  end_len = sizeof(end) - 1;
 
     queue = &sub->conf->instance.queue;
 
-    if (r->element[2]->len == queue->len
-        && ngx_memcmp(r->element[2]->str, queue->data, queue->len) == 0)
-    {
+    if (len == queue->len && ngx_memcmp(text, queue->data, len) == 0) {
         ngx_log_debug1(NGX_LOG_DEBUG_CORE, sub->log, 0,
                        "dfpreheat redis: wake-up for %V", queue);
         sub->on_wake(sub->data);
+        return;
+    }
+
+    if (len <= end_len || ngx_memcmp(text, end, end_len) != 0) {
+        return;
+    }
+
+    job = ngx_atoof(text + end_len, len - end_len);
+
+    if (job > 0) {
+        ngx_log_debug1(NGX_LOG_DEBUG_CORE, sub->log, 0,
+                       "dfpreheat redis: job %O has ended", job);
+        ngx_dfp_wait_wake(job);
     }
 }
 
@@ -140,5 +176,6 @@ ngx_dfp_subscription_quit(ngx_dfp_conn_t *conn)
     ngx_dfp_subscription_t *sub = conn->data;
 
     ngx_dfp_subscription_close(sub);
+    ngx_dfp_wait_wake(0);
     sub->on_quit(sub->data);
 }

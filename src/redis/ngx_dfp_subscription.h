@@ -1,7 +1,8 @@
 /*
- * The subscription of a worker: messages that a part has been queued. A lost
- * message only delays the part until the next look. A connection that died
- * unnoticed is found by subscribing again from time to time, which Redis
+ * The subscription of a worker: messages that a part has been queued, and that
+ * a job has ended for which a request waits (ngx_dfp_wait.h). A lost message
+ * only delays the part, or the request, until the next look. A connection that
+ * died unnoticed is found by subscribing again from time to time, which Redis
  * answers.
  */
 

@@ -19,6 +19,10 @@ struct ngx_dfp_engine_s {
        resolved must be stored there, or the task fails */
     unsigned     caches:1;
 
+    /* it warms nothing, and nothing must be stored: it looks into the
+       proxy_cache of this nginx */
+    unsigned     looks:1;
+
     /* it finds out itself what is in an image: the tasks of an image job are
        its images */
     unsigned     resolves:1;
@@ -44,6 +48,10 @@ struct ngx_dfp_engine_s {
 
     /* adds what has become of each task; safe before the start, too */
     void       (*results)(ngx_dfp_run_t *run, ngx_dfp_results_t *results);
+
+    /* the engine of jobs that look into this one's cache (job->action); NULL:
+       there are none */
+    ngx_dfp_engine_t  *look;
 };
 
 

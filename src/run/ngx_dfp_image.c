@@ -266,7 +266,7 @@ ngx_dfp_image_digest(ngx_dfp_task_t *task, ngx_str_t *body)
 
     if (dfp_oci_digest_of(&mem, ngx_dfp_dfp_str(*body), &desc.digest)
         == DFP_OK
-        && (!task->run->cluster->engine->caches
+        && (!task->run->engine->caches
             || ngx_dfp_image_add(task, &desc,
                                  NGX_DFP_MANIFEST_READ)))
     {

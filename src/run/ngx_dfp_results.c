@@ -1,6 +1,16 @@
 #include "ngx_dfp_results.h"
 
 
+/* A GET prints the lists of all parts. */
+
+ngx_uint_t
+ngx_dfp_results_max(ngx_dfp_run_t *run)
+{
+    return ngx_min(NGX_DFP_RESULTS_MAX,
+                   NGX_DFP_RESULTS_JOB / run->claim.parts);
+}
+
+
 void
 ngx_dfp_results_add(ngx_dfp_list_t *list, ngx_str_t *hostname, ngx_str_t *ip,
     ngx_str_t *url, ngx_str_t *description)

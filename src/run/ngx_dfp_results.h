@@ -42,6 +42,9 @@ typedef struct {
 } ngx_dfp_results_t;
 
 
+/* How many elements a list of RUN has at most. */
+ngx_uint_t ngx_dfp_results_max(ngx_dfp_run_t *run);
+
 /* Adds an entry to a list, or counts it as omitted. URL and DESCRIPTION may be
  * NULL. Without memory the list's buffer has failed. */
 void ngx_dfp_results_add(ngx_dfp_list_t *list, ngx_str_t *hostname,

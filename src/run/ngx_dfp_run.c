@@ -133,6 +133,14 @@ ngx_dfp_run_prepare(ngx_dfp_run_t *run)
         return NGX_ERROR;
     }
 
+    run->engine = run->job.action ? run->cluster->engine->look
+                                  : run->cluster->engine;
+
+    if (run->engine == NULL) {
+        ngx_dfp_run_fail(run, "cluster %L has no cache", run->cluster->id);
+        return NGX_OK;
+    }
+
     run->width = run->job.concurrent_task_count;
 
     if (run->job.scope == DFP_SCOPE_DEFAULT) {
@@ -158,7 +166,7 @@ ngx_dfp_run_resolve(ngx_dfp_run_t *run)
     run->stage.left = &run->manifests;
     run->stage.next = ngx_dfp_run_resolved;
 
-    read = (run->job.type == DFP_JOB_IMAGE && !run->cluster->engine->resolves);
+    read = (run->job.type == DFP_JOB_IMAGE && !run->engine->resolves);
 
     rc = (run->job.type == DFP_JOB_IMAGE) ? ngx_dfp_image_tasks(run, read)
                                           : ngx_dfp_run_files(run);
@@ -238,10 +246,10 @@ ngx_dfp_run_warm(ngx_dfp_run_t *run)
 
     ngx_log_debug4(NGX_LOG_DEBUG_HTTP, &run->log, 0,
                    "dfpreheat: job %L: warm: engine %V, %ui of %ui tasks left",
-                   run->claim.id, &run->cluster->engine->name, run->left,
+                   run->claim.id, &run->engine->name, run->left,
                    run->tasks.nelts);
 
-    if (run->cluster->engine->start(run) != NGX_OK) {
+    if (run->engine->start(run) != NGX_OK) {
         ngx_dfp_run_fail(run, "no memory");
     }
 
@@ -258,7 +266,7 @@ ngx_dfp_run_check(ngx_dfp_run_t *run)
 {
     ngx_int_t  rc;
 
-    rc = run->cluster->engine->check(run);
+    rc = run->engine->check(run);
 
     ngx_log_debug4(NGX_LOG_DEBUG_HTTP, &run->log, 0,
                    "dfpreheat: job %L: check: rc:%i, %ui tasks failed, "
@@ -429,7 +437,7 @@ ngx_dfp_run_advance(ngx_dfp_run_t *run, ngx_uint_t quit)
      * location another cache than the one that was warmed
      */
 
-    if (*run->stage.left == 0 && !(quit && run->cluster->engine->caches)) {
+    if (*run->stage.left == 0 && !(quit && run->engine->caches)) {
         run->stage.next(run);
     }
 

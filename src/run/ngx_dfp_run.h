@@ -50,6 +50,8 @@ struct ngx_dfp_run_s {
     ngx_log_t             log;
     ngx_dfp_main_conf_t  *conf;
     ngx_dfp_cluster_t    *cluster;   /* NULL: it is not configured */
+    ngx_dfp_engine_t     *engine;    /* of the job in this cluster; NULL: there
+                                        is none */
     ngx_dfp_claim_t       claim;
     dfp_job_t             job;
     ngx_dfp_stage_t       stage;

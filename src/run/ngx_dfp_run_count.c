@@ -1,4 +1,4 @@
-#include "ngx_dfp_task.h"
+#include "ngx_dfp_engine.h"
 
 
 void
@@ -6,6 +6,12 @@ ngx_dfp_run_count(ngx_dfp_run_t *run, ngx_msec_t elapsed)
 {
     ngx_uint_t        i;
     ngx_dfp_task_t  **task;
+
+    /* it warms nothing */
+
+    if (run->engine && run->engine->looks) {
+        return;
+    }
 
     ngx_dfp_histogram_add(&ngx_dfp_counters->runs, &ngx_dfp_durations,
                           (uint64_t) elapsed * 1000);

@@ -17,8 +17,8 @@ ngx_dfp_run_progress(ngx_dfp_run_t *run, dfp_mem_t *mem)
 
     ngx_memzero(&p, sizeof(ngx_dfp_progress_t));
 
-    if (run->cluster) {
-        run->cluster->engine->progress(run, &p);
+    if (run->engine) {
+        run->engine->progress(run, &p);
     }
 
     dfp_buf_init(&b, mem, 320, 0);
@@ -76,14 +76,11 @@ ngx_dfp_run_results(ngx_dfp_run_t *run)
     dfp_buf_init(&r.failure.json, &mem, 1024, 0);
     dfp_buf_init(&r.unreachable.json, &mem, 256, 0);
 
-    /* a GET prints the lists of all parts */
-
-    r.success.max = ngx_min(NGX_DFP_RESULTS_MAX,
-                            NGX_DFP_RESULTS_JOB / run->claim.parts);
+    r.success.max = ngx_dfp_results_max(run);
     r.failure.max = r.success.max;
     r.unreachable.max = r.success.max;
 
-    run->cluster->engine->results(run, &r);
+    run->engine->results(run, &r);
 
     dfp_buf_init(&b, &mem, r.success.json.len + r.failure.json.len + 256, 0);
     dfp_buf_cstr(&b, "{");

@@ -168,7 +168,9 @@ ngx_dfp_task_call(ngx_dfp_run_t *run, ngx_dfp_call_mode_e mode)
         q = ngx_queue_head(&run->ready);
         task = ngx_queue_data(q, ngx_dfp_task_t, queue);
 
-        if (ngx_dfp_task_grant_ready(task) == NGX_OK) {
+        if (mode == NGX_DFP_CALL_LOOK
+            || ngx_dfp_task_grant_ready(task) == NGX_OK)
+        {
             ngx_log_debug4(NGX_LOG_DEBUG_HTTP, &run->log, 0,
                            "dfpreheat: job %L: task \"%V\": try %ui, "
                            "%ui calls", run->claim.id, &task->shown,
@@ -245,9 +247,12 @@ ngx_dfp_task_prepare(ngx_dfp_task_t *task, ngx_dfp_call_mode_e mode)
     call->size = run->conf->max_manifest_size;
     call->timeout = ngx_max((ngx_msec_int_t)
                             (task->deadline - ngx_current_msec), 1);
-    call->store = run->cluster->engine->caches;
+    call->store = run->engine->caches && !run->engine->looks;
+    call->peek = (run->engine->looks && mode == NGX_DFP_CALL_READ);
+    call->uncached = call->peek;
+    call->named = (task->image != NULL);
 
-    if (task->document || (task->image && run->cluster->engine->resolves)) {
+    if (task->document || (task->image && run->engine->resolves)) {
         call->accept = ngx_dfp_manifest_types;
     }
 
@@ -387,8 +392,8 @@ ngx_dfp_tasks_stop(ngx_dfp_run_t *run)
 
     ngx_queue_init(&run->ready);
 
-    if (run->cluster && run->cluster->engine->stop) {
-        run->cluster->engine->stop(run);
+    if (run->engine && run->engine->stop) {
+        run->engine->stop(run);
     }
 }
 

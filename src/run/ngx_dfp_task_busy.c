@@ -18,7 +18,7 @@ ngx_dfp_task_busy(ngx_dfp_task_t *task)
 
     /* the width of other engines is for calls to peers */
 
-    if (run->cluster->engine->caches) {
+    if (run->engine->caches) {
         run->width = ngx_max(run->calls, 1);
         run->steady = 0;
     }

@@ -11,11 +11,18 @@ ngx_dfp_task_fresh(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 
     run = task->run;
 
+    /* what is in the cache is what is asked for */
+
+    if (run->engine->looks) {
+        call->refresh = task->refresh;
+        return;
+    }
+
     /* only the registry knows the manifest of a tag, and who may have it */
 
     call->refresh = (task->document && task->digest.len == 0)
                     || call->mode == NGX_DFP_CALL_PROBE
-                    || run->cluster->engine->resolves || task->refresh
+                    || run->engine->resolves || task->refresh
                     || run->job.refresh;
 
     /* the blobs of an image are named by their digest; a file may change */

@@ -2,8 +2,6 @@
 #include "ngx_dfp_image.h"
 
 
-#define NGX_DFP_LOOKS  64    /* files in one turn of the event loop */
-
 #define ngx_dfp_engine_cache_packed(task)                                     \
     ((task)->packed ? " (compressed by the origin, although that was not "    \
                       "asked for: Content-Encoding)" : "")
@@ -30,13 +28,15 @@ static void ngx_dfp_engine_cache_results(ngx_dfp_run_t *run,
 ngx_dfp_engine_t  ngx_dfp_engine_cache = {
     ngx_string("cache"),
     1,                                      /* caches */
+    0,                                      /* looks */
     0,                                      /* resolves */
     0,                                      /* dragonfly */
     ngx_dfp_engine_cache_start,
     ngx_dfp_engine_cache_check,
     NULL,
     ngx_dfp_engine_cache_progress,
-    ngx_dfp_engine_cache_results
+    ngx_dfp_engine_cache_results,
+    &ngx_dfp_engine_look
 };
 
 

@@ -1,7 +1,7 @@
 /*
  * The engine "cache": tasks are warmed into the proxy_cache of this nginx.
  * engine_cache.c is the engine, engine_cache_room.c checks that the caches are
- * large enough.
+ * large enough, engine_look.c is the engine of jobs that only look into them.
  */
 
 #ifndef NGX_DFP_ENGINE_CACHE_H
@@ -9,6 +9,9 @@
 
 
 #include "ngx_dfp_engine.h"
+
+
+#define NGX_DFP_LOOKS  64    /* files in one turn of the event loop */
 
 
 /* What a run has stored in one cache. */
@@ -40,6 +43,7 @@ typedef struct {
 
 
 extern ngx_dfp_engine_t  ngx_dfp_engine_cache;
+extern ngx_dfp_engine_t  ngx_dfp_engine_look;
 
 
 /*

@@ -12,13 +12,15 @@ static void ngx_dfp_peers_stop(ngx_dfp_run_t *run);
 ngx_dfp_engine_t  ngx_dfp_engine_peers = {
     ngx_string("peers"),
     0,                                      /* caches */
+    0,                                      /* looks */
     0,                                      /* resolves */
     1,                                      /* dragonfly */
     ngx_dfp_peers_start,
     ngx_dfp_peers_results_check,
     ngx_dfp_peers_stop,
     ngx_dfp_peers_results_progress,
-    ngx_dfp_peers_results
+    ngx_dfp_peers_results,
+    NULL                                    /* look */
 };
 
 

@@ -30,13 +30,15 @@ static ngx_str_t  ngx_dfp_unusable =
 ngx_dfp_engine_t  ngx_dfp_engine_scheduler = {
     ngx_string("scheduler"),
     0,                                      /* caches */
+    0,                                      /* looks */
     1,                                      /* resolves */
     1,                                      /* dragonfly */
     ngx_dfp_scheduler_start,
     ngx_dfp_scheduler_check,
     ngx_dfp_scheduler_stop,
     ngx_dfp_scheduler_progress,
-    ngx_dfp_scheduler_results
+    ngx_dfp_scheduler_results,
+    NULL                                    /* look */
 };
 
 
@@ -54,6 +56,7 @@ ngx_dfp_scheduler_start(ngx_dfp_run_t *run)
     orders->job = run->job;
     orders->mem = ngx_dfp_mem(run->pool);
     dfp_buf_init(&orders->success.json, &orders->mem, 1024, 0);
+    orders->success.max = ngx_dfp_results_max(run);
 
     run->data = orders;
     run->stage.answered = ngx_dfp_scheduler_probed;

@@ -52,6 +52,14 @@ typedef enum {
 } dfp_job_scope_t;
 
 
+/* What a job does. Clients post jobs that preheat. */
+typedef enum {
+    DFP_JOB_PREHEAT = 0,
+    DFP_JOB_LOOK,            /* tells what is in the caches */
+    DFP_JOB_REMOVE           /* removes it, and tells what that was */
+} dfp_job_action_t;
+
+
 typedef struct {
     dfp_str_t        name;
     dfp_str_t        value;
@@ -93,6 +101,9 @@ typedef struct {
     dfp_str_t             digest;        /* of the file; "": not given */
     int64_t               size;          /* of the file, bytes; 0: not given */
     unsigned              refresh:1;     /* fetch even what is cached */
+
+    /* not a field of args that a client can set */
+    dfp_job_action_t      action;
 } dfp_job_t;
 
 
@@ -122,6 +133,13 @@ dfp_rc_t dfp_job_parse(dfp_mem_t *mem, dfp_str_t body, int64_t max_timeout,
  * worker that runs the job. bio, user_id and clusters stay empty. */
 dfp_rc_t dfp_job_parse_args(dfp_mem_t *mem, dfp_str_t args, dfp_job_t *job,
     dfp_err_t *err);
+
+/* The job ACTION, another one than DFP_JOB_PREHEAT, for one image or file in
+ * all caches. URL and PLATFORM ("": not given) are checked as those of args,
+ * and errors call them "url" and "platform"; they are kept. TIMEOUT is in
+ * nanoseconds. */
+dfp_rc_t dfp_job_of_url(dfp_mem_t *mem, dfp_job_action_t action, dfp_str_t url,
+    dfp_str_t platform, int64_t timeout, dfp_job_t *job, dfp_err_t *err);
 
 /*
  * Appends the args object with all of Dragonfly's keys, sorted. Strings that

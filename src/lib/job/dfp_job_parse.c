@@ -54,6 +54,12 @@ static const dfp_json_name_t  dfp_job_types[] = {
     { NULL, 0 }
 };
 
+static const dfp_json_name_t  dfp_job_actions[] = {
+    { "look", DFP_JOB_LOOK },
+    { "remove", DFP_JOB_REMOVE },
+    { NULL, 0 }
+};
+
 static const dfp_json_name_t  dfp_job_scopes[] = {
     { "single_seed_peer", DFP_SCOPE_SINGLE_SEED_PEER },
     { "all_seed_peers", DFP_SCOPE_ALL_SEED_PEERS },
@@ -89,6 +95,7 @@ dfp_rc_t
 dfp_job_parse_args(dfp_mem_t *mem, dfp_str_t args, dfp_job_t *job,
     dfp_err_t *err)
 {
+    int         action;
     dfp_rc_t    rc;
     dfp_json_t  in;
 
@@ -102,6 +109,16 @@ dfp_job_parse_args(dfp_mem_t *mem, dfp_str_t args, dfp_job_t *job,
     /* the limit was checked when the job was posted, and may have changed */
 
     rc = dfp_job_parse_fields(&in, INT64_MAX, job);
+
+    /* a client cannot set this field: a body is parsed without it */
+
+    action = DFP_JOB_PREHEAT;
+
+    if (rc == DFP_OK) {
+        rc = dfp_json_choice(&in, "action", dfp_job_actions, &action);
+    }
+
+    job->action = action;
 
     dfp_json_close(&in);
 

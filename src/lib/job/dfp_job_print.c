@@ -48,7 +48,14 @@ dfp_job_print_args(dfp_buf_t *b, const dfp_job_t *job, int redact)
     p.redact = redact;
     p.hidden = 0;
 
-    dfp_job_print_text(&p, "{\"application\":", job->application);
+    dfp_buf_cstr(b, "{");
+
+    if (job->action) {
+        dfp_buf_cstr(b, job->action == DFP_JOB_LOOK ? "\"action\":\"look\","
+                                                    : "\"action\":\"remove\",");
+    }
+
+    dfp_job_print_text(&p, "\"application\":", job->application);
     dfp_job_print_int(&p, ",\"concurrent_peer_count\":",
                       job->concurrent_peer_count);
     dfp_job_print_int(&p, ",\"concurrent_task_count\":",

@@ -14,7 +14,8 @@
 --               If there are several parts, cluster C has rule:C "first part,
 --               parts, parts that may be unreachable, per cent that must
 --               succeed", left:C parts that have not ended, done:C succeeded,
---               away:C unreachable; z:I, of its first part, is its state
+--               away:C unreachable; z:I, of its first part, is its state.
+--               wait: somebody waits for its end
 -- job:next      the greatest id so far
 -- uuid:UUID     id of the job with this uuid, for a POST that is sent again
 -- ready:QUEUE   sorted set of ID:I by their turn
@@ -227,7 +228,7 @@ end
 local function finish(id, part, state, err, results, progress, away)
   local k = job_key(id)
   local job = call('HMGET', k, 's:' .. part, 'q:' .. part, 'keep', 'left',
-                   'failed', 'c:' .. part, 'created')
+                   'failed', 'c:' .. part, 'wait')
 
   if job[1] ~= 'PENDING' then
     return
@@ -239,8 +240,8 @@ local function finish(id, part, state, err, results, progress, away)
     call('ZREM', P .. 'ready:' .. job[2], member)
   end
 
-  local id_of_cluster = job[6]:match('^%d+')
-  local cluster = cluster_state(k, id_of_cluster, state, away)
+  local in_cluster = job[6]:match('^%d+')
+  local cluster = cluster_state(k, in_cluster, state, away)
   local left = job[4] - 1
   local failed = job[5] or cluster == 'FAILURE' or (left == 0 and not cluster)
   local whole = 'PENDING'
@@ -268,11 +269,15 @@ local function finish(id, part, state, err, results, progress, away)
     call('HDEL', k, 'sealed')
     call('ZREM', P .. 'deadlines', id)
     call('PEXPIRE', k, job[3])
-    count_job(job[7])
+    count_job(call('HGET', k, 'created'))
+
+    if job[7] then
+      redis.pcall('PUBLISH', P .. 'wake', 'job ' .. id)
+    end
   end
 
   if cluster then
-    add_count(id_of_cluster .. ':' .. cluster, 1)
+    add_count(in_cluster .. ':' .. cluster, 1)
   end
 end
 

@@ -1,0 +1,21 @@
+/*
+ * Parameters of the query string.
+ */
+
+#ifndef NGX_DFP_QUERY_H
+#define NGX_DFP_QUERY_H
+
+
+#include "ngx_dfp_types.h"
+
+
+/* The first parameter NAME ("url=") of R, unescaped and in the pool of R; "":
+ * there is none. NGX_ERROR: no memory. */
+ngx_int_t ngx_dfp_query_get(ngx_http_request_t *r, const char *name,
+    ngx_str_t *value);
+
+/* Overwrites all parameters NAME of R with "*", wherever nginx may log them. */
+void ngx_dfp_query_hide(ngx_http_request_t *r, const char *name);
+
+
+#endif /* NGX_DFP_QUERY_H */

@@ -1,0 +1,191 @@
+#include "ngx_dfp_cache.h"
+
+
+#define NGX_DFP_LOOK_POOL    512
+#define NGX_DFP_STATUS_LINE  (sizeof("HTTP/1.1 200") - 1)
+
+
+static ngx_fd_t ngx_dfp_cache_look_open(ngx_dfp_entry_t *entry,
+    ngx_log_t *log, ngx_http_file_cache_header_t *h, off_t *size);
+static ngx_uint_t ngx_dfp_cache_look_usable(ngx_fd_t fd,
+    ngx_http_file_cache_header_t *h, off_t *size);
+static void ngx_dfp_cache_look_type(ngx_str_t head, ngx_str_t *type);
+
+
+ngx_int_t
+ngx_dfp_cache_look(ngx_dfp_entry_t *entry, ngx_log_t *log,
+    ngx_dfp_held_t *held)
+{
+    off_t                         size;
+    ngx_fd_t                      fd;
+    ngx_http_file_cache_header_t  h;
+
+    if (!ngx_dfp_cache_last_use(entry, &held->used)) {
+        ngx_dfp_cache_debug(entry, log, "absent");
+        return NGX_DECLINED;
+    }
+
+    fd = ngx_dfp_cache_look_open(entry, log, &h, &size);
+
+    if (fd == NGX_INVALID_FILE) {
+        ngx_dfp_cache_debug(entry, log, "absent");
+        return NGX_DECLINED;
+    }
+
+    (void) ngx_close_file(fd);
+
+    held->size = size - h.body_start;
+    held->date = h.date;
+    held->valid = h.valid_sec;
+
+    ngx_dfp_cache_debug(entry, log, "present");
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_dfp_cache_body(ngx_dfp_entry_t *entry, ngx_pool_t *pool, size_t max,
+    ngx_str_t *body, ngx_str_t *type)
+{
+    off_t                         size;
+    u_char                       *p;
+    ngx_fd_t                      fd;
+    ngx_int_t                     rc;
+    ngx_str_t                     head;
+    ngx_http_file_cache_header_t  h;
+
+    fd = ngx_dfp_cache_look_open(entry, pool->log, &h, &size);
+
+    if (fd == NGX_INVALID_FILE) {
+        return NGX_DECLINED;
+    }
+
+    rc = NGX_DECLINED;
+
+    if (size - h.body_start > (off_t) max) {
+        goto done;
+    }
+
+    head.len = h.body_start - h.header_start;
+    size -= h.header_start;
+
+    p = ngx_pnalloc(pool, size + 1);
+    if (p == NULL) {
+        rc = NGX_ERROR;
+        goto done;
+    }
+
+    if (pread(fd, p, size, h.header_start) != (ssize_t) size) {
+        goto done;
+    }
+
+    head.data = p;
+    body->data = p + head.len;
+    body->len = size - head.len;
+
+    ngx_dfp_cache_look_type(head, type);
+
+    rc = NGX_OK;
+
+done:
+
+    (void) ngx_close_file(fd);
+
+    return rc;
+}
+
+
+/* NGX_INVALID_FILE: the entry has no file that can be used. */
+
+static ngx_fd_t
+ngx_dfp_cache_look_open(ngx_dfp_entry_t *entry, ngx_log_t *log,
+    ngx_http_file_cache_header_t *h, off_t *size)
+{
+    ngx_fd_t     fd;
+    ngx_str_t    file;
+    ngx_pool_t  *pool;
+
+    pool = ngx_create_pool(NGX_DFP_LOOK_POOL, log);
+    if (pool == NULL) {
+        return NGX_INVALID_FILE;
+    }
+
+    fd = NGX_INVALID_FILE;
+
+    if (ngx_dfp_cache_file(entry, pool, &file) == NGX_OK) {
+        fd = ngx_open_file(file.data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+    }
+
+    ngx_destroy_pool(pool);
+
+    if (fd != NGX_INVALID_FILE && !ngx_dfp_cache_look_usable(fd, h, size)) {
+        (void) ngx_close_file(fd);
+        fd = NGX_INVALID_FILE;
+    }
+
+    return fd;
+}
+
+
+/* The file has nginx's own header and the key, then the answer: its header,
+ * with the status line, and its body. */
+
+static ngx_uint_t
+ngx_dfp_cache_look_usable(ngx_fd_t fd, ngx_http_file_cache_header_t *h,
+    off_t *size)
+{
+    u_char           line[NGX_DFP_STATUS_LINE];
+    ngx_file_info_t  fi;
+
+    if (ngx_fd_info(fd, &fi) == NGX_FILE_ERROR
+        || pread(fd, h, sizeof(*h), 0) != (ssize_t) sizeof(*h)
+        || h->version != NGX_HTTP_CACHE_VERSION
+        || h->header_start > h->body_start
+        || ngx_file_size(&fi) < (off_t) h->body_start
+        || pread(fd, line, sizeof(line), h->header_start)
+           != (ssize_t) sizeof(line))
+    {
+        return 0;
+    }
+
+    *size = ngx_file_size(&fi);
+
+    /* proxy_cache_valid may be given for errors, too */
+
+    return ngx_strncmp(line, "HTTP/", 5) == 0
+           && ngx_strncmp(line + sizeof(line) - 4, " 200", 4) == 0;
+}
+
+
+static void
+ngx_dfp_cache_look_type(ngx_str_t head, ngx_str_t *type)
+{
+    u_char  *p, *end, *last;
+
+    static u_char        name[] = "content-type:";
+    static const size_t  len = sizeof(name) - 1;
+
+    ngx_str_null(type);
+
+    last = head.data + head.len;
+
+    for (p = head.data; p < last; p = end + 1) {
+
+        end = ngx_strlchr(p, last, LF);
+        if (end == NULL) {
+            return;
+        }
+
+        if ((size_t) (end - p) <= len || ngx_strncasecmp(p, name, len) != 0) {
+            continue;
+        }
+
+        for (p += len; p < end && *p == ' '; p++) { /* void */ }
+
+        type->data = p;
+        type->len = end - p - (end > p && end[-1] == CR);
+
+        return;
+    }
+}

@@ -1,0 +1,10 @@
+-- Arguments: id.
+-- Somebody waits for the end of the job: a message tells it.
+-- Reply: 1; or 0: the job has ended, or does not exist.
+if call('HGET', job_key(ARGV[2]), 'state') ~= 'PENDING' then
+  return 0
+end
+
+call('HSET', job_key(ARGV[2]), 'wait', '1')
+
+return 1
