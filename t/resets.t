@@ -74,6 +74,7 @@ sub requests
         [ 'a path that is not there' => 'GET', '/oapi/v1/none' ],
         [ 'a wrong method' => 'DELETE', '/oapi/v1/jobs/1', token => $token ],
         [ 'the health' => 'GET', '/healthy' ],
+        [ 'the metrics' => 'GET', '/metrics' ],
     );
 }
 
@@ -122,6 +123,7 @@ story 'over HTTP/2', { http => <<"END" }, sub {
         location /oapi/ { dfpreheat on; }
         location /healthy { dfpreheat on; }
         location /api/ { dfpreheat on; }
+        location = /metrics { dfpreheat_status on; }
     }
 END
     my $servers = shift;
