@@ -132,6 +132,12 @@ ngx_dfp_status_send(ngx_dfp_status_t *status, ngx_uint_t known)
                    "dfpreheat status: %uz bytes%s", b.len,
                    known ? "" : ", without Redis");
 
+    /* the worker may have been told to quit since the request began */
+
+    if (ngx_exiting || ngx_terminate) {
+        r->keepalive = 0;
+    }
+
     r->headers_out.status = NGX_HTTP_OK;
     r->headers_out.content_length_n = b.len;
     ngx_str_set(&r->headers_out.content_type, "text/plain; version=0.0.4");

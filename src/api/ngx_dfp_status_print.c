@@ -71,7 +71,8 @@ static const ngx_dfp_metric_t  ngx_dfp_parts_running = {
 
 static const ngx_dfp_metric_t  ngx_dfp_oldest = {
     "dfpreheat_oldest_waiting_part_age_seconds", "gauge",
-    "Time since the POST of the oldest part in the queue, 0 if it is empty."
+    "Time since the POST of the oldest of the parts that are next, 0 if the "
+    "queue is empty."
 };
 
 static const ngx_dfp_metric_t  ngx_dfp_run_duration = {
