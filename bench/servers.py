@@ -61,6 +61,7 @@ class Servers:
 
     def __init__(self):
         self.processes = {}
+        self.nginx = ["front", "origin"]    # whose logs are checked
         self.baseline = "ok"
         self.values = {}            # of a group's own configurations
 
@@ -200,7 +201,7 @@ class Servers:
 
     def check_logs(self):
         """nginx has called nothing worse than an error."""
-        for name in ("front", "origin"):
+        for name in self.nginx:
             with open("%s/%s.error.log" % (DIR, name)) as f:
                 for line in f:
                     if re.search(r"\[(alert|crit|emerg)\]", line):

@@ -93,6 +93,36 @@ subtest 'a job that is refused' => sub {
 };
 
 
+subtest 'a job that is not listed, and one with an Idempotency-Key' => sub {
+    fresh();
+    $scripts->post('a', user => '');
+    $scripts->post($_, once => 'key') for qw( b c );
+    is_deeply(counted(ONE), { accepted => 1 }, 'only the second, once');
+
+    look();
+    finish(1, 'SUCCESS', 1);
+    $scripts->script('finish', 2, 1, 1, 'b', 'SUCCESS', '', '', '');
+    is_deeply(counted(ONE), { accepted => 1, '1:SUCCESS' => 1, jobs => 1 },
+              'and so are their ends');
+};
+
+
+subtest 'jobs that are deleted' => sub {
+    fresh();
+    $scripts->post('a');
+    $scripts->post('b', user => '');
+    $scripts->post('c');
+    look();
+    finish(1, 'SUCCESS');
+    from(TWO);
+
+    $scripts->script('delete', $_) for 1, 2, 3, 3;
+    is_deeply([ counted(ONE), counted(TWO) ],
+              [ { accepted => 2, '1:SUCCESS' => 1, jobs => 1 }, { deleted => 1 } ],
+              'one had not ended, and was listed');
+};
+
+
 subtest 'the parts of a cluster are one job' => sub {
     fresh();
 

@@ -535,7 +535,9 @@ subtest 'Redis cannot write to its disk: nothing is stored by half' => sub {
     my $before = stored();
 
     for my $script ([ 'create', 'c', 1, 1, 9, '', '', '', 0, 1, 0, 'name', 'q',
-                      'a n', 'url', '', 0, 0, 0, 0, 100, '1 t', 'here' ],
+                      'a n', 'url', '', 0, 0, 0, 0, 100, 0, '', 'b', '1 t',
+                      'here' ],
+                    [ 'patch', 1, ',"bio":""', '', 1 ], [ 'delete', 1 ],
                     [ 'look', 1, 1, 1, 1, 'w', 2, 1, 'name', 'edge', '' ],
                     [ 'finish', 1, 1, 1, 'a', 'SUCCESS', '', '', '' ],
                     [ 'report', 1, 1, 1, 'a', 1, '' ],

@@ -142,9 +142,15 @@ ngx_dfp_api_send(ngx_dfp_api_t *api, ngx_uint_t status, dfp_buf_t *b)
 
     r->headers_out.status = status;
     r->headers_out.content_length_n = b->len;
-    ngx_str_set(&r->headers_out.content_type, "application/json");
-    r->headers_out.content_type_len = r->headers_out.content_type.len;
-    ngx_str_set(&r->headers_out.charset, "utf-8");
+
+    if (b->len == 0) {
+        r->header_only = 1;
+
+    } else {
+        ngx_str_set(&r->headers_out.content_type, "application/json");
+        r->headers_out.content_type_len = r->headers_out.content_type.len;
+        ngx_str_set(&r->headers_out.charset, "utf-8");
+    }
 
     buf->pos = (u_char *) b->data;
     buf->last = buf->pos + b->len;

@@ -34,6 +34,11 @@ struct ngx_dfp_api_s {
     size_t                   size;     /* allocated for body */
     dfp_job_t                job;      /* as it was posted */
     ngx_dfp_stored_job_t     stored;   /* the job as it is in Redis */
+    ngx_dfp_job_list_t       list;
+    dfp_buf_t                filters;  /* of the list, for Link */
+    dfp_job_about_t          change;   /* of the job, as it was sent */
+    ngx_uint_t               tries;    /* of a change */
+    ngx_uint_t               changed;  /* by somebody else, meanwhile */
     dfp_token_t              token;    /* as it was posted */
     ngx_dfp_stored_token_t   stored_token;
     char                     secret[DFP_TOKEN_LEN + 1];    /* of the token */

@@ -1,5 +1,7 @@
 #include "ngx_dfp_handler.h"
 #include "ngx_dfp_jobs.h"
+#include "ngx_dfp_jobs_change.h"
+#include "ngx_dfp_jobs_list.h"
 #include "ngx_dfp_tokens.h"
 #include "ngx_dfp_where.h"
 
@@ -17,6 +19,8 @@ typedef struct {
 
 
 static ngx_dfp_handler_route_t *ngx_dfp_handler_route(ngx_dfp_api_t *api);
+static ngx_uint_t ngx_dfp_handler_path(ngx_dfp_api_t *api,
+    ngx_dfp_handler_route_t *route);
 static ngx_int_t ngx_dfp_handler_id(ngx_dfp_api_t *api, u_char *p, size_t len);
 static void ngx_dfp_handler_allow(ngx_dfp_api_t *api,
     ngx_dfp_handler_route_t *route);
@@ -28,12 +32,24 @@ static void ngx_dfp_handler_healthy(ngx_dfp_api_t *api);
 static ngx_dfp_handler_route_t  ngx_dfp_handler_routes[] = {
 
     { ngx_string("/oapi/v1/jobs"), 0,
-      NGX_HTTP_POST, "POST, OPTIONS",
+      NGX_HTTP_GET|NGX_HTTP_HEAD, "GET, HEAD, POST, OPTIONS",
+      ngx_dfp_jobs_list, DFP_TOKEN_JOB },
+
+    { ngx_string("/oapi/v1/jobs"), 0,
+      NGX_HTTP_POST, "GET, HEAD, POST, OPTIONS",
       ngx_dfp_jobs_create, DFP_TOKEN_JOB },
 
     { ngx_string("/oapi/v1/jobs"), 1,
-      NGX_HTTP_GET|NGX_HTTP_HEAD, "GET, HEAD, OPTIONS",
+      NGX_HTTP_GET|NGX_HTTP_HEAD, "GET, HEAD, PATCH, DELETE, OPTIONS",
       ngx_dfp_jobs_get, DFP_TOKEN_JOB },
+
+    { ngx_string("/oapi/v1/jobs"), 1,
+      NGX_HTTP_PATCH, "GET, HEAD, PATCH, DELETE, OPTIONS",
+      ngx_dfp_jobs_patch, DFP_TOKEN_JOB },
+
+    { ngx_string("/oapi/v1/jobs"), 1,
+      NGX_HTTP_DELETE, "GET, HEAD, PATCH, DELETE, OPTIONS",
+      ngx_dfp_jobs_delete, DFP_TOKEN_JOB },
 
     { ngx_string("/oapi/v1/cache"), 0,
       NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_DELETE, "GET, HEAD, DELETE, OPTIONS",
@@ -98,41 +114,54 @@ ngx_dfp_handler(ngx_http_request_t *r)
 }
 
 
+/* The route of the path and the method, or else one of the path. */
+
 static ngx_dfp_handler_route_t *
 ngx_dfp_handler_route(ngx_dfp_api_t *api)
 {
-    ngx_str_t                *uri;
-    ngx_dfp_handler_route_t  *route;
+    ngx_dfp_handler_route_t  *route, *found;
 
-    uri = &api->r->uri;
+    found = NULL;
 
     for (route = ngx_dfp_handler_routes; route->path.len; route++) {
 
-        if (uri->len < route->path.len
-            || ngx_memcmp(uri->data, route->path.data, route->path.len) != 0)
-        {
+        if (!ngx_dfp_handler_path(api, route)) {
             continue;
         }
 
-        if (!route->id) {
-            if (uri->len == route->path.len) {
-                return route;
-            }
-
-            continue;
-        }
-
-        if (uri->len > route->path.len + 1
-            && uri->data[route->path.len] == '/'
-            && ngx_dfp_handler_id(api, uri->data + route->path.len + 1,
-                                  uri->len - route->path.len - 1)
-               == NGX_OK)
-        {
+        if (api->r->method & route->methods) {
             return route;
         }
+
+        found = route;
     }
 
-    return NULL;
+    return found;
+}
+
+
+static ngx_uint_t
+ngx_dfp_handler_path(ngx_dfp_api_t *api, ngx_dfp_handler_route_t *route)
+{
+    ngx_str_t  *uri;
+
+    uri = &api->r->uri;
+
+    if (uri->len < route->path.len
+        || ngx_memcmp(uri->data, route->path.data, route->path.len) != 0)
+    {
+        return 0;
+    }
+
+    if (!route->id) {
+        return uri->len == route->path.len;
+    }
+
+    return uri->len > route->path.len + 1
+           && uri->data[route->path.len] == '/'
+           && ngx_dfp_handler_id(api, uri->data + route->path.len + 1,
+                                 uri->len - route->path.len - 1)
+              == NGX_OK;
 }
 
 

@@ -1,12 +1,14 @@
 #include "ngx_dfp_jobs.h"
 #include "ngx_dfp_body.h"
 #include "ngx_dfp_choose.h"
+#include "ngx_dfp_once.h"
 #include "ngx_dfp_print.h"
 
 #include "dfp_texts.h"
 
 
 static void ngx_dfp_jobs_parse(ngx_dfp_api_t *api);
+static ngx_int_t ngx_dfp_jobs_listed(ngx_dfp_api_t *api);
 static dfp_rc_t ngx_dfp_jobs_about(ngx_dfp_api_t *api);
 static dfp_rc_t ngx_dfp_jobs_seal(ngx_dfp_api_t *api, dfp_err_t *err);
 static void ngx_dfp_jobs_created(void *data, ngx_int_t rc);
@@ -30,9 +32,13 @@ ngx_dfp_jobs_parse(ngx_dfp_api_t *api)
     dfp_rc_t   rc;
     dfp_err_t  err;
 
-    rc = dfp_job_parse(&api->mem, ngx_dfp_dfp_str(api->body),
-                       (int64_t) api->conf->max_timeout * 1000000,
-                       &api->job, &err);
+    rc = ngx_dfp_once(api, &err);
+
+    if (rc == DFP_OK) {
+        rc = dfp_job_parse(&api->mem, ngx_dfp_dfp_str(api->body),
+                           (int64_t) api->conf->max_timeout * 1000000,
+                           &api->job, &err);
+    }
 
     ngx_dfp_jobs_store(api, rc, &err, ngx_dfp_jobs_created);
 }
@@ -75,6 +81,13 @@ ngx_dfp_jobs_store(ngx_dfp_api_t *api, dfp_rc_t rc, dfp_err_t *err,
                    api->stored.timeout,
                    api->stored.sealed.len ? ", sealed" : "");
 
+    if (api->job.action == DFP_JOB_PREHEAT
+        && ngx_dfp_jobs_listed(api) != NGX_OK)
+    {
+        ngx_dfp_api_error(api, NGX_HTTP_INTERNAL_SERVER_ERROR, "no memory");
+        return;
+    }
+
     api->replied = next;
 
     if (ngx_dfp_store_create(api->store, &api->op, &api->stored) != NGX_OK) {
@@ -83,19 +96,40 @@ ngx_dfp_jobs_store(ngx_dfp_api_t *api, dfp_rc_t rc, dfp_err_t *err,
 }
 
 
+/* Jobs that clients post are listed, also by their user. */
+
+static ngx_int_t
+ngx_dfp_jobs_listed(ngx_dfp_api_t *api)
+{
+    ngx_str_t  *user;
+
+    user = &api->stored.user;
+
+    user->data = ngx_pnalloc(api->r->pool, NGX_INT64_LEN);
+    if (user->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    user->len = ngx_sprintf(user->data, "%L", api->job.user_id) - user->data;
+
+    return NGX_OK;
+}
+
+
 /* Printed once; GET shows it as it is stored. */
 
 static dfp_rc_t
 ngx_dfp_jobs_about(ngx_dfp_api_t *api)
 {
-    dfp_buf_t  b;
+    dfp_buf_t        b;
+    dfp_job_about_t  about;
+
+    about.bio = api->job.bio;
+    about.type = api->job.action ? DFP_STR("cache") : DFP_STR("preheat");
+    about.user_id = api->job.user_id;
 
     dfp_buf_init(&b, &api->mem, 64 + api->job.bio.len, 0);
-    dfp_buf_cstr(&b, ",\"bio\":");
-    dfp_buf_json(&b, api->job.bio);
-    dfp_buf_cstr(&b, api->job.action ? ",\"type\":\"cache\",\"user_id\":"
-                                     : ",\"type\":\"preheat\",\"user_id\":");
-    dfp_buf_int(&b, api->job.user_id);
+    dfp_job_print_about(&b, &about);
 
     api->stored.about = ngx_dfp_str(dfp_buf_value(&b));
 
@@ -182,6 +216,16 @@ ngx_dfp_jobs_refused(ngx_dfp_api_t *api, ngx_int_t rc)
         return;
     }
 
+    if (api->stored.repeated) {
+        ngx_dfp_jobs_get(api);
+        return;
+    }
+
+    if (api->stored.other) {
+        ngx_dfp_api_error(api, NGX_HTTP_UNPROCESSABLE, NGX_DFP_ONCE_OTHER);
+        return;
+    }
+
     if (api->stored.excess) {
         (void) dfp_invalid(&err, "args.scope: %lu instances would have to warm "
                            "it, and the maximum is %lu: name some of them in "
@@ -207,8 +251,7 @@ void
 ngx_dfp_jobs_get(ngx_dfp_api_t *api)
 {
     if (api->stored.id == 0) {
-        ngx_dfp_api_error(api, NGX_HTTP_UNPROCESSABLE,
-            "the job id must be an integer between 1 and 9223372036854775807");
+        ngx_dfp_api_error(api, NGX_HTTP_UNPROCESSABLE, NGX_DFP_JOBS_ID);
         return;
     }
 
@@ -279,7 +322,8 @@ ngx_dfp_jobs_show(ngx_dfp_api_t *api, ngx_uint_t result)
     dfp_buf_t  b;
 
     dfp_buf_init(&b, &api->mem, 4096, 0);
-    ngx_dfp_print_job(&b, api, result);
+    ngx_dfp_print_job(&b, api->conf, &api->stored,
+                      result ? NGX_DFP_PRINT_ONE : NGX_DFP_PRINT_NEW);
 
     ngx_dfp_api_send(api, NGX_HTTP_OK, &b);
 }

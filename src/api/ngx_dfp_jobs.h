@@ -9,6 +9,10 @@
 #include "ngx_dfp_api.h"
 
 
+#define NGX_DFP_JOBS_ID                                                       \
+    "the job id must be an integer between 1 and 9223372036854775807"
+
+
 /* The token has been checked: reads the body, stores the job, answers with
  * it. */
 void ngx_dfp_jobs_create(ngx_dfp_api_t *api);

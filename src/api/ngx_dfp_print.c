@@ -24,18 +24,17 @@ static void ngx_dfp_print_progress(dfp_buf_t *b, ngx_dfp_part_t *part,
 static void ngx_dfp_print_results(dfp_buf_t *b, ngx_dfp_part_t *part,
     ngx_uint_t n);
 static void ngx_dfp_print_failed(dfp_buf_t *b, ngx_dfp_part_t *part);
-static void ngx_dfp_print_clusters(dfp_buf_t *b, ngx_dfp_api_t *api);
+static void ngx_dfp_print_clusters(dfp_buf_t *b, ngx_dfp_main_conf_t *conf,
+    ngx_dfp_stored_job_t *job);
 static void ngx_dfp_print_text(dfp_buf_t *b, const char *key,
     ngx_str_t *value);
 
 
 void
-ngx_dfp_print_job(dfp_buf_t *b, ngx_dfp_api_t *api, ngx_uint_t result)
+ngx_dfp_print_job(dfp_buf_t *b, ngx_dfp_main_conf_t *conf,
+    ngx_dfp_stored_job_t *job, ngx_dfp_print_form_e form)
 {
-    ngx_dfp_stored_job_t   *job;
-    ngx_dfp_print_times_t         times;
-
-    job = &api->stored;
+    ngx_dfp_print_times_t  times;
 
     times.created = ngx_dfp_print_quoted(b, job->created);
     times.updated = ngx_dfp_print_quoted(b, job->updated);
@@ -55,7 +54,7 @@ ngx_dfp_print_job(dfp_buf_t *b, ngx_dfp_api_t *api, ngx_uint_t result)
     dfp_buf_str(b, ngx_dfp_dfp_str(job->args));
     dfp_buf_cstr(b, ",\"result\":");
 
-    if (result) {
+    if (form != NGX_DFP_PRINT_NEW) {
         ngx_dfp_print_result(b, job, &times);
 
     } else {
@@ -63,10 +62,17 @@ ngx_dfp_print_job(dfp_buf_t *b, ngx_dfp_api_t *api, ngx_uint_t result)
     }
 
     dfp_buf_cstr(b, ",\"user\":" NGX_DFP_PRINT_NO_USER);
-    dfp_buf_cstr(b, result ? ",\"seed_peer_clusters\":[]"
-                           : ",\"seed_peer_clusters\":null");
-    dfp_buf_cstr(b, ",\"scheduler_clusters\":[");
-    ngx_dfp_print_clusters(b, api);
+    dfp_buf_cstr(b, form == NGX_DFP_PRINT_ONE ? ",\"seed_peer_clusters\":[]"
+                                              : ",\"seed_peer_clusters\":null");
+    dfp_buf_cstr(b, ",\"scheduler_clusters\":");
+
+    if (form == NGX_DFP_PRINT_LISTED) {
+        dfp_buf_cstr(b, "null}");
+        return;
+    }
+
+    dfp_buf_cstr(b, "[");
+    ngx_dfp_print_clusters(b, conf, job);
     dfp_buf_cstr(b, "]}");
 }
 
@@ -311,23 +317,24 @@ ngx_dfp_print_who(ngx_dfp_part_t *part, dfp_str_t *address, dfp_str_t *name)
 
 
 static void
-ngx_dfp_print_clusters(dfp_buf_t *b, ngx_dfp_api_t *api)
+ngx_dfp_print_clusters(dfp_buf_t *b, ngx_dfp_main_conf_t *conf,
+    ngx_dfp_stored_job_t *job)
 {
     ngx_uint_t          i, k, some;
     ngx_dfp_part_t     *part;
     ngx_dfp_cluster_t  *cluster;
 
-    part = api->stored.parts;
-    cluster = api->conf->clusters.elts;
+    part = job->parts;
+    cluster = conf->clusters.elts;
     some = 0;
 
-    for (i = 0; i < api->stored.nparts; i++) {
+    for (i = 0; i < job->nparts; i++) {
 
         if (i && part[i].cluster == part[i - 1].cluster) {
             continue;
         }
 
-        for (k = 0; k < api->conf->clusters.nelts; k++) {
+        for (k = 0; k < conf->clusters.nelts; k++) {
             if (cluster[k].id == part[i].cluster) {
                 dfp_buf_cstr(b, some ? "," : "");
                 dfp_buf_str(b, ngx_dfp_dfp_str(cluster[k].json));

@@ -17,9 +17,17 @@
     "\"location\":\"\",\"bio\":\"\",\"configs\":null}"
 
 
-/* Appends the job api->stored; without RESULT its result is null, as the
- * answer to POST has it. Without memory B has failed. */
-void ngx_dfp_print_job(dfp_buf_t *b, ngx_dfp_api_t *api, ngx_uint_t result);
+/* The answers differ in what they leave out. */
+typedef enum {
+    NGX_DFP_PRINT_NEW = 0,    /* of POST: there is no result yet */
+    NGX_DFP_PRINT_ONE,
+    NGX_DFP_PRINT_LISTED      /* of a list: without clusters */
+} ngx_dfp_print_form_e;
+
+
+/* Appends JOB. Without memory B has failed. */
+void ngx_dfp_print_job(dfp_buf_t *b, ngx_dfp_main_conf_t *conf,
+    ngx_dfp_stored_job_t *job, ngx_dfp_print_form_e form);
 
 /* The nginx that the part is for; "": any. */
 void ngx_dfp_print_who(ngx_dfp_part_t *part, dfp_str_t *address,

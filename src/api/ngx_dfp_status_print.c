@@ -53,6 +53,11 @@ static const ngx_dfp_metric_t  ngx_dfp_jobs_ended = {
     "Jobs that this nginx has ended, once for each of their clusters."
 };
 
+static const ngx_dfp_metric_t  ngx_dfp_jobs_deleted = {
+    "dfpreheat_jobs_deleted_total", "counter",
+    "Jobs that this nginx has deleted before their end."
+};
+
 static const ngx_dfp_metric_t  ngx_dfp_job_duration = {
     "dfpreheat_job_duration_seconds", "histogram",
     "Time from the POST of a job to its end, of jobs that this nginx has "
@@ -170,6 +175,7 @@ ngx_dfp_status_stored(dfp_buf_t *b, ngx_dfp_stored_status_t *stored)
 
     ngx_dfp_status_one(b, &ngx_dfp_jobs_accepted, stored->accepted);
     ngx_dfp_status_ended(b, stored);
+    ngx_dfp_status_one(b, &ngx_dfp_jobs_deleted, stored->deleted);
 
     for (i = 0; i <= NGX_DFP_BUCKETS_MAX; i++) {
         took.buckets[i] = stored->took[i];

@@ -6,48 +6,10 @@
 #define NGX_DFP_REPLY_MEMBER 3     /* elements of one member */
 
 
-static void ngx_dfp_reply_seen(ngx_dfp_op_t *op, int64_t id);
 static ngx_int_t ngx_dfp_reply_claim(ngx_dfp_op_t *op, redisReply **e,
     ngx_dfp_claim_t *claim);
 static ngx_int_t ngx_dfp_reply_token_id(ngx_dfp_op_t *op, redisReply *reply,
     int64_t *id);
-static ngx_int_t ngx_dfp_reply_parts(ngx_dfp_op_t *op, int64_t n);
-static ngx_int_t ngx_dfp_reply_named(ngx_dfp_op_t *op, redisReply *name,
-    redisReply *value);
-static ngx_int_t ngx_dfp_reply_field(ngx_dfp_op_t *op,
-    ngx_dfp_reply_field_t *field, ngx_uint_t part, redisReply *value);
-static ngx_int_t ngx_dfp_reply_cluster(ngx_dfp_op_t *op, redisReply *reply,
-    void *out);
-static ngx_int_t ngx_dfp_reply_text(ngx_dfp_op_t *op, redisReply *reply,
-    void *out);
-
-
-#define ngx_dfp_reply_job_field(name, kind, member)                           \
-    { ngx_string(name), ngx_dfp_reply_ ## kind,                               \
-      offsetof(ngx_dfp_stored_job_t, member), 0 }
-
-#define ngx_dfp_reply_part_field(name, kind, member)                          \
-    { ngx_string(name ":1"), ngx_dfp_reply_ ## kind,                          \
-      offsetof(ngx_dfp_part_t, member), 1 }
-
-
-ngx_dfp_reply_field_t  ngx_dfp_reply_fields[NGX_DFP_REPLY_FIELDS] = {
-    { ngx_string("parts"), NULL, 0, 0 },
-    ngx_dfp_reply_job_field("uuid", text, uuid),
-    ngx_dfp_reply_job_field("state", text, state),
-    ngx_dfp_reply_job_field("about", text, about),
-    ngx_dfp_reply_job_field("args", text, args),
-    ngx_dfp_reply_job_field("created", number, created),
-    ngx_dfp_reply_job_field("updated", number, updated),
-    ngx_dfp_reply_job_field("deadline", number, deadline),
-    { ngx_string("c:1"), ngx_dfp_reply_cluster, 0, 1 },
-    ngx_dfp_reply_part_field("d", number, lost_attempts),
-    ngx_dfp_reply_part_field("g", text, progress),
-    ngx_dfp_reply_part_field("r", text, results),
-    ngx_dfp_reply_part_field("e", text, error),
-    ngx_dfp_reply_part_field("h", text, who),
-    ngx_dfp_reply_part_field("u", number, away)
-};
 
 
 ngx_int_t
@@ -63,61 +25,9 @@ ngx_dfp_reply_one(ngx_dfp_op_t *op, redisReply *reply)
 }
 
 
-ngx_int_t
-ngx_dfp_reply_created(ngx_dfp_op_t *op, redisReply *reply)
-{
-    int64_t                n, most;
-    redisReply           **e;
-    ngx_dfp_stored_job_t  *job = op->out;
-
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 2) {
-        return NGX_ERROR;
-    }
-
-    e = reply->element;
-
-    if (e[0]->type == REDIS_REPLY_STRING
-        && ngx_strcmp(e[0]->str, "full") == 0)
-    {
-        if (ngx_dfp_reply_number(op, e[1], &n) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        job->full = n;
-        return NGX_DECLINED;
-    }
-
-    if (e[0]->type == REDIS_REPLY_STRING
-        && ngx_strcmp(e[0]->str, "parts") == 0)
-    {
-        if (reply->elements != 3
-            || ngx_dfp_reply_number(op, e[1], &n) != NGX_OK
-            || ngx_dfp_reply_number(op, e[2], &most) != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
-        job->excess = n;
-        job->most = most;
-        return NGX_DECLINED;
-    }
-
-    if (ngx_dfp_reply_number(op, e[0], &job->id) != NGX_OK
-        || ngx_dfp_reply_number(op, e[1], &job->created) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    job->updated = job->created;
-    ngx_dfp_reply_seen(op, job->id);
-
-    return NGX_OK;
-}
-
-
 /* The id is not used again, even if Redis loses the job. */
 
-static void
+void
 ngx_dfp_reply_seen(ngx_dfp_op_t *op, int64_t id)
 {
     ngx_atomic_t       *newest;
@@ -317,178 +227,9 @@ ngx_dfp_reply_token(ngx_dfp_op_t *op, redisReply *reply)
 }
 
 
-/* Replies of HMGET have no names, only the order of ngx_dfp_reply_fields. */
-
-ngx_int_t
-ngx_dfp_reply_job(ngx_dfp_op_t *op, redisReply *reply)
-{
-    size_t                  i;
-    int64_t                 parts;
-    redisReply            **e;
-    ngx_dfp_stored_job_t   *job = op->out;
-
-    if (reply->type != REDIS_REPLY_ARRAY
-        || reply->elements != NGX_DFP_REPLY_FIELDS)
-    {
-        return NGX_ERROR;
-    }
-
-    e = reply->element;
-
-    if (e[0]->type == REDIS_REPLY_NIL) {
-        return NGX_DECLINED;
-    }
-
-    if (ngx_dfp_reply_number(op, e[0], &parts) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (parts != 1) {
-        return NGX_AGAIN;
-    }
-
-    if (ngx_dfp_reply_parts(op, parts) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    for (i = 1; i < NGX_DFP_REPLY_FIELDS; i++) {
-
-        /* nil: a part has no results before it has ended */
-
-        if (e[i]->type != REDIS_REPLY_NIL
-            && ngx_dfp_reply_field(op, &ngx_dfp_reply_fields[i], 0, e[i])
-               != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    job->parts->state = job->state;
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_dfp_reply_whole_job(ngx_dfp_op_t *op, redisReply *reply)
-{
-    size_t       i;
-    int64_t      parts;
-    redisReply **e;
-
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements % 2) {
-        return NGX_ERROR;
-    }
-
-    if (reply->elements == 0) {
-        return NGX_DECLINED;
-    }
-
-    /* the number of parts first: the fields may be in any order */
-
-    parts = 0;
-    e = reply->element;
-
-    for (i = 0; i < reply->elements; i += 2) {
-        if (e[i]->type == REDIS_REPLY_STRING
-            && ngx_strcmp(e[i]->str, "parts") == 0
-            && ngx_dfp_reply_number(op, e[i + 1], &parts) != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    if (parts < 1 || parts > (int64_t) reply->elements
-        || ngx_dfp_reply_parts(op, parts) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    for (i = 0; i < reply->elements; i += 2) {
-        if (e[i]->type != REDIS_REPLY_STRING
-            || ngx_dfp_reply_named(op, e[i], e[i + 1]) != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_dfp_reply_parts(ngx_dfp_op_t *op, int64_t n)
-{
-    ngx_dfp_stored_job_t *job = op->out;
-
-    job->nparts = n;
-    job->parts = ngx_pcalloc(op->pool, n * sizeof(ngx_dfp_part_t));
-
-    return job->parts ? NGX_OK : NGX_ERROR;
-}
-
-
-/* Fields that are unknown here are ignored. */
-
-static ngx_int_t
-ngx_dfp_reply_named(ngx_dfp_op_t *op, redisReply *name, redisReply *value)
-{
-    ngx_int_t              n;
-    ngx_uint_t             i;
-    ngx_dfp_stored_job_t  *job = op->out;
-    ngx_dfp_reply_field_t       *field;
-
-    n = 1;
-
-    if (name->len > 2 && name->str[1] == ':') {
-        n = ngx_atoi((u_char *) name->str + 2, name->len - 2);
-
-        if (n < 1 || (ngx_uint_t) n > job->nparts) {
-            return NGX_ERROR;
-        }
-    }
-
-    for (i = 1; i < NGX_DFP_REPLY_FIELDS; i++) {
-        field = &ngx_dfp_reply_fields[i];
-
-        if (field->part
-            ? name->len > 2 && ngx_strncmp(field->name.data, name->str, 2) == 0
-            : field->name.len == name->len
-              && ngx_strncmp(field->name.data, name->str, name->len) == 0)
-        {
-            return ngx_dfp_reply_field(op, field, n - 1, value);
-        }
-    }
-
-    if (name->len > 2 && ngx_strncmp(name->str, "s:", 2) == 0) {
-        return ngx_dfp_reply_text(op, value, &job->parts[n - 1].state);
-    }
-
-    if (name->len > 2 && ngx_strncmp(name->str, "z:", 2) == 0) {
-        return ngx_dfp_reply_text(op, value,
-                                  &job->parts[n - 1].cluster_state);
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_dfp_reply_field(ngx_dfp_op_t *op, ngx_dfp_reply_field_t *field,
-    ngx_uint_t part, redisReply *value)
-{
-    u_char                *base;
-    ngx_dfp_stored_job_t  *job = op->out;
-
-    base = field->part ? (u_char *) &job->parts[part] : (u_char *) job;
-
-    return field->parse(op, value, base + field->offset);
-}
-
-
 /* The cluster of a part and its task_uuid: "1 01234567-...". */
 
-static ngx_int_t
+ngx_int_t
 ngx_dfp_reply_cluster(ngx_dfp_op_t *op, redisReply *reply, void *out)
 {
     u_char          *blank;
@@ -515,7 +256,7 @@ ngx_dfp_reply_cluster(ngx_dfp_op_t *op, redisReply *reply, void *out)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_dfp_reply_text(ngx_dfp_op_t *op, redisReply *reply, void *out)
 {
     ngx_str_t  *text = out;

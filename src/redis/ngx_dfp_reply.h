@@ -46,6 +46,13 @@ ngx_int_t ngx_dfp_reply_job(ngx_dfp_op_t *op, redisReply *reply);
 /* Of HGETALL: a stored_job_t with all of its parts. NGX_DECLINED: as above. */
 ngx_int_t ngx_dfp_reply_whole_job(ngx_dfp_op_t *op, redisReply *reply);
 
+/* Of list: a job_list_t. */
+ngx_int_t ngx_dfp_reply_list(ngx_dfp_op_t *op, redisReply *reply);
+
+/* Of patch: whether the job was changed meanwhile. NGX_DECLINED: there is no
+ * such job. */
+ngx_int_t ngx_dfp_reply_patched(ngx_dfp_op_t *op, redisReply *reply);
+
 /* Of token_find: a stored_token_t. NGX_DECLINED: there is no such token. */
 ngx_int_t ngx_dfp_reply_token(ngx_dfp_op_t *op, redisReply *reply);
 
@@ -56,8 +63,17 @@ ngx_int_t ngx_dfp_reply_new_token(ngx_dfp_op_t *op, redisReply *reply);
 /* Of status: a stored_status_t. */
 ngx_int_t ngx_dfp_reply_status(ngx_dfp_op_t *op, redisReply *reply);
 
-/* A whole number, into an int64_t. NGX_ERROR: it is none. */
+
+/* Parts of replies, which several parsers read; OUT is an ngx_str_t, an int64_t,
+ * and an ngx_dfp_part_t. */
+ngx_int_t ngx_dfp_reply_text(ngx_dfp_op_t *op, redisReply *reply, void *out);
 ngx_int_t ngx_dfp_reply_number(ngx_dfp_op_t *op, redisReply *reply, void *out);
+
+/* The cluster of a part and its task_uuid: "1 01234567-...". */
+ngx_int_t ngx_dfp_reply_cluster(ngx_dfp_op_t *op, redisReply *reply, void *out);
+
+/* The ID is not used again, even if Redis loses the job. */
+void ngx_dfp_reply_seen(ngx_dfp_op_t *op, int64_t id);
 
 
 #endif /* NGX_DFP_REPLY_H */

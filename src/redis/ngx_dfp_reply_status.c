@@ -91,6 +91,11 @@ ngx_dfp_reply_count(ngx_dfp_stored_status_t *status, ngx_str_t *name,
         return;
     }
 
+    if (ngx_dfp_reply_is(name, "deleted")) {
+        status->deleted = n;
+        return;
+    }
+
     if (ngx_dfp_reply_is(name, "ms")) {
         status->took_ms = n;
         return;

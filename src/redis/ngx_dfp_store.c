@@ -1,32 +1,11 @@
-#include "ngx_dfp_store.h"
+#include "ngx_dfp_store_args.h"
 #include "ngx_dfp_reply.h"
 
 #include "ngx_dfp_lua.h"
 
 
-#define NGX_DFP_ARGS_MAX  24     /* of a script, without clusters */
-#define NGX_DFP_CLUSTER_LEN                                                   \
-    (NGX_INT64_LEN + 1 + DFP_UUID_LEN)
-
-
-typedef struct {
-    ngx_str_t   argv[NGX_DFP_ARGS_MAX];
-    u_char      numbers[NGX_DFP_ARGS_MAX][NGX_INT64_LEN];
-    ngx_uint_t  n;
-} ngx_dfp_store_args_t;
-
-
 static ngx_int_t ngx_dfp_store_kind(ngx_dfp_store_t *store, ngx_uint_t i,
     ngx_pool_t *pool);
-static ngx_int_t ngx_dfp_store_start(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
-    ngx_dfp_store_kind_e kind, ngx_str_t *argv, ngx_uint_t argc,
-    ngx_msec_t timeout);
-static ngx_int_t ngx_dfp_store_script(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
-    ngx_dfp_store_kind_e kind, ngx_dfp_store_args_t *args, void *out);
-static ngx_int_t ngx_dfp_store_get_whole(ngx_dfp_op_t *op);
-static ngx_int_t ngx_dfp_store_job(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
-    ngx_dfp_store_kind_e kind, ngx_dfp_stored_job_t *job, ngx_str_t *argv,
-    ngx_uint_t argc);
 static void ngx_dfp_store_reply(void *data, redisReply *reply);
 
 
@@ -46,6 +25,9 @@ static const struct {
     { "requeue", ngx_dfp_lua_requeue, ngx_dfp_reply_one, 0, 1 },
     { "settle", ngx_dfp_lua_settle, ngx_dfp_reply_one, 0, 0 },
     { "wait", ngx_dfp_lua_wait, ngx_dfp_reply_one, 0, 0 },
+    { "list", ngx_dfp_lua_list, ngx_dfp_reply_list, 0, 0 },
+    { "patch", ngx_dfp_lua_patch, ngx_dfp_reply_patched, 0, 0 },
+    { "delete", ngx_dfp_lua_delete, ngx_dfp_reply_one, 0, 0 },
     { "token_create", ngx_dfp_lua_token_create, ngx_dfp_reply_new_token,
       0, 0 },
     { "token_find", ngx_dfp_lua_token_find, ngx_dfp_reply_token, 0, 0 },
@@ -183,14 +165,14 @@ ngx_dfp_store_cancel(ngx_dfp_op_t *op)
 }
 
 
-static void
+void
 ngx_dfp_store_arg(ngx_dfp_store_args_t *args, ngx_str_t *text)
 {
     args->argv[args->n++] = *text;
 }
 
 
-static void
+void
 ngx_dfp_store_arg_number(ngx_dfp_store_args_t *args, int64_t number)
 {
     ngx_str_t  *arg;
@@ -201,9 +183,7 @@ ngx_dfp_store_arg_number(ngx_dfp_store_args_t *args, int64_t number)
 }
 
 
-/* The first argument is the prefix; scripts of a run have their claim next. */
-
-static void
+void
 ngx_dfp_store_args_init(ngx_dfp_store_args_t *args, ngx_dfp_store_t *store,
     ngx_dfp_claim_t *claim)
 {
@@ -220,334 +200,6 @@ ngx_dfp_store_args_init(ngx_dfp_store_args_t *args, ngx_dfp_store_t *store,
 
 
 ngx_int_t
-ngx_dfp_store_create(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
-    ngx_dfp_stored_job_t *job)
-{
-    u_char                    *p;
-    ngx_str_t                 *argv, *arg;
-    ngx_uint_t                 i;
-    ngx_dfp_choice_t          *choice;
-    ngx_dfp_instance_t        *instance;
-    ngx_dfp_store_args_t       args;
-    ngx_dfp_job_cluster_t  *cluster;
-
-    choice = &job->choice;
-    instance = &store->conf->instance;
-
-    ngx_dfp_store_args_init(&args, store, NULL);
-    ngx_dfp_store_arg(&args, &job->uuid);
-    ngx_dfp_store_arg_number(&args, job->timeout);
-    ngx_dfp_store_arg_number(&args, 1000 * (int64_t)
-                             (job->keep ? job->keep : store->conf->retention));
-    ngx_dfp_store_arg_number(&args, store->conf->queue_limit);
-    ngx_dfp_store_arg(&args, &job->about);
-    ngx_dfp_store_arg(&args, &job->args);
-    ngx_dfp_store_arg(&args, &job->sealed);
-    ngx_dfp_store_arg_number(&args, job->configured);
-    ngx_dfp_store_arg_number(&args, job->token);
-    ngx_dfp_store_arg_number(&args, instance->shared->newest);
-    ngx_dfp_store_arg(&args, &instance->id);
-    ngx_dfp_store_arg(&args, &instance->queue);
-    ngx_dfp_store_arg(&args, &instance->who);
-    ngx_dfp_store_arg(&args, &choice->selector);
-    ngx_dfp_store_arg(&args, &choice->addresses);
-    ngx_dfp_store_arg_number(&args, choice->count);
-    ngx_dfp_store_arg_number(&args, choice->percentage);
-    ngx_dfp_store_arg_number(&args, choice->unreachable);
-    ngx_dfp_store_arg_number(&args, choice->share);
-    ngx_dfp_store_arg_number(&args, choice->threshold);
-
-    argv = ngx_palloc(op->pool,
-                      (args.n + 2 * job->clusters.nelts) * sizeof(ngx_str_t)
-                      + job->clusters.nelts * NGX_DFP_CLUSTER_LEN);
-    if (argv == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(argv, args.argv, args.n * sizeof(ngx_str_t));
-    arg = argv + args.n;
-    p = (u_char *) (arg + 2 * job->clusters.nelts);
-    cluster = job->clusters.elts;
-
-    for (i = 0; i < job->clusters.nelts; i++) {
-        arg->data = p;
-        p = ngx_sprintf(p, "%L %V", cluster[i].id, &cluster[i].task_uuid);
-        arg->len = p - arg->data;
-        arg++;
-        arg->data = (u_char *) cluster[i].mode;
-        arg->len = ngx_strlen(cluster[i].mode);
-        arg++;
-    }
-
-    op->out = job;
-
-    return ngx_dfp_store_start(store, op, NGX_DFP_STORE_CREATE, argv,
-                               arg - argv, NGX_DFP_REDIS_WAIT);
-}
-
-
-/*
- * Most jobs have one part, and the time for a reply grows with its elements:
- * so the fields of one part are requested first, and the whole hash only for a
- * job that has more. /
- */
-
-ngx_int_t
-ngx_dfp_store_get(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
-    ngx_dfp_stored_job_t *job)
-{
-    ngx_uint_t  i;
-    ngx_str_t   argv[2 + NGX_DFP_REPLY_FIELDS];
-
-    ngx_str_set(&argv[0], "HMGET");
-
-    for (i = 0; i < NGX_DFP_REPLY_FIELDS; i++) {
-        argv[2 + i] = ngx_dfp_reply_fields[i].name;
-    }
-
-    return ngx_dfp_store_job(store, op, NGX_DFP_STORE_GET, job, argv, 2 + i);
-}
-
-
-static ngx_int_t
-ngx_dfp_store_get_whole(ngx_dfp_op_t *op)
-{
-    ngx_str_t  argv[2];
-
-    ngx_str_set(&argv[0], "HGETALL");
-
-    return ngx_dfp_store_job(op->store, op, NGX_DFP_STORE_GET_WHOLE, op->out,
-                             argv, 2);
-}
-
-
-static ngx_int_t
-ngx_dfp_store_job(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
-    ngx_dfp_store_kind_e kind, ngx_dfp_stored_job_t *job, ngx_str_t *argv,
-    ngx_uint_t argc)
-{
-    u_char     *p;
-    ngx_str_t  *prefix;
-
-    prefix = &store->conf->redis.prefix;
-
-    p = ngx_pnalloc(op->pool, prefix->len + sizeof("job:") - 1 + NGX_INT64_LEN);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    argv[1].data = p;
-    argv[1].len = ngx_sprintf(p, "%Vjob:%L", prefix, job->id) - p;
-
-    op->out = job;
-
-    return ngx_dfp_store_start(store, op, kind, argv, argc,
-                               NGX_DFP_REDIS_WAIT);
-}
-
-
-ngx_int_t
-ngx_dfp_store_settle(ngx_dfp_store_t *store, ngx_dfp_op_t *op, int64_t id)
-{
-    ngx_dfp_store_args_t  args;
-
-    ngx_dfp_store_args_init(&args, store, NULL);
-    ngx_dfp_store_arg_number(&args, id);
-
-    return ngx_dfp_store_script(store, op, NGX_DFP_STORE_SETTLE, &args, NULL);
-}
-
-
-ngx_int_t
-ngx_dfp_store_wait(ngx_dfp_store_t *store, ngx_dfp_op_t *op, int64_t id)
-{
-    ngx_dfp_store_args_t  args;
-
-    ngx_dfp_store_args_init(&args, store, NULL);
-    ngx_dfp_store_arg_number(&args, id);
-
-    return ngx_dfp_store_script(store, op, NGX_DFP_STORE_WAIT, &args, NULL);
-}
-
-
-ngx_int_t
-ngx_dfp_store_look(ngx_dfp_store_t *store, ngx_dfp_op_t *op, ngx_uint_t want,
-    ngx_str_t *without, ngx_dfp_look_t *look)
-{
-    ngx_str_t       worker;
-    ngx_dfp_store_args_t  args;
-
-    worker.data = store->worker;
-    worker.len = DFP_UUID_LEN;
-
-    ngx_dfp_store_args_init(&args, store, NULL);
-    ngx_dfp_store_arg_number(&args, store->conf->lease);
-    ngx_dfp_store_arg_number(&args, store->conf->max_attempts);
-    ngx_dfp_store_arg_number(&args, NGX_DFP_LOOK_MAX);
-    ngx_dfp_store_arg_number(&args, ngx_min(want, NGX_DFP_CLAIMS_MAX));
-    ngx_dfp_store_arg(&args, &worker);
-    ngx_dfp_store_arg_number(&args, ++store->looks);
-    ngx_dfp_store_arg_number(&args, store->answered);
-    ngx_dfp_store_arg(&args, &store->conf->instance.id);
-    ngx_dfp_store_arg(&args, &store->conf->instance.queue);
-    ngx_dfp_store_arg(&args, without);
-
-    return ngx_dfp_store_script(store, op, NGX_DFP_STORE_LOOK, &args, look);
-}
-
-
-ngx_int_t
-ngx_dfp_store_report(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
-    ngx_dfp_claim_t *claim, ngx_str_t *progress)
-{
-    ngx_dfp_store_args_t  args;
-
-    ngx_dfp_store_args_init(&args, store, claim);
-    ngx_dfp_store_arg_number(&args, store->conf->lease);
-    ngx_dfp_store_arg(&args, progress);
-
-    return ngx_dfp_store_script(store, op, NGX_DFP_STORE_REPORT, &args, NULL);
-}
-
-
-ngx_int_t
-ngx_dfp_store_finish(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
-    ngx_dfp_claim_t *claim, ngx_uint_t success, ngx_str_t *error,
-    ngx_str_t *results, ngx_str_t *progress)
-{
-    ngx_str_t       state;
-    ngx_dfp_store_args_t  args;
-
-    ngx_str_set(&state, "FAILURE");
-
-    if (success) {
-        ngx_str_set(&state, "SUCCESS");
-    }
-
-    ngx_dfp_store_args_init(&args, store, claim);
-    ngx_dfp_store_arg(&args, &state);
-    ngx_dfp_store_arg(&args, error);
-    ngx_dfp_store_arg(&args, results);
-    ngx_dfp_store_arg(&args, progress);
-
-    return ngx_dfp_store_start(store, op, NGX_DFP_STORE_FINISH, args.argv,
-                               args.n, NGX_DFP_FINISH_WAIT);
-}
-
-
-ngx_int_t
-ngx_dfp_store_requeue(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
-    ngx_dfp_claim_t *claim)
-{
-    ngx_dfp_store_args_t  args;
-
-    ngx_dfp_store_args_init(&args, store, claim);
-
-    return ngx_dfp_store_script(store, op, NGX_DFP_STORE_REQUEUE, &args, NULL);
-}
-
-
-ngx_int_t
-ngx_dfp_store_token_create(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
-    ngx_str_t *hash, dfp_token_t *request, ngx_dfp_stored_token_t *token)
-{
-    ngx_str_t       name, bio;
-    ngx_dfp_store_args_t  args;
-
-    name = ngx_dfp_str(request->name);
-    bio = ngx_dfp_str(request->bio);
-
-    ngx_dfp_store_args_init(&args, store, NULL);
-    ngx_dfp_store_arg(&args, hash);
-    ngx_dfp_store_arg(&args, &name);
-    ngx_dfp_store_arg(&args, &bio);
-    ngx_dfp_store_arg_number(&args, request->scopes);
-    ngx_dfp_store_arg_number(&args, request->expired_at);
-    ngx_dfp_store_arg_number(&args, request->user_id);
-
-    return ngx_dfp_store_script(store, op, NGX_DFP_STORE_TOKEN_CREATE, &args,
-                                token);
-}
-
-
-ngx_int_t
-ngx_dfp_store_token_find(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
-    ngx_str_t *hash, ngx_dfp_stored_token_t *token)
-{
-    ngx_dfp_store_args_t  args;
-
-    ngx_dfp_store_args_init(&args, store, NULL);
-    ngx_dfp_store_arg(&args, hash);
-
-    return ngx_dfp_store_script(store, op, NGX_DFP_STORE_TOKEN_FIND, &args,
-                                token);
-}
-
-
-ngx_int_t
-ngx_dfp_store_instance(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
-    ngx_str_t *clusters, ngx_dfp_others_t *others)
-{
-    ngx_dfp_store_args_t       args;
-    ngx_dfp_instance_t  *instance;
-
-    instance = &store->conf->instance;
-
-    ngx_dfp_store_args_init(&args, store, NULL);
-    ngx_dfp_store_arg(&args, &instance->id);
-    ngx_dfp_store_arg(&args, &instance->queue);
-    ngx_dfp_store_arg(&args, &instance->name);
-    ngx_dfp_store_arg(&args, &instance->address);
-    ngx_dfp_store_arg(&args, clusters);
-    ngx_dfp_store_arg_number(&args, store->conf->lease);
-    ngx_dfp_store_arg(&args, &instance->host);
-    ngx_dfp_store_arg_number(&args, ngx_process == NGX_PROCESS_WORKER
-                               ? ngx_parent : ngx_pid);
-    ngx_dfp_store_arg_number(&args, instance->shared->newest);
-    ngx_dfp_store_arg_number(&args, store->first);
-    ngx_dfp_store_arg(&args, &instance->who);
-    ngx_dfp_store_arg(&args, &instance->definitions);
-    ngx_dfp_store_arg_number(&args, instance->cycle);
-
-    op->out = others;
-
-    return ngx_dfp_store_start(store, op, NGX_DFP_STORE_INSTANCE, args.argv,
-                               args.n, store->conf->lease);
-}
-
-
-ngx_int_t
-ngx_dfp_store_leave(ngx_dfp_store_t *store, ngx_dfp_op_t *op)
-{
-    ngx_dfp_store_args_t  args;
-
-    ngx_dfp_store_args_init(&args, store, NULL);
-    ngx_dfp_store_arg(&args, &store->conf->instance.id);
-    ngx_dfp_store_arg(&args, &store->conf->instance.queue);
-
-    return ngx_dfp_store_script(store, op, NGX_DFP_STORE_LEAVE, &args, NULL);
-}
-
-
-ngx_int_t
-ngx_dfp_store_status(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
-    ngx_dfp_stored_status_t *status)
-{
-    ngx_dfp_store_args_t  args;
-
-    ngx_dfp_store_args_init(&args, store, NULL);
-    ngx_dfp_store_arg(&args, &store->conf->instance.queue);
-
-    op->out = status;
-
-    return ngx_dfp_store_start(store, op, NGX_DFP_STORE_STATUS, args.argv,
-                               args.n, NGX_DFP_STATUS_WAIT);
-}
-
-
-/* A script with the usual number of arguments and time-out. */
-
-static ngx_int_t
 ngx_dfp_store_script(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_dfp_store_kind_e kind, ngx_dfp_store_args_t *args, void *out)
 {
@@ -558,7 +210,7 @@ ngx_dfp_store_script(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_dfp_store_start(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_dfp_store_kind_e kind, ngx_str_t *argv, ngx_uint_t argc,
     ngx_msec_t timeout)
@@ -601,7 +253,7 @@ ngx_dfp_store_reply(void *data, redisReply *reply)
         rc = op->parse(op, reply);
 
         if (rc == NGX_AGAIN) {
-            if (ngx_dfp_store_get_whole(op) == NGX_OK) {
+            if (op->again(op) == NGX_OK) {
                 return;
             }
 

@@ -26,6 +26,7 @@
 #define NGX_DFP_REDIS_WAIT   25000    /* ms, for a reply; Harbor waits 30 s */
 #define NGX_DFP_FINISH_WAIT  300000   /* ms, to store the end of a run */
 #define NGX_DFP_LOOK_MAX     100      /* overdue jobs that a look ends */
+#define NGX_DFP_LIST_RESULTS 8388608  /* bytes of results in a list */
 #define NGX_DFP_CLAIMS_MAX   16       /* parts that a look claims */
 #define NGX_DFP_OTHERS_MAX   10       /* nginx with other definitions */
 #define NGX_DFP_STATUS_WAIT  2000     /* ms, for the metrics */
@@ -41,6 +42,9 @@ typedef enum {
     NGX_DFP_STORE_REQUEUE,
     NGX_DFP_STORE_SETTLE,
     NGX_DFP_STORE_WAIT,
+    NGX_DFP_STORE_LIST,
+    NGX_DFP_STORE_PATCH,
+    NGX_DFP_STORE_DELETE,
     NGX_DFP_STORE_TOKEN_CREATE,
     NGX_DFP_STORE_TOKEN_FIND,
     NGX_DFP_STORE_INSTANCE,
@@ -95,6 +99,7 @@ struct ngx_dfp_op_s {
     ngx_dfp_redis_cmd_t  *cmd;
     ngx_dfp_store_t      *store;
     ngx_int_t           (*parse)(ngx_dfp_op_t *op, redisReply *reply);
+    ngx_int_t           (*again)(ngx_dfp_op_t *op);  /* after NGX_AGAIN */
     void                 *out;
 };
 
@@ -158,10 +163,33 @@ typedef struct {
                                              time */
     ngx_array_t                clusters;  /* job_cluster_t */
     ngx_dfp_choice_t           choice;
+    ngx_str_t                  user;      /* user_id; "": it is not listed */
+    ngx_str_t                  once;      /* hash of its Idempotency-Key; "":
+                                             there is none */
+    ngx_str_t                  body_hash;
     ngx_uint_t                 full;      /* unfinished jobs, if too many */
     ngx_uint_t                 excess;    /* parts, if too many */
     ngx_uint_t                 most;      /* the limit of them */
+    ngx_uint_t                 repeated;  /* the key belongs to this job */
+    ngx_uint_t                 other;     /* ... and to another body */
 } ngx_dfp_stored_job_t;
+
+
+/* A page of the list of jobs, the newest first. */
+typedef struct {
+    ngx_uint_t             page;      /* from 1 on */
+    ngx_uint_t             per_page;
+    ngx_str_t              state;     /* "": any; so below */
+    ngx_str_t              user;
+    ngx_uint_t             none;      /* the filters exclude all jobs */
+
+    /* filled in */
+    ngx_dfp_stored_job_t  *jobs;
+    ngx_uint_t             n;
+    ngx_uint_t             total;
+    ngx_uint_t             skipped;   /* older ones that were not looked at: both
+                                         filters are given */
+} ngx_dfp_job_list_t;
 
 
 /* A part that was claimed. */
@@ -240,6 +268,7 @@ typedef struct {
     int64_t          running;
     int64_t          oldest;   /* ms, age of one of those that wait; 0: none */
     int64_t          accepted; /* jobs that it has stored */
+    int64_t          deleted;  /* before their end */
     int64_t          took[NGX_DFP_BUCKETS_MAX + 1];    /* jobs that it has
                                   ended, as in ngx_dfp_histogram_t */
     int64_t          took_ms;
@@ -270,13 +299,29 @@ void ngx_dfp_store_cancel(ngx_dfp_op_t *op);
 /* Stores JOB (uuid, about, args, sealed, configured, timeout and what is of a
  * new one), once for each uuid. Fills in id, created and updated.
  * NGX_DECLINED: there are too many unfinished jobs, JOB->full, or the job has
- * too many parts, JOB->excess. */
+ * too many parts, JOB->excess; or its Idempotency-Key belongs to the job id
+ * already, JOB->repeated, or to another body, JOB->other. */
 ngx_int_t ngx_dfp_store_create(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_dfp_stored_job_t *job);
 
 /* Reads the job JOB->id into JOB. NGX_DECLINED: there is none. */
 ngx_int_t ngx_dfp_store_get(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_dfp_stored_job_t *job);
+
+/* Reads a page of the list into LIST. */
+ngx_int_t ngx_dfp_store_list(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
+    ngx_dfp_job_list_t *list);
+
+/* Replaces what the job tells about itself, BEFORE, by ABOUT, and lists it for
+ * USER. Sets *CHANGED if it was not BEFORE any more. NGX_DECLINED: there is no
+ * such job. */
+ngx_int_t ngx_dfp_store_patch(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
+    int64_t id, ngx_str_t *before, ngx_str_t *about, int64_t user,
+    ngx_uint_t *changed);
+
+/* Deletes the job; whoever runs it stops. NGX_DECLINED: there is no such job. */
+ngx_int_t ngx_dfp_store_delete(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
+    int64_t id);
 
 /* Ends the job if its deadline has passed. NGX_DECLINED: it has not. */
 ngx_int_t ngx_dfp_store_settle(ngx_dfp_store_t *store, ngx_dfp_op_t *op,

@@ -117,7 +117,7 @@ ngx_dfp_subscription_event(redisAsyncContext *ac, void *reply, void *data)
 }
 
 
-/* A queue, or "job ID". */
+/* A queue, "job ID", or "cancel UUID". */
 
 static void
 ngx_dfp_subscription_message(ngx_dfp_subscription_t *sub, u_char *text,
@@ -128,6 +128,8 @@ ngx_dfp_subscription_message(ngx_dfp_subscription_t *sub, u_char *text,
 
     static const char    end[] = "job ";
     static const size_t  end_len = sizeof(end) - 1;
+    static const char    cancel[] = "cancel ";
+    static const size_t  cancel_len = sizeof(cancel) - 1;
 
     queue = &sub->conf->instance.queue;
 
@@ -135,6 +137,13 @@ ngx_dfp_subscription_message(ngx_dfp_subscription_t *sub, u_char *text,
         ngx_log_debug1(NGX_LOG_DEBUG_CORE, sub->log, 0,
                        "dfpreheat redis: wake-up for %V", queue);
         sub->on_wake(sub->data);
+        return;
+    }
+
+    if (len == cancel_len + DFP_UUID_LEN
+        && ngx_memcmp(text, cancel, cancel_len) == 0)
+    {
+        sub->on_cancel(sub->data, text + cancel_len);
         return;
     }
 

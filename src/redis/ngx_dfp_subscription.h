@@ -1,7 +1,8 @@
 /*
- * The subscription of a worker: messages that a part has been queued, and that
- * a job has ended for which a request waits (ngx_dfp_wait.h). A lost message
- * only delays the part, or the request, until the next look. A connection that
+ * The subscription of a worker: messages that a part has been queued, that a
+ * job was deleted, and that a job has ended for which a request waits
+ * (ngx_dfp_wait.h). A lost message only delays the part or the request until
+ * the next look, and the end of a run until its next report. A connection that
  * died unnoticed is found by subscribing again from time to time, which Redis
  * answers.
  */
@@ -28,6 +29,9 @@ struct ngx_dfp_subscription_s {
     /* a part has been queued for this nginx, or may have been while there was
        no connection */
     ngx_dfp_subscription_pt  on_wake;
+
+    /* the job with this UUID was deleted */
+    void                   (*on_cancel)(void *data, u_char *uuid);
 
     /* nginx has told the worker to quit */
     ngx_dfp_subscription_pt  on_quit;

@@ -561,6 +561,17 @@ ngx_dfp_run_renewed(void *data, ngx_int_t rc)
 }
 
 
+void
+ngx_dfp_run_cancel(ngx_dfp_run_t *run)
+{
+    ngx_log_error(NGX_LOG_INFO, &run->log, 0,
+                  "dfpreheat: run %V stops: its job was deleted",
+                  &run->claim.run);
+
+    ngx_dfp_run_over(run);
+}
+
+
 static void
 ngx_dfp_run_deadline(ngx_event_t *ev)
 {

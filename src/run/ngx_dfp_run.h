@@ -115,6 +115,9 @@ void ngx_dfp_run_start(ngx_dfp_run_t *run, ngx_dfp_store_t *store);
  * active. */
 void ngx_dfp_run_advance(ngx_dfp_run_t *run, ngx_uint_t quit);
 
+/* The job was deleted: stops the run at once, and ends it. */
+void ngx_dfp_run_cancel(ngx_dfp_run_t *run);
+
 /* The worker ends at once: returns the part to the queue, without waiting for
  * the reply, and stops the run. */
 void ngx_dfp_run_leave(ngx_dfp_run_t *run);

@@ -34,6 +34,7 @@ typedef struct {
 
 
 static void ngx_dfp_runner_hint(void *data);
+static void ngx_dfp_runner_cancel(void *data, u_char *uuid);
 static void ngx_dfp_runner_quit(void *data);
 static void ngx_dfp_runner_leave(ngx_dfp_runner_t *runner);
 static void ngx_dfp_runner_claim(ngx_dfp_runner_t *runner);
@@ -101,6 +102,7 @@ ngx_dfp_runner_init(ngx_dfp_main_conf_t *conf, ngx_cycle_t *cycle)
     runner->hints.log = cycle->log;
     runner->hints.data = runner;
     runner->hints.on_wake = ngx_dfp_runner_hint;
+    runner->hints.on_cancel = ngx_dfp_runner_cancel;
     runner->hints.on_quit = ngx_dfp_runner_quit;
 
     ngx_dfp_subscription_open(&runner->hints);
@@ -161,6 +163,32 @@ ngx_dfp_runner_hint(void *data)
                    "dfpreheat: hint, there may be a part to claim");
 
     ngx_dfp_runner_claim(runner);
+}
+
+
+/* A worker may run several parts of a job. */
+
+static void
+ngx_dfp_runner_cancel(void *data, u_char *uuid)
+{
+    ngx_dfp_runner_t *runner = data;
+
+    ngx_queue_t    *q, *next;
+    ngx_dfp_run_t  *run;
+
+    for (q = ngx_queue_head(&runner->runs);
+         q != ngx_queue_sentinel(&runner->runs);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        run = ngx_queue_data(q, ngx_dfp_run_t, queue);
+
+        if (run->claim.uuid.len == DFP_UUID_LEN
+            && ngx_memcmp(run->claim.uuid.data, uuid, DFP_UUID_LEN) == 0)
+        {
+            ngx_dfp_run_cancel(run);
+        }
+    }
 }
 
 

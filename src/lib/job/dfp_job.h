@@ -134,6 +134,30 @@ dfp_rc_t dfp_job_parse(dfp_mem_t *mem, dfp_str_t body, int64_t max_timeout,
 dfp_rc_t dfp_job_parse_args(dfp_mem_t *mem, dfp_str_t args, dfp_job_t *job,
     dfp_err_t *err);
 
+/* What a job tells about itself, and a change of it. */
+typedef struct {
+    dfp_str_t  bio;
+    dfp_str_t  type;
+    int64_t    user_id;
+    unsigned   has_bio:1;       /* of a change: the field was given */
+    unsigned   has_user:1;
+} dfp_job_about_t;
+
+/* Parses the body of PATCH. "" and 0 are values; null: not given. DFP_INVALID:
+ * err names the field. DFP_ERROR: no memory. */
+dfp_rc_t dfp_job_parse_change(dfp_mem_t *mem, dfp_str_t body,
+    dfp_job_about_t *change, dfp_err_t *err);
+
+/* Sets CHANGED to what the job tells after CHANGE, before it told ABOUT, as
+ * dfp_job_print_about() has printed it. DFP_INVALID: ABOUT is something else.
+ * DFP_ERROR: no memory. */
+dfp_rc_t dfp_job_change(dfp_mem_t *mem, dfp_str_t about,
+    const dfp_job_about_t *change, dfp_job_about_t *changed, dfp_err_t *err);
+
+/* Appends the members bio, type and user_id of a JSON object, each after a
+ * comma. */
+void dfp_job_print_about(dfp_buf_t *b, const dfp_job_about_t *about);
+
 /* The job ACTION, another one than DFP_JOB_PREHEAT, for one image or file in
  * all caches. URL and PLATFORM ("": not given) are checked as those of args,
  * and errors call them "url" and "platform"; they are kept. TIMEOUT is in

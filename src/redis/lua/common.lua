@@ -17,6 +17,11 @@
 --               away:C unreachable; z:I, of its first part, is its state.
 --               wait: somebody waits for its end
 -- job:next      the greatest id so far
+-- jobs          sorted set of the jobs that are listed, by id; likewise
+--               jobs:STATE, and jobs:user:USER_ID
+-- expiry        sorted set of "ID USER_ID" by the time when the job expires
+-- once:HASH     "ID UUID HASH" of a POST with an Idempotency-Key: the job, and
+--               the hash of the body
 -- uuid:UUID     id of the job with this uuid, for a POST that is sent again
 -- ready:QUEUE   sorted set of ID:I by their turn
 -- turn:QUEUE:T  the last turn of the token T in this queue
@@ -34,11 +39,12 @@
 --               that gap (0: it was started then); it expires
 -- claims:WORKER number of the last look that claimed something, and its claims
 -- KEYS[1]       hash: what the nginx that sends the script has counted for its
---               metrics: accepted: jobs that it has stored; C:STATE parts of
---               jobs for cluster C that it has ended, all parts of a cluster as
---               one; le:MS jobs that it has ended, by the time since their
---               POST; ms: the sum of these times. Whoever runs the script that
---               ends a job counts it, so it is counted once. It expires
+--               metrics, of jobs that are listed: accepted: those that it has
+--               stored; C:STATE those for cluster C that it has ended; le:MS
+--               those that it has ended, by the time since their POST; ms: the
+--               sum of these times; deleted: those that it has deleted before
+--               their end. Whoever sends the script that ends a job counts it,
+--               so it is counted once. It expires
 -- token:ID      hash: a token; token:names and token:hash:HASH find it
 local P = ARGV[1]
 local call = redis.call
@@ -223,12 +229,42 @@ local function cluster_state(k, cluster, state, away)
   return whole
 end
 
+-- The lists of a job.
+local function list(id, user, state)
+  call('ZADD', P .. 'jobs', id, id)
+  call('ZADD', P .. 'jobs:' .. state, id, id)
+  call('ZADD', P .. 'jobs:user:' .. user, id, id)
+end
+
+local function unlist(id, user)
+  call('ZREM', P .. 'jobs', id)
+  call('ZREM', P .. 'jobs:user:' .. user, id)
+
+  for _, state in ipairs({'PENDING', 'SUCCESS', 'FAILURE'}) do
+    call('ZREM', P .. 'jobs:' .. state, id)
+  end
+
+  call('ZREM', P .. 'expiry', id .. ' ' .. user)
+end
+
+-- Jobs whose retention has ended leave the lists. Returns whether some are left.
+local function unlist_expired()
+  local expired = call('ZRANGEBYSCORE', P .. 'expiry', '-inf', now_text, 'LIMIT',
+                       0, PARTS_MAX)
+
+  for _, member in ipairs(expired) do
+    unlist(member:match('^(%d+) (-?%d+)$'))
+  end
+
+  return #expired == PARTS_MAX
+end
+
 -- Ends a part. The job ends with its last part, and its credentials are
 -- erased. AWAY: its nginx is away.
 local function finish(id, part, state, err, results, progress, away)
   local k = job_key(id)
   local job = call('HMGET', k, 's:' .. part, 'q:' .. part, 'keep', 'left',
-                   'failed', 'c:' .. part, 'wait')
+                   'failed', 'c:' .. part, 'wait', 'user')
 
   if job[1] ~= 'PENDING' then
     return
@@ -269,14 +305,21 @@ local function finish(id, part, state, err, results, progress, away)
     call('HDEL', k, 'sealed')
     call('ZREM', P .. 'deadlines', id)
     call('PEXPIRE', k, job[3])
-    count_job(call('HGET', k, 'created'))
+
+    -- jobs of older releases, and some of their own kind, are not listed
+    if job[8] then
+      call('ZREM', P .. 'jobs:PENDING', id)
+      call('ZADD', P .. 'jobs:' .. whole, id, id)
+      call('ZADD', P .. 'expiry', text(now + job[3]), id .. ' ' .. job[8])
+      count_job(call('HGET', k, 'created'))
+    end
 
     if job[7] then
       redis.pcall('PUBLISH', P .. 'wake', 'job ' .. id)
     end
   end
 
-  if cluster then
+  if cluster and job[8] then
     add_count(in_cluster .. ':' .. cluster, 1)
   end
 end

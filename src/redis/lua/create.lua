@@ -2,13 +2,18 @@
 -- token, greatest id that this nginx knows, instance, queue, who ("ADDRESS
 -- NAME"), text that selects one of several nginx, addresses wanted (joined by
 -- blanks), count, percentage (0: not given), parts that may be unreachable,
--- whether that is per cent, per cent that must succeed; and for each cluster:
+-- whether that is per cent, per cent that must succeed, user_id ("": the job is
+-- not listed), hash of the Idempotency-Key or "", hash of the body; and for each
+-- cluster:
 -- "cluster task_uuid", mode. Mode "here": one part, which any nginx with the
 -- cluster can run; "one": a part for one of the nginx that have the cluster;
 -- "all": a part for each of them, or for those that are wanted.
--- Stores a job, once for each uuid.
--- Reply: {id, created}; {'full', unfinished jobs}; or {'parts', parts, limit}.
-local CLUSTERS = 22
+-- Stores a job, once for each uuid, and for each Idempotency-Key within a day.
+-- Reply: {id, created}; {'once', id}: the key belongs to that job; {'other', 0}:
+-- and to another body; {'full', unfinished jobs}; or {'parts', parts, limit}.
+local CLUSTERS = 25
+local user, key = ARGV[22], ARGV[23]
+local ONCE_TIME = 86400000
 
 -- parts of a job; values of one HSET; from so many nginx on, a percentage of
 -- unreachable ones is at least one
@@ -24,6 +29,18 @@ if known then
 
   if job[1] == ARGV[2] then
     return {known, job[2]}
+  end
+end
+
+if key ~= '' then
+  local before = call('GET', P .. 'once:' .. key)
+
+  if before then
+    local old, old_uuid, body = before:match('^(%d+) (%S+) (%S+)$')
+
+    if call('HGET', job_key(old), 'uuid') == old_uuid then
+      return body == ARGV[24] and {'once', old} or {'other', 0}
+    end
   end
 end
 
@@ -243,6 +260,10 @@ local function set(field, value)
   job[#job + 1] = value
 end
 
+if user ~= '' then
+  set('user', user)
+end
+
 if ARGV[8] ~= '' then
   set('sealed', ARGV[8])
 end
@@ -277,7 +298,16 @@ for i, part in ipairs(parts) do
 end
 
 call('ZADD', P .. 'deadlines', deadline, id)
-add_count('accepted', 1)
+
+if user ~= '' then
+  list(id, user, 'PENDING')
+  add_count('accepted', 1)
+end
+
+if key ~= '' then
+  call('SET', P .. 'once:' .. key, id .. ' ' .. ARGV[2] .. ' ' .. ARGV[24],
+       'PX', ONCE_TIME)
+end
 
 -- a stopping nginx may accept a job after the next one has found its queue
 -- empty and removed it

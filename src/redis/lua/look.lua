@@ -33,6 +33,10 @@ for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'deadlines', '-inf', now_text,
   overdue(id)
 end
 
+if unlist_expired() then
+  next_at = now
+end
+
 local function parts_of(key)
   local found = {}
   local members = call('ZRANGE', key, 0, PARTS_MAX - 1, 'WITHSCORES')

@@ -61,16 +61,18 @@ sub request
 
 sub start
 {
-    my ($self, $method, $path, $body) = @_;
+    my ($self, $method, $path, $body, $headers) = @_;
 
+    my $more = join '', map { "$_: $headers->{$_}\r\n" }
+                            sort keys %{ $headers // {} };
+    my $length = defined $body ? 'Content-Type: application/json' . "\r\n"
+                                 . 'Content-Length: ' . length($body) . "\r\n"
+                               : '';
     $body //= '';
 
     $self->{message} = "$method $path HTTP/1.1\r\nHost: 127.0.0.1\r\n"
         . "Authorization: Bearer $self->{token}\r\n"
-        . ($method eq 'POST' ? 'Content-Type: application/json' . "\r\n"
-                               . 'Content-Length: ' . length($body) . "\r\n"
-                             : '')
-        . "\r\n$body";
+        . "$more$length\r\n$body";
 
     $self->_send;
 }

@@ -121,6 +121,7 @@ sub post
         $with{who} // '192.0.2.1 edge', $with{url} // 'url', $with{ips} // '',
         $with{count} // 0, $with{percentage} // 0, $with{unreachable} // 0,
         $with{share} // 0, $with{threshold} // 100,
+        $with{user} // 0, $with{once} // '', $with{body} // 'body',
         map { ("$_->[0] task-$_->[0]", $_->[1]) } @$clusters);
 
     return $id;

@@ -1,0 +1,84 @@
+-- Arguments: page, jobs of a page, state or '', user_id or '', bytes of results
+-- that are wanted at most.
+-- The jobs of a page, the newest first. Each filter has a list of its own; for
+-- both of them the one with a state is looked through, as far as SCAN_MAX.
+-- Reply: {jobs in total, jobs that were not looked at; and for each job {id,
+-- fields as HGETALL}}.
+local SCAN_MAX = 10000
+
+-- the rest is done by looks
+for _ = 1, 10 do
+  if not unlist_expired() then
+    break
+  end
+end
+
+local per_page = tonumber(ARGV[3])
+local first = (ARGV[2] - 1) * per_page
+local state, user = ARGV[4], ARGV[5]
+local lists = P .. 'jobs'
+
+if state ~= '' then
+  lists = P .. 'jobs:' .. state
+elseif user ~= '' then
+  lists = P .. 'jobs:user:' .. user
+end
+
+-- N of the list from the newest but FIRST on.
+local function newest(from, n)
+  local ids = call('ZRANGE', lists, text(-from - n), text(-from - 1))
+  local found = {}
+
+  for i = #ids, 1, -1 do
+    found[#found + 1] = ids[i]
+  end
+
+  return found
+end
+
+local total = call('ZCARD', lists)
+local skipped = 0
+local ids = {}
+
+if state ~= '' and user ~= '' then
+  skipped = math.max(0, total - SCAN_MAX)
+  total = 0
+
+  for _, id in ipairs(newest(0, SCAN_MAX)) do
+    if call('HGET', job_key(id), 'user') == user then
+      total = total + 1
+
+      if total > first and #ids < per_page then
+        ids[#ids + 1] = id
+      end
+    end
+  end
+
+elseif first < total then
+  ids = newest(first, math.min(per_page, total - first))
+end
+
+local reply = {total, skipped}
+local room = tonumber(ARGV[6])
+
+for _, id in ipairs(ids) do
+  local job = call('HGETALL', job_key(id))
+
+  for i = 1, #job, 2 do
+    if job[i]:sub(1, 2) == 'r:' then
+      room = room - #job[i + 1]
+
+      if room < 0 then
+        job[i + 1] = ''
+      end
+    end
+  end
+
+  if #job > 0 then
+    job[#job + 1] = 'id'
+    job[#job + 1] = id
+    reply[#reply + 1] = job
+  end
+end
+
+return reply

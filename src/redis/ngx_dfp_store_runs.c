@@ -1,0 +1,139 @@
+#include "ngx_dfp_store_args.h"
+
+
+ngx_int_t
+ngx_dfp_store_look(ngx_dfp_store_t *store, ngx_dfp_op_t *op, ngx_uint_t want,
+    ngx_str_t *without, ngx_dfp_look_t *look)
+{
+    ngx_str_t       worker;
+    ngx_dfp_store_args_t  args;
+
+    worker.data = store->worker;
+    worker.len = DFP_UUID_LEN;
+
+    ngx_dfp_store_args_init(&args, store, NULL);
+    ngx_dfp_store_arg_number(&args, store->conf->lease);
+    ngx_dfp_store_arg_number(&args, store->conf->max_attempts);
+    ngx_dfp_store_arg_number(&args, NGX_DFP_LOOK_MAX);
+    ngx_dfp_store_arg_number(&args, ngx_min(want, NGX_DFP_CLAIMS_MAX));
+    ngx_dfp_store_arg(&args, &worker);
+    ngx_dfp_store_arg_number(&args, ++store->looks);
+    ngx_dfp_store_arg_number(&args, store->answered);
+    ngx_dfp_store_arg(&args, &store->conf->instance.id);
+    ngx_dfp_store_arg(&args, &store->conf->instance.queue);
+    ngx_dfp_store_arg(&args, without);
+
+    return ngx_dfp_store_script(store, op, NGX_DFP_STORE_LOOK, &args, look);
+}
+
+
+ngx_int_t
+ngx_dfp_store_report(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
+    ngx_dfp_claim_t *claim, ngx_str_t *progress)
+{
+    ngx_dfp_store_args_t  args;
+
+    ngx_dfp_store_args_init(&args, store, claim);
+    ngx_dfp_store_arg_number(&args, store->conf->lease);
+    ngx_dfp_store_arg(&args, progress);
+
+    return ngx_dfp_store_script(store, op, NGX_DFP_STORE_REPORT, &args, NULL);
+}
+
+
+ngx_int_t
+ngx_dfp_store_finish(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
+    ngx_dfp_claim_t *claim, ngx_uint_t success, ngx_str_t *error,
+    ngx_str_t *results, ngx_str_t *progress)
+{
+    ngx_str_t       state;
+    ngx_dfp_store_args_t  args;
+
+    ngx_str_set(&state, "FAILURE");
+
+    if (success) {
+        ngx_str_set(&state, "SUCCESS");
+    }
+
+    ngx_dfp_store_args_init(&args, store, claim);
+    ngx_dfp_store_arg(&args, &state);
+    ngx_dfp_store_arg(&args, error);
+    ngx_dfp_store_arg(&args, results);
+    ngx_dfp_store_arg(&args, progress);
+
+    return ngx_dfp_store_start(store, op, NGX_DFP_STORE_FINISH, args.argv,
+                               args.n, NGX_DFP_FINISH_WAIT);
+}
+
+
+ngx_int_t
+ngx_dfp_store_requeue(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
+    ngx_dfp_claim_t *claim)
+{
+    ngx_dfp_store_args_t  args;
+
+    ngx_dfp_store_args_init(&args, store, claim);
+
+    return ngx_dfp_store_script(store, op, NGX_DFP_STORE_REQUEUE, &args, NULL);
+}
+
+
+ngx_int_t
+ngx_dfp_store_instance(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
+    ngx_str_t *clusters, ngx_dfp_others_t *others)
+{
+    ngx_dfp_store_args_t       args;
+    ngx_dfp_instance_t  *instance;
+
+    instance = &store->conf->instance;
+
+    ngx_dfp_store_args_init(&args, store, NULL);
+    ngx_dfp_store_arg(&args, &instance->id);
+    ngx_dfp_store_arg(&args, &instance->queue);
+    ngx_dfp_store_arg(&args, &instance->name);
+    ngx_dfp_store_arg(&args, &instance->address);
+    ngx_dfp_store_arg(&args, clusters);
+    ngx_dfp_store_arg_number(&args, store->conf->lease);
+    ngx_dfp_store_arg(&args, &instance->host);
+    ngx_dfp_store_arg_number(&args, ngx_process == NGX_PROCESS_WORKER
+                               ? ngx_parent : ngx_pid);
+    ngx_dfp_store_arg_number(&args, instance->shared->newest);
+    ngx_dfp_store_arg_number(&args, store->first);
+    ngx_dfp_store_arg(&args, &instance->who);
+    ngx_dfp_store_arg(&args, &instance->definitions);
+    ngx_dfp_store_arg_number(&args, instance->cycle);
+
+    op->out = others;
+
+    return ngx_dfp_store_start(store, op, NGX_DFP_STORE_INSTANCE, args.argv,
+                               args.n, store->conf->lease);
+}
+
+
+ngx_int_t
+ngx_dfp_store_leave(ngx_dfp_store_t *store, ngx_dfp_op_t *op)
+{
+    ngx_dfp_store_args_t  args;
+
+    ngx_dfp_store_args_init(&args, store, NULL);
+    ngx_dfp_store_arg(&args, &store->conf->instance.id);
+    ngx_dfp_store_arg(&args, &store->conf->instance.queue);
+
+    return ngx_dfp_store_script(store, op, NGX_DFP_STORE_LEAVE, &args, NULL);
+}
+
+
+ngx_int_t
+ngx_dfp_store_status(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
+    ngx_dfp_stored_status_t *status)
+{
+    ngx_dfp_store_args_t  args;
+
+    ngx_dfp_store_args_init(&args, store, NULL);
+    ngx_dfp_store_arg(&args, &store->conf->instance.queue);
+
+    op->out = status;
+
+    return ngx_dfp_store_start(store, op, NGX_DFP_STORE_STATUS, args.argv,
+                               args.n, NGX_DFP_STATUS_WAIT);
+}
