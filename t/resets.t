@@ -72,7 +72,7 @@ sub requests
         [ 'a new token of a name that is taken' => 'POST',
           '/api/v1/personal-access-tokens', token => $admin, body => $new ],
         [ 'a path that is not there' => 'GET', '/oapi/v1/none' ],
-        [ 'a wrong method' => 'DELETE', '/oapi/v1/jobs/1', token => $token ],
+        [ 'a wrong method' => 'PUT', '/oapi/v1/jobs/1', token => $token ],
         [ 'the health' => 'GET', '/healthy' ],
         [ 'the metrics' => 'GET', '/metrics' ],
     );

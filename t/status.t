@@ -10,6 +10,7 @@ use lib "$FindBin::Bin/lib";
 use File::Temp ();
 use HTTP::Tiny;
 use IO::Socket::INET;
+use JSON::PP qw( decode_json encode_json );
 use List::Util qw( sum0 );
 use Test::More;
 
@@ -430,6 +431,31 @@ subtest 'the times of jobs and those of runs have the same buckets' => sub {
     is_deeply([ map { /(\d+) \* NGX_DFP_(\w+)/ ? $1 * $unit{$2} : () }
                 split /,/, $c ],
               [ $lua =~ /\d+/g ], 'in ms');
+};
+
+
+# Each expression is a rule for promtool, with values for Grafana's variables.
+
+subtest 'the dashboard' => sub {
+    my $dashboard = decode_json(_slurp("$src/../contrib/grafana-dashboard.json"));
+    my @expressions = map { map { $_->{expr} } @{ $_->{targets} } }
+                      @{ $dashboard->{panels} };
+
+    plan(skip_all => 'promtool is not installed') if !$promtool;
+
+    cmp_ok(scalar @expressions, '>', 15, 'it has expressions');
+
+    my $rules = File::Temp->new(SUFFIX => '.yml', TMPDIR => 1);
+    my $n = 0;
+
+    s/\$__rate_interval/5m/g for @expressions;
+    print {$rules} encode_json({ groups => [ { name => 'dashboard', rules =>
+        [ map { { record => 'panel' . ++$n, expr => $_ } } @expressions ] } ] });
+    close $rules;
+
+    my $said = `promtool check rules $rules 2>&1`;
+
+    is($?, 0, 'which promtool accepts') or diag($said);
 };
 
 
