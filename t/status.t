@@ -96,6 +96,14 @@ my $image = DFP::Image->new($upstream, 'app');
 my $manifest = $image->manifest($image->layer('a layer'), $image->layer('another'));
 
 $image->tag('1', $manifest);
+# another layer comes first
+
+my $altered = DFP::Image->new($upstream, 'altered');
+my $right = $altered->manifest($altered->layer('right'));
+my ($layer) = grep { $upstream->body($_) eq 'right' } $altered->paths($right);
+
+$altered->tag('1', $right);
+$upstream->answers($layer, { body => 'wrong' }, { body => 'right' });
 $upstream->answers('/busy', { status => 503 }, { body => 'b' x 10 });
 $upstream->answers('/cut', { body => 'c' x 20, sends => 10 }, { body => 'c' x 20 });
 
@@ -153,6 +161,10 @@ warm_story 'jobs', { http => $server },
                 'retries_total{reason="connection"}' => 1 },
               'the failure, and retries by what went wrong');
     is($last->{'tasks_total{result="failed"}'}, 1, 'the file');
+    is($warm->run('image', url => REGISTRY . $altered->by_tag('1'))->{state},
+       'SUCCESS', 'an image whose layer was altered on its way');
+    is(metrics()->{'retries_total{reason="content"}'}, 1, 'another retry');
+
     cmp_ok($last->{redis_latency_seconds_count},
            '>', $first->{redis_latency_seconds_count}, 'commands to Redis');
     cmp_ok($last->{job_duration_seconds_sum},
