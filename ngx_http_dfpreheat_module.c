@@ -1,6 +1,5 @@
 #include "ngx_dfp_access.h"
 #include "ngx_dfp_api.h"
-#include "ngx_dfp_auth.h"
 #include "ngx_dfp_cache_key.h"
 #include "ngx_dfp_conf.h"
 #include "ngx_dfp_expired.h"
@@ -13,6 +12,7 @@
 #include "ngx_dfp_runner.h"
 #include "ngx_dfp_sent.h"
 #include "ngx_dfp_status.h"
+#include "ngx_dfp_token_cache.h"
 #include "ngx_dfp_valid.h"
 
 
@@ -613,7 +613,7 @@ ngx_dfp_init_process(ngx_cycle_t *cycle)
 
     ngx_dfp_counters_init(&mcf->instance.shared->counters);
 
-    if (ngx_dfp_auth_init(cycle) != NGX_OK
+    if (ngx_dfp_token_cache_init(cycle) != NGX_OK
         || ngx_dfp_store_init(mcf, cycle) != NGX_OK)
     {
         return NGX_ERROR;

@@ -398,6 +398,7 @@ story 'access logs', { workers => 1, http => <<"END" }, sub {
         listen 127.0.0.1:$log;
         access_log $file api;
         location /oapi/ { dfpreheat on; }
+        location /api/ { dfpreheat on; }
         location = /metrics { dfpreheat_status on; }
         location /other { return 204; }
     }
@@ -421,15 +422,18 @@ END
     my @rest = <$socket>;
 
     $revoked->get('/oapi/v1/jobs/x');
+    DFP::Client->new(port => $log, token => DFP::Servers::ADMIN_KEY)
+               ->get('/api/v1/personal-access-tokens/1');
 
     my @lines;
 
-    wait_until(SOON, sub { @lines = split /\n/, _slurp($file); @lines == 6 });
+    wait_until(SOON, sub { @lines = split /\n/, _slurp($file); @lines == 7 });
 
     is_deeply(\@lines,
               [ "/oapi/v1/jobs 200 test-1 $id", "/oapi/v1/jobs/$id 200 test-1 $id",
                 '/oapi/v1/jobs/7 401 - 7', '/metrics 200 - -', '/other 204 - -',
-                '/oapi/v1/jobs/x 403 test-2 -' ],
+                '/oapi/v1/jobs/x 403 test-2 -',
+                '/api/v1/personal-access-tokens/1 200 - -' ],
               'the name of the token, and the id of the job');
 };
 

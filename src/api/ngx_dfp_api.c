@@ -271,8 +271,7 @@ ngx_dfp_api_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     ngx_str_null(&value);
 
     if (api && data == 0) {
-        value.data = api->auth.token.name;
-        value.len = api->auth.token.name_len;
+        value = api->auth.token.name;
 
     } else if (api && api->stored.id > 0) {
         value.data = ngx_pnalloc(r->pool, NGX_INT64_LEN);

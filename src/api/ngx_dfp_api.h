@@ -42,6 +42,7 @@ struct ngx_dfp_api_s {
     dfp_token_t              token;    /* as it was posted */
     ngx_dfp_stored_token_t   stored_token;
     char                     secret[DFP_TOKEN_LEN + 1];    /* of the token */
+    void                    *data;     /* the handler's own */
     ngx_dfp_wait_t           wait;     /* for the end of the job */
     unsigned                 settled:1;    /* the job, by this request */
     unsigned                 woken:1;      /* the job may have ended since it
@@ -60,8 +61,8 @@ struct ngx_dfp_api_s {
  * store. */
 ngx_dfp_api_t *ngx_dfp_api_create(ngx_http_request_t *r);
 
-/* Sends the JSON in B, with STATUS, and finalizes the request: API must not
- * be used any more. */
+/* Sends the JSON in B, which may be empty, with STATUS, and finalizes the
+ * request: API must not be used any more. */
 void ngx_dfp_api_send(ngx_dfp_api_t *api, ngx_uint_t status, dfp_buf_t *b);
 
 /* The same with {"message": TEXT}, or with status 422 {"errors": TEXT}, as

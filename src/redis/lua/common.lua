@@ -22,7 +22,8 @@
 -- expiry        sorted set of "ID USER_ID" by the time when the job expires
 -- once:HASH     "ID UUID HASH" of a POST with an Idempotency-Key: the job, and
 --               the hash of the body
--- uuid:UUID     id of the job with this uuid, for a POST that is sent again
+-- uuid:UUID     id of the job with this uuid, for a POST that is sent again;
+--               or of the token that a DELETE with this uuid has deleted
 -- ready:QUEUE   sorted set of ID:I by their turn
 -- turn:QUEUE:T  the last turn of the token T in this queue
 -- lease:QUEUE   sorted set of ID:I by the time when the lease expires
@@ -45,7 +46,12 @@
 --               sum of these times; deleted: those that it has deleted before
 --               their end. Whoever sends the script that ends a job counts it,
 --               so it is counted once. It expires
--- token:ID      hash: a token; token:names and token:hash:HASH find it
+-- token:ID      hash: a token; token:names and token:hash:HASH find it.
+--               used: the minute in which it was found last while it was valid
+-- token:next    the greatest id so far
+-- token:list    sorted set of the ids of tokens, by id, up to token:listed; ids
+--               beyond that are added when the list is read, so that it has
+--               those of releases without a list
 local P = ARGV[1]
 local call = redis.call
 local schema = call('HMGET', P .. 'schema', 'version', 'offset', 'last')
@@ -65,6 +71,7 @@ local now_text = text(now)
 local CLOCK_TOLERANCE = 1000
 local REPORT_TIME = 500
 local RESEND_TIME = 600000
+local MINUTE = 60000
 
 -- ms: how long the last turn of a token is known
 local TURN_TIME = 86400000
@@ -126,6 +133,24 @@ end
 
 local function job_key(id)
   return P .. 'job:' .. id
+end
+
+-- What is shown of a token; nil: there is none.
+local function shown_token(id)
+  local token = call('HMGET', P .. 'token:' .. id, 'name', 'bio', 'scopes',
+                     'state', 'expired_at', 'user_id', 'created', 'updated',
+                     'used')
+
+  if token[1] then
+    table.insert(token, 1, id)
+    return token
+  end
+end
+
+-- Tells all workers that a token was changed. Without permission for the
+-- channel they notice it some seconds later.
+local function token_changed(id)
+  redis.pcall('PUBLISH', P .. 'wake', 'token ' .. id)
 end
 
 -- The queue of the part, if it still belongs to this run; otherwise nil. The
