@@ -50,6 +50,8 @@ ngx_dfp_auth_token(ngx_http_request_t *r, ngx_dfp_store_t *store,
         return;
     }
 
+    auth->bearer = bearer;
+
     if (dfp_sha256_hex(ngx_dfp_dfp_str(bearer), (char *) auth->hash)
         != DFP_OK)
     {

@@ -31,6 +31,7 @@ struct ngx_dfp_auth_s {
     /* filled in when STATUS is 200 */
 
     ngx_dfp_stored_token_t   token;
+    ngx_str_t                bearer;   /* it, as it was sent: a secret */
 
     ngx_uint_t               scope;    /* that was required; 0: no token was
                                           checked */

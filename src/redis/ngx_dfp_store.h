@@ -26,7 +26,7 @@
 #define NGX_DFP_REDIS_WAIT   25000    /* ms, for a reply; Harbor waits 30 s */
 #define NGX_DFP_FINISH_WAIT  300000   /* ms, to store the end of a run */
 #define NGX_DFP_LOOK_MAX     100      /* overdue jobs that a look ends */
-#define NGX_DFP_LIST_RESULTS 8388608  /* bytes of results in a list */
+#define NGX_DFP_LIST_BYTES   16777216 /* of jobs that are listed in full */
 #define NGX_DFP_CLAIMS_MAX   16       /* parts that a look claims */
 #define NGX_DFP_OTHERS_MAX   10       /* nginx with other definitions */
 #define NGX_DFP_STATUS_WAIT  2000     /* ms, for the metrics */

@@ -77,8 +77,8 @@ local MINUTE = 60000
 local TURN_TIME = 86400000
 
 -- queues of one instance that are looked at, of nginx that are away, and of
--- those with other definitions; nginx that a job may choose from; parts of one
--- queue that are moved or ended
+-- those with other definitions; nginx that a job may choose from; parts that are
+-- moved or ended at once
 local OWNERS_MAX = 10
 local MEMBERS_MAX = 1000
 local PARTS_MAX = 100
@@ -376,19 +376,21 @@ local function waited(id, part)
 end
 
 -- Ends the unfinished parts of a job after its deadline. A run has some more
--- time to report, since it knows what has failed and why.
+-- time to report, since it knows what has failed and why. Returns the number of
+-- its parts.
 local function overdue(id)
   local job = call('HMGET', job_key(id), 'parts', 'created', 'deadline',
                    'timeout')
 
   if not job[1] then
     call('ZREM', P .. 'deadlines', id)
-    return
+    return 0
   end
 
+  local parts = tonumber(job[1])
   local timeout = job[4] or job[3] - job[2]
 
-  for part = 1, tonumber(job[1]) do
+  for part = 1, parts do
     local runs = call('HGET', job_key(id), 'n:' .. part)
     local what = 'the run had not ended'
 
@@ -401,4 +403,6 @@ local function overdue(id)
              timeout / 1000 .. ' s, has passed: ' .. what, '')
     end
   end
+
+  return parts
 end
