@@ -87,7 +87,8 @@ void ngx_dfp_redis_script(ngx_dfp_redis_kind_t *kind, ngx_str_t *text);
 /*
  * Sends a command of KIND with ARGV, now or as soon as Redis is available,
  * and again after a lost connection. ARGV has the arguments of a script after
- * its key; of a plain command it has the command, too. They are copied. Gives up after TIMEOUT ms.
+ * its key; of a plain command it has the command, too. They are copied. Gives
+ * up after TIMEOUT ms.
  *
  * NULL: no memory, too many commands are queued, or Redis refuses this nginx;
  * then HANDLER is not called. Otherwise the result is valid until HANDLER is
