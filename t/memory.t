@@ -286,6 +286,44 @@ story 'memory ends once while tokens are managed', {
 };
 
 
+story 'memory ends once while metrics are shown', {
+    workers => 1, lease => '1s', seconds => STORY_SECONDS }, sub
+{
+    my $servers = shift;
+
+    my ($worker) = $servers->workers;
+    my $scrape = sub {
+        my $http = HTTP::Tiny->new(keep_alive => 0, timeout => ANSWER_SECONDS);
+
+        return $http->get("http://127.0.0.1:$servers->{port}/metrics");
+    };
+
+    $servers->expects(undef, FAILED);
+
+    set(0);
+    is($scrape->()->{status}, 200, 'they are shown');
+
+    my $made = made();
+
+    for my $n (1 .. $made) {
+        set($n);
+        my $answer = $scrape->();
+
+        # 599: the connection was closed before the answer was complete
+
+        if ($answer->{status} !~ /^(?:200|500|599)$/
+            || ($servers->workers)[0] != $worker)
+        {
+            fail("allocation $n: nginx goes on, $answer->{status}");
+            last;
+        }
+    }
+
+    set(0);
+    is($scrape->()->{status}, 200, 'and shown again');
+};
+
+
 warm_story 'memory ends once while a registry is asked', {
     workers => 1, lease => '1s', seconds => STORY_SECONDS },
     join('', location('/v2/', REGISTRY, $port, 'dfpreheat_access on;',

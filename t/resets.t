@@ -98,6 +98,7 @@ sub requests
           body => '{"bio":"new"}' ],
         [ 'a job is deleted' => 'DELETE', '/oapi/v1/jobs/2', token => $token ],
         [ 'the health' => 'GET', '/healthy' ],
+        [ 'the metrics' => 'GET', '/metrics' ],
     );
 }
 
@@ -146,6 +147,7 @@ story 'over HTTP/2', { http => <<"END" }, sub {
         location /oapi/ { dfpreheat on; }
         location /healthy { dfpreheat on; }
         location /api/ { dfpreheat on; }
+        location = /metrics { dfpreheat_status on; }
     }
 END
     my $servers = shift;
