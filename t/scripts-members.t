@@ -445,6 +445,26 @@ subtest 'what comes back to the queue is next' => sub {
 };
 
 
+subtest 'what comes back at a reload takes turns, too' => sub {
+    $scripts->fresh;
+    $scripts->post("burst-$_") for 1 .. 200;
+
+    my @claims = map { $scripts->claims('w', $_, $_ - 1) } 1 .. 10;
+
+    for (@claims) {
+        my ($id, $part, $run) = split /[: ]/;
+
+        $scripts->script('requeue', $id, $part, $run, "burst-$id");
+    }
+
+    my $id = $scripts->post('single', token => 2);
+
+    cmp_ok($scripts->field($id, 'b:1'), '<=', 2, 'one of another token is next');
+    is_deeply([ $scripts->claims('w', 11, 10, without => ' 1 ') ], ["$id:1 1"],
+              'also for a worker without room');
+};
+
+
 subtest 'a job that was never run says how many were before it' => sub {
     $scripts->fresh;
     $scripts->post("burst-$_") for 1 .. 5;
