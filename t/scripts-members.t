@@ -147,6 +147,10 @@ subtest 'members are those that run and have the cluster' => sub {
     is_deeply(chosen(post('all')), [qw( a b c )], 'it has other clusters');
     $scripts->script('leave', 'b', $queues{b});
     is_deeply(chosen(post('all')), [qw( a c )], 'one has stopped');
+    is_deeply(chosen(post('all', from => $queues{b})), [qw( a c )],
+              'also if it takes the job while it stops');
+    $scripts->script('leave', $_, $queues{$_}) for qw( a c );
+    is_deeply(chosen(post('all')), ['a'], 'all are stopping');
 
     $scripts->fresh;
     is_deeply(chosen(post('all')), ['a'], 'who takes the job runs');
@@ -320,12 +324,11 @@ subtest 'a member that takes a job after others have forgotten it' => sub {
                               $scripts->redis('zcard', 'p:members') == 1 }),
        'one has stopped');
 
-    my $id = post('all', from => $queues{b}, ips => ' 192.0.2.1');
-    my ($part) = grep { $scripts->field($id, "h:$_") =~ / b$/ } 1, 2;
+    my $id = post('here', from => $queues{b});
 
     ok(wait_until(SOON, sub { $scripts->alive('a', lease => SHORT);
-                              $scripts->field($id, "s:$part") ne 'PENDING' }),
-       'its part ends');
+                              $scripts->field($id, 'q:1') eq $queues{a} }),
+       'another one takes over its part');
 };
 
 
@@ -442,6 +445,26 @@ subtest 'what comes back to the queue is next' => sub {
     $scripts->script('requeue', 1, 1, 1, 'job-1');
 
     is_deeply($scripts->look('w', 2, 1, wanted => 1), ['1:1 2'], 'it is');
+};
+
+
+subtest 'what comes back at a reload takes turns, too' => sub {
+    $scripts->fresh;
+    $scripts->post("burst-$_") for 1 .. 200;
+
+    my @claims = map { $scripts->claims('w', $_, $_ - 1) } 1 .. 10;
+
+    for (@claims) {
+        my ($id, $part, $run) = split /[: ]/;
+
+        $scripts->script('requeue', $id, $part, $run, "burst-$id");
+    }
+
+    my $id = $scripts->post('single', token => 2);
+
+    cmp_ok($scripts->field($id, 'b:1'), '<=', 2, 'one of another token is next');
+    is_deeply([ $scripts->claims('w', 11, 10, without => ' 1 ') ], ["$id:1 1"],
+              'also for a worker without room');
 };
 
 

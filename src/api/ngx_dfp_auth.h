@@ -47,7 +47,7 @@ struct ngx_dfp_auth_s {
 /*
  * Finds the token in the query string of R (access_token), unescaped and in
  * the pool of R; "": there is none. It is overwritten with "*" wherever it is
- * in R, because nginx logs the request line. NGX_ERROR: no memory. /
+ * in R, because nginx logs the request line. NGX_ERROR: no memory.
  */
 ngx_int_t ngx_dfp_auth_query(ngx_http_request_t *r, ngx_str_t *token);
 

@@ -153,7 +153,7 @@ typedef struct {
     int64_t          timeout;     /* ms */
     ngx_str_t        uuid;
     ngx_str_t        state;
-    ngx_str_t        about;       /* JSON, members of a job that never change */
+    ngx_str_t        about;       /* JSON, members that PATCH may change */
     ngx_str_t        args;        /* JSON, without secrets */
     ngx_str_t        sealed;      /* args with secrets; "": there are none */
     ngx_uint_t       configured;  /* may use dfpreheat_credentials */
