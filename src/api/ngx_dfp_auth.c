@@ -84,7 +84,7 @@ ngx_dfp_auth_token(ngx_http_request_t *r, ngx_dfp_store_t *store,
 
     cached = ngx_dfp_auth_slot(auth->hash);
 
-    if (cached->used
+    if (cached->used && !auth->uncached
         && ngx_memcmp(cached->hash, auth->hash, DFP_SHA256_HEX_LEN) == 0
         && ngx_current_msec - cached->found < NGX_DFP_TOKEN_CACHE)
     {
@@ -189,7 +189,9 @@ ngx_dfp_auth_check(ngx_dfp_auth_t *auth)
     }
 
     if (!(auth->token.scopes & auth->scope)) {
-        ngx_dfp_auth_refuse(auth, NGX_HTTP_FORBIDDEN, DFP_API_FORBIDDEN);
+        ngx_dfp_auth_refuse(auth, NGX_HTTP_FORBIDDEN,
+                            auth->scope == DFP_TOKEN_CLUSTER
+                            ? DFP_API_NO_CLUSTER : DFP_API_NO_JOB);
         return;
     }
 

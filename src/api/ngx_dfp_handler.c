@@ -1,11 +1,11 @@
 #include "ngx_dfp_handler.h"
+#include "ngx_dfp_clusters.h"
+#include "ngx_dfp_health.h"
 #include "ngx_dfp_jobs.h"
 #include "ngx_dfp_jobs_change.h"
 #include "ngx_dfp_jobs_list.h"
 #include "ngx_dfp_tokens.h"
 #include "ngx_dfp_where.h"
-
-#include "dfp_texts.h"
 
 
 typedef struct {
@@ -26,7 +26,6 @@ static void ngx_dfp_handler_allow(ngx_dfp_api_t *api,
     ngx_dfp_handler_route_t *route);
 static void ngx_dfp_handler_authenticated(void *data, ngx_uint_t status,
     const char *text);
-static void ngx_dfp_handler_healthy(ngx_dfp_api_t *api);
 
 
 static ngx_dfp_handler_route_t  ngx_dfp_handler_routes[] = {
@@ -55,13 +54,21 @@ static ngx_dfp_handler_route_t  ngx_dfp_handler_routes[] = {
       NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_DELETE, "GET, HEAD, DELETE, OPTIONS",
       ngx_dfp_where, DFP_TOKEN_JOB },
 
+    { ngx_string(NGX_DFP_CLUSTERS_PATH), 0,
+      NGX_HTTP_GET|NGX_HTTP_HEAD, "GET, HEAD, OPTIONS",
+      ngx_dfp_clusters_list, DFP_TOKEN_CLUSTER },
+
+    { ngx_string(NGX_DFP_CLUSTERS_PATH), 1,
+      NGX_HTTP_GET|NGX_HTTP_HEAD, "GET, HEAD, OPTIONS",
+      ngx_dfp_clusters_get, DFP_TOKEN_CLUSTER },
+
     { ngx_string("/api/v1/personal-access-tokens"), 0,
       NGX_HTTP_POST, "POST, OPTIONS",
       ngx_dfp_tokens_create, 0 },
 
     { ngx_string("/healthy"), 0,
       NGX_HTTP_GET|NGX_HTTP_HEAD, "GET, HEAD, OPTIONS",
-      ngx_dfp_handler_healthy, 0 },
+      ngx_dfp_health, 0 },
 
     { ngx_null_string, 0, 0, NULL, NULL, 0 }
 };
@@ -165,7 +172,7 @@ ngx_dfp_handler_path(ngx_dfp_api_t *api, ngx_dfp_handler_route_t *route)
 }
 
 
-/* The id of a job; 0: the last segment of the path is not a number. */
+/* The id of a job or a cluster; 0: the last segment of the path is not a number. */
 
 static ngx_int_t
 ngx_dfp_handler_id(ngx_dfp_api_t *api, u_char *p, size_t len)
@@ -218,16 +225,4 @@ ngx_dfp_handler_authenticated(void *data, ngx_uint_t status, const char *text)
     } else {
         ngx_dfp_api_error(api, status, text);
     }
-}
-
-
-static void
-ngx_dfp_handler_healthy(ngx_dfp_api_t *api)
-{
-    dfp_buf_t  b;
-
-    dfp_buf_init(&b, &api->mem, 16, 0);
-    dfp_buf_json(&b, DFP_STR(DFP_API_HEALTHY));
-
-    ngx_dfp_api_send(api, NGX_HTTP_OK, &b);
 }
