@@ -9,6 +9,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use HTTP::Tiny;
 use JSON::PP qw( encode_json );
 use Test::More;
 
@@ -59,6 +60,14 @@ sub requests
           token => $token, body => '{"type":' ],
         [ 'a new job that is too large' => 'POST', '/oapi/v1/jobs',
           token => $token, body => ' ' x 2_000_000, sends => 1000 ],
+        [ 'clusters' => 'GET', '/oapi/v1/clusters', token => $other ],
+        [ 'a page of clusters that is wrong' => 'GET',
+          '/oapi/v1/clusters?page=x', token => $other ],
+        [ 'a cluster, HEAD' => 'HEAD', '/oapi/v1/clusters/1', token => $other ],
+        [ 'a cluster that is not there' => 'GET', '/oapi/v1/clusters/9',
+          token => $other ],
+        [ 'clusters, with a token of another scope' => 'GET',
+          '/oapi/v1/clusters', token => $token ],
         [ 'where a file is' => 'GET', $cache, token => $token ],
         [ 'where a file is, HEAD' => 'HEAD', $cache, token => $token ],
         [ 'where a file is, without a token' => 'GET', $cache ],
@@ -74,6 +83,9 @@ sub requests
         [ 'a path that is not there' => 'GET', '/oapi/v1/none' ],
         [ 'a wrong method' => 'DELETE', '/oapi/v1/jobs/1', token => $token ],
         [ 'the health' => 'GET', '/healthy' ],
+        [ 'the health, with a token' => 'GET', '/healthy', token => $token ],
+        [ 'the health, with an unknown token' => 'GET', '/healthy',
+          token => UNKNOWN ],
     );
 }
 
@@ -86,7 +98,9 @@ sub still_there
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
-    my $status = eval { $servers->client->get('/healthy')->{status} } // $@;
+    # without a token, as Redis may have been stopped
+    my $status = HTTP::Tiny->new(timeout => JOB_LIMIT)->get(
+        "http://127.0.0.1:$servers->{port}/healthy")->{status};
 
     is_deeply([ $status, sort $servers->workers ], [ 200, sort @workers ],
               $name);
