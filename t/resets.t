@@ -9,10 +9,10 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
-use HTTP::Tiny;
 use JSON::PP qw( encode_json );
 use Test::More;
 
+use DFP::Client;
 use DFP::Process qw( free_port wait_until );
 use DFP::Resets qw( http1 http2 );
 use DFP::Story qw( story );
@@ -38,6 +38,10 @@ sub requests
     my $cache = '/oapi/v1/cache?url='
                 . $servers->origin->url =~ s{[:/]}{sprintf '%%%02X', ord $&}ger
                 . '/quick/100/a';
+    my $tokens = '/api/v1/personal-access-tokens';
+    my ($changed, $deleted) = map { $servers->token('cluster');
+        "$tokens/" . $servers->admin->get($tokens)->{json}[0]{id} } 1, 2;
+    my $change = encode_json({ bio => 'b', scopes => ['cluster'] });
     my $new = encode_json({ name => 'n', expired_at => '2037-01-01T00:00:00Z' });
 
     return (
@@ -73,15 +77,35 @@ sub requests
         [ 'where a file is, without a token' => 'GET', $cache ],
         [ 'where nothing is' => 'GET', '/oapi/v1/cache', token => $token ],
         [ 'a file is removed' => 'DELETE', $cache, token => $token ],
-        [ 'a new token, with a wrong key' => 'POST',
-          '/api/v1/personal-access-tokens', token => UNKNOWN, body => $new ],
-        [ 'a new token, half of it' => 'POST',
-          '/api/v1/personal-access-tokens', token => $admin, body => $new,
-          sends => 10 ],
-        [ 'a new token of a name that is taken' => 'POST',
-          '/api/v1/personal-access-tokens', token => $admin, body => $new ],
+        [ 'a new token, with a wrong key' => 'POST', $tokens,
+          token => UNKNOWN, body => $new ],
+        [ 'a new token, half of it' => 'POST', $tokens, token => $admin,
+          body => $new, sends => 10 ],
+        [ 'a new token of a name that is taken' => 'POST', $tokens,
+          token => $admin, body => $new ],
+        [ 'the list of tokens' => 'GET',
+          "$tokens?per_page=3", token => $admin ],
+        [ 'the list of tokens, HEAD, with a filter' => 'HEAD',
+          "$tokens?state=active", token => $admin ],
+        [ 'a page that is wrong' => 'GET',
+          "$tokens?page=x", token => $admin ],
+        [ 'a token' => 'GET', $changed, token => $admin ],
+        [ 'a token that is not there' => 'GET',
+          "$tokens/999999999", token => $admin ],
+        [ 'a token, with a wrong key' => 'GET', $changed,
+          token => UNKNOWN ],
+        [ 'a change of a token' => 'PATCH', $changed, token => $admin,
+          body => $change ],
+        [ 'a change of a token, half of it' => 'PATCH', $changed,
+          token => $admin, body => $change, sends => 5 ],
+        [ 'a token is deleted' => 'DELETE', $deleted, token => $admin ],
         [ 'a path that is not there' => 'GET', '/oapi/v1/none' ],
-        [ 'a wrong method' => 'DELETE', '/oapi/v1/jobs/1', token => $token ],
+        [ 'a wrong method' => 'PUT', '/oapi/v1/jobs/1', token => $token ],
+        [ 'a list' => 'GET', '/oapi/v1/jobs?state=SUCCESS&user_id=0',
+          token => $token ],
+        [ 'a job is changed' => 'PATCH', '/oapi/v1/jobs/1', token => $token,
+          body => '{"bio":"new"}' ],
+        [ 'a job is deleted' => 'DELETE', '/oapi/v1/jobs/2', token => $token ],
         [ 'the health' => 'GET', '/healthy' ],
         [ 'the health, with a token' => 'GET', '/healthy', token => $token ],
         [ 'the health, with an unknown token' => 'GET', '/healthy',
@@ -99,8 +123,9 @@ sub still_there
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
     # without a token, as Redis may have been stopped
-    my $status = HTTP::Tiny->new(timeout => JOB_LIMIT)->get(
-        "http://127.0.0.1:$servers->{port}/healthy")->{status};
+    my $status = eval {
+        DFP::Client->new(port => $servers->{port})->get('/healthy')->{status}
+    } // $@;
 
     is_deeply([ $status, sort $servers->workers ], [ 200, sort @workers ],
               $name);

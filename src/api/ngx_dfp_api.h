@@ -61,8 +61,8 @@ struct ngx_dfp_api_s {
  * store. */
 ngx_dfp_api_t *ngx_dfp_api_create(ngx_http_request_t *r);
 
-/* Sends the JSON in B, with STATUS, and finalizes the request: API must not
- * be used any more. */
+/* Sends the JSON in B, which may be empty, with STATUS, and finalizes the
+ * request: API must not be used any more. */
 void ngx_dfp_api_send(ngx_dfp_api_t *api, ngx_uint_t status, dfp_buf_t *b);
 
 /* The same with {"message": TEXT}, or with status 422 {"errors": TEXT}, as
