@@ -110,6 +110,7 @@ sub requests
         [ 'the health, with a token' => 'GET', '/healthy', token => $token ],
         [ 'the health, with an unknown token' => 'GET', '/healthy',
           token => UNKNOWN ],
+        [ 'the metrics' => 'GET', '/metrics' ],
     );
 }
 
@@ -161,6 +162,7 @@ story 'over HTTP/2', { http => <<"END" }, sub {
         location /oapi/ { dfpreheat on; }
         location /healthy { dfpreheat on; }
         location /api/ { dfpreheat on; }
+        location = /metrics { dfpreheat_status on; }
     }
 END
     my $servers = shift;

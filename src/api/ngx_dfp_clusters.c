@@ -65,7 +65,7 @@ ngx_dfp_clusters_get(ngx_dfp_api_t *api)
     ngx_dfp_cluster_t   *cluster;
     ngx_dfp_clusters_t  *clusters;
 
-    if (api->stored.id == 0) {
+    if (api->cluster == 0) {
         ngx_dfp_api_error(api, NGX_HTTP_UNPROCESSABLE, NGX_DFP_CLUSTERS_ID);
         return;
     }
@@ -80,7 +80,7 @@ ngx_dfp_clusters_get(ngx_dfp_api_t *api)
     cluster = api->conf->clusters.elts;
 
     for (i = 0; i < api->conf->clusters.nelts; i++) {
-        if (cluster[i].id == api->stored.id) {
+        if (cluster[i].id == api->cluster) {
             clusters->clusters[clusters->n++] = &cluster[i];
         }
     }

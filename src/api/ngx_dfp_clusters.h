@@ -19,7 +19,7 @@
 /* Answers with the page that the query asks for, by id. */
 void ngx_dfp_clusters_list(ngx_dfp_api_t *api);
 
-/* Answers with the cluster api->stored.id; 0: the id in the path is no
+/* Answers with the cluster api->cluster; 0: the id in the path is no
  * number. */
 void ngx_dfp_clusters_get(ngx_dfp_api_t *api);
 

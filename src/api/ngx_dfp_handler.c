@@ -11,7 +11,8 @@
 
 typedef struct {
     ngx_str_t       path;
-    ngx_uint_t      id;          /* followed by "/" and one more segment */
+    ngx_uint_t      id;          /* followed by "/" and the id of a job (1), a
+                                    token (2) or a cluster (3) */
     ngx_uint_t      methods;
     const char     *allow;
     ngx_dfp_api_pt  handler;
@@ -22,7 +23,9 @@ typedef struct {
 static ngx_dfp_handler_route_t *ngx_dfp_handler_route(ngx_dfp_api_t *api);
 static ngx_uint_t ngx_dfp_handler_path(ngx_dfp_api_t *api,
     ngx_dfp_handler_route_t *route);
-static ngx_int_t ngx_dfp_handler_id(ngx_dfp_api_t *api, u_char *p, size_t len);
+static int64_t *ngx_dfp_handler_id_of(ngx_dfp_api_t *api,
+    ngx_dfp_handler_route_t *route);
+static ngx_int_t ngx_dfp_handler_id(int64_t *id, u_char *p, size_t len);
 static void ngx_dfp_handler_allow(ngx_dfp_api_t *api,
     ngx_dfp_handler_route_t *route);
 static void ngx_dfp_handler_authenticated(void *data, ngx_uint_t status,
@@ -59,7 +62,7 @@ static ngx_dfp_handler_route_t  ngx_dfp_handler_routes[] = {
       NGX_HTTP_GET|NGX_HTTP_HEAD, "GET, HEAD, OPTIONS",
       ngx_dfp_clusters_list, DFP_TOKEN_CLUSTER },
 
-    { ngx_string(NGX_DFP_CLUSTERS_PATH), 1,
+    { ngx_string(NGX_DFP_CLUSTERS_PATH), 3,
       NGX_HTTP_GET|NGX_HTTP_HEAD, "GET, HEAD, OPTIONS",
       ngx_dfp_clusters_get, DFP_TOKEN_CLUSTER },
 
@@ -67,7 +70,7 @@ static ngx_dfp_handler_route_t  ngx_dfp_handler_routes[] = {
       NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_POST, "GET, HEAD, POST, OPTIONS",
       ngx_dfp_tokens, 0 },
 
-    { ngx_string(NGX_DFP_TOKENS_PATH), 1,
+    { ngx_string(NGX_DFP_TOKENS_PATH), 2,
       NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_PATCH|NGX_HTTP_DELETE,
       "GET, HEAD, PATCH, DELETE, OPTIONS",
       ngx_dfp_token, 0 },
@@ -172,26 +175,46 @@ ngx_dfp_handler_path(ngx_dfp_api_t *api, ngx_dfp_handler_route_t *route)
 
     return uri->len > route->path.len + 1
            && uri->data[route->path.len] == '/'
-           && ngx_dfp_handler_id(api, uri->data + route->path.len + 1,
+           && ngx_dfp_handler_id(ngx_dfp_handler_id_of(api, route),
+                                 uri->data + route->path.len + 1,
                                  uri->len - route->path.len - 1)
               == NGX_OK;
 }
 
 
-/* The id in the path; 0: its last segment is not a number. */
+/* Where the id is stored. */
+
+static int64_t *
+ngx_dfp_handler_id_of(ngx_dfp_api_t *api, ngx_dfp_handler_route_t *route)
+{
+    switch (route->id) {
+
+    case 2:
+        return &api->stored_token.id;
+
+    case 3:
+        return &api->cluster;
+
+    default:
+        return &api->stored.id;
+    }
+}
+
+
+/* 0: the last segment of the path is not a number. */
 
 static ngx_int_t
-ngx_dfp_handler_id(ngx_dfp_api_t *api, u_char *p, size_t len)
+ngx_dfp_handler_id(int64_t *id, u_char *p, size_t len)
 {
-    off_t  id;
+    off_t  n;
 
     if (ngx_strlchr(p, p + len, '/')) {
         return NGX_DECLINED;
     }
 
-    id = ngx_atoof(p, len);
+    n = ngx_atoof(p, len);
 
-    api->stored.id = (id == NGX_ERROR) ? 0 : id;
+    *id = (n == NGX_ERROR) ? 0 : n;
 
     return NGX_OK;
 }
