@@ -482,4 +482,66 @@ subtest 'a job that was never run says how many were before it' => sub {
 };
 
 
+# What is told of each member, by its name.
+
+sub listed
+{
+    my ($of, @reply) = ({}, $scripts->script('members'));
+
+    while (my ($id, @rest) = splice @reply, 0, 11) {
+        my %m;
+
+        @m{qw( name ip clusters definitions running since seen ready lease
+               oldest )} = @rest;
+        $of->{$id} = \%m;
+    }
+
+    return $of;
+}
+
+
+subtest 'all members are listed, with their queues' => sub {
+    my %queues = three(definitions => '1 keys=1');
+
+    is_deeply([ sort keys %{ listed() } ], NAMES, 'all of them');
+    is_deeply([ @{ listed()->{b} }{qw( name ip clusters definitions running
+                                       ready lease oldest )} ],
+              [ 'b', '192.0.2.2', 1, '1 keys=1', 1, 0, 0, -1 ], 'what is known');
+
+    $scripts->script('leave', 'b', $queues{b});
+    is_deeply([ map { listed()->{$_}{running} } @{+NAMES} ], [ 1, 0, 1 ],
+              'one has stopped');
+
+    $scripts->redis('hdel', "p:$queues{c}", 'clusters');
+    is_deeply([ sort keys %{ listed() } ], [qw( a b )],
+              'one has not said what it has');
+};
+
+
+# Tokens take turns, so that the part that came last may be the next.
+
+subtest 'the age of the oldest part that waits' => sub {
+    my %queues = three();
+    my ($now) = $scripts->redis('time') =~ /^(\d+)/;
+
+    my ($old, @new) = map { post('all', ips => ' 192.0.2.1',
+                                 token => $_) } 1, 1, 2;
+
+    $scripts->redis('hset', "p:job:$old", 'created', 1000 * ($now - 100));
+
+    my $age = listed()->{a}{oldest};
+    ok($age >= 100_000 && $age < 160_000, 'it is that of the first');
+    is(listed()->{a}{ready}, 3, 'of three');
+    is(listed()->{b}{oldest}, -1, 'another queue is empty');
+
+    my $claimed = $scripts->look('worker-a', 1000, 1000, wanted => 1, name => 'a',
+                                 queue => $queues{a});
+    is_deeply($claimed, ["$old:1 1"], 'it is claimed');
+    is_deeply([ @{ listed()->{a} }{qw( ready lease )} ], [ 2, 1 ], 'it runs');
+    ok(listed()->{a}{oldest} < 60_000, 'others are younger');
+
+    $scripts->redis('del', map { "p:job:$_" } @new);
+    is(listed()->{a}{oldest}, 0, 'jobs that are gone have no age');
+};
+
 done_testing();

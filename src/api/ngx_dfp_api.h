@@ -42,6 +42,7 @@ struct ngx_dfp_api_s {
     dfp_token_t              token;    /* as it was posted */
     ngx_dfp_stored_token_t   stored_token;
     char                     secret[DFP_TOKEN_LEN + 1];    /* of the token */
+    int64_t                  cluster;  /* the id in the path */
     void                    *data;     /* the handler's own */
     ngx_dfp_wait_t           wait;     /* for the end of the job */
     unsigned                 settled:1;    /* the job, by this request */

@@ -27,6 +27,7 @@ struct ngx_dfp_auth_s {
     ngx_str_t                query;    /* the token of the query string; "":
                                           that of the header is used */
     ngx_dfp_op_t             op;       /* deadline only */
+    unsigned                 uncached:1;    /* Redis must know the token now */
 
     /* filled in when STATUS is 200 */
 

@@ -241,6 +241,25 @@ local function before(queue, member)
   return n
 end
 
+-- The age in ms of the oldest part of those that are next in a queue; nil: it is
+-- empty. Tokens take turns, so it is rarely the first; ids grow with time.
+local function oldest_age(queue)
+  local oldest
+
+  for _, member in ipairs(call('ZRANGE', P .. 'ready:' .. queue, 0,
+                               PARTS_MAX - 1)) do
+    local id = tonumber(member:match('^%d+'))
+
+    oldest = math.min(oldest or id, id)
+  end
+
+  if oldest then
+    local created = call('HGET', job_key(text(oldest)), 'created')
+
+    return math.max(0, wall - (created or wall))
+  end
+end
+
 -- A part of one of several has ended: the state of its cluster, or nil as long
 -- as other parts of it have not. Enough parts must have succeeded, but some
 -- whose nginx was away are not counted, as the rule says.
