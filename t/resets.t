@@ -37,6 +37,7 @@ sub requests
     my $cache = '/oapi/v1/cache?url='
                 . $servers->origin->url =~ s{[:/]}{sprintf '%%%02X', ord $&}ger
                 . '/quick/100/a';
+    my $wait = '/oapi/v1/jobs/' . $servers->post_files([ '/gate/100/w' ]);
     my $new = encode_json({ name => 'n', expired_at => '2037-01-01T00:00:00Z' });
 
     return (
@@ -49,6 +50,14 @@ sub requests
         [ 'a job that is not there' => 'GET', '/oapi/v1/jobs/999',
           token => $token ],
         [ 'a job, HEAD' => 'HEAD', '/oapi/v1/jobs/1', token => $token ],
+        [ 'a job that is waited for' => 'GET', "$wait?wait=30s",
+          token => $token ],
+        [ 'a job that is waited for, and times out' => 'GET',
+          "$wait?wait=1ms&fail=1", token => $token ],
+        [ 'a job that is waited for, HEAD' => 'HEAD', "$wait?wait=2ms",
+          token => $token ],
+        [ 'a new job that is waited for' => 'POST',
+          '/oapi/v1/jobs?wait=30s&fail=1', token => $token, body => $job ],
         [ 'a new job' => 'POST', '/oapi/v1/jobs', token => $token,
           body => $job ],
         [ 'a new job, half of it' => 'POST', '/oapi/v1/jobs', token => $token,

@@ -93,7 +93,7 @@ ngx_dfp_api_cleanup(void *data)
 
     ngx_dfp_store_cancel(&api->op);
     ngx_dfp_store_cancel(&api->auth.op);
-    ngx_dfp_wait_end(&api->wait);
+    ngx_dfp_follow_end(&api->follower);
 }
 
 

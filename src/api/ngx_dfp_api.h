@@ -8,7 +8,7 @@
 
 
 #include "ngx_dfp_auth.h"
-#include "ngx_dfp_wait.h"
+#include "ngx_dfp_follow.h"
 
 
 #define NGX_HTTP_UNPROCESSABLE  422     /* RFC 9110, 15.5.21 */
@@ -42,10 +42,12 @@ struct ngx_dfp_api_s {
     dfp_token_t              token;    /* as it was posted */
     ngx_dfp_stored_token_t   stored_token;
     char                     secret[DFP_TOKEN_LEN + 1];    /* of the token */
-    ngx_dfp_wait_t           wait;     /* for the end of the job */
+    ngx_dfp_follower_t        follower;  /* of the job */
+    ngx_dfp_op_pt            awaited;  /* the next step after the wait */
+    ngx_msec_t               wait;     /* for the end of the job, at most */
+    unsigned                 waits:1;      /* a parameter was given */
+    unsigned                 gate:1;       /* only success is a 2xx */
     unsigned                 settled:1;    /* the job, by this request */
-    unsigned                 woken:1;      /* the job may have ended since it
-                                              was read */
 };
 
 

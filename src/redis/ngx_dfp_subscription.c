@@ -1,5 +1,5 @@
 #include "ngx_dfp_subscription.h"
-#include "ngx_dfp_wait.h"
+#include "ngx_dfp_follow.h"
 
 
 static void ngx_dfp_subscription_ready(ngx_dfp_conn_t *conn);
@@ -89,7 +89,7 @@ ngx_dfp_subscription_event(redisAsyncContext *ac, void *reply, void *data)
     /* the connection is closed */
 
     if (r == NULL) {
-        ngx_dfp_wait_channel(0);
+        ngx_dfp_follow_channel(0);
         return;
     }
 
@@ -106,7 +106,7 @@ ngx_dfp_subscription_event(redisAsyncContext *ac, void *reply, void *data)
         sub->asked = 0;
         ngx_add_timer(&sub->probe, sub->conf->lease / 3);
         ngx_dfp_conn_succeeded(&sub->conn);
-        ngx_dfp_wait_channel(1);
+        ngx_dfp_follow_channel(1);
         return;
     }
 
@@ -156,7 +156,7 @@ ngx_dfp_subscription_message(ngx_dfp_subscription_t *sub, u_char *text,
     if (job > 0) {
         ngx_log_debug1(NGX_LOG_DEBUG_CORE, sub->log, 0,
                        "dfpreheat redis: job %O has ended", job);
-        ngx_dfp_wait_wake(job);
+        ngx_dfp_follow_wake(job);
     }
 }
 
@@ -185,6 +185,6 @@ ngx_dfp_subscription_quit(ngx_dfp_conn_t *conn)
     ngx_dfp_subscription_t *sub = conn->data;
 
     ngx_dfp_subscription_close(sub);
-    ngx_dfp_wait_wake(0);
+    ngx_dfp_follow_quit();
     sub->on_quit(sub->data);
 }
