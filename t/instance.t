@@ -247,4 +247,20 @@ story 'the binary is upgraded: what the old one leaves, the new one runs',
 };
 
 
+# There is no event loop any more that could send a script again.
+
+story 'a single process that quits leaves at once',
+    { %edge, workers => 0, lease => '60s' }, sub
+{
+    my $servers = shift;
+
+    my ($queue) = $servers->redis('zrange', 'dfpreheat:owners:edge', 0, -1);
+
+    $servers->nginx_end('QUIT');
+    is($servers->redis('zscore', 'dfpreheat:owners:edge', $queue), 0,
+       'Redis knows');
+    $servers->nginx_start;
+};
+
+
 done_testing();

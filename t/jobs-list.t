@@ -10,6 +10,7 @@ use lib "$FindBin::Bin/lib";
 use JSON::PP qw( encode_json );
 use Test::More;
 
+use DFP::Cluster;
 use DFP::Process qw( wait_until );
 use DFP::Servers;
 use DFP::Story qw( story );
@@ -260,6 +261,30 @@ story 'a POST with a key creates one job', {}, sub
     $client->request('DELETE', JOBS . "/$id");
     isnt($again->('one', $body)->{json}{id}, $id,
          'after a DELETE it is a new job');
+};
+
+
+cluster_story 'a job is deleted by one nginx, and stops on all of them',
+    { lease => '60s' }, sub
+{
+    my ($cluster, $one, $two, $three) = @_;
+
+    my $path = '/gate/1000/a';
+    my $id = $one->post_files([$path]);
+
+    at_gates($path, $one, $two, $three);
+    is($two->client->request('DELETE', JOBS . "/$id")->{status}, 200,
+       'it is deleted');
+
+    for my $servers ($one, $two, $three) {
+        ok(wait_until(SOON, sub { $servers->logged(qr/stops: .*deleted/) }),
+           'its run stops');
+    }
+
+    is($three->client->get(JOBS . "/$id")->{status}, 404, 'it is gone');
+    open_gates($path, $one, $two, $three);
+    is($one->ended_job($three->post_files(['/quick/1000/b']), SOON)->{state},
+       'SUCCESS', 'the next one ends well');
 };
 
 

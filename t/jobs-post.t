@@ -201,13 +201,13 @@ get dfpreheat:job:next = 1
 
 
 
-=== TEST 12: nothing but POST is for this path
+=== TEST 12: other methods and paths
 --- request eval
-['GET /oapi/v1/jobs', 'DELETE /oapi/v1/jobs', 'POST /oapi/v1/job', 'GET /oapi']
+['PUT /oapi/v1/jobs', 'DELETE /oapi/v1/jobs', 'POST /oapi/v1/job', 'GET /oapi']
 --- error_code eval
 [405, 405, 404, 404]
 --- response_headers eval
-[('Allow: POST, OPTIONS') x 2, ('Content-Type: application/json; charset=utf-8'),
+[('Allow: GET, HEAD, POST, OPTIONS') x 2, ('Content-Type: application/json; charset=utf-8'),
  'Content-Type: text/html']
 --- response_body_like eval
 [('^\{"message":"Method Not Allowed"\}\z') x 2,

@@ -81,7 +81,12 @@ sub requests
         [ 'a new token of a name that is taken' => 'POST',
           '/api/v1/personal-access-tokens', token => $admin, body => $new ],
         [ 'a path that is not there' => 'GET', '/oapi/v1/none' ],
-        [ 'a wrong method' => 'DELETE', '/oapi/v1/jobs/1', token => $token ],
+        [ 'a wrong method' => 'PUT', '/oapi/v1/jobs/1', token => $token ],
+        [ 'a list' => 'GET', '/oapi/v1/jobs?state=SUCCESS&user_id=0',
+          token => $token ],
+        [ 'a job is changed' => 'PATCH', '/oapi/v1/jobs/1', token => $token,
+          body => '{"bio":"new"}' ],
+        [ 'a job is deleted' => 'DELETE', '/oapi/v1/jobs/2', token => $token ],
         [ 'the health' => 'GET', '/healthy' ],
     );
 }

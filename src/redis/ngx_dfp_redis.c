@@ -143,7 +143,7 @@ ngx_dfp_redis_send(ngx_dfp_redis_t *redis, ngx_dfp_redis_kind_t *kind,
 
     /* a process that ends at once has no time to handle a NOSCRIPT */
 
-    if (ngx_dfp_redis_write(cmd, ngx_terminate) != NGX_OK) {
+    if (ngx_dfp_redis_write(cmd, ngx_terminate || ngx_quit) != NGX_OK) {
         ngx_del_timer(&cmd->timer);
         ngx_free(cmd);
         return NULL;

@@ -225,12 +225,25 @@ local function unlist_expired()
   return #expired == PARTS_MAX
 end
 
--- Ends a part. The job ends with its last part, and its credentials are
--- erased. AWAY: its nginx is away.
+-- What only an unfinished job needs, above all its credentials, is erased.
+local function forget(k, parts)
+  local fields = {'sealed', 'left', 'keep', 'token', 'timeout', 'deadline',
+                  'failed', 'configured', 'wait'}
+
+  for part = 1, parts do
+    for _, field in ipairs({'q:', 'n:', 'b:'}) do
+      fields[#fields + 1] = field .. part
+    end
+  end
+
+  call('HDEL', k, unpack(fields))
+end
+
+-- Ends a part. The job ends with its last part. AWAY: its nginx is away.
 local function finish(id, part, state, err, results, progress, away)
   local k = job_key(id)
   local job = call('HMGET', k, 's:' .. part, 'q:' .. part, 'keep', 'left',
-                   'failed', 'c:' .. part, 'wait', 'user')
+                   'failed', 'c:' .. part, 'wait', 'user', 'parts')
 
   if job[1] ~= 'PENDING' then
     return
@@ -267,7 +280,7 @@ local function finish(id, part, state, err, results, progress, away)
   end
 
   if left == 0 then
-    call('HDEL', k, 'sealed')
+    forget(k, job[9])
     call('ZREM', P .. 'deadlines', id)
     call('PEXPIRE', k, job[3])
 

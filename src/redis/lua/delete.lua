@@ -12,8 +12,10 @@ end
 for part = 1, tonumber(job[2]) do
   local queue = call('HGET', k, 'q:' .. part)
 
-  call('ZREM', P .. 'ready:' .. queue, id .. ':' .. part)
-  call('ZREM', P .. 'lease:' .. queue, id .. ':' .. part)
+  if queue then
+    call('ZREM', P .. 'ready:' .. queue, id .. ':' .. part)
+    call('ZREM', P .. 'lease:' .. queue, id .. ':' .. part)
+  end
 end
 
 call('ZREM', P .. 'deadlines', id)
