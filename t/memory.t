@@ -14,6 +14,7 @@ use lib "$FindBin::Bin/lib";
 
 use File::Temp ();
 use HTTP::Tiny;
+use JSON::PP qw( encode_json );
 use Test::More;
 
 use DFP::Image;
@@ -212,6 +213,59 @@ warm_story 'memory ends once while nginx looks into its cache', {
 
     set(0);
     is(asked($servers, 'GET', $url), 200, 'the last one is answered');
+    is(($servers->workers)[0], $worker, 'nginx goes on');
+};
+
+
+# A file that is not there: the job ends as soon as it is run, and is posted
+# again and again.
+
+warm_story 'memory ends once while requests wait for the end of a job', {
+    workers => 1, lease => '1s', seconds => STORY_SECONDS },
+    location('/v2/', REGISTRY, $port), sub
+{
+    my $warm = shift;
+
+    my $servers = $warm->{servers};
+    my ($worker) = $servers->workers;
+    my $body = $servers->files(['/status/404/waited']);
+    my $path = '/oapi/v1/jobs?wait=20s&fail=1';
+    my $long = '/oapi/v1/jobs/'
+               . $servers->post_files(['/gate/100/memory']) . '?wait=50ms';
+
+    $servers->expects(undef, FAILED);
+
+    my $ask = sub {
+        return map { my ($method, $path, $body) = @$_;
+                     my $client = $servers->client;
+                     $client->start($method, $path, $body && encode_json($body));
+                     eval { $client->finish(ANSWER_SECONDS)->{status} }
+                         // 'none' }
+                   [ 'POST', $path, $body ], [ 'GET', $long ];
+    };
+
+    set(0);
+    is(join(' ', $ask->()), '424 200', 'both are answered');
+
+    my $made = made();
+    my $every = $ENV{MEMORY_EVERY} // int($made / SAMPLES) || 1;
+
+    diag("$made allocations, one of $every fails");
+
+    for (my $n = 1 + int rand $every; $n <= $made; $n += $every) {
+        set($n);
+        my @status = $ask->();
+
+        if ((grep { !/^(?:424|200|500|503|504|none)$/ } @status)
+            || ($servers->workers)[0] != $worker)
+        {
+            fail("allocation $n: nginx goes on, @status");
+            last;
+        }
+    }
+
+    set(0);
+    is(join(' ', $ask->()), '424 200', 'the last ones are answered');
     is(($servers->workers)[0], $worker, 'nginx goes on');
 };
 

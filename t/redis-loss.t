@@ -91,6 +91,50 @@ story 'Redis loses a job that is run: the next one is not ended by that run',
 };
 
 
+story 'Redis loses a job whose end is awaited: who waits is told, and is not shown '
+      . 'the job that gets its id', { workers => 1, lease => '10s' }, sub
+{
+    my $servers = shift;
+
+    my $client = $servers->client;
+
+    saved($servers);
+    my $id = begin_job($servers, '/gate/1000/awaited');
+
+    $client->start('GET', "/oapi/v1/jobs/$id?wait=30s&fail=1");
+    ok(wait_until(SOON, sub {
+           $servers->redis('hget', "dfpreheat:job:$id", 'wait') eq '1';
+       }), 'it waits');
+    loses_newest_writes($servers);
+    is($client->finish(SOON)->{status}, 404, 'it is told');
+
+    $servers->origin->open_gate('/gate/1000/awaited');
+};
+
+
+story 'Redis loses that somebody waits for a job: he is told of its end',
+    { workers => 1, lease => '10s' }, sub
+{
+    my $servers = shift;
+
+    my $id = begin_job($servers, '/gate/1000/kept');
+    my $client = $servers->client;
+
+    saved($servers);
+    $client->start('GET', "/oapi/v1/jobs/$id?wait=30s&fail=1");
+    ok(wait_until(SOON, sub {
+           $servers->redis('hget', "dfpreheat:job:$id", 'wait') eq '1';
+       }), 'it waits');
+    loses_newest_writes($servers);
+    ok(wait_until(SOON, sub {
+           $servers->redis('hget', "dfpreheat:job:$id", 'wait') eq '1';
+       }), 'Redis is told again');
+
+    $servers->origin->open_gate('/gate/1000/kept');
+    is($client->finish(SOON)->{json}{state}, 'SUCCESS', 'it is answered');
+};
+
+
 story 'Redis gets the data of another version: clients are told, and it is '
       . 'left alone', { lease => '1s' }, sub
 {
