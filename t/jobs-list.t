@@ -16,7 +16,6 @@ use DFP::Servers;
 use DFP::Story qw( story );
 
 use constant {
-    SOON  => 10,        # s
     LEASE => '1s',
     JOBS  => '/oapi/v1/jobs',
 };
