@@ -17,6 +17,7 @@ use HTTP::Tiny;
 use JSON::PP qw( encode_json );
 use Test::More;
 
+use DFP::Events;
 use DFP::Image;
 use DFP::Process qw( wait_until );
 use DFP::Story qw( story );
@@ -244,8 +245,20 @@ warm_story 'memory ends once while requests wait for the end of a job', {
                    [ 'POST', $path, $body ], [ 'GET', $long ];
     };
 
+    # a stream is left after its first event, or when none comes
+
+    my $watch = sub {
+        my $stream = $long =~ s/\?.*/\/events/r;
+        my $events = eval { DFP::Events->open($servers, $stream) };
+
+        return if !$events;
+        $events->next(1) if $events->status == 200;
+        $events->close;
+    };
+
     set(0);
     is(join(' ', $ask->()), '424 200', 'both are answered');
+    $watch->();
 
     my $made = made();
     my $every = $ENV{MEMORY_EVERY} // int($made / SAMPLES) || 1;
@@ -255,6 +268,8 @@ warm_story 'memory ends once while requests wait for the end of a job', {
     for (my $n = 1 + int rand $every; $n <= $made; $n += $every) {
         set($n);
         my @status = $ask->();
+
+        $watch->();
 
         if ((grep { !/^(?:424|200|500|503|504|none)$/ } @status)
             || ($servers->workers)[0] != $worker)

@@ -11,6 +11,7 @@ use IO::Socket::INET;
 use JSON::PP qw( encode_json );
 use Test::More;
 
+use DFP::Events;
 use DFP::Process qw( forget free_port gone wait_until );
 use DFP::Relay;
 use DFP::Story qw( story );
@@ -101,12 +102,19 @@ story 'Redis loses a job whose end is awaited: who waits is told, and is not sho
     saved($servers);
     my $id = begin_job($servers, '/gate/1000/awaited');
 
+    my $events = DFP::Events->open($servers, "/oapi/v1/jobs/$id/events");
+
     $client->start('GET', "/oapi/v1/jobs/$id?wait=30s&fail=1");
     ok(wait_until(SOON, sub {
            $servers->redis('hget', "dfpreheat:job:$id", 'wait') eq '1';
        }), 'it waits');
     loses_newest_writes($servers);
     is($client->finish(SOON)->{status}, 404, 'it is told');
+
+    my $event = $events->next(SOON);
+
+    $event = $events->next(SOON) while $event && $event->{event} eq 'progress';
+    is($event && $event->{event}, 'deleted', 'and so is who watches');
 
     $servers->origin->open_gate('/gate/1000/awaited');
 };

@@ -112,6 +112,32 @@ ngx_dfp_api_replied(void *data, ngx_int_t rc)
 }
 
 
+ngx_int_t
+ngx_dfp_api_listen(ngx_dfp_api_t *api)
+{
+    ngx_event_t         *rev;
+    ngx_http_request_t  *r;
+
+    r = api->r;
+    rev = r->connection->read;
+
+    /* whoever discards the body listens, too */
+
+    if (r->discard_body) {
+        return NGX_OK;
+    }
+
+    r->read_event_handler = ngx_http_test_reading;
+
+    if (rev->ready) {
+        ngx_post_event(rev, &ngx_posted_events);
+        return NGX_OK;
+    }
+
+    return ngx_handle_read_event(rev, 0);
+}
+
+
 void
 ngx_dfp_api_send(ngx_dfp_api_t *api, ngx_uint_t status, dfp_buf_t *b)
 {

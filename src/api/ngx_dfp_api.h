@@ -15,7 +15,8 @@
 #define NGX_DFP_RETRY_LATER     "10"    /* s, Retry-After of 429 and 503 */
 
 
-typedef struct ngx_dfp_api_s  ngx_dfp_api_t;
+typedef struct ngx_dfp_api_s     ngx_dfp_api_t;
+typedef struct ngx_dfp_stream_s  ngx_dfp_stream_t;
 
 typedef void (*ngx_dfp_api_pt)(ngx_dfp_api_t *api);
 
@@ -45,6 +46,9 @@ struct ngx_dfp_api_s {
     ngx_dfp_follower_t        follower;  /* of the job */
     ngx_dfp_op_pt            awaited;  /* the next step after the wait */
     ngx_msec_t               wait;     /* for the end of the job, at most */
+    ngx_dfp_stream_t        *stream;   /* of events; NULL: none */
+    int64_t                  shown;    /* updated, of the last event */
+    unsigned                 behind:1;     /* the client has missed events */
     unsigned                 waits:1;      /* a parameter was given */
     unsigned                 gate:1;       /* only success is a 2xx */
     unsigned                 settled:1;    /* the job, by this request */
@@ -61,6 +65,10 @@ struct ngx_dfp_api_s {
 /* The context of R, which becomes that of the module. NULL: no memory, or no
  * store. */
 ngx_dfp_api_t *ngx_dfp_api_create(ngx_http_request_t *r);
+
+/* From now on the request ends when the client closes its connection. NGX_ERROR:
+ * no memory. */
+ngx_int_t ngx_dfp_api_listen(ngx_dfp_api_t *api);
 
 /* Sends the JSON in B, with STATUS, and finalizes the request: API must not
  * be used any more. */

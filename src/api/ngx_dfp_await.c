@@ -2,7 +2,6 @@
 #include "ngx_dfp_query.h"
 
 
-static ngx_int_t ngx_dfp_await_listen(ngx_http_request_t *r);
 static void ngx_dfp_await_ended(void *data, ngx_int_t rc,
     ngx_dfp_stored_job_t *job);
 
@@ -60,26 +59,12 @@ ngx_dfp_await(ngx_dfp_api_t *api, ngx_msec_t time, ngx_dfp_op_pt next)
 
     api->awaited = next;
 
-    if (ngx_dfp_await_listen(api->r) != NGX_OK
+    if (ngx_dfp_api_listen(api) != NGX_OK
         || ngx_dfp_follow_start(api->store, follower) != NGX_OK)
     {
         api->r->read_event_handler = ngx_http_block_reading;
         ngx_dfp_api_error(api, NGX_HTTP_INTERNAL_SERVER_ERROR, "no memory");
     }
-}
-
-
-static ngx_int_t
-ngx_dfp_await_listen(ngx_http_request_t *r)
-{
-    r->read_event_handler = ngx_http_test_reading;
-
-    if (r->connection->read->ready) {
-        ngx_post_event(r->connection->read, &ngx_posted_events);
-        return NGX_OK;
-    }
-
-    return ngx_handle_read_event(r->connection->read, 0);
 }
 
 

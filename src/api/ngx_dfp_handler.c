@@ -1,4 +1,5 @@
 #include "ngx_dfp_handler.h"
+#include "ngx_dfp_events.h"
 #include "ngx_dfp_jobs.h"
 #include "ngx_dfp_jobs_change.h"
 #include "ngx_dfp_jobs_list.h"
@@ -10,7 +11,8 @@
 
 typedef struct {
     ngx_str_t       path;
-    ngx_uint_t      id;          /* followed by "/" and one more segment */
+    ngx_uint_t      id;          /* 1: followed by "/" and one more segment;
+                                    2: and by "/events" */
     ngx_uint_t      methods;
     const char     *allow;
     ngx_dfp_api_pt  handler;
@@ -51,6 +53,10 @@ static ngx_dfp_handler_route_t  ngx_dfp_handler_routes[] = {
       NGX_HTTP_DELETE, "GET, HEAD, PATCH, DELETE, OPTIONS",
       ngx_dfp_jobs_delete, DFP_TOKEN_JOB },
 
+    { ngx_string("/oapi/v1/jobs"), 2,
+      NGX_HTTP_GET|NGX_HTTP_HEAD, "GET, HEAD, OPTIONS",
+      ngx_dfp_events, DFP_TOKEN_JOB },
+
     { ngx_string("/oapi/v1/cache"), 0,
       NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_DELETE, "GET, HEAD, DELETE, OPTIONS",
       ngx_dfp_where, DFP_TOKEN_JOB },
@@ -87,7 +93,8 @@ ngx_dfp_handler(ngx_http_request_t *r)
     ngx_log_debug4(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "dfpreheat api: %V \"%V\", route: %s%s", &r->method_name,
                    &r->uri, route ? (char *) route->path.data : "none",
-                   route && route->id ? "/:id" : "");
+                   route && route->id ? route->id == 2 ? "/:id/events" : "/:id"
+                                      : "");
 
     if (route == NULL) {
         ngx_dfp_api_error(api, NGX_HTTP_NOT_FOUND, "Not Found");
@@ -143,24 +150,38 @@ ngx_dfp_handler_route(ngx_dfp_api_t *api)
 static ngx_uint_t
 ngx_dfp_handler_path(ngx_dfp_api_t *api, ngx_dfp_handler_route_t *route)
 {
-    ngx_str_t  *uri;
+    ngx_str_t  uri;
 
-    uri = &api->r->uri;
+    static const char    events[] = "/events";
+    static const size_t  events_len = sizeof(events) - 1;
 
-    if (uri->len < route->path.len
-        || ngx_memcmp(uri->data, route->path.data, route->path.len) != 0)
+    uri = api->r->uri;
+
+    if (uri.len < route->path.len
+        || ngx_memcmp(uri.data, route->path.data, route->path.len) != 0)
     {
         return 0;
     }
 
     if (!route->id) {
-        return uri->len == route->path.len;
+        return uri.len == route->path.len;
     }
 
-    return uri->len > route->path.len + 1
-           && uri->data[route->path.len] == '/'
-           && ngx_dfp_handler_id(api, uri->data + route->path.len + 1,
-                                 uri->len - route->path.len - 1)
+    if (route->id == 2) {
+        if (uri.len < events_len
+            || ngx_memcmp(uri.data + uri.len - events_len, events, events_len)
+               != 0)
+        {
+            return 0;
+        }
+
+        uri.len -= events_len;
+    }
+
+    return uri.len > route->path.len + 1
+           && uri.data[route->path.len] == '/'
+           && ngx_dfp_handler_id(api, uri.data + route->path.len + 1,
+                                 uri.len - route->path.len - 1)
               == NGX_OK;
 }
 

@@ -1,133 +1,62 @@
-#include "ngx_dfp_follow.h"
+#include "ngx_dfp_followed.h"
 
 
 #define NGX_DFP_FOLLOW_LISTS  1024
-#define NGX_DFP_FOLLOW_POOL   1024    /* bytes; a read job is in it */
 
 
-/* A job that is followed. */
-struct ngx_dfp_follow_s {
-    ngx_queue_t            queue;      /* of its list */
-    ngx_queue_t            followers;
-    ngx_queue_t            told;       /* those that have to be told */
-    ngx_dfp_store_t       *store;
-    ngx_dfp_op_t           op;
-    ngx_event_t            timer;
-    ngx_event_t            tell;
-    ngx_dfp_stored_job_t   job;        /* as it was read into op.pool */
-    int64_t                deadline;   /* of the job; 0: unknown */
-    ngx_msec_t             failing;    /* since when it cannot be read */
-    ngx_int_t              rc;         /* of the read */
-    unsigned               registered:1;  /* Redis knows that somebody waits */
-    unsigned               settled:1;     /* before this read */
-    unsigned               failed:1;
-    unsigned               again:1;    /* it may have changed since the read */
-};
-
-
+static ngx_queue_t *ngx_dfp_follow_list(int64_t job);
 static ngx_dfp_follow_t *ngx_dfp_follow_find(ngx_queue_t *list, int64_t job);
-static ngx_dfp_follow_t *ngx_dfp_follow_create(ngx_dfp_store_t *store,
-    ngx_queue_t *list, int64_t job);
-static void ngx_dfp_follow_free(ngx_dfp_follow_t *follow);
-static void ngx_dfp_follow_deadline(ngx_event_t *ev);
-static void ngx_dfp_follow_timer(ngx_event_t *ev);
-static void ngx_dfp_follow_wait(ngx_dfp_follow_t *follow);
 static void ngx_dfp_follow_all(ngx_uint_t reset);
-static void ngx_dfp_follow_look(ngx_dfp_follow_t *follow);
-static ngx_int_t ngx_dfp_follow_read(ngx_dfp_follow_t *follow);
-static void ngx_dfp_follow_failed(ngx_dfp_follow_t *follow);
-static void ngx_dfp_follow_registered(void *data, ngx_int_t rc);
-static void ngx_dfp_follow_got(void *data, ngx_int_t rc);
-static void ngx_dfp_follow_settled(void *data, ngx_int_t rc);
-static void ngx_dfp_follow_choose(ngx_dfp_follow_t *follow, ngx_int_t rc);
-static ngx_int_t ngx_dfp_follow_rc(ngx_dfp_follow_t *follow,
-    ngx_dfp_follower_t *follower);
-static void ngx_dfp_follow_tell(ngx_event_t *ev);
 
 
 /* Followed jobs by their id; a list that was never used is zeroed. */
-static ngx_queue_t  ngx_dfp_followed[NGX_DFP_FOLLOW_LISTS];
+static ngx_queue_t  ngx_dfp_follows[NGX_DFP_FOLLOW_LISTS];
 static ngx_uint_t   ngx_dfp_follow_up;
 
 
 ngx_int_t
 ngx_dfp_follow_start(ngx_dfp_store_t *store, ngx_dfp_follower_t *follower)
 {
-    ngx_queue_t      *list;
+    ngx_queue_t       *list;
     ngx_dfp_follow_t  *follow;
 
-    list = &ngx_dfp_followed[follower->job % NGX_DFP_FOLLOW_LISTS];
+    list = ngx_dfp_follow_list(follower->job);
 
     follow = ngx_dfp_follow_find(list, follower->job);
 
     if (follow == NULL) {
-        follow = ngx_dfp_follow_create(store, list, follower->job);
+        follow = ngx_dfp_followed_create(store, list, follower->job);
         if (follow == NULL) {
             return NGX_ERROR;
         }
     }
 
-    ngx_queue_insert_tail(&follow->followers, &follower->queue);
-    follower->follow = follow;
-
-    follower->timer.handler = ngx_dfp_follow_deadline;
-    follower->timer.data = follower;
-    follower->timer.log = follow->op.log;
-
-    ngx_add_timer(&follower->timer,
-                  ngx_max((ngx_msec_int_t) (follower->deadline
-                                            - ngx_current_msec), 0));
-
-    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, follow->op.log, 0,
-                   "dfpreheat wait: for the end of job %L", follower->job);
-
-    /* others are being told of a read that this one may be too late for */
-
-    if (!follow->registered || !ngx_queue_empty(&follow->told)) {
-        ngx_dfp_follow_look(follow);
-    }
+    ngx_dfp_followed_join(follow, follower);
 
     return NGX_OK;
 }
 
 
-void
-ngx_dfp_follow_end(ngx_dfp_follower_t *follower)
+static ngx_queue_t *
+ngx_dfp_follow_list(int64_t job)
 {
-    ngx_dfp_follow_t  *follow;
+    ngx_queue_t  *list;
 
-    follow = follower->follow;
+    list = &ngx_dfp_follows[job % NGX_DFP_FOLLOW_LISTS];
 
-    if (follow == NULL) {
-        return;
+    if (list->next == NULL) {
+        ngx_queue_init(list);
     }
 
-    follower->follow = NULL;
-    ngx_queue_remove(&follower->queue);
-
-    if (follower->timer.timer_set) {
-        ngx_del_timer(&follower->timer);
-    }
-
-    /* while it is told of, the last one that is told frees it */
-
-    if (ngx_queue_empty(&follow->followers) && ngx_queue_empty(&follow->told)
-        && !follow->tell.posted)
-    {
-        ngx_dfp_follow_free(follow);
-    }
+    return list;
 }
 
 
 static ngx_dfp_follow_t *
 ngx_dfp_follow_find(ngx_queue_t *list, int64_t job)
 {
-    ngx_queue_t      *q;
+    ngx_queue_t       *q;
     ngx_dfp_follow_t  *follow;
-
-    if (list->next == NULL) {
-        ngx_queue_init(list);
-    }
 
     for (q = ngx_queue_head(list);
          q != ngx_queue_sentinel(list);
@@ -144,111 +73,36 @@ ngx_dfp_follow_find(ngx_queue_t *list, int64_t job)
 }
 
 
-static ngx_dfp_follow_t *
-ngx_dfp_follow_create(ngx_dfp_store_t *store, ngx_queue_t *list, int64_t job)
-{
-    ngx_log_t        *log;
-    ngx_dfp_follow_t  *follow;
-
-    log = ngx_cycle->log;
-
-    follow = ngx_calloc(sizeof(ngx_dfp_follow_t), log);
-    if (follow == NULL) {
-        return NULL;
-    }
-
-    follow->store = store;
-    follow->job.id = job;
-    follow->op.data = follow;
-    follow->op.log = log;
-
-    follow->timer.handler = ngx_dfp_follow_timer;
-    follow->timer.data = follow;
-    follow->timer.log = log;
-
-    follow->tell.handler = ngx_dfp_follow_tell;
-    follow->tell.data = follow;
-    follow->tell.log = log;
-
-    ngx_queue_init(&follow->followers);
-    ngx_queue_init(&follow->told);
-    ngx_queue_insert_tail(list, &follow->queue);
-
-    return follow;
-}
-
-
-static void
-ngx_dfp_follow_free(ngx_dfp_follow_t *follow)
-{
-    ngx_dfp_store_cancel(&follow->op);
-    ngx_queue_remove(&follow->queue);
-
-    if (follow->timer.timer_set) {
-        ngx_del_timer(&follow->timer);
-    }
-
-    if (follow->tell.posted) {
-        ngx_delete_posted_event(&follow->tell);
-    }
-
-    if (follow->op.pool) {
-        ngx_destroy_pool(follow->op.pool);
-    }
-
-    ngx_free(follow);
-}
-
-
-/* The follower is told of the job as it is now. */
-
-static void
-ngx_dfp_follow_deadline(ngx_event_t *ev)
-{
-    ngx_dfp_follower_t *follower = ev->data;
-
-    follower->over = 1;
-    ngx_dfp_follow_look(follower->follow);
-}
-
-
-static void
-ngx_dfp_follow_timer(ngx_event_t *ev)
-{
-    ngx_dfp_follow_look(ev->data);
-}
-
-
-/* Until the next read, which is not later than the job's deadline. */
-
-static void
-ngx_dfp_follow_wait(ngx_dfp_follow_t *follow)
-{
-    int64_t     left;
-    ngx_msec_t  pause;
-
-    pause = ngx_dfp_follow_up && !follow->failed ? NGX_DFP_FOLLOW_POLL
-                                               : NGX_DFP_FOLLOW_POLL_AWAY;
-
-    if (follow->deadline) {
-        left = ngx_max(follow->deadline - ngx_dfp_now(),
-                       NGX_DFP_FOLLOW_POLL_AWAY);
-        pause = ngx_min((int64_t) pause, left);
-    }
-
-    ngx_add_timer(&follow->timer, pause);
-}
-
-
 void
 ngx_dfp_follow_wake(int64_t job)
 {
     ngx_dfp_follow_t  *follow;
 
-    follow = ngx_dfp_follow_find(&ngx_dfp_followed[job % NGX_DFP_FOLLOW_LISTS],
-                               job);
+    follow = ngx_dfp_follow_find(ngx_dfp_follow_list(job), job);
     if (follow) {
-        ngx_dfp_follow_look(follow);
+        ngx_dfp_followed_look(follow);
+    }
+}
+
+
+void
+ngx_dfp_follow_progress(int64_t job)
+{
+    ngx_dfp_follow_t  *follow;
+
+    follow = ngx_dfp_follow_find(ngx_dfp_follow_list(job), job);
+
+    if (follow && follow->watching) {
+        ngx_dfp_followed_soon(follow);
+    }
+}
+
+
+void
+ngx_dfp_follow_again(ngx_dfp_follower_t *follower)
+{
+    if (follower->follow) {
+        ngx_dfp_followed_soon(follower->follow);
     }
 }
 
@@ -267,6 +121,7 @@ ngx_dfp_follow_channel(ngx_uint_t up)
 
     was = ngx_dfp_follow_up;
     ngx_dfp_follow_up = up;
+    ngx_dfp_followed_channel(up);
 
     /* messages may have been missed, and Redis may have lost who waits */
 
@@ -279,12 +134,12 @@ ngx_dfp_follow_channel(ngx_uint_t up)
 static void
 ngx_dfp_follow_all(ngx_uint_t reset)
 {
-    ngx_uint_t        i;
-    ngx_queue_t      *q, *list;
+    ngx_uint_t         i;
+    ngx_queue_t       *q, *list;
     ngx_dfp_follow_t  *follow;
 
     for (i = 0; i < NGX_DFP_FOLLOW_LISTS; i++) {
-        list = &ngx_dfp_followed[i];
+        list = &ngx_dfp_follows[i];
 
         if (list->next == NULL) {
             continue;
@@ -300,274 +155,7 @@ ngx_dfp_follow_all(ngx_uint_t reset)
                 follow->registered = 0;
             }
 
-            ngx_dfp_follow_look(follow);
+            ngx_dfp_followed_look(follow);
         }
-    }
-}
-
-
-/* Handlers are never called from here. */
-
-static void
-ngx_dfp_follow_look(ngx_dfp_follow_t *follow)
-{
-    ngx_int_t  rc;
-
-    if (follow->op.cmd || follow->tell.posted) {
-        follow->again = 1;
-        return;
-    }
-
-    follow->again = 0;
-    follow->settled = 0;
-
-    if (follow->registered) {
-        rc = ngx_dfp_follow_read(follow);
-
-    } else {
-        follow->op.handler = ngx_dfp_follow_registered;
-        rc = ngx_dfp_store_wait(follow->store, &follow->op, follow->job.id);
-    }
-
-    if (rc != NGX_OK) {
-        ngx_dfp_follow_failed(follow);
-        return;
-    }
-
-    if (follow->timer.timer_set) {
-        ngx_del_timer(&follow->timer);
-    }
-}
-
-
-static ngx_int_t
-ngx_dfp_follow_read(ngx_dfp_follow_t *follow)
-{
-    int64_t  id;
-
-    if (follow->op.pool) {
-        ngx_destroy_pool(follow->op.pool);
-    }
-
-    follow->op.pool = ngx_create_pool(NGX_DFP_FOLLOW_POOL, follow->op.log);
-    if (follow->op.pool == NULL) {
-        return NGX_ERROR;
-    }
-
-    id = follow->job.id;
-    ngx_memzero(&follow->job, sizeof(ngx_dfp_stored_job_t));
-    follow->job.id = id;
-
-    follow->op.handler = ngx_dfp_follow_got;
-
-    return ngx_dfp_store_get(follow->store, &follow->op, &follow->job);
-}
-
-
-/* No memory, or too many commands are queued: that may pass. */
-
-static void
-ngx_dfp_follow_failed(ngx_dfp_follow_t *follow)
-{
-    if (!follow->failed) {
-        follow->failed = 1;
-        follow->failing = ngx_current_msec;
-    }
-
-    if (follow->store->redis.conn.refused
-        || (ngx_msec_int_t) (ngx_current_msec - follow->failing)
-           >= NGX_DFP_REDIS_WAIT)
-    {
-        ngx_dfp_follow_choose(follow, NGX_ABORT);
-
-    } else {
-        ngx_dfp_follow_wait(follow);
-    }
-}
-
-
-static void
-ngx_dfp_follow_registered(void *data, ngx_int_t rc)
-{
-    ngx_dfp_follow_t *follow = data;
-
-    if (rc != NGX_OK && rc != NGX_DECLINED) {
-        ngx_dfp_follow_choose(follow, rc);
-        return;
-    }
-
-    /* it may have ended before */
-
-    follow->registered = 1;
-    follow->again = 0;
-
-    if (ngx_dfp_follow_read(follow) != NGX_OK) {
-        ngx_dfp_follow_failed(follow);
-    }
-}
-
-
-static void
-ngx_dfp_follow_got(void *data, ngx_int_t rc)
-{
-    ngx_dfp_follow_t *follow = data;
-
-    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, follow->op.log, 0,
-                   "dfpreheat wait: job %L is read, rc %i, state \"%V\"",
-                   follow->job.id, rc, &follow->job.state);
-
-    if (rc == NGX_OK && follow->job.state.len == 0) {
-        rc = NGX_ERROR;
-    }
-
-    if (rc == NGX_OK) {
-        follow->deadline = follow->job.deadline;
-
-        if (follow->job.state.data[0] == 'P' && !follow->settled
-            && follow->deadline <= ngx_dfp_now())
-        {
-            /* no worker has ended it: perhaps none is running */
-
-            follow->settled = 1;
-            follow->op.handler = ngx_dfp_follow_settled;
-
-            if (ngx_dfp_store_settle(follow->store, &follow->op, follow->job.id)
-                == NGX_OK)
-            {
-                return;
-            }
-        }
-    }
-
-    ngx_dfp_follow_choose(follow, rc);
-}
-
-
-static void
-ngx_dfp_follow_settled(void *data, ngx_int_t rc)
-{
-    ngx_dfp_follow_t *follow = data;
-
-    if (rc != NGX_OK && rc != NGX_DECLINED) {
-        ngx_dfp_follow_choose(follow, rc);
-
-    } else if (ngx_dfp_follow_read(follow) != NGX_OK) {
-        ngx_dfp_follow_failed(follow);
-    }
-}
-
-
-/* Who is told of the read, whose result is RC. */
-
-static void
-ngx_dfp_follow_choose(ngx_dfp_follow_t *follow, ngx_int_t rc)
-{
-    ngx_queue_t        *q, *next;
-    ngx_dfp_follower_t  *follower;
-
-    follow->rc = rc;
-    follow->failed = 0;
-
-    for (q = ngx_queue_head(&follow->followers);
-         q != ngx_queue_sentinel(&follow->followers);
-         q = next)
-    {
-        next = ngx_queue_next(q);
-        follower = ngx_queue_data(q, ngx_dfp_follower_t, queue);
-
-        if (ngx_dfp_follow_rc(follow, follower) != NGX_BUSY) {
-            ngx_queue_remove(q);
-            ngx_queue_insert_tail(&follow->told, q);
-        }
-    }
-
-    ngx_post_event(&follow->tell, &ngx_posted_events);
-}
-
-
-/* NGX_BUSY: it goes on. */
-
-static ngx_int_t
-ngx_dfp_follow_rc(ngx_dfp_follow_t *follow, ngx_dfp_follower_t *follower)
-{
-    ngx_str_t  *uuid;
-
-    if (follow->rc != NGX_OK) {
-        return follow->rc;
-    }
-
-    /* Redis may have lost the job, and another one has its id */
-
-    uuid = &follow->job.uuid;
-
-    if (uuid->len != DFP_UUID_LEN
-        || ngx_memcmp(uuid->data, follower->uuid, DFP_UUID_LEN) != 0)
-    {
-        return NGX_DECLINED;
-    }
-
-    if (follow->job.state.data[0] != 'P') {
-        return NGX_OK;
-    }
-
-    return follower->over || (ngx_exiting && !follower->stays) ? NGX_AGAIN
-                                                             : NGX_BUSY;
-}
-
-
-/* Some followers in each turn of the event loop, so that others wait no longer
- * than that. A handler may end other followers, also of this job. */
-
-static void
-ngx_dfp_follow_tell(ngx_event_t *ev)
-{
-    ngx_dfp_follow_t *follow = ev->data;
-
-    ngx_int_t           rc;
-    ngx_uint_t          n;
-    ngx_queue_t        *q;
-    ngx_dfp_follower_t  *follower;
-
-    /* posted: it is not freed meanwhile */
-
-    ngx_post_event(ev, &ngx_posted_next_events);
-
-    for (n = 0; n < NGX_DFP_FOLLOW_TURN; n++) {
-
-        if (ngx_queue_empty(&follow->told)) {
-            break;
-        }
-
-        q = ngx_queue_head(&follow->told);
-        follower = ngx_queue_data(q, ngx_dfp_follower_t, queue);
-
-        rc = ngx_dfp_follow_rc(follow, follower);
-        ngx_dfp_follow_end(follower);
-
-        follower->handler(follower->data, rc,
-                         rc == NGX_OK || rc == NGX_AGAIN ? &follow->job : NULL);
-    }
-
-    if (!ngx_queue_empty(&follow->told)) {
-        return;
-    }
-
-    ngx_delete_posted_event(ev);
-
-    if (ngx_queue_empty(&follow->followers)) {
-        ngx_dfp_follow_free(follow);
-        return;
-    }
-
-    if (follow->op.pool) {
-        ngx_destroy_pool(follow->op.pool);
-        follow->op.pool = NULL;
-    }
-
-    if (follow->again) {
-        ngx_dfp_follow_look(follow);
-
-    } else {
-        ngx_dfp_follow_wait(follow);
     }
 }

@@ -6,6 +6,8 @@ static void ngx_dfp_subscription_ready(ngx_dfp_conn_t *conn);
 static void ngx_dfp_subscription_ask(ngx_dfp_subscription_t *sub);
 static void ngx_dfp_subscription_message(ngx_dfp_subscription_t *sub,
     u_char *text, size_t len);
+static off_t ngx_dfp_subscription_job(const char *begin, u_char *text,
+    size_t len);
 static void ngx_dfp_subscription_event(redisAsyncContext *ac, void *reply,
     void *data);
 static void ngx_dfp_subscription_probe(ngx_event_t *ev);
@@ -117,7 +119,7 @@ ngx_dfp_subscription_event(redisAsyncContext *ac, void *reply, void *data)
 }
 
 
-/* A queue, "job ID", or "cancel UUID". */
+/* A queue, "job ID", "progress ID", or "cancel UUID". */
 
 static void
 ngx_dfp_subscription_message(ngx_dfp_subscription_t *sub, u_char *text,
@@ -126,8 +128,6 @@ ngx_dfp_subscription_message(ngx_dfp_subscription_t *sub, u_char *text,
     off_t       job;
     ngx_str_t  *queue;
 
-    static const char    end[] = "job ";
-    static const size_t  end_len = sizeof(end) - 1;
     static const char    cancel[] = "cancel ";
     static const size_t  cancel_len = sizeof(cancel) - 1;
 
@@ -147,17 +147,39 @@ ngx_dfp_subscription_message(ngx_dfp_subscription_t *sub, u_char *text,
         return;
     }
 
-    if (len <= end_len || ngx_memcmp(text, end, end_len) != 0) {
-        return;
-    }
-
-    job = ngx_atoof(text + end_len, len - end_len);
+    job = ngx_dfp_subscription_job("job ", text, len);
 
     if (job > 0) {
         ngx_log_debug1(NGX_LOG_DEBUG_CORE, sub->log, 0,
                        "dfpreheat redis: job %O has ended", job);
         ngx_dfp_follow_wake(job);
+        return;
     }
+
+    job = ngx_dfp_subscription_job("progress ", text, len);
+
+    if (job > 0) {
+        ngx_log_debug1(NGX_LOG_DEBUG_CORE, sub->log, 0,
+                       "dfpreheat redis: job %O has progress", job);
+        ngx_dfp_follow_progress(job);
+    }
+}
+
+
+/* The id of a job after BEGIN, or NGX_ERROR. */
+
+static off_t
+ngx_dfp_subscription_job(const char *begin, u_char *text, size_t len)
+{
+    size_t  n;
+
+    n = ngx_strlen(begin);
+
+    if (len <= n || ngx_memcmp(text, begin, n) != 0) {
+        return NGX_ERROR;
+    }
+
+    return ngx_atoof(text + n, len - n);
 }
 
 
