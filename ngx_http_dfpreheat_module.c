@@ -1,5 +1,4 @@
 #include "ngx_dfp_access.h"
-#include "ngx_dfp_auth.h"
 #include "ngx_dfp_cache_key.h"
 #include "ngx_dfp_conf.h"
 #include "ngx_dfp_expired.h"
@@ -11,6 +10,7 @@
 #include "ngx_dfp_phase.h"
 #include "ngx_dfp_runner.h"
 #include "ngx_dfp_sent.h"
+#include "ngx_dfp_token_cache.h"
 #include "ngx_dfp_valid.h"
 
 
@@ -589,7 +589,7 @@ ngx_dfp_init_process(ngx_cycle_t *cycle)
         mcf->worker_calls = ngx_max(cycle->connection_n / 8, 1);
     }
 
-    if (ngx_dfp_auth_init(cycle) != NGX_OK
+    if (ngx_dfp_token_cache_init(cycle) != NGX_OK
         || ngx_dfp_store_init(mcf, cycle) != NGX_OK)
     {
         return NGX_ERROR;

@@ -88,6 +88,19 @@ user_story 'a user with the documented rights: all works, nothing is denied',
     my $id = $servers->post_files(['/quick/1000/a']);
     is($servers->ended_job($id, SOON)->{state}, 'SUCCESS', 'a job ends well');
 
+    # all that is done with tokens
+
+    my $path_of_tokens = '/api/v1/personal-access-tokens';
+    my $admin = $servers->admin;
+
+    $servers->token;
+    is_deeply([ map { $admin->request(@$_)->{status} }
+                [ GET => "$path_of_tokens?state=active" ],
+                [ GET => $path_of_tokens ], [ GET => "$path_of_tokens/2" ],
+                [ PATCH => "$path_of_tokens/2", '{"bio":"b"}' ],
+                [ DELETE => "$path_of_tokens/2" ] ], [ (200) x 5 ],
+              'tokens are managed');
+
     # what else there is to do in Redis: time that passes, quitting, looking up
 
     my $path = '/gate/1000/b';

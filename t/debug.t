@@ -262,6 +262,23 @@ debug_story 'where a file is', {}, location('/files/', FILES, $upstream->port), 
 };
 
 
+debug_story 'a token that is changed', {}, '', [
+    'the message' => qr{^dfpreheat redis: token 1 was changed$},
+    'its next use' => qr{^dfpreheat auth: token 1, inactive, expires in },
+], sub {
+    my $warm = shift;
+
+    my $servers = $warm->{servers};
+
+    is($servers->admin->request('PATCH', '/api/v1/personal-access-tokens/1',
+                                '{"state":"inactive"}')->{status}, 200,
+       'it is inactive');
+    ok(wait_until(SOON, sub {
+           $servers->client->get('/oapi/v1/jobs/1')->{status} == 403 }),
+       'and refused');
+};
+
+
 debug_story 'an origin that does not answer',
     { http => 'dfpreheat_task_timeout 2s;' },
     location('/files/', FILES, $upstream->port), [

@@ -7,6 +7,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use Digest::SHA qw( sha256_hex );
 use JSON::PP qw( encode_json );
 use Test::More;
 
@@ -141,6 +142,42 @@ story 'filters of the list', {}, sub
 };
 
 
+story 'a page of large jobs has the newest in full', {}, sub
+{
+    my $servers = shift;
+
+    my @ids = posted($servers, 3);
+
+    # a field that is not shown is as large as many jobs
+
+    $servers->redis('eval', q{return redis.call('HSET', KEYS[1], 'x',
+        string.rep('x', 17000000))}, 1, "dfpreheat:job:$ids[0]");
+
+    my @jobs = @{ $servers->client->get(JOBS)->{json} };
+
+    is_deeply([ map { $_->{id} } @jobs ], \@ids, 'all are listed');
+    ok($jobs[0]{args}{urls}, 'the newest with its URLs');
+    is(@{ $jobs[0]{result}{job_states} }, 1, 'and its result');
+    is_deeply([ map { @$_{qw( args result )} } @jobs[1, 2] ], [ (undef) x 4 ],
+              'the others have neither');
+    is_deeply([ map { $_->{state} } @jobs ], [ ('SUCCESS') x 3 ],
+              'but their state');
+};
+
+
+story 'a job in Redis without a state', {}, sub
+{
+    my $servers = shift;
+
+    my ($id) = posted($servers, 1);
+
+    $servers->redis('hdel', "dfpreheat:job:$id", 'state');
+
+    is($servers->client->get($_)->{status}, 500, "GET $_")
+        for JOBS . "/$id", JOBS;
+};
+
+
 story 'a job leaves the list when its time is over',
     { http => 'dfpreheat_job_retention 1s;', lease => LEASE }, sub
 {
@@ -256,6 +293,12 @@ story 'a POST with a key creates one job', {}, sub
     is($again->('', $body)->{status}, 422, 'an empty key');
     is($again->('x' x 256, $body)->{status}, 422, 'a long one');
     is($again->('x' x 255, $body)->{status}, 200, 'not too long');
+
+    like($servers->redis('keys', '*:once:*'), qr/:once:/, 'keys are stored');
+    unlike(join(' ', map { $servers->redis('get', $_) }
+                         split /\n/, $servers->redis('keys', '*:once:*')),
+           qr/${\ sha256_hex(encode_json($body)) }/,
+           'but no hash by which a body could be guessed');
 
     $client->request('DELETE', JOBS . "/$id");
     isnt($again->('one', $body)->{json}{id}, $id,

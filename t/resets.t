@@ -38,6 +38,11 @@ sub requests
                 . $servers->origin->url =~ s{[:/]}{sprintf '%%%02X', ord $&}ger
                 . '/quick/100/a';
     my $wait = '/oapi/v1/jobs/' . $servers->post_files([ '/gate/100/w' ]);
+    my $removed = '/oapi/v1/jobs/' . $servers->post_files([ '/quick/100/r' ]);
+    my $tokens = '/api/v1/personal-access-tokens';
+    my ($changed, $deleted) = map { $servers->token('cluster');
+        "$tokens/" . $servers->admin->get($tokens)->{json}[0]{id} } 1, 2;
+    my $change = encode_json({ bio => 'b', scopes => ['cluster'] });
     my $new = encode_json({ name => 'n', expired_at => '2037-01-01T00:00:00Z' });
 
     return (
@@ -79,20 +84,35 @@ sub requests
         [ 'where a file is, without a token' => 'GET', $cache ],
         [ 'where nothing is' => 'GET', '/oapi/v1/cache', token => $token ],
         [ 'a file is removed' => 'DELETE', $cache, token => $token ],
-        [ 'a new token, with a wrong key' => 'POST',
-          '/api/v1/personal-access-tokens', token => UNKNOWN, body => $new ],
-        [ 'a new token, half of it' => 'POST',
-          '/api/v1/personal-access-tokens', token => $admin, body => $new,
-          sends => 10 ],
-        [ 'a new token of a name that is taken' => 'POST',
-          '/api/v1/personal-access-tokens', token => $admin, body => $new ],
+        [ 'a new token, with a wrong key' => 'POST', $tokens,
+          token => UNKNOWN, body => $new ],
+        [ 'a new token, half of it' => 'POST', $tokens, token => $admin,
+          body => $new, sends => 10 ],
+        [ 'a new token of a name that is taken' => 'POST', $tokens,
+          token => $admin, body => $new ],
+        [ 'the list of tokens' => 'GET',
+          "$tokens?per_page=3", token => $admin ],
+        [ 'the list of tokens, HEAD, with a filter' => 'HEAD',
+          "$tokens?state=active", token => $admin ],
+        [ 'a page that is wrong' => 'GET',
+          "$tokens?page=x", token => $admin ],
+        [ 'a token' => 'GET', $changed, token => $admin ],
+        [ 'a token that is not there' => 'GET',
+          "$tokens/999999999", token => $admin ],
+        [ 'a token, with a wrong key' => 'GET', $changed,
+          token => UNKNOWN ],
+        [ 'a change of a token' => 'PATCH', $changed, token => $admin,
+          body => $change ],
+        [ 'a change of a token, half of it' => 'PATCH', $changed,
+          token => $admin, body => $change, sends => 5 ],
+        [ 'a token is deleted' => 'DELETE', $deleted, token => $admin ],
         [ 'a path that is not there' => 'GET', '/oapi/v1/none' ],
         [ 'a wrong method' => 'PUT', '/oapi/v1/jobs/1', token => $token ],
         [ 'a list' => 'GET', '/oapi/v1/jobs?state=SUCCESS&user_id=0',
           token => $token ],
         [ 'a job is changed' => 'PATCH', '/oapi/v1/jobs/1', token => $token,
           body => '{"bio":"new"}' ],
-        [ 'a job is deleted' => 'DELETE', '/oapi/v1/jobs/2', token => $token ],
+        [ 'a job is deleted' => 'DELETE', $removed, token => $token ],
         [ 'the health' => 'GET', '/healthy' ],
     );
 }

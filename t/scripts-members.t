@@ -36,6 +36,14 @@ sub three
 }
 
 
+# ms, by the clock of Redis
+
+sub now
+{
+    return 1000 * (split /\n/, $scripts->redis('time'))[0];
+}
+
+
 # A job that is posted to the nginx "a".
 
 my $posted = 0;
@@ -251,6 +259,76 @@ subtest 'the parts of a member that is away fail, and say why' => sub {
 };
 
 
+subtest 'many parts of one that is away end together' => sub {
+    $scripts->fresh;
+
+    my %queues = map { $_ => $scripts->alive($_, lease => SHORT) } qw( a b );
+
+    # those for Dragonfly wait for an nginx that has their cluster
+
+    post('here', from => $queues{b}, clusters => [ [ 2, 'here' ] ])
+        for 1 .. 150;
+    my ($first, @ids) = map { post('all') } 1 .. 150;
+    my $part = $scripts->field($first, 'h:1') =~ / b$/ ? 1 : 2;
+
+    ok(wait_until(SOON, sub {
+           $scripts->alive('a', lease => SHORT);
+           $scripts->field($first, "s:$part") ne 'PENDING';
+       }), 'the first has ended');
+    is((grep { $scripts->field($_, "s:$part") eq 'PENDING' } @ids), 0,
+       'and all others');
+    is($scripts->redis('zcard', "p:ready:$queues{b}"), 150,
+       'but those for Dragonfly');
+};
+
+
+subtest 'queues that nobody may touch do not hide those of others' => sub {
+    $scripts->fresh;
+
+    # two nginx have one name, which many have had before them
+
+    my $beat = sub {
+        $scripts->alive('twin', lease => SHORT, master => $_) for 1, 2;
+        $scripts->alive('a', lease => SHORT);
+    };
+
+    $scripts->alive('twin', lease => SHORT, master => $_) for 3 .. 20;
+    post('all');
+    ok(wait_until(SOON, sub {
+           $beat->();
+           $scripts->redis('zcount', 'p:members', '(' . now(), '+inf') == 3;
+       }), 'three of them are running');
+
+    $scripts->alive('b', lease => SHORT, ip => '192.0.2.2');
+    my $id = post('all', ips => ' 192.0.2.2');
+
+    ok(wait_until(SOON, sub { $beat->();
+                              $scripts->field($id, 'state') ne 'PENDING' }),
+       'the part of one that is away ends');
+    is($scripts->redis('zcard', 'p:members'), 3 + 18,
+       'and those with parts wait for their name');
+};
+
+
+subtest 'a member that takes a job after others have forgotten it' => sub {
+    $scripts->fresh;
+
+    my %queues = map { $_ => $scripts->alive($_, lease => SHORT) } qw( a b );
+
+    $scripts->script('leave', 'b', $queues{b});
+    ok(wait_until(SOON, sub { $scripts->alive('a', lease => SHORT);
+                              $scripts->redis('zcard', 'p:members') == 1 }),
+       'one has stopped');
+
+    my $id = post('all', from => $queues{b}, ips => ' 192.0.2.1');
+    my ($part) = grep { $scripts->field($id, "h:$_") =~ / b$/ } 1, 2;
+
+    ok(wait_until(SOON, sub { $scripts->alive('a', lease => SHORT);
+                              $scripts->field($id, "s:$part") ne 'PENDING' }),
+       'its part ends');
+};
+
+
 subtest 'one that is away can be tolerated' => sub {
     my ($ok, @ids) = silent(\&ended, unreachable => 1);
 
@@ -292,12 +370,29 @@ subtest 'after an outage of Redis everybody has time to come back' => sub {
     # nobody has looked meanwhile
 
     ok(wait_until(SOON, sub {
-           $scripts->redis('zcount', 'p:members', '-inf',
-               1000 * (split /\n/, $scripts->redis('time'))[0]) == 3;
+           $scripts->redis('zcount', 'p:members', '-inf', now()) == 3;
        }), 'all are silent');
     $scripts->alive('a', lease => SHORT) for 1, 2;
     is($scripts->field($id, 'state'), 'PENDING', 'the first is no judge');
     is($scripts->field($id, "u:$_"), '', "part $_ has not failed") for 1 .. 3;
+};
+
+
+subtest 'a look ends some overdue jobs of many members at once' => sub {
+    $scripts->fresh;
+
+    my %queues = map { $_ => $scripts->alive($_) } 'a' .. 'z';
+    my $last = (map { post('all', timeout => 200) } 1 .. 40)[-1];
+    my $left = sub { $scripts->redis('zcard', 'p:deadlines') };
+
+    ok(wait_until(SOON, sub {
+           my ($s, $us) = split /\n/, $scripts->redis('time');
+           $s * 1000 + $us / 1000 > $scripts->field($last, 'deadline');
+       }), 'all are overdue');
+    $scripts->alive('a');
+    cmp_ok($left->(), '>', 10, 'some are left');
+    $scripts->alive('a') for 1 .. 3;
+    is($left->(), 0, 'the next looks end them');
 };
 
 

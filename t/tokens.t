@@ -83,7 +83,7 @@ main::wanted(bio => 'b "b"', scopes => ['cluster', 'job', 'job'], user_id => 1)
 --- response_headers
 Content-Type: application/json; charset=utf-8
 --- response_body_like eval
-main::shape('{"id":1,"created_at":TIME,"updated_at":TIME,"is_del":0,"name":"ci","bio":"b \\"b\\"","token":"SECRET","scopes":["job","cluster"],"state":"active","expired_at":"2037-01-01T00:00:00.000Z","user_id":1,"user":USER}')
+main::shape('{"id":1,"created_at":TIME,"updated_at":TIME,"is_del":0,"name":"ci","bio":"b \\"b\\"","token":"SECRET","scopes":["job","cluster"],"state":"active","expired_at":"2037-01-01T00:00:00.000Z","last_used_at":null,"user_id":1,"user":USER}')
 --- redis
 hget dfpreheat:token:1 name = ci
 hget dfpreheat:token:1 scopes = 3
@@ -310,7 +310,7 @@ qr/token-(with|that)/
  'POST /api/v1/personal-access-tokens?access_token=token-with-scope-job']
 --- more_headers
 --- error_code eval
-[404, 405, 404, 405, 401]
+[404, 405, 404, 401, 401]
 --- access_log eval
 qr{GET /oapi/v1/jobs/1\?access_token=\*{20}&x=y }
 --- log_level: info
@@ -407,14 +407,45 @@ GET /healthy
 
 
 
-=== TEST 23: nothing but POST is for this path
+=== TEST 23: other methods are not for these paths
 --- request eval
-["GET $main::Path", "PUT $main::Path\n{}", "DELETE $main::Path",
- "GET $main::Path/1"]
+["PUT $main::Path\n{}", "DELETE $main::Path", "OPTIONS $main::Path",
+ "POST $main::Path/1\n{}", "OPTIONS $main::Path/1", "GET $main::Path/1/2"]
 --- more_headers eval: main::admin()
 --- error_code eval
-[405, 405, 405, 404]
+[405, 405, 204, 405, 204, 404]
 --- response_headers eval
-[('Allow: POST, OPTIONS') x 3, 'Content-Type: application/json; charset=utf-8']
+[('Allow: GET, HEAD, POST, OPTIONS') x 3,
+ ('Allow: GET, HEAD, PATCH, DELETE, OPTIONS') x 2,
+ 'Content-Type: application/json; charset=utf-8']
 --- response_body eval
-[(main::message('Method Not Allowed')) x 3, main::message('Not Found')]
+[(main::message('Method Not Allowed')) x 2, '', main::message('Method Not Allowed'),
+ '', main::message('Not Found')]
+
+
+
+=== TEST 24: without an admin key no token can be seen or changed
+--- http_config
+dfpreheat_redis 127.0.0.1:$TEST_NGINX_REDIS_PORT;
+dfpreheat_cluster 1 name=cluster-1 engine=cache;
+--- request eval
+["GET $main::Path", "GET $main::Path/100", "PATCH $main::Path/100\n{}",
+ "DELETE $main::Path/100"]
+--- more_headers eval: main::admin()
+--- error_code eval
+[(403) x 4]
+--- response_body_like eval
+[(main::refusal(message => 'dfpreheat_admin_key')) x 4]
+
+
+
+=== TEST 25: a token is not the admin key
+--- request eval
+["GET $main::Path", "GET $main::Path/100", "PATCH $main::Path/100\n{}",
+ "DELETE $main::Path/100"]
+--- error_code eval
+[(401) x 4]
+--- response_headers eval
+[('WWW-Authenticate: Bearer') x 4]
+--- redis
+exists dfpreheat:token:100 = 1

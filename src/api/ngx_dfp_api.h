@@ -43,7 +43,8 @@ struct ngx_dfp_api_s {
     dfp_token_t              token;    /* as it was posted */
     ngx_dfp_stored_token_t   stored_token;
     char                     secret[DFP_TOKEN_LEN + 1];    /* of the token */
-    ngx_dfp_follower_t        follower;  /* of the job */
+    void                    *data;     /* the handler's own */
+    ngx_dfp_follower_t       follower; /* of the job */
     ngx_dfp_op_pt            awaited;  /* the next step after the wait */
     ngx_msec_t               wait;     /* for the end of the job, at most */
     ngx_dfp_stream_t        *stream;   /* of events; NULL: none */
@@ -70,8 +71,8 @@ ngx_dfp_api_t *ngx_dfp_api_create(ngx_http_request_t *r);
  * no memory. */
 ngx_int_t ngx_dfp_api_listen(ngx_dfp_api_t *api);
 
-/* Sends the JSON in B, with STATUS, and finalizes the request: API must not
- * be used any more. */
+/* Sends the JSON in B, which may be empty, with STATUS, and finalizes the
+ * request: API must not be used any more. */
 void ngx_dfp_api_send(ngx_dfp_api_t *api, ngx_uint_t status, dfp_buf_t *b);
 
 /* The same with {"message": TEXT}, or with status 422 {"errors": TEXT}, as

@@ -6,39 +6,13 @@
 #include <openssl/crypto.h>
 
 
-/* A token that was found in Redis. Each hash has one slot in the cache. */
-typedef struct {
-    u_char                  hash[DFP_SHA256_HEX_LEN];
-    ngx_msec_t              found;     /* when, in ngx_current_msec */
-    ngx_dfp_stored_token_t  token;
-    unsigned                used:1;
-} ngx_dfp_auth_cached_t;
-
-
 static ngx_int_t ngx_dfp_auth_bearer(ngx_http_request_t *r, ngx_str_t *bearer);
 static ngx_uint_t ngx_dfp_auth_malformed(ngx_str_t *bearer);
-static ngx_dfp_auth_cached_t *ngx_dfp_auth_slot(u_char *hash);
 static void ngx_dfp_auth_found(void *data, ngx_int_t rc);
 static void ngx_dfp_auth_result(ngx_dfp_auth_t *auth, ngx_int_t rc);
 static void ngx_dfp_auth_check(ngx_dfp_auth_t *auth);
 static void ngx_dfp_auth_refuse(ngx_dfp_auth_t *auth, ngx_uint_t status,
     const char *text);
-
-
-static ngx_dfp_auth_cached_t  *ngx_dfp_auth_cache;
-
-
-ngx_int_t
-ngx_dfp_auth_init(ngx_cycle_t *cycle)
-{
-    size_t  size;
-
-    size = NGX_DFP_TOKEN_CACHE_SIZE * sizeof(ngx_dfp_auth_cached_t);
-
-    ngx_dfp_auth_cache = ngx_pcalloc(cycle->pool, size);
-
-    return ngx_dfp_auth_cache ? NGX_OK : NGX_ERROR;
-}
 
 
 ngx_int_t
@@ -58,8 +32,8 @@ void
 ngx_dfp_auth_token(ngx_http_request_t *r, ngx_dfp_store_t *store,
     ngx_dfp_auth_t *auth, ngx_uint_t scope)
 {
-    ngx_str_t               bearer, hash;
-    ngx_dfp_auth_cached_t  *cached;
+    ngx_str_t                bearer, hash;
+    ngx_dfp_stored_token_t  *cached;
 
     auth->scope = scope;
     auth->connection = r->connection;
@@ -75,6 +49,8 @@ ngx_dfp_auth_token(ngx_http_request_t *r, ngx_dfp_store_t *store,
         return;
     }
 
+    auth->bearer = bearer;
+
     if (dfp_sha256_hex(ngx_dfp_dfp_str(bearer), (char *) auth->hash)
         != DFP_OK)
     {
@@ -82,20 +58,18 @@ ngx_dfp_auth_token(ngx_http_request_t *r, ngx_dfp_store_t *store,
         return;
     }
 
-    cached = ngx_dfp_auth_slot(auth->hash);
+    cached = ngx_dfp_token_cache_get(auth->hash);
 
-    if (cached->used
-        && ngx_memcmp(cached->hash, auth->hash, DFP_SHA256_HEX_LEN) == 0
-        && ngx_current_msec - cached->found < NGX_DFP_TOKEN_CACHE)
-    {
+    if (cached) {
         ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
-                       "dfpreheat auth: token %L is cached", cached->token.id);
+                       "dfpreheat auth: token %L is cached", cached->id);
 
-        auth->token = cached->token;
+        auth->token = *cached;
         ngx_dfp_auth_check(auth);
         return;
     }
 
+    auth->drops = ngx_dfp_token_cache_drops();
     auth->op.handler = ngx_dfp_auth_found;
     auth->op.data = auth;
     auth->op.log = r->connection->log;
@@ -130,17 +104,10 @@ ngx_dfp_auth_found(void *data, ngx_int_t rc)
 static void
 ngx_dfp_auth_result(ngx_dfp_auth_t *auth, ngx_int_t rc)
 {
-    ngx_dfp_auth_cached_t  *cached;
-
     switch (rc) {
 
     case NGX_OK:
-        cached = ngx_dfp_auth_slot(auth->hash);
-        cached->token = auth->token;
-        cached->found = ngx_current_msec;
-        cached->used = 1;
-        ngx_memcpy(cached->hash, auth->hash, DFP_SHA256_HEX_LEN);
-
+        ngx_dfp_token_cache_add(auth->hash, &auth->token, auth->drops);
         ngx_dfp_auth_check(auth);
         return;
 
@@ -280,11 +247,4 @@ ngx_dfp_auth_malformed(ngx_str_t *bearer)
 {
     return bearer->len == 0 || bearer->len > NGX_DFP_BEARER_MAX
            || ngx_strlchr(bearer->data, bearer->data + bearer->len, ' ');
-}
-
-
-static ngx_dfp_auth_cached_t *
-ngx_dfp_auth_slot(u_char *hash)
-{
-    return &ngx_dfp_auth_cache[ngx_hextoi(hash, 4) % NGX_DFP_TOKEN_CACHE_SIZE];
 }

@@ -6,12 +6,10 @@
 #define NGX_DFP_AUTH_H
 
 
-#include "ngx_dfp_store.h"
+#include "ngx_dfp_token_cache.h"
 
 
-#define NGX_DFP_TOKEN_CACHE       5000    /* ms */
-#define NGX_DFP_TOKEN_CACHE_SIZE  1024    /* tokens of a worker */
-#define NGX_DFP_BEARER_MAX        512     /* bytes of a token */
+#define NGX_DFP_BEARER_MAX  512     /* bytes of a token */
 
 
 typedef struct ngx_dfp_auth_s  ngx_dfp_auth_t;
@@ -33,17 +31,18 @@ struct ngx_dfp_auth_s {
     /* filled in when STATUS is 200 */
 
     ngx_dfp_stored_token_t   token;
+    ngx_str_t                bearer;   /* it, as it was sent: a secret */
+
+    ngx_uint_t               scope;    /* that was required; 0: no token was
+                                          checked */
 
     /* private */
 
-    ngx_uint_t               scope;
+    ngx_uint_t               drops;    /* when the look-up began */
     ngx_connection_t        *connection;
     u_char                   hash[DFP_SHA256_HEX_LEN + 1];
 };
 
-
-/* Allocates the cache of tokens of this worker. NGX_ERROR: no memory. */
-ngx_int_t ngx_dfp_auth_init(ngx_cycle_t *cycle);
 
 /*
  * Finds the token in the query string of R (access_token), unescaped and in
@@ -54,8 +53,8 @@ ngx_int_t ngx_dfp_auth_query(ngx_http_request_t *r, ngx_str_t *token);
 
 /*
  * Checks AUTH's query, or the bearer token of R, for SCOPE (a DFP_TOKEN_
- * scope). A token that was found in Redis is cached for NGX_DFP_TOKEN_CACHE
- * ms. AUTH's handler is called once, perhaps at once; if it is called later,
+ * scope). A token that was found in Redis is cached (ngx_dfp_token_cache.h).
+ * AUTH's handler is called once, perhaps at once; if it is called later,
  * posted requests are run after it. When AUTH's memory is freed, its op must
  * be cancelled first.
  */

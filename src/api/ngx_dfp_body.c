@@ -2,6 +2,7 @@
 
 
 static void ngx_dfp_body_more(ngx_http_request_t *r);
+static void ngx_dfp_body_done(ngx_dfp_api_t *api);
 static ngx_int_t ngx_dfp_body_take(ngx_dfp_api_t *api);
 
 
@@ -54,8 +55,7 @@ ngx_dfp_body_more(ngx_http_request_t *r)
             ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                            "dfpreheat api: body of %uz bytes", api->body.len);
 
-            r->read_event_handler = ngx_http_block_reading;
-            api->next(api);
+            ngx_dfp_body_done(api);
             return;
         }
 
@@ -81,6 +81,37 @@ ngx_dfp_body_more(ngx_http_request_t *r)
     }
 
     ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+}
+
+
+/*
+ * A client may take hours to send a body: its token, which may have been revoked
+ * meanwhile, is checked again, and the time for Redis begins now. /
+ */
+
+static void
+ngx_dfp_body_done(ngx_dfp_api_t *api)
+{
+    ngx_uint_t  waited;
+
+    waited = (api->r->read_event_handler == ngx_dfp_body_more);
+
+    api->r->read_event_handler = ngx_http_block_reading;
+
+    if (!waited) {
+        api->next(api);
+        return;
+    }
+
+    api->op.deadline = ngx_current_msec + NGX_DFP_REDIS_WAIT;
+    api->auth.op.deadline = api->op.deadline;
+
+    if (api->auth.scope) {
+        ngx_dfp_auth_token(api->r, api->store, &api->auth, api->auth.scope);
+
+    } else {
+        api->next(api);
+    }
 }
 
 

@@ -10,7 +10,9 @@
 
 
 /* Reads the body into api->body and calls NEXT, which may happen at once. A
- * body larger than dfpreheat_max_body_size gets the answer 413 instead. */
+ * body larger than dfpreheat_max_body_size gets the answer 413 instead. If the
+ * body does not come at once, the token that was checked before is checked
+ * again. */
 void ngx_dfp_body_read(ngx_dfp_api_t *api, ngx_dfp_api_pt next);
 
 

@@ -3,6 +3,7 @@
 #include "ngx_dfp_jobs.h"
 #include "ngx_dfp_jobs_change.h"
 #include "ngx_dfp_jobs_list.h"
+#include "ngx_dfp_token.h"
 #include "ngx_dfp_tokens.h"
 #include "ngx_dfp_where.h"
 
@@ -61,9 +62,14 @@ static ngx_dfp_handler_route_t  ngx_dfp_handler_routes[] = {
       NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_DELETE, "GET, HEAD, DELETE, OPTIONS",
       ngx_dfp_where, DFP_TOKEN_JOB },
 
-    { ngx_string("/api/v1/personal-access-tokens"), 0,
-      NGX_HTTP_POST, "POST, OPTIONS",
-      ngx_dfp_tokens_create, 0 },
+    { ngx_string(NGX_DFP_TOKENS_PATH), 0,
+      NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_POST, "GET, HEAD, POST, OPTIONS",
+      ngx_dfp_tokens, 0 },
+
+    { ngx_string(NGX_DFP_TOKENS_PATH), 1,
+      NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_PATCH|NGX_HTTP_DELETE,
+      "GET, HEAD, PATCH, DELETE, OPTIONS",
+      ngx_dfp_token, 0 },
 
     { ngx_string("/healthy"), 0,
       NGX_HTTP_GET|NGX_HTTP_HEAD, "GET, HEAD, OPTIONS",
@@ -186,7 +192,7 @@ ngx_dfp_handler_path(ngx_dfp_api_t *api, ngx_dfp_handler_route_t *route)
 }
 
 
-/* The id of a job; 0: the last segment of the path is not a number. */
+/* The id of a job or a token; 0: the last segment of the path is not a number. */
 
 static ngx_int_t
 ngx_dfp_handler_id(ngx_dfp_api_t *api, u_char *p, size_t len)

@@ -1,18 +1,20 @@
 #include "ngx_dfp_once.h"
 
+#include "dfp_hex.h"
+
 
 static ngx_str_t *ngx_dfp_once_key(ngx_http_request_t *r);
-static dfp_rc_t ngx_dfp_once_hash(ngx_dfp_api_t *api, dfp_str_t text,
-    ngx_str_t *hash);
+static dfp_rc_t ngx_dfp_once_hash(ngx_dfp_api_t *api, ngx_str_t first,
+    ngx_str_t second, ngx_str_t *hash);
 
 
 dfp_rc_t
 ngx_dfp_once(ngx_dfp_api_t *api, dfp_err_t *err)
 {
     size_t      i;
+    u_char      id[NGX_INT64_LEN];
     dfp_rc_t    rc;
-    dfp_buf_t   b;
-    ngx_str_t  *key;
+    ngx_str_t  *key, token;
 
     key = ngx_dfp_once_key(api->r);
 
@@ -31,19 +33,16 @@ ngx_dfp_once(ngx_dfp_api_t *api, dfp_err_t *err)
                            "ASCII characters", NGX_DFP_ONCE_MAX);
     }
 
-    dfp_buf_init(&b, &api->mem, 32 + key->len, 0);
-    dfp_buf_int(&b, api->auth.token.id);
-    dfp_buf_cstr(&b, " ");
-    dfp_buf_str(&b, ngx_dfp_dfp_str(*key));
+    token.data = id;
+    token.len = ngx_sprintf(id, "%L", api->auth.token.id) - id;
 
-    if (b.failed) {
-        return DFP_ERROR;
-    }
+    rc = ngx_dfp_once_hash(api, token, *key, &api->stored.once);
 
-    rc = ngx_dfp_once_hash(api, dfp_buf_value(&b), &api->stored.once);
+    /* the hash stays in Redis for a day, and the body may have a password, which
+       could be guessed: only who sends the token knows all that is hashed */
 
     if (rc == DFP_OK) {
-        rc = ngx_dfp_once_hash(api, ngx_dfp_dfp_str(api->body),
+        rc = ngx_dfp_once_hash(api, api->auth.bearer, api->body,
                                &api->stored.body_hash);
     }
 
@@ -79,10 +78,35 @@ ngx_dfp_once_key(ngx_http_request_t *r)
 
 
 static dfp_rc_t
-ngx_dfp_once_hash(ngx_dfp_api_t *api, dfp_str_t text, ngx_str_t *hash)
+ngx_dfp_once_hash(ngx_dfp_api_t *api, ngx_str_t first, ngx_str_t second,
+    ngx_str_t *hash)
 {
-    hash->len = DFP_SHA256_HEX_LEN;
-    hash->data = ngx_pnalloc(api->r->pool, hash->len + 1);
+    dfp_rc_t       rc;
+    dfp_hash_t     h;
+    unsigned char  sum[DFP_SHA256_LEN];
 
-    return hash->data ? dfp_sha256_hex(text, (char *) hash->data) : DFP_ERROR;
+    hash->data = ngx_pnalloc(api->r->pool, DFP_SHA256_HEX_LEN);
+
+    if (hash->data == NULL || dfp_hash_start(&h, DFP_SHA256) != DFP_OK) {
+        return DFP_ERROR;
+    }
+
+    rc = dfp_hash_add(&h, first.data, first.len);
+
+    if (rc == DFP_OK) {
+        rc = dfp_hash_add(&h, " ", 1);
+    }
+
+    if (rc == DFP_OK) {
+        rc = dfp_hash_add(&h, second.data, second.len);
+    }
+
+    if (dfp_hash_end(&h, sum) != DFP_OK || rc != DFP_OK) {
+        return DFP_ERROR;
+    }
+
+    hash->len = dfp_hex_print(sum, sizeof(sum), (char *) hash->data)
+                - (char *) hash->data;
+
+    return DFP_OK;
 }

@@ -53,10 +53,11 @@ ngx_dfp_print_job(dfp_buf_t *b, ngx_dfp_main_conf_t *conf,
     dfp_buf_str(b, ngx_dfp_dfp_str(job->about));
     ngx_dfp_print_text(b, ",\"state\":", &job->state);
     dfp_buf_cstr(b, ",\"args\":");
-    dfp_buf_str(b, ngx_dfp_dfp_str(job->args));
+    dfp_buf_str(b, job->args.len ? ngx_dfp_dfp_str(job->args)
+                                 : DFP_STR("null"));
     dfp_buf_cstr(b, ",\"result\":");
 
-    if (form != NGX_DFP_PRINT_NEW) {
+    if (form != NGX_DFP_PRINT_NEW && job->nparts) {
         ngx_dfp_print_result(b, job, &times);
 
     } else {

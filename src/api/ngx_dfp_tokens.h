@@ -1,5 +1,6 @@
 /*
- * Personal access tokens: POST /api/v1/personal-access-tokens.
+ * The list of personal access tokens: POST and GET of
+ * /api/v1/personal-access-tokens.
  */
 
 #ifndef NGX_DFP_TOKENS_H
@@ -9,9 +10,14 @@
 #include "ngx_dfp_api.h"
 
 
-/* Checks the admin key, reads the body, stores the token, and answers with it
- * and its secret, which is shown only here. */
-void ngx_dfp_tokens_create(ngx_dfp_api_t *api);
+#define NGX_DFP_TOKENS_PATH  "/api/v1/personal-access-tokens"
+#define NGX_DFP_TOKENS_MAX   1000    /* of a page */
+
+
+/* Checks the admin key. POST: reads the body, stores the token, and answers with
+ * it and its secret, which is shown only here. GET: answers with a page of the
+ * list. */
+void ngx_dfp_tokens(ngx_dfp_api_t *api);
 
 
 #endif /* NGX_DFP_TOKENS_H */

@@ -53,13 +53,6 @@ ngx_int_t ngx_dfp_reply_list(ngx_dfp_op_t *op, redisReply *reply);
  * such job. */
 ngx_int_t ngx_dfp_reply_patched(ngx_dfp_op_t *op, redisReply *reply);
 
-/* Of token_find: a stored_token_t. NGX_DECLINED: there is no such token. */
-ngx_int_t ngx_dfp_reply_token(ngx_dfp_op_t *op, redisReply *reply);
-
-/* Of token_create: id and created of a stored_token_t. NGX_DECLINED: the name
- * is taken. */
-ngx_int_t ngx_dfp_reply_new_token(ngx_dfp_op_t *op, redisReply *reply);
-
 
 /* Parts of replies, which several parsers read; OUT is an ngx_str_t, an int64_t,
  * and an ngx_dfp_part_t. */

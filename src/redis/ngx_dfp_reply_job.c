@@ -5,6 +5,7 @@ static ngx_int_t ngx_dfp_reply_hash(ngx_dfp_op_t *op, redisReply *reply,
     ngx_dfp_stored_job_t *job);
 static ngx_int_t ngx_dfp_reply_parts(ngx_dfp_op_t *op,
     ngx_dfp_stored_job_t *job, int64_t n);
+static ngx_int_t ngx_dfp_reply_states(ngx_dfp_stored_job_t *job);
 static ngx_int_t ngx_dfp_reply_named(ngx_dfp_op_t *op,
     ngx_dfp_stored_job_t *job, redisReply *name, redisReply *value);
 static ngx_int_t ngx_dfp_reply_field(ngx_dfp_op_t *op,
@@ -96,7 +97,8 @@ ngx_dfp_reply_created(ngx_dfp_op_t *op, redisReply *reply)
     }
 
     if (ngx_dfp_reply_number(op, e[0], &job->id) != NGX_OK
-        || ngx_dfp_reply_number(op, e[1], &job->created) != NGX_OK)
+        || ngx_dfp_reply_number(op, e[1], &job->created) != NGX_OK
+        || job->id < 1)
     {
         return NGX_ERROR;
     }
@@ -157,7 +159,7 @@ ngx_dfp_reply_job(ngx_dfp_op_t *op, redisReply *reply)
 
     job->parts->state = job->state;
 
-    return NGX_OK;
+    return ngx_dfp_reply_states(job);
 }
 
 
@@ -186,9 +188,10 @@ ngx_dfp_reply_hash(ngx_dfp_op_t *op, redisReply *reply,
         return NGX_DECLINED;
     }
 
-    /* the number of parts first: the fields may be in any order */
+    /* the number of parts first: the fields may be in any order; 0: in a list,
+       of a job that is not shown in full */
 
-    parts = 0;
+    parts = -1;
     e = reply->element;
 
     for (i = 0; i < reply->elements; i += 2) {
@@ -200,7 +203,7 @@ ngx_dfp_reply_hash(ngx_dfp_op_t *op, redisReply *reply,
         }
     }
 
-    if (parts < 1 || parts > (int64_t) reply->elements
+    if (parts < 0 || parts > (int64_t) reply->elements
         || ngx_dfp_reply_parts(op, job, parts) != NGX_OK)
     {
         return NGX_ERROR;
@@ -214,7 +217,7 @@ ngx_dfp_reply_hash(ngx_dfp_op_t *op, redisReply *reply,
         }
     }
 
-    return NGX_OK;
+    return ngx_dfp_reply_states(job);
 }
 
 
@@ -280,6 +283,23 @@ ngx_dfp_reply_parts(ngx_dfp_op_t *op, ngx_dfp_stored_job_t *job, int64_t n)
     job->parts = ngx_pcalloc(op->pool, n * sizeof(ngx_dfp_part_t));
 
     return job->parts ? NGX_OK : NGX_ERROR;
+}
+
+
+/* Others look at the first letter of a state. */
+
+static ngx_int_t
+ngx_dfp_reply_states(ngx_dfp_stored_job_t *job)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < job->nparts; i++) {
+        if (job->parts[i].state.len == 0) {
+            return NGX_ERROR;
+        }
+    }
+
+    return job->state.len ? NGX_OK : NGX_ERROR;
 }
 
 

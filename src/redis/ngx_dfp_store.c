@@ -1,5 +1,5 @@
 #include "ngx_dfp_store_args.h"
-#include "ngx_dfp_reply.h"
+#include "ngx_dfp_reply_tokens.h"
 
 #include "ngx_dfp_lua.h"
 
@@ -31,6 +31,10 @@ static const struct {
     { "token_create", ngx_dfp_lua_token_create, ngx_dfp_reply_new_token,
       0, 0 },
     { "token_find", ngx_dfp_lua_token_find, ngx_dfp_reply_token, 0, 0 },
+    { "token_list", ngx_dfp_lua_token_list, ngx_dfp_reply_token_list, 0, 0 },
+    { "token_change", ngx_dfp_lua_token_change, ngx_dfp_reply_shown_token,
+      0, 0 },
+    { "token_delete", ngx_dfp_lua_token_delete, ngx_dfp_reply_one, 0, 0 },
     { "instance", ngx_dfp_lua_instance, ngx_dfp_reply_instance, 1, 1 },
     { "leave", ngx_dfp_lua_leave, ngx_dfp_reply_one, 1, 1 },
     { "HMGET", NULL, ngx_dfp_reply_job, 0, 0 },

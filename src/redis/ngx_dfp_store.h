@@ -26,7 +26,7 @@
 #define NGX_DFP_REDIS_WAIT   25000    /* ms, for a reply; Harbor waits 30 s */
 #define NGX_DFP_FINISH_WAIT  300000   /* ms, to store the end of a run */
 #define NGX_DFP_LOOK_MAX     100      /* overdue jobs that a look ends */
-#define NGX_DFP_LIST_RESULTS 8388608  /* bytes of results in a list */
+#define NGX_DFP_LIST_BYTES   16777216 /* of jobs that are listed in full */
 #define NGX_DFP_CLAIMS_MAX   16       /* parts that a look claims */
 #define NGX_DFP_OTHERS_MAX   10       /* nginx with other definitions */
 
@@ -44,6 +44,9 @@ typedef enum {
     NGX_DFP_STORE_DELETE,
     NGX_DFP_STORE_TOKEN_CREATE,
     NGX_DFP_STORE_TOKEN_FIND,
+    NGX_DFP_STORE_TOKEN_LIST,
+    NGX_DFP_STORE_TOKEN_CHANGE,
+    NGX_DFP_STORE_TOKEN_DELETE,
     NGX_DFP_STORE_INSTANCE,
     NGX_DFP_STORE_LEAVE,
 
@@ -236,18 +239,6 @@ typedef struct {
 } ngx_dfp_others_t;
 
 
-/* A token as it is in Redis. Times are milliseconds since 1970. */
-typedef struct {
-    int64_t     id;
-    int64_t     created;
-    int64_t     user_id;
-    int64_t     expired_at;
-    int64_t     now;           /* by Redis's clock */
-    ngx_uint_t  scopes;        /* DFP_TOKEN_ scopes */
-    unsigned    active:1;
-} ngx_dfp_stored_token_t;
-
-
 /* Creates the store of this worker process and starts to connect to Redis.
  * CONF must live as long as the worker. NGX_ERROR: no memory, or no random
  * numbers. */
@@ -327,15 +318,6 @@ ngx_int_t ngx_dfp_store_finish(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
 /* Returns the part to its queue; the attempt is not counted. */
 ngx_int_t ngx_dfp_store_requeue(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_dfp_claim_t *claim);
-
-/* Stores the token REQUEST with the HASH of its secret, and fills in TOKEN's
- * id and created. NGX_DECLINED: the name is taken. */
-ngx_int_t ngx_dfp_store_token_create(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
-    ngx_str_t *hash, dfp_token_t *request, ngx_dfp_stored_token_t *token);
-
-/* Reads the token whose secret has this HASH. NGX_DECLINED: there is none. */
-ngx_int_t ngx_dfp_store_token_find(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
-    ngx_str_t *hash, ngx_dfp_stored_token_t *token);
 
 /* Sends the heartbeat of this nginx, which has CLUSTERS ("1,2"), and fills in
  * OTHERS. */

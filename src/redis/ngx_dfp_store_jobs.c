@@ -209,7 +209,7 @@ ngx_dfp_store_list(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_dfp_store_arg_number(&args, list->per_page);
     ngx_dfp_store_arg(&args, &list->state);
     ngx_dfp_store_arg(&args, &list->user);
-    ngx_dfp_store_arg_number(&args, NGX_DFP_LIST_RESULTS);
+    ngx_dfp_store_arg_number(&args, NGX_DFP_LIST_BYTES);
 
     return ngx_dfp_store_script(store, op, NGX_DFP_STORE_LIST, &args, list);
 }

@@ -1,13 +1,14 @@
 #include "ngx_dfp_subscription.h"
 #include "ngx_dfp_follow.h"
+#include "ngx_dfp_token_cache.h"
 
 
 static void ngx_dfp_subscription_ready(ngx_dfp_conn_t *conn);
 static void ngx_dfp_subscription_ask(ngx_dfp_subscription_t *sub);
 static void ngx_dfp_subscription_message(ngx_dfp_subscription_t *sub,
     u_char *text, size_t len);
-static off_t ngx_dfp_subscription_job(const char *begin, u_char *text,
-    size_t len);
+static int64_t ngx_dfp_subscription_id(u_char *text, size_t len,
+    ngx_str_t *name);
 static void ngx_dfp_subscription_event(redisAsyncContext *ac, void *reply,
     void *data);
 static void ngx_dfp_subscription_probe(ngx_event_t *ev);
@@ -91,6 +92,7 @@ ngx_dfp_subscription_event(redisAsyncContext *ac, void *reply, void *data)
     /* the connection is closed */
 
     if (r == NULL) {
+        sub->up = 0;
         ngx_dfp_follow_channel(0);
         return;
     }
@@ -109,6 +111,14 @@ ngx_dfp_subscription_event(redisAsyncContext *ac, void *reply, void *data)
         ngx_add_timer(&sub->probe, sub->conf->lease / 3);
         ngx_dfp_conn_succeeded(&sub->conn);
         ngx_dfp_follow_channel(1);
+
+        /* messages may have been missed, once a connection */
+
+        if (!sub->up) {
+            sub->up = 1;
+            ngx_dfp_token_cache_drop(0);
+        }
+
         return;
     }
 
@@ -119,17 +129,20 @@ ngx_dfp_subscription_event(redisAsyncContext *ac, void *reply, void *data)
 }
 
 
-/* A queue, "job ID", "progress ID", or "cancel UUID". */
+/* A queue, "job ID", "progress ID", "cancel UUID" or "token ID"; others are of
+ * newer releases. */
 
 static void
 ngx_dfp_subscription_message(ngx_dfp_subscription_t *sub, u_char *text,
     size_t len)
 {
-    off_t       job;
+    int64_t     id;
     ngx_str_t  *queue;
 
-    static const char    cancel[] = "cancel ";
-    static const size_t  cancel_len = sizeof(cancel) - 1;
+    static ngx_str_t  job = ngx_string("job ");
+    static ngx_str_t  progress = ngx_string("progress ");
+    static ngx_str_t  cancel = ngx_string("cancel ");
+    static ngx_str_t  token = ngx_string("token ");
 
     queue = &sub->conf->instance.queue;
 
@@ -140,46 +153,51 @@ ngx_dfp_subscription_message(ngx_dfp_subscription_t *sub, u_char *text,
         return;
     }
 
-    if (len == cancel_len + DFP_UUID_LEN
-        && ngx_memcmp(text, cancel, cancel_len) == 0)
+    if (len == cancel.len + DFP_UUID_LEN
+        && ngx_memcmp(text, cancel.data, cancel.len) == 0)
     {
-        sub->on_cancel(sub->data, text + cancel_len);
+        sub->on_cancel(sub->data, text + cancel.len);
         return;
     }
 
-    job = ngx_dfp_subscription_job("job ", text, len);
+    id = ngx_dfp_subscription_id(text, len, &job);
 
-    if (job > 0) {
+    if (id > 0) {
         ngx_log_debug1(NGX_LOG_DEBUG_CORE, sub->log, 0,
-                       "dfpreheat redis: job %O has ended", job);
-        ngx_dfp_follow_wake(job);
+                       "dfpreheat redis: job %L has ended", id);
+        ngx_dfp_follow_wake(id);
         return;
     }
 
-    job = ngx_dfp_subscription_job("progress ", text, len);
+    id = ngx_dfp_subscription_id(text, len, &progress);
 
-    if (job > 0) {
+    if (id > 0) {
         ngx_log_debug1(NGX_LOG_DEBUG_CORE, sub->log, 0,
-                       "dfpreheat redis: job %O has progress", job);
-        ngx_dfp_follow_progress(job);
+                       "dfpreheat redis: job %L has progress", id);
+        ngx_dfp_follow_progress(id);
+        return;
+    }
+
+    id = ngx_dfp_subscription_id(text, len, &token);
+
+    if (id > 0) {
+        ngx_log_debug1(NGX_LOG_DEBUG_CORE, sub->log, 0,
+                       "dfpreheat redis: token %L was changed", id);
+        ngx_dfp_token_cache_drop(id);
     }
 }
 
 
-/* The id of a job after BEGIN, or NGX_ERROR. */
+/* The number after NAME; not positive: it is another message. */
 
-static off_t
-ngx_dfp_subscription_job(const char *begin, u_char *text, size_t len)
+static int64_t
+ngx_dfp_subscription_id(u_char *text, size_t len, ngx_str_t *name)
 {
-    size_t  n;
-
-    n = ngx_strlen(begin);
-
-    if (len <= n || ngx_memcmp(text, begin, n) != 0) {
-        return NGX_ERROR;
+    if (len <= name->len || ngx_memcmp(text, name->data, name->len) != 0) {
+        return 0;
     }
 
-    return ngx_atoof(text + n, len - n);
+    return ngx_atoof(text + name->len, len - name->len);
 }
 
 

@@ -41,6 +41,7 @@ struct ngx_dfp_subscription_s {
     ngx_dfp_conn_t           conn;
     ngx_event_t              probe;
     unsigned                 asked:1;   /* SUBSCRIBE has no reply yet */
+    unsigned                 up:1;      /* messages can come */
 };
 
 

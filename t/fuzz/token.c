@@ -61,6 +61,30 @@ check_token(dfp_str_t body)
 }
 
 
+static void
+check_change(dfp_str_t body)
+{
+    int                 rc;
+    dfp_err_t           err;
+    dfp_token_change_t  change;
+
+    rc = dfp_token_parse_change(dfp_fuzz_mem(), body, &change, &err);
+
+    if (rc != DFP_OK) {
+        MUST(rc == DFP_INVALID);
+        MUST(strlen(err.text) > 0);
+        return;
+    }
+
+    MUST(change.bio.len <= DFP_TOKEN_MAX_BIO);
+    MUST(change.bio_given || change.bio.len == 0);
+    MUST(change.scopes < 8);
+    MUST(change.state <= DFP_TOKEN_INACTIVE);
+    MUST(change.expired_at >= 0);
+    MUST(change.user_id >= 0);
+}
+
+
 /* Nobody can make up a sealed text; what was sealed opens again. */
 
 static void
@@ -91,6 +115,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     dfp_str_t  text = { size, (const char *) data };
 
     check_token(text);
+    check_change(text);
     check_time(text);
     check_seal(text);
 

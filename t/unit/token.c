@@ -182,6 +182,131 @@ TEST("a token must expire, and not in the past")
 }
 
 
+static dfp_rc_t
+change_of(const char *body, dfp_token_change_t *change)
+{
+    err.text[0] = '\0';
+
+    return dfp_token_parse_change(dfp_test_mem(), dfp_cstr(body), change, &err);
+}
+
+
+TEST("a change says what is to be changed")
+{
+    dfp_token_change_t  change;
+
+    CHECK_INT(change_of("{\"bio\":\"b\",\"scopes\":[\"cluster\"],"
+                        "\"state\":\"inactive\",\"user_id\":7,"
+                        "\"expired_at\":\"2030-01-01T00:00:00Z\"}", &change),
+              DFP_OK);
+    CHECK_STR(change.bio, "b");
+    CHECK_INT(change.bio_given, 1);
+    CHECK_INT(change.scopes, DFP_TOKEN_CLUSTER);
+    CHECK_INT(change.state, DFP_TOKEN_INACTIVE);
+    CHECK_INT(change.user_id, 7);
+    CHECK_INT(change.expiry_given, 1);
+    CHECK_INT(change.expired_at, INT64_C(1893456000000));
+}
+
+
+TEST("what a change does not name stays as it is")
+{
+    size_t              i;
+    dfp_token_change_t  change;
+
+    static const char *const  bodies[] = {
+        "{}",
+        "{\"name\":\"other\",\"token\":1,\"id\":\"x\"}",
+        "{\"bio\":null,\"scopes\":null,\"state\":null,\"user_id\":null,"
+            "\"expired_at\":null}",
+        /* all fields of a client in Go that has set none of them, but bio */
+        "{\"scopes\":null,\"state\":\"\","
+            "\"expired_at\":\"0001-01-01T00:00:00Z\",\"user_id\":0}"
+    };
+
+    for (i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+        CHECK_INT(change_of(bodies[i], &change), DFP_OK);
+        CHECK_INT(change.bio_given, 0);
+        CHECK_INT(change.scopes, 0);
+        CHECK_INT(change.state, DFP_TOKEN_ANY_STATE);
+        CHECK_INT(change.user_id, 0);
+        CHECK_INT(change.expiry_given, 0);
+    }
+}
+
+
+TEST("a bio can be cleared, and a token can expire in the past")
+{
+    dfp_token_change_t  change;
+
+    CHECK_INT(change_of("{\"bio\":\"\",\"state\":\"active\","
+                        "\"expired_at\":\"1970-01-01T00:00:00Z\"}", &change),
+              DFP_OK);
+    CHECK_STR(change.bio, "");
+    CHECK_INT(change.bio_given, 1);
+    CHECK_INT(change.state, DFP_TOKEN_ACTIVE);
+    CHECK_INT(change.expiry_given, 1);
+    CHECK_INT(change.expired_at, 0);
+}
+
+
+TEST("a change that is wrong is refused")
+{
+    size_t              i;
+    dfp_token_change_t  change;
+
+    static const char *const  cases[][2] = {
+        { "[]", "body | JSON object" },
+        { "{\"bio\":1}", "bio | string" },
+        { "{\"scopes\":[]}", "scopes | one element | inactive" },
+        { "{\"scopes\":\"job\"}", "scopes | list" },
+        { "{\"scopes\":[\"job\",\"x\"]}", "scopes[1] | job | cluster" },
+        { "{\"state\":\"expired\"}", "state | active or inactive" },
+        { "{\"state\":\"Active\"}", "state | active or inactive" },
+        { "{\"state\":true}", "state" },
+        { "{\"user_id\":-1}", "user_id | 0" },
+        { "{\"expired_at\":\"2030-01-01\"}", "expired_at | RFC 3339" },
+        { "{\"expired_at\":0}", "expired_at | string" }
+    };
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        CHECK_INT(change_of(cases[i][0], &change), DFP_INVALID);
+        CHECK_SAYS(err.text, cases[i][1]);
+    }
+}
+
+
+TEST("states are written in small letters")
+{
+    dfp_token_state_t  state;
+
+    CHECK_INT(dfp_token_parse_state(DFP_STR(""), &state, &err), DFP_OK);
+    CHECK_INT(state, DFP_TOKEN_ANY_STATE);
+    CHECK_INT(dfp_token_parse_state(DFP_STR("active"), &state, &err), DFP_OK);
+    CHECK_INT(state, DFP_TOKEN_ACTIVE);
+    CHECK_INT(dfp_token_parse_state(DFP_STR("inactive"), &state, &err), DFP_OK);
+    CHECK_INT(state, DFP_TOKEN_INACTIVE);
+
+    CHECK_INT(dfp_token_parse_state(DFP_STR("activ"), &state, &err),
+              DFP_INVALID);
+    CHECK_SAYS(err.text, "state | active or inactive");
+    CHECK_INT(dfp_token_parse_state(DFP_STR("ACTIVE"), &state, &err),
+              DFP_INVALID);
+}
+
+
+static int
+run_change(dfp_mem_t *mem, void *data)
+{
+    dfp_token_change_t  change;
+
+    return dfp_token_parse_change(mem, DFP_STR("{\"bio\":\"b\","
+                                  "\"scopes\":[\"job\"],"
+                                  "\"expired_at\":\"2030-01-01T00:00:00Z\"}"),
+                                  &change, &err);
+}
+
+
 static int
 run_parse(dfp_mem_t *mem, void *data)
 {
@@ -214,6 +339,7 @@ run_lib_parse(dfp_mem_t *mem, void *data)
 TEST("without memory no token is made by halves")
 {
     dfp_test_oom(run_parse, NULL);
+    dfp_test_oom(run_change, NULL);
 
     json_set_alloc_funcs(dfp_test_lib_malloc, dfp_test_lib_free);
     dfp_test_lib_oom(run_lib_parse, NULL);

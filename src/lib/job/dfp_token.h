@@ -1,5 +1,6 @@
 /*
- * Personal access tokens: the request for one, and the secret.
+ * Personal access tokens: the requests to make and to change one, and the
+ * secret.
  */
 
 #ifndef DFP_TOKEN_H
@@ -26,6 +27,24 @@ typedef struct {
     int64_t      user_id;
 } dfp_token_t;
 
+typedef enum {
+    DFP_TOKEN_ANY_STATE = 0,
+    DFP_TOKEN_ACTIVE,
+    DFP_TOKEN_INACTIVE
+} dfp_token_state_t;
+
+
+/* What is to be changed; the rest stays as it is. */
+typedef struct {
+    dfp_str_t          bio;           /* if bio_given */
+    unsigned           scopes;        /* 0: not given */
+    dfp_token_state_t  state;         /* ANY_STATE: not given */
+    int64_t            expired_at;    /* if expiry_given */
+    int64_t            user_id;       /* 0: not given */
+    unsigned           bio_given:1;
+    unsigned           expiry_given:1;
+} dfp_token_change_t;
+
 
 /*
  * Parses the body of POST /api/v1/personal-access-tokens; strings are in MEM.
@@ -36,6 +55,19 @@ typedef struct {
  */
 dfp_rc_t dfp_token_parse(dfp_mem_t *mem, dfp_str_t body, int64_t now,
     dfp_token_t *token, dfp_err_t *err);
+
+/*
+ * Parses the body of PATCH /api/v1/personal-access-tokens/:id. An expired_at in
+ * the past is accepted; the zero time of Go, which clients of the manager send
+ * for none, means that it is not given. "scopes": [] is refused: the manager
+ * would take it for all scopes, and a reader for none. Results as above.
+ */
+dfp_rc_t dfp_token_parse_change(dfp_mem_t *mem, dfp_str_t body,
+    dfp_token_change_t *change, dfp_err_t *err);
+
+/* Parses the name of a state; "": any. DFP_INVALID: there is no such state. */
+dfp_rc_t dfp_token_parse_state(dfp_str_t name, dfp_token_state_t *state,
+    dfp_err_t *err);
 
 /* A new secret with a NUL: OUT has room for DFP_TOKEN_LEN + 1 bytes. DFP_ERROR:
  * OpenSSL has no randomness. */

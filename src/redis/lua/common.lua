@@ -23,7 +23,8 @@
 -- expiry        sorted set of "ID USER_ID" by the time when the job expires
 -- once:HASH     "ID UUID HASH" of a POST with an Idempotency-Key: the job, and
 --               the hash of the body
--- uuid:UUID     id of the job with this uuid, for a POST that is sent again
+-- uuid:UUID     id of the job with this uuid, for a POST that is sent again;
+--               or of the token that a DELETE with this uuid has deleted
 -- ready:QUEUE   sorted set of ID:I by their turn
 -- turn:QUEUE:T  the last turn of the token T in this queue
 -- lease:QUEUE   sorted set of ID:I by the time when the lease expires
@@ -39,7 +40,12 @@
 --               it has been running without a gap, and its last look before
 --               that gap (0: it was started then); it expires
 -- claims:WORKER number of the last look that claimed something, and its claims
--- token:ID      hash: a token; token:names and token:hash:HASH find it
+-- token:ID      hash: a token; token:names and token:hash:HASH find it.
+--               used: the minute in which it was found last while it was valid
+-- token:next    the greatest id so far
+-- token:list    sorted set of the ids of tokens, by id, up to token:listed; ids
+--               beyond that are added when the list is read, so that it has
+--               those of releases without a list
 local P = ARGV[1]
 local call = redis.call
 local schema = call('HMGET', P .. 'schema', 'version', 'offset', 'last')
@@ -59,13 +65,14 @@ local now_text = text(now)
 local CLOCK_TOLERANCE = 1000
 local REPORT_TIME = 500
 local RESEND_TIME = 600000
+local MINUTE = 60000
 
 -- ms: how long the last turn of a token is known
 local TURN_TIME = 86400000
 
 -- queues of one instance that are looked at, of nginx that are away, and of
--- those with other definitions; nginx that a job may choose from; parts of one
--- queue that are moved or ended
+-- those with other definitions; nginx that a job may choose from; parts that are
+-- moved or ended at once
 local OWNERS_MAX = 10
 local MEMBERS_MAX = 1000
 local PARTS_MAX = 100
@@ -93,6 +100,24 @@ end
 
 local function job_key(id)
   return P .. 'job:' .. id
+end
+
+-- What is shown of a token; nil: there is none.
+local function shown_token(id)
+  local token = call('HMGET', P .. 'token:' .. id, 'name', 'bio', 'scopes',
+                     'state', 'expired_at', 'user_id', 'created', 'updated',
+                     'used')
+
+  if token[1] then
+    table.insert(token, 1, id)
+    return token
+  end
+end
+
+-- Tells all workers that a token was changed. Without permission for the
+-- channel they notice it some seconds later.
+local function token_changed(id)
+  redis.pcall('PUBLISH', P .. 'wake', 'token ' .. id)
 end
 
 -- The queue of the part, and until when somebody watches its job, if the part
@@ -313,19 +338,21 @@ local function waited(id, part)
 end
 
 -- Ends the unfinished parts of a job after its deadline. A run has some more
--- time to report, since it knows what has failed and why.
+-- time to report, since it knows what has failed and why. Returns the number of
+-- its parts.
 local function overdue(id)
   local job = call('HMGET', job_key(id), 'parts', 'created', 'deadline',
                    'timeout')
 
   if not job[1] then
     call('ZREM', P .. 'deadlines', id)
-    return
+    return 0
   end
 
+  local parts = tonumber(job[1])
   local timeout = job[4] or job[3] - job[2]
 
-  for part = 1, tonumber(job[1]) do
+  for part = 1, parts do
     local runs = call('HGET', job_key(id), 'n:' .. part)
     local what = 'the run had not ended'
 
@@ -338,4 +365,6 @@ local function overdue(id)
              timeout / 1000 .. ' s, has passed: ' .. what, '')
     end
   end
+
+  return parts
 end

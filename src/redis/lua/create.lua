@@ -308,11 +308,10 @@ if key ~= '' then
        'PX', ONCE_TIME)
 end
 
--- a stopping nginx may accept a job after the next one has found its queue
--- empty and removed it
-if call('ZADD', P .. 'owners:' .. instance, 'NX', now_text, queue) == 1 then
-  call('ZADD', P .. 'members', 'NX', now_text, queue)
-end
+-- a stopping nginx may accept a job after others have found its queue empty and
+-- removed it
+call('ZADD', P .. 'owners:' .. instance, 'NX', now_text, queue)
+call('ZADD', P .. 'members', 'NX', now_text, queue)
 
 for i, part in ipairs(parts) do
   local member = id .. ':' .. i

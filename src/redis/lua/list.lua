@@ -1,5 +1,5 @@
--- Arguments: page, jobs of a page, state or '', user_id or '', bytes of results
--- that are wanted at most.
+-- Arguments: page, jobs of a page, state or '', user_id or '', bytes of jobs that
+-- are wanted; of those beyond them only what is short, without parts.
 -- The jobs of a page, the newest first. Each filter has a list of its own; for
 -- both of them the one with a state is looked through, as far as SCAN_MAX.
 -- Reply: {jobs in total, jobs that were not looked at; and for each job {id,
@@ -61,18 +61,45 @@ end
 local reply = {total, skipped}
 local room = tonumber(ARGV[6])
 
-for _, id in ipairs(ids) do
+-- Its fields and their values, and the bytes of these.
+local function whole(id)
   local job = call('HGETALL', job_key(id))
+  local bytes = 0
 
   for i = 1, #job, 2 do
-    if job[i]:sub(1, 2) == 'r:' then
-      room = room - #job[i + 1]
+    if job[i] == 'sealed' then
+      job[i + 1] = ''
+    end
 
-      if room < 0 then
-        job[i + 1] = ''
-      end
+    bytes = bytes + #job[i] + #job[i + 1]
+  end
+
+  return job, bytes
+end
+
+local function short(id)
+  local job = {}
+  local names = {'uuid', 'state', 'about', 'created', 'updated'}
+
+  for i, value in ipairs(call('HMGET', job_key(id), unpack(names))) do
+    if value then
+      job[#job + 1] = names[i]
+      job[#job + 1] = value
     end
   end
+
+  if #job > 0 then
+    job[#job + 1] = 'parts'
+    job[#job + 1] = '0'
+  end
+
+  return job, 0
+end
+
+for _, id in ipairs(ids) do
+  local job, bytes = (room > 0 and whole or short)(id)
+
+  room = room - bytes
 
   if #job > 0 then
     job[#job + 1] = 'id'

@@ -19,6 +19,9 @@ local next_at
 -- ms until the list of an instance's queues expires
 local OWNERS_TIME = 2592000000
 
+-- rounds of PARTS_MAX parts that are moved or ended by one look
+local ROUNDS_MAX = 5
+
 -- Redis at its maxmemory only refuses commands that need memory, and none
 -- after a script's first write. ZREM needs none, so all of this script is run,
 -- which frees memory.
@@ -28,30 +31,49 @@ if not schema[3] or schema[3] + CLOCK_TOLERANCE < now then
   call('HSET', P .. 'schema', 'last', now_text)
 end
 
+local parts_left = ROUNDS_MAX * PARTS_MAX
+
 for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'deadlines', '-inf', now_text,
                         'LIMIT', 0, ARGV[4])) do
-  overdue(id)
+  if parts_left > 0 then
+    parts_left = parts_left - overdue(id)
+  end
 end
 
 if unlist_expired() then
   next_at = now
 end
 
-local function parts_of(key)
-  local found = {}
-  local members = call('ZRANGE', key, 0, PARTS_MAX - 1, 'WITHSCORES')
+-- Calls VISIT for the parts of a queue, PARTS_MAX at a time. It returns whether
+-- it has left the part where it was.
+local rounds = 0
 
-  for i = 1, #members, 2 do
-    local id, part = members[i]:match('^(%d+):(%d+)$')
-    local job = call('HMGET', job_key(id), 's:' .. part, 'h:' .. part,
-                     'c:' .. part, 'token')
+local function each_part(key, visit)
+  local left = 0
+  local members
 
-    found[#found + 1] = {member = members[i], score = members[i + 1], id = id,
-                         part = part, pending = job[1] == 'PENDING',
-                         who = job[2], cluster = job[3], token = job[4]}
-  end
+  repeat
+    members = call('ZRANGE', key, left, left + PARTS_MAX - 1, 'WITHSCORES')
 
-  return found
+    for i = 1, #members, 2 do
+      local id, part = members[i]:match('^(%d+):(%d+)$')
+      local job = call('HMGET', job_key(id), 's:' .. part, 'h:' .. part,
+                       'c:' .. part, 'token')
+
+      if visit({member = members[i], score = members[i + 1], id = id,
+                part = part, pending = job[1] == 'PENDING', who = job[2],
+                cluster = job[3], token = job[4]})
+      then
+        left = left + 1
+      end
+    end
+
+    rounds = rounds + (#members > 0 and 1 or 0)
+  until #members < 2 * PARTS_MAX or rounds >= ROUNDS_MAX
+end
+
+local function is_empty(other)
+  return call('EXISTS', P .. 'ready:' .. other, P .. 'lease:' .. other) == 0
 end
 
 -- Moves a part of another queue to this one.
@@ -69,24 +91,21 @@ local function move(other, kind, p)
   else
     call('ZADD', P .. kind .. queue, p.score, p.member)
   end
+
+  next_at = now
 end
 
 -- Moves queued parts and leases of an nginx that is gone to this queue.
 local function adopt(other)
-  local moved = 0
-
   for _, kind in ipairs({'ready:', 'lease:'}) do
-    for _, p in ipairs(parts_of(P .. kind .. other)) do
+    each_part(P .. kind .. other, function(p)
       move(other, kind, p)
-      moved = moved + 1
-    end
+    end)
   end
 
-  if moved == 0 then
+  if is_empty(other) then
     call('ZREM', owners, other)
     call('ZREM', P .. 'members', other)
-  else
-    next_at = now
   end
 end
 
@@ -105,37 +124,49 @@ local function adopt_gone(since, before, again)
 
   for _, other in ipairs(call('ZRANGEBYSCORE', owners, '-inf', gone, 'LIMIT',
                               0, OWNERS_MAX)) do
-    adopt(other)
+    if rounds < ROUNDS_MAX then
+      adopt(other)
+    end
   end
 end
 
--- Ends the parts that only this nginx could run, which is away. Others can run
--- the parts for Dragonfly. A run that still reports is left alone.
-local function give_up(other, clusters)
-  for _, kind in ipairs({'ready:', 'lease:'}) do
-    for _, p in ipairs(parts_of(P .. kind .. other)) do
-
-      if not p.pending then
-        call('ZREM', P .. kind .. other, p.member)
-
-      elseif kind == 'lease:' and tonumber(p.score) > now then
-        -- nothing
-
-      elseif p.who then
-        local address, name = p.who:match('^(%S*) (.*)$')
-
-        finish(p.id, p.part, 'FAILURE', name .. ' (' .. address .. ') has been '
-               .. 'away for longer than its dfpreheat_lease: it was stopped, '
-               .. 'has died, or cannot reach Redis', '', nil, true)
-
-      elseif clusters:find(',' .. p.cluster:match('^%d+') .. ',', 1, true) then
-        move(other, kind, p)
-        next_at = now
-      end
-    end
+-- Ends a part that only an nginx could run that is away. Others can run a part
+-- for Dragonfly. A run that still reports is left alone.
+local function give_up_part(other, kind, p, clusters)
+  if not p.pending then
+    call('ZREM', P .. kind .. other, p.member)
+    return false
   end
 
-  if call('EXISTS', P .. 'ready:' .. other, P .. 'lease:' .. other) == 0 then
+  if kind == 'lease:' and tonumber(p.score) > now then
+    return true
+  end
+
+  if p.who then
+    local address, name = p.who:match('^(%S*) (.*)$')
+
+    finish(p.id, p.part, 'FAILURE', name .. ' (' .. address .. ') has been '
+           .. 'away for longer than its dfpreheat_lease: it was stopped, '
+           .. 'has died, or cannot reach Redis', '', nil, true)
+    return false
+  end
+
+  if clusters:find(',' .. p.cluster:match('^%d+') .. ',', 1, true) then
+    move(other, kind, p)
+    return false
+  end
+
+  return true
+end
+
+local function give_up(other, clusters)
+  for _, kind in ipairs({'ready:', 'lease:'}) do
+    each_part(P .. kind .. other, function(p)
+      return give_up_part(other, kind, p, clusters)
+    end)
+  end
+
+  if is_empty(other) then
     call('ZREM', P .. 'members', other)
   end
 end
@@ -150,10 +181,11 @@ local function master_of(other)
 end
 
 -- The queues of nginx that are away, unless one with the same name runs, or the
--- same one whose name was changed by a reload: that one adopts them.
+-- same one whose name was changed by a reload: that one adopts them. Those that
+-- are left alone must not hide the rest.
 local function visit_away()
   local away = call('ZRANGEBYSCORE', P .. 'members', '-inf', now_text, 'LIMIT',
-                    0, OWNERS_MAX)
+                    0, MEMBERS_MAX)
 
   if #away == 0 then
     return
@@ -169,11 +201,17 @@ local function visit_away()
   end
 
   for _, other in ipairs(away) do
-    if master_of(other) == master_of(queue) then
-      adopt(other)
+    if is_empty(other) then
+      call('ZREM', P .. 'members', other)
 
     elseif name_of(other) == name_of(queue) then
       call('ZADD', owners, 'NX', 0, other)
+
+    elseif rounds >= ROUNDS_MAX then
+      break
+
+    elseif master_of(other) == master_of(queue) then
+      adopt(other)
 
     elseif not names[name_of(other)] and not masters[master_of(other)] then
       give_up(other, clusters)

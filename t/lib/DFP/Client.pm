@@ -57,11 +57,12 @@ sub request
 }
 
 
-# Sends a request whose answer is to be fetched later, with finish().
+# Sends a request whose answer is to be fetched later, with finish(). SENDS: how
+# much of the body is sent; the rest is sent with more().
 
 sub start
 {
-    my ($self, $method, $path, $body, $headers) = @_;
+    my ($self, $method, $path, $body, $headers, $sends) = @_;
 
     my $more = join '', map { "$_: $headers->{$_}\r\n" }
                             sort keys %{ $headers // {} };
@@ -72,9 +73,18 @@ sub start
 
     $self->{message} = "$method $path HTTP/1.1\r\nHost: 127.0.0.1\r\n"
         . "Authorization: Bearer $self->{token}\r\n"
-        . "$more$length\r\n$body";
+        . "$more$length\r\n" . substr $body, 0, $sends // length $body;
 
     $self->_send;
+}
+
+
+sub more
+{
+    my ($self, $bytes) = @_;
+
+    print { $self->{socket} } $bytes;
+    $self->{socket}->flush;
 }
 
 

@@ -1,10 +1,14 @@
 # A relay to Redis, which can lose a connection without a word: what Redis says
-# on it does not arrive any more, and nobody is told.
+# on it does not arrive any more, and nobody is told. Or it holds replies for a
+# while, but not what comes by a subscription.
 #
 #     my $relay = DFP::Relay->start($redis_port);
 #     ... dfpreheat_redis 127.0.0.1:$relay->port ...
 #     $relay->mute_subscriptions;     # those that there are
 #     $relay->subscriptions;          # how many there have been so far
+#     $relay->hold;
+#     $relay->held;                   # whether there is something by now
+#     $relay->release;
 #     $relay->holds; $relay->goes_on; # nothing passes in between
 
 package DFP::Relay;
@@ -64,6 +68,23 @@ sub mute_subscriptions
 }
 
 
+sub hold
+{
+    my $self = shift;
+
+    open my $file, '>', "$self->{dir}/hold" or die "hold: $!";
+    close $file;
+
+    # what was on its way has come, or is held
+    select undef, undef, undef, 2 * TICK;
+}
+
+
+sub held { -e "$_[0]{dir}/held" }
+
+sub release { unlink map { "$_[0]{dir}/$_" } qw( hold held ) }
+
+
 sub subscriptions
 {
     my $self = shift;
@@ -88,9 +109,17 @@ sub _serve
     my ($self, $listen, $to) = @_;
 
     my $all = IO::Select->new($listen);
-    my (%peer, %subscribed, %muted);
+    my (%peer, %subscribed, %muted, %redis, %held);
 
     while (1) {
+        if (!-e "$self->{dir}/hold") {
+            for my $redis (keys %held) {
+                syswrite $peer{$redis}, $held{$redis} if $peer{$redis};
+            }
+
+            %held = ();
+        }
+
         if (-e "$self->{dir}/mute") {
             %muted = (%muted, map { $peer{$_} => 1 } keys %subscribed);
             unlink "$self->{dir}/mute";
@@ -102,6 +131,7 @@ sub _serve
                 my $redis = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
                                                   PeerPort => $to) or next;
                 @peer{ $client, $redis } = ($redis, $client);
+                $redis{$redis} = 1;
                 $all->add($client, $redis);
                 next;
             }
@@ -116,7 +146,14 @@ sub _serve
                 delete @peer{@both};
                 delete @subscribed{@both};
                 delete @muted{@both};
+                delete @redis{@both};
                 $all->remove($_), close $_ for @both;
+
+            } elsif (-e "$self->{dir}/hold" && $redis{$from}
+                     && !$subscribed{ $peer{$from} // '' })
+            {
+                $held{$from} .= $bytes;
+                open my $file, '>', "$self->{dir}/held" or die "held: $!";
 
             } else {
                 $self->_subscribed

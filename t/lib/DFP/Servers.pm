@@ -504,14 +504,23 @@ sub client
 }
 
 
+# With the admin key, and with a token; new tokens.
+
+sub admin
+{
+    my $self = shift;
+
+    return DFP::Client->new(port => $self->{port}, token => ADMIN_KEY);
+}
+
+
 sub token
 {
     my ($self, @scopes) = @_;
 
     @scopes = ('job') if !@scopes;
 
-    my $admin = DFP::Client->new(port => $self->{port}, token => ADMIN_KEY);
-    my $answer = $admin->post('/api/v1/personal-access-tokens', {
+    my $answer = $self->admin->post('/api/v1/personal-access-tokens', {
         name => 'test-' . ++$self->{tokens}, scopes => \@scopes,
         expired_at => '2037-01-01T00:00:00Z',
     });
