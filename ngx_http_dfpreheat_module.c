@@ -1,4 +1,5 @@
 #include "ngx_dfp_access.h"
+#include "ngx_dfp_api.h"
 #include "ngx_dfp_cache_key.h"
 #include "ngx_dfp_conf.h"
 #include "ngx_dfp_expired.h"
@@ -10,6 +11,7 @@
 #include "ngx_dfp_phase.h"
 #include "ngx_dfp_runner.h"
 #include "ngx_dfp_sent.h"
+#include "ngx_dfp_status.h"
 #include "ngx_dfp_token_cache.h"
 #include "ngx_dfp_valid.h"
 
@@ -42,6 +44,13 @@ static ngx_command_t  ngx_dfp_commands[] = {
       ngx_conf_set_flag_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_dfp_loc_conf_t, enable),
+      NULL },
+
+    { ngx_string("dfpreheat_status"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_dfp_loc_conf_t, status),
       NULL },
 
     { ngx_string("dfpreheat_query_token"),
@@ -300,6 +309,12 @@ static ngx_http_variable_t  ngx_dfp_variables[] = {
     { ngx_string("dfpreheat_authorization"), NULL,
       ngx_dfp_target_authorization, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
+    { ngx_string("dfpreheat_token_name"), NULL,
+      ngx_dfp_api_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("dfpreheat_job_id"), NULL,
+      ngx_dfp_api_variable, 1, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
       ngx_http_null_variable
 };
 
@@ -429,6 +444,7 @@ ngx_dfp_create_loc_conf(ngx_conf_t *cf)
     }
 
     dlcf->enable = NGX_CONF_UNSET;
+    dlcf->status = NGX_CONF_UNSET;
     dlcf->query_token = NGX_CONF_UNSET;
     dlcf->share_blobs = NGX_CONF_UNSET;
     dlcf->grpc = NGX_CONF_UNSET;
@@ -455,6 +471,7 @@ ngx_dfp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     if (clcf->noname) {
         ngx_conf_merge_value(conf->enable, prev->enable, 0);
+        ngx_conf_merge_value(conf->status, prev->status, 0);
         ngx_conf_merge_value(conf->query_token, prev->query_token, 0);
         ngx_conf_merge_value(conf->share_blobs, prev->share_blobs, 0);
         ngx_conf_merge_value(conf->grpc, prev->grpc, 0);
@@ -467,6 +484,7 @@ ngx_dfp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     ngx_conf_init_value(conf->enable, 0);
+    ngx_conf_init_value(conf->status, 0);
     ngx_conf_init_value(conf->query_token, 0);
     ngx_conf_init_value(conf->share_blobs, 0);
     ngx_conf_init_value(conf->grpc, 0);
@@ -483,8 +501,21 @@ ngx_dfp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
+    if (conf->status) {
+        mcf->status = 1;
+        clcf->handler = ngx_dfp_status_handler;
+    }
+
     if (!conf->enable) {
         return NGX_CONF_OK;
+    }
+
+    if (conf->status) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "location \"%V\": \"dfpreheat_status on\" cannot be "
+                           "in a location that has \"dfpreheat on\"",
+                           &clcf->name);
+        return NGX_CONF_ERROR;
     }
 
     mcf->used = 1;
@@ -589,6 +620,8 @@ ngx_dfp_init_process(ngx_cycle_t *cycle)
         mcf->worker_calls = ngx_max(cycle->connection_n / 8, 1);
     }
 
+    ngx_dfp_counters_init(&mcf->instance.shared->counters);
+
     if (ngx_dfp_token_cache_init(cycle) != NGX_OK
         || ngx_dfp_store_init(mcf, cycle) != NGX_OK)
     {
@@ -604,4 +637,5 @@ ngx_dfp_exit_process(ngx_cycle_t *cycle)
 {
     ngx_dfp_runner_done();
     ngx_dfp_store_done();
+    ngx_dfp_counters_done();
 }

@@ -48,15 +48,20 @@ my @documents = grep { m{^(?:docs/)?[^/]+\.md$} } sort keys %text;
 my $directives = $text{'docs/directives.md'} // '';
 my $api = $text{'docs/open-api.md'} // '';
 my $operations = $text{'docs/operations.md'} // '';
+my $metrics = $text{'docs/metrics.md'} // '';
+my $dashboard = $text{'contrib/grafana-dashboard.json'} // '';
 
 my %commands = map { commands_of($text{$_}) } @sources;
 my %variables = map { variables_of($text{$_}) } @sources;
 my @requested = map { requested_by($_) } @sources;
 my @answered = map { answered_by($text{$_}) } @sources;
+my %metrics = map { metrics_of($text{$_}) } @sources;
+my @labels = map { labels_of($text{$_}) } grep { /status_print/ } @sources;
 my @quotes = quotes();
 
 ok(keys %commands >= 30 && keys %variables >= 10 && @requested >= 25
-   && @answered >= 60, 'directives, variables and fields are found in src/')
+   && @answered >= 60 && keys %metrics >= 15 && @labels >= 20,
+   'directives, variables, fields and metrics are found in src/')
     or diag(scalar keys %commands, ' directives, ', scalar keys %variables,
             ' variables, ', scalar @requested, ' and ', scalar @answered,
             ' fields');
@@ -85,6 +90,17 @@ rule('the demonstration sends fields that are in docs/open-api.md',
            (grep { /^(?:args\.)?\Q$field\E$/ } in_tables($api)) ? () : $field }
      unique(map { $text{$_} =~ /\\?"(\w+)\\?":/g }
             qw( demo/demo.sh demo/lib.sh )));
+
+rule('each metric is in a table of docs/metrics.md, with its type and its labels',
+     (map { $metrics =~ /^\| `\Q$_\E`(?: \*)? \| $metrics{$_} \|/m ? () : $_ }
+      sort keys %metrics),
+     (grep { my $label = $_; !grep { $_ eq $label } in_backquotes($metrics) }
+      @labels));
+
+rule('each metric that is described, or in the dashboard, exists',
+     grep { !$metrics{s/_(?:bucket|sum|count)$//r} && !$commands{$_}
+            && !$variables{$_} }
+     "$metrics$dashboard" =~ /\b(dfpreheat_\w+)/g);
 
 rule('each message that docs/operations.md quotes is in src/',
      stale());
@@ -213,6 +229,34 @@ sub answered_by
 
     return $code =~ /(?:[{,]|(?<!\\)")\\"(\w+)\\":/g,
            map { ($_, "${_}_omitted") } $code =~ /_list\(&b, "(\w+)"/g;
+}
+
+
+# Metrics with their types, from constants of ngx_dfp_metric_t; and the values of
+# their labels.
+
+sub metrics_of
+{
+    my $code = shift;
+
+    return $code =~ /"(dfpreheat_\w+)", "(counter|gauge|histogram)"/g;
+}
+
+
+sub labels_of
+{
+    my $code = shift;
+
+    return map { /"(\w+)"/g }
+           $code =~ /static const char \*const  \w+\[\] = \{(.*?)\}/sg;
+}
+
+
+sub in_backquotes
+{
+    my $document = shift;
+
+    return map { /`([^`]+)`/g } $document =~ /^\|(.*)\|$/mg;
 }
 
 

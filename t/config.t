@@ -270,7 +270,7 @@ sub configuration
 
     for my $line (@base) {
         my ($level, $directive, $text) = @$line;
-        next if $directive ne 'dfpreheat'
+        next if ($directive ne 'dfpreheat' || $lines{without} =~ /\bdfpreheat\b/)
                 && $own =~ /(?:^|[{;\s])\Q$directive\E(?:\.conf)?[\s;]/m;
 
         $lines{$level} .= "$text\n";

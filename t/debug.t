@@ -241,6 +241,17 @@ debug_story 'a file', {}, location('/files/', FILES, $upstream->port), [
 };
 
 
+debug_story 'metrics', {}, location('/files/', FILES, $upstream->port), [
+    'their size' => qr{^dfpreheat status: \d+ bytes$},
+    'the question to Redis' => qr{^dfpreheat redis: status has a reply after},
+], sub {
+    my $warm = shift;
+
+    is($warm->{servers}->client->get('/metrics')->{status}, 200,
+       'they are shown');
+};
+
+
 debug_story 'where a file is', {}, location('/files/', FILES, $upstream->port), [
     'the wait of the request' =>
         qr{^dfpreheat wait: for the end of job \d+$},

@@ -252,15 +252,17 @@ our $Length = length main::ended_job(main::file())->{body};
 === TEST 15: OPTIONS tells the methods of each path, and needs no token
 --- request eval
 [map { "OPTIONS $_" } '/oapi/v1/jobs/1', '/oapi/v1/jobs/abc', '/healthy',
-                      '/oapi/v1/jobs', '/api/v1/personal-access-tokens']
+                      '/oapi/v1/jobs', '/api/v1/personal-access-tokens',
+                      '/api/v1/personal-access-tokens/1']
 --- more_headers
 --- error_code eval
-[(204) x 5]
+[(204) x 6]
 --- response_headers eval
 [map { "Allow: $_, OPTIONS\nContent-Length:\nContent-Type:" }
-     ('GET, HEAD, PATCH, DELETE') x 2, 'GET, HEAD', ('GET, HEAD, POST') x 2]
+     ('GET, HEAD, PATCH, DELETE') x 2, 'GET, HEAD', ('GET, HEAD, POST') x 2,
+     'GET, HEAD, PATCH, DELETE']
 --- response_body eval
-[('') x 5]
+[('') x 6]
 
 
 

@@ -17,6 +17,7 @@ use HTTP::Tiny;
 use JSON::PP qw( encode_json );
 use Test::More;
 
+use DFP::Client;
 use DFP::Events;
 use DFP::Image;
 use DFP::Process qw( wait_until );
@@ -215,6 +216,112 @@ warm_story 'memory ends once while nginx looks into its cache', {
     set(0);
     is(asked($servers, 'GET', $url), 200, 'the last one is answered');
     is(($servers->workers)[0], $worker, 'nginx goes on');
+};
+
+
+# Each request about tokens, by the administrator and by who has one. Once more it
+# is the same question, whatever has become of the last.
+
+story 'memory ends once while tokens are managed', {
+    workers => 1, lease => '1s', seconds => STORY_SECONDS }, sub
+{
+    my $servers = shift;
+
+    my $path = '/api/v1/personal-access-tokens';
+    my ($worker) = $servers->workers;
+    my $token = $servers->token;
+    my $new = encode_json({ name => 'test-1', scopes => ['job'],
+                            expired_at => '2037-01-01T00:00:00Z' });
+    my $change = encode_json({ bio => 'b', scopes => ['job'],
+                               state => 'active' });
+
+    my $status = sub {
+        my ($admin, @request) = @_;
+
+        my $client = $admin ? $servers->admin
+            : DFP::Client->new(port => $servers->{port}, token => $token);
+
+        $client->start(@request);
+
+        return eval { $client->finish(ANSWER_SECONDS)->{status} } // 'none';
+    };
+
+    $servers->expects(undef, FAILED);
+    $servers->token;
+
+    for ([ 200, 1, GET => "$path?state=active&user_id=0" ],
+         [ 200, 1, GET => "$path/1" ],
+         [ 200, 1, PATCH => "$path/1", $change ],
+         [ 409, 1, POST => $path, $new ],
+         [ 404, 1, DELETE => "$path/999" ],
+         [ 404, 0, GET => '/oapi/v1/jobs/999' ])
+    {
+        my ($right, @request) = @$_;
+
+        set(0);
+        $servers->redis('hset', 'dfpreheat:token:1', 'state', 'active');
+        is($status->(@request), $right, "@request[1, 2] is answered");
+
+        my $made = made();
+        my $every = $ENV{MEMORY_EVERY} // int($made / SAMPLES) || 1;
+
+        diag("$made allocations, one of $every fails");
+
+        for (my $n = 1 + int rand $every; $n <= $made; $n += $every) {
+            set($n);
+            my $got = $status->(@request);
+
+            if ($got !~ /^(?:$right|500|503|none)$/
+                || ($servers->workers)[0] != $worker)
+            {
+                fail("allocation $n: nginx goes on, $got");
+                last;
+            }
+        }
+    }
+
+    set(0);
+    is($status->(1, DELETE => "$path/1"), 200, 'a token is deleted');
+    is($status->(0, GET => '/oapi/v1/jobs/999'), 401, 'and refused');
+    is(($servers->workers)[0], $worker, 'nginx goes on');
+};
+
+
+story 'memory ends once while metrics are shown', {
+    workers => 1, lease => '1s', seconds => STORY_SECONDS }, sub
+{
+    my $servers = shift;
+
+    my ($worker) = $servers->workers;
+    my $scrape = sub {
+        my $http = HTTP::Tiny->new(keep_alive => 0, timeout => ANSWER_SECONDS);
+
+        return $http->get("http://127.0.0.1:$servers->{port}/metrics");
+    };
+
+    $servers->expects(undef, FAILED);
+
+    set(0);
+    is($scrape->()->{status}, 200, 'they are shown');
+
+    my $made = made();
+
+    for my $n (1 .. $made) {
+        set($n);
+        my $answer = $scrape->();
+
+        # 599: the connection was closed before the answer was complete
+
+        if ($answer->{status} !~ /^(?:200|500|599)$/
+            || ($servers->workers)[0] != $worker)
+        {
+            fail("allocation $n: nginx goes on, $answer->{status}");
+            last;
+        }
+    }
+
+    set(0);
+    is($scrape->()->{status}, 200, 'and shown again');
 };
 
 

@@ -114,6 +114,7 @@ sub requests
           body => '{"bio":"new"}' ],
         [ 'a job is deleted' => 'DELETE', $removed, token => $token ],
         [ 'the health' => 'GET', '/healthy' ],
+        [ 'the metrics' => 'GET', '/metrics' ],
     );
 }
 
@@ -162,6 +163,7 @@ story 'over HTTP/2', { http => <<"END" }, sub {
         location /oapi/ { dfpreheat on; }
         location /healthy { dfpreheat on; }
         location /api/ { dfpreheat on; }
+        location = /metrics { dfpreheat_status on; }
     }
 END
     my $servers = shift;

@@ -1,4 +1,5 @@
 #include "ngx_dfp_api.h"
+#include "ngx_dfp_context.h"
 #include "ngx_dfp_query.h"
 
 
@@ -11,7 +12,6 @@ ngx_dfp_api_t *
 ngx_dfp_api_create(ngx_http_request_t *r)
 {
     ngx_str_t            token;
-    ngx_pool_cleanup_t  *cln;
     ngx_dfp_api_t       *api;
     ngx_dfp_loc_conf_t  *dlcf;
 
@@ -21,17 +21,12 @@ ngx_dfp_api_create(ngx_http_request_t *r)
         return NULL;
     }
 
-    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_dfp_api_t));
-    if (cln == NULL) {
+    api = ngx_dfp_context_create(r, ngx_dfp_api_cleanup,
+                                 sizeof(ngx_dfp_api_t));
+    if (api == NULL) {
         return NULL;
     }
 
-    api = cln->data;
-    ngx_memzero(api, sizeof(ngx_dfp_api_t));
-
-    cln->handler = ngx_dfp_api_cleanup;
-
-    api->r = r;
     api->conf = ngx_http_get_module_main_conf(r, ngx_http_dfpreheat_module);
     api->store = ngx_dfp_store_worker();
     api->mem = ngx_dfp_mem(r->pool);
@@ -283,6 +278,42 @@ ngx_dfp_api_uuid(ngx_dfp_api_t *api, ngx_str_t *uuid)
     if (uuid->data == NULL || dfp_uuid((char *) uuid->data) != DFP_OK) {
         return NGX_ERROR;
     }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_dfp_api_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t data)
+{
+    ngx_str_t       value;
+    ngx_dfp_api_t  *api;
+
+    /* nginx clears the module's own context where error_page redirects */
+
+    api = ngx_dfp_context_get(r, ngx_dfp_api_cleanup);
+
+    ngx_str_null(&value);
+
+    if (api && data == 0) {
+        value = api->auth.token.name;
+
+    } else if (api && api->stored.id > 0) {
+        value.data = ngx_pnalloc(r->pool, NGX_INT64_LEN);
+        if (value.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        value.len = ngx_sprintf(value.data, "%L", api->stored.id) - value.data;
+    }
+
+    if (value.len == 0) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    ngx_dfp_variable(v, value);
 
     return NGX_OK;
 }

@@ -22,7 +22,7 @@ typedef void (*ngx_dfp_api_pt)(ngx_dfp_api_t *api);
 
 /* In the pool of the request, which is held until the answer has been sent. */
 struct ngx_dfp_api_s {
-    ngx_http_request_t      *r;
+    ngx_http_request_t      *r;        /* the first field of a context */
     ngx_dfp_main_conf_t     *conf;
     ngx_dfp_store_t         *store;
     ngx_dfp_auth_t           auth;
@@ -92,6 +92,12 @@ ngx_int_t ngx_dfp_api_uuid(ngx_dfp_api_t *api, ngx_str_t *uuid);
  * request. NGX_ERROR: no memory. */
 ngx_int_t ngx_dfp_api_header(ngx_dfp_api_t *api, const char *name,
     const char *value);
+
+/* $dfpreheat_token_name and $dfpreheat_job_id (DATA is 1), for access logs:
+ * the token that a request of the API was sent with, if there is one, and the
+ * job that it created, or whose id is in its path. */
+ngx_int_t ngx_dfp_api_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
 
 
 #endif /* NGX_DFP_API_H */

@@ -11,8 +11,8 @@ static ngx_uint_t ngx_dfp_auth_malformed(ngx_str_t *bearer);
 static void ngx_dfp_auth_found(void *data, ngx_int_t rc);
 static void ngx_dfp_auth_result(ngx_dfp_auth_t *auth, ngx_int_t rc);
 static void ngx_dfp_auth_check(ngx_dfp_auth_t *auth);
-static void ngx_dfp_auth_refuse(ngx_dfp_auth_t *auth, ngx_uint_t status,
-    const char *text);
+static void ngx_dfp_auth_refuse(ngx_dfp_auth_t *auth,
+    ngx_dfp_token_failure_e why, ngx_uint_t status, const char *text);
 
 
 ngx_int_t
@@ -45,7 +45,8 @@ ngx_dfp_auth_token(ngx_http_request_t *r, ngx_dfp_store_t *store,
     {
         ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                        "dfpreheat auth: no token");
-        ngx_dfp_auth_refuse(auth, NGX_HTTP_UNAUTHORIZED, DFP_API_UNAUTHORIZED);
+        ngx_dfp_auth_refuse(auth, NGX_DFP_TOKEN_MISSING, NGX_HTTP_UNAUTHORIZED,
+                            DFP_API_UNAUTHORIZED);
         return;
     }
 
@@ -65,6 +66,12 @@ ngx_dfp_auth_token(ngx_http_request_t *r, ngx_dfp_store_t *store,
                        "dfpreheat auth: token %L is cached", cached->id);
 
         auth->token = *cached;
+        auth->token.name.data = ngx_pstrdup(r->pool, &cached->name);
+
+        if (auth->token.name.data == NULL) {
+            auth->token.name.len = 0;
+        }
+
         ngx_dfp_auth_check(auth);
         return;
     }
@@ -114,7 +121,8 @@ ngx_dfp_auth_result(ngx_dfp_auth_t *auth, ngx_int_t rc)
     case NGX_DECLINED:
         ngx_log_debug0(NGX_LOG_DEBUG_HTTP, auth->connection->log, 0,
                        "dfpreheat auth: the token is unknown");
-        ngx_dfp_auth_refuse(auth, NGX_HTTP_UNAUTHORIZED, DFP_API_UNAUTHORIZED);
+        ngx_dfp_auth_refuse(auth, NGX_DFP_TOKEN_UNKNOWN, NGX_HTTP_UNAUTHORIZED,
+                            DFP_API_UNAUTHORIZED);
         return;
 
     case NGX_ABORT:
@@ -146,17 +154,20 @@ ngx_dfp_auth_check(ngx_dfp_auth_t *auth)
                    auth->scope);
 
     if (!auth->token.active) {
-        ngx_dfp_auth_refuse(auth, NGX_HTTP_FORBIDDEN, DFP_API_INACTIVE);
+        ngx_dfp_auth_refuse(auth, NGX_DFP_TOKEN_INACTIVE, NGX_HTTP_FORBIDDEN,
+                            DFP_API_INACTIVE);
         return;
     }
 
     if (auth->token.expired_at <= now) {
-        ngx_dfp_auth_refuse(auth, NGX_HTTP_FORBIDDEN, DFP_API_EXPIRED);
+        ngx_dfp_auth_refuse(auth, NGX_DFP_TOKEN_EXPIRED, NGX_HTTP_FORBIDDEN,
+                            DFP_API_EXPIRED);
         return;
     }
 
     if (!(auth->token.scopes & auth->scope)) {
-        ngx_dfp_auth_refuse(auth, NGX_HTTP_FORBIDDEN, DFP_API_FORBIDDEN);
+        ngx_dfp_auth_refuse(auth, NGX_DFP_TOKEN_SCOPE, NGX_HTTP_FORBIDDEN,
+                            DFP_API_FORBIDDEN);
         return;
     }
 
@@ -168,8 +179,11 @@ ngx_dfp_auth_check(ngx_dfp_auth_t *auth)
 
 
 static void
-ngx_dfp_auth_refuse(ngx_dfp_auth_t *auth, ngx_uint_t status, const char *text)
+ngx_dfp_auth_refuse(ngx_dfp_auth_t *auth, ngx_dfp_token_failure_e why,
+    ngx_uint_t status, const char *text)
 {
+    ngx_dfp_count(&ngx_dfp_counters->token_failures[why], 1);
+
     ngx_log_error(NGX_LOG_WARN, auth->connection->log, 0,
                   "dfpreheat: refused: %s", text);
 
@@ -204,6 +218,9 @@ ngx_dfp_auth_admin(ngx_http_request_t *r, ngx_dfp_main_conf_t *conf,
 
     ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
                   "dfpreheat: refused: wrong admin key");
+
+    ngx_dfp_count(&ngx_dfp_counters->token_failures[NGX_DFP_TOKEN_ADMIN_KEY],
+                  1);
 
     *text = DFP_API_UNAUTHORIZED;
     return NGX_HTTP_UNAUTHORIZED;

@@ -12,8 +12,8 @@
 
 typedef struct {
     ngx_str_t       path;
-    ngx_uint_t      id;          /* 1: followed by "/" and one more segment;
-                                    2: and by "/events" */
+    ngx_uint_t      id;          /* followed by "/" and the id of a job or, 2, a
+                                    token; 3: of a job, and "/events" */
     ngx_uint_t      methods;
     const char     *allow;
     ngx_dfp_api_pt  handler;
@@ -24,7 +24,7 @@ typedef struct {
 static ngx_dfp_handler_route_t *ngx_dfp_handler_route(ngx_dfp_api_t *api);
 static ngx_uint_t ngx_dfp_handler_path(ngx_dfp_api_t *api,
     ngx_dfp_handler_route_t *route);
-static ngx_int_t ngx_dfp_handler_id(ngx_dfp_api_t *api, u_char *p, size_t len);
+static ngx_int_t ngx_dfp_handler_id(int64_t *id, u_char *p, size_t len);
 static void ngx_dfp_handler_allow(ngx_dfp_api_t *api,
     ngx_dfp_handler_route_t *route);
 static void ngx_dfp_handler_authenticated(void *data, ngx_uint_t status,
@@ -54,7 +54,7 @@ static ngx_dfp_handler_route_t  ngx_dfp_handler_routes[] = {
       NGX_HTTP_DELETE, "GET, HEAD, PATCH, DELETE, OPTIONS",
       ngx_dfp_jobs_delete, DFP_TOKEN_JOB },
 
-    { ngx_string("/oapi/v1/jobs"), 2,
+    { ngx_string("/oapi/v1/jobs"), 3,
       NGX_HTTP_GET|NGX_HTTP_HEAD, "GET, HEAD, OPTIONS",
       ngx_dfp_events, DFP_TOKEN_JOB },
 
@@ -66,7 +66,7 @@ static ngx_dfp_handler_route_t  ngx_dfp_handler_routes[] = {
       NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_POST, "GET, HEAD, POST, OPTIONS",
       ngx_dfp_tokens, 0 },
 
-    { ngx_string(NGX_DFP_TOKENS_PATH), 1,
+    { ngx_string(NGX_DFP_TOKENS_PATH), 2,
       NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_PATCH|NGX_HTTP_DELETE,
       "GET, HEAD, PATCH, DELETE, OPTIONS",
       ngx_dfp_token, 0 },
@@ -99,7 +99,7 @@ ngx_dfp_handler(ngx_http_request_t *r)
     ngx_log_debug4(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "dfpreheat api: %V \"%V\", route: %s%s", &r->method_name,
                    &r->uri, route ? (char *) route->path.data : "none",
-                   route && route->id ? route->id == 2 ? "/:id/events" : "/:id"
+                   route && route->id ? route->id == 3 ? "/:id/events" : "/:id"
                                       : "");
 
     if (route == NULL) {
@@ -173,7 +173,7 @@ ngx_dfp_handler_path(ngx_dfp_api_t *api, ngx_dfp_handler_route_t *route)
         return uri.len == route->path.len;
     }
 
-    if (route->id == 2) {
+    if (route->id == 3) {
         if (uri.len < events_len
             || ngx_memcmp(uri.data + uri.len - events_len, events, events_len)
                != 0)
@@ -186,26 +186,28 @@ ngx_dfp_handler_path(ngx_dfp_api_t *api, ngx_dfp_handler_route_t *route)
 
     return uri.len > route->path.len + 1
            && uri.data[route->path.len] == '/'
-           && ngx_dfp_handler_id(api, uri.data + route->path.len + 1,
+           && ngx_dfp_handler_id(route->id == 2 ? &api->stored_token.id
+                                                : &api->stored.id,
+                                 uri.data + route->path.len + 1,
                                  uri.len - route->path.len - 1)
               == NGX_OK;
 }
 
 
-/* The id of a job or a token; 0: the last segment of the path is not a number. */
+/* 0: the last segment of the path is not a number. */
 
 static ngx_int_t
-ngx_dfp_handler_id(ngx_dfp_api_t *api, u_char *p, size_t len)
+ngx_dfp_handler_id(int64_t *id, u_char *p, size_t len)
 {
-    off_t  id;
+    off_t  n;
 
     if (ngx_strlchr(p, p + len, '/')) {
         return NGX_DECLINED;
     }
 
-    id = ngx_atoof(p, len);
+    n = ngx_atoof(p, len);
 
-    api->stored.id = (id == NGX_ERROR) ? 0 : id;
+    *id = (n == NGX_ERROR) ? 0 : n;
 
     return NGX_OK;
 }

@@ -27,14 +27,12 @@ ngx_dfp_token(ngx_dfp_api_t *api)
         return;
     }
 
-    if (api->stored.id == 0) {
+    if (api->stored_token.id == 0) {
         ngx_dfp_api_error(api, NGX_HTTP_UNPROCESSABLE,
             "the token id must be an integer between 1 and "
             "9223372036854775807");
         return;
     }
-
-    api->stored_token.id = api->stored.id;
 
     switch (api->r->method) {
 

@@ -384,6 +384,8 @@ ngx_dfp_answer_stored(ngx_dfp_call_t *call, ngx_http_request_t *sr,
         return;
     }
 
+    call->answer.unstored = (rc == NGX_OK);
+
     ngx_dfp_answer_fail(call,
                         stored == NGX_AGAIN
                         ? NGX_DFP_CALL_AGAIN
@@ -437,6 +439,7 @@ ngx_dfp_answer_old(ngx_dfp_call_t *call, ngx_http_request_t *sr)
     /* the entry itself is not wrong */
 
     call->answer.cached = 0;
+    call->answer.unstored = 1;
 
     if (call->way.keyed) {
         ngx_dfp_answer_fail(call, NGX_DFP_CALL_AGAIN,

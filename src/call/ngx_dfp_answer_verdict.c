@@ -69,6 +69,18 @@ ngx_dfp_answer_verdict(ngx_dfp_call_t *call, dfp_err_t *why)
 }
 
 
+ngx_dfp_retry_e
+ngx_dfp_answer_retry(ngx_dfp_call_t *call)
+{
+    if (call->answer.result == NGX_DFP_CALL_OK) {
+        return NGX_DFP_RETRY_STATUS;
+    }
+
+    return call->answer.unstored ? NGX_DFP_RETRY_CACHE
+                                 : NGX_DFP_RETRY_CONNECTION;
+}
+
+
 /* The text of an error, with secrets masked; "" if there is none. */
 
 static dfp_str_t

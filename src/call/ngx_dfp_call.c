@@ -78,6 +78,9 @@ ngx_dfp_call_start(ngx_dfp_call_t *call)
 
     ngx_add_timer(&call->timer, call->timeout);
 
+    call->started = 1;
+    ngx_dfp_gauges->calls++;
+
     /* by an event: a chain of immediate failures must not recurse */
     ngx_post_event(&request->begin, &ngx_posted_events);
 
@@ -306,6 +309,8 @@ ngx_dfp_call_cancel(ngx_dfp_call_t *call)
 static void
 ngx_dfp_call_done(ngx_dfp_call_t *call)
 {
+    ngx_dfp_gauges->calls -= call->started;
+
     if (call->timer.timer_set) {
         ngx_del_timer(&call->timer);
     }

@@ -80,6 +80,8 @@ typedef struct {
     unsigned               timedout:1;
     unsigned               unreached:1;  /* no connection was made */
     unsigned               broken:1; /* the server closed the connection */
+    unsigned               unstored:1;   /* the cache has no copy of it, or one
+                                            that is too old */
     unsigned               busy:1;   /* the upstream is, by max_conns */
 } ngx_dfp_answer_t;
 
@@ -169,6 +171,7 @@ struct ngx_dfp_call_s {
     ngx_dfp_call_body_t    kept;
     ngx_http_handler_pt    content;  /* of the location, if the call looks */
     unsigned               answered:1;
+    unsigned               started:1;
 };
 
 
@@ -192,6 +195,9 @@ off_t ngx_dfp_call_bytes(ngx_dfp_call_t *call);
  * succeed; NGX_DECLINED: it has failed for good. WHY says why, with the status
  * and the registry's own words. */
 ngx_int_t ngx_dfp_answer_verdict(ngx_dfp_call_t *call, dfp_err_t *why);
+
+/* Why a call is made again that has such a verdict, for the metrics. */
+ngx_dfp_retry_e ngx_dfp_answer_retry(ngx_dfp_call_t *call);
 
 /* Between the files of a call: ngx_dfp_call_send.c sets what is sent,
  * ngx_dfp_call_location.c checks the location, ngx_dfp_call_look.c looks into

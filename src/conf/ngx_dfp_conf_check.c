@@ -61,6 +61,12 @@ ngx_dfp_conf_check(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf)
         return NGX_ERROR;
     }
 
+    if (mcf->status && mcf->redis.addrs.nelts == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"dfpreheat_status on\" needs dfpreheat_redis");
+        return NGX_ERROR;
+    }
+
     if (mcf->skip_verify) {
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
                            "dfpreheat_insecure_skip_verify is on: "

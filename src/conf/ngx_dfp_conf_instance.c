@@ -10,8 +10,7 @@ static ngx_int_t ngx_dfp_conf_address(ngx_conf_t *cf, ngx_str_t *address);
 static ngx_int_t ngx_dfp_conf_shared(ngx_conf_t *cf,
     ngx_dfp_instance_t *instance);
 static ngx_int_t ngx_dfp_conf_init_shared(ngx_shm_zone_t *zone, void *data);
-static ngx_int_t ngx_dfp_conf_queue(ngx_conf_t *cf,
-    ngx_dfp_instance_t *instance);
+static ngx_int_t ngx_dfp_conf_keys(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf);
 
 
 char *
@@ -133,7 +132,7 @@ ngx_dfp_conf_default_instance(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf)
         return NGX_OK;
     }
 
-    if (ngx_dfp_conf_queue(cf, instance) != NGX_OK) {
+    if (ngx_dfp_conf_keys(cf, mcf) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -225,19 +224,38 @@ ngx_dfp_conf_init_shared(ngx_shm_zone_t *zone, void *data)
 
     ngx_sprintf(instance->queue.data, "instance:%V:%*s", &instance->id,
                 (size_t) DFP_UUID_LEN, shared->owner);
+    ngx_memcpy(instance->counts.data + instance->counts.len - DFP_UUID_LEN,
+               shared->owner, DFP_UUID_LEN);
 
     return NGX_OK;
 }
 
 
-/* Its text is set by ngx_dfp_conf_init_shared(), when the master is known. */
+/* What names the master is set by ngx_dfp_conf_init_shared(), when that is
+ * known. */
 
 static ngx_int_t
-ngx_dfp_conf_queue(ngx_conf_t *cf, ngx_dfp_instance_t *instance)
+ngx_dfp_conf_keys(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf)
 {
+    u_char              *p;
+    ngx_dfp_instance_t  *instance;
+
+    instance = &mcf->instance;
+
     instance->queue.len = sizeof("instance::") - 1 + instance->id.len
                           + DFP_UUID_LEN;
-    instance->queue.data = ngx_pnalloc(cf->pool, instance->queue.len);
+    instance->counts.len = mcf->redis.prefix.len + sizeof("counts:") - 1
+                           + DFP_UUID_LEN;
 
-    return instance->queue.data ? NGX_OK : NGX_ERROR;
+    p = ngx_pnalloc(cf->pool, instance->queue.len + instance->counts.len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    instance->queue.data = p;
+    instance->counts.data = p + instance->queue.len;
+
+    ngx_sprintf(instance->counts.data, "%Vcounts:", &mcf->redis.prefix);
+
+    return NGX_OK;
 }

@@ -11,6 +11,8 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "ngx_dfp_counters.h"
+
 #include "dfp_hash.h"
 #include "dfp_job.h"
 #include "dfp_random.h"
@@ -86,6 +88,8 @@ typedef struct {
     ngx_atomic_t  name;      /* checksum of the newest configuration's
                                 instance id */
     u_char        owner[DFP_UUID_LEN + 1];    /* names the master */
+
+    ngx_dfp_counters_t  counters;
 } ngx_dfp_shared_t;
 
 
@@ -96,6 +100,7 @@ typedef struct {
     ngx_str_t          who;       /* both: "ADDRESS NAME" */
     ngx_str_t          host;      /* the host's name */
     ngx_str_t          queue;     /* of this id and this master */
+    ngx_str_t          counts;    /* the key where Redis counts for it */
     ngx_str_t          definitions;   /* of its clusters, by dfp_definition */
     ngx_dfp_shared_t  *shared;
     ngx_atomic_uint_t  cycle;     /* number of this configuration */
@@ -142,12 +147,14 @@ typedef struct {
     struct ngx_thread_pool_s  *threads;
     ngx_flag_t                 skip_verify;
     unsigned                   used:1;        /* dfpreheat on somewhere */
+    unsigned                   status:1;      /* ... dfpreheat_status on */
     unsigned                   unreachable_share:1;  /* it is per cent */
 } ngx_dfp_main_conf_t;
 
 
 typedef struct {
     ngx_flag_t    enable;
+    ngx_flag_t    status;    /* shows metrics */
     ngx_array_t  *origins;   /* rule_t; NULL: not bound */
     ngx_array_t  *redirects; /* rule_t; NULL: not followed */
     ngx_uint_t    named;     /* ... in a named location */

@@ -196,6 +196,12 @@ ngx_dfp_conn_ready(ngx_dfp_conn_t *conn)
 {
     ngx_del_timer(&conn->timer);
 
+    if (conn->connected) {
+        ngx_dfp_count(&ngx_dfp_counters->reconnects, 1);
+    }
+
+    conn->connected = 1;
+
     ngx_dfp_conn_set_state(conn, NGX_DFP_CONN_READY);
     conn->refused = NGX_DFP_NOT_REFUSED;
     conn->on_ready(conn);

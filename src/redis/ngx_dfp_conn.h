@@ -74,6 +74,7 @@ struct ngx_dfp_conn_s {
     ngx_event_t            flush;
     ngx_msec_t             backoff;
     unsigned               flushing:1;
+    unsigned               connected:1;  /* it has been ready before */
 
     /* a hash of what was logged last about each address, so that a trouble is
        logged when it begins and not at each attempt */

@@ -5,6 +5,9 @@
 #include "dfp_hex.h"
 
 
+#define NGX_DFP_REDIS_HEAD  4    /* elements before the arguments of a script */
+
+
 static void ngx_dfp_redis_ready(ngx_dfp_conn_t *conn);
 static void ngx_dfp_redis_refused(ngx_dfp_conn_t *conn);
 static void ngx_dfp_redis_debug(ngx_dfp_redis_cmd_t *cmd, redisReply *reply);
@@ -13,6 +16,8 @@ static ngx_uint_t ngx_dfp_redis_unusable(ngx_dfp_redis_t *redis,
 static u_char *ngx_dfp_redis_arg(u_char *p, ngx_str_t *arg);
 static ngx_int_t ngx_dfp_redis_write(ngx_dfp_redis_cmd_t *cmd,
     ngx_uint_t whole);
+static ngx_uint_t ngx_dfp_redis_head(ngx_dfp_redis_cmd_t *cmd,
+    ngx_uint_t whole, ngx_str_t *head);
 static void ngx_dfp_redis_queue(ngx_dfp_redis_cmd_t *cmd);
 static void ngx_dfp_redis_reply(redisAsyncContext *ac, void *reply,
     void *data);
@@ -202,27 +207,17 @@ ngx_dfp_redis_write(ngx_dfp_redis_cmd_t *cmd, ngx_uint_t whole)
     int               rc;
     u_char           *buf, *p;
     size_t            size;
-    ngx_str_t         verb, body, none;
+    ngx_str_t         head[NGX_DFP_REDIS_HEAD];
+    ngx_uint_t        i, n;
     ngx_dfp_redis_t  *redis;
 
     redis = cmd->redis;
-    ngx_str_set(&verb, "EVALSHA");
-    ngx_str_null(&body);
 
+    n = ngx_dfp_redis_head(cmd, whole, head);
     size = sizeof("*\r\n") - 1 + NGX_SIZE_T_LEN + cmd->len;
 
-    if (cmd->kind->script.len) {
-        if (whole) {
-            ngx_str_set(&verb, "EVAL");
-            body = cmd->kind->script;
-
-        } else {
-            body.data = cmd->kind->sha1;
-            body.len = sizeof(cmd->kind->sha1);
-        }
-
-        size += 3 * (sizeof("$\r\n\r\n") - 1 + NGX_SIZE_T_LEN)
-                + verb.len + body.len + 1;
+    for (i = 0; i < n; i++) {
+        size += sizeof("$\r\n\r\n") - 1 + NGX_SIZE_T_LEN + head[i].len;
     }
 
     buf = ngx_alloc(size, redis->conn.log);
@@ -230,16 +225,10 @@ ngx_dfp_redis_write(ngx_dfp_redis_cmd_t *cmd, ngx_uint_t whole)
         return NGX_ERROR;
     }
 
-    if (cmd->kind->script.len) {
-        ngx_str_set(&none, "0");    /* keys: only Redis Cluster needs them */
+    p = ngx_sprintf(buf, "*%ui\r\n", n + cmd->argc);
 
-        p = ngx_sprintf(buf, "*%ui\r\n", cmd->argc + 3);
-        p = ngx_dfp_redis_arg(p, &verb);
-        p = ngx_dfp_redis_arg(p, &body);
-        p = ngx_dfp_redis_arg(p, &none);
-
-    } else {
-        p = ngx_sprintf(buf, "*%ui\r\n", cmd->argc);
+    for (i = 0; i < n; i++) {
+        p = ngx_dfp_redis_arg(p, &head[i]);
     }
 
     p = ngx_cpymem(p, cmd->args, cmd->len);
@@ -258,6 +247,7 @@ ngx_dfp_redis_write(ngx_dfp_redis_cmd_t *cmd, ngx_uint_t whole)
                    redis->nsent + 1);
 
     cmd->sent = 1;
+    cmd->written = ngx_dfp_clock();
     cmd->timer.cancelable = 0;
 
     if (redis->nsent++ == 0) {
@@ -265,6 +255,33 @@ ngx_dfp_redis_write(ngx_dfp_redis_cmd_t *cmd, ngx_uint_t whole)
     }
 
     return NGX_OK;
+}
+
+
+/* What is before the arguments; returns how many elements. Of all the keys only
+ * one is told: Redis Cluster would need the others. */
+
+static ngx_uint_t
+ngx_dfp_redis_head(ngx_dfp_redis_cmd_t *cmd, ngx_uint_t whole, ngx_str_t *head)
+{
+    if (cmd->kind->script.len == 0) {
+        return 0;
+    }
+
+    if (whole) {
+        ngx_str_set(&head[0], "EVAL");
+        head[1] = cmd->kind->script;
+
+    } else {
+        ngx_str_set(&head[0], "EVALSHA");
+        head[1].data = cmd->kind->sha1;
+        head[1].len = sizeof(cmd->kind->sha1);
+    }
+
+    ngx_str_set(&head[2], "1");
+    head[3] = cmd->redis->key;
+
+    return NGX_DFP_REDIS_HEAD;
 }
 
 
@@ -361,6 +378,8 @@ ngx_dfp_redis_reply(redisAsyncContext *ac, void *reply, void *data)
         ngx_del_timer(&redis->stall);
     }
 
+    ngx_dfp_histogram_add(&ngx_dfp_counters->redis, &ngx_dfp_latencies,
+                          ngx_dfp_clock() - cmd->written);
     ngx_dfp_redis_debug(cmd, r);
 
     if (ngx_dfp_redis_unusable(redis, r)) {

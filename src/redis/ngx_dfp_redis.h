@@ -51,6 +51,7 @@ struct ngx_dfp_redis_cmd_s {
     ngx_dfp_redis_pt       handler;   /* NULL: cancelled */
     void                  *data;
     ngx_msec_t             start;
+    uint64_t               written;   /* by ngx_dfp_clock() */
     ngx_uint_t             argc;
     u_char                *args;      /* argc arguments as RESP */
     size_t                 len;
@@ -59,9 +60,11 @@ struct ngx_dfp_redis_cmd_s {
 };
 
 
-/* The connection for commands. All but the refusal of conn is private. */
+/* The connection for commands. All but the key and the refusal of conn is
+ * private. */
 struct ngx_dfp_redis_s {
     ngx_dfp_conn_t  conn;
+    ngx_str_t       key;       /* of all scripts, KEYS[1] */
     ngx_queue_t     waiting;
     ngx_uint_t      nwaiting;  /* of these, clients' */
     ngx_uint_t      nsent;
@@ -70,7 +73,7 @@ struct ngx_dfp_redis_s {
 
 
 /* Opens a connection for commands. CHECK is the script of conn.h. REDIS is
- * zeroed; it, CONF and LOG must live as long as the worker. */
+ * zeroed but for its key; it, CONF and LOG must live as long as the worker. */
 void ngx_dfp_redis_init(ngx_dfp_redis_t *redis, ngx_dfp_redis_conf_t *conf,
     ngx_str_t *check, ngx_log_t *log);
 
@@ -84,8 +87,8 @@ void ngx_dfp_redis_script(ngx_dfp_redis_kind_t *kind, ngx_str_t *text);
 /*
  * Sends a command of KIND with ARGV, now or as soon as Redis is available,
  * and again after a lost connection. ARGV has the arguments of a script after
- * its keys, of which there are none; of a plain command it has the command,
- * too. They are copied. Gives up after TIMEOUT ms.
+ * its key; of a plain command it has the command, too. They are copied. Gives
+ * up after TIMEOUT ms.
  *
  * NULL: no memory, too many commands are queued, or Redis refuses this nginx;
  * then HANDLER is not called. Otherwise the result is valid until HANDLER is

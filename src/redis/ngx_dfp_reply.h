@@ -53,6 +53,9 @@ ngx_int_t ngx_dfp_reply_list(ngx_dfp_op_t *op, redisReply *reply);
  * such job. */
 ngx_int_t ngx_dfp_reply_patched(ngx_dfp_op_t *op, redisReply *reply);
 
+/* Of status: a stored_status_t. */
+ngx_int_t ngx_dfp_reply_status(ngx_dfp_op_t *op, redisReply *reply);
+
 
 /* Parts of replies, which several parsers read; OUT is an ngx_str_t, an int64_t,
  * and an ngx_dfp_part_t. */

@@ -1,7 +1,7 @@
 #include "ngx_dfp_reply_tokens.h"
 
 
-#define NGX_DFP_REPLY_TOKEN       5     /* elements of token_find */
+#define NGX_DFP_REPLY_TOKEN       6     /* elements of token_find */
 #define NGX_DFP_REPLY_SHOWN       10    /* of a token that is to be shown */
 #define NGX_DFP_REPLY_TOKEN_LIST  2     /* before the tokens of a list */
 
@@ -48,7 +48,8 @@ ngx_dfp_reply_token(ngx_dfp_op_t *op, redisReply *reply)
 
     if (reply->type != REDIS_REPLY_ARRAY
         || reply->elements != NGX_DFP_REPLY_TOKEN
-        || ngx_dfp_reply_number(op, e[0], &token->id) != NGX_OK)
+        || ngx_dfp_reply_number(op, e[0], &token->id) != NGX_OK
+        || ngx_dfp_reply_text(op, e[5], &token->name) != NGX_OK)
     {
         return NGX_ERROR;
     }

@@ -37,6 +37,7 @@ static const struct {
     { "token_delete", ngx_dfp_lua_token_delete, ngx_dfp_reply_one, 0, 0 },
     { "instance", ngx_dfp_lua_instance, ngx_dfp_reply_instance, 1, 1 },
     { "leave", ngx_dfp_lua_leave, ngx_dfp_reply_one, 1, 1 },
+    { "status", ngx_dfp_lua_status, ngx_dfp_reply_status, 0, 0 },
     { "HMGET", NULL, ngx_dfp_reply_job, 0, 0 },
     { "HGETALL", NULL, ngx_dfp_reply_whole_job, 0, 0 }
 };
@@ -68,6 +69,8 @@ ngx_dfp_store_init(ngx_dfp_main_conf_t *conf, ngx_cycle_t *cycle)
             return NGX_ERROR;
         }
     }
+
+    store->redis.key = conf->instance.counts;
 
     ngx_str_set(&check, ngx_dfp_lua_check);
     ngx_dfp_redis_init(&store->redis, &conf->redis, &check, cycle->log);

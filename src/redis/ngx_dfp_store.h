@@ -29,6 +29,9 @@
 #define NGX_DFP_LIST_BYTES   16777216 /* of jobs that are listed in full */
 #define NGX_DFP_CLAIMS_MAX   16       /* parts that a look claims */
 #define NGX_DFP_OTHERS_MAX   10       /* nginx with other definitions */
+#define NGX_DFP_STATUS_WAIT  2000     /* ms, for the metrics */
+#define NGX_DFP_ENDED_MAX    (2 * NGX_DFP_CLUSTERS_MAX)    /* clusters in the
+                                         metrics, with removed ones */
 
 
 typedef enum {
@@ -49,6 +52,7 @@ typedef enum {
     NGX_DFP_STORE_TOKEN_DELETE,
     NGX_DFP_STORE_INSTANCE,
     NGX_DFP_STORE_LEAVE,
+    NGX_DFP_STORE_STATUS,
 
     /* plain commands */
     NGX_DFP_STORE_GET,
@@ -239,6 +243,29 @@ typedef struct {
 } ngx_dfp_others_t;
 
 
+/* The jobs for one cluster that this nginx has ended, by their state. */
+typedef struct {
+    int64_t  id;
+    int64_t  success;
+    int64_t  failure;
+} ngx_dfp_ended_t;
+
+
+/* What Redis tells for the metrics of this nginx. */
+typedef struct {
+    int64_t          waiting;  /* parts in its queue */
+    int64_t          running;
+    int64_t          oldest;   /* ms, age of one of those that wait; 0: none */
+    int64_t          accepted; /* jobs that it has stored */
+    int64_t          deleted;  /* before their end */
+    int64_t          took[NGX_DFP_BUCKETS_MAX + 1];    /* jobs that it has
+                                  ended, as in ngx_dfp_histogram_t */
+    int64_t          took_ms;
+    ngx_dfp_ended_t  ended[NGX_DFP_ENDED_MAX];
+    ngx_uint_t       n;        /* of these */
+} ngx_dfp_stored_status_t;
+
+
 /* Creates the store of this worker process and starts to connect to Redis.
  * CONF must live as long as the worker. NGX_ERROR: no memory, or no random
  * numbers. */
@@ -327,6 +354,11 @@ ngx_int_t ngx_dfp_store_instance(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
 /* Tells that this nginx stops, so that others may take over its queue at
  * once. */
 ngx_int_t ngx_dfp_store_leave(ngx_dfp_store_t *store, ngx_dfp_op_t *op);
+
+/* Reads what the metrics show into STATUS. Its ENDED has a row for each cluster
+ * that is configured, and is filled up with others. */
+ngx_int_t ngx_dfp_store_status(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
+    ngx_dfp_stored_status_t *status);
 
 
 #endif /* NGX_DFP_STORE_H */

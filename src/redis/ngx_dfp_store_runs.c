@@ -121,3 +121,19 @@ ngx_dfp_store_leave(ngx_dfp_store_t *store, ngx_dfp_op_t *op)
 
     return ngx_dfp_store_script(store, op, NGX_DFP_STORE_LEAVE, &args, NULL);
 }
+
+
+ngx_int_t
+ngx_dfp_store_status(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
+    ngx_dfp_stored_status_t *status)
+{
+    ngx_dfp_store_args_t  args;
+
+    ngx_dfp_store_args_init(&args, store, NULL);
+    ngx_dfp_store_arg(&args, &store->conf->instance.queue);
+
+    op->out = status;
+
+    return ngx_dfp_store_start(store, op, NGX_DFP_STORE_STATUS, args.argv,
+                               args.n, NGX_DFP_STATUS_WAIT);
+}

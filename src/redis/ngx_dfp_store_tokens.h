@@ -15,10 +15,10 @@ typedef struct {
     int64_t     user_id;
     int64_t     expired_at;
     ngx_uint_t  scopes;        /* DFP_TOKEN_ scopes */
+    ngx_str_t   name;
     unsigned    active:1;
 
     /* of a token that is to be shown */
-    ngx_str_t   name;
     ngx_str_t   bio;
     int64_t     created;
     int64_t     updated;

@@ -10,6 +10,7 @@ typedef struct {
     ngx_msec_t              found;     /* when, in ngx_current_msec */
     time_t                  minute;    /* ... since 1970 */
     ngx_dfp_stored_token_t  token;
+    u_char                  name[DFP_TOKEN_MAX_NAME];
     unsigned                used:1;
 } ngx_dfp_token_cache_slot_t;
 
@@ -76,6 +77,9 @@ ngx_dfp_token_cache_add(u_char *hash, ngx_dfp_stored_token_t *token,
     slot->found = ngx_current_msec;
     slot->minute = ngx_time() / NGX_DFP_TOKEN_CACHE_MINUTE;
     slot->token = *token;
+    slot->token.name.data = slot->name;
+    slot->token.name.len = ngx_min(token->name.len, DFP_TOKEN_MAX_NAME);
+    ngx_memcpy(slot->name, token->name.data, slot->token.name.len);
     slot->used = 1;
 }
 

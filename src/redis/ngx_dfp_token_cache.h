@@ -18,8 +18,9 @@
 ngx_int_t ngx_dfp_token_cache_init(ngx_cycle_t *cycle);
 
 /* The token whose secret has this HASH, of DFP_SHA256_HEX_LEN bytes; NULL: it
- * is not cached. It is found again in each new minute, because Redis notes in
- * which minute it was found last. */
+ * is not cached. It, and its name, are valid until the caller returns. It is
+ * found again in each new minute, because Redis notes in which minute it was
+ * found last. */
 ngx_dfp_stored_token_t *ngx_dfp_token_cache_get(u_char *hash);
 
 /* Counts what was dropped so far. A token that is looked up is only added if

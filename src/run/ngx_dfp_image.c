@@ -226,7 +226,7 @@ ngx_dfp_image_spoiled(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
     }
 
     task->refresh = 1;
-    ngx_dfp_task_again(task, 0, err.text);
+    ngx_dfp_task_again(task, NGX_DFP_RETRY_CONTENT, 0, err.text);
 
     return 1;
 }

@@ -305,6 +305,8 @@ ngx_dfp_run_report(ngx_dfp_run_t *run)
 
     elapsed = ngx_current_msec - run->started;
 
+    ngx_dfp_run_count(run, elapsed);
+
     ngx_log_error(NGX_LOG_INFO, &run->log, 0,
                   "dfpreheat: run %V ends in cluster \"%V\": %s, %ui tasks, "
                   "%ui failed, %O bytes, %M.%03M s%s%V",

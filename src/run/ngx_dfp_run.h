@@ -150,5 +150,9 @@ ngx_str_t ngx_dfp_run_progress(ngx_dfp_run_t *run, dfp_mem_t *mem);
 /* As JSON, the results so far. "": there are none, or no memory. */
 ngx_str_t ngx_dfp_run_results(ngx_dfp_run_t *run);
 
+/* Counts a run that has come to its end after ELAPSED ms, and its tasks, for
+ * the metrics; not one that is returned to the queue. */
+void ngx_dfp_run_count(ngx_dfp_run_t *run, ngx_msec_t elapsed);
+
 
 #endif /* NGX_DFP_RUN_H */

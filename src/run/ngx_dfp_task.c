@@ -277,6 +277,7 @@ ngx_dfp_task_called(ngx_dfp_call_t *call)
     run = task->run;
 
     task->call = NULL;
+    task->cached = call->answer.cached;
     run->calls--;
 
     ngx_log_debug7(NGX_LOG_DEBUG_HTTP, &run->log, 0,
@@ -308,7 +309,7 @@ ngx_dfp_task_trouble(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
         task->refresh = 1;
         (void) dfp_invalid(&why, "the cache answered %lu",
                            (unsigned long) call->answer.status);
-        ngx_dfp_task_again(task, 0, why.text);
+        ngx_dfp_task_again(task, NGX_DFP_RETRY_CACHE, 0, why.text);
         return NGX_OK;
     }
 
@@ -346,7 +347,8 @@ ngx_dfp_task_trouble(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 
         task->refresh |= call->answer.cached
                          || (call->answer.stale && task->tries > 1);
-        ngx_dfp_task_again(task, call->answer.retry_after, why.text);
+        ngx_dfp_task_again(task, ngx_dfp_answer_retry(call),
+                           call->answer.retry_after, why.text);
         return NGX_OK;
 
     default:

@@ -67,6 +67,8 @@ struct ngx_dfp_task_s {
                                           made */
     unsigned            packed:1;  /* compressed by the origin,
                                       unasked */
+    unsigned            cached:1;  /* its last answer came from the
+                                      cache */
     unsigned            done:1;
     unsigned            failed:1;
     unsigned            skipped:1; /* not available: no failure */
@@ -124,9 +126,10 @@ void ngx_dfp_task_reopened(ngx_dfp_task_t *task);
 void ngx_dfp_task_lost(ngx_dfp_task_t *task, const char *reason);
 
 /* Tries again after a pause, which grows, and is at least RETRY_AFTER ms; or
- * fails, when the tries or the task's time are used up. REASON is masked. */
-void ngx_dfp_task_again(ngx_dfp_task_t *task, ngx_msec_t retry_after,
-    const char *reason);
+ * fails, when the tries or the task's time are used up. WHY is counted, and
+ * REASON, which is masked, is logged. */
+void ngx_dfp_task_again(ngx_dfp_task_t *task, ngx_dfp_retry_e why,
+    ngx_msec_t retry_after, const char *reason);
 
 /* The handler of a task's timer: it is ready again. */
 void ngx_dfp_task_retry(ngx_event_t *ev);

@@ -36,6 +36,8 @@ ngx_dfp_task_busy(ngx_dfp_task_t *task)
                    "at most %ui calls", run->claim.id, &task->shown,
                    NGX_DFP_BUSY_WAIT, run->width);
 
+    ngx_dfp_count_retry(NGX_DFP_RETRY_BUSY);
+
     ngx_add_timer(&task->retry, NGX_DFP_BUSY_WAIT);
 }
 

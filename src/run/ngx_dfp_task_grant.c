@@ -100,7 +100,8 @@ ngx_dfp_task_grant_none(ngx_dfp_task_t *task, ngx_int_t rc,
 {
     if (rc == NGX_AGAIN) {
         task->tries++;
-        ngx_dfp_task_again(task, retry_after, reason);
+        ngx_dfp_task_again(task, NGX_DFP_RETRY_AUTHORIZATION, retry_after,
+                           reason);
         return;
     }
 
@@ -187,6 +188,12 @@ ngx_dfp_task_grant_refused(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
         }
     }
 
+    /* the first 401 of a registry is no failure */
+
+    if (serial) {
+        ngx_dfp_count_retry(NGX_DFP_RETRY_AUTHORIZATION);
+    }
+
     ngx_dfp_task_grant_queue(task, grant);
 }
 
@@ -251,6 +258,7 @@ ngx_dfp_task_grant_forbidden(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
     /* that was no try of the task */
     task->tries--;
 
+    ngx_dfp_count_retry(NGX_DFP_RETRY_AUTHORIZATION);
     ngx_dfp_task_grant_queue(task, grant);
 
     return NGX_OK;

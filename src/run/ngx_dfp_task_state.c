@@ -67,7 +67,7 @@ void
 ngx_dfp_task_lost(ngx_dfp_task_t *task, const char *reason)
 {
     ngx_dfp_task_reopened(task);
-    ngx_dfp_task_again(task, 0, reason);
+    ngx_dfp_task_again(task, NGX_DFP_RETRY_EVICTED, 0, reason);
 }
 
 
@@ -131,10 +131,10 @@ ngx_dfp_task_ended(ngx_dfp_task_t *task)
 
 
 void
-ngx_dfp_task_again(ngx_dfp_task_t *task, ngx_msec_t retry_after,
-    const char *reason)
+ngx_dfp_task_again(ngx_dfp_task_t *task, ngx_dfp_retry_e why,
+    ngx_msec_t retry_after, const char *reason)
 {
-    ngx_str_t   why;
+    ngx_str_t   text;
     ngx_msec_t  pause;
 
     if (task->tries >= NGX_DFP_TASK_TRIES) {
@@ -155,14 +155,16 @@ ngx_dfp_task_again(ngx_dfp_task_t *task, ngx_msec_t retry_after,
         return;
     }
 
-    why.data = (u_char *) reason;
-    why.len = ngx_strlen(reason);
-    why = ngx_dfp_task_mask(task, why);
+    text.data = (u_char *) reason;
+    text.len = ngx_strlen(reason);
+    text = ngx_dfp_task_mask(task, text);
 
     ngx_log_error(NGX_LOG_INFO, &task->run->log, 0,
                   "dfpreheat: \"%V\" will be retried in %M ms: %V",
                   &task->shown, pause,
-                  &why);
+                  &text);
+
+    ngx_dfp_count_retry(why);
 
     ngx_add_timer(&task->retry, pause);
 }

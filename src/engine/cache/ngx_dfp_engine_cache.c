@@ -121,7 +121,7 @@ ngx_dfp_engine_cache_answered(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
         break;
 
     case NGX_ERROR:
-        ngx_dfp_task_again(task, 0, "no memory");
+        ngx_dfp_task_again(task, NGX_DFP_RETRY_MEMORY, 0, "no memory");
         break;
 
     default: /* NGX_DECLINED: the run has failed, and the task with it */
@@ -151,7 +151,7 @@ ngx_dfp_engine_cache_other_size(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
                  ngx_dfp_engine_cache_packed(task),
                  task->image ? "manifest" : "job", task->size);
 
-    ngx_dfp_task_again(task, 0, (char *) reason);
+    ngx_dfp_task_again(task, NGX_DFP_RETRY_CONTENT, 0, (char *) reason);
 
     return 1;
 }
@@ -173,8 +173,8 @@ ngx_dfp_engine_cache_digest(ngx_dfp_task_t *task)
                                        digest, ngx_dfp_engine_cache_checked,
                                        task);
     if (task->check == NULL) {
-        ngx_dfp_task_again(task, 0, "not enough memory or threads to check "
-                           "its digest");
+        ngx_dfp_task_again(task, NGX_DFP_RETRY_MEMORY, 0,
+                           "not enough memory or threads to check its digest");
     }
 }
 
@@ -233,11 +233,12 @@ ngx_dfp_engine_cache_checked(void *data, ngx_int_t rc)
         ngx_snprintf(reason, sizeof(reason),
             "its content does not match its digest: it was altered in "
             "transit%s, or in the cache%Z", ngx_dfp_engine_cache_packed(task));
-        ngx_dfp_task_again(task, 0, (char *) reason);
+        ngx_dfp_task_again(task, NGX_DFP_RETRY_CONTENT, 0, (char *) reason);
 
     } else {
         task->refresh = 1;
-        ngx_dfp_task_again(task, 0, "its cache file could not be read");
+        ngx_dfp_task_again(task, NGX_DFP_RETRY_CACHE, 0,
+                           "its cache file could not be read");
     }
 
     task->run->wake(task->run);

@@ -143,6 +143,7 @@ ngx_dfp_ask_next(ngx_dfp_ask_t *ask)
                    "dfpreheat: job %L: %s to the next scheduler in %M ms",
                    ask->run->claim.id, ask->method, pause);
 
+    ngx_dfp_count_retry(NGX_DFP_RETRY_SCHEDULER);
     ngx_add_timer(&ask->again, pause);
 }
 

@@ -222,7 +222,8 @@ ngx_dfp_peers_probed(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
         && ngx_dfp_answer_verdict(call, &why) == NGX_AGAIN)
     {
         d->probe = 1;
-        ngx_dfp_task_again(task, call->answer.retry_after, why.text);
+        ngx_dfp_task_again(task, ngx_dfp_answer_retry(call),
+                           call->answer.retry_after, why.text);
         d->queued = !task->failed;
         return;
     }

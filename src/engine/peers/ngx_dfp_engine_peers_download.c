@@ -455,6 +455,7 @@ ngx_dfp_download_again(ngx_dfp_download_t *download)
                   "dfpreheat: \"%V\" will be retried: %V: %V", &d->task->shown,
                   &peer->server.name, &text);
 
+    ngx_dfp_count_retry(NGX_DFP_RETRY_PEER);
     ngx_dfp_peer_troubled(peer, &text);
 
     if (peer->peers->single) {

@@ -151,7 +151,8 @@ ngx_dfp_peers_pick_seed(ngx_dfp_downloads_t *d)
     ngx_str_null(&d->reason);
 
     task->tries++;
-    ngx_dfp_task_again(task, 0, reason ? reason : "no memory");
+    ngx_dfp_task_again(task, NGX_DFP_RETRY_PEER, 0,
+                       reason ? reason : "no memory");
 
     d->queued = !task->failed;
 

@@ -40,6 +40,13 @@
 --               it has been running without a gap, and its last look before
 --               that gap (0: it was started then); it expires
 -- claims:WORKER number of the last look that claimed something, and its claims
+-- KEYS[1]       hash: what the nginx that sends the script has counted for its
+--               metrics, of jobs that are listed: accepted: those that it has
+--               stored; C:STATE those for cluster C that it has ended; le:MS
+--               those that it has ended, by the time since their POST; ms: the
+--               sum of these times; deleted: those that it has deleted before
+--               their end. Whoever sends the script that ends a job counts it,
+--               so it is counted once. It expires
 -- token:ID      hash: a token; token:names and token:hash:HASH find it.
 --               used: the minute in which it was found last while it was valid
 -- token:next    the greatest id so far
@@ -79,6 +86,33 @@ local PARTS_MAX = 100
 
 -- ms until the hash of an nginx that is away expires
 local INSTANCE_TIME = 86400000
+
+-- ms: the upper bounds of the times that are counted as le:MS. The file
+-- src/core/ngx_dfp_counters.c has the same bounds
+local DURATIONS = {100, 500, 1000, 2000, 5000, 10000, 30000, 60000, 120000,
+                   300000, 600000, 1200000, 3600000, 7200000, 21600000}
+
+-- The heartbeat keeps what a new field has begun.
+local function add_count(field, n)
+  if KEYS[1] and call('HINCRBY', KEYS[1], field, text(n)) == n then
+    call('PEXPIRE', KEYS[1], INSTANCE_TIME)
+  end
+end
+
+local function count_job(created)
+  local took = math.max(0, wall - (created or wall))
+  local bound = 'inf'
+
+  for _, ms in ipairs(DURATIONS) do
+    if took <= ms then
+      bound = text(ms)
+      break
+    end
+  end
+
+  add_count('le:' .. bound, 1)
+  add_count('ms', took)
+end
 
 local function set_clock(to)
   now = to
@@ -282,7 +316,8 @@ local function finish(id, part, state, err, results, progress, away)
     call('ZREM', P .. 'ready:' .. job[2], member)
   end
 
-  local cluster = cluster_state(k, job[6]:match('^%d+'), state, away)
+  local in_cluster = job[6]:match('^%d+')
+  local cluster = cluster_state(k, in_cluster, state, away)
   local left = job[4] - 1
   local failed = job[5] or cluster == 'FAILURE' or (left == 0 and not cluster)
   local whole = 'PENDING'
@@ -316,11 +351,16 @@ local function finish(id, part, state, err, results, progress, away)
       call('ZREM', P .. 'jobs:PENDING', id)
       call('ZADD', P .. 'jobs:' .. whole, id, id)
       call('ZADD', P .. 'expiry', text(now + job[3]), id .. ' ' .. job[8])
+      count_job(call('HGET', k, 'created'))
     end
 
     if job[7] then
       redis.pcall('PUBLISH', P .. 'wake', 'job ' .. id)
     end
+  end
+
+  if cluster and job[8] then
+    add_count(in_cluster .. ':' .. cluster, 1)
   end
 end
 

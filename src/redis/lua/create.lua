@@ -301,6 +301,7 @@ call('ZADD', P .. 'deadlines', deadline, id)
 
 if user ~= '' then
   list(id, user, 'PENDING')
+  add_count('accepted', 1)
 end
 
 if key ~= '' then

@@ -22,6 +22,10 @@ call('ZREM', P .. 'deadlines', id)
 unlist(id, job[4] or '0')
 call('PEXPIRE', k, 0)
 
+if job[3] == 'PENDING' and job[4] then
+  add_count('deleted', 1)
+end
+
 if job[3] == 'PENDING' then
   redis.pcall('PUBLISH', P .. 'wake', 'cancel ' .. job[1])
 end

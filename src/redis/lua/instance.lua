@@ -19,6 +19,10 @@ end
 call('HSET', P .. queue, 'seen', text(wall))
 call('PEXPIRE', P .. queue, INSTANCE_TIME)
 
+if KEYS[1] then
+  call('PEXPIRE', KEYS[1], INSTANCE_TIME)
+end
+
 if tonumber(ARGV[10]) > tonumber(call('GET', P .. 'job:next') or 0) then
   call('SET', P .. 'job:next', ARGV[10])
 end

@@ -1,6 +1,6 @@
 -- Arguments: hash.
 -- Finds a token by its hash, and notes the minute if it is valid.
--- Reply: {id, scopes, state, expired_at, user_id}; or {}: there is none.
+-- Reply: {id, scopes, state, expired_at, user_id, name}; or {}: there is none.
 local id = call('GET', P .. 'token:hash:' .. ARGV[2])
 
 if not id then
@@ -9,7 +9,7 @@ end
 
 local k = P .. 'token:' .. id
 local token = call('HMGET', k, 'scopes', 'state', 'expired_at', 'user_id',
-                   'used')
+                   'used', 'name')
 
 if not token[2] then
   return {}
@@ -23,4 +23,4 @@ then
   redis.pcall('HSET', k, 'used', minute)
 end
 
-return {id, token[1], token[2], token[3], token[4]}
+return {id, token[1], token[2], token[3], token[4], token[6]}

@@ -78,7 +78,8 @@ sub fresh
 }
 
 
-# A script with its arguments; its reply as lines.
+# A script with its arguments; its reply as lines. What is counted is in the hash
+# "counts", if there is one.
 
 sub script
 {
@@ -86,7 +87,9 @@ sub script
 
     my $text = join '', map { text($_) } $name eq 'check' ? () : 'common', $name;
 
-    return split /\n/, $self->redis('eval', $text, 0, 'p:', @args);
+    my @key = $self->{counts} // ();
+
+    return split /\n/, $self->redis('eval', $text, scalar @key, @key, 'p:', @args);
 }
 
 
@@ -172,6 +175,16 @@ sub alive
                 lease => $lease, name => $name, queue => $queue);
 
     return $queue;
+}
+
+
+# What an nginx has counted, by the name of the count.
+
+sub counted
+{
+    my ($self, $key) = @_;
+
+    return { split /\n/, $self->redis('hgetall', $key) };
 }
 
 

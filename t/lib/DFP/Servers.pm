@@ -373,6 +373,7 @@ http {
         location /oapi/ { dfpreheat on; }
         location /healthy { dfpreheat on; }
         location /api/ { dfpreheat on; }
+        location = /metrics { dfpreheat_status on; }
 
         location / {
             dfpreheat_origin $url;

@@ -1,0 +1,36 @@
+#include "ngx_dfp_engine.h"
+
+
+void
+ngx_dfp_run_count(ngx_dfp_run_t *run, ngx_msec_t elapsed)
+{
+    ngx_uint_t        i, caches;
+    ngx_dfp_task_t  **task;
+
+    /* it warms nothing */
+
+    if (run->engine && run->engine->looks) {
+        return;
+    }
+
+    ngx_dfp_histogram_add(&ngx_dfp_counters->runs, &ngx_dfp_durations,
+                          (uint64_t) elapsed * 1000);
+
+    /* what other engines read from the cache is warmed elsewhere */
+
+    caches = run->engine && run->engine->caches;
+    task = run->tasks.elts;
+
+    for (i = 0; i < run->tasks.nelts; i++) {
+        if (task[i]->done) {
+            ngx_dfp_count_task(caches && task[i]->cached
+                               ? NGX_DFP_TASKS_CACHED : NGX_DFP_TASKS_WARMED,
+                               task[i]->size);
+
+        } else {
+            ngx_dfp_count_task(task[i]->skipped ? NGX_DFP_TASKS_SKIPPED
+                                                : NGX_DFP_TASKS_FAILED,
+                               task[i]->size);
+        }
+    }
+}
