@@ -235,6 +235,13 @@ static ngx_command_t  ngx_dfp_commands[] = {
       offsetof(ngx_dfp_main_conf_t, queue_limit),
       &ngx_dfp_at_least_one },
 
+    { ngx_string("dfpreheat_streams"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_dfp_main_conf_t, streams),
+      NULL },
+
     { ngx_string("dfpreheat_lease"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
@@ -378,6 +385,7 @@ ngx_dfp_create_main_conf(ngx_conf_t *cf)
     mcf->max_timeout = NGX_CONF_UNSET_MSEC;
     mcf->max_body_size = NGX_CONF_UNSET_SIZE;
     mcf->queue_limit = NGX_CONF_UNSET_UINT;
+    mcf->streams = NGX_CONF_UNSET_UINT;
     mcf->lease = NGX_CONF_UNSET_MSEC;
     mcf->max_attempts = NGX_CONF_UNSET_UINT;
     mcf->worker_calls = NGX_CONF_UNSET_UINT;
@@ -401,6 +409,7 @@ ngx_dfp_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_msec_value(mcf->max_timeout, 24 * 60 * 60 * 1000);
     ngx_conf_init_size_value(mcf->max_body_size, 1024 * 1024);
     ngx_conf_init_uint_value(mcf->queue_limit, 100000);
+    ngx_conf_init_uint_value(mcf->streams, 1000);
     ngx_conf_init_msec_value(mcf->lease, 15000);
     ngx_conf_init_uint_value(mcf->max_attempts, 3);
     ngx_conf_init_value(mcf->retention, 30 * 24 * 60 * 60);

@@ -261,7 +261,7 @@ debug_story 'where a file is', {}, location('/files/', FILES, $upstream->port), 
         qr{^dfpreheat cache entry [0-9a-f]{32} is absent$},
     'the message' => qr{^dfpreheat redis: job \d+ has ended$},
     'the job, as the request reads it' =>
-        qr{^dfpreheat api: awaited job \d+ is read, rc 0, state "SUCCESS"$},
+        qr{^dfpreheat api: the wait for job \d+ is over, rc 0$},
 ], sub {
     my $warm = shift;
 

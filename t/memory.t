@@ -18,6 +18,7 @@ use JSON::PP qw( encode_json );
 use Test::More;
 
 use DFP::Client;
+use DFP::Events;
 use DFP::Image;
 use DFP::Process qw( wait_until );
 use DFP::Story qw( story );
@@ -367,6 +368,73 @@ story 'memory ends once in a request about clusters, or the health', {
         is($status->(), 200, 'so is the last');
     }
 
+    is(($servers->workers)[0], $worker, 'nginx goes on');
+};
+
+
+# A file that is not there: the job ends as soon as it is run, and is posted
+# again and again.
+
+warm_story 'memory ends once while requests wait for the end of a job', {
+    workers => 1, lease => '1s', seconds => STORY_SECONDS },
+    location('/v2/', REGISTRY, $port), sub
+{
+    my $warm = shift;
+
+    my $servers = $warm->{servers};
+    my ($worker) = $servers->workers;
+    my $body = $servers->files(['/status/404/waited']);
+    my $path = '/oapi/v1/jobs?wait=20s&fail=1';
+    my $long = '/oapi/v1/jobs/'
+               . $servers->post_files(['/gate/100/memory']) . '?wait=50ms';
+
+    $servers->expects(undef, FAILED);
+
+    my $ask = sub {
+        return map { my ($method, $path, $body) = @$_;
+                     my $client = $servers->client;
+                     $client->start($method, $path, $body && encode_json($body));
+                     eval { $client->finish(ANSWER_SECONDS)->{status} }
+                         // 'none' }
+                   [ 'POST', $path, $body ], [ 'GET', $long ];
+    };
+
+    # a stream is left after its first event, or when none comes
+
+    my $watch = sub {
+        my $stream = $long =~ s/\?.*/\/events/r;
+        my $events = eval { DFP::Events->open($servers, $stream) };
+
+        return if !$events;
+        $events->next(1) if $events->status == 200;
+        $events->close;
+    };
+
+    set(0);
+    is(join(' ', $ask->()), '424 200', 'both are answered');
+    $watch->();
+
+    my $made = made();
+    my $every = $ENV{MEMORY_EVERY} // int($made / SAMPLES) || 1;
+
+    diag("$made allocations, one of $every fails");
+
+    for (my $n = 1 + int rand $every; $n <= $made; $n += $every) {
+        set($n);
+        my @status = $ask->();
+
+        $watch->();
+
+        if ((grep { !/^(?:424|200|500|503|504|none)$/ } @status)
+            || ($servers->workers)[0] != $worker)
+        {
+            fail("allocation $n: nginx goes on, @status");
+            last;
+        }
+    }
+
+    set(0);
+    is(join(' ', $ask->()), '424 200', 'the last ones are answered');
     is(($servers->workers)[0], $worker, 'nginx goes on');
 };
 

@@ -11,6 +11,7 @@ use IO::Socket::INET;
 use JSON::PP qw( encode_json );
 use Test::More;
 
+use DFP::Events;
 use DFP::Process qw( forget free_port gone wait_until );
 use DFP::Relay;
 use DFP::Story qw( story );
@@ -88,6 +89,57 @@ story 'Redis loses a job that is run: the next one is not ended by that run',
        'with its own results');
     like($job->{result}{job_states}[0]{results}[0]{success_tasks}[0]{url},
          qr/\Q$new\E$/, 'of its own file');
+};
+
+
+story 'Redis loses a job whose end is awaited: who waits is told, and is not shown '
+      . 'the job that gets its id', { workers => 1, lease => '10s' }, sub
+{
+    my $servers = shift;
+
+    my $client = $servers->client;
+
+    saved($servers);
+    my $id = begin_job($servers, '/gate/1000/awaited');
+
+    my $events = DFP::Events->open($servers, "/oapi/v1/jobs/$id/events");
+
+    $client->start('GET', "/oapi/v1/jobs/$id?wait=30s&fail=1");
+    ok(wait_until(SOON, sub {
+           $servers->redis('hget', "dfpreheat:job:$id", 'wait') eq '1';
+       }), 'it waits');
+    loses_newest_writes($servers);
+    is($client->finish(SOON)->{status}, 404, 'it is told');
+
+    my $event = $events->next(SOON);
+
+    $event = $events->next(SOON) while $event && $event->{event} eq 'progress';
+    is($event && $event->{event}, 'deleted', 'and so is who watches');
+
+    $servers->origin->open_gate('/gate/1000/awaited');
+};
+
+
+story 'Redis loses that somebody waits for a job: he is told of its end',
+    { workers => 1, lease => '10s' }, sub
+{
+    my $servers = shift;
+
+    my $id = begin_job($servers, '/gate/1000/kept');
+    my $client = $servers->client;
+
+    saved($servers);
+    $client->start('GET', "/oapi/v1/jobs/$id?wait=30s&fail=1");
+    ok(wait_until(SOON, sub {
+           $servers->redis('hget', "dfpreheat:job:$id", 'wait') eq '1';
+       }), 'it waits');
+    loses_newest_writes($servers);
+    ok(wait_until(SOON, sub {
+           $servers->redis('hget', "dfpreheat:job:$id", 'wait') eq '1';
+       }), 'Redis is told again');
+
+    $servers->origin->open_gate('/gate/1000/kept');
+    is($client->finish(SOON)->{json}{state}, 'SUCCESS', 'it is answered');
 };
 
 

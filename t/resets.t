@@ -38,6 +38,8 @@ sub requests
     my $cache = '/oapi/v1/cache?url='
                 . $servers->origin->url =~ s{[:/]}{sprintf '%%%02X', ord $&}ger
                 . '/quick/100/a';
+    my $wait = '/oapi/v1/jobs/' . $servers->post_files([ '/gate/100/w' ]);
+    my $removed = '/oapi/v1/jobs/' . $servers->post_files([ '/quick/100/r' ]);
     my $tokens = '/api/v1/personal-access-tokens';
     my ($changed, $deleted) = map { $servers->token('cluster');
         "$tokens/" . $servers->admin->get($tokens)->{json}[0]{id} } 1, 2;
@@ -54,6 +56,20 @@ sub requests
         [ 'a job that is not there' => 'GET', '/oapi/v1/jobs/999',
           token => $token ],
         [ 'a job, HEAD' => 'HEAD', '/oapi/v1/jobs/1', token => $token ],
+        [ 'a job that is waited for' => 'GET', "$wait?wait=30s",
+          token => $token ],
+        [ 'a job that is waited for, and times out' => 'GET',
+          "$wait?wait=1ms&fail=1", token => $token ],
+        [ 'a job that is waited for, HEAD' => 'HEAD', "$wait?wait=2ms",
+          token => $token ],
+        [ 'events of a job' => 'GET', "$wait/events", token => $token ],
+        [ 'events of a job that has ended' => 'GET', '/oapi/v1/jobs/1/events',
+          token => $token ],
+        [ 'events, HEAD' => 'HEAD', "$wait/events", token => $token ],
+        [ 'events, and a body' => 'GET', "$wait/events", token => $token,
+          body => 'some', sends => 2 ],
+        [ 'a new job that is waited for' => 'POST',
+          '/oapi/v1/jobs?wait=30s&fail=1', token => $token, body => $job ],
         [ 'a new job' => 'POST', '/oapi/v1/jobs', token => $token,
           body => $job ],
         [ 'a new job, half of it' => 'POST', '/oapi/v1/jobs', token => $token,
@@ -105,7 +121,7 @@ sub requests
           token => $token ],
         [ 'a job is changed' => 'PATCH', '/oapi/v1/jobs/1', token => $token,
           body => '{"bio":"new"}' ],
-        [ 'a job is deleted' => 'DELETE', '/oapi/v1/jobs/2', token => $token ],
+        [ 'a job is deleted' => 'DELETE', $removed, token => $token ],
         [ 'the health' => 'GET', '/healthy' ],
         [ 'the health, with a token' => 'GET', '/healthy', token => $token ],
         [ 'the health, with an unknown token' => 'GET', '/healthy',

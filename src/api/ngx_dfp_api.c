@@ -88,7 +88,7 @@ ngx_dfp_api_cleanup(void *data)
 
     ngx_dfp_store_cancel(&api->op);
     ngx_dfp_store_cancel(&api->auth.op);
-    ngx_dfp_wait_end(&api->wait);
+    ngx_dfp_follow_end(&api->follower);
 }
 
 
@@ -104,6 +104,32 @@ ngx_dfp_api_replied(void *data, ngx_int_t rc)
     api->replied(api, rc);
 
     ngx_http_run_posted_requests(c);
+}
+
+
+ngx_int_t
+ngx_dfp_api_listen(ngx_dfp_api_t *api)
+{
+    ngx_event_t         *rev;
+    ngx_http_request_t  *r;
+
+    r = api->r;
+    rev = r->connection->read;
+
+    /* whoever discards the body listens, too */
+
+    if (r->discard_body) {
+        return NGX_OK;
+    }
+
+    r->read_event_handler = ngx_http_test_reading;
+
+    if (rev->ready) {
+        ngx_post_event(rev, &ngx_posted_events);
+        return NGX_OK;
+    }
+
+    return ngx_handle_read_event(rev, 0);
 }
 
 

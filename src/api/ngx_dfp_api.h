@@ -8,14 +8,15 @@
 
 
 #include "ngx_dfp_auth.h"
-#include "ngx_dfp_wait.h"
+#include "ngx_dfp_follow.h"
 
 
 #define NGX_HTTP_UNPROCESSABLE  422     /* RFC 9110, 15.5.21 */
 #define NGX_DFP_RETRY_LATER     "10"    /* s, Retry-After of 429 and 503 */
 
 
-typedef struct ngx_dfp_api_s  ngx_dfp_api_t;
+typedef struct ngx_dfp_api_s     ngx_dfp_api_t;
+typedef struct ngx_dfp_stream_s  ngx_dfp_stream_t;
 
 typedef void (*ngx_dfp_api_pt)(ngx_dfp_api_t *api);
 
@@ -44,10 +45,15 @@ struct ngx_dfp_api_s {
     char                     secret[DFP_TOKEN_LEN + 1];    /* of the token */
     int64_t                  cluster;  /* the id in the path */
     void                    *data;     /* the handler's own */
-    ngx_dfp_wait_t           wait;     /* for the end of the job */
+    ngx_dfp_follower_t       follower; /* of the job */
+    ngx_dfp_op_pt            awaited;  /* the next step after the wait */
+    ngx_msec_t               wait;     /* for the end of the job, at most */
+    ngx_dfp_stream_t        *stream;   /* of events; NULL: none */
+    int64_t                  shown;    /* updated, of the last event */
+    unsigned                 behind:1;     /* the client has missed events */
+    unsigned                 waits:1;      /* a parameter was given */
+    unsigned                 gate:1;       /* only success is a 2xx */
     unsigned                 settled:1;    /* the job, by this request */
-    unsigned                 woken:1;      /* the job may have ended since it
-                                              was read */
 };
 
 
@@ -61,6 +67,10 @@ struct ngx_dfp_api_s {
 /* The context of R, which becomes that of the module. NULL: no memory, or no
  * store. */
 ngx_dfp_api_t *ngx_dfp_api_create(ngx_http_request_t *r);
+
+/* From now on the request ends when the client closes its connection. NGX_ERROR:
+ * no memory. */
+ngx_int_t ngx_dfp_api_listen(ngx_dfp_api_t *api);
 
 /* Sends the JSON in B, which may be empty, with STATUS, and finalizes the
  * request: API must not be used any more. */

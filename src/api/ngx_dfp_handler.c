@@ -1,5 +1,6 @@
 #include "ngx_dfp_handler.h"
 #include "ngx_dfp_clusters.h"
+#include "ngx_dfp_events.h"
 #include "ngx_dfp_health.h"
 #include "ngx_dfp_jobs.h"
 #include "ngx_dfp_jobs_change.h"
@@ -12,7 +13,8 @@
 typedef struct {
     ngx_str_t       path;
     ngx_uint_t      id;          /* followed by "/" and the id of a job (1), a
-                                    token (2) or a cluster (3) */
+                                    token (2) or a cluster (3); 4: of a job, and
+                                    "/events" */
     ngx_uint_t      methods;
     const char     *allow;
     ngx_dfp_api_pt  handler;
@@ -53,6 +55,10 @@ static ngx_dfp_handler_route_t  ngx_dfp_handler_routes[] = {
     { ngx_string("/oapi/v1/jobs"), 1,
       NGX_HTTP_DELETE, "GET, HEAD, PATCH, DELETE, OPTIONS",
       ngx_dfp_jobs_delete, DFP_TOKEN_JOB },
+
+    { ngx_string("/oapi/v1/jobs"), 4,
+      NGX_HTTP_GET|NGX_HTTP_HEAD, "GET, HEAD, OPTIONS",
+      ngx_dfp_events, DFP_TOKEN_JOB },
 
     { ngx_string("/oapi/v1/cache"), 0,
       NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_DELETE, "GET, HEAD, DELETE, OPTIONS",
@@ -103,7 +109,8 @@ ngx_dfp_handler(ngx_http_request_t *r)
     ngx_log_debug4(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "dfpreheat api: %V \"%V\", route: %s%s", &r->method_name,
                    &r->uri, route ? (char *) route->path.data : "none",
-                   route && route->id ? "/:id" : "");
+                   route && route->id ? route->id == 4 ? "/:id/events" : "/:id"
+                                      : "");
 
     if (route == NULL) {
         ngx_dfp_api_error(api, NGX_HTTP_NOT_FOUND, "Not Found");
@@ -159,25 +166,39 @@ ngx_dfp_handler_route(ngx_dfp_api_t *api)
 static ngx_uint_t
 ngx_dfp_handler_path(ngx_dfp_api_t *api, ngx_dfp_handler_route_t *route)
 {
-    ngx_str_t  *uri;
+    ngx_str_t  uri;
 
-    uri = &api->r->uri;
+    static const char    events[] = "/events";
+    static const size_t  events_len = sizeof(events) - 1;
 
-    if (uri->len < route->path.len
-        || ngx_memcmp(uri->data, route->path.data, route->path.len) != 0)
+    uri = api->r->uri;
+
+    if (uri.len < route->path.len
+        || ngx_memcmp(uri.data, route->path.data, route->path.len) != 0)
     {
         return 0;
     }
 
     if (!route->id) {
-        return uri->len == route->path.len;
+        return uri.len == route->path.len;
     }
 
-    return uri->len > route->path.len + 1
-           && uri->data[route->path.len] == '/'
+    if (route->id == 4) {
+        if (uri.len < events_len
+            || ngx_memcmp(uri.data + uri.len - events_len, events, events_len)
+               != 0)
+        {
+            return 0;
+        }
+
+        uri.len -= events_len;
+    }
+
+    return uri.len > route->path.len + 1
+           && uri.data[route->path.len] == '/'
            && ngx_dfp_handler_id(ngx_dfp_handler_id_of(api, route),
-                                 uri->data + route->path.len + 1,
-                                 uri->len - route->path.len - 1)
+                                 uri.data + route->path.len + 1,
+                                 uri.len - route->path.len - 1)
               == NGX_OK;
 }
 

@@ -1,4 +1,5 @@
 #include "ngx_dfp_jobs.h"
+#include "ngx_dfp_await.h"
 #include "ngx_dfp_body.h"
 #include "ngx_dfp_choose.h"
 #include "ngx_dfp_once.h"
@@ -14,7 +15,10 @@ static dfp_rc_t ngx_dfp_jobs_seal(ngx_dfp_api_t *api, dfp_err_t *err);
 static void ngx_dfp_jobs_created(void *data, ngx_int_t rc);
 static void ngx_dfp_jobs_got(void *data, ngx_int_t rc);
 static void ngx_dfp_jobs_settled(void *data, ngx_int_t rc);
-static void ngx_dfp_jobs_show(ngx_dfp_api_t *api, ngx_uint_t result);
+static void ngx_dfp_jobs_ended(void *data, ngx_int_t rc);
+static ngx_uint_t ngx_dfp_jobs_status(ngx_dfp_api_t *api);
+static void ngx_dfp_jobs_show(ngx_dfp_api_t *api,
+    ngx_dfp_print_form_e form);
 
 
 /* POST /oapi/v1/jobs */
@@ -32,7 +36,11 @@ ngx_dfp_jobs_parse(ngx_dfp_api_t *api)
     dfp_rc_t   rc;
     dfp_err_t  err;
 
-    rc = ngx_dfp_once(api, &err);
+    rc = ngx_dfp_await_parse(api, &err);
+
+    if (rc == DFP_OK) {
+        rc = ngx_dfp_once(api, &err);
+    }
 
     if (rc == DFP_OK) {
         rc = dfp_job_parse(&api->mem, ngx_dfp_dfp_str(api->body),
@@ -202,7 +210,12 @@ ngx_dfp_jobs_created(void *data, ngx_int_t rc)
     ngx_log_error(NGX_LOG_INFO, api->r->connection->log, 0,
                   "dfpreheat: job %L accepted", api->stored.id);
 
-    ngx_dfp_jobs_show(api, 0);
+    if (api->waits) {
+        ngx_dfp_jobs_read(api);
+
+    } else {
+        ngx_dfp_jobs_show(api, NGX_DFP_PRINT_NEW);
+    }
 }
 
 
@@ -217,7 +230,7 @@ ngx_dfp_jobs_refused(ngx_dfp_api_t *api, ngx_int_t rc)
     }
 
     if (api->stored.repeated) {
-        ngx_dfp_jobs_get(api);
+        ngx_dfp_jobs_read(api);
         return;
     }
 
@@ -250,11 +263,27 @@ ngx_dfp_jobs_refused(ngx_dfp_api_t *api, ngx_int_t rc)
 void
 ngx_dfp_jobs_get(ngx_dfp_api_t *api)
 {
-    if (api->stored.id == 0) {
-        ngx_dfp_api_error(api, NGX_HTTP_UNPROCESSABLE, NGX_DFP_JOBS_ID);
-        return;
-    }
+    dfp_rc_t   rc;
+    dfp_err_t  err;
 
+    rc = api->stored.id ? ngx_dfp_await_parse(api, &err)
+                        : dfp_invalid(&err, NGX_DFP_JOBS_ID);
+
+    if (rc == DFP_OK) {
+        ngx_dfp_jobs_read(api);
+
+    } else if (rc == DFP_INVALID) {
+        ngx_dfp_api_error(api, NGX_HTTP_UNPROCESSABLE, err.text);
+
+    } else {
+        ngx_dfp_api_error(api, NGX_HTTP_INTERNAL_SERVER_ERROR, "no memory");
+    }
+}
+
+
+void
+ngx_dfp_jobs_read(ngx_dfp_api_t *api)
+{
     /* the answer is printed while the reply exists */
 
     api->op.borrow = 1;
@@ -296,8 +325,13 @@ ngx_dfp_jobs_got(void *data, ngx_int_t rc)
             ngx_dfp_api_store_error(api, NGX_ABORT);
         }
 
+    } else if (api->stored.state.data[0] == 'P' && api->wait
+               && !ngx_exiting)
+    {
+        ngx_dfp_await(api, api->wait, ngx_dfp_jobs_ended);
+
     } else {
-        ngx_dfp_jobs_show(api, 1);
+        ngx_dfp_jobs_show(api, NGX_DFP_PRINT_ONE);
     }
 }
 
@@ -308,7 +342,7 @@ ngx_dfp_jobs_settled(void *data, ngx_int_t rc)
     ngx_dfp_api_t *api = data;
 
     if (rc == NGX_OK || rc == NGX_DECLINED) {
-        ngx_dfp_jobs_get(api);
+        ngx_dfp_jobs_read(api);
 
     } else {
         ngx_dfp_api_store_error(api, rc);
@@ -317,13 +351,43 @@ ngx_dfp_jobs_settled(void *data, ngx_int_t rc)
 
 
 static void
-ngx_dfp_jobs_show(ngx_dfp_api_t *api, ngx_uint_t result)
+ngx_dfp_jobs_ended(void *data, ngx_int_t rc)
+{
+    ngx_dfp_api_t *api = data;
+
+    if (rc == NGX_OK || rc == NGX_AGAIN) {
+        ngx_dfp_jobs_show(api, NGX_DFP_PRINT_ONE);
+
+    } else if (rc == NGX_DECLINED) {
+        ngx_dfp_api_error(api, NGX_HTTP_NOT_FOUND, DFP_API_NOT_FOUND);
+
+    } else {
+        ngx_dfp_api_store_error(api, rc);
+    }
+}
+
+
+static void
+ngx_dfp_jobs_show(ngx_dfp_api_t *api, ngx_dfp_print_form_e form)
 {
     dfp_buf_t  b;
 
     dfp_buf_init(&b, &api->mem, 4096, 0);
-    ngx_dfp_print_job(&b, api->conf, &api->stored,
-                      result ? NGX_DFP_PRINT_ONE : NGX_DFP_PRINT_NEW);
+    ngx_dfp_print_job(&b, api->conf, &api->stored, form);
 
-    ngx_dfp_api_send(api, NGX_HTTP_OK, &b);
+    ngx_dfp_api_send(api, ngx_dfp_jobs_status(api), &b);
+}
+
+
+/* For a script that goes on only if its images are there. */
+
+static ngx_uint_t
+ngx_dfp_jobs_status(ngx_dfp_api_t *api)
+{
+    if (!api->gate || api->stored.state.data[0] == 'S') {
+        return NGX_HTTP_OK;
+    }
+
+    return api->stored.state.data[0] == 'F' ? NGX_HTTP_FAILED_DEPENDENCY
+                                            : NGX_HTTP_GATEWAY_TIME_OUT;
 }

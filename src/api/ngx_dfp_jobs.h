@@ -9,6 +9,8 @@
 #include "ngx_dfp_api.h"
 
 
+#define NGX_HTTP_FAILED_DEPENDENCY  424     /* RFC 4918, 11.4 */
+
 #define NGX_DFP_JOBS_ID                                                       \
     "the job id must be an integer between 1 and 9223372036854775807"
 
@@ -29,8 +31,12 @@ void ngx_dfp_jobs_store(ngx_dfp_api_t *api, dfp_rc_t rc, dfp_err_t *err,
 /* Answers with the error of a job that was not stored (RC is not NGX_OK). */
 void ngx_dfp_jobs_refused(ngx_dfp_api_t *api, ngx_int_t rc);
 
-/* Answers with the job api->stored.id; 0: the id in the path is no number. */
+/* Answers with the job api->stored.id, at its end if the query says so; 0: the
+ * id in the path is no number. */
 void ngx_dfp_jobs_get(ngx_dfp_api_t *api);
+
+/* The same for a request whose parameters have been parsed, or are ignored. */
+void ngx_dfp_jobs_read(ngx_dfp_api_t *api);
 
 
 #endif /* NGX_DFP_JOBS_H */

@@ -143,7 +143,7 @@ ngx_dfp_jobs_change_done(void *data, ngx_int_t rc)
         ngx_dfp_api_store_error(api, rc);
 
     } else if (!api->changed) {
-        ngx_dfp_jobs_get(api);
+        ngx_dfp_jobs_read(api);
 
     } else if (++api->tries < NGX_DFP_CHANGE_TRIES) {
         ngx_dfp_jobs_change_read(api);

@@ -12,6 +12,8 @@ typedef struct {
 
 static void ngx_dfp_print_result(dfp_buf_t *b, ngx_dfp_stored_job_t *job,
     ngx_dfp_print_times_t *times);
+static ngx_uint_t ngx_dfp_print_parts(ngx_dfp_stored_job_t *job,
+    ngx_uint_t first);
 static ngx_uint_t ngx_dfp_print_state(dfp_buf_t *b, ngx_dfp_stored_job_t *job,
     ngx_uint_t first, dfp_str_t created);
 static dfp_str_t ngx_dfp_print_quoted(dfp_buf_t *b, int64_t ms);
@@ -78,6 +80,40 @@ ngx_dfp_print_job(dfp_buf_t *b, ngx_dfp_main_conf_t *conf,
 }
 
 
+void
+ngx_dfp_print_change(dfp_buf_t *b, ngx_dfp_stored_job_t *job)
+{
+    ngx_uint_t       i, n;
+    const char      *state;
+    ngx_dfp_part_t  *part;
+
+    dfp_buf_cstr(b, "{\"id\":");
+    dfp_buf_int(b, job->id);
+    ngx_dfp_print_text(b, ",\"state\":", &job->state);
+    ngx_dfp_print_time(b, ",\"updated_at\":", job->updated);
+    dfp_buf_cstr(b, ",\"job_states\":[");
+
+    for (i = 0; i < job->nparts; i += n) {
+        part = &job->parts[i];
+        n = ngx_dfp_print_parts(job, i);
+        state = ngx_dfp_print_state_name(part, n);
+
+        dfp_buf_cstr(b, i ? ",{\"scheduler_cluster_id\":"
+                          : "{\"scheduler_cluster_id\":");
+        dfp_buf_int(b, part->cluster);
+        dfp_buf_cstr(b, ",\"state\":\"");
+        dfp_buf_cstr(b, state);
+        dfp_buf_cstr(b, "\",\"error\":");
+        ngx_dfp_print_error(b, part, n, state);
+        dfp_buf_cstr(b, ",\"progress\":");
+        ngx_dfp_print_progress(b, part, n);
+        dfp_buf_cstr(b, "}");
+    }
+
+    dfp_buf_cstr(b, "]}");
+}
+
+
 static void
 ngx_dfp_print_result(dfp_buf_t *b, ngx_dfp_stored_job_t *job,
     ngx_dfp_print_times_t *times)
@@ -103,6 +139,26 @@ ngx_dfp_print_result(dfp_buf_t *b, ngx_dfp_stored_job_t *job,
 }
 
 
+/* How many parts the cluster has whose parts begin at FIRST. */
+
+static ngx_uint_t
+ngx_dfp_print_parts(ngx_dfp_stored_job_t *job, ngx_uint_t first)
+{
+    ngx_uint_t       n;
+    ngx_dfp_part_t  *part;
+
+    part = &job->parts[first];
+
+    for (n = 1; first + n < job->nparts; n++) {
+        if (part[n].cluster != part->cluster) {
+            break;
+        }
+    }
+
+    return n;
+}
+
+
 /* Prints the job state of the cluster whose parts begin at FIRST. Returns the
  * number of its parts. */
 
@@ -116,13 +172,8 @@ ngx_dfp_print_state(dfp_buf_t *b, ngx_dfp_stored_job_t *job, ngx_uint_t first,
     ngx_dfp_part_t  *part;
 
     part = &job->parts[first];
+    n = ngx_dfp_print_parts(job, first);
     lost = 0;
-
-    for (n = 1; first + n < job->nparts; n++) {
-        if (part[n].cluster != part->cluster) {
-            break;
-        }
-    }
 
     for (i = 0; i < n; i++) {
         lost += part[i].lost_attempts;

@@ -29,6 +29,9 @@ typedef enum {
 void ngx_dfp_print_job(dfp_buf_t *b, ngx_dfp_main_conf_t *conf,
     ngx_dfp_stored_job_t *job, ngx_dfp_print_form_e form);
 
+/* Appends what changes of a JOB while it runs. */
+void ngx_dfp_print_change(dfp_buf_t *b, ngx_dfp_stored_job_t *job);
+
 /* The nginx that the part is for; "": any. */
 void ngx_dfp_print_who(ngx_dfp_part_t *part, dfp_str_t *address,
     dfp_str_t *name);

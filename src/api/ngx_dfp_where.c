@@ -1,4 +1,5 @@
 #include "ngx_dfp_where.h"
+#include "ngx_dfp_await.h"
 #include "ngx_dfp_jobs.h"
 #include "ngx_dfp_print.h"
 #include "ngx_dfp_query.h"
@@ -9,13 +10,7 @@
 static dfp_rc_t ngx_dfp_where_job(ngx_dfp_api_t *api, dfp_err_t *err);
 static dfp_rc_t ngx_dfp_where_clusters(ngx_dfp_api_t *api, dfp_err_t *err);
 static void ngx_dfp_where_created(void *data, ngx_int_t rc);
-static ngx_int_t ngx_dfp_where_listen(ngx_http_request_t *r);
-static void ngx_dfp_where_registered(void *data, ngx_int_t rc);
-static void ngx_dfp_where_woken(void *data);
-static void ngx_dfp_where_look(ngx_dfp_api_t *api);
-static void ngx_dfp_where_got(void *data, ngx_int_t rc);
-static void ngx_dfp_where_settled(void *data, ngx_int_t rc);
-static void ngx_dfp_where_error(ngx_dfp_api_t *api, ngx_int_t rc);
+static void ngx_dfp_where_ended(void *data, ngx_int_t rc);
 static void ngx_dfp_where_show(ngx_dfp_api_t *api);
 
 
@@ -116,150 +111,24 @@ ngx_dfp_where_created(void *data, ngx_int_t rc)
                   "dfpreheat: job %L accepted, its end is awaited",
                   api->stored.id);
 
-    api->wait.handler = ngx_dfp_where_woken;
-    api->wait.data = api;
-    api->wait.job = api->stored.id;
-    api->wait.log = api->r->connection->log;
-    api->wait.deadline = ngx_current_msec + NGX_DFP_WHERE_TIMEOUT
-                         + NGX_DFP_WHERE_LATE;
+    /* a reload does not interrupt it */
 
-    /* the message may come before the reply */
+    api->follower.stays = 1;
 
-    ngx_dfp_wait_start(&api->wait);
-
-    api->replied = ngx_dfp_where_registered;
-
-    if (ngx_dfp_where_listen(api->r) != NGX_OK
-        || ngx_dfp_store_wait(api->store, &api->op, api->stored.id) != NGX_OK)
-    {
-        ngx_dfp_where_error(api, NGX_ABORT);
-    }
-}
-
-
-/* A client that closes its connection does not wait any more. */
-
-static ngx_int_t
-ngx_dfp_where_listen(ngx_http_request_t *r)
-{
-    r->read_event_handler = ngx_http_test_reading;
-
-    if (r->connection->read->ready) {
-        ngx_post_event(r->connection->read, &ngx_posted_events);
-        return NGX_OK;
-    }
-
-    return ngx_handle_read_event(r->connection->read, 0);
+    ngx_dfp_await(api, NGX_DFP_WHERE_TIMEOUT + NGX_DFP_WHERE_LATE,
+                  ngx_dfp_where_ended);
 }
 
 
 static void
-ngx_dfp_where_registered(void *data, ngx_int_t rc)
+ngx_dfp_where_ended(void *data, ngx_int_t rc)
 {
     ngx_dfp_api_t *api = data;
 
-    if (rc == NGX_DECLINED || (rc == NGX_OK && api->woken)) {
-        ngx_dfp_where_look(api);
-
-    } else if (rc != NGX_OK) {
-        ngx_dfp_where_error(api, rc);
-    }
-}
-
-
-static void
-ngx_dfp_where_woken(void *data)
-{
-    ngx_dfp_api_t *api = data;
-
-    ngx_connection_t  *c;
-
-    c = api->r->connection;
-
-    if (api->op.cmd) {
-        api->woken = 1;
-
-    } else {
-        ngx_dfp_where_look(api);
-    }
-
-    ngx_http_run_posted_requests(c);
-}
-
-
-/* Reads the job; after the deadline, parts that have not ended are ended. */
-
-static void
-ngx_dfp_where_look(ngx_dfp_api_t *api)
-{
-    ngx_int_t  rc;
-
-    api->woken = 0;
-
-    if (!api->settled
-        && (ngx_msec_int_t) (api->wait.deadline - ngx_current_msec) <= 0)
-    {
-        api->settled = 1;
-        api->replied = ngx_dfp_where_settled;
-        rc = ngx_dfp_store_settle(api->store, &api->op, api->stored.id);
-
-    } else {
-
-        /* the answer is printed while the reply exists */
-
-        api->op.borrow = 1;
-        api->replied = ngx_dfp_where_got;
-        rc = ngx_dfp_store_get(api->store, &api->op, &api->stored);
-    }
-
-    if (rc != NGX_OK) {
-        ngx_dfp_where_error(api, NGX_ABORT);
-    }
-}
-
-
-static void
-ngx_dfp_where_got(void *data, ngx_int_t rc)
-{
-    ngx_dfp_api_t *api = data;
-
-    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, api->r->connection->log, 0,
-                   "dfpreheat api: awaited job %L is read, rc %i, state \"%V\"",
-                   api->stored.id, rc, &api->stored.state);
-
-    if (rc != NGX_OK) {
-        ngx_dfp_where_error(api, rc);
-
-    } else if (api->stored.state.data[0] != 'P' || api->settled) {
+    if (rc == NGX_OK || rc == NGX_AGAIN) {
         ngx_dfp_where_show(api);
 
-    } else if (api->woken) {
-        ngx_dfp_where_look(api);
-    }
-}
-
-
-static void
-ngx_dfp_where_settled(void *data, ngx_int_t rc)
-{
-    ngx_dfp_api_t *api = data;
-
-    if (rc == NGX_OK || rc == NGX_DECLINED) {
-        ngx_dfp_where_look(api);
-
-    } else {
-        ngx_dfp_where_error(api, rc);
-    }
-}
-
-
-static void
-ngx_dfp_where_error(ngx_dfp_api_t *api, ngx_int_t rc)
-{
-    ngx_dfp_wait_end(&api->wait);
-    api->r->read_event_handler = ngx_http_block_reading;
-
-    if (rc == NGX_DECLINED) {
+    } else if (rc == NGX_DECLINED) {
         ngx_dfp_api_error(api, NGX_HTTP_SERVICE_UNAVAILABLE,
                           "Redis has lost the job: repeat the request");
 
@@ -276,9 +145,6 @@ ngx_dfp_where_show(ngx_dfp_api_t *api)
     ngx_uint_t       i;
     dfp_where_t     *where;
     ngx_dfp_part_t  *part;
-
-    ngx_dfp_wait_end(&api->wait);
-    api->r->read_event_handler = ngx_http_block_reading;
 
     part = api->stored.parts;
 

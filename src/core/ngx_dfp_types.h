@@ -138,6 +138,7 @@ typedef struct {
     ngx_msec_t                 max_timeout;   /* of a job */
     size_t                     max_body_size; /* of a request of the API */
     ngx_uint_t                 queue_limit;   /* unfinished jobs */
+    ngx_uint_t                 streams;       /* of events, of a worker */
     ngx_msec_t                 lease;         /* of a part, for a run */
     ngx_uint_t                 max_attempts;  /* whose lease expired */
     ngx_uint_t                 worker_calls;  /* at once */

@@ -343,10 +343,10 @@ ngx_int_t ngx_dfp_store_delete(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
 ngx_int_t ngx_dfp_store_settle(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     int64_t id);
 
-/* From now on a message tells the end of the job (ngx_dfp_wait.h).
- * NGX_DECLINED: it has ended, or does not exist. */
+/* From now on a message tells the end of the job (ngx_dfp_follow.h), and for
+ * WATCH ms its progress, too. NGX_DECLINED: it has ended, or does not exist. */
 ngx_int_t ngx_dfp_store_wait(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
-    int64_t id);
+    int64_t id, ngx_msec_t watch);
 
 /* Ends overdue jobs and the parts of nginx that are away, requeues parts whose
  * lease has expired, takes over the queues of this instance whose nginx is

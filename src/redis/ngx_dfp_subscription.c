@@ -1,6 +1,6 @@
 #include "ngx_dfp_subscription.h"
+#include "ngx_dfp_follow.h"
 #include "ngx_dfp_token_cache.h"
-#include "ngx_dfp_wait.h"
 
 
 static void ngx_dfp_subscription_ready(ngx_dfp_conn_t *conn);
@@ -93,7 +93,7 @@ ngx_dfp_subscription_event(redisAsyncContext *ac, void *reply, void *data)
 
     if (r == NULL) {
         sub->up = 0;
-        ngx_dfp_wait_channel(0);
+        ngx_dfp_follow_channel(0);
         return;
     }
 
@@ -110,7 +110,7 @@ ngx_dfp_subscription_event(redisAsyncContext *ac, void *reply, void *data)
         sub->asked = 0;
         ngx_add_timer(&sub->probe, sub->conf->lease / 3);
         ngx_dfp_conn_succeeded(&sub->conn);
-        ngx_dfp_wait_channel(1);
+        ngx_dfp_follow_channel(1);
 
         /* messages may have been missed, once a connection */
 
@@ -129,8 +129,8 @@ ngx_dfp_subscription_event(redisAsyncContext *ac, void *reply, void *data)
 }
 
 
-/* A queue, "job ID", "cancel UUID" or "token ID"; others are of newer
- * releases. */
+/* A queue, "job ID", "progress ID", "cancel UUID" or "token ID"; others are of
+ * newer releases. */
 
 static void
 ngx_dfp_subscription_message(ngx_dfp_subscription_t *sub, u_char *text,
@@ -140,6 +140,7 @@ ngx_dfp_subscription_message(ngx_dfp_subscription_t *sub, u_char *text,
     ngx_str_t  *queue;
 
     static ngx_str_t  job = ngx_string("job ");
+    static ngx_str_t  progress = ngx_string("progress ");
     static ngx_str_t  cancel = ngx_string("cancel ");
     static ngx_str_t  token = ngx_string("token ");
 
@@ -164,7 +165,16 @@ ngx_dfp_subscription_message(ngx_dfp_subscription_t *sub, u_char *text,
     if (id > 0) {
         ngx_log_debug1(NGX_LOG_DEBUG_CORE, sub->log, 0,
                        "dfpreheat redis: job %L has ended", id);
-        ngx_dfp_wait_wake(id);
+        ngx_dfp_follow_wake(id);
+        return;
+    }
+
+    id = ngx_dfp_subscription_id(text, len, &progress);
+
+    if (id > 0) {
+        ngx_log_debug1(NGX_LOG_DEBUG_CORE, sub->log, 0,
+                       "dfpreheat redis: job %L has progress", id);
+        ngx_dfp_follow_progress(id);
         return;
     }
 
@@ -215,6 +225,6 @@ ngx_dfp_subscription_quit(ngx_dfp_conn_t *conn)
     ngx_dfp_subscription_t *sub = conn->data;
 
     ngx_dfp_subscription_close(sub);
-    ngx_dfp_wait_wake(0);
+    ngx_dfp_follow_quit();
     sub->on_quit(sub->data);
 }

@@ -1,7 +1,7 @@
 /*
  * The subscription of a worker: messages that a part has been queued, that a
  * job was deleted, and that a job has ended for which a request waits
- * (ngx_dfp_wait.h). A lost message only delays the part or the request until
+ * (ngx_dfp_follow.h). A lost message only delays the part or the request until
  * the next look, and the end of a run until its next report. A connection that
  * died unnoticed is found by subscribing again from time to time, which Redis
  * answers.

@@ -15,7 +15,8 @@
 --               parts, parts that may be unreachable, per cent that must
 --               succeed", left:C parts that have not ended, done:C succeeded,
 --               away:C unreachable; z:I, of its first part, is its state.
---               wait: somebody waits for its end
+--               wait: somebody waits for its end; watch: until when its
+--               progress is watched
 -- job:next      the greatest id so far
 -- jobs          sorted set of the jobs that are listed, by id; likewise
 --               jobs:STATE, and jobs:user:USER_ID
@@ -155,15 +156,16 @@ local function token_changed(id)
   redis.pcall('PUBLISH', P .. 'wake', 'token ' .. id)
 end
 
--- The queue of the part, if it still belongs to this run; otherwise nil. The
+-- The queue of the part, and until when somebody watches its job, if the part
+-- still belongs to this run; otherwise nil. The
 -- uuid is compared because Redis may have lost its newest writes, and the id
 -- may belong to another job now.
 local function mine(id, part, run, uuid)
   local job = call('HMGET', job_key(id), 's:' .. part, 'n:' .. part, 'uuid',
-                   'q:' .. part)
+                   'q:' .. part, 'watch')
 
   if job[1] == 'PENDING' and job[2] == run and job[3] == uuid then
-    return job[4]
+    return job[4], job[5]
   end
 end
 

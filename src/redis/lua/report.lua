@@ -2,7 +2,7 @@
 -- Stores the progress of a run and renews its lease.
 -- Reply: 1; or 0: the part belongs to another run now.
 local member = ARGV[2] .. ':' .. ARGV[3]
-local queue = mine(ARGV[2], ARGV[3], ARGV[4], ARGV[5])
+local queue, watched = mine(ARGV[2], ARGV[3], ARGV[4], ARGV[5])
 
 if not queue then
   return 0
@@ -11,5 +11,10 @@ end
 call('ZREM', P .. 'ready:' .. queue, member)
 call('ZADD', P .. 'lease:' .. queue, text(now + ARGV[6]), member)
 call('HSET', job_key(ARGV[2]), 'g:' .. ARGV[3], ARGV[7], 'updated', text(wall))
+
+-- PUBLISH may be forbidden: without it the job is read from time to time
+if watched and tonumber(watched) >= now then
+  redis.pcall('PUBLISH', P .. 'wake', 'progress ' .. ARGV[2])
+end
 
 return 1
