@@ -243,13 +243,12 @@ local function before(queue, member)
   return n
 end
 
--- The age in ms of the oldest part of those that are next in a queue; nil: it is
--- empty. Tokens take turns, so it is rarely the first; ids grow with time.
-local function oldest_age(queue)
+-- The age in ms of the oldest of the first N parts of a queue; nil: it is empty.
+-- Tokens take turns, so it is rarely the first; ids grow with time.
+local function oldest_age(queue, n)
   local oldest
 
-  for _, member in ipairs(call('ZRANGE', P .. 'ready:' .. queue, 0,
-                               PARTS_MAX - 1)) do
+  for _, member in ipairs(call('ZRANGE', P .. 'ready:' .. queue, 0, n - 1)) do
     local id = tonumber(member:match('^%d+'))
 
     oldest = math.min(oldest or id, id)

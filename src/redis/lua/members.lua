@@ -4,8 +4,12 @@
 -- Reply: for each {id, name, address, clusters, definitions, 1 if it is running
 -- or else 0, time since when, time of its last heartbeat, parts that wait in its
 -- queue, parts that run, age in ms of the oldest of those that are next or -1}.
+local AGES_MAX = 10000
 local reply = {}
 local known = call('ZRANGE', P .. 'members', -MEMBERS_MAX, -1, 'WITHSCORES')
+
+-- parts of each queue; of all queues at most AGES_MAX
+local looked = math.min(PARTS_MAX, math.floor(2 * AGES_MAX / #known))
 
 for i = 1, #known, 2 do
   local queue, kept = known[i], tonumber(known[i + 1])
@@ -22,7 +26,7 @@ for i = 1, #known, 2 do
                          text((m[6] or now) - now + wall), m[7] or text(wall),
                          call('ZCARD', P .. 'ready:' .. queue),
                          call('ZCARD', P .. 'lease:' .. queue),
-                         oldest_age(queue) or -1}
+                         oldest_age(queue, looked) or -1}
   end
 end
 
