@@ -114,7 +114,7 @@ story 'Redis is killed and started again: requests wait, and jobs go on',
     $servers->origin->open_gate($path);
 
     ok(none_answered(OUTAGE, @clients), 'nobody gets an error');
-    is($servers->client->get('/healthy')->{status}, 200,
+    is(DFP::Client->new(port => $servers->{port})->get('/healthy')->{status}, 200,
        'what needs no Redis works');
 
     $servers->redis_start;

@@ -325,6 +325,53 @@ story 'memory ends once while metrics are shown', {
 };
 
 
+# Requests that wait for Redis only.
+
+story 'memory ends once in a request about clusters, or the health', {
+    workers => 1, lease => '1s', seconds => STORY_SECONDS }, sub
+{
+    my $servers = shift;
+
+    my ($worker) = $servers->workers;
+    my $client = DFP::Client->new(port => $servers->{port}, token =>
+                                  $servers->token(qw( job cluster )));
+
+    $servers->expects(undef, FAILED);
+
+    for my $path ('/oapi/v1/clusters?name=cluster-1', '/oapi/v1/clusters/1',
+                  '/healthy')
+    {
+        my $status = sub {
+            $client->start('GET', $path);
+            eval { $client->finish(ANSWER_SECONDS)->{status} } // 'none';
+        };
+
+        $status->();
+        set(0);
+        is($status->(), 200, "$path is answered");
+
+        for my $n (1 .. made()) {
+            set($n);
+            my $got = $status->();
+
+            if ($got !~ /^(?:200|500|503|none)$/
+                || ($servers->workers)[0] != $worker)
+            {
+                fail("allocation $n: nginx goes on, $got");
+                last;
+            }
+
+            delete $client->{socket} if $got eq 'none';
+        }
+
+        set(0);
+        is($status->(), 200, 'so is the last');
+    }
+
+    is(($servers->workers)[0], $worker, 'nginx goes on');
+};
+
+
 # A file that is not there: the job ends as soon as it is run, and is posted
 # again and again.
 

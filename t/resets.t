@@ -12,6 +12,7 @@ use lib "$FindBin::Bin/lib";
 use JSON::PP qw( encode_json );
 use Test::More;
 
+use DFP::Client;
 use DFP::Process qw( free_port wait_until );
 use DFP::Resets qw( http1 http2 );
 use DFP::Story qw( story );
@@ -79,6 +80,14 @@ sub requests
           token => $token, body => '{"type":' ],
         [ 'a new job that is too large' => 'POST', '/oapi/v1/jobs',
           token => $token, body => ' ' x 2_000_000, sends => 1000 ],
+        [ 'clusters' => 'GET', '/oapi/v1/clusters', token => $other ],
+        [ 'a page of clusters that is wrong' => 'GET',
+          '/oapi/v1/clusters?page=x', token => $other ],
+        [ 'a cluster, HEAD' => 'HEAD', '/oapi/v1/clusters/1', token => $other ],
+        [ 'a cluster that is not there' => 'GET', '/oapi/v1/clusters/9',
+          token => $other ],
+        [ 'clusters, with a token of another scope' => 'GET',
+          '/oapi/v1/clusters', token => $token ],
         [ 'where a file is' => 'GET', $cache, token => $token ],
         [ 'where a file is, HEAD' => 'HEAD', $cache, token => $token ],
         [ 'where a file is, without a token' => 'GET', $cache ],
@@ -114,6 +123,9 @@ sub requests
           body => '{"bio":"new"}' ],
         [ 'a job is deleted' => 'DELETE', $removed, token => $token ],
         [ 'the health' => 'GET', '/healthy' ],
+        [ 'the health, with a token' => 'GET', '/healthy', token => $token ],
+        [ 'the health, with an unknown token' => 'GET', '/healthy',
+          token => UNKNOWN ],
         [ 'the metrics' => 'GET', '/metrics' ],
     );
 }
@@ -127,7 +139,10 @@ sub still_there
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
-    my $status = eval { $servers->client->get('/healthy')->{status} } // $@;
+    # without a token, as Redis may have been stopped
+    my $status = eval {
+        DFP::Client->new(port => $servers->{port})->get('/healthy')->{status}
+    } // $@;
 
     is_deeply([ $status, sort $servers->workers ], [ 200, sort @workers ],
               $name);

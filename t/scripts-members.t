@@ -147,6 +147,10 @@ subtest 'members are those that run and have the cluster' => sub {
     is_deeply(chosen(post('all')), [qw( a b c )], 'it has other clusters');
     $scripts->script('leave', 'b', $queues{b});
     is_deeply(chosen(post('all')), [qw( a c )], 'one has stopped');
+    is_deeply(chosen(post('all', from => $queues{b})), [qw( a c )],
+              'also if it takes the job while it stops');
+    $scripts->script('leave', $_, $queues{$_}) for qw( a c );
+    is_deeply(chosen(post('all')), ['a'], 'all are stopping');
 
     $scripts->fresh;
     is_deeply(chosen(post('all')), ['a'], 'who takes the job runs');
@@ -320,12 +324,11 @@ subtest 'a member that takes a job after others have forgotten it' => sub {
                               $scripts->redis('zcard', 'p:members') == 1 }),
        'one has stopped');
 
-    my $id = post('all', from => $queues{b}, ips => ' 192.0.2.1');
-    my ($part) = grep { $scripts->field($id, "h:$_") =~ / b$/ } 1, 2;
+    my $id = post('here', from => $queues{b});
 
     ok(wait_until(SOON, sub { $scripts->alive('a', lease => SHORT);
-                              $scripts->field($id, "s:$part") ne 'PENDING' }),
-       'its part ends');
+                              $scripts->field($id, 'q:1') eq $queues{a} }),
+       'another one takes over its part');
 };
 
 
@@ -445,6 +448,26 @@ subtest 'what comes back to the queue is next' => sub {
 };
 
 
+subtest 'what comes back at a reload takes turns, too' => sub {
+    $scripts->fresh;
+    $scripts->post("burst-$_") for 1 .. 200;
+
+    my @claims = map { $scripts->claims('w', $_, $_ - 1) } 1 .. 10;
+
+    for (@claims) {
+        my ($id, $part, $run) = split /[: ]/;
+
+        $scripts->script('requeue', $id, $part, $run, "burst-$id");
+    }
+
+    my $id = $scripts->post('single', token => 2);
+
+    cmp_ok($scripts->field($id, 'b:1'), '<=', 2, 'one of another token is next');
+    is_deeply([ $scripts->claims('w', 11, 10, without => ' 1 ') ], ["$id:1 1"],
+              'also for a worker without room');
+};
+
+
 subtest 'a job that was never run says how many were before it' => sub {
     $scripts->fresh;
     $scripts->post("burst-$_") for 1 .. 5;
@@ -458,5 +481,67 @@ subtest 'a job that was never run says how many were before it' => sub {
          'then, and at the end');
 };
 
+
+# What is told of each member, by its name.
+
+sub listed
+{
+    my ($of, @reply) = ({}, $scripts->script('members'));
+
+    while (my ($id, @rest) = splice @reply, 0, 11) {
+        my %m;
+
+        @m{qw( name ip clusters definitions running since seen ready lease
+               oldest )} = @rest;
+        $of->{$id} = \%m;
+    }
+
+    return $of;
+}
+
+
+subtest 'all members are listed, with their queues' => sub {
+    my %queues = three(definitions => '1 keys=1');
+
+    is_deeply([ sort keys %{ listed() } ], NAMES, 'all of them');
+    is_deeply([ @{ listed()->{b} }{qw( name ip clusters definitions running
+                                       ready lease oldest )} ],
+              [ 'b', '192.0.2.2', 1, '1 keys=1', 1, 0, 0, -1 ], 'what is known');
+
+    $scripts->script('leave', 'b', $queues{b});
+    is_deeply([ map { listed()->{$_}{running} } @{+NAMES} ], [ 1, 0, 1 ],
+              'one has stopped');
+
+    $scripts->redis('hdel', "p:$queues{c}", 'clusters');
+    is_deeply([ sort keys %{ listed() } ], [qw( a b )],
+              'one has not said what it has');
+};
+
+
+# Tokens take turns, so that the part that came last may be the next.
+
+subtest 'the age of the oldest part that waits' => sub {
+    my %queues = three();
+    my ($now) = $scripts->redis('time') =~ /^(\d+)/;
+
+    my ($old, @new) = map { post('all', ips => ' 192.0.2.1',
+                                 token => $_) } 1, 1, 2;
+
+    $scripts->redis('hset', "p:job:$old", 'created', 1000 * ($now - 100));
+
+    my $age = listed()->{a}{oldest};
+    ok($age >= 100_000 && $age < 160_000, 'it is that of the first');
+    is(listed()->{a}{ready}, 3, 'of three');
+    is(listed()->{b}{oldest}, -1, 'another queue is empty');
+
+    my $claimed = $scripts->look('worker-a', 1000, 1000, wanted => 1, name => 'a',
+                                 queue => $queues{a});
+    is_deeply($claimed, ["$old:1 1"], 'it is claimed');
+    is_deeply([ @{ listed()->{a} }{qw( ready lease )} ], [ 2, 1 ], 'it runs');
+    ok(listed()->{a}{oldest} < 60_000, 'others are younger');
+
+    $scripts->redis('del', map { "p:job:$_" } @new);
+    is(listed()->{a}{oldest}, 0, 'jobs that are gone have no age');
+};
 
 done_testing();

@@ -402,8 +402,8 @@ Test::More::ok(main::wait_until(7, sub {
                }), 'and then it is not');
 --- request
 GET /healthy
---- response_body chomp
-"OK"
+--- error_code: 401
+--- response_body_like: Token is inactive
 
 
 

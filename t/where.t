@@ -339,6 +339,16 @@ story 'a file', { @named }, sub
               'it is not in the log, either');
     delete $servers->{token};
 
+    # as by a client that does not escape values
+
+    my $plain = sub { $servers->client->get("/oapi/v1/cache?url=$origin$_[0]") };
+
+    is_deeply(told($plain->("$path?x=1"), $origin)->{layers}, ["$path?x=1"],
+              'a "?" may be in a value');
+    $plain->("$signed&X-Amz-Security-Token=secret-signature");
+    is_deeply([ $servers->logged(qr/secret-signature/) ], [],
+              'the log has nothing of its signature');
+
     where($servers, $origin . $path, method => 'DELETE');
     is_deeply(told(where($servers, $origin . $path), $origin)->{one}, [],
               'it is removed');
@@ -350,7 +360,7 @@ story 'a file', { @named }, sub
                 map { $servers->redis('ttl', $_) }
                 grep { /job:\d+$/ }
                 split /\n/, $servers->redis('keys', 'dfpreheat:job:*');
-    is(scalar @short, 5, 'that live for ten minutes');
+    is(scalar @short, 7, 'that live for ten minutes');
 };
 
 

@@ -77,7 +77,7 @@ ngx_dfp_api_url(ngx_dfp_api_t *api)
         ngx_dfp_query_hide(api->r, "url=");
     }
 
-    return NGX_OK;
+    return ngx_dfp_query_hide_secrets(api->r);
 }
 
 

@@ -43,6 +43,7 @@ struct ngx_dfp_api_s {
     dfp_token_t              token;    /* as it was posted */
     ngx_dfp_stored_token_t   stored_token;
     char                     secret[DFP_TOKEN_LEN + 1];    /* of the token */
+    int64_t                  cluster;  /* the id in the path */
     void                    *data;     /* the handler's own */
     ngx_dfp_follower_t       follower; /* of the job */
     ngx_dfp_op_pt            awaited;  /* the next step after the wait */

@@ -59,7 +59,7 @@ ngx_dfp_auth_token(ngx_http_request_t *r, ngx_dfp_store_t *store,
         return;
     }
 
-    cached = ngx_dfp_token_cache_get(auth->hash);
+    cached = auth->uncached ? NULL : ngx_dfp_token_cache_get(auth->hash);
 
     if (cached) {
         ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
@@ -167,7 +167,8 @@ ngx_dfp_auth_check(ngx_dfp_auth_t *auth)
 
     if (!(auth->token.scopes & auth->scope)) {
         ngx_dfp_auth_refuse(auth, NGX_DFP_TOKEN_SCOPE, NGX_HTTP_FORBIDDEN,
-                            DFP_API_FORBIDDEN);
+                            auth->scope == DFP_TOKEN_CLUSTER
+                            ? DFP_API_NO_CLUSTER : DFP_API_NO_JOB);
         return;
     }
 

@@ -27,6 +27,7 @@ struct ngx_dfp_auth_s {
     ngx_str_t                query;    /* the token of the query string; "":
                                           that of the header is used */
     ngx_dfp_op_t             op;       /* deadline only */
+    unsigned                 uncached:1;    /* Redis must know the token now */
 
     /* filled in when STATUS is 200 */
 
@@ -47,7 +48,7 @@ struct ngx_dfp_auth_s {
 /*
  * Finds the token in the query string of R (access_token), unescaped and in
  * the pool of R; "": there is none. It is overwritten with "*" wherever it is
- * in R, because nginx logs the request line. NGX_ERROR: no memory. /
+ * in R, because nginx logs the request line. NGX_ERROR: no memory.
  */
 ngx_int_t ngx_dfp_auth_query(ngx_http_request_t *r, ngx_str_t *token);
 

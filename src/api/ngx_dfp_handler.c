@@ -1,5 +1,7 @@
 #include "ngx_dfp_handler.h"
+#include "ngx_dfp_clusters.h"
 #include "ngx_dfp_events.h"
+#include "ngx_dfp_health.h"
 #include "ngx_dfp_jobs.h"
 #include "ngx_dfp_jobs_change.h"
 #include "ngx_dfp_jobs_list.h"
@@ -7,13 +9,12 @@
 #include "ngx_dfp_tokens.h"
 #include "ngx_dfp_where.h"
 
-#include "dfp_texts.h"
-
 
 typedef struct {
     ngx_str_t       path;
-    ngx_uint_t      id;          /* followed by "/" and the id of a job or, 2, a
-                                    token; 3: of a job, and "/events" */
+    ngx_uint_t      id;          /* followed by "/" and the id of a job (1), a
+                                    token (2) or a cluster (3); 4: of a job, and
+                                    "/events" */
     ngx_uint_t      methods;
     const char     *allow;
     ngx_dfp_api_pt  handler;
@@ -24,12 +25,13 @@ typedef struct {
 static ngx_dfp_handler_route_t *ngx_dfp_handler_route(ngx_dfp_api_t *api);
 static ngx_uint_t ngx_dfp_handler_path(ngx_dfp_api_t *api,
     ngx_dfp_handler_route_t *route);
+static int64_t *ngx_dfp_handler_id_of(ngx_dfp_api_t *api,
+    ngx_dfp_handler_route_t *route);
 static ngx_int_t ngx_dfp_handler_id(int64_t *id, u_char *p, size_t len);
 static void ngx_dfp_handler_allow(ngx_dfp_api_t *api,
     ngx_dfp_handler_route_t *route);
 static void ngx_dfp_handler_authenticated(void *data, ngx_uint_t status,
     const char *text);
-static void ngx_dfp_handler_healthy(ngx_dfp_api_t *api);
 
 
 static ngx_dfp_handler_route_t  ngx_dfp_handler_routes[] = {
@@ -54,13 +56,21 @@ static ngx_dfp_handler_route_t  ngx_dfp_handler_routes[] = {
       NGX_HTTP_DELETE, "GET, HEAD, PATCH, DELETE, OPTIONS",
       ngx_dfp_jobs_delete, DFP_TOKEN_JOB },
 
-    { ngx_string("/oapi/v1/jobs"), 3,
+    { ngx_string("/oapi/v1/jobs"), 4,
       NGX_HTTP_GET|NGX_HTTP_HEAD, "GET, HEAD, OPTIONS",
       ngx_dfp_events, DFP_TOKEN_JOB },
 
     { ngx_string("/oapi/v1/cache"), 0,
       NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_DELETE, "GET, HEAD, DELETE, OPTIONS",
       ngx_dfp_where, DFP_TOKEN_JOB },
+
+    { ngx_string(NGX_DFP_CLUSTERS_PATH), 0,
+      NGX_HTTP_GET|NGX_HTTP_HEAD, "GET, HEAD, OPTIONS",
+      ngx_dfp_clusters_list, DFP_TOKEN_CLUSTER },
+
+    { ngx_string(NGX_DFP_CLUSTERS_PATH), 3,
+      NGX_HTTP_GET|NGX_HTTP_HEAD, "GET, HEAD, OPTIONS",
+      ngx_dfp_clusters_get, DFP_TOKEN_CLUSTER },
 
     { ngx_string(NGX_DFP_TOKENS_PATH), 0,
       NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_POST, "GET, HEAD, POST, OPTIONS",
@@ -73,7 +83,7 @@ static ngx_dfp_handler_route_t  ngx_dfp_handler_routes[] = {
 
     { ngx_string("/healthy"), 0,
       NGX_HTTP_GET|NGX_HTTP_HEAD, "GET, HEAD, OPTIONS",
-      ngx_dfp_handler_healthy, 0 },
+      ngx_dfp_health, 0 },
 
     { ngx_null_string, 0, 0, NULL, NULL, 0 }
 };
@@ -99,7 +109,7 @@ ngx_dfp_handler(ngx_http_request_t *r)
     ngx_log_debug4(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "dfpreheat api: %V \"%V\", route: %s%s", &r->method_name,
                    &r->uri, route ? (char *) route->path.data : "none",
-                   route && route->id ? route->id == 3 ? "/:id/events" : "/:id"
+                   route && route->id ? route->id == 4 ? "/:id/events" : "/:id"
                                       : "");
 
     if (route == NULL) {
@@ -173,7 +183,7 @@ ngx_dfp_handler_path(ngx_dfp_api_t *api, ngx_dfp_handler_route_t *route)
         return uri.len == route->path.len;
     }
 
-    if (route->id == 3) {
+    if (route->id == 4) {
         if (uri.len < events_len
             || ngx_memcmp(uri.data + uri.len - events_len, events, events_len)
                != 0)
@@ -186,11 +196,29 @@ ngx_dfp_handler_path(ngx_dfp_api_t *api, ngx_dfp_handler_route_t *route)
 
     return uri.len > route->path.len + 1
            && uri.data[route->path.len] == '/'
-           && ngx_dfp_handler_id(route->id == 2 ? &api->stored_token.id
-                                                : &api->stored.id,
+           && ngx_dfp_handler_id(ngx_dfp_handler_id_of(api, route),
                                  uri.data + route->path.len + 1,
                                  uri.len - route->path.len - 1)
               == NGX_OK;
+}
+
+
+/* Where the id is stored. */
+
+static int64_t *
+ngx_dfp_handler_id_of(ngx_dfp_api_t *api, ngx_dfp_handler_route_t *route)
+{
+    switch (route->id) {
+
+    case 2:
+        return &api->stored_token.id;
+
+    case 3:
+        return &api->cluster;
+
+    default:
+        return &api->stored.id;
+    }
 }
 
 
@@ -247,16 +275,4 @@ ngx_dfp_handler_authenticated(void *data, ngx_uint_t status, const char *text)
     } else {
         ngx_dfp_api_error(api, status, text);
     }
-}
-
-
-static void
-ngx_dfp_handler_healthy(ngx_dfp_api_t *api)
-{
-    dfp_buf_t  b;
-
-    dfp_buf_init(&b, &api->mem, 16, 0);
-    dfp_buf_json(&b, DFP_STR(DFP_API_HEALTHY));
-
-    ngx_dfp_api_send(api, NGX_HTTP_OK, &b);
 }

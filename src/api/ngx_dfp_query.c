@@ -1,9 +1,17 @@
 #include "ngx_dfp_query.h"
 
+#include "dfp_url.h"
+
+
+#define NGX_DFP_QUERY_SECRETS  32
+
 
 static u_char *ngx_dfp_query_find(u_char *p, u_char *last, const char *name,
-    u_char **end);
+    const char *before, u_char **end);
+static u_char *ngx_dfp_query_end(u_char *p, u_char *last, const char *after);
 static void ngx_dfp_query_hide_in(ngx_str_t text, const char *name);
+static ngx_int_t ngx_dfp_query_hide_secrets_in(ngx_http_request_t *r,
+    ngx_str_t text);
 
 
 ngx_int_t
@@ -18,7 +26,7 @@ ngx_dfp_query_get(ngx_http_request_t *r, const char *name, ngx_str_t *value)
     }
 
     p = ngx_dfp_query_find(r->args.data, r->args.data + r->args.len, name,
-                           &end);
+                           "&", &end);
 
     if (p == NULL || p == end) {
         return NGX_OK;
@@ -37,33 +45,42 @@ ngx_dfp_query_get(ngx_http_request_t *r, const char *name, ngx_str_t *value)
 }
 
 
-/* The value of the first NAME of a query, and its end. NULL: there is none. */
+/* The value of the first NAME that is first or after one of BEFORE, and its end.
+ * NULL: there is none. */
 
 static u_char *
-ngx_dfp_query_find(u_char *p, u_char *last, const char *name, u_char **end)
+ngx_dfp_query_find(u_char *p, u_char *last, const char *name,
+    const char *before, u_char **end)
 {
     size_t  len;
 
     len = ngx_strlen(name);
 
-    while (p < last) {
+    for ( /* void */ ; p < last; p = ngx_dfp_query_end(p, last, before) + 1) {
 
-        /* a request line has a space after the last parameter */
+        if ((size_t) (last - p) >= len && ngx_memcmp(p, name, len) == 0) {
+            p += len;
 
-        for (*end = p; *end < last && ngx_strchr("&?# ", **end) == NULL;
-             (*end)++)
-        {
-            /* void */
+            /* a request line has a space after the last parameter */
+
+            *end = ngx_dfp_query_end(p, last, "&# ");
+
+            return p;
         }
-
-        if ((size_t) (*end - p) >= len && ngx_memcmp(p, name, len) == 0) {
-            return p + len;
-        }
-
-        p = *end + 1;
     }
 
     return NULL;
+}
+
+
+static u_char *
+ngx_dfp_query_end(u_char *p, u_char *last, const char *after)
+{
+    while (p < last && ngx_strchr(after, *p) == NULL) {
+        p++;
+    }
+
+    return p;
 }
 
 
@@ -88,9 +105,50 @@ ngx_dfp_query_hide_in(ngx_str_t text, const char *name)
     last = text.data + text.len;
 
     for (p = text.data;
-         (p = ngx_dfp_query_find(p, last, name, &end)) != NULL;
+         (p = ngx_dfp_query_find(p, last, name, "&?# ", &end)) != NULL;
          p = end)
     {
         ngx_memset(p, '*', end - p);
     }
+}
+
+
+ngx_int_t
+ngx_dfp_query_hide_secrets(ngx_http_request_t *r)
+{
+    if (ngx_dfp_query_hide_secrets_in(r, r->args) != NGX_OK
+        || ngx_dfp_query_hide_secrets_in(r, r->unparsed_uri) != NGX_OK
+        || ngx_dfp_query_hide_secrets_in(r, r->request_line) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_dfp_query_hide_secrets_in(ngx_http_request_t *r, ngx_str_t text)
+{
+    u_char     *p;
+    size_t      i, n;
+    dfp_mem_t   mem;
+    dfp_str_t   secrets[NGX_DFP_QUERY_SECRETS];
+
+    mem = ngx_dfp_mem(r->pool);
+
+    if (dfp_url_secrets(&mem, ngx_dfp_dfp_str(text), secrets,
+                        NGX_DFP_QUERY_SECRETS, &n)
+        != DFP_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < n; i++) {
+        p = (u_char *) secrets[i].data;
+
+        ngx_memset(p, '*', ngx_dfp_query_end(p, p + secrets[i].len, " ") - p);
+    }
+
+    return NGX_OK;
 }

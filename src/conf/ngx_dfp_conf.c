@@ -10,8 +10,6 @@ static ngx_int_t ngx_dfp_conf_redis_addr(ngx_conf_t *cf,
     ngx_dfp_redis_conf_t *redis, ngx_str_t *value);
 static char *ngx_dfp_conf_cluster_params(ngx_conf_t *cf,
     ngx_dfp_cluster_t *cluster);
-static char *ngx_dfp_conf_cluster_json(ngx_conf_t *cf,
-    ngx_dfp_cluster_t *cluster, ngx_uint_t first);
 static ngx_dfp_engine_t *ngx_dfp_conf_engine(ngx_str_t *name);
 
 
@@ -193,7 +191,7 @@ ngx_dfp_conf_cluster(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    return ngx_dfp_conf_cluster_json(cf, cluster, mcf->clusters.nelts == 1);
+    return ngx_dfp_conf_show_cluster(cf, cluster, mcf->clusters.nelts == 1);
 }
 
 
@@ -267,38 +265,6 @@ ngx_dfp_conf_cluster_params(ngx_conf_t *cf, ngx_dfp_cluster_t *cluster)
     }
 
     return NGX_CONF_OK;
-}
-
-
-/* As Dragonfly's manager shows a cluster of its own. */
-
-static char *
-ngx_dfp_conf_cluster_json(ngx_conf_t *cf, ngx_dfp_cluster_t *cluster,
-    ngx_uint_t first)
-{
-    dfp_buf_t  b;
-    dfp_mem_t  mem;
-
-    mem = ngx_dfp_mem(cf->pool);
-
-    dfp_buf_init(&b, &mem, 512, 0);
-    dfp_buf_cstr(&b, "{\"id\":");
-    dfp_buf_int(&b, cluster->id);
-    dfp_buf_cstr(&b, ",\"created_at\":\"0001-01-01T00:00:00Z\","
-                 "\"updated_at\":\"0001-01-01T00:00:00Z\",\"is_del\":0,"
-                 "\"name\":");
-    dfp_buf_json(&b, ngx_dfp_dfp_str(cluster->name));
-    dfp_buf_cstr(&b, ",\"bio\":");
-    dfp_buf_json(&b, ngx_dfp_dfp_str(cluster->engine->name));
-    dfp_buf_cstr(&b, ",\"config\":{},\"client_config\":{},"
-                 "\"seed_client_config\":{},\"scopes\":{},\"is_default\":");
-    dfp_buf_cstr(&b, first ? "true" : "false");
-    dfp_buf_cstr(&b, ",\"seed_peer_clusters\":null,\"schedulers\":null,"
-                 "\"peers\":null,\"jobs\":null}");
-
-    cluster->json = ngx_dfp_str(dfp_buf_value(&b));
-
-    return b.failed ? NGX_CONF_ERROR : NGX_CONF_OK;
 }
 
 

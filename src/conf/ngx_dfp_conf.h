@@ -90,6 +90,11 @@ ngx_int_t ngx_dfp_conf_secret(ngx_conf_t *cf, ngx_str_t *path,
 char *ngx_dfp_conf_dragonfly(ngx_conf_t *cf, ngx_dfp_cluster_t *cluster,
     ngx_str_t *value, ngx_uint_t n);
 
+/* Prepares what the API shows of CLUSTER; FIRST: of the configuration.
+ * NGX_CONF_ERROR: no memory. */
+char *ngx_dfp_conf_show_cluster(ngx_conf_t *cf, ngx_dfp_cluster_t *cluster,
+    ngx_uint_t first);
+
 /* Checks the locations that are bound to origins: whether they verify
  * certificates, use the address that was checked, and have one cache, whose
  * entries are of one origin. */

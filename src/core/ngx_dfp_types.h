@@ -52,6 +52,8 @@ typedef struct {
     ngx_dfp_engine_t     *engine;
     ngx_dfp_dragonfly_t  *dragonfly;  /* NULL: another engine */
     ngx_str_t             json;       /* an element of scheduler_clusters */
+    ngx_str_t             listed;     /* one of /oapi/v1/clusters, up to what
+                                         Redis knows about its status */
     dfp_job_scope_t       scope;      /* of jobs without one */
     ngx_str_t             definition; /* for other instances; "": no cache */
     unsigned              caches:1;   /* the engine fills nginx's own cache */

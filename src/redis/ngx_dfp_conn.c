@@ -40,6 +40,10 @@ ngx_dfp_conn_set_state(ngx_dfp_conn_t *conn, ngx_dfp_conn_state_e state)
                    ngx_dfp_conn_states[state],
                    ngx_dfp_conn_states[conn->state]);
 
+    if (ngx_dfp_conn_is_ready(conn)) {
+        conn->lost = ngx_current_msec;
+    }
+
     conn->state = state;
 }
 
@@ -48,6 +52,7 @@ void
 ngx_dfp_conn_open(ngx_dfp_conn_t *conn)
 {
     conn->backoff = NGX_DFP_REDIS_BACKOFF;
+    conn->lost = ngx_current_msec;
 
     conn->reconnect.handler = ngx_dfp_conn_connect;
     conn->reconnect.data = conn;

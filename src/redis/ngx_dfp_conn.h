@@ -64,6 +64,8 @@ struct ngx_dfp_conn_s {
     ngx_dfp_refused_e      refused;
     redisAsyncContext     *ac;       /* NULL: NGX_DFP_CONN_DOWN */
     ngx_uint_t             server;   /* index of the address */
+    ngx_msec_t             lost;     /* when it was ready last, or opened, in
+                                        ngx_current_msec */
     unsigned               closed:1; /* for good */
 
     /* private */

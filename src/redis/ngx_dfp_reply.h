@@ -39,6 +39,9 @@ ngx_int_t ngx_dfp_reply_look(ngx_dfp_op_t *op, redisReply *reply);
 /* Of instance: an others_t. */
 ngx_int_t ngx_dfp_reply_instance(ngx_dfp_op_t *op, redisReply *reply);
 
+/* Of members: a stored_members_t. */
+ngx_int_t ngx_dfp_reply_members(ngx_dfp_op_t *op, redisReply *reply);
+
 /* Of HMGET: a stored_job_t with one part. NGX_DECLINED: there is no such job;
  * NGX_AGAIN: it has more parts. */
 ngx_int_t ngx_dfp_reply_job(ngx_dfp_op_t *op, redisReply *reply);

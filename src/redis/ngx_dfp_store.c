@@ -37,6 +37,7 @@ static const struct {
     { "token_delete", ngx_dfp_lua_token_delete, ngx_dfp_reply_one, 0, 0 },
     { "instance", ngx_dfp_lua_instance, ngx_dfp_reply_instance, 1, 1 },
     { "leave", ngx_dfp_lua_leave, ngx_dfp_reply_one, 1, 1 },
+    { "members", ngx_dfp_lua_members, ngx_dfp_reply_members, 0, 0 },
     { "status", ngx_dfp_lua_status, ngx_dfp_reply_status, 0, 0 },
     { "HMGET", NULL, ngx_dfp_reply_job, 0, 0 },
     { "HGETALL", NULL, ngx_dfp_reply_whole_job, 0, 0 }
@@ -153,6 +154,17 @@ ngx_dfp_store_unavailable(ngx_dfp_store_t *store)
     default:
         return "Redis is unavailable";
     }
+}
+
+
+ngx_msec_t
+ngx_dfp_store_down(ngx_dfp_store_t *store)
+{
+    ngx_dfp_conn_t  *conn;
+
+    conn = &store->redis.conn;
+
+    return ngx_dfp_conn_is_ready(conn) ? 0 : ngx_current_msec - conn->lost;
 }
 
 

@@ -52,6 +52,7 @@ typedef enum {
     NGX_DFP_STORE_TOKEN_DELETE,
     NGX_DFP_STORE_INSTANCE,
     NGX_DFP_STORE_LEAVE,
+    NGX_DFP_STORE_MEMBERS,
     NGX_DFP_STORE_STATUS,
 
     /* plain commands */
@@ -153,7 +154,7 @@ typedef struct {
     int64_t          timeout;     /* ms */
     ngx_str_t        uuid;
     ngx_str_t        state;
-    ngx_str_t        about;       /* JSON, members of a job that never change */
+    ngx_str_t        about;       /* JSON, members that PATCH may change */
     ngx_str_t        args;        /* JSON, without secrets */
     ngx_str_t        sealed;      /* args with secrets; "": there are none */
     ngx_uint_t       configured;  /* may use dfpreheat_credentials */
@@ -243,6 +244,29 @@ typedef struct {
 } ngx_dfp_others_t;
 
 
+/* An nginx that is a member of clusters, or was one. Times are milliseconds since
+ * 1970. */
+typedef struct {
+    ngx_str_t   id;
+    ngx_str_t   name;
+    ngx_str_t   address;
+    ngx_str_t   clusters;      /* "1,2" */
+    ngx_str_t   definitions;   /* of dfp_definition_differs() */
+    int64_t     running;       /* 1: it is running */
+    int64_t     since;         /* when it is */
+    int64_t     seen;          /* its last heartbeat */
+    int64_t     parts_waiting; /* in its queue, of all clusters */
+    int64_t     parts_running;
+    int64_t     oldest;        /* ms, age of one of those that wait; -1: none */
+} ngx_dfp_stored_member_t;
+
+
+typedef struct {
+    ngx_dfp_stored_member_t  *members;    /* by name */
+    ngx_uint_t                n;
+} ngx_dfp_stored_members_t;
+
+
 /* The jobs for one cluster that this nginx has ended, by their state. */
 typedef struct {
     int64_t  id;
@@ -280,6 +304,9 @@ ngx_dfp_store_t *ngx_dfp_store_worker(void);
 
 /* Why Redis cannot be used now, a constant for clients. */
 const char *ngx_dfp_store_unavailable(ngx_dfp_store_t *store);
+
+/* For how many ms Redis has been unavailable to this worker. */
+ngx_msec_t ngx_dfp_store_down(ngx_dfp_store_t *store);
 
 /* The handler of OP is not called any more. Safe when nothing is under way.
  * Must be called before OP or its pool is freed. */
@@ -354,6 +381,10 @@ ngx_int_t ngx_dfp_store_instance(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
 /* Tells that this nginx stops, so that others may take over its queue at
  * once. */
 ngx_int_t ngx_dfp_store_leave(ngx_dfp_store_t *store, ngx_dfp_op_t *op);
+
+/* Reads all members of clusters into MEMBERS. */
+ngx_int_t ngx_dfp_store_members(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
+    ngx_dfp_stored_members_t *members);
 
 /* Reads what the metrics show into STATUS. Its ENDED has a row for each cluster
  * that is configured, and is filled up with others. */

@@ -85,7 +85,7 @@ ngx_dfp_store_create(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
 /*
  * Most jobs have one part, and the time for a reply grows with its elements:
  * so the fields of one part are requested first, and the whole hash only for a
- * job that has more. /
+ * job that has more.
  */
 
 ngx_int_t

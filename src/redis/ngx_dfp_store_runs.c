@@ -137,3 +137,16 @@ ngx_dfp_store_status(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     return ngx_dfp_store_start(store, op, NGX_DFP_STORE_STATUS, args.argv,
                                args.n, NGX_DFP_STATUS_WAIT);
 }
+
+
+ngx_int_t
+ngx_dfp_store_members(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
+    ngx_dfp_stored_members_t *members)
+{
+    ngx_dfp_store_args_t  args;
+
+    ngx_dfp_store_args_init(&args, store, NULL);
+
+    return ngx_dfp_store_script(store, op, NGX_DFP_STORE_MEMBERS, &args,
+                                members);
+}

@@ -22,10 +22,12 @@
 /* 403: the token's expired_at is in the past */
 #define DFP_API_EXPIRED       "Token has expired"
 
-/* 403: the token has not the scope "job" */
+/* 403: the token has not the scope "job", or "cluster" */
 #define DFP_API_FORBIDDEN                                                     \
     "Token doesn't have permission to access this resource. "                 \
-    "Required permission: job"
+    "Required permission: "
+#define DFP_API_NO_JOB        DFP_API_FORBIDDEN "job"
+#define DFP_API_NO_CLUSTER    DFP_API_FORBIDDEN "cluster"
 
 /* 404: GET and DELETE of a job that does not exist */
 #define DFP_API_NOT_FOUND     "record not found"

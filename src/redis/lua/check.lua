@@ -31,7 +31,8 @@ may('TIME')
 
 for _, key in ipairs({'schema', 'job:', 'uuid:', 'ready:', 'lease:',
                       'deadlines', 'owners:', 'members', 'instance:',
-                      'turn:', 'claims:', 'counts:', 'token:'}) do
+                      'turn:', 'back:', 'jobs', 'expiry', 'once:', 'claims:',
+                      'counts:', 'token:'}) do
   may('PEXPIRE', P .. key, 'x')
   may('EXISTS', P .. key)
 end

@@ -27,6 +27,7 @@
 --               or of the token that a DELETE with this uuid has deleted
 -- ready:QUEUE   sorted set of ID:I by their turn
 -- turn:QUEUE:T  the last turn of the token T in this queue
+-- back:QUEUE:T  the last turn of what T has got back there, for a short time
 -- lease:QUEUE   sorted set of ID:I by the time when the lease expires
 -- deadlines     sorted set of unfinished jobs by their deadline
 -- owners:NAME   sorted set of the queues of one instance, by the time of the
@@ -74,8 +75,9 @@ local REPORT_TIME = 500
 local RESEND_TIME = 600000
 local MINUTE = 60000
 
--- ms: how long the last turn of a token is known
+-- ms: how long the last turn of a token is known, and that of what it got back
 local TURN_TIME = 86400000
+local BACK_TIME = 60000
 
 -- queues of one instance that are looked at, of nginx that are away, and of
 -- those with other definitions; nginx that a job may choose from; parts that are
@@ -182,12 +184,25 @@ local function queue_up(queue, member, turn, wake)
   end
 end
 
--- Returns a part whose turn it was already. Workers that find a part look again
+-- The next turn of a token in a queue, by the key of the last one.
+local function next_turn(key, head, keep)
+  local last = tonumber(call('GET', key) or 0)
+  local turn = math.max(head or now * 1000, last + 1)
+
+  call('SET', key, text(turn), 'PX', keep)
+
+  return turn, last
+end
+
+-- Returns a part whose turn it was already: it is next, but if many come back,
+-- as at a reload, one of them at each turn. Workers that find a part look again
 -- until the queue is empty.
 local function requeue(queue, member)
   local head = head_turn(queue)
+  local token = call('HGET', job_key(member:match('^%d+')), 'token') or ''
+  local turn = next_turn(P .. 'back:' .. queue .. ':' .. token, head, BACK_TIME)
 
-  queue_up(queue, member, head or now * 1000, not head)
+  queue_up(queue, member, turn, not head)
 end
 
 -- Queues a new part. Tokens take turns: a part is as far behind the head of the
@@ -196,18 +211,16 @@ end
 -- for a token that has no parts in the queue yet. Returns whether other parts
 -- wait.
 local function wait(queue, member, token)
-  local key = P .. 'turn:' .. queue .. ':' .. token
   local head = head_turn(queue)
-  local last = tonumber(call('GET', key) or 0)
-  local turn = math.max(head or now * 1000, last + 1)
+  local turn, last = next_turn(P .. 'turn:' .. queue .. ':' .. token, head,
+                               TURN_TIME)
 
-  call('SET', key, text(turn), 'PX', TURN_TIME)
   queue_up(queue, member, turn, not head or last < head)
 
   return head
 end
 
--- How many parts are before a queued one; nil: it is not queued.
+-- How many parts are before a queued one, or at least; nil: it is not queued.
 local function before(queue, member)
   local key = P .. 'ready:' .. queue
   local turn = call('ZSCORE', key, member)
@@ -218,14 +231,34 @@ local function before(queue, member)
 
   local n = call('ZCOUNT', key, '-inf', '(' .. turn)
 
-  for i, other in ipairs(call('ZRANGEBYSCORE', key, turn, turn, 'LIMIT', 0,
+  for _, other in ipairs(call('ZRANGEBYSCORE', key, turn, turn, 'LIMIT', 0,
                               PARTS_MAX)) do
     if other == member then
-      return n + i - 1
+      break
     end
+
+    n = n + 1
   end
 
   return n
+end
+
+-- The age in ms of the oldest of the first N parts of a queue; nil: it is empty.
+-- Tokens take turns, so it is rarely the first; ids grow with time.
+local function oldest_age(queue, n)
+  local oldest
+
+  for _, member in ipairs(call('ZRANGE', P .. 'ready:' .. queue, 0, n - 1)) do
+    local id = tonumber(member:match('^%d+'))
+
+    oldest = math.min(oldest or id, id)
+  end
+
+  if oldest then
+    local created = call('HGET', job_key(text(oldest)), 'created')
+
+    return math.max(0, wall - (created or wall))
+  end
 end
 
 -- A part of one of several has ended: the state of its cluster, or nil as long

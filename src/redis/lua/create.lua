@@ -74,23 +74,26 @@ local function running_from()
   return now_text
 end
 
--- Each nginx that is running, with its clusters; this one has all that the job
--- names.
+-- 0: the nginx has stopped, and will run nothing any more.
+local function last_look(id, other)
+  return tonumber(call('ZSCORE', P .. 'owners:' .. id, other) or -1)
+end
+
+-- Each nginx that is running, with its clusters.
 local function members()
   if all_members then
     return all_members
   end
 
-  all_members = {{queue = queue, id = instance, who = who}}
+  all_members = {}
 
   for _, other in ipairs(call('ZRANGEBYSCORE', P .. 'members',
                               '(' .. running_from(), '+inf', 'LIMIT', 0,
                               MEMBERS_MAX)) do
     local m = call('HMGET', P .. other, 'id', 'who', 'clusters')
 
-    -- 0: it has stopped
     if other ~= queue and m[1] and m[2] and m[3]
-       and tonumber(call('ZSCORE', P .. 'owners:' .. m[1], other) or 0) > 0
+       and last_look(m[1], other) > 0
     then
       all_members[#all_members + 1] = {queue = other, id = m[1], who = m[2],
                                        clusters = ',' .. m[3] .. ','}
@@ -100,13 +103,19 @@ local function members()
   return all_members
 end
 
+-- This nginx has all clusters of the job. If it is stopping, the others are
+-- enough.
 local function members_of(cluster)
   local found = {}
 
   for _, m in ipairs(members()) do
-    if not m.clusters or m.clusters:find(',' .. cluster .. ',', 1, true) then
+    if m.clusters:find(',' .. cluster .. ',', 1, true) then
       found[#found + 1] = m
     end
+  end
+
+  if #found == 0 or last_look(instance, queue) ~= 0 then
+    table.insert(found, 1, {queue = queue, id = instance, who = who})
   end
 
   return found

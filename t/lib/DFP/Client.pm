@@ -66,14 +66,15 @@ sub start
 
     my $more = join '', map { "$_: $headers->{$_}\r\n" }
                             sort keys %{ $headers // {} };
+    my $token = defined $self->{token}
+                ? "Authorization: Bearer $self->{token}\r\n" : '';
     my $length = defined $body ? 'Content-Type: application/json' . "\r\n"
                                  . 'Content-Length: ' . length($body) . "\r\n"
                                : '';
     $body //= '';
 
     $self->{message} = "$method $path HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-        . "Authorization: Bearer $self->{token}\r\n"
-        . "$more$length\r\n" . substr $body, 0, $sends // length $body;
+        . "$token$more$length\r\n" . substr $body, 0, $sends // length $body;
 
     $self->_send;
 }
