@@ -260,7 +260,9 @@ debug_story 'where a file is', {}, location('/files/', FILES, $upstream->port), 
     'one that is not there' =>
         qr{^dfpreheat cache entry [0-9a-f]{32} is absent$},
     'the message' => qr{^dfpreheat redis: job \d+ has ended$},
-    'the job, as the request reads it' =>
+    'the job, as it is read' =>
+        qr{^dfpreheat wait: job \d+ is read, rc 0, state "SUCCESS"$},
+    'the end of the wait' =>
         qr{^dfpreheat api: the wait for job \d+ is over, rc 0$},
 ], sub {
     my $warm = shift;

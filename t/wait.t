@@ -16,7 +16,7 @@ use DFP::Story qw( story );
 
 use constant {
     SOON   => 10,    # s: what needs no timer
-    AHEAD  => 4,     # s: less than between two reads without a message
+    AHEAD  => 3,     # s: less than until a read without a message
     WAITS  => 1.2,   # s: long enough for something to happen meanwhile
     SHORT  => 1,     # s, of a wait that is over before the job
     LEAVE  => 3,     # s
