@@ -181,8 +181,11 @@ for my $case ([ 'a job that lasts longer than a tag is valid' ],
         }
 
         is($job->{state}, 'SUCCESS', 'ends well') or diag(reason($job));
-        is(scalar $upstream->requests($tag), $how eq 'same' ? 2 : 1,
-           'and asks for the tag once');
+
+        # on a busy machine it may expire for the client twice
+
+        like(scalar $upstream->requests($tag), $how eq 'same' ? qr/^[23]$/ : qr/^1$/,
+             'and asks for the tag once');
     };
 }
 

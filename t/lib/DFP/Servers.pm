@@ -191,11 +191,19 @@ sub _redis_conf
 }
 
 
+# Redis holds what it has answered back while the disk is busy (appendfsync
+# everysec), and would lose it.
+
 sub redis_kill
 {
     my $self = shift;
 
     my $pid = delete $self->{redis};
+
+    wait_until(SOON, sub {
+        _stopped($pid) || $self->redis('info', 'persistence')
+                          =~ /^aof_buffer_length:0\r?$/m;
+    }) or die 'redis does not write';
 
     kill 'KILL', $pid;
     wait_until(SOON, sub { gone($pid) }) or die 'redis lives';
@@ -203,6 +211,16 @@ sub redis_kill
 
     # another suite might start its own there
     (undef, $self->{held}) = dead_port($self->{redis_port});
+}
+
+
+sub _stopped
+{
+    my $pid = shift;
+
+    open my $file, '<', "/proc/$pid/stat" or return 1;
+
+    return scalar(<$file>) =~ /\) [Tt] /;
 }
 
 
