@@ -6,7 +6,7 @@
 #define NGX_DFP_PRINT_H
 
 
-#include "ngx_dfp_api.h"
+#include "ngx_dfp_store.h"
 
 
 /* Dragonfly's user object without a user. */
