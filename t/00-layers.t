@@ -51,7 +51,8 @@ my %may = (
 my %plain_headers = map { $_ => 1 } qw(
     arpa/inet.h ctype.h errno.h inttypes.h limits.h stdarg.h stddef.h stdint.h
     stdio.h stdlib.h string.h strings.h time.h
-    jansson.h openssl/crypto.h openssl/err.h openssl/evp.h openssl/rand.h
+    jansson.h openssl/crypto.h openssl/err.h openssl/evp.h openssl/hmac.h
+    openssl/rand.h
     protobuf-c/protobuf-c.h
     dfdaemon.pb-c.h scheduler.pb-c.h
 );

@@ -17,6 +17,10 @@
     "\"location\":\"\",\"bio\":\"\",\"configs\":null}"
 
 
+/* Before the uuid of a job: names the delivery of its webhook. */
+#define NGX_DFP_PRINT_DELIVERY  "webhook_"
+
+
 /* The answers differ in what they leave out. */
 typedef enum {
     NGX_DFP_PRINT_NEW = 0,    /* of POST: there is no result yet */
