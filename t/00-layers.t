@@ -17,7 +17,8 @@ use constant MAX_FUNCTION_LINES => 70;
 # below src/lib is plain C; docs/architecture.md says what each folder is for.
 
 my @lib = qw( lib/base lib/oci lib/job lib/d7y );
-my @under_run = (@lib, qw( core redis route cache call ));
+my @under_hook = (@lib, qw( core redis show route cache call ));
+my @under_run = (@lib, qw( core redis route cache call hook ));
 my @under_engine = (@under_run, qw( run ));
 
 my %may = (
@@ -27,16 +28,18 @@ my %may = (
     'lib/d7y'          => [qw( lib/base lib/oci lib/job )],
     'core'             => [@lib],
     'redis'            => [@lib, qw( core )],
+    'show'             => [@lib, qw( core redis )],
     'route'            => [@lib, qw( core )],
     'cache'            => [@lib, qw( core route )],
     'call'             => [@lib, qw( core route cache )],
     'access'           => [@lib, qw( core route cache )],
+    'hook'             => [@under_hook],
     'run'              => [@under_run],
     'engine/dragonfly' => [@under_engine],
     'engine/cache'     => [@under_engine],
     'engine/peers'     => [@under_engine, qw( engine/dragonfly )],
     'engine/scheduler' => [@under_engine, qw( engine/dragonfly )],
-    'api'              => [@lib, qw( core redis )],
+    'api'              => [@lib, qw( core redis show route )],
     'conf'             => [@under_engine, qw( access api engine/dragonfly
                            engine/cache engine/peers engine/scheduler )],
 );
@@ -48,7 +51,8 @@ my %may = (
 my %plain_headers = map { $_ => 1 } qw(
     arpa/inet.h ctype.h errno.h inttypes.h limits.h stdarg.h stddef.h stdint.h
     stdio.h stdlib.h string.h strings.h time.h
-    jansson.h openssl/crypto.h openssl/err.h openssl/evp.h openssl/rand.h
+    jansson.h openssl/crypto.h openssl/err.h openssl/evp.h openssl/hmac.h
+    openssl/rand.h
     protobuf-c/protobuf-c.h
     dfdaemon.pb-c.h scheduler.pb-c.h
 );

@@ -83,7 +83,7 @@ rule('each field of a request is in a table of docs/open-api.md',
      @requested);
 
 rule('each field of an answer is in docs/open-api.md',
-     map { $api =~ /`(?:args\.)?\Q$_\E`/ ? () : $_ } unique(@answered));
+     map { $api =~ /`(?:args\.|webhook\.)?\Q$_\E`/ ? () : $_ } unique(@answered));
 
 rule('the demonstration sends fields that are in docs/open-api.md',
      map { my $field = $_;
@@ -205,11 +205,14 @@ sub requested_by
 {
     my $file = shift;
 
-    return if basename($file) !~ /^dfp_(?:job|token)/;
+    return if basename($file) !~ /^dfp_(?:job|token|webhook)/;
 
     my @keys = $text{$file} =~ /\(\s*in(?:->object)?,\s*"(\w+)"/g;
 
     return unique(@keys) if basename($file) =~ /^dfp_token/;
+
+    return unique(map { $_ eq 'webhook' ? $_ : "webhook.$_" } @keys)
+        if basename($file) =~ /^dfp_webhook/;
 
     # in the body itself there are only these
 

@@ -16,6 +16,7 @@ use JSON::PP qw( encode_json );
 use MIME::Base64 qw( encode_base64 );
 use Test::More;
 
+use DFP::Hooks;
 use DFP::Image;
 use DFP::Process qw( wait_until );
 use DFP::Upstream;
@@ -42,6 +43,7 @@ my %secret = (
     key       => 'the-key-in-a-header-of-the-job',
     signature => 'the-signature-of-a-url',
     redirect  => 'the-signature-of-a-redirect',
+    webhook   => 'the-secret-of-a-webhook',
 );
 $secret{basic} = encode_base64("user:$secret{password}", '');
 
@@ -272,6 +274,33 @@ debug_story 'where a file is', {}, location('/files/', FILES, $upstream->port), 
         . $url =~ s{([^\w.-])}{sprintf '%%%02X', ord $1}ger);
 
     is($answer->{status}, 200, 'it is nowhere');
+};
+
+
+debug_story 'a webhook', {}, location('/files/', FILES, $upstream->port)
+                             . DFP::Hooks->location, [
+    'those that are due' =>
+        qr{^dfpreheat hook: 1 are due, 1 tries started, 1 under way, next:-1 ms$},
+    'the claim' =>
+        qr{^dfpreheat hook: job \d+: claim after 0 tries: rc:0$},
+    'the job that is read' => qr{^dfpreheat hook: job \d+: read: rc:0$},
+    'the call, without the signature' =>
+        qr{^dfpreheat call: job \d+, POST "\S+\?sig=\*\*\*", timeout 10000 ms$},
+    'the end of a try' =>
+        qr{^dfpreheat hook: job \d+: end of try 1 stored: rc:0$},
+], sub {
+    my $warm = shift;
+
+    my $hooks = DFP::Hooks->new('/debug', {});
+    my $servers = $warm->{servers};
+
+    $hooks->{secret} = $secret{webhook};
+    $hooks->{query} = "?sig=$secret{signature}";
+
+    my $id = $hooks->post($servers, ['/quick/100/a']);
+
+    is($hooks->state_of($servers, $id, SOON)->{state}, 'SUCCESS',
+       'it is delivered');
 };
 
 

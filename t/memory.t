@@ -19,6 +19,7 @@ use Test::More;
 
 use DFP::Client;
 use DFP::Events;
+use DFP::Hooks;
 use DFP::Image;
 use DFP::Process qw( wait_until );
 use DFP::Story qw( story );
@@ -35,6 +36,7 @@ use constant {
     STORY_SECONDS => 1800,
     JOB_SECONDS => 20,      # with leases that run out
     ANSWER_SECONDS => 28,
+    HOOK_SECONDS => 50,     # with leases of tries that run out
 
     # the second: nginx frees a request whose answer it could not process
     FAILED      => qr/(?:malloc|posix_memalign)\(.*\)\ failed
@@ -160,6 +162,57 @@ warm_story 'memory ends once in a job', { workers => 1, lease => '1s',
     is($warm->run(@job)->{state}, 'SUCCESS', 'and so is the last');
 };
 
+
+
+# A try that is lost is made again when its lease has expired.
+
+warm_story 'memory ends once while a webhook is delivered', {
+    workers => 1, lease => '1s', seconds => STORY_SECONDS },
+    DFP::Hooks->location, sub
+{
+    my $warm = shift;
+
+    my $servers = $warm->{servers};
+    my $hooks = DFP::Hooks->new('/memory', {});
+    my ($worker) = $servers->workers;
+
+    $servers->expects(undef, FAILED);
+
+    my $delivered = sub {
+        my $id = eval { $hooks->post($servers, ['/quick/100/a']) } or return 1;
+
+        return wait_until(HOOK_SECONDS, sub {
+            my $webhook = $servers->redis('hget', "dfpreheat:job:$id",
+                                          'webhook');
+            $webhook =~ /^SUCCESS/; });
+    };
+
+    ok($delivered->(), 'the first one is delivered');
+
+    set(0);
+    $delivered->();
+    my $all = made();
+    my $every = $ENV{MEMORY_EVERY} // int($all / SAMPLES) || 1;
+
+    diag("$all allocations, one of $every fails");
+
+    for (my $n = 1 + int rand $every; $n <= $all; $n += $every) {
+        set($n);
+
+        if (!$delivered->()) {
+            fail("allocation $n: it is delivered");
+            last;
+        }
+
+        if (($servers->workers)[0] != $worker) {
+            fail("allocation $n: nginx goes on");
+            last;
+        }
+    }
+
+    set(0);
+    ok($delivered->(), 'and so is the last');
+};
 
 
 # Nobody waits for longer than an answer may take.

@@ -16,6 +16,7 @@ use Test::More;
 
 use DFP::Client;
 use DFP::Facts;
+use DFP::Hooks;
 use DFP::Image;
 use DFP::Process qw( wait_until );
 use DFP::Redis;
@@ -41,6 +42,7 @@ my %secret = (
     signature => 'thesignatureofthejob',
     sas       => 'the-sas-of-the-job',
     token     => 'the.token/of+the~service==',
+    webhook   => 'the<secret>of/the+webhook==',
 );
 $secret{basic} = encode_base64("$secret{username}:$secret{password}", '');
 
@@ -448,6 +450,60 @@ warm_story 'also where redirects are followed', {},
 
     echoed($warm, map { echoing($warm, 'a registry', $_) }
                       grep { $_->[0] =~ /redirect/ } echoes(@sent, 'token', 'sas'));
+};
+
+
+# The receiver of a webhook knows its secret, and may say so.
+
+warm_story 'the secret of a webhook, and the signature of its URL', {
+    before_nginx => sub {
+        $_[0]{main} = "error_log $_[0]{dir}/hook-debug.log debug;" } }, DFP::Hooks->location, sub
+{
+    my $warm = shift;
+
+    my $servers = $warm->{servers};
+    my $client = $servers->client;
+    my $all = join ' ', @secret{qw( webhook signature sas )};
+    my $hooks = DFP::Hooks->new('/secret', { status => 500, body => $all },
+                                { status => "x $all" }, {});
+    my $url = signed($hooks->url);
+
+    my @answers = map {
+        $client->post('/oapi/v1/jobs', {
+            %{ $servers->files(['/quick/100/a']) },
+            webhook => { url => $url, secret => $secret{webhook}, %$_ } })
+    } {}, { url => $secret{webhook} }, { url => signed('http://elsewhere.test') },
+      { url => "$url\n" }, { secret => "$secret{webhook}\n" },
+      { secret => "whsec_$secret{webhook}" };
+
+    is_deeply([ map { $_->{status} } @answers ], [ 200, (422) x 5 ],
+              'a job is posted, and others are refused');
+
+    my $id = $answers[0]{json}{id};
+    my $webhook = $hooks->state_of($servers, $id, SOON, sub { $_[0]{error} });
+
+    like($webhook->{error}, facts('answered 500 | ***'),
+         'what the receiver said is masked');
+    is_clean('Redis, while it is to be delivered', stored($servers));
+    push @answers, $client->get("/oapi/v1/jobs/$id"),
+                   $client->get('/oapi/v1/jobs');
+
+    $webhook = $hooks->state_of($servers, $id, 2 * SOON);
+    is($webhook->{state}, 'SUCCESS', 'it is delivered');
+    like($webhook->{url}, qr/X-Amz-Signature=\*\*\*/, 'its URL is masked');
+
+    push @answers, $client->get("/oapi/v1/jobs/$id");
+    is_clean('answers', map { $_->{body} } @answers);
+    is_clean('what was delivered', map { $_->{body} } $hooks->deliveries);
+    is_clean('Redis, at the end', stored($servers));
+
+    my $files = files($servers);
+
+    like($files->{'error.log'}, qr/try 3 of its webhook/, 'the log tells of it');
+    is_deeply([ grep { !/hook-debug/ } @{ files_with_secrets($files) } ], [],
+              'no secret is in a file');
+    unlike($files->{'hook-debug.log'}, qr/\Q$secret{webhook}/,
+           'its secret is not even in a debug log');
 };
 
 

@@ -2,6 +2,7 @@
 #include "ngx_dfp_await.h"
 #include "ngx_dfp_body.h"
 #include "ngx_dfp_choose.h"
+#include "ngx_dfp_jobs_hook.h"
 #include "ngx_dfp_once.h"
 #include "ngx_dfp_print.h"
 
@@ -66,6 +67,10 @@ ngx_dfp_jobs_store(ngx_dfp_api_t *api, dfp_rc_t rc, dfp_err_t *err,
 
     if (rc == DFP_OK) {
         rc = ngx_dfp_jobs_seal(api, err);
+    }
+
+    if (rc == DFP_OK) {
+        rc = ngx_dfp_jobs_hook(api, err);
     }
 
     if (rc == DFP_INVALID) {
@@ -209,6 +214,8 @@ ngx_dfp_jobs_created(void *data, ngx_int_t rc)
 
     ngx_log_error(NGX_LOG_INFO, api->r->connection->log, 0,
                   "dfpreheat: job %L accepted", api->stored.id);
+
+    api->stored.webhook.updated = api->stored.created;
 
     if (api->waits) {
         ngx_dfp_jobs_read(api);

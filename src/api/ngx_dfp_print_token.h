@@ -7,6 +7,7 @@
 
 
 #include "ngx_dfp_print.h"
+#include "ngx_dfp_store_tokens.h"
 
 
 /* Appends TOKEN. SECRET is shown as its token; NULL: "". Without memory B has

@@ -129,6 +129,7 @@ struct ngx_dfp_call_s {
     ngx_array_t           *secrets;  /* that are sent; NULL: none */
     dfp_str_t              post;     /* the body of a POST: a form, or of gRPC a
                                         message; "": GET */
+    const char            *content_type;     /* of POST; NULL: as above */
     ngx_str_t              authorization;    /* "": none */
     ngx_str_t              target;   /* an origin that a redirect may lead to,
                                         and ... */

@@ -89,6 +89,8 @@ ngx_dfp_call_preaccess(ngx_http_request_t *r)
                : NGX_DECLINED;
     }
 
+    r->discard_body = 0;
+
 #if (NGX_DEBUG)
     ngx_dfp_call_debug(call, r);
 #endif

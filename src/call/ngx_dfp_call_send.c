@@ -127,7 +127,7 @@ ngx_dfp_call_headers(ngx_dfp_call_t *call, ngx_http_request_t *sr)
 }
 
 
-/* The body of a gRPC request, one message, or a form. */
+/* The body of a gRPC request, one message, or a form, or what the caller says. */
 
 ngx_int_t
 ngx_dfp_call_post(ngx_dfp_call_t *call, ngx_http_request_t *sr)
@@ -167,6 +167,16 @@ ngx_dfp_call_post(ngx_dfp_call_t *call, ngx_http_request_t *sr)
     if (call->take) {
         ngx_str_set(&value, "application/grpc");
     }
+
+    if (call->content_type) {
+        value.data = (u_char *) call->content_type;
+        value.len = ngx_strlen(call->content_type);
+    }
+
+    /* client_max_body_size of the location is for clients: nginx does not check
+     * what is discarded. It is not, see ngx_dfp_call_preaccess(). */
+
+    sr->discard_body = 1;
 
     if (ngx_dfp_call_header(sr, name, value) == NULL) {
         return NGX_ERROR;

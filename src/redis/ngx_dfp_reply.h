@@ -12,7 +12,7 @@
 #include "ngx_dfp_store.h"
 
 
-#define NGX_DFP_REPLY_FIELDS  15    /* of a job with one part */
+#define NGX_DFP_REPLY_FIELDS  16    /* of a job with one part */
 
 /* A field of a job in Redis, and where its value is stored. */
 typedef struct {
@@ -67,6 +67,9 @@ ngx_int_t ngx_dfp_reply_number(ngx_dfp_op_t *op, redisReply *reply, void *out);
 
 /* The cluster of a part and its task_uuid: "1 01234567-...". */
 ngx_int_t ngx_dfp_reply_cluster(ngx_dfp_op_t *op, redisReply *reply, void *out);
+
+/* The delivery of a webhook, "STATE TRIES UPDATED URL ERROR": a stored_hook_t. */
+ngx_int_t ngx_dfp_reply_webhook(ngx_dfp_op_t *op, redisReply *reply, void *out);
 
 /* The ID is not used again, even if Redis loses the job. */
 void ngx_dfp_reply_seen(ngx_dfp_op_t *op, int64_t id);

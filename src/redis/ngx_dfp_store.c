@@ -1,4 +1,5 @@
 #include "ngx_dfp_store_args.h"
+#include "ngx_dfp_reply_hooks.h"
 #include "ngx_dfp_reply_tokens.h"
 
 #include "ngx_dfp_lua.h"
@@ -37,6 +38,9 @@ static const struct {
     { "token_delete", ngx_dfp_lua_token_delete, ngx_dfp_reply_one, 0, 0 },
     { "instance", ngx_dfp_lua_instance, ngx_dfp_reply_instance, 1, 1 },
     { "leave", ngx_dfp_lua_leave, ngx_dfp_reply_one, 1, 1 },
+    { "hook_look", ngx_dfp_lua_hook_look, ngx_dfp_reply_hook_look, 1, 1 },
+    { "hook_claim", ngx_dfp_lua_hook_claim, ngx_dfp_reply_hook_claim, 1, 1 },
+    { "hook_end", ngx_dfp_lua_hook_end, ngx_dfp_reply_hook_end, 0, 1 },
     { "members", ngx_dfp_lua_members, ngx_dfp_reply_members, 0, 0 },
     { "status", ngx_dfp_lua_status, ngx_dfp_reply_status, 0, 0 },
     { "HMGET", NULL, ngx_dfp_reply_job, 0, 0 },

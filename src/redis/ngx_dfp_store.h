@@ -52,6 +52,9 @@ typedef enum {
     NGX_DFP_STORE_TOKEN_DELETE,
     NGX_DFP_STORE_INSTANCE,
     NGX_DFP_STORE_LEAVE,
+    NGX_DFP_STORE_HOOK_LOOK,
+    NGX_DFP_STORE_HOOK_CLAIM,
+    NGX_DFP_STORE_HOOK_END,
     NGX_DFP_STORE_MEMBERS,
     NGX_DFP_STORE_STATUS,
 
@@ -145,6 +148,16 @@ typedef struct {
 } ngx_dfp_job_cluster_t;
 
 
+/* The delivery of a job's webhook. */
+typedef struct {
+    ngx_str_t    state;        /* "": the job has none */
+    int64_t      tries;
+    int64_t      updated;
+    ngx_str_t    url;          /* without secrets */
+    ngx_str_t    error;        /* of the last try */
+} ngx_dfp_stored_hook_t;
+
+
 /* A job as it is in Redis. Times are milliseconds since 1970. */
 typedef struct {
     int64_t          id;
@@ -160,6 +173,7 @@ typedef struct {
     ngx_uint_t       configured;  /* may use dfpreheat_credentials */
     ngx_dfp_part_t  *parts;       /* those of one cluster together */
     ngx_uint_t       nparts;
+    ngx_dfp_stored_hook_t  webhook;
 
     /* of a new one */
     int64_t                    token;     /* its id: tokens take turns */
@@ -171,6 +185,7 @@ typedef struct {
     ngx_str_t                  once;      /* hash of its Idempotency-Key; "":
                                              there is none */
     ngx_str_t                  body_hash;
+    ngx_str_t                  hook;      /* webhook, sealed; "": there is none */
     ngx_uint_t                 full;      /* unfinished jobs, if too many */
     ngx_uint_t                 excess;    /* parts, if too many */
     ngx_uint_t                 most;      /* the limit of them */

@@ -1,7 +1,8 @@
 /*
  * Between the files of the store: how an operation is sent. ngx_dfp_store.c has
  * the connection and the kinds of operations; ngx_dfp_store_jobs.c,
- * ngx_dfp_store_runs.c and ngx_dfp_store_tokens.c have the operations.
+ * ngx_dfp_store_runs.c, ngx_dfp_store_hooks.c and ngx_dfp_store_tokens.c have
+ * the operations.
  */
 
 #ifndef NGX_DFP_STORE_ARGS_H

@@ -52,6 +52,8 @@ ngx_dfp_store_create(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_dfp_store_arg(&args, &job->user);
     ngx_dfp_store_arg(&args, &job->once);
     ngx_dfp_store_arg(&args, &job->body_hash);
+    ngx_dfp_store_arg(&args, &job->hook);
+    ngx_dfp_store_arg(&args, &job->webhook.url);
 
     argv = ngx_palloc(op->pool,
                       (args.n + 2 * job->clusters.nelts) * sizeof(ngx_str_t)

@@ -129,8 +129,8 @@ ngx_dfp_subscription_event(redisAsyncContext *ac, void *reply, void *data)
 }
 
 
-/* A queue, "job ID", "progress ID", "cancel UUID" or "token ID"; others are of
- * newer releases. */
+/* A queue, "hooks", "job ID", "progress ID", "cancel UUID" or "token ID"; others are
+ * of newer releases. */
 
 static void
 ngx_dfp_subscription_message(ngx_dfp_subscription_t *sub, u_char *text,
@@ -139,6 +139,7 @@ ngx_dfp_subscription_message(ngx_dfp_subscription_t *sub, u_char *text,
     int64_t     id;
     ngx_str_t  *queue;
 
+    static ngx_str_t  hooks = ngx_string("hooks");
     static ngx_str_t  job = ngx_string("job ");
     static ngx_str_t  progress = ngx_string("progress ");
     static ngx_str_t  cancel = ngx_string("cancel ");
@@ -157,6 +158,11 @@ ngx_dfp_subscription_message(ngx_dfp_subscription_t *sub, u_char *text,
         && ngx_memcmp(text, cancel.data, cancel.len) == 0)
     {
         sub->on_cancel(sub->data, text + cancel.len);
+        return;
+    }
+
+    if (len == hooks.len && ngx_memcmp(text, hooks.data, len) == 0) {
+        sub->on_hooks(sub->data);
         return;
     }
 

@@ -1,10 +1,10 @@
 /*
  * The subscription of a worker: messages that a part has been queued, that a
- * job was deleted, and that a job has ended for which a request waits
- * (ngx_dfp_follow.h). A lost message only delays the part or the request until
- * the next look, and the end of a run until its next report. A connection that
- * died unnoticed is found by subscribing again from time to time, which Redis
- * answers.
+ * webhook is due, that a job was deleted, and that a job has ended for which a
+ * request waits (ngx_dfp_follow.h). A lost message only delays the part, the
+ * webhook or the request until the next look, and the end of a run until its next
+ * report. A connection that died unnoticed is found by subscribing again from time
+ * to time, which Redis answers.
  */
 
 #ifndef NGX_DFP_SUBSCRIPTION_H
@@ -32,6 +32,9 @@ struct ngx_dfp_subscription_s {
 
     /* the job with this UUID was deleted */
     void                   (*on_cancel)(void *data, u_char *uuid);
+
+    /* a webhook is due */
+    ngx_dfp_subscription_pt  on_hooks;
 
     /* nginx has told the worker to quit */
     ngx_dfp_subscription_pt  on_quit;

@@ -138,11 +138,6 @@ ngx_str_t ngx_dfp_run_text(ngx_dfp_run_t *run, const char *fmt, va_list args);
 /* The time in ms until the job's timeout passes, at least 1. */
 ngx_msec_t ngx_dfp_run_left(ngx_dfp_run_t *run);
 
-/* The pause in ms before the next try, after TRIES of them: BASE, doubled each
- * time up to MAX; then 50 to 150 per cent of that, at random. */
-ngx_msec_t ngx_dfp_run_pause(ngx_uint_t tries, ngx_msec_t base,
-    ngx_msec_t max);
-
 
 /* As JSON, the counts of tasks and bytes, in MEM. "": no memory. */
 ngx_str_t ngx_dfp_run_progress(ngx_dfp_run_t *run, dfp_mem_t *mem);

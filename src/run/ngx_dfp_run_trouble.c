@@ -80,18 +80,6 @@ ngx_dfp_run_trouble(ngx_dfp_run_t *run, ngx_array_t *secrets, ngx_str_t *who,
 
 
 ngx_msec_t
-ngx_dfp_run_pause(ngx_uint_t tries, ngx_msec_t base, ngx_msec_t max)
-{
-    ngx_msec_t  pause;
-
-    pause = base << ngx_min(tries, 8);
-    pause = ngx_min(pause, max);
-
-    return pause / 2 + (ngx_msec_t) ngx_random() % pause;
-}
-
-
-ngx_msec_t
 ngx_dfp_run_left(ngx_dfp_run_t *run)
 {
     ngx_msec_int_t  left;

@@ -1,5 +1,6 @@
 #include "ngx_dfp_runner.h"
 #include "ngx_dfp_beat.h"
+#include "ngx_dfp_hooks.h"
 #include "ngx_dfp_run.h"
 #include "ngx_dfp_subscription.h"
 #include "ngx_dfp_turns.h"
@@ -26,6 +27,7 @@ typedef struct {
     ngx_dfp_op_t            claim_op;
     ngx_dfp_look_t          found;     /* set by the reply of a claim */
     ngx_dfp_beat_t          beat;
+    ngx_dfp_hooks_t         hooks;
     ngx_dfp_op_t            leave_op;
 
     unsigned                again:1;   /* claim once more */
@@ -35,6 +37,7 @@ typedef struct {
 
 static void ngx_dfp_runner_hint(void *data);
 static void ngx_dfp_runner_cancel(void *data, u_char *uuid);
+static void ngx_dfp_runner_hooks(void *data);
 static void ngx_dfp_runner_quit(void *data);
 static void ngx_dfp_runner_leave(ngx_dfp_runner_t *runner);
 static void ngx_dfp_runner_claim(ngx_dfp_runner_t *runner);
@@ -103,6 +106,7 @@ ngx_dfp_runner_init(ngx_dfp_main_conf_t *conf, ngx_cycle_t *cycle)
     runner->hints.data = runner;
     runner->hints.on_wake = ngx_dfp_runner_hint;
     runner->hints.on_cancel = ngx_dfp_runner_cancel;
+    runner->hints.on_hooks = ngx_dfp_runner_hooks;
     runner->hints.on_quit = ngx_dfp_runner_quit;
 
     ngx_dfp_subscription_open(&runner->hints);
@@ -113,6 +117,7 @@ ngx_dfp_runner_init(ngx_dfp_main_conf_t *conf, ngx_cycle_t *cycle)
 
     if (ngx_worker == 0) {
         ngx_dfp_beat_start(&runner->beat, conf, cycle->log);
+        ngx_dfp_hooks_start(&runner->hooks, conf, cycle->log);
     }
 
     return NGX_OK;
@@ -146,6 +151,8 @@ ngx_dfp_runner_done(void)
         ngx_dfp_run_leave(run);
         ngx_dfp_runner_over(run);
     }
+
+    ngx_dfp_hooks_done(&runner->hooks);
 
     ngx_dfp_store_cancel(&runner->claim_op);
     ngx_dfp_store_cancel(&runner->leave_op);
@@ -192,6 +199,15 @@ ngx_dfp_runner_cancel(void *data, u_char *uuid)
 }
 
 
+static void
+ngx_dfp_runner_hooks(void *data)
+{
+    ngx_dfp_runner_t *runner = data;
+
+    ngx_dfp_hooks_wake(&runner->hooks);
+}
+
+
 /* Starts no further call, and returns the parts to the queue. */
 
 static void
@@ -226,6 +242,7 @@ ngx_dfp_runner_leave(ngx_dfp_runner_t *runner)
                    "dfpreheat: the worker quits, %ui runs", runner->nruns);
 
     ngx_dfp_beat_stop(&runner->beat);
+    ngx_dfp_hooks_quit(&runner->hooks);
 
     if (instance->cycle == instance->shared->cycles
         || ngx_dfp_instance_name(instance) != instance->shared->name)

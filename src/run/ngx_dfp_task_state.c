@@ -1,4 +1,5 @@
 #include "ngx_dfp_task.h"
+#include "ngx_dfp_pause.h"
 
 
 #define NGX_DFP_SECRETS_POOL  4096
@@ -142,8 +143,8 @@ ngx_dfp_task_again(ngx_dfp_task_t *task, ngx_dfp_retry_e why,
         return;
     }
 
-    pause = ngx_dfp_run_pause(ngx_max(task->tries, 1) - 1, NGX_DFP_RETRY_BASE,
-                              NGX_DFP_RETRY_MAX);
+    pause = ngx_dfp_pause(ngx_max(task->tries, 1) - 1, NGX_DFP_RETRY_BASE,
+                          NGX_DFP_RETRY_MAX);
     pause = ngx_max(pause, retry_after);
 
     if (task->deadline

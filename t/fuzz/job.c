@@ -44,7 +44,7 @@ check_limits(const dfp_job_t *job)
     MUST(job->nurls <= (job->type == DFP_JOB_FILE ? DFP_JOB_MAX_URLS
                                                   : DFP_JOB_MAX_IMAGES));
     MUST(job->url.len || job->nurls);
-    MUST(in_range(job->scope, DFP_SCOPE_SINGLE_SEED_PEER,
+    MUST(in_range(job->scope, DFP_SCOPE_DEFAULT,
                   DFP_SCOPE_ALL_PEERS));
     MUST(job->user_id >= 0);
     MUST(job->filter.len > 0);
@@ -209,6 +209,38 @@ check_urls(const dfp_job_t *job)
 }
 
 
+/* A webhook is sealed as text, and can be used when it is unsealed. */
+
+static void
+check_webhook(const dfp_job_t *job)
+{
+    char           signature[DFP_WEBHOOK_SIGNATURE_LEN + 1];
+    dfp_buf_t      b;
+    dfp_err_t      err;
+    dfp_webhook_t  again;
+
+    if (job->webhook.url.href.len == 0) {
+        return;
+    }
+
+    MUST(in_range(job->webhook.secret.len, 1, DFP_WEBHOOK_MAX_SECRET));
+    MUST(in_range(job->webhook.key.len, 1, DFP_WEBHOOK_MAX_SECRET));
+
+    dfp_buf_init(&b, dfp_fuzz_mem(), 0, 0);
+    dfp_webhook_print(&b, &job->webhook);
+    MUST(!b.failed);
+
+    MUST(dfp_webhook_open(dfp_fuzz_mem(), dfp_buf_value(&b), &again, &err)
+         == DFP_OK);
+    MUST(dfp_str_eq(again.url.href, job->webhook.url.href));
+    MUST(dfp_str_eq(again.secret, job->webhook.secret));
+    MUST(dfp_str_eq(again.key, job->webhook.key));
+
+    MUST(dfp_webhook_sign(&again, dfp_buf_value(&b), signature) == DFP_OK);
+    MUST(strlen(signature) == DFP_WEBHOOK_SIGNATURE_LEN);
+}
+
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -229,6 +261,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_again(&job, args);
         check_redacted(&job, args);
         check_urls(&job);
+        check_webhook(&job);
 
     } else {
         MUST(rc == DFP_INVALID);

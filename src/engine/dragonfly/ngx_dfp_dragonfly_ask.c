@@ -1,4 +1,5 @@
 #include "ngx_dfp_dragonfly.h"
+#include "ngx_dfp_pause.h"
 
 
 #define NGX_DFP_ASK_PAUSE      500     /* ms, doubled up to */
@@ -135,8 +136,8 @@ ngx_dfp_ask_next(ngx_dfp_ask_t *ask)
 
     if (++ask->tried >= dragonfly->schedulers.nelts) {
         ask->tried = 0;
-        pause = ngx_dfp_run_pause(ask->rounds++, NGX_DFP_ASK_PAUSE,
-                                  NGX_DFP_ASK_PAUSE_MAX);
+        pause = ngx_dfp_pause(ask->rounds++, NGX_DFP_ASK_PAUSE,
+                              NGX_DFP_ASK_PAUSE_MAX);
     }
 
     ngx_log_debug3(NGX_LOG_DEBUG_HTTP, &ask->run->log, 0,

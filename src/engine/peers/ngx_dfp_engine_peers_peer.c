@@ -1,4 +1,5 @@
 #include "ngx_dfp_engine_peers.h"
+#include "ngx_dfp_pause.h"
 
 
 static void ngx_dfp_peer_resume(ngx_event_t *ev);
@@ -49,8 +50,8 @@ ngx_dfp_peer_pause(ngx_dfp_peer_t *peer)
         return;
     }
 
-    pause = ngx_dfp_run_pause(peer->troubles, NGX_DFP_RETRY_BASE,
-                              NGX_DFP_RETRY_MAX);
+    pause = ngx_dfp_pause(peer->troubles, NGX_DFP_RETRY_BASE,
+                          NGX_DFP_RETRY_MAX);
     peer->troubles++;
     peer->state = NGX_DFP_PEER_PAUSED;
 

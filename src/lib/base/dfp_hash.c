@@ -7,6 +7,7 @@
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 #include "dfp_hash.h"
 #include "dfp_hex.h"
@@ -57,6 +58,18 @@ dfp_sha256_hex(dfp_str_t text, char *hex)
     *dfp_hex_print(hash, sizeof(hash), hex) = '\0';
 
     return DFP_OK;
+}
+
+
+dfp_rc_t
+dfp_hmac_sha256(dfp_str_t key, dfp_str_t text, unsigned char *mac)
+{
+    return dfp_hash_result(HMAC(EVP_sha256(), key.len ? key.data : "",
+                                (int) key.len,
+                                (const unsigned char *) (text.len ? text.data
+                                                                  : ""),
+                                text.len, mac, NULL)
+                           != NULL);
 }
 
 

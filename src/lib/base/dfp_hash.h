@@ -39,6 +39,10 @@ dfp_rc_t dfp_hash(dfp_hash_type_t type, dfp_str_t text, unsigned char *hash);
  * DFP_SHA256_HEX_LEN + 1 bytes. DFP_ERROR: OpenSSL failed. */
 dfp_rc_t dfp_sha256_hex(dfp_str_t text, char *hex);
 
+/* HMAC-SHA256 (RFC 2104) of TEXT; MAC has room for DFP_SHA256_LEN bytes.
+ * DFP_ERROR: OpenSSL failed. */
+dfp_rc_t dfp_hmac_sha256(dfp_str_t key, dfp_str_t text, unsigned char *mac);
+
 /*
  * A hash that was started (DFP_OK) allocates memory until it is ended, once.
  * DFP_ERROR: OpenSSL failed, or has no memory; a hash that could not be started

@@ -12,6 +12,7 @@
 
 #include "dfp_buf.h"
 #include "dfp_oci.h"
+#include "dfp_webhook.h"
 
 
 #define DFP_JOB_MAX_URLS          10000
@@ -101,6 +102,8 @@ typedef struct {
     dfp_str_t             digest;        /* of the file; "": not given */
     int64_t               size;          /* of the file, bytes; 0: not given */
     unsigned              refresh:1;     /* fetch even what is cached */
+
+    dfp_webhook_t         webhook;       /* beside args */
 
     /* not a field of args that a client can set */
     dfp_job_action_t      action;

@@ -162,6 +162,11 @@ dfp_job_parse_body(dfp_json_t *in, int64_t max_timeout, dfp_job_t *job)
         return rc;
     }
 
+    rc = dfp_webhook_parse(in, &job->webhook);
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
     args = NULL;
 
     rc = dfp_json_object(in, "args", &args);

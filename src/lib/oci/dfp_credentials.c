@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "dfp_base64.h"
 #include "dfp_buf.h"
 #include "dfp_credentials.h"
 #include "dfp_json.h"
@@ -49,7 +50,6 @@ static dfp_rc_t dfp_credentials_parse_path(dfp_credentials_entry_t *entry,
 static dfp_rc_t dfp_credentials_parse_fields(dfp_credentials_entry_t *entry);
 static dfp_rc_t dfp_credentials_parse_auth(dfp_credentials_entry_t *entry,
     dfp_str_t auth);
-static dfp_rc_t dfp_credentials_decode(dfp_str_t text, char *out, size_t *len);
 static dfp_rc_t dfp_credentials_check(dfp_credentials_entry_t *entry);
 static int dfp_credentials_is_word(dfp_str_t s);
 static int dfp_credentials_has_controls(dfp_str_t s);
@@ -465,7 +465,7 @@ dfp_credentials_parse_auth(dfp_credentials_entry_t *entry, dfp_str_t auth)
         return DFP_ERROR;
     }
 
-    if (dfp_credentials_decode(auth, text, &len) != DFP_OK) {
+    if (dfp_base64_decode(auth, text, &len) != DFP_OK) {
         return dfp_invalid(err, "%sauth is not valid base64", entry->prefix);
     }
 
@@ -477,65 +477,6 @@ dfp_credentials_parse_auth(dfp_credentials_entry_t *entry, dfp_str_t auth)
 
     c->username = (dfp_str_t) { colon - text, text };
     c->password = (dfp_str_t) { text + len - (colon + 1), colon + 1 };
-
-    return DFP_OK;
-}
-
-
-/*
- * Decodes base64 (RFC 4648, section 4) to OUT, which has room for as many
- * bytes as TEXT has. As in docker, line breaks are ignored. The padding is
- * either complete or absent.
- */
-
-static dfp_rc_t
-dfp_credentials_decode(dfp_str_t text, char *out, size_t *len)
-{
-    size_t       i, digits, padding;
-    unsigned     bits;
-    const char  *digit;
-
-    static const char  alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                    "abcdefghijklmnopqrstuvwxyz0123456789+/";
-
-    *len = 0;
-    digits = 0;
-    padding = 0;
-    bits = 0;
-
-    for (i = 0; i < text.len; i++) {
-
-        if (text.data[i] == '\r' || text.data[i] == '\n') {
-            continue;
-        }
-
-        if (text.data[i] == '=') {
-            padding++;
-            continue;
-        }
-
-        digit = memchr(alphabet, text.data[i], sizeof(alphabet) - 1);
-
-        if (digit == NULL || padding) {
-            return DFP_INVALID;
-        }
-
-        /* each digit but the first of four completes a byte */
-
-        bits = (bits << 6 | (unsigned) (digit - alphabet)) & 0xffff;
-
-        if (digits % 4) {
-            out[(*len)++] = (char) (bits >> (6 - 2 * (digits % 4)));
-        }
-
-        digits++;
-    }
-
-    digits %= 4;
-
-    if (digits == 1 || (padding && (digits == 0 || digits + padding != 4))) {
-        return DFP_INVALID;
-    }
 
     return DFP_OK;
 }

@@ -16,13 +16,19 @@
 --               succeed", left:C parts that have not ended, done:C succeeded,
 --               away:C unreachable; z:I, of its first part, is its state.
 --               wait: somebody waits for its end; watch: until when its
---               progress is watched
+--               progress is watched.
+--               webhook: "STATE TRIES UPDATED URL ERROR" of its delivery, URL
+--               without secrets; until that has ended, hook: URL and secret,
+--               sealed, and since the end of the job hook_until: when it is
+--               given up
 -- job:next      the greatest id so far
 -- jobs          sorted set of the jobs that are listed, by id; likewise
 --               jobs:STATE, and jobs:user:USER_ID
 -- expiry        sorted set of "ID USER_ID" by the time when the job expires
 -- once:HASH     "ID UUID HASH" of a POST with an Idempotency-Key: the job, and
 --               the hash of the body
+-- hooks         sorted set of ended jobs whose webhook is to be delivered, by the
+--               time when it is due; while it is tried, when that counts as lost
 -- uuid:UUID     id of the job with this uuid, for a POST that is sent again;
 --               or of the token that a DELETE with this uuid has deleted
 -- ready:QUEUE   sorted set of ID:I by their turn
@@ -85,6 +91,11 @@ local BACK_TIME = 60000
 local OWNERS_MAX = 10
 local MEMBERS_MAX = 1000
 local PARTS_MAX = 100
+
+-- ms after the end of a job: how long its webhook is tried, and how long the job
+-- is kept for that
+local HOOK_TIME = 3600000
+local HOOK_KEEP = 4200000
 
 -- ms until the hash of an nginx that is away expires
 local INSTANCE_TIME = 86400000
@@ -319,6 +330,13 @@ local function unlist_expired()
   return #expired == PARTS_MAX
 end
 
+-- The job has ended, so its webhook is due.
+local function hook(id)
+  call('HSET', job_key(id), 'hook_until', text(now + HOOK_TIME))
+  call('ZADD', P .. 'hooks', now_text, id)
+  redis.pcall('PUBLISH', P .. 'wake', 'hooks')
+end
+
 -- What only an unfinished job needs, above all its credentials, is erased.
 local function forget(k, parts)
   local fields = {'sealed', 'left', 'keep', 'token', 'timeout', 'deadline',
@@ -337,7 +355,7 @@ end
 local function finish(id, part, state, err, results, progress, away)
   local k = job_key(id)
   local job = call('HMGET', k, 's:' .. part, 'q:' .. part, 'keep', 'left',
-                   'failed', 'c:' .. part, 'wait', 'user', 'parts')
+                   'failed', 'c:' .. part, 'wait', 'user', 'parts', 'hook')
 
   if job[1] ~= 'PENDING' then
     return
@@ -375,15 +393,22 @@ local function finish(id, part, state, err, results, progress, away)
   end
 
   if left == 0 then
+    local keep = tonumber(job[3])
+
+    if job[10] then
+      keep = math.max(keep, HOOK_KEEP)
+      hook(id)
+    end
+
     forget(k, job[9])
     call('ZREM', P .. 'deadlines', id)
-    call('PEXPIRE', k, job[3])
+    call('PEXPIRE', k, text(keep))
 
     -- jobs of older releases, and some of their own kind, are not listed
     if job[8] then
       call('ZREM', P .. 'jobs:PENDING', id)
       call('ZADD', P .. 'jobs:' .. whole, id, id)
-      call('ZADD', P .. 'expiry', text(now + job[3]), id .. ' ' .. job[8])
+      call('ZADD', P .. 'expiry', text(now + keep), id .. ' ' .. job[8])
       count_job(call('HGET', k, 'created'))
     end
 

@@ -3,15 +3,15 @@
 -- NAME"), text that selects one of several nginx, addresses wanted (joined by
 -- blanks), count, percentage (0: not given), parts that may be unreachable,
 -- whether that is per cent, per cent that must succeed, user_id ("": the job is
--- not listed), hash of the Idempotency-Key or "", hash of the body; and for each
--- cluster:
+-- not listed), hash of the Idempotency-Key or "", hash of the body, webhook sealed
+-- or "", its URL without secrets; and for each cluster:
 -- "cluster task_uuid", mode. Mode "here": one part, which any nginx with the
 -- cluster can run; "one": a part for one of the nginx that have the cluster;
 -- "all": a part for each of them, or for those that are wanted.
 -- Stores a job, once for each uuid, and for each Idempotency-Key within a day.
 -- Reply: {id, created}; {'once', id}: the key belongs to that job; {'other', 0}:
 -- and to another body; {'full', unfinished jobs}; or {'parts', parts, limit}.
-local CLUSTERS = 25
+local CLUSTERS = 27
 local user, key = ARGV[22], ARGV[23]
 local ONCE_TIME = 86400000
 
@@ -279,6 +279,11 @@ end
 
 if ARGV[9] == '1' then
   set('configured', '1')
+end
+
+if ARGV[25] ~= '' then
+  set('hook', ARGV[25])
+  set('webhook', 'PENDING 0 ' .. created .. ' ' .. ARGV[26])
 end
 
 if #parts > 1 then

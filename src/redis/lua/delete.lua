@@ -19,6 +19,7 @@ for part = 1, tonumber(job[2]) do
 end
 
 call('ZREM', P .. 'deadlines', id)
+call('ZREM', P .. 'hooks', id)
 unlist(id, job[4] or '0')
 call('PEXPIRE', k, 0)
 

@@ -67,7 +67,7 @@ local function whole(id)
   local bytes = 0
 
   for i = 1, #job, 2 do
-    if job[i] == 'sealed' then
+    if job[i] == 'sealed' or job[i] == 'hook' then
       job[i + 1] = ''
     end
 
@@ -79,7 +79,7 @@ end
 
 local function short(id)
   local job = {}
-  local names = {'uuid', 'state', 'about', 'created', 'updated'}
+  local names = {'uuid', 'state', 'about', 'created', 'updated', 'webhook'}
 
   for i, value in ipairs(call('HMGET', job_key(id), unpack(names))) do
     if value then

@@ -122,6 +122,7 @@ sub post
         $with{count} // 0, $with{percentage} // 0, $with{unreachable} // 0,
         $with{share} // 0, $with{threshold} // 100,
         $with{user} // 0, $with{once} // '', $with{body} // 'body',
+        $with{hook} // '', $with{hook_url} // 'http://hooks.test/a',
         map { ("$_->[0] task-$_->[0]", $_->[1]) } @$clusters);
 
     return $id;

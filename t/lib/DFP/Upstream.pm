@@ -230,12 +230,13 @@ sub _read_head
 
     my $head = '';
 
-    while ($head !~ /\r\n\r\n/) {
-        return if !sysread $client, $head, HEAD_MAX, length $head;
+    # the body of a POST, too
 
-        # the body of a POST, too
-        last if $head =~ /^Content-Length: (\d+)\r\n(?:.*?\n)?\r\n(.*)\z/ims
-                && length $2 == $1;
+    until ($head =~ /\r\n\r\n/
+           && length($head) - $+[0]
+              >= ($head =~ /^Content-Length: (\d+)\r$/mi ? $1 : 0))
+    {
+        return if !sysread $client, $head, HEAD_MAX, length $head;
     }
 
     return $head;

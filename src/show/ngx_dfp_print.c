@@ -28,6 +28,7 @@ static void ngx_dfp_print_results(dfp_buf_t *b, ngx_dfp_part_t *part,
 static void ngx_dfp_print_failed(dfp_buf_t *b, ngx_dfp_part_t *part);
 static void ngx_dfp_print_clusters(dfp_buf_t *b, ngx_dfp_main_conf_t *conf,
     ngx_dfp_stored_job_t *job);
+static void ngx_dfp_print_webhook(dfp_buf_t *b, ngx_dfp_stored_job_t *job);
 static void ngx_dfp_print_text(dfp_buf_t *b, const char *key,
     ngx_str_t *value);
 
@@ -70,13 +71,19 @@ ngx_dfp_print_job(dfp_buf_t *b, ngx_dfp_main_conf_t *conf,
     dfp_buf_cstr(b, ",\"scheduler_clusters\":");
 
     if (form == NGX_DFP_PRINT_LISTED) {
-        dfp_buf_cstr(b, "null}");
-        return;
+        dfp_buf_cstr(b, "null");
+
+    } else {
+        dfp_buf_cstr(b, "[");
+        ngx_dfp_print_clusters(b, conf, job);
+        dfp_buf_cstr(b, "]");
     }
 
-    dfp_buf_cstr(b, "[");
-    ngx_dfp_print_clusters(b, conf, job);
-    dfp_buf_cstr(b, "]}");
+    if (job->webhook.state.len) {
+        ngx_dfp_print_webhook(b, job);
+    }
+
+    dfp_buf_cstr(b, "}");
 }
 
 
@@ -395,6 +402,25 @@ ngx_dfp_print_clusters(dfp_buf_t *b, ngx_dfp_main_conf_t *conf,
             }
         }
     }
+}
+
+
+static void
+ngx_dfp_print_webhook(dfp_buf_t *b, ngx_dfp_stored_job_t *job)
+{
+    ngx_dfp_stored_hook_t  *hook;
+
+    hook = &job->webhook;
+
+    dfp_buf_cstr(b, ",\"webhook\":{\"attempts\":");
+    dfp_buf_int(b, hook->tries);
+    dfp_buf_cstr(b, ",\"delivery_id\":\"" NGX_DFP_PRINT_DELIVERY);
+    dfp_buf_str(b, ngx_dfp_dfp_str(job->uuid));
+    ngx_dfp_print_text(b, "\",\"error\":", &hook->error);
+    ngx_dfp_print_text(b, ",\"state\":", &hook->state);
+    ngx_dfp_print_time(b, ",\"updated_at\":", hook->updated);
+    ngx_dfp_print_text(b, ",\"url\":", &hook->url);
+    dfp_buf_cstr(b, "}");
 }
 
 

@@ -6,7 +6,7 @@
 #define NGX_DFP_PRINT_H
 
 
-#include "ngx_dfp_api.h"
+#include "ngx_dfp_store.h"
 
 
 /* Dragonfly's user object without a user. */
@@ -15,6 +15,10 @@
     "\"updated_at\":\"0001-01-01T00:00:00Z\",\"is_del\":0,\"email\":\"\","    \
     "\"name\":\"\",\"avatar\":\"\",\"phone\":\"\",\"state\":\"\","            \
     "\"location\":\"\",\"bio\":\"\",\"configs\":null}"
+
+
+/* Before the uuid of a job: names the delivery of its webhook. */
+#define NGX_DFP_PRINT_DELIVERY  "webhook_"
 
 
 /* The answers differ in what they leave out. */
