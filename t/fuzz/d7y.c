@@ -4,6 +4,7 @@
  * into those that are sent, which are decoded again.
  */
 
+#include "dfp_addr.h"
 #include "dfp_d7y_parser.h"
 #include "dfp_fuzz.h"
 #include "dfp_held.h"

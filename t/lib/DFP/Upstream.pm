@@ -27,6 +27,7 @@ use Digest::SHA qw( sha256_hex );
 use Exporter qw( import );
 use File::Temp ();
 use IO::Handle;
+use IO::Select;
 use IO::Socket::INET;
 use JSON::PP qw( decode_json encode_json );
 use MIME::Base64 qw( decode_base64 encode_base64 );
@@ -38,8 +39,9 @@ use DFP::Process qw( run_child );
 our @EXPORT_OK = qw( guarded );
 
 use constant {
-    BACKLOG  => 128,
-    HEAD_MAX => 65536,
+    BACKLOG      => 128,
+    HEAD_MAX     => 65536,
+    BODY_SECONDS => 1,     # s
 };
 
 
@@ -230,12 +232,14 @@ sub _read_head
 
     my $head = '';
 
-    # the body of a POST, too
+    # the body of a POST, too; post_action announces one that does not come
 
     until ($head =~ /\r\n\r\n/
            && length($head) - $+[0]
               >= ($head =~ /^Content-Length: (\d+)\r$/mi ? $1 : 0))
     {
+        last if $head =~ /\r\n\r\n/
+                && !IO::Select->new($client)->can_read(BODY_SECONDS);
         return if !sysread $client, $head, HEAD_MAX, length $head;
     }
 
