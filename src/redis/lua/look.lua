@@ -146,8 +146,8 @@ local function give_up_part(other, kind, p, clusters)
     local address, name = p.who:match('^(%S*) (.*)$')
 
     finish(p.id, p.part, 'FAILURE', name .. ' (' .. address .. ') has been '
-           .. 'away for longer than its dfpreheat_lease: it was stopped, '
-           .. 'has died, or cannot reach Redis', '', nil, true)
+           .. 'unreachable for longer than its dfpreheat_lease: it was '
+           .. 'stopped, has died, or cannot reach Redis', '', nil, true)
     return false
   end
 
