@@ -17,6 +17,7 @@ use HTTP::Tiny;
 use JSON::PP qw( encode_json );
 use Test::More;
 
+use DFP::Announce;
 use DFP::Client;
 use DFP::Events;
 use DFP::Hooks;
@@ -139,7 +140,7 @@ warm_story 'memory ends once in a job', { workers => 1, lease => '1s',
     my $all = made();
     my $every = $ENV{MEMORY_EVERY} // int($all / SAMPLES) || 1;
 
-    diag("$all allocations, one of $every fails");
+    announce("$all allocations, one of $every fails");
 
     for (my $n = 1 + int rand $every; $n <= $all; $n += $every) {
         $warm->lose_files if $n % 2;
@@ -194,7 +195,7 @@ warm_story 'memory ends once while a webhook is delivered', {
     my $all = made();
     my $every = $ENV{MEMORY_EVERY} // int($all / SAMPLES) || 1;
 
-    diag("$all allocations, one of $every fails");
+    announce("$all allocations, one of $every fails");
 
     for (my $n = 1 + int rand $every; $n <= $all; $n += $every) {
         set($n);
@@ -251,7 +252,7 @@ warm_story 'memory ends once while nginx looks into its cache', {
         my $made = made();
         my $every = $ENV{MEMORY_EVERY} // int($made / SAMPLES) || 1;
 
-        diag("$made allocations, one of $every fails");
+        announce("$made allocations, one of $every fails");
 
         for (my $n = 1 + int rand $every; $n <= $made; $n += $every) {
             set($n);
@@ -318,7 +319,7 @@ story 'memory ends once while tokens are managed', {
         my $made = made();
         my $every = $ENV{MEMORY_EVERY} // int($made / SAMPLES) || 1;
 
-        diag("$made allocations, one of $every fails");
+        announce("$made allocations, one of $every fails");
 
         for (my $n = 1 + int rand $every; $n <= $made; $n += $every) {
             set($n);
@@ -470,7 +471,7 @@ warm_story 'memory ends once while requests wait for the end of a job', {
     my $made = made();
     my $every = $ENV{MEMORY_EVERY} // int($made / SAMPLES) || 1;
 
-    diag("$made allocations, one of $every fails");
+    announce("$made allocations, one of $every fails");
 
     for (my $n = 1 + int rand $every; $n <= $made; $n += $every) {
         set($n);
@@ -539,7 +540,7 @@ warm_story 'memory ends once while a registry is asked', {
         my $made = made();
         my $every = $ENV{MEMORY_EVERY} // int($made / SAMPLES) || 1;
 
-        diag("$made allocations, one of $every fails");
+        announce("$made allocations, one of $every fails");
 
         my @given;
 
