@@ -23,6 +23,7 @@ typedef struct {
 
 /* What is known of an entry. */
 typedef struct {
+    off_t   start;      /* of the body in its file, bytes */
     off_t   size;       /* of the body, bytes */
     time_t  date;       /* when the origin has sent or confirmed it */
     time_t  valid;      /* until when it is valid */

@@ -34,6 +34,7 @@ ngx_dfp_cache_look(ngx_dfp_entry_t *entry, ngx_log_t *log,
 
     (void) ngx_close_file(fd);
 
+    held->start = h.body_start;
     held->size = size - h.body_start;
     held->date = h.date;
     held->valid = h.valid_sec;

@@ -332,3 +332,26 @@ ngx_dfp_peers_results_add(ngx_dfp_list_t *list, ngx_dfp_peer_t *peer,
 
     ngx_dfp_results_add(list, &hostname, &ip, url, description);
 }
+
+
+/* For one seed peer it is not known which: any of them may get the task. */
+
+void
+ngx_dfp_peers_results_planned(ngx_dfp_run_t *run, ngx_dfp_results_t *results)
+{
+    ngx_str_t         hostname, ip;
+    ngx_uint_t        i;
+    ngx_dfp_peers_t  *peers;
+
+    ngx_dfp_peers_results(run, results);
+    ngx_dfp_dragonfly_tasks(run, results);
+
+    peers = run->data;
+
+    for (i = 0; peers && i < peers->n; i++) {
+        hostname = ngx_dfp_str(peers->peer[i].host.hostname);
+        ip = ngx_dfp_str(peers->peer[i].host.ip);
+
+        ngx_dfp_results_target(results, &hostname, &ip, NGX_ERROR);
+    }
+}
