@@ -7,13 +7,17 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use HTTP::Tiny;
 use Test::More;
 use Time::HiRes qw( sleep time );
 
+use DFP::Cluster qw( cluster_story kept_until pause resume );
+use DFP::Dragonfly;
 use DFP::Facts;
 use DFP::Image;
-use DFP::Process qw( free_port wait_until );
-use DFP::Servers;
+use DFP::Process qw( wait_until );
+use DFP::Story qw( story );
+use DFP::Swarm qw( swarm_story );
 use DFP::Upstream;
 use DFP::Warm;
 
@@ -337,6 +341,550 @@ warm_story 'a private image', { @named },
     is($job->{state}, 'SUCCESS', 'a file there');
     is_deeply(held($job), { '/files/p' => '?' },
               '... is not told about: nobody was asked who may have it');
+};
+
+
+# Registries as jobs know them
+
+my $service = DFP::Upstream->start;
+my $auth = 'http://127.0.0.1:' . $service->port;
+
+warm_story 'a registry with a token service', { @named },
+    $locations . calls($auth), sub
+{
+    my $warm = shift;
+    my $servers = $warm->{servers};
+
+    my $basic = 'Basic YWxpY2U6c2VjcmV0';   # alice:secret
+    my @paths = image(sub { +{ @_, wants => 'Authorization: Bearer good',
+        refusal => { status => 401, headers => [ 'WWW-Authenticate' =>
+            qq(Bearer realm="$auth/token",scope="a:b:pull") ] } } });
+
+    $service->answers('/token', { wants => "Authorization: $basic",
+        body => '{"token":"good"}', refusal => { status => 401 } });
+
+    my @job = ('image', url => REGISTRY . $paths[0], username => 'alice',
+               password => 'secret');
+    my $job = dry($servers, @job);
+
+    is($job->{state}, 'SUCCESS', 'the credentials of the job are used')
+        or diag(state_of($job)->{error});
+    is_deeply(held($job), all_are(0, @paths), 'and what is in the image is told');
+    is_deeply(asked(), [ "GET $paths[0]" ], 'the manifest was requested only');
+    is(scalar(grep { m{^GET /token} } $service->requests), 1, '... with a token');
+    unlike(JSON::PP->new->encode($job), qr/secret/, 'the password is hidden');
+
+    is($warm->run(@job)->{state}, 'SUCCESS', 'a job warms it');
+    is_deeply(held(dry($servers, @job)), all_are(1, @paths), 'it is held now');
+
+    $job[-1] = 'wrong';
+    $job = dry($servers, @job);
+    is($job->{state}, 'FAILURE', 'a wrong password');
+    is_deeply([ values %{ held($job) } ], ['?'], '... opens nothing');
+    like(state_of($job)->{error}, facts('401'), '... as in a job');
+};
+
+
+warm_story 'what cannot be preheated', { http => "$named[1]"
+    . 'proxy_cache_path small keys_zone=small:1m max_size=8k;' },
+    $locations
+    . location('/v2/none/', 'http://uncached.test', $upstream->port,
+               'proxy_cache off;')
+    . location('/small/', 'http://small.test', $upstream->port,
+               'proxy_cache small;', 'include cache.conf;'), sub
+{
+    my $warm = shift;
+
+    my $check = sub {
+        my ($name, $facts, @job) = @_;
+
+        my $job = dry($warm->{servers}, @job);
+
+        is($job->{state}, 'FAILURE', $name);
+        like(state_of($job)->{error}, facts($facts), '... and why');
+        is(scalar(grep { $_ eq '1' } values %{ held($job) }), 0,
+           '... and nothing is said to be held');
+
+        my $real = $warm->run(@job);
+        is(state_of($job)->{error} =~ s/^[^;]*; //r,
+           state_of($real)->{error} =~ s/^[^;]*; //r,
+           '... with the words of a job');
+    };
+
+    $check->('a tag that does not exist', '404', 'image',
+             url => REGISTRY . '/v2/none-of-it/manifests/1');
+    $check->('an origin without a location', 'dfpreheat_origin', 'image',
+             url => 'http://nobody.test/v2/a/manifests/1');
+    $check->('a cache that is too small', 'max_size', 'file',
+             url => 'http://small.test/small/a', size => 100_000);
+
+    $upstream->answers('/v2/bad/manifests/1', { body => '{', headers => [
+        'Content-Type' => DFP::Image::MANIFEST ] });
+    $check->('a manifest that is none', 'JSON', 'image',
+             url => REGISTRY . '/v2/bad/manifests/1');
+
+    my $image = DFP::Image->simple($upstream, 'none');
+    my $job = dry($warm->{servers}, 'image', url => "http://uncached.test$image");
+
+    is($job->{state}, 'FAILURE', 'a location without a cache');
+    like(state_of($job)->{error}, facts('proxy_cache'), '... and why');
+};
+
+
+warm_story 'a registry that does not answer', { @named }, $locations, sub
+{
+    my $warm = shift;
+    my $servers = $warm->{servers};
+
+    my ($tag) = image(sub { +{ @_, after => 2 * SOON } });
+    my $began = time;
+    my $job = dry($servers, 'image', url => REGISTRY . $tag, timeout => TWO_S);
+
+    is($job->{state}, 'FAILURE', 'ends with its timeout');
+    cmp_ok(time - $began, '<', SOON, '... soon');
+    like(state_of($job)->{error}, facts('2 s'), '... which is the reason');
+
+    is(post_dry($servers, 'image', url => REGISTRY . $tag)->{json}{args}{timeout},
+       300_000_000_000, 'which is five minutes at most');
+};
+
+
+# The API
+
+story 'requests', { @named }, sub
+{
+    my $servers = shift;
+
+    my $url = $servers->origin->url . '/quick/100/a';
+    my @job = (type => 'preheat', args => { type => 'file', url => $url });
+    my $post = sub { $servers->client->post('/oapi/v1/jobs' . shift, { @job, @_ }) };
+
+    for (
+        [ 'dry_run | true or false', dry_run => 1 ],
+        [ 'dry_run | true or false', dry_run => 'true' ],
+        [ 'dry_run | true or false', dry_run => {} ],
+        [ 'webhook | dry_run', dry_run => JSON::PP::true,
+          webhook => { url => 'http://files.test/', secret => 's' } ],
+        [ 'scheduler_cluster_ids | 9', dry_run => JSON::PP::true,
+          scheduler_cluster_ids => [9] ],
+    ) {
+        my ($facts, @fields) = @$_;
+        my $answer = $post->('', @fields);
+
+        is($answer->{status}, 422, "422: $facts");
+        like($answer->{json}{errors}, facts($facts), '... and why');
+    }
+
+    is($servers->stored_jobs, 0, 'no job was stored');
+
+    my $fetched = 0;
+
+    for ([ null => undef ], [ false => JSON::PP::false ]) {
+        my $answer = $post->('?wait=' . WAIT, dry_run => $_->[1]);
+
+        ok(!exists $answer->{json}{dry_run}, "$_->[0] is a job");
+        is($servers->origin->requests('/quick/100/a'), ++$fetched,
+           '... which is run');
+    }
+
+    my $metrics = sub { join "\n", grep { /^dfpreheat_(?:job|run|tasks|bytes)/ }
+                        split /\n/, $servers->client->get('/metrics')->{body} };
+    my $before = $metrics->();
+    my $answer = $post->('?wait=' . WAIT, dry_run => JSON::PP::true);
+
+    is($answer->{status}, 200, 'POST waits for a dry run');
+    is($answer->{json}{state}, 'SUCCESS', '... which has ended');
+    is_deeply(targets($answer->{json}), { one => 1 }, '... and tells what is held');
+    is($metrics->(), $before, 'it is not counted');
+    is(scalar @{ $servers->client->get('/oapi/v1/jobs')->{json} }, 2,
+       'it is not listed');
+
+    my $id = $answer->{json}{id};
+    my $ttl = $servers->redis('ttl', "dfpreheat:job:$id");
+    ok($ttl > KEEP - SOON && $ttl <= KEEP, 'it lives for ten minutes');
+
+    my $again = sub {
+        my $client = $servers->client;
+
+        $client->start('POST', '/oapi/v1/jobs?wait=' . WAIT,
+            JSON::PP->new->canonical->encode({ @job,
+                dry_run => JSON::PP::true, bio => shift }),
+            { 'Idempotency-Key' => 'key' });
+
+        return $client->finish(SOON);
+    };
+
+    is($servers->origin->requests('/quick/100/a'), $fetched,
+       'nothing was fetched');
+
+    my $first = $again->('a')->{json};
+    is($again->('a')->{json}{id}, $first->{id}, 'the same request, repeated');
+    is($first->{dry_run}, JSON::PP::true, '... is a dry run');
+    is($again->('b')->{status}, 422, 'another one with the same key');
+
+    is($post->('?wait=' . WAIT . '&fail=1', dry_run => JSON::PP::true,
+               args => { type => 'file', url => 'http://nobody.test/' })
+       ->{status}, 424, 'one that fails, with fail=1');
+
+    my $patched = $servers->client->request('PATCH', "/oapi/v1/jobs/$id",
+                                            '{"bio":",\"dry_run\":true"}');
+    is($patched->{json}{bio}, ',"dry_run":true', 'it can be changed');
+    is($patched->{json}{dry_run}, JSON::PP::true, '... and is a dry run still');
+    is($servers->client->request('DELETE', "/oapi/v1/jobs/$id")->{status}, 200,
+       'and deleted');
+    is($servers->client->get("/oapi/v1/jobs/$id")->{status}, 404,
+       '... so it is not there');
+};
+
+
+story 'who has not posted it', { @named }, sub
+{
+    my $servers = shift;
+
+    my $url = $servers->origin->url . '/quick/100/a';
+    my ($mine, $other) = map { $servers->token } 1, 2;
+
+    $servers->{token} = $mine;
+    my $id = dry($servers, 'file', url => $url)->{id};
+    $servers->client->get('/oapi/v1/cache?url='
+                          . $url =~ s{[:/]}{sprintf '%%%02X', ord $&}ger);
+
+    my %ids = ('a dry run' => $id, 'a lookup' => $id + 1);
+    my @requests = ([ 'GET', '' ], [ 'GET', '?wait=1s' ],
+                    [ 'GET', '/events' ], [ 'PATCH', '', '{"bio":"mine"}' ],
+                    [ 'DELETE', '' ]);
+
+    for my $what (sort keys %ids) {
+        my $path = "/oapi/v1/jobs/$ids{$what}";
+
+        $servers->{token} = $other;
+
+        for (@requests) {
+            my ($method, $query, @body) = @$_;
+            my $answer = DFP::Client->new(port => $servers->{port},
+                                          token => $other)
+                         ->request($method, $path . $query, @body);
+
+            is($answer->{status}, 404, "$what: $method$query of another token");
+        }
+
+        is(HTTP::Tiny->new->head("http://127.0.0.1:$servers->{port}$path",
+               { headers => { Authorization => "Bearer $other" } })->{status},
+           404, "$what: HEAD of another token");
+
+        $servers->{token} = $mine;
+        my $answer = $servers->client->get($path);
+        is($answer->{status}, 200, "$what: is there");
+        is($answer->{json}{bio}, '', '... and was not changed');
+        is($servers->client->request('DELETE', $path)->{status}, 200,
+           '... until it is deleted');
+    }
+
+    $servers->{token} = $mine;
+    $id = $servers->post_files(['/quick/100/b']);
+    $servers->{token} = $other;
+    is($servers->client->get("/oapi/v1/jobs/$id")->{status}, 200,
+       'jobs that are listed are for all');
+};
+
+
+# Several nginx
+
+my $quick = '/quick/1000/a';
+
+sub dry_files { return post_dry($_[0], 'file', url => FILES . $quick,
+                                @_[1 .. $#_])->{json}{id} }
+
+cluster_story 'several nginx', { lease => '2s' }, sub
+{
+    my ($cluster, $one, $two, $three) = @_;
+
+    my $dry = sub { $one->ended_job(dry_files($one, @_), SOON) };
+
+    is($one->ended_job($one->post_files([$quick], ips => ['192.0.2.11']), SOON)
+       ->{state}, 'SUCCESS', 'one is warm');
+
+    my $job = $dry->();
+
+    is_deeply(held($job), { $quick => 0 }, 'not all of them hold the file');
+    is_deeply(targets($job), { one => 1, two => 0, three => 0 },
+              'each says what it holds');
+    is_deeply({ map { $_->{targets}[0]{hostname} => _known($_->{tasks}[0]{held}) }
+                @{ state_of($job)->{results} } },
+              { one => 1, two => 0, three => 0 }, '... and of each task');
+    is_deeply(held($dry->(ips => ['192.0.2.11'])), { $quick => 1 },
+              'the one that is named holds it');
+    is(scalar keys %{ targets($dry->(scope => 'single_seed_peer')) }, 1,
+       'a job for one of them is for one');
+
+    $job = $dry->(ips => [ '192.0.2.11', '192.0.2.99' ]);
+    is($job->{state}, 'FAILURE', 'an address that nobody has');
+    like(state_of($job)->{error}, facts('192.0.2.99'), '... is named');
+    is_deeply(held($job), { $quick => '?' }, '... nobody knows what it has');
+
+    is($one->ended_job($one->post_files([$quick]), SOON)->{state}, 'SUCCESS',
+       'all are warm');
+    my $fetched = sub { join ' ', map { $_->origin->requests($quick) }
+                                  $one, $two, $three };
+    my $before = $fetched->();
+
+    $job = $dry->();
+    is_deeply(held($job), { $quick => 1 }, 'all of them hold it');
+    is_deeply(targets($job), { one => 1, two => 1, three => 1 }, '... each');
+    is($fetched->(), $before, 'no origin is asked');
+
+    # one does not answer
+
+    pause($three);
+    my $id = dry_files($one);
+    my $tolerant = dry_files($one, success_threshold => 60);
+    $job = $one->ended_job($id, SOON);
+
+    is($job->{state}, 'FAILURE', 'one of them is unreachable');
+    like(state_of($job)->{error}, facts('three | 192.0.2.13 | dfpreheat_lease'),
+         '... as in a job');
+    is_deeply(held($job), { $quick => '?' }, '... so it is not known');
+    is_deeply(targets($job), { one => 1, two => 1, three => '?' },
+              '... but of the others it is');
+    is_deeply([ map { map { $_->{hostname} } @{ $_->{unreachable} // [] } }
+                @{ state_of($job)->{results} } ], ['three'],
+              '... and it is in the results');
+
+    $job = $one->ended_job($tolerant, SOON);
+    is($job->{state}, 'SUCCESS', 'unless fewer are enough');
+    is_deeply(held($job), { $quick => '?' }, '... which does not make it known');
+    resume($three);
+};
+
+
+cluster_story 'one that hangs, and has a long lease', {
+    lease => '60s', names => [qw( one two )] }, sub
+{
+    my ($cluster, $one, $two) = @_;
+
+    pause($two);
+    my $job = $one->ended_job(dry_files($one, timeout => TWO_S), SOON);
+    resume($two);
+
+    is($job->{state}, 'FAILURE', 'a dry run does not wait longer than its timeout');
+    like(state_of($job)->{error}, facts('2 s'), '... and says so');
+    is_deeply(targets($job), { one => 0, two => '?' },
+              'what the other holds is told');
+};
+
+
+story 'nginx is killed, and started again', { @named, lease => '1s' }, sub
+{
+    my $servers = shift;
+
+    my $url = $servers->origin->url . $quick;
+    my $id = do {
+        pause($servers);    # so that nobody runs it before
+        resume($servers);
+        post_dry($servers, 'file', url => $url)->{json}{id};
+    };
+
+    $servers->nginx_kill;
+    $servers->nginx_start;
+    delete $servers->{reader};
+
+    is($servers->ended_job($id, SOON)->{state}, 'SUCCESS', 'a dry run ends');
+    is($servers->origin->requests($quick), 0, 'and nothing was warmed');
+};
+
+
+# In the middle of it
+
+sub waits
+{
+    my ($name, $options, $code) = @_;
+
+    warm_story $name, { @named, %$options }, $locations, sub {
+        my $warm = shift;
+        my $servers = $warm->{servers};
+
+        my ($tag, @paths) = image(sub { +{ @_, after => 1.5 } });
+
+        $warm->pull($paths[1]);
+        $upstream->forget_requests;
+
+        my $answer = post_dry($servers, 'image', url => REGISTRY . $tag);
+
+        ok(wait_until(SOON, sub { grep { / $tag / } $upstream->requests }),
+           'a dry run waits for the registry');
+
+        $code->($servers);
+
+        my $job = $servers->ended_job($answer->{json}{id}, SOON);
+
+        is($job->{state}, 'SUCCESS', 'it ends well')
+            or diag(state_of($job)->{error});
+        is_deeply(held($job), { %{ all_are(0, $tag, @paths) }, $paths[1] => 1 },
+                  'and tells what is held');
+        is_deeply([ grep { !/ $tag/ } @{ asked() } ], [],
+                  'nothing else was requested');
+    };
+}
+
+
+waits 'nginx reloads in the middle of it', {}, sub { $_[0]->nginx_reload };
+
+waits 'a worker dies in the middle of it', { lease => '1s' }, sub
+{
+    my $servers = shift;
+
+    kill 'KILL', $servers->workers;
+    delete $servers->{reader};
+    $servers->expects(undef, qr/exited on signal 9/);
+};
+
+waits 'Redis stops for a while', {}, sub
+{
+    my $servers = shift;
+
+    $servers->redis_signal('STOP');
+    sleep 2;
+    $servers->redis_signal('CONT');
+};
+
+
+warm_story 'Redis loses it', { @named }, $locations, sub
+{
+    my $warm = shift;
+    my $servers = $warm->{servers};
+
+    my ($tag) = image(sub { +{ @_, after => 2 } });
+    my $id = post_dry($servers, 'image', url => REGISTRY . $tag)->{json}{id};
+    my $client = $servers->client;
+
+    $client->start('GET', "/oapi/v1/jobs/$id?wait=" . WAIT);
+    ok(wait_until(SOON, sub { grep { / $tag / } $upstream->requests }),
+       'somebody waits for a dry run');
+    $servers->redis('del', "dfpreheat:job:$id");
+    is($client->finish(SOON)->{status}, 404, 'and is told that it is gone');
+};
+
+
+# Dragonfly
+
+sub nobody_called
+{
+    my ($dragonfly, $name) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+    is_deeply([ map { $_->calls } $dragonfly->all ], [], "$name: no peer");
+    is_deeply([ grep { !/ListHosts/ }
+                map { $_->{method} } $dragonfly->scheduler->calls ], [],
+              "$name: the scheduler only for its hosts");
+}
+
+
+swarm_story 'peers', { seeds => 2, peers => 3, cached => 1 }, sub
+{
+    my ($warm, $dragonfly) = @_;
+    my @two = (beside => { scheduler_cluster_ids => [2] });
+
+    my $swarm = sub {
+        my ($type, @args) = @_;
+
+        return dry($warm->{servers}, $type, @args, @two);
+    };
+
+    # this upstream is that of the stories above
+
+    my ($run, $own) = ($warm, $_[2]);
+    my $image = DFP::Image->new($own, 'app');
+    my $manifest = $image->manifest($image->layer('base'), $image->layer('top'));
+
+    $image->tag('1', $image->index([ 'linux/amd64' => $manifest ]));
+
+    my ($path, @blobs) = $image->paths($manifest);
+    my $job = $swarm->('image', url => REGISTRY . $image->by_tag('1'),
+                       scope => 'all_peers');
+
+    is($job->{state}, 'SUCCESS', 'an image') or diag(state_of($job)->{error});
+    is_deeply(held($job), all_are('?', @blobs), 'its blobs are told');
+    is_deeply([ map { $_->{type} } @{ state_of($job)->{tasks} } ],
+              [qw( config layer layer )], '... and what they are');
+    is_deeply(targets($job), all_are('?', qw( peer-1 peer-2 peer-3 )),
+              'and the peers that are chosen');
+    is_deeply([ grep { m{/blobs/} } $own->requests ], [], 'no blob is requested');
+    nobody_called($dragonfly, 'an image');
+    is(($warm->pull($path))[1], 'MISS', 'its manifest is not in the cache');
+
+    my @file = ('file', url => FILES . '/files/a');
+
+    is_deeply(targets($swarm->(@file, scope => 'all_seed_peers')),
+              all_are('?', qw( seed-1 seed-2 )), 'all seeds');
+    is(scalar keys %{ targets($swarm->(@file, scope => 'all_peers',
+                                       count => 2)) }, 2, 'two of the peers');
+
+    my $named = $dragonfly->peers->[1];
+    is_deeply(targets($swarm->(@file, scope => 'all_peers',
+                               ips => [ $named->ip ])),
+              { 'peer-2' => '?' }, 'the one that is named');
+
+    $job = $swarm->(@file, scope => 'all_peers', ips => ['127.0.0.1']);
+    is($job->{state}, 'FAILURE', 'one that does not exist');
+    like(state_of($job)->{error}, facts('127.0.0.1'), '... is named');
+
+    $job = $swarm->('image', url => REGISTRY . '/v2/none/manifests/1',
+                    scope => 'all_peers');
+    is($job->{state}, 'FAILURE', 'an image that does not exist');
+    like(state_of($job)->{error}, facts('404'), '... as in a job');
+
+    nobody_called($dragonfly, 'all of them');
+};
+
+
+swarm_story 'a scheduler', { engine => 'scheduler', seeds => 1, peers => 2 }, sub
+{
+    my ($warm, $dragonfly, $own) = @_;
+    my @two = (beside => { scheduler_cluster_ids => [2] });
+
+    my $swarm = sub {
+        my ($type, @args) = @_;
+
+        return dry($warm->{servers}, $type, @args, @two);
+    };
+
+    my $image = DFP::Image->new($own, 'app');
+    my $manifest = $image->manifest($image->layer('base'));
+
+    $image->tag('1', $manifest);
+
+    my (undef, @blobs) = $image->paths($manifest);
+    my @image = ('image', url => REGISTRY . $image->by_tag('1'));
+    my $job = $swarm->(@image, scope => 'all_peers');
+
+    is($job->{state}, 'SUCCESS', 'an image') or diag(state_of($job)->{error});
+    is_deeply(held($job), all_are('?', @blobs), 'its blobs are told');
+    is_deeply(targets($job), all_are('?', qw( peer-1 peer-2 )),
+              'and all peers that the scheduler lists');
+
+    for ([ count => 1 ], [ percentage => 50 ], [ scope => 'single_seed_peer' ]) {
+        $job = $swarm->(@image, scope => 'all_peers', @$_);
+        is($job->{state}, 'SUCCESS', "$_->[0]");
+        is(state_of($job)->{targets}, undef, '... is for the scheduler to choose');
+    }
+
+    $job = $swarm->(@image, scope => 'all_peers', platform => 'all');
+    is($job->{state}, 'FAILURE', 'all platforms');
+    like(state_of($job)->{error}, facts('args.platform'), '... as in a job');
+
+    $job = $swarm->('file', url => FILES . '/files/a', scope => 'all_peers');
+    is_deeply(held($job), { '/files/a' => '?' }, 'a file');
+
+    is_deeply([ grep { m{/blobs/|/files/} } $own->requests ], [],
+              'nothing is requested but manifests');
+    nobody_called($dragonfly, 'all of them');
+
+    $dragonfly->scheduler->stop;
+    $job = $swarm->(@image, scope => 'all_peers', timeout => TWO_S);
+    is($job->{state}, 'FAILURE', 'without a scheduler');
+    like(state_of($job)->{error}, facts('2 s | scheduler'), '... it says so');
+    $dragonfly->scheduler->restart;
 };
 
 done_testing();
