@@ -820,6 +820,14 @@ swarm_story 'peers', { seeds => 2, peers => 3, cached => 1 }, sub
     is(scalar keys %{ targets($swarm->(@file, scope => 'all_peers',
                                        count => 2)) }, 2, 'two of the peers');
 
+    my $one = targets($swarm->(@file, scope => 'single_seed_peer'));
+    my $real = $warm->run(@file, scope => 'single_seed_peer');
+    my ($task) = @{ $real->{result}{job_states}[0]{results}[0]{success_tasks} };
+
+    is_deeply($one, { $task->{hostname} => '?' },
+              'one seed, which is the one that a job takes');
+    $_->forget_calls for $dragonfly->scheduler, $dragonfly->all;
+
     my $named = $dragonfly->peers->[1];
     is_deeply(targets($swarm->(@file, scope => 'all_peers',
                                ips => [ $named->ip ])),

@@ -139,7 +139,7 @@ dfp_dry_merge(dfp_dry_merge_t *merge, dfp_mem_t *mem)
     size_t         i, k, max;
     dfp_rc_t       rc;
     json_int_t     total;
-    const json_t  *tasks;
+    const json_t  *tasks, *task;
 
     max = 0;
 
@@ -154,16 +154,24 @@ dfp_dry_merge(dfp_dry_merge_t *merge, dfp_mem_t *mem)
 
     for (i = 0; i < merge->n; i++) {
         tasks = json_object_get(merge->results[i], "tasks");
+        total = dfp_dry_omitted(merge->results[i], "tasks_omitted");
 
         for (k = 0; k < json_array_size(tasks); k++) {
-            rc = dfp_dry_add(merge, i, json_array_get(tasks, k));
+            task = json_array_get(tasks, k);
+
+            if (!json_is_string(json_object_get(task, "url"))) {
+                continue;
+            }
+
+            rc = dfp_dry_add(merge, i, task);
 
             if (rc != DFP_OK) {
                 return rc;
             }
+
+            total++;
         }
 
-        total = k + dfp_dry_omitted(merge->results[i], "tasks_omitted");
         merge->total = (total > merge->total) ? total : merge->total;
     }
 
@@ -180,10 +188,6 @@ dfp_dry_add(dfp_dry_merge_t *merge, size_t part, const json_t *task)
     dfp_dry_task_t  *known;
 
     url = json_string_value(json_object_get(task, "url"));
-    if (url == NULL) {
-        return DFP_OK;
-    }
-
     rc = DFP_OK;
 
     known = dfp_dry_find(merge, part, url, &rc);
