@@ -7,6 +7,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use File::Temp qw( tempdir );
 use HTTP::Tiny;
 use Test::More;
 use Time::HiRes qw( sleep time );
@@ -188,6 +189,8 @@ warm_story 'an image that is there', { @named }, $locations, sub
     my ($progress) = @{ state_of($job)->{progress} };
     is($progress->{bytes_done}, $progress->{bytes_total}, '... all bytes');
     is_deeply(asked(), ["GET $paths[0]"], 'the registry knows what it is now');
+    $warm->run('image', url => $url);
+    is_deeply(asked(), ["GET $paths[0]"], 'a job has nothing else to request');
 
     is_deeply(held(dry($servers, 'image', url => $url,
                        refresh => JSON::PP::true)), all_are(0, @paths),
@@ -212,8 +215,12 @@ warm_story 'an image that is there', { @named }, $locations, sub
     is(held(dry($servers, 'image', url => $url))->{ $paths[3] }, 1,
        'but the right one is, and was not deleted');
 
+    $warm->alter($paths[3], sub { $_ = 'x' x length });
+    $upstream->forget_requests;
     is($warm->run('image', url => $url)->{state}, 'SUCCESS',
        'a job warms what was missing');
+    is_deeply(asked(), [ sort "GET $paths[0]", "GET $paths[3]" ],
+              '... and nothing else');
     is_deeply(held(dry($servers, 'image', url => $url)), all_are(1, @paths),
               'which is held now');
 
@@ -446,6 +453,36 @@ warm_story 'a registry that does not answer', { @named }, $locations, sub
 
     is(post_dry($servers, 'image', url => REGISTRY . $tag)->{json}{args}{timeout},
        300_000_000_000, 'which is five minutes at most');
+};
+
+
+my $cdn = DFP::Upstream->start;
+my $cdn_dir = tempdir('dfpreheat-cdn-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
+
+warm_story 'blobs behind redirects, in a cache of their own', {
+    http => "$named[1] proxy_cache_path $cdn_dir keys_zone=cdn:1m;\n" },
+    location('/v2/', REGISTRY, $upstream->port, 'proxy_cache files;',
+             'include cache.conf;', 'include follow.conf;')
+    . redirects('http://127.0.0.1:' . $cdn->port)
+      =~ s/proxy_cache files/proxy_cache cdn/r, sub
+{
+    my $warm = shift;
+
+    my @paths = image();
+
+    for my $path (@paths[2 .. 4]) {
+        $cdn->answers($path, { body => $upstream->body($path) });
+        $upstream->answers($path, { status => 307, headers => [
+            Location => 'http://127.0.0.1:' . $cdn->port . $path ] });
+    }
+
+    my @job = ('image', url => REGISTRY . $paths[0]);
+
+    is_deeply(held(dry($warm->{servers}, @job)), all_are(0, @paths),
+              'are not held');
+    is($warm->run(@job)->{state}, 'SUCCESS', 'are warmed');
+    is_deeply(held(dry($warm->{servers}, @job)), all_are(1, @paths),
+              'are held');
 };
 
 

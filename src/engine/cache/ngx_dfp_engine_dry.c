@@ -78,6 +78,8 @@ ngx_dfp_engine_dry_call(ngx_dfp_run_t *run)
 static void
 ngx_dfp_engine_dry_answered(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 {
+    ngx_int_t  rc;
+
     if (call->answer.untold) {
         ngx_dfp_task_done(task);
         return;
@@ -87,12 +89,14 @@ ngx_dfp_engine_dry_answered(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
         return;
     }
 
-    if (ngx_dfp_engine_dry_find(task, call) == NGX_OK) {
+    rc = ngx_dfp_engine_dry_find(task, call);
+
+    if (rc == NGX_OK) {
         ngx_dfp_engine_dry_digest(task);
         return;
     }
 
-    task->told = 1;
+    task->told = (rc == NGX_DECLINED);
     ngx_dfp_task_done(task);
 }
 
@@ -100,23 +104,29 @@ ngx_dfp_engine_dry_answered(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 /*
  * Finds what a job, or a client, would be given from the cache, and sets the
  * task's entry. NGX_DECLINED: it has to be fetched: it is not there, or has
- * expired, or has another size, or the job fetches everything again.
+ * expired, or has another size, or the job fetches everything again. NGX_ERROR:
+ * it is not known.
  */
 
 static ngx_int_t
 ngx_dfp_engine_dry_find(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 {
-    ngx_uint_t       i;
-    ngx_dfp_held_t   held;
+    ngx_int_t         rc;
+    ngx_uint_t        i;
+    ngx_dfp_held_t    held;
     ngx_dfp_entry_t  *place;
 
     place = call->answer.places;
 
     for (i = 0; i < call->answer.nplaces; i++) {
 
-        if (ngx_dfp_cache_look(&place[i], &task->run->log, &held) != NGX_OK
-            || held.valid < ngx_time())
-        {
+        rc = ngx_dfp_cache_look(&place[i], &task->run->log, &held);
+
+        if (rc == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+
+        if (rc != NGX_OK || held.valid < ngx_time()) {
             continue;
         }
 
@@ -176,7 +186,7 @@ ngx_dfp_engine_dry_checked(void *data, ngx_int_t rc)
                    task->run->claim.id, &task->shown, rc);
 
     task->check = NULL;
-    task->told = 1;
+    task->told = (rc != NGX_ERROR);
     task->held = (rc == NGX_OK);
 
     ngx_dfp_task_done(task);
