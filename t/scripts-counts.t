@@ -116,7 +116,7 @@ subtest 'jobs that are deleted' => sub {
     finish(1, 'SUCCESS');
     from(TWO);
 
-    $scripts->script('delete', $_) for 1, 2, 3, 3;
+    $scripts->script('delete', $_, "delete-$_") for 1, 2, 3, 3;
     is_deeply([ counted(ONE), counted(TWO) ],
               [ { accepted => 2, '1:SUCCESS' => 1, jobs => 1 }, { deleted => 1 } ],
               'one had not ended, and was listed');

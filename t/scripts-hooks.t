@@ -229,12 +229,12 @@ subtest 'after an hour it is given up' => sub {
 subtest 'a job that is deleted has no webhook' => sub {
     $scripts->fresh;
     hooked('a');
-    script('delete', 1);
+    script('delete', 1, 'one');
     is_deeply(due(), [], 'it is not due');
 
     hooked('b');
     claim(2, 'b', 0);
-    script('delete', 2);
+    script('delete', 2, 'two');
     is(ended(2, 'b', 1, 'failed'), 0, 'a try that was under way ends');
     is($scripts->redis('exists', 'p:job:2', 'p:hooks'), 0, 'and nothing is left');
 };

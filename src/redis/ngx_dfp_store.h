@@ -350,9 +350,10 @@ ngx_int_t ngx_dfp_store_patch(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     int64_t id, ngx_str_t *before, ngx_str_t *about, int64_t user,
     ngx_uint_t *changed);
 
-/* Deletes the job; whoever runs it stops. NGX_DECLINED: there is no such job. */
+/* Deletes the job; whoever runs it stops. UUID is one of the request, which may be
+ * sent again. NGX_DECLINED: there is no such job. */
 ngx_int_t ngx_dfp_store_delete(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
-    int64_t id);
+    int64_t id, ngx_str_t *uuid);
 
 /* Ends the job if its deadline has passed. NGX_DECLINED: it has not. */
 ngx_int_t ngx_dfp_store_settle(ngx_dfp_store_t *store, ngx_dfp_op_t *op,

@@ -30,7 +30,7 @@
 -- hooks         sorted set of ended jobs whose webhook is to be delivered, by the
 --               time when it is due; while it is tried, when that counts as lost
 -- uuid:UUID     id of the job with this uuid, for a POST that is sent again;
---               or of the token that a DELETE with this uuid has deleted
+--               or of the job or token that a DELETE with this uuid has deleted
 -- ready:QUEUE   sorted set of ID:I by their turn
 -- turn:QUEUE:T  the last turn of the token T in this queue
 -- back:QUEUE:T  the last turn of what T has got back there, for a short time
