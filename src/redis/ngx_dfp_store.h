@@ -295,6 +295,11 @@ typedef struct {
     int64_t          waiting;  /* parts in its queue */
     int64_t          running;
     int64_t          oldest;   /* ms, age of one of those that wait; 0: none */
+    int64_t          hooks;    /* that are to be delivered, by any nginx */
+    int64_t          hooks_oldest;    /* ms since the end of the job of one of
+                                  these; 0: none */
+    int64_t          delivered;    /* webhooks that it has delivered */
+    int64_t          given_up;     /* ... and given up */
     int64_t          accepted; /* jobs that it has stored */
     int64_t          deleted;  /* before their end */
     int64_t          took[NGX_DFP_BUCKETS_MAX + 1];    /* jobs that it has

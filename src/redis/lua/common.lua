@@ -53,7 +53,8 @@
 --               those that it has ended, by the time since their POST; ms: the
 --               sum of these times; deleted: those that it has deleted before
 --               their end. Whoever sends the script that ends a job counts it,
---               so it is counted once. It expires
+--               so it is counted once. hook:STATE: webhooks whose delivery it
+--               has ended, likewise. It expires
 -- token:ID      hash: a token; token:names and token:hash:HASH find it.
 --               used: the minute in which it was found last while it was valid
 -- token:next    the greatest id so far
@@ -335,6 +336,20 @@ local function hook(id)
   call('HSET', job_key(id), 'hook_until', text(now + HOOK_TIME))
   call('ZADD', P .. 'hooks', now_text, id)
   redis.pcall('PUBLISH', P .. 'wake', 'hooks')
+end
+
+-- How the delivery of a webhook stands.
+local function set_hook(id, state, tries, url, err)
+  call('HSET', job_key(id), 'webhook',
+       table.concat({state, tries, text(wall), url, err}, ' '))
+end
+
+-- The delivery has ended.
+local function hook_ended(id, state, tries, url, err)
+  call('ZREM', P .. 'hooks', id)
+  set_hook(id, state, tries, url, err)
+  call('HDEL', job_key(id), 'hook', 'hook_until')
+  add_count('hook:' .. state, 1)
 end
 
 -- What only an unfinished job needs, above all its credentials, is erased.
