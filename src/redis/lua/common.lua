@@ -392,8 +392,16 @@ local function finish(id, part, state, err, results, progress, away)
     whole = failed and 'FAILURE' or 'SUCCESS'
   end
 
-  call('HSET', k, 's:' .. part, state, 'e:' .. part, err, 'r:' .. part,
-       results, 'left', text(left), 'state', whole, 'updated', text(wall))
+  call('HSET', k, 's:' .. part, state, 'left', text(left), 'state', whole,
+       'updated', text(wall))
+
+  if err ~= '' then
+    call('HSET', k, 'e:' .. part, err)
+  end
+
+  if results ~= '' then
+    call('HSET', k, 'r:' .. part, results)
+  end
 
   if failed then
     call('HSET', k, 'failed', '1')
