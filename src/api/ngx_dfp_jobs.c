@@ -165,7 +165,7 @@ ngx_dfp_jobs_seal(ngx_dfp_api_t *api, dfp_err_t *err)
 {
     int        secret;
     dfp_rc_t   rc;
-    dfp_buf_t  shown, whole;
+    dfp_buf_t  shown, stored, whole;
     dfp_str_t  sealed;
 
     if (ngx_dfp_api_uuid(api, &api->stored.uuid) != NGX_OK) {
@@ -175,11 +175,14 @@ ngx_dfp_jobs_seal(ngx_dfp_api_t *api, dfp_err_t *err)
     dfp_buf_init(&shown, &api->mem, 2048, 0);
     secret = dfp_job_print_args(&shown, &api->job, 1);
 
-    if (shown.failed) {
+    dfp_buf_init(&stored, &api->mem, 2048, 0);
+    dfp_job_args_store(&stored, dfp_buf_value(&shown));
+
+    if (shown.failed || stored.failed) {
         return DFP_ERROR;
     }
 
-    api->stored.args = ngx_dfp_str(dfp_buf_value(&shown));
+    api->stored.args = ngx_dfp_str(dfp_buf_value(&stored));
 
     if (!secret) {
         return DFP_OK;

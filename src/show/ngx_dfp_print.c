@@ -1,6 +1,7 @@
 #include "ngx_dfp_print.h"
 
 #include "dfp_dry.h"
+#include "dfp_job.h"
 #include "dfp_time.h"
 
 
@@ -57,8 +58,14 @@ ngx_dfp_print_job(dfp_buf_t *b, ngx_dfp_main_conf_t *conf,
     dfp_buf_str(b, ngx_dfp_dfp_str(job->about));
     ngx_dfp_print_text(b, ",\"state\":", &job->state);
     dfp_buf_cstr(b, ",\"args\":");
-    dfp_buf_str(b, job->args.len ? ngx_dfp_dfp_str(job->args)
-                                 : DFP_STR("null"));
+
+    if (job->args.len) {
+        dfp_job_args_show(b, ngx_dfp_dfp_str(job->args));
+
+    } else {
+        dfp_buf_cstr(b, "null");
+    }
+
     dfp_buf_cstr(b, ",\"result\":");
 
     if (form != NGX_DFP_PRINT_NEW && job->nparts) {

@@ -184,6 +184,15 @@ dfp_rc_t dfp_job_of_url(dfp_mem_t *mem, dfp_job_action_t action, dfp_str_t url,
  */
 int dfp_job_print_args(dfp_buf_t *b, const dfp_job_t *job, int redact);
 
+/* Appends ARGS, as dfp_job_print_args() has printed them, as they are stored: with
+ * "" instead of the default of filtered_query_params, which is as long as all other
+ * fields; dfp_job_parse_args() takes both. */
+void dfp_job_args_store(dfp_buf_t *b, dfp_str_t args);
+
+/* Appends ARGS, as they are stored by this or an older release, as they were
+ * printed. */
+void dfp_job_args_show(dfp_buf_t *b, dfp_str_t args);
+
 /* Whether the value of a header of this name is secret: of all headers but
  * User-Agent, X-Amz-Date and so on. */
 int dfp_job_header_secret(dfp_str_t name);
