@@ -1,0 +1,246 @@
+// What each nginx or peer of a cluster has got, and what has failed with which reason.
+
+import { el, fill, setText } from "./dom.js";
+import { chunks } from "./chunks.js";
+import { count, number } from "./format.js";
+import { clustersOf, totalsOf } from "./job-data.js";
+import { progressBar } from "./progress.js";
+import { row, state, table } from "./parts.js";
+
+const ROWS = 100;           // peers that are shown at a time
+const TASKS = 100;          // URLs of one
+const FEW = 2;              // peers whose URLs are open at once
+
+const COLUMNS = [{ name: "State", class: "fit" }, { name: "Name" },
+                 { name: "Address", class: "fit" }, { name: "Got", class: "wide" }];
+
+/* The view of the i-th cluster of a job: { node, update(job) }. */
+export function clusterView(job, i) {
+    const heading = el("h2");
+    const look = el("span");
+    const totals = el("div", { class: "muted" });
+    const bar = progressBar("Progress of the cluster");
+    const body = el("div");
+    const notes = el("div");
+    let rows = new Map();
+    let seen;
+
+    const update = (next) => {
+        const cluster = clustersOf(next)[i];
+
+        if (!cluster) {
+            return;
+        }
+
+        const peers = peersOf(cluster);
+
+        setText(heading, title(cluster));
+        fill(look, state(cluster.state.state));
+        bar.update(totalsOf(cluster.state.progress), cluster.state.state);
+        setText(totals, downloads(cluster));
+
+        // the same results and peers: only the progress has changed
+
+        if (seen === cluster.state.results && rows.size === peers.size
+            && [...peers.keys()].every((key) => rows.has(key)))
+        {
+            peers.forEach((peer, key) => rows.get(key).update(peer));
+            return;
+        }
+
+        seen = cluster.state.results;
+        rows = new Map([...peers].map(([key, peer]) => [key, peerRow(peer,
+                                                             peers.size <= FEW)]));
+        fill(body, tableOf(cluster, rows));
+        fill(notes, notesOf(cluster));
+    };
+
+    update(job);
+
+    return { update, node: el("section", { class: "card cluster" },
+        el("div", { class: "row between" }, heading, look),
+        bar.node, totals, body, notes) };
+}
+
+function title({ id, name, engine }) {
+    return (name ? `Cluster ${name}` : id === null ? "Cluster" : `Cluster ${id}`)
+           + (engine ? ` (${engine})` : "");
+}
+
+function downloads({ state: { progress } }) {
+    const sum = totalsOf(progress);
+
+    return sum?.downloads_total
+        ? `${number(sum.downloads_done)} of `
+          + count(sum.downloads_total, "download")
+          + (sum.downloads_failed ? `, ${number(sum.downloads_failed)} failed` : "")
+        : "";
+}
+
+/* The nginx or peers by address, those with failures first: { hostname, ip, got,
+ * failed, unreachable, progress }. */
+function peersOf({ state: { state: now, progress, results } }) {
+    const peers = new Map();
+    const of = ({ hostname = "", ip = "" }) => {
+        const key = `${ip} ${hostname}`;
+
+        if (!peers.has(key)) {
+            peers.set(key, { hostname, ip, got: [], failed: [], unreachable: "",
+                             progress: null, now });
+        }
+
+        return peers.get(key);
+    };
+
+    for (const one of results ?? []) {
+        one.success_tasks?.forEach((task) => of(task).got.push(task));
+        one.failure_tasks?.forEach((task) => of(task).failed.push(task));
+        one.unreachable?.forEach((peer) => {
+            of(peer).unreachable = peer.description;
+        });
+    }
+
+    for (const one of progress ?? []) {
+        if (one.hostname || one.ip) {
+            of(one).progress = one;
+        }
+    }
+
+    return new Map([...peers].sort(([, a], [, b]) => rank(a) - rank(b)));
+}
+
+function rank(peer) {
+    return peer.failed.length ? 0 : peer.unreachable ? 1 : 2;
+}
+
+/* The state of one: of its results, or PENDING before them. */
+function peerState(peer) {
+    return peer.failed.length || peer.unreachable ? "FAILURE"
+           : peer.got.length || peer.now !== "PENDING" ? "SUCCESS" : "PENDING";
+}
+
+function peerRow(first, open) {
+    const look = el("span");
+    const bar = progressBar(`Progress of ${first.hostname || first.ip}`);
+    const line = el("div");
+    const tasks = [...first.failed, ...first.got];
+
+    const update = (peer) => {
+        fill(look, state(peerState(peer)));
+
+        const waiting = tasks.length === 0 && !peer.unreachable;
+
+        bar.node.hidden = !waiting;
+        bar.update(totalsOf(peer.progress && [peer.progress]), peer.now);
+        setText(line, waiting ? "" : words(peer));
+    };
+
+    const node = row(COLUMNS, [
+        look,
+        first.hostname || "–",
+        first.ip || "–",
+        [bar.node, line,
+         first.unreachable && el("div", { class: "reason" }, first.unreachable),
+         !open && reasonsOf(first),
+         tasks.length > 0 && details(tasks, open)],
+    ]);
+
+    update(first);
+
+    return { node, update };
+}
+
+function words(peer) {
+    if (peer.unreachable && !peer.got.length && !peer.failed.length) {
+        return "unreachable";
+    }
+
+    return count(peer.got.length, "task")
+           + (peer.failed.length ? `, ${number(peer.failed.length)} failed` : "");
+}
+
+/* The different reasons of a peer; the list of its URLs has all. */
+function reasonsOf(peer) {
+    const reasons = [...new Set(peer.failed.map((task) => task.description))];
+
+    return reasons.slice(0, 3).map((text) =>
+        el("div", { class: "reason" }, text));
+}
+
+/* The URLs are made when they are opened. */
+function details(tasks, open) {
+    const box = el("div");
+    const node = el("details", { open }, el("summary", {},
+                    count(tasks.length, "URL")), box);
+    const show = () => {
+        if (!node.open || box.hasChildNodes()) {
+            return;
+        }
+
+        const list = el("ul", { class: "tasks" });
+
+        fill(box, list, chunks(list, tasks, TASKS, taskItem));
+    };
+
+    node.addEventListener("toggle", show);
+    show();
+
+    return node;
+}
+
+function taskItem(task) {
+    const failed = task.description !== undefined;
+
+    return el("li", { class: failed && "failed" },
+        el("span", { class: "url" }, task.url || "all of it"),
+        failed && el("div", { class: "reason" }, task.description));
+}
+
+function tableOf({ state: now }, rows) {
+    if (rows.size === 0) {
+        return el("p", { class: "muted" }, now.state === "PENDING"
+            ? "Nothing is known yet of the nginx or peers of this cluster."
+            : "There are no results of single nginx or peers.");
+    }
+
+    const node = table("Results of each nginx or peer", COLUMNS, []);
+
+    return [node, chunks(node.tBodies[0], [...rows.values()], ROWS,
+                         (one) => one.node)];
+}
+
+/* What is not in the table: what was skipped, omitted, and what tags stood for. */
+function notesOf({ state: { results } }) {
+    const all = results ?? [];
+    const sum = (name) => all.reduce((n, one) => n + (one[name] ?? 0), 0);
+    const omitted = [["success_tasks_omitted", "success"],
+                     ["failure_tasks_omitted", "failure"],
+                     ["unreachable_omitted", "unreachable peer"]]
+        .map(([name, word]) => sum(name) && count(sum(name), word,
+             word === "success" ? "successes" : undefined)).filter(Boolean);
+    const skipped = unique(all.flatMap((one) => one.skipped_tasks ?? []));
+    const images = unique(all.flatMap((one) => one.images ?? []));
+
+    return [
+        omitted.length > 0 && el("p", { class: "muted" },
+            `Not listed by nginx: ${omitted.join(", ")}.`),
+        skipped.length > 0 && notes("Skipped", skipped, (one) =>
+            [el("span", { class: "url" }, one.url),
+             el("div", { class: "muted" }, one.description)]),
+        images.length > 0 && notes("Manifests", images, (one) =>
+            [el("span", { class: "url" }, one.url),
+             el("div", { class: "url muted" }, one.digest)]),
+    ];
+}
+
+function unique(list) {
+    return [...new Map(list.map((one) => [JSON.stringify(one), one])).values()];
+}
+
+function notes(title, items, make) {
+    const list = el("ul", { class: "tasks" });
+    const more = chunks(list, items, TASKS, (one) => el("li", {}, make(one)));
+
+    return el("details", {}, el("summary", {}, `${title} (${items.length})`), list,
+              more);
+}
