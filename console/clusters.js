@@ -52,7 +52,7 @@ export async function clustersPage({ main, signal }) {
 function clusterView({ id, name, is_default: first, status }) {
     return el("section", { class: "card cluster" },
         el("div", { class: "row between" },
-           el("h2", {}, `${name} `, el("span", { class: "muted" }, `id ${id}`)),
+           el("h2", {}, `${name} `, el("span", { class: "muted light" }, `id ${id}`)),
            el("span", {}, first && el("span", { class: "muted" }, "default"))),
         el("dl", { class: "facts figures" },
            fact("Engine", status.engine),
@@ -68,7 +68,7 @@ function fact(name, value) {
 }
 
 function age(seconds) {
-    return seconds === null ? "–" : duration(seconds);
+    return seconds === null ? "–" : duration(Math.max(1, seconds));
 }
 
 function instances({ instances: list, instances_omitted: omitted }) {

@@ -26,8 +26,12 @@ export function bytes(n) {
 
 /* Seconds, in its two largest units: "1 h 5 min". */
 export function duration(seconds) {
+    if (seconds < 1) {
+        return `${Math.max(0, Math.round(seconds * 1000))} ms`;
+    }
+
     if (seconds < 10) {
-        return `${Math.max(0, seconds).toFixed(1)} s`;
+        return `${seconds.toFixed(1)} s`;
     }
 
     seconds = Math.round(seconds);

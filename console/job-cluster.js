@@ -34,7 +34,7 @@ export function clusterView(job, i) {
 
         const peers = peersOf(cluster);
 
-        setText(heading, title(cluster));
+        fill(heading, title(cluster));
         fill(look, state(cluster.state.state));
         bar.update(totalsOf(cluster.state.progress), cluster.state.state);
         setText(totals, downloads(cluster));
@@ -63,8 +63,8 @@ export function clusterView(job, i) {
 }
 
 function title({ id, name, engine }) {
-    return (name ? `Cluster ${name}` : id === null ? "Cluster" : `Cluster ${id}`)
-           + (engine ? ` (${engine})` : "");
+    return [name || (id === null ? "Cluster" : `Cluster ${id}`),
+            engine && el("span", { class: "muted light" }, ` ${engine}`)];
 }
 
 function downloads({ state: { progress } }) {

@@ -19,7 +19,7 @@ export function jobRow(first) {
     const bar = progressBar(`Progress of job ${job.id}`);
     const look = el("span", {}, state(job.state));
     const took = el("span");
-    const error = el("div", { class: "reason" });
+    const error = el("div", { class: "reason clamp" });
 
     const update = (next) => {
         if (next.state !== job.state) {

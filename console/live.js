@@ -44,9 +44,9 @@ export function liveJobs(list, show, signal) {
         },
 
         down: (status) => {
-            show(status === 404 ? "Live updates are not available"
-                 : status === 503 ? "Live updates are not available now"
-                 : "Live updates are interrupted", false);
+            show(status === 404 || status === 503
+                 ? "Live updates are not available: read every 5 s"
+                 : "Live updates are interrupted: read every 5 s", false);
 
             if (!started) {
                 started = true;

@@ -43,7 +43,7 @@ function preheatForm(known, signal) {
     const groups = moreFields();
     const type = typeChoice();
     const url = field({ name: "args.url", label: "URLs", required: true, lines: 3,
-                        help: "" });
+                        help: "One per line." });
     const bio = field({ name: "bio", label: "Description", maxlength: 1024,
                         help: "Shown in the list of jobs." });
     const clusters = clusterChoice(known);

@@ -29,17 +29,19 @@ export function progressBar(label, { estimate = false } = {}) {
     };
 }
 
-/* How much is done, 0 to 1: by bytes where their number is known. */
+/* How much is done, 0 to 1: by bytes where their number is known. The size of a
+ * file is known at its end, so that more bytes may have come than are expected. */
 function done(totals) {
     if (!totals) {
         return 0;
     }
 
-    if (totals.bytes_total) {
-        return Math.min(1, totals.bytes_done / totals.bytes_total);
+    if (totals.bytes_done < totals.bytes_total) {
+        return totals.bytes_done / totals.bytes_total;
     }
 
-    return totals.tasks_total ? totals.tasks_done / totals.tasks_total : 0;
+    return totals.tasks_total
+           ? (totals.tasks_done + totals.tasks_failed) / totals.tasks_total : 0;
 }
 
 function words(totals, state) {
@@ -53,10 +55,9 @@ function words(totals, state) {
     const tasks = all && !failed
         ? count(totals.tasks_total, "task")
         : `${number(totals.tasks_done)} of ${count(totals.tasks_total, "task")}`;
-    const size = all && totals.bytes_done === totals.bytes_total
-                 || !totals.bytes_total
-        ? bytes(totals.bytes_done)
-        : `${bytes(totals.bytes_done)} of ${bytes(totals.bytes_total)}`;
+    const size = totals.bytes_done < totals.bytes_total
+        ? `${bytes(totals.bytes_done)} of ${bytes(totals.bytes_total)}`
+        : bytes(totals.bytes_done);
 
     return `${tasks}${failed}, ${size}`;
 }
