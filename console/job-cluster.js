@@ -5,7 +5,7 @@ import { chunks } from "./chunks.js";
 import { count, number } from "./format.js";
 import { clustersOf, totalsOf } from "./job-data.js";
 import { progressBar } from "./progress.js";
-import { row, state, table } from "./parts.js";
+import { row, showState, table } from "./parts.js";
 
 const ROWS = 100;           // peers that are shown at a time
 const TASKS = 100;          // URLs of one
@@ -16,7 +16,7 @@ const COLUMNS = [{ name: "State", class: "fit" }, { name: "Name" },
 
 /* The view of the i-th cluster of a job: { node, update(job) }. */
 export function clusterView(job, i) {
-    const heading = el("h2");
+    const heading = el("h2", {}, title(clustersOf(job)[i]));
     const look = el("span");
     const totals = el("div", { class: "muted" });
     const bar = progressBar("Progress of the cluster");
@@ -34,8 +34,7 @@ export function clusterView(job, i) {
 
         const peers = peersOf(cluster);
 
-        fill(heading, title(cluster));
-        fill(look, state(cluster.state.state));
+        showState(look, cluster.state.state);
         bar.update(totalsOf(cluster.state.progress), cluster.state.state);
         setText(totals, downloads(cluster));
 
@@ -126,7 +125,7 @@ function peerRow(first, open) {
     const tasks = [...first.failed, ...first.got];
 
     const update = (peer) => {
-        fill(look, state(peerState(peer)));
+        showState(look, peerState(peer));
 
         const waiting = tasks.length === 0 && !peer.unreachable;
 

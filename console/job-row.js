@@ -1,10 +1,10 @@
 // A job as a row of the list.
 
-import { el, fill, setText } from "./dom.js";
+import { el, setText } from "./dom.js";
 import { between, duration, number, time } from "./format.js";
 import { progressOf, statesOf, urlsOf } from "./job-data.js";
 import { progressBar } from "./progress.js";
-import { row, state } from "./parts.js";
+import { row, showState } from "./parts.js";
 
 export const JOB_COLUMNS = [{ name: "State", class: "fit" },
                             { name: "Job", class: "fit" },
@@ -17,16 +17,13 @@ export const JOB_COLUMNS = [{ name: "State", class: "fit" },
 export function jobRow(first) {
     let job = first;
     const bar = progressBar(`Progress of job ${job.id}`);
-    const look = el("span", {}, state(job.state));
+    const look = el("span");
     const took = el("span");
     const error = el("div", { class: "reason clamp" });
 
     const update = (next) => {
-        if (next.state !== job.state) {
-            fill(look, state(next.state));
-        }
-
         job = next;
+        showState(look, job.state);
         bar.update(progressOf(job), job.state);
         setText(took, job.state === "PENDING" ? "" : duration(
             between(job.created_at, job.updated_at)));

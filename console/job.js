@@ -8,7 +8,7 @@ import { clustersOf, merged, progressOf, statesOf, urlsOf } from "./job-data.js"
 import { clusterView } from "./job-cluster.js";
 import { argumentsView, webhookView } from "./job-args.js";
 import { progressBar } from "./progress.js";
-import { confirm, load, problem, state } from "./parts.js";
+import { confirm, empty, load, problem, state } from "./parts.js";
 import { follow, sleep } from "./stream.js";
 
 const POLL = 5;             // s, without a stream, and for a webhook
@@ -22,12 +22,33 @@ export function jobPage({ main, id, signal, title }) {
     main.append(box);
 
     load(box, signal, async () => {
-        const { data } = await request("token", "GET", path, { signal });
-        const view = jobView(data, path, signal);
+        const job = await readJob(path, signal);
+
+        if (!job) {
+            fill(box, empty(`There is no job ${id}`, "It was deleted, or it ended "
+                + "longer ago than nginx keeps jobs. ",
+                el("a", { href: "#/jobs" }, "Show all jobs")));
+            return;
+        }
+
+        const view = jobView(job, path, signal);
 
         fill(box, view.node);
-        watch(data, view, path, signal);
+        watch(job, view, path, signal);
     });
+}
+
+async function readJob(path, signal) {
+    try {
+        return (await request("token", "GET", path, { signal })).data;
+
+    } catch (error) {
+        if (error.status === 404) {
+            return null;
+        }
+
+        throw error;
+    }
 }
 
 /* Follows the job until it has ended, and its webhook until it was delivered. */

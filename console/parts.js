@@ -16,6 +16,13 @@ export function state(name) {
               icon(look), name);
 }
 
+/* Shows a state in a node that may show another one. */
+export function showState(node, name) {
+    if (node.firstElementChild?.dataset.state !== name) {
+        fill(node, state(name));
+    }
+}
+
 /* A table whose rows are cards on a phone: display is changed there, so the roles
  * are explicit. Columns are { name, class } or names. */
 export function table(caption, columns, rows) {
