@@ -77,8 +77,9 @@ export function liveJobs(list, show, signal) {
                     refreshSoon();
                 }
 
-            } else if (name === "deleted") {
+            } else if (name === "deleted" && list.job(data.id)) {
                 list.remove(data.id);
+                refreshSoon();
             }
         },
     }, signal);
