@@ -45,20 +45,23 @@ export function row(columns, cells, attributes) {
            el("div", { class: "cell" }, cell))));
 }
 
-/* Links to the pages of a list: href(page) is the address of one. */
+/* Links to the pages of a list, or null if there is one only: href(page) is the
+ * address of one. */
 export function pager({ page, perPage, total, shown, href }) {
     const last = total === null ? null : Math.max(1, Math.ceil(total / perPage));
-    const from = (page - 1) * perPage + 1;
     const next = last === null ? shown === perPage : page < last;
 
     const step = (name, to, possible) => possible
         ? el("a", { class: "button", href: href(to) }, name)
         : el("span", { class: "button off" }, name);
 
+    if (page === 1 && !next) {
+        return null;
+    }
+
     return el("nav", { class: "pager", "aria-label": "Pages of the list" },
-        el("span", { class: "muted" }, shown === 0 ? ""
-           : `${number(from)}–${number(from + shown - 1)}`
-             + (total === null ? "" : ` of ${number(total)}`)),
+        el("span", { class: "muted" }, `Page ${number(page)}`
+           + (last === null ? "" : ` of ${number(last)}`)),
         el("span", { class: "row" }, step("Previous", page - 1, page > 1),
            step("Next", page + 1, next)));
 }
@@ -107,7 +110,8 @@ export function empty(title, ...text) {
 
 /* A text that can be copied. "secret" has the width of a token, others wrap. */
 export function copyable(label, text) {
-    const box = el("pre", { class: "copy", tabindex: "0", "aria-label": label },
+    const box = el("pre", { class: "copy", tabindex: "0", role: "group",
+                           "aria-label": label },
                    text);
     const button = copyButton(label, () => box.textContent, box);
 

@@ -4,7 +4,7 @@ import { el } from "./dom.js";
 import { request, ApiError, JOBS } from "./api.js";
 import { chunks } from "./chunks.js";
 import { clustersOf } from "./job-data.js";
-import { bytes, count } from "./format.js";
+import { bytes, count, number } from "./format.js";
 import { row, state, table } from "./parts.js";
 
 const WAIT = 60;        // s
@@ -61,21 +61,50 @@ function title(job) {
 function clusterView({ id, name, engine, state: now }, named) {
     const tasks = now.tasks ?? [];
     const targets = now.targets ?? [];
-    const sizes = tasks.map((one) => one.size).filter((size) => size !== null);
-    const unknown = tasks.length - sizes.length;
+    const reasons = reasonsOf(now.results ?? []);
+    const all = tasks.length + (now.tasks_omitted ?? 0);
 
     return el("div", { class: "check-cluster" },
         named && el("h3", {}, `Cluster ${name || id} (${engine})`),
         now.error && el("p", { class: "message error" }, now.error),
-        tasks.length > 0 && [
-            el("p", {}, count(tasks.length, "task") + ", "
-               + bytes(sizes.reduce((sum, size) => sum + size, 0))
-               + (unknown ? ` and ${unknown} of unknown size` : "")
-               + `, for ${count(targets.length, "target")}`),
-            long("Tasks", TASKS, tasks, taskCells),
-        ],
-        targets.length > 0 && long("Targets", TARGETS, targets,
-                                   (one) => targetCells(one, tasks.length)));
+        all > 0 && el("p", {}, summary(tasks, all, targets)),
+        tasks.length > 0 && long("Tasks", TASKS, tasks, taskCells),
+        omitted(now.tasks_omitted, "task"),
+        targets.length > 0 && long("Targets", TARGETS, targets, (one) =>
+            targetCells(one, all, reasons.get(keyOf(one)))),
+        omitted(now.targets_omitted, "target"),
+        now.state === "SUCCESS" && now.targets === null && el("p",
+            { class: "muted" }, "The peers are not known: the scheduler chooses "
+            + "them."));
+}
+
+function summary(tasks, all, targets) {
+    const sizes = tasks.map((one) => one.size).filter((size) => size !== null);
+    const unknown = all - sizes.length;
+    const held = tasks.filter((one) => one.held === true).length;
+
+    return [count(all, "task") + (targets.length
+                ? ` for ${count(targets.length, "target")}` : ""),
+            bytes(sizes.reduce((sum, size) => sum + size, 0))
+                + (unknown ? `, ${number(unknown)} of unknown size` : ""),
+            held > 0 && `${number(held)} held by all targets already`]
+           .filter(Boolean).join("; ") + ".";
+}
+
+function omitted(n, word) {
+    return n > 0 && el("p", { class: "muted" },
+                       `${count(n, word)} more, not listed by nginx.`);
+}
+
+/* Why it is not known what a target holds. */
+function reasonsOf(results) {
+    return new Map(results.flatMap((one) => [...one.unreachable ?? [],
+                                             ...one.failure_tasks ?? []])
+                   .map((one) => [keyOf(one), one.description]));
+}
+
+function keyOf({ hostname, ip }) {
+    return `${ip} ${hostname}`;
 }
 
 function long(caption, columns, items, cells) {
@@ -88,17 +117,19 @@ function long(caption, columns, items, cells) {
 function taskCells(task) {
     return [
         task.type,
-        [el("div", { class: "url" }, task.url),
+        [el("div", { class: "url" }, task.url || "–"),
          task.media_type && el("div", { class: "muted" }, task.media_type)],
         task.size === null ? "unknown" : bytes(task.size),
         task.held === null ? "not known" : task.held ? "yes" : "no",
     ];
 }
 
-function targetCells(target, tasks) {
+function targetCells(target, tasks, reason) {
     return [
-        target.hostname || "–",
+        [el("div", {}, target.hostname || "–"),
+         reason && el("div", { class: "reason" }, reason)],
         target.ip || "–",
-        target.held === null ? "not known" : `${target.held} of ${tasks}`,
+        target.held === null ? "not known"
+        : `${number(target.held)} of ${number(tasks)}`,
     ];
 }
