@@ -10,7 +10,7 @@ import { sleep } from "./stream.js";
 const POLL = 10;        // s
 const ROWS = 100;
 
-const COLUMNS = [{ name: "State", class: "fit" }, { name: "Name", class: "wide" },
+const COLUMNS = [{ name: "State", class: "fit" }, { name: "Name" },
                  { name: "Address", class: "fit" },
                  { name: "Last seen", class: "fit" },
                  { name: "Waiting", class: "fit number" },

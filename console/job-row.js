@@ -6,12 +6,12 @@ import { progressOf, statesOf, urlsOf } from "./job-data.js";
 import { progressBar } from "./progress.js";
 import { row, showState } from "./parts.js";
 
-export const JOB_COLUMNS = [{ name: "State", class: "fit" },
-                            { name: "Job", class: "fit" },
-                            { name: "URL", class: "wide" },
+export const JOB_COLUMNS = [{ name: "State", class: "state-column" },
+                            { name: "Job", class: "id-column" },
+                            { name: "URL" },
                             { name: "Progress", class: "bar-column" },
-                            { name: "Created", class: "fit" },
-                            { name: "Duration", class: "fit" }];
+                            { name: "Created", class: "time-column" },
+                            { name: "Duration", class: "duration-column" }];
 
 /* Returns { node, job(), update(job) }. */
 export function jobRow(first) {
@@ -25,7 +25,7 @@ export function jobRow(first) {
         job = next;
         showState(look, job.state);
         bar.update(progressOf(job), job.state);
-        setText(took, job.state === "PENDING" ? "" : duration(
+        setText(took, job.state === "PENDING" ? "–" : duration(
             between(job.created_at, job.updated_at)));
         setText(error, job.state === "FAILURE" ? reasonOf(job) : "");
     };

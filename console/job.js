@@ -271,7 +271,7 @@ function factsOf(job) {
     const more = chunks(list, urls, URLS_SHOWN,
                         (url) => el("li", { class: "url" }, url));
     const pending = job.state === "PENDING";
-    const limit = job.args?.timeout / 1e9;
+    const limit = (job.args?.timeout ?? 0) / 1e9;
 
     return [
         fact(job.args?.type === "image" ? count(urls.length, "image")

@@ -127,34 +127,52 @@ function listOf(result, note, wanted, signal) {
     let rows = new Map();
     let total = null;
     let body = null;
-    let missed = null;          // changes during a refresh
+    let missed = null;                  // changes during a refresh
+    let stop = new AbortController();   // of the last refresh
 
     const remember = (change) => {
         missed?.push(change);
         change();
     };
 
-    const list = {
-        refresh: () => load(result, signal, async () => {
-            const focused = document.activeElement?.closest("tr[data-id]")
-                            ?.dataset.id;
+    const refreshed = async (current) => {
+        const focused = document.activeElement?.closest("tr[data-id]")
+                        ?.dataset.id;
 
-            missed = [];
+        missed = [];
 
-            const found = await read(wanted, signal);
-            const again = missed;
-
-            missed = null;
-            total = found.total;
-            rows = new Map(found.jobs.map((job) => [job.id, jobRow(job)]));
-            setText(note, found.note);
-            body = show(result, wanted, found, rows);
-            again.forEach((change) => change());
-
-            if (focused) {
-                result.querySelector(`tr[data-id="${focused}"] a`)?.focus();
+        const found = await read(wanted, current).catch((error) => {
+            if (!current.aborted) {
+                missed = body = null;
             }
-        }),
+
+            throw error;
+        });
+        const again = missed;
+
+        missed = null;
+        total = found.total;
+        rows = new Map(found.jobs.map((job) => [job.id, jobRow(job)]));
+        setText(note, found.note);
+        body = show(result, wanted, found, rows);
+        again.forEach((change) => change());
+
+        if (focused) {
+            result.querySelector(`tr[data-id="${focused}"] a`)?.focus();
+        }
+    };
+
+    signal.addEventListener("abort", () => stop.abort());
+
+    const list = {
+        refresh: () => {
+            stop.abort();
+            stop = new AbortController();
+
+            const current = stop.signal;
+
+            return load(result, current, () => refreshed(current));
+        },
 
         pending: () => [...rows.values()].filter((one) =>
             one.job().state === "PENDING").map((one) => one.job().id),
@@ -168,8 +186,14 @@ function listOf(result, note, wanted, signal) {
                 return;
             }
 
+            // the first one; a refresh applies it again
+
             if (!body) {
-                list.refresh();
+                if (!missed) {
+                    list.refresh();
+                }
+
+
                 return;
             }
 
@@ -294,7 +318,8 @@ function show(result, wanted, { jobs, total }, rows) {
     }
 
     const node = table("Jobs, the newest first", JOB_COLUMNS,
-                       [...rows.values()].map((one) => one.node));
+                       [...rows.values()].map((one) => one.node),
+                       { class: "jobs" });
 
     fill(result, node, !searching(wanted) && pager({
         page: wanted.page, perPage: PER_PAGE, total, shown: jobs.length,

@@ -25,10 +25,10 @@ export function showState(node, name) {
 
 /* A table whose rows are cards on a phone: display is changed there, so the roles
  * are explicit. Columns are { name, class } or names. */
-export function table(caption, columns, rows) {
+export function table(caption, columns, rows, attributes) {
     const heads = columns.map((one) => one.name ? one : { name: one });
 
-    return el("table", { role: "table" },
+    return el("table", { role: "table", ...attributes },
         el("caption", { class: "unseen" }, caption),
         el("thead", { role: "rowgroup" },
            el("tr", { role: "row" }, heads.map((one) =>

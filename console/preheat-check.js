@@ -53,7 +53,11 @@ function view(job, hook) {
 }
 
 function title(job) {
-    return job.state === "SUCCESS" ? "The job would load this"
+    const tasks = clustersOf(job).flatMap((one) => one.state.tasks ?? []);
+
+    return job.state === "SUCCESS"
+           ? tasks.length > 0 && tasks.every((one) => one.held === true)
+             ? "All of it is there already" : "The job would load this"
            : job.state === "FAILURE" ? "The job would fail"
            : `The check has not ended after ${WAIT} s`;
 }
