@@ -31,7 +31,7 @@ export function jobPage({ main, id, signal, title }) {
             return;
         }
 
-        const view = jobView(job, path, signal);
+        const view = jobView(job, signal);
 
         fill(box, view.node);
         watch(job, view, path, signal);
@@ -144,7 +144,7 @@ async function poll(signal, work, view) {
     }
 }
 
-function jobView(first, path, signal) {
+function jobView(first, signal) {
     let job = first;
     let live = true;
 
@@ -159,33 +159,6 @@ function jobView(first, path, signal) {
     const clusters = clustersOf(job).map((one, i) => clusterView(job, i));
     const webhook = el("div");
     let shown = null;
-
-    const remove = async (pending) => {
-        const word = pending ? "cancelled" : "deleted";
-
-        fill(failed);
-
-        if (!await confirm(question(job, pending, signal))) {
-            return;
-        }
-
-        try {
-            await request("token", "DELETE", path, { signal });
-
-        } catch (error) {
-            if (signal.aborted) {
-                return;
-            }
-
-            if (error.status !== 404) {
-                fill(failed, problem(error));
-                return;
-            }
-        }
-
-        location.hash = "/jobs";
-        announce(`Job ${job.id} is ${word}.`);
-    };
 
     const update = (next) => {
         job = next;
@@ -210,11 +183,9 @@ function jobView(first, path, signal) {
         fill(actions,
             el("a", { class: "button", href: `#/preheat?again=${job.id}` },
                "Run again…"),
-            job.state === "PENDING"
-                ? el("button", { type: "button", class: "danger",
-                                 click: () => remove(true) }, "Cancel")
-                : el("button", { type: "button", class: "danger",
-                                 click: () => remove(false) }, "Delete"));
+            el("button", { type: "button", class: "danger",
+                           click: () => remove(job, failed, signal) },
+               job.state === "PENDING" ? "Cancel" : "Delete"));
 
         if (focused) {
             actions.lastElementChild.focus();
@@ -240,6 +211,34 @@ function jobView(first, path, signal) {
                 el("a", { class: "button", href: "#/jobs" }, "Jobs")));
         },
     };
+}
+
+/* Asks, and deletes the job; an error is shown in "failed". */
+async function remove(job, failed, signal) {
+    const pending = job.state === "PENDING";
+
+    fill(failed);
+
+    if (!await confirm(question(job, pending, signal))) {
+        return;
+    }
+
+    try {
+        await request("token", "DELETE", `${JOBS}/${job.id}`, { signal });
+
+    } catch (error) {
+        if (signal.aborted) {
+            return;
+        }
+
+        if (error.status !== 404) {
+            fill(failed, problem(error));
+            return;
+        }
+    }
+
+    location.hash = "/jobs";
+    announce(`Job ${job.id} is ${pending ? "cancelled" : "deleted"}.`);
 }
 
 function question(job, pending, signal) {

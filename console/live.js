@@ -11,7 +11,7 @@ const POLL = 5;             // s
 const PENDING_READ = 100;   // jobs of one request
 const CALM = 2;             // s between reads that events cause
 
-/* Options: list, of jobs.js; show(text, on) tells whether the list is live. */
+/* Options: list, a JobList; show(text, on) tells whether the list is live. */
 export function liveJobs(list, show, signal) {
     let polling = null;         // aborted when a stream begins
     let planned = null;
@@ -71,9 +71,7 @@ export function liveJobs(list, show, signal) {
             } else if (name === "progress" || name === "end") {
                 change(list, data);
 
-                if (name === "end" && !list.job(data.id)
-                    && list.lists(data.state))
-                {
+                if (!list.job(data.id) && list.lists(data.state)) {
                     refreshSoon();
                 }
 
@@ -103,18 +101,21 @@ function change(list, data) {
 }
 
 async function readPending(list, signal) {
-    const shown = list.pending();
-
-    if (shown.length === 0 || document.hidden) {
+    if (document.hidden) {
         return;
     }
+
+    const newest = list.newest();
 
     try {
         const { data } = await request("token", "GET", JOBS, {
             query: { state: "PENDING", per_page: PENDING_READ }, signal });
         const read = new Map(data.map((job) => [job.id, job]));
 
-        for (const id of shown) {
+        data.filter((job) => job.id > newest).reverse()
+            .forEach((job) => list.add(job));
+
+        for (const id of list.pending()) {
             const job = read.get(id) ?? await readJob(id, signal);
 
             if (job) {

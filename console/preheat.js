@@ -75,44 +75,19 @@ function preheatForm(known, signal) {
         fill(checked);
     };
 
-    const work = sender(model, failed, checked, signal);
-    const check = el("button", { type: "button" }, "Check");
-    const save = el("button", { type: "submit", class: "primary" }, "SAVE");
-
-    const run = async (button, job) => {
-        if (check.getAttribute("aria-disabled")) {
-            return;
-        }
-
-        for (const one of [check, save]) {
-            one.setAttribute("aria-disabled", "true");
-        }
-
-        const name = button.textContent;
-
-        button.textContent = `${name === "SAVE" ? "Saving" : "Checking"}…`;
-        await job();
-        button.textContent = name;
-        check.removeAttribute("aria-disabled");
-        save.removeAttribute("aria-disabled");
-    };
-
-    check.addEventListener("click", () => run(check, work.check));
-
+    const buttons = buttonsOf(sender(model, failed, checked, signal));
     const node = el("form", {
         class: "preheat", novalidate: true,
         input: changed, change: changed,
         submit: (event) => {
             event.preventDefault();
-            run(save, work.save);
+            buttons.save();
         },
     },
         note,
         el("div", { class: "card" }, type.node, url.node, bio.node,
            clusters.field.node, details, failed,
-           el("div", { class: "row" }, save, check,
-              el("span", { class: "muted" },
-                 "Check shows what the job would do; nothing is loaded."))),
+           buttons.node),
         checked,
         el("section", { class: "card" },
            el("h2", {}, "The same with curl"), curl.node,
@@ -121,6 +96,37 @@ function preheatForm(known, signal) {
               + "them.")));
 
     return { ...model, node, note, changed, details };
+}
+
+/* SAVE and Check, of which one works at a time: { node, save() }. */
+function buttonsOf(work) {
+    const check = el("button", { type: "button" }, "Check");
+    const save = el("button", { type: "submit", class: "primary" }, "SAVE");
+
+    const run = async (button, busy, job) => {
+        if (check.getAttribute("aria-disabled")) {
+            return;
+        }
+
+        const name = button.textContent;
+
+        check.setAttribute("aria-disabled", "true");
+        save.setAttribute("aria-disabled", "true");
+        button.textContent = busy;
+        await job();
+        button.textContent = name;
+        check.removeAttribute("aria-disabled");
+        save.removeAttribute("aria-disabled");
+    };
+
+    check.addEventListener("click", () => run(check, "Checking…", work.check));
+
+    return {
+        node: el("div", { class: "row" }, save, check,
+            el("span", { class: "muted" },
+               "Check shows what the job would do; nothing is loaded.")),
+        save: () => run(save, "Saving…", work.save),
+    };
 }
 
 /* What the buttons do: { check(), save() }. */

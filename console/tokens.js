@@ -18,20 +18,6 @@ export function tokensPage({ main, query, signal }) {
     const result = el("div", { class: "result" });
     const failed = el("div");
 
-    const address = (to, filter) => {
-        const given = new URLSearchParams();
-
-        if (filter) {
-            given.set("state", filter);
-        }
-
-        if (to > 1) {
-            given.set("page", to);
-        }
-
-        return "#/tokens" + (given.size ? `?${given}` : "");
-    };
-
     const refresh = () => load(result, signal, async () => {
         const { data, total } = await request("admin", "GET", TOKENS, {
             query: { page, per_page: PER_PAGE, state: wanted }, signal });
@@ -83,6 +69,20 @@ export function tokensPage({ main, query, signal }) {
            })),
         failed, result);
     refresh();
+}
+
+function address(page, state) {
+    const given = new URLSearchParams();
+
+    if (state) {
+        given.set("state", state);
+    }
+
+    if (page > 1) {
+        given.set("page", page);
+    }
+
+    return "#/tokens" + (given.size ? `?${given}` : "");
 }
 
 function stateFilter(wanted, changed) {
