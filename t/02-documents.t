@@ -49,7 +49,7 @@ my $directives = $text{'docs/directives.md'} // '';
 my $api = $text{'docs/open-api.md'} // '';
 my $operations = $text{'docs/operations.md'} // '';
 my $metrics = $text{'docs/metrics.md'} // '';
-my $form = join "\n", map { $text{$_} } grep { m{^console/preheat.*\.js$} }
+my $form = join "\n", map { $text{$_} =~ s{/\*.*?\*/|^\s*//.*?$}{}smgr } grep { m{^console/preheat.*\.js$} }
                                         sort keys %text;
 my $dashboard = $text{'contrib/grafana-dashboard.json'} // '';
 
