@@ -276,9 +276,11 @@ function factsOf(job) {
         fact(job.args?.type === "image" ? count(urls.length, "image")
              : count(urls.length, "file"), list, more),
         fact("Created", time(job.created_at)),
-        pending ? fact("Ends by", time(new Date(
-            Date.parse(job.created_at) + limit * 1000).toISOString()),
-            el("span", { class: "muted" }, ` (timeout ${duration(limit)})`))
+        pending
+        ? [fact("Ends by", time(new Date(
+               Date.parse(job.created_at) + limit * 1000).toISOString()),
+               el("span", { class: "muted" }, ` (timeout ${duration(limit)})`)),
+           fact("Duration", "not ended")]
         : [fact("Ended", time(job.updated_at)),
            fact("Duration", duration(between(job.created_at, job.updated_at)))],
         statesOf(job).some((one) => one.lost_attempts) && fact("Lost attempts",

@@ -12,11 +12,16 @@ export function progressBar(label, { estimate = false } = {}) {
     const bar = el("progress", { "aria-label": label, max: 1, value: 0 });
     const text = el("span", { class: "progress-text" });
     const left = estimate && estimator();
+    let begun = false;
 
     return {
         node: el("div", { class: "progress" }, bar, text),
         update: (totals, state) => {
-            bar.hidden = state !== "PENDING";
+            // the place of a bar that was shown stays: nothing moves at the end
+
+            begun ||= state === "PENDING";
+            bar.hidden = !begun;
+            bar.classList.toggle("spent", state !== "PENDING");
             bar.value = done(totals);
 
             const rest = left && state === "PENDING" && totals
