@@ -19,6 +19,7 @@ export class JobList {
     #rows = new Map();
     #total = null;
     #body = null;
+    #pages = el("div");
     #missed = null;                     // changes during a refresh
     #stop = new AbortController();      // of the last refresh
 
@@ -62,7 +63,7 @@ export class JobList {
         }
     }
 
-    #show({ jobs, total }) {
+    #show({ jobs }) {
         const { result, wanted } = this;
 
         if (jobs.length === 0) {
@@ -75,11 +76,16 @@ export class JobList {
                            [...this.#rows.values()].map((one) => one.node),
                            { class: "jobs" });
 
-        fill(result, node, !searching(wanted) && pager({
-            page: wanted.page, perPage: PER_PAGE, total, shown: jobs.length,
-            href: this.address,
-        }));
+        fill(result, node, this.#pages);
         this.#body = node.tBodies[0];
+        this.#paginate();
+    }
+
+    #paginate() {
+        fill(this.#pages, !searching(this.wanted) && pager({
+            page: this.wanted.page, perPage: PER_PAGE, total: this.#total,
+            shown: this.#rows.size, href: this.address,
+        }));
     }
 
     /* The ids of the jobs that are shown and PENDING. */
@@ -139,6 +145,12 @@ export class JobList {
 
         if (this.#total !== null) {
             setText(this.note, jobsInAll(++this.#total));
+
+            // a link that has the focus keeps it, unless there is a new page
+
+            if (this.#total % PER_PAGE === 1) {
+                this.#paginate();
+            }
         }
     }
 
