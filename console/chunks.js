@@ -38,7 +38,7 @@ export function chunks(list, items, size, make) {
         const first = more();
 
         first.tabIndex = -1;
-        first.focus();
+        first.focus({ preventScroll: true });
     });
 
     return el("div", { class: "more" }, button);

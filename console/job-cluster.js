@@ -11,8 +11,10 @@ const ROWS = 100;           // peers that are shown at a time
 const TASKS = 100;          // URLs of one
 const FEW = 2;              // peers whose URLs are open at once
 
-const COLUMNS = [{ name: "State", class: "fit" }, { name: "Name" },
-                 { name: "Address", class: "fit" }, { name: "Got", class: "wide" }];
+const COLUMNS = [{ name: "State", class: "state-column" },
+                 { name: "Name", class: "name-column" },
+                 { name: "Address", class: "address-column" },
+                 { name: "Got", class: "wide" }];
 
 /* The view of the i-th cluster of a job: { node, update(job) }. */
 export function clusterView(job, i) {
@@ -22,7 +24,8 @@ export function clusterView(job, i) {
     const bar = progressBar("Progress of the cluster");
     const body = el("div");
     const notes = el("div");
-    let rows = new Map();
+    let peers = new Map();
+    let rows = new Map();       // those that are shown
     let seen;
 
     const update = (next) => {
@@ -32,25 +35,19 @@ export function clusterView(job, i) {
             return;
         }
 
-        const peers = peersOf(cluster);
-
         showState(look, cluster.state.state);
         bar.update(totalsOf(cluster.state.progress), cluster.state.state);
         setText(totals, downloads(cluster));
 
-        // the same results and peers: only the progress has changed
-
-        if (seen === cluster.state.results && rows.size === peers.size
-            && [...peers.keys()].every((key) => rows.has(key)))
-        {
-            peers.forEach((peer, key) => rows.get(key).update(peer));
+        if (seen === cluster.state.results && progressed(peers, cluster)) {
+            rows.forEach((one) => one.update());
             return;
         }
 
         seen = cluster.state.results;
-        rows = new Map([...peers].map(([key, peer]) => [key, peerRow(peer,
-                                                             peers.size <= FEW)]));
-        fill(body, tableOf(cluster, rows));
+        peers = peersOf(cluster);
+        rows = new Map();
+        fill(body, tableOf(cluster, peers, rows));
         fill(notes, notesOf(cluster));
     };
 
@@ -81,7 +78,7 @@ function downloads({ state: { progress } }) {
 function peersOf({ state: { state: now, progress, results } }) {
     const peers = new Map();
     const of = ({ hostname = "", ip = "" }) => {
-        const key = `${ip} ${hostname}`;
+        const key = keyOf({ hostname, ip });
 
         if (!peers.has(key)) {
             peers.set(key, { hostname, ip, got: [], failed: [], unreachable: "",
@@ -108,6 +105,24 @@ function peersOf({ state: { state: now, progress, results } }) {
     return new Map([...peers].sort(([, a], [, b]) => rank(a) - rank(b)));
 }
 
+/* The same results: only the progress has changed. False if there are new peers. */
+function progressed(peers, { state: { state: now, progress } }) {
+    const named = (progress ?? []).filter((one) => one.hostname || one.ip);
+
+    if (named.some((one) => !peers.has(keyOf(one)))) {
+        return false;
+    }
+
+    peers.forEach((peer) => { peer.now = now; });
+    named.forEach((one) => { peers.get(keyOf(one)).progress = one; });
+
+    return true;
+}
+
+function keyOf({ hostname = "", ip = "" }) {
+    return `${ip} ${hostname}`;
+}
+
 function rank(peer) {
     return peer.failed.length ? 0 : peer.unreachable ? 1 : 2;
 }
@@ -118,33 +133,31 @@ function peerState(peer) {
            : peer.got.length || peer.now !== "PENDING" ? "SUCCESS" : "PENDING";
 }
 
-function peerRow(first, open) {
+function peerRow(peer, open) {
     const look = el("span");
-    const bar = progressBar(`Progress of ${first.hostname || first.ip}`);
-    const line = el("div");
-    const tasks = [...first.failed, ...first.got];
+    const tasks = [...peer.failed, ...peer.got];
+    const waiting = tasks.length === 0 && !peer.unreachable;
+    const bar = waiting && progressBar(`Progress of ${peer.hostname || peer.ip}`);
 
-    const update = (peer) => {
+    const update = () => {
         showState(look, peerState(peer));
 
-        const waiting = tasks.length === 0 && !peer.unreachable;
-
-        bar.node.hidden = !waiting;
-        bar.update(totalsOf(peer.progress && [peer.progress]), peer.now);
-        setText(line, waiting ? "" : words(peer));
+        if (bar) {
+            bar.update(totalsOf(peer.progress && [peer.progress]), peer.now);
+        }
     };
 
     const node = row(COLUMNS, [
         look,
-        first.hostname || "–",
-        first.ip || "–",
-        [bar.node, line,
-         first.unreachable && el("div", { class: "reason" }, first.unreachable),
-         !open && reasonsOf(first),
+        peer.hostname || "–",
+        peer.ip || "–",
+        [bar ? bar.node : el("div", {}, words(peer)),
+         peer.unreachable && el("div", { class: "reason" }, peer.unreachable),
+         !open && reasonsOf(peer),
          tasks.length > 0 && details(tasks, open)],
     ]);
 
-    update(first);
+    update();
 
     return { node, update };
 }
@@ -195,17 +208,25 @@ function taskItem(task) {
         failed && el("div", { class: "reason" }, task.description));
 }
 
-function tableOf({ state: now }, rows) {
-    if (rows.size === 0) {
+/* Adds a row to "rows" when it is shown. */
+function tableOf({ state: now }, peers, rows) {
+    if (peers.size === 0) {
         return el("p", { class: "muted" }, now.state === "PENDING"
             ? "Nothing is known yet of the nginx or peers of this cluster."
             : "There are no results of single nginx or peers.");
     }
 
-    const node = table("Results of each nginx or peer", COLUMNS, []);
+    const node = table("Results of each nginx or peer", COLUMNS, [],
+                       { class: "peers" });
+    const make = ([key, peer]) => {
+        const one = peerRow(peer, peers.size <= FEW);
 
-    return [node, chunks(node.tBodies[0], [...rows.values()], ROWS,
-                         (one) => one.node)];
+        rows.set(key, one);
+
+        return one.node;
+    };
+
+    return [node, chunks(node.tBodies[0], [...peers], ROWS, make)];
 }
 
 /* What is not in the table: what was skipped, omitted, and what tags stood for. */
