@@ -129,7 +129,8 @@ function rank(peer) {
 
 /* The state of one: of its results, or PENDING before them. */
 function peerState(peer) {
-    return peer.failed.length || peer.unreachable ? "FAILURE"
+    return peer.failed.length ? "FAILURE"
+           : peer.unreachable ? "unreachable"
            : peer.got.length || peer.now !== "PENDING" ? "SUCCESS" : "PENDING";
 }
 
@@ -163,10 +164,6 @@ function peerRow(peer, open) {
 }
 
 function words(peer) {
-    if (peer.unreachable && !peer.got.length && !peer.failed.length) {
-        return "unreachable";
-    }
-
     return count(peer.got.length, "task")
            + (peer.failed.length ? `, ${number(peer.failed.length)} failed` : "");
 }

@@ -53,7 +53,7 @@ function address(wanted, page = wanted.page) {
         given.set("page", page);
     }
 
-    return "#/jobs" + (given.size ? `?${given}` : "");
+    return "#/jobs" + (String(given) && `?${given}`);
 }
 
 function filters(wanted, changed, signal) {

@@ -6,7 +6,8 @@ import { number } from "./format.js";
 
 const STATES = { SUCCESS: "success", FAILURE: "failure", PENDING: "pending",
                  active: "success", inactive: "off", expired: "warning",
-                 running: "success", stopped: "failure" };
+                 running: "success", stopped: "failure",
+                 unreachable: "warning" };
 
 /* A state by icon, text and colour. */
 export function state(name) {

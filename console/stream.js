@@ -5,9 +5,11 @@ import { authorization, failure } from "./api.js";
 const FIRST_PAUSE = 2;      // s, then doubled
 const LAST_PAUSE = 30;
 const SILENCE = 45;         // s; the server sends a comment every 15
+const HIDDEN = 60;          // s that a page nobody sees keeps its stream
 
-/* Follows a stream until the signal aborts or listener.event() returns true. The
- * listener has
+/* Follows a stream until the signal aborts or listener.event() returns true. A page
+ * that is hidden has none after a while: browsers open six connections to a server
+ * for all of their tabs. The listener has
  *
  *     event(name, data)   an event, with its JSON
  *     up()                a stream has begun, for the first time or again
@@ -31,6 +33,7 @@ export async function follow(path, listener, signal) {
         }
 
         await sleep(pause, signal);
+        await visible(signal);
         pause = Math.min(pause * 2, LAST_PAUSE);
     }
 }
@@ -39,7 +42,15 @@ async function once(path, listener, signal) {
     const stop = new AbortController();
     const abort = () => stop.abort();
     let timer = setTimeout(abort, SILENCE * 1000);
+    let hidden = null;
 
+    const look = () => {
+        clearTimeout(hidden);
+        hidden = document.hidden ? setTimeout(abort, HIDDEN * 1000) : null;
+    };
+
+    look();
+    document.addEventListener("visibilitychange", look);
     signal.addEventListener("abort", abort);
 
     try {
@@ -85,6 +96,8 @@ async function once(path, listener, signal) {
 
     } finally {
         clearTimeout(timer);
+        clearTimeout(hidden);
+        document.removeEventListener("visibilitychange", look);
         signal.removeEventListener("abort", abort);
         stop.abort();
     }
@@ -140,6 +153,22 @@ function parser(listener) {
 
         return false;
     };
+}
+
+function visible(signal) {
+    return new Promise((resolve) => {
+        const look = () => {
+            if (!document.hidden || signal.aborted) {
+                document.removeEventListener("visibilitychange", look);
+                signal.removeEventListener("abort", look);
+                resolve();
+            }
+        };
+
+        document.addEventListener("visibilitychange", look);
+        signal.addEventListener("abort", look);
+        look();
+    });
 }
 
 export function sleep(seconds, signal) {

@@ -82,7 +82,7 @@ function address(page, state) {
         given.set("page", page);
     }
 
-    return "#/tokens" + (given.size ? `?${given}` : "");
+    return "#/tokens" + (String(given) && `?${given}`);
 }
 
 function stateFilter(wanted, changed) {
