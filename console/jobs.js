@@ -111,6 +111,5 @@ function filters(wanted, changed, signal) {
 
     return el("form", { class: "filters", role: "search", submit: read,
                         "aria-label": "Filters" },
-        one("State", state), one("URL", url), one("Cluster", cluster),
-        el("button", { type: "submit", class: "unseen" }, "Filter"));
+        one("State", state), one("URL", url), one("Cluster", cluster));
 }
