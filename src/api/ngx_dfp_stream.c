@@ -9,6 +9,8 @@
 static ngx_dfp_stream_t *ngx_dfp_stream_create(ngx_dfp_api_t *api,
     ngx_dfp_api_pt ready);
 static void ngx_dfp_stream_cleanup(void *data);
+static void ngx_dfp_stream_refused(void *data, ngx_uint_t status,
+    const char *text);
 static ngx_int_t ngx_dfp_stream_output(ngx_dfp_stream_t *stream,
     const char *data, size_t len);
 static ngx_int_t ngx_dfp_stream_sent(ngx_dfp_stream_t *stream);
@@ -52,6 +54,14 @@ ngx_dfp_stream_start(ngx_dfp_api_t *api, ngx_dfp_api_pt ready)
 
     api->stream = ngx_dfp_stream_create(api, ready);
     if (api->stream == NULL) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return NGX_DONE;
+    }
+
+    api->guard.handler = ngx_dfp_stream_refused;
+    api->guard.data = api;
+
+    if (ngx_dfp_guard_start(api->store, &api->auth, &api->guard) != NGX_OK) {
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
         return NGX_DONE;
     }
@@ -186,6 +196,9 @@ ngx_dfp_stream_end(ngx_dfp_stream_t *stream, ngx_uint_t all)
         return;
     }
 
+    ngx_dfp_store_cancel(&stream->api->op);
+    ngx_dfp_follow_end(&stream->api->follower);
+    ngx_dfp_guard_end(&stream->api->guard);
     ngx_del_timer(&stream->comment);
     r->read_event_handler = ngx_http_block_reading;
 
@@ -350,6 +363,23 @@ ngx_dfp_stream_stalled(ngx_event_t *ev)
 
     c->timedout = 1;
     ngx_http_finalize_request(stream->r, NGX_ERROR);
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+/* Whoever comes back is told why. */
+
+static void
+ngx_dfp_stream_refused(void *data, ngx_uint_t status, const char *text)
+{
+    ngx_dfp_api_t *api = data;
+
+    ngx_connection_t  *c;
+
+    c = api->r->connection;
+
+    ngx_dfp_stream_end(api->stream, 0);
 
     ngx_http_run_posted_requests(c);
 }

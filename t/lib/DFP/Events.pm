@@ -4,7 +4,7 @@
 #     my $event = $events->next(5);     # { event, id, data }; undef: none in time
 #
 # Options: port (of another server), buffer (bytes, of the socket), last (the id of
-# the last event that was seen).
+# the last event that was seen), token (another one).
 
 package DFP::Events;
 
@@ -29,7 +29,7 @@ sub open
     my ($class, $servers, $path, %options) = @_;
 
     my $self = bless { data => '', text => '' }, $class;
-    my $token = $servers->{token} //= $servers->token;
+    my $token = $options{token} // ($servers->{token} //= $servers->token);
 
     $self->{socket} = IO::Socket::INET->new(
         PeerAddr => '127.0.0.1', PeerPort => $options{port} // $servers->{port},
