@@ -47,15 +47,16 @@ SLOW = $(patsubst %,t/%.t,events peers-unreachable webhook webhook-several \
          example-cluster peers-scheduler \
          peers peers-tls fair several-returns several-faults peers-credentials \
          several cache-loss faults peers-faults altered secrets \
-         scheduler scheduler-faults cache configurations reload)
+         scheduler scheduler-faults cache configurations reload \
+         events-all wait)
 SUITES = $(SLOW) $(filter-out $(SLOW),$(wildcard t/*.t))
 TESTS = $(SUITES) $(wildcard t/runner/selftest/*.t) $(UNITS)
 # suites wait more than they work
 JOBS = $(shell expr 5 \* $$(nproc) / 2)
 # suites in which no nginx runs, or that other suites make up for
 PLAIN = $(patsubst %,t/%.t,00-layers 02-documents config demo example-cluster \
-          fair scripts scripts-counts scripts-hooks scripts-members \
-          scripts-tokens)
+          fair scripts scripts-counts scripts-events scripts-hooks \
+          scripts-members scripts-tokens)
 
 FUZZ_SECONDS = 20
 FUZZ_SEED = 0          # 0: another way through the inputs each time

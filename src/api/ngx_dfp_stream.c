@@ -11,8 +11,7 @@ static ngx_dfp_stream_t *ngx_dfp_stream_create(ngx_dfp_api_t *api,
 static void ngx_dfp_stream_cleanup(void *data);
 static void ngx_dfp_stream_refused(void *data, ngx_uint_t status,
     const char *text);
-static ngx_int_t ngx_dfp_stream_output(ngx_dfp_stream_t *stream,
-    const char *data, size_t len);
+static ngx_int_t ngx_dfp_stream_pool(ngx_dfp_stream_t *stream);
 static ngx_int_t ngx_dfp_stream_sent(ngx_dfp_stream_t *stream);
 static void ngx_dfp_stream_taken(ngx_dfp_stream_t *stream);
 static void ngx_dfp_stream_writable(ngx_http_request_t *r);
@@ -102,6 +101,7 @@ ngx_dfp_stream_create(ngx_dfp_api_t *api, ngx_dfp_api_pt ready)
     stream->r = api->r;
     stream->api = api;
     stream->ready = ready;
+    stream->until = ngx_current_msec + NGX_DFP_STREAM_TIME;
 
     stream->comment.handler = ngx_dfp_stream_comment;
     stream->comment.data = stream;
@@ -141,9 +141,7 @@ ngx_dfp_stream_event(ngx_dfp_stream_t *stream, dfp_buf_t *b, const char *name,
         return NGX_AGAIN;
     }
 
-    stream->pool = ngx_create_pool(NGX_DFP_STREAM_POOL,
-                                   stream->r->connection->log);
-    if (stream->pool == NULL) {
+    if (ngx_dfp_stream_pool(stream) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -166,6 +164,29 @@ ngx_dfp_stream_event(ngx_dfp_stream_t *stream, dfp_buf_t *b, const char *name,
 }
 
 
+char *
+ngx_dfp_stream_room(ngx_dfp_stream_t *stream, size_t len)
+{
+    if (ngx_dfp_stream_pool(stream) != NGX_OK) {
+        return NULL;
+    }
+
+    return ngx_pnalloc(stream->pool, len);
+}
+
+
+/* Of what is sent next; it is freed when the client has taken that. */
+
+static ngx_int_t
+ngx_dfp_stream_pool(ngx_dfp_stream_t *stream)
+{
+    stream->pool = ngx_create_pool(NGX_DFP_STREAM_POOL,
+                                   stream->r->connection->log);
+
+    return stream->pool ? NGX_OK : NGX_ERROR;
+}
+
+
 ngx_int_t
 ngx_dfp_stream_send(ngx_dfp_stream_t *stream, dfp_buf_t *b)
 {
@@ -176,7 +197,7 @@ ngx_dfp_stream_send(ngx_dfp_stream_t *stream, dfp_buf_t *b)
         return NGX_DONE;
     }
 
-    return ngx_dfp_stream_output(stream, b->data, b->len);
+    return ngx_dfp_stream_put(stream, b->data, b->len);
 }
 
 
@@ -186,6 +207,7 @@ ngx_dfp_stream_end(ngx_dfp_stream_t *stream, ngx_uint_t all)
     ngx_http_request_t  *r;
 
     r = stream->r;
+    stream->ended = 1;
 
     if (ngx_exiting || ngx_terminate) {
         r->keepalive = 0;
@@ -212,8 +234,8 @@ ngx_dfp_stream_end(ngx_dfp_stream_t *stream, ngx_uint_t all)
 }
 
 
-static ngx_int_t
-ngx_dfp_stream_output(ngx_dfp_stream_t *stream, const char *data, size_t len)
+ngx_int_t
+ngx_dfp_stream_put(ngx_dfp_stream_t *stream, const char *data, size_t len)
 {
     ngx_chain_t          out;
     ngx_http_request_t  *r;
@@ -270,9 +292,9 @@ ngx_dfp_stream_sent(ngx_dfp_stream_t *stream)
 
     stream->buf = NULL;
 
-    ngx_add_timer(&stream->stalled, NGX_DFP_STREAM_STALLED);
-
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    ngx_add_timer(&stream->stalled, clcf->send_timeout);
 
     if (ngx_handle_write_event(c->write, clcf->send_lowat) != NGX_OK) {
         ngx_http_finalize_request(r, NGX_ERROR);
@@ -337,13 +359,17 @@ ngx_dfp_stream_comment(ngx_event_t *ev)
 
     ngx_add_timer(ev, NGX_DFP_STREAM_COMMENT);
 
-    if (stream->sending) {
-        return;
-    }
-
     c = stream->r->connection;
 
-    (void) ngx_dfp_stream_output(stream, comment, sizeof(comment) - 1);
+    if ((ngx_msec_int_t) (ngx_current_msec - stream->until) >= 0) {
+        ngx_dfp_stream_end(stream, 0);
+
+    } else if (stream->sending || stream->partial) {
+        return;
+
+    } else {
+        (void) ngx_dfp_stream_put(stream, comment, sizeof(comment) - 1);
+    }
 
     ngx_http_run_posted_requests(c);
 }

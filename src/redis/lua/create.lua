@@ -316,6 +316,10 @@ call('ZADD', P .. 'deadlines', deadline, id)
 if user ~= '' then
   list(id, user, 'PENDING')
   add_count('accepted', 1)
+
+  if is_heard() then
+    publish('new ' .. id)
+  end
 end
 
 if key ~= '' then

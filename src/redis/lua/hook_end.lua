@@ -46,7 +46,7 @@ end
 call('ZADD', P .. 'hooks', text(due), id)
 
 if outcome == 'returned' then
-  redis.pcall('PUBLISH', P .. 'wake', 'hooks')
+  publish('hooks')
 end
 
 return 1

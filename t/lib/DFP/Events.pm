@@ -4,7 +4,8 @@
 #     my $event = $events->next(5);     # { event, id, data }; undef: none in time
 #
 # Options: port (of another server), buffer (bytes, of the socket), last (the id of
-# the last event that was seen), token (another one).
+# the last event that was seen), token (another one),
+# method.
 
 package DFP::Events;
 
@@ -21,6 +22,7 @@ use constant {
     CONNECT_SECONDS => 5,
     ANSWER_SECONDS  => 10,
     READ_MAX        => 65536,
+    WIDE            => 1_000_000,
 };
 
 
@@ -37,7 +39,9 @@ sub open
             ? (Sockopts => [[ SOL_SOCKET, SO_RCVBUF, $options{buffer} ]]) : ())
         or die "no connection: $!\n";
 
-    print { $self->{socket} } "GET $path HTTP/1.1\r\nHost: 127.0.0.1\r\n",
+    my $method = $options{method} // 'GET';
+
+    print { $self->{socket} } "$method $path HTTP/1.1\r\nHost: 127.0.0.1\r\n",
         "Authorization: Bearer $token\r\n",
         defined $options{last} ? "Last-Event-ID: $options{last}\r\n" : '',
         "\r\n";
@@ -104,6 +108,17 @@ sub ended
     }
 
     return 1;
+}
+
+
+# A large buffer of the socket from now on, so that reading takes no longer.
+
+sub widen
+{
+    my $self = shift;
+
+    setsockopt $self->{socket}, SOL_SOCKET, SO_RCVBUF, WIDE
+        or die "setsockopt: $!\n";
 }
 
 
