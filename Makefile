@@ -25,7 +25,7 @@ DEPS = gcc libc6-dev make nginx nginx-dev libhiredis-dev libjansson-dev \
        libssl-dev libprotobuf-c-dev protobuf-c-compiler redis-server redis-tools docker-registry skopeo curl jq \
        openssl procps ca-certificates libtest-base-perl python3-grpcio
 TEST_DEPS = libnginx-mod-http-lua libnginx-mod-http-headers-more-filter \
-            prometheus
+            prometheus python3-venv
 ASAN_DEPS = $(TEST_DEPS) valgrind
 FUZZ_DEPS = clang libclang-rt-14-dev
 BENCH_DEPS = wrk python3 g++ libgrpc++-dev
@@ -43,8 +43,8 @@ UNITS = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/*.c))
 FUZZERS = $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/*.c))
 
 # The slowest begin first, so that none of them is alone at the end.
-SLOW = $(patsubst %,t/%.t,events peers-unreachable webhook webhook-several \
-         example-cluster peers-scheduler \
+SLOW = $(patsubst %,t/%.t,memory events peers-unreachable webhook \
+         webhook-several example-cluster peers-scheduler contract \
          peers peers-tls fair several-returns several-faults peers-credentials \
          several cache-loss faults peers-faults altered secrets \
          scheduler scheduler-faults cache configurations reload \
@@ -53,10 +53,11 @@ SUITES = $(SLOW) $(filter-out $(SLOW),$(wildcard t/*.t))
 TESTS = $(SUITES) $(wildcard t/runner/selftest/*.t) $(UNITS)
 # suites wait more than they work
 JOBS = $(shell expr 5 \* $$(nproc) / 2)
-# suites in which no nginx runs, or that other suites make up for
-PLAIN = $(patsubst %,t/%.t,00-layers 02-documents config demo example-cluster \
-          fair scripts scripts-counts scripts-events scripts-hooks \
-          scripts-members scripts-tokens)
+# suites in which no nginx runs, or that other suites make up for, or that are
+# mostly the work of another program
+PLAIN = $(patsubst %,t/%.t,00-layers 02-documents config contract demo \
+          example-cluster fair scripts scripts-counts scripts-events \
+          scripts-hooks scripts-members scripts-tokens)
 
 FUZZ_SECONDS = 20
 FUZZ_SEED = 0          # 0: another way through the inputs each time
@@ -79,13 +80,22 @@ deps:
 
 module: $(MODULE)
 
+# What is made into C each time, for the nginx in folder 1.
+
+EMBED = src/redis/lua/embed.sh src/api/embed.sh
+
+embed = src/redis/lua/embed.sh src/redis/lua \
+            $(1)/objs/dfpreheat/ngx_dfp_lua.h \
+        && src/api/embed.sh docs/openapi.yaml \
+            $(1)/objs/dfpreheat/ngx_dfp_document.c
+
 $(BUILD)/inputs: FORCE | deps
 	@mkdir -p $(BUILD)
 	@{ ls *.c && find src -name '*.[ch]' | sort && cat proto/* \
 	    && dpkg-query -W nginx-dev && grep -e --with- Makefile; } > $@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
-$(NGINX)/objs/Makefile: config src/redis/lua/embed.sh $(BUILD)/inputs
+$(NGINX)/objs/Makefile: config $(EMBED) $(BUILD)/inputs
 	rm -rf $(NGINX)
 	cp -r /usr/share/nginx/src $(NGINX)
 	cd $(NGINX) && . ./conf_flags && ./configure "$${NGX_CONF_FLAGS[@]}" \
@@ -96,7 +106,7 @@ $(NGINX)/objs/Makefile: config src/redis/lua/embed.sh $(BUILD)/inputs
 	    || { tail -20 configure.log; exit 1; }
 
 $(MODULE): FORCE $(NGINX)/objs/Makefile
-	@src/redis/lua/embed.sh src/redis/lua $(NGINX)/objs/dfpreheat/ngx_dfp_lua.h
+	@$(call embed,$(NGINX))
 	@$(MAKE) --no-print-directory -s -C $(NGINX) -f objs/Makefile modules
 	@cmp -s $(NGINX)/objs/$(@F) $@ \
 	    || install -m 755 $(NGINX)/objs/$(@F) $@
@@ -120,7 +130,7 @@ $(ASAN_NGINX)/configure: tools/nginx-source.sh
 	touch $@
 
 $(ASAN_NGINX)/objs/Makefile: $(ASAN_NGINX)/configure $(FAILING) config \
-                             src/redis/lua/embed.sh $(BUILD)/inputs
+                             $(EMBED) $(BUILD)/inputs
 	cd $(ASAN_NGINX) && ./configure --prefix=$(CURDIR)/$(ASAN) \
 	    --with-compat --with-debug --with-threads --with-http_ssl_module \
 	    --with-http_v2_module --with-http_slice_module \
@@ -139,8 +149,7 @@ $(FAILING): tools/failing_malloc.c
 	@rm -f $(ASAN_NGINX)/objs/nginx
 
 $(ASAN_MODULE): FORCE $(ASAN_NGINX)/objs/Makefile
-	@src/redis/lua/embed.sh src/redis/lua \
-	    $(ASAN_NGINX)/objs/dfpreheat/ngx_dfp_lua.h
+	@$(call embed,$(ASAN_NGINX))
 	@cd $(ASAN_NGINX) && $(MAKE) --no-print-directory -s -j2 \
 	    -f objs/Makefile binary \
 	    CFLAGS="$$(sed -n 's/^CFLAGS = //p' objs/Makefile) $(NGINX_UB)"
@@ -156,7 +165,19 @@ PROVE = TEST_NGINX_RANDOMIZE=1 prove --timer -j$(JOBS) -It/lib \
         $$(perl -MTest::Nginx::Socket -e 1 2>/dev/null || echo -It/runner)
 SLOWEST = perl t/lib/slowest.pl
 
-test: module $(UNITS)
+# schemathesis, for t/contract.t
+
+VENV = $(BUILD)/venv/made
+
+$(VENV): t/contract/requirements.txt
+	@tools/deps.sh $(TEST_DEPS)
+	@echo "$(@D)"
+	@rm -rf $(@D)
+	@python3 -m venv $(@D)
+	@$(@D)/bin/pip install -q --disable-pip-version-check --no-deps -r $<
+	@touch $@
+
+test: module $(UNITS) $(VENV)
 	@tools/deps.sh $(TEST_DEPS)
 	@set -o pipefail; TEST_NGINX_LOAD_MODULES=$(CURDIR)/$(MODULE) \
 	    $(PROVE) $(TESTS) | $(SLOWEST)
@@ -167,7 +188,7 @@ test: module $(UNITS)
 
 REPORTS = $(CURDIR)/$(ASAN)/reports
 
-asan-test: asan module
+asan-test: asan module $(VENV)
 	@tools/deps.sh $(ASAN_DEPS)
 	@rm -rf $(REPORTS) && mkdir -p -m 777 $(REPORTS)
 	@export TEST_NGINX_BINARY=$(CURDIR)/$(ASAN_NGINX)/objs/nginx \
@@ -256,6 +277,7 @@ install: module
 	install -D -m 644 $(MODULE) \
 	    $(DESTDIR)/usr/lib/nginx/modules/$(notdir $(MODULE))
 	install -D -m 644 -t $(DESTDIR)/etc/nginx conf/*.conf
+	install -D -m 644 -t $(DESTDIR)/usr/share/dfpreheat/console console/*
 	install -D -m 644 -t $(DESTDIR)/etc/nginx/examples/cluster \
 	    conf/examples/cluster/*.conf
 

@@ -159,6 +159,9 @@ nginx_configure() {
         -e "s|@CONF@|$top/conf|" -e "s|@REGISTRY@|$registry|" \
         -e "s|@REDIS_PORT@|$redis_port|" -e "s|@NGINX_PORT@|$nginx_port|" \
         "$top/demo/nginx.conf" > "$dir/nginx.conf"
+
+    sed "s|/usr/share/dfpreheat|$top|" \
+        "$top/conf/dfpreheat_console.conf" > "$dir/console.conf"
 }
 
 nginx_run() {

@@ -41,6 +41,7 @@ token_create
 env_write
 
 say "Open API     $url/oapi/v1/jobs"
+say "console      $url/console/"
 say "token        $token"
 say "admin key    $admin_key"
 say "registry     $registry"

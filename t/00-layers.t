@@ -85,6 +85,7 @@ find({
 
 my @c_files   = grep { /\.[ch]$/ } sort keys %lines;
 my @module    = grep { m{^src/} } @c_files;
+my @console   = grep { m{^console/} } sort keys %lines;
 my @dfp_files = grep { m{^src/lib/} } @module;
 
 my %path = map { basename($_) => $_ } @module;      # a header's, by its name
@@ -150,6 +151,33 @@ rule('a C file has at most ' . MAX_FILE_LINES . ' lines',
 
 rule('a function has at most ' . MAX_FUNCTION_LINES . ' lines',
      map { long_functions($_) } @c_files);
+
+rule('a file of the console has at most ' . MAX_FILE_LINES . ' lines',
+     map { @{ $lines{$_} } > MAX_FILE_LINES
+               ? "$_: " . @{ $lines{$_} } . ' lines' : () } @console);
+
+rule('a function of the console has at most ' . MAX_FUNCTION_LINES . ' lines',
+     map { long_functions($_) } grep { /\.js$/ } @console);
+
+rule('the console inserts text as text, and runs no text',
+     map { matching($_, qr/\b(?:inner|outer)HTML\b|insertAdjacentHTML|setHTML|
+                           document\.write|createContextualFragment|DOMParser|
+                           srcdoc|\beval\(|\bFunction\(|javascript:/x) }
+     @console);
+
+rule('the console keeps keys in no store of the browser',
+     map { matching($_, qr/\b(?:local|session)Storage\b|indexedDB|
+                           document\.cookie|\bcaches\.|window\.name/x) }
+     @console);
+
+rule('the console has no inline code and no inline style, and loads its own files only',
+     map({ matching($_, qr{<script(?!\ type="module"\ src="[\w-]+\.js"></script>)|
+                           <style\b|\sstyle=|\son\w+=|\s(?:src|href)="(?!\#)[^"]*[:/]
+                           }x) }
+         grep { /\.html$/ && $_ !~ m{^t/} } @console),
+     map({ matching($_, qr{\b(?:from|import)\s*\(?\s*"(?!\./[\w-]+\.js")|url\(|
+                           \@import|setAttribute\("style"|importScripts}x) }
+         grep { /\.(?:js|css)$/ } @console));
 
 rule('nothing is left to be done later',
      map { matching($_, qr/\b(?:TO[D]O|FIX[M]E|X[X]X|HAC[K])\b(?!: \{)/) }
@@ -488,12 +516,14 @@ sub elsewhere
 sub long_functions
 {
     my $file = shift;
+    my $begins = $file =~ /\.js$/ ? qr/^(?:export )?(?:async )?function\b/
+                                  : qr/^\{$/;
     my ($start, @long);
 
     for my $i (0 .. $#{ $lines{$file} }) {
         my $line = $lines{$file}[$i];
 
-        if ($line eq '{') {
+        if ($line =~ $begins) {
             $start = $i;
 
         } elsif ($line eq '}' && defined $start) {

@@ -49,6 +49,8 @@ my $directives = $text{'docs/directives.md'} // '';
 my $api = $text{'docs/open-api.md'} // '';
 my $operations = $text{'docs/operations.md'} // '';
 my $metrics = $text{'docs/metrics.md'} // '';
+my $form = join "\n", map { $text{$_} =~ s{/\*.*?\*/|^\s*//.*?$}{}smgr } grep { m{^console/preheat.*\.js$} }
+                                        sort keys %text;
 my $dashboard = $text{'contrib/grafana-dashboard.json'} // '';
 
 my %commands = map { commands_of($text{$_}) } @sources;
@@ -84,6 +86,13 @@ rule('each field of a request is in a table of docs/open-api.md',
 
 rule('each field of an answer is in docs/open-api.md',
      map { $api =~ /`(?:args\.|webhook\.)?\Q$_\E`/ ? () : $_ } unique(@answered));
+
+rule('each field of a job is in the form of the console',
+     map { my $field = $_;
+           $form =~ /\b\Q$field\E\b/ ? () : $field }
+     grep { !/^(?:type|args|args\.urls|webhook)$/ }
+     map { in_tables($_) }
+     $api =~ /^## Create a job$(.*?)^### Repeated requests$/sm);
 
 rule('the demonstration sends fields that are in docs/open-api.md',
      map { my $field = $_;
@@ -217,7 +226,7 @@ sub requested_by
     # in the body itself there are only these
 
     my %outer = map { $_ => 1 }
-                qw( type bio user_id scheduler_cluster_ids args );
+                qw( type bio user_id scheduler_cluster_ids args dry_run );
 
     return unique(map { $outer{$_} ? $_ : "args.$_" } @keys),
            (grep { $_ eq 'type' } @keys) > 1 ? 'args.type' : ();

@@ -21,6 +21,7 @@ use List::Util qw( shuffle );
 use Test::More;
 use Time::HiRes qw( sleep time );
 
+use DFP::Announce;
 use DFP::Client;
 use DFP::Image;
 use DFP::Process qw( children run_child stop title wait_until );
@@ -50,7 +51,7 @@ use constant {
     PULLERS      => 2,
 };
 
-diag('CHAOS_SEED=' . SEED . ' CHAOS_SECONDS=' . SECONDS);
+announce('CHAOS_SEED=' . SEED . ' CHAOS_SECONDS=' . SECONDS);
 srand SEED;
 
 my $upstream = DFP::Upstream->start;
@@ -451,7 +452,7 @@ sub check_jobs
         $count{$error =~ s/\d+|"[^"]*"|http\S+//gr}++ if $error ne '';
     }
 
-    diag(map { "$count{$_}\t$_\n" } sort keys %count);
+    announce(map { "$count{$_}\t$_\n" } sort keys %count);
     is_deeply(\@wrong, [], 'and each in the right way');
     cmp_ok($count{SUCCESS} // 0, '>', 0, 'some as SUCCESS');
 }

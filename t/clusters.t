@@ -280,6 +280,35 @@ cluster_story 'members that differ', { lease => LONG,
 };
 
 
+sub engine
+{
+    my $engine = shift;
+
+    my $port = free_port();
+
+    return "dfpreheat_cluster 2 name=other engine=$engine;\n"
+           . "server { listen 127.0.0.1:$port;\n"
+           . "location \@grpc { include grpc.conf; } }\n";
+}
+
+cluster_story 'members with another engine', { lease => LONG, each => {
+    one => { http => engine('peers 127.0.0.1:1 location=@grpc') },
+    two => { http => engine('scheduler 127.0.0.1:1 location=@grpc') },
+    three => { http => engine('cache') } } }, sub
+{
+    my ($cluster, @all) = @_;
+
+    my @names = qw( one two three );
+
+    for my $i (0 .. 2) {
+        is_deeply({ map { $_->{hostname} => $_->{differs_in} }
+                    @{ got($all[$i], '/2')->{status}{instances} } },
+                  { map { $_ => $_ eq $names[$i] ? [] : ['engine'] } @names },
+                  "the others differ from $names[$i]");
+    }
+};
+
+
 cluster_story 'parts that wait and run', { lease => LONG }, sub
 {
     my ($cluster, $one, $two, $three) = @_;

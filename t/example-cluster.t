@@ -11,6 +11,7 @@ use Digest::SHA qw( sha256_hex );
 use MIME::Base64 qw( encode_base64 );
 use Test::More;
 
+use DFP::Announce;
 use DFP::Certificates;
 use DFP::ExampleCluster qw( BALANCER INSTANCES );
 use DFP::Image;
@@ -481,8 +482,8 @@ cluster_story 'blobs behind redirects',
 };
 
 
-diag("bytes that the registry has sent for three instances: without the example "
-     . "$figures{without}, with it $figures{with}");
+announce("bytes that the registry has sent for three instances: without the example "
+         . "$figures{without}, with it $figures{with}");
 cmp_ok($figures{with}, '<', $figures{without} / INSTANCES * 1.01,
        'three instances cost the registry hardly more than one');
 

@@ -17,6 +17,7 @@ use HTTP::Tiny;
 use JSON::PP qw( encode_json );
 use Test::More;
 
+use DFP::Announce;
 use DFP::Client;
 use DFP::Events;
 use DFP::Hooks;
@@ -139,7 +140,7 @@ warm_story 'memory ends once in a job', { workers => 1, lease => '1s',
     my $all = made();
     my $every = $ENV{MEMORY_EVERY} // int($all / SAMPLES) || 1;
 
-    diag("$all allocations, one of $every fails");
+    announce("$all allocations, one of $every fails");
 
     for (my $n = 1 + int rand $every; $n <= $all; $n += $every) {
         $warm->lose_files if $n % 2;
@@ -194,7 +195,7 @@ warm_story 'memory ends once while a webhook is delivered', {
     my $all = made();
     my $every = $ENV{MEMORY_EVERY} // int($all / SAMPLES) || 1;
 
-    diag("$all allocations, one of $every fails");
+    announce("$all allocations, one of $every fails");
 
     for (my $n = 1 + int rand $every; $n <= $all; $n += $every) {
         set($n);
@@ -251,7 +252,7 @@ warm_story 'memory ends once while nginx looks into its cache', {
         my $made = made();
         my $every = $ENV{MEMORY_EVERY} // int($made / SAMPLES) || 1;
 
-        diag("$made allocations, one of $every fails");
+        announce("$made allocations, one of $every fails");
 
         for (my $n = 1 + int rand $every; $n <= $made; $n += $every) {
             set($n);
@@ -268,6 +269,61 @@ warm_story 'memory ends once while nginx looks into its cache', {
 
     set(0);
     is(asked($servers, 'GET', $url), 200, 'the last one is answered');
+    is(($servers->workers)[0], $worker, 'nginx goes on');
+};
+
+
+# What is held is known, or it is not.
+
+warm_story 'memory ends once in a dry run', {
+    workers => 1, lease => '1s', seconds => STORY_SECONDS },
+    location('/v2/', REGISTRY, $port), sub
+{
+    my $warm = shift;
+
+    my $servers = $warm->{servers};
+    my ($worker) = $servers->workers;
+    my $url = REGISTRY . DFP::Image->simple($upstream, 'dry');
+
+    my $held = sub {
+        my $client = $servers->client;
+
+        $client->start('POST', '/oapi/v1/jobs?wait=20s', encode_json({
+            type => 'preheat', dry_run => JSON::PP::true,
+            args => { type => 'image', url => $url } }));
+
+        my $job = eval { $client->finish(ANSWER_SECONDS)->{json} } // {};
+        my $state = ref $job && $job->{result}
+                    ? $job->{result}{job_states}[0] : {};
+
+        return join ' ', map { !defined $_->{held} ? '?' : $_->{held} ? 1 : 0 }
+                         @{ $state->{tasks} // [] };
+    };
+
+    $servers->expects(undef, FAILED);
+    is($warm->run('image', url => $url)->{state}, 'SUCCESS',
+       'an image is warmed');
+
+    set(0);
+    is($held->(), '1 1 1 1', 'it is held');
+
+    my $made = made();
+    my $every = $ENV{MEMORY_EVERY} // int($made / SAMPLES) || 1;
+
+    diag("$made allocations, one of $every fails");
+
+    for (my $n = 1 + int rand $every; $n <= $made; $n += $every) {
+        set($n);
+        my $told = $held->();
+
+        if ($told =~ /0/ || ($servers->workers)[0] != $worker) {
+            fail("allocation $n: it is held, or not known: $told");
+            last;
+        }
+    }
+
+    set(0);
+    is($held->(), '1 1 1 1', 'it is held at last');
     is(($servers->workers)[0], $worker, 'nginx goes on');
 };
 
@@ -318,7 +374,7 @@ story 'memory ends once while tokens are managed', {
         my $made = made();
         my $every = $ENV{MEMORY_EVERY} // int($made / SAMPLES) || 1;
 
-        diag("$made allocations, one of $every fails");
+        announce("$made allocations, one of $every fails");
 
         for (my $n = 1 + int rand $every; $n <= $made; $n += $every) {
             set($n);
@@ -470,7 +526,7 @@ warm_story 'memory ends once while requests wait for the end of a job', {
     my $made = made();
     my $every = $ENV{MEMORY_EVERY} // int($made / SAMPLES) || 1;
 
-    diag("$made allocations, one of $every fails");
+    announce("$made allocations, one of $every fails");
 
     for (my $n = 1 + int rand $every; $n <= $made; $n += $every) {
         set($n);
@@ -596,7 +652,7 @@ warm_story 'memory ends once while a registry is asked', {
         my $made = made();
         my $every = $ENV{MEMORY_EVERY} // int($made / SAMPLES) || 1;
 
-        diag("$made allocations, one of $every fails");
+        announce("$made allocations, one of $every fails");
 
         my @given;
 

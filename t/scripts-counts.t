@@ -116,7 +116,7 @@ subtest 'jobs that are deleted' => sub {
     finish(1, 'SUCCESS');
     from(TWO);
 
-    $scripts->script('delete', $_) for 1, 2, 3, 3;
+    $scripts->script('delete', $_, "delete-$_") for 1, 2, 3, 3;
     is_deeply([ counted(ONE), counted(TWO) ],
               [ { accepted => 2, '1:SUCCESS' => 1, jobs => 1 }, { deleted => 1 } ],
               'one had not ended, and was listed');
@@ -228,7 +228,7 @@ subtest 'counts are kept as long as the nginx runs' => sub {
 subtest 'what is told to who asks' => sub {
     fresh();
 
-    is_deeply([ $scripts->script('status', 'edge') ], [ 0, 0, 0 ], 'nothing');
+    is_deeply([ $scripts->script('status', 'edge') ], [ (0) x 5 ], 'nothing');
 
     # the second token has its turn first
 
@@ -238,12 +238,33 @@ subtest 'what is told to who asks' => sub {
     look(wanted => 1);
     $scripts->redis('hincrby', 'p:job:2', 'created', -60_000);
 
-    my ($waiting, $running, $oldest, %counts) = $scripts->script('status', 'edge');
+    my ($waiting, $running, $oldest, $hooks, $age, %counts)
+        = $scripts->script('status', 'edge');
 
-    is_deeply([ $waiting, $running ], [ 4, 1 ], 'parts');
+    is_deeply([ $waiting, $running, $hooks, $age ], [ 4, 1, 0, 0 ], 'parts');
     cmp_ok($oldest, '>=', 60_000, 'the age of the oldest that waits');
     cmp_ok($oldest, '<', 60_000 + 1000 * SOON, 'and not more');
     is_deeply(\%counts, { accepted => 5 }, 'and the counts');
+};
+
+
+subtest 'webhooks that wait' => sub {
+    fresh();
+
+    for my $uuid (qw( a b )) {
+        my $id = $scripts->post($uuid, hook => 'sealed');
+
+        look();
+        $scripts->script('finish', $id, 1, 1, $uuid, 'SUCCESS', '', '', '');
+    }
+
+    $scripts->redis('hincrby', 'p:job:2', 'hook_until', -60_000);
+
+    my (undef, undef, undef, $hooks, $age) = $scripts->script('status', 'other');
+
+    is($hooks, 2, 'are told to each nginx');
+    cmp_ok($age, '>=', 60_000, 'with the time since the end of one of their jobs');
+    cmp_ok($age, '<', 60_000 + 1000 * SOON, 'and not more');
 };
 
 done_testing();

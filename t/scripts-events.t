@@ -73,7 +73,7 @@ subtest 'who listens is told of listed jobs, and others are not' => sub {
                            name => 'name');
             script('report', $id, 1, 1, $uuid, TIME, '{}');
             script('finish', $id, 1, 1, $uuid, 'SUCCESS', '', '', '');
-            script('delete', $id);
+            script('delete', $id, "delete-$uuid", 1);
         });
     };
 

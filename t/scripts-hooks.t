@@ -22,6 +22,8 @@ use constant {
 
 my $scripts = DFP::Scripts->start;
 
+$scripts->{counts} = 'p:counts';
+
 sub script { $scripts->script(@_) }
 sub field  { $scripts->field(@_) }
 
@@ -48,12 +50,26 @@ sub due
 {
     my $skip = shift // 0;
 
-    my ($next, @due) = script('hook_look', $skip, MOST);
+    my ($next, $n, @due) = script('hook_look', $skip, MOST);
     my @found;
 
-    while (my ($id, $uuid, $tries, $url, $key) = splice @due, 0, 5) {
+    for (1 .. $n) {
+        my ($id, $uuid, $tries, $url, $key) = splice @due, 0, 5;
         push @found, "$id $tries";
     }
+
+    return \@found;
+}
+
+# Those that a look gives up: "id tries url error".
+
+sub given_up
+{
+    my ($next, $n, @reply) = script('hook_look', 0, MOST);
+    my @found;
+
+    splice @reply, 0, 5 * $n;
+    push @found, join ' ', splice @reply, 0, 4 while @reply;
 
     return \@found;
 }
@@ -83,6 +99,18 @@ sub state
 }
 
 
+# What is counted, but for webhooks.
+
+sub jobs_counted
+{
+    my $counted = $scripts->counted('p:counts');
+
+    delete $counted->{$_} for grep { /^hook:/ } keys %$counted;
+
+    return $counted;
+}
+
+
 subtest 'a webhook is due when its job has ended' => sub {
     $scripts->fresh;
 
@@ -95,7 +123,7 @@ subtest 'a webhook is due when its job has ended' => sub {
     is_deeply(due(), ['1 0'], 'it is due at its end');
 
     my ($next, @due) = script('hook_look', 0, MOST);
-    is("@due", '1 a 0 http://hooks.test/a 01234567', 'nginx knows what it needs');
+    is("@due", '1 1 a 0 http://hooks.test/a 01234567', 'nginx knows what it needs');
     is($next, -1, 'there is no later one');
 
     $scripts->post('b');
@@ -153,8 +181,11 @@ subtest 'a late outcome counts as long as nobody has tried again' => sub {
 
     is(ended(1, 'a', 1, 'delivered'), 1, 'it is stored');
     is_deeply(due(), [], 'nothing is due');
-    is(ended(1, 'a', 1, 'delivered'), 0, 'when it is sent again, nothing changes');
+    is(ended(1, 'a', 1, 'delivered'), 1, 'when it is sent again, it is known');
     is(state(1), 'SUCCESS 1 http://hooks.test/a ', 'it is delivered once');
+    is(ended(1, 'a', 1, 'failed', 0, 'e'), 0, 'a failure does not count then');
+    is_deeply($scripts->counted('p:counts'), { 'hook:SUCCESS' => 1,
+              %{ jobs_counted() } }, 'and it is counted once');
 };
 
 
@@ -203,14 +234,18 @@ subtest 'after an hour it is given up' => sub {
            'the job is kept for longer');
 
     claim(1, 'a', 0);
-    is(ended(1, 'a', 1, 'failed', HOUR, 'no'), 2, 'a pause beyond that is the end');
+    is(ended(1, 'a', 1, 'failed', HOUR, 'no'), 2, 'a pause beyond that is the end')
+        for 1, 2;
     is(state(1), 'FAILURE 1 http://hooks.test/a no', 'it has failed');
     is(field(1, 'hook'), '', 'the webhook is erased');
     is($scripts->redis('exists', 'p:hooks'), 0, 'nothing is due');
 
     hooked('b');
     $scripts->redis('hset', 'p:job:2', 'hook_until', 1);
-    is_deeply(due(), [], 'what nobody could deliver is not due then');
+    is_deeply(given_up(), [ '2 0 http://hooks.test/a '
+              . 'no nginx has delivered it: none that ran had a location for '
+              . 'its URL and the key' ], 'what nobody could deliver is given up');
+    is_deeply(given_up(), [], 'once');
     like(state(2), qr{^FAILURE 0 http://hooks.test/a .*no nginx has delivered},
          'it has failed, too, and says why');
     is(field(2, 'hook'), '', 'the webhook is erased');
@@ -220,21 +255,40 @@ subtest 'after an hour it is given up' => sub {
     claim(3, 'c', 0);
     ended(3, 'c', 1, 'failed', 0, 'refused');
     $scripts->redis('hset', 'p:job:3', 'hook_until', 1);
-    due();
+    is_deeply(given_up(), ['3 1 http://hooks.test/a refused'], 'another');
     is(state(3), 'FAILURE 1 http://hooks.test/a refused',
        'the reason of the last try is kept');
+    is_deeply($scripts->counted('p:counts'), { 'hook:FAILURE' => 3,
+              %{ jobs_counted() } }, 'each is counted once');
+};
+
+
+subtest 'what becomes of a try is stored also while Redis has no memory' => sub {
+    for my $outcome (qw( delivered failed returned )) {
+        $scripts->fresh;
+        hooked('a');
+        claim(1, 'a', 0);
+        $scripts->redis('config', 'set', 'maxmemory', 1);
+        is(ended(1, 'a', 1, $outcome), 1, $outcome);
+        $scripts->redis('config', 'set', 'maxmemory', 0);
+    }
+
+    $scripts->redis('hset', 'p:job:1', 'hook_until', 1);
+    $scripts->redis('config', 'set', 'maxmemory', 1);
+    is(scalar @{ given_up() }, 1, 'and that it is given up');
+    $scripts->redis('config', 'set', 'maxmemory', 0);
 };
 
 
 subtest 'a job that is deleted has no webhook' => sub {
     $scripts->fresh;
     hooked('a');
-    script('delete', 1);
+    script('delete', 1, 'one');
     is_deeply(due(), [], 'it is not due');
 
     hooked('b');
     claim(2, 'b', 0);
-    script('delete', 2);
+    script('delete', 2, 'two');
     is(ended(2, 'b', 1, 'failed'), 0, 'a try that was under way ends');
     is($scripts->redis('exists', 'p:job:2', 'p:hooks'), 0, 'and nothing is left');
 };

@@ -62,6 +62,21 @@ subtest 'a token is deleted once, however often that is sent' => sub {
 };
 
 
+subtest 'a token can be revoked while Redis has no memory' => sub {
+    $scripts->fresh;
+    create('a');
+    create('b');
+    redis('config', 'set', 'maxmemory', 1);
+
+    is((script('token_change', 1, 'state', 'inactive'))[4], 'inactive',
+       'by a change');
+    is_deeply([ script('token_delete', 2, 'one') ], [1], 'or deleted');
+    redis('config', 'set', 'maxmemory', 0);
+    is((script('token_find', 'hash-a'))[2], 'inactive', 'it is inactive');
+    is_deeply([ script('token_find', 'hash-b') ], [], 'the other is gone');
+};
+
+
 subtest 'a token that does not exist is not made by a change' => sub {
     $scripts->fresh;
 

@@ -251,6 +251,39 @@ subtest 'without memory: nothing is stored by half, and jobs still end' => sub {
 };
 
 
+subtest 'a job is deleted once, however often that is sent, and without memory'
+    => sub
+{
+    fresh();
+    post($_) for qw( a b );
+    look('w', 1, 0, wanted => 1);
+    $redis->command('config', 'set', 'maxmemory', 1);
+
+    is_deeply([ script('delete', 1, 'one') ], [1], 'the first time');
+    is_deeply([ script('delete', 1, 'one') ], [1], 'the same once more');
+    is_deeply([ script('delete', 1, 'two') ], [0], 'another request');
+    is_deeply([ script('delete', 2, 'one') ], [1], 'of another job');
+    $redis->command('config', 'set', 'maxmemory', 0);
+
+    is_deeply([ grep { /job:\d|ready|lease|deadlines|jobs|expiry/ }
+                split /\n/, $redis->command('keys', '*') ], [],
+              'nothing is left of them');
+};
+
+
+subtest 'a change of a job that is sent again is seen to be done' => sub {
+    fresh();
+    post('a');
+
+    is_deeply([ script('patch', 1, ',"bio":""', ',"bio":"b"', 2) ], [1],
+              'the first time');
+    is_deeply([ script('patch', 1, ',"bio":""', ',"bio":"b"', 2) ], [2],
+              'once more: read it again');
+    is_deeply([ script('patch', 1, ',"bio":"b"', ',"bio":"b"', 2) ], [1],
+              'then nothing changes');
+};
+
+
 # As if Redis's clock had been set by so many milliseconds.
 
 sub set_clock
@@ -537,7 +570,7 @@ subtest 'Redis cannot write to its disk: nothing is stored by half' => sub {
     for my $script ([ 'create', 'c', 1, 1, 9, '', '', '', 0, 1, 0, 'name', 'q',
                       'a n', 'url', '', 0, 0, 0, 0, 100, 0, '', 'b', '1 t',
                       'here' ],
-                    [ 'patch', 1, ',"bio":""', '', 1 ], [ 'delete', 1 ],
+                    [ 'patch', 1, ',"bio":""', '', 1 ], [ 'delete', 1, 'u' ],
                     [ 'look', 1, 1, 1, 1, 'w', 2, 1, 'name', 'edge', '' ],
                     [ 'finish', 1, 1, 1, 'a', 'SUCCESS', '', '', '' ],
                     [ 'report', 1, 1, 1, 'a', 1, '' ],

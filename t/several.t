@@ -25,6 +25,7 @@ use constant {
     HOUR      => 3600,          # s
     BURST     => 50,
     SHORT     => 2,             # s: the timeout of a job
+    LONG      => '5s',          # a lease that a busy machine renews in time
     A_SECOND  => 1_000_000_000, # ns: the unit of a job's timeout
     TOLERANCE => 60,            # s: between a clock's time and its look
 };
@@ -175,7 +176,7 @@ cluster_story 'one that joins while a job runs', { names => [qw( one two )] }, s
 };
 
 
-cluster_story 'one that stops is not chosen any more', {}, sub {
+cluster_story 'one that stops is not chosen any more', { lease => LONG }, sub {
     my ($cluster, $one, $two, $three) = @_;
 
     my $until = kept_until($one, 'three');
@@ -251,7 +252,7 @@ cluster_story 'clocks that are off by an hour', {
 };
 
 
-cluster_story 'a reload of one in the middle of a job', {}, sub {
+cluster_story 'a reload of one in the middle of a job', { lease => LONG }, sub {
     my ($cluster, $one, $two, $three) = @_;
 
     my $id = $one->post_files([$gate]);
@@ -272,7 +273,8 @@ cluster_story 'a reload of one in the middle of a job', {}, sub {
 };
 
 
-cluster_story 'a reload gives one another name in the middle of a job', {}, sub {
+cluster_story 'a reload gives one another name in the middle of a job',
+              { lease => LONG }, sub {
     my ($cluster, $one, $two, $three) = @_;
 
     my $id = $one->post_files([$gate]);
@@ -298,6 +300,7 @@ cluster_story 'a reload gives one another name in the middle of a job', {}, sub 
 
 
 cluster_story 'the binary of one is upgraded in the middle of a job', {
+        lease => LONG,
         each => { three => { daemon => 1, main => kept_variables() } } }, sub
 {
     my ($cluster, $one, $two, $three) = @_;

@@ -16,6 +16,7 @@ use Test::More;
 
 use DFP::Client;
 use DFP::Cluster;
+use DFP::Hooks;
 use DFP::Image;
 use DFP::Process qw( free_port wait_until );
 use DFP::Story qw( story );
@@ -349,6 +350,48 @@ story 'why requests were not authorized', { workers => 1, http => $server }, sub
               { map { (qq(token_failures_total{reason="$_"}) => 1) }
                 qw( missing unknown inactive expired scope admin_key ) },
               'each is counted');
+};
+
+
+# The receiver is busy at first, and then for longer than it is waited for.
+
+my $hooks = DFP::Hooks->new('/status', { status => 503 }, {}, { status => 503 });
+
+warm_story 'webhooks', { workers => 1, lease => '1s', http => $server },
+           DFP::Hooks->location, sub
+{
+    my $servers = shift->{servers};
+
+    my @names = qw( webhook_attempts_total webhooks_ended_total webhooks_waiting
+                    oldest_waiting_webhook_age_seconds );
+
+    is_deeply([ @{ metrics() }{ @names[2, 3],
+              map({ qq(webhook_attempts_total{result="$_"}) } qw( delivered failed )),
+              map({ qq(webhooks_ended_total{state="$_"}) } qw( SUCCESS FAILURE )) } ],
+              [ (0) x 6 ], 'before the first, all are there');
+
+    my $id = $hooks->post($servers, ['/quick/10/a']);
+
+    ok(becomes('webhook_attempts_total{result="failed"}' => 1), 'a try fails');
+    is(metrics()->{webhooks_waiting}, 1, 'it waits for the next');
+    ok(wait_until(SOON, sub {
+           metrics()->{oldest_waiting_webhook_age_seconds} > 0.2 }),
+       'and gets older');
+    $hooks->state_of($servers, $id, SOON);
+    is_deeply(values_of(metrics(), @names),
+              { 'webhook_attempts_total{result="failed"}' => 1,
+                'webhook_attempts_total{result="delivered"}' => 1,
+                'webhooks_ended_total{state="SUCCESS"}' => 1 },
+              'then it is delivered');
+
+    $id = $hooks->post($servers, ['/quick/10/b']);
+    ok(becomes('webhook_attempts_total{result="failed"}' => 2), 'another try fails');
+    $servers->redis('hset', "dfpreheat:job:$id", 'hook_until', 1);
+    ok(becomes('webhooks_ended_total{state="FAILURE"}' => 1),
+       'when its time is over it is given up');
+    is(metrics()->{webhooks_waiting}, 0, 'and does not wait');
+    is(scalar $servers->logged(qr/\[warn\].*job $id: its webhook .* is given up/),
+       1, 'which is logged once');
 };
 
 

@@ -335,6 +335,8 @@ hook_story 'a receiver that never answers well', {}, [ { status => 503 } ], sub 
 
     is($webhook->{state}, 'FAILURE', 'the delivery is given up');
     like($webhook->{error}, facts('answered 503'), 'for the last reason');
+    ok(wait_until(SOON, sub { $servers->logged(qr/job $id: .*is given up after/) }),
+       'which is logged');
     is($servers->redis('hexists', "dfpreheat:job:$id", 'hook'), 0,
        'the secret is erased');
     is($servers->redis('zcard', 'dfpreheat:hooks'), 0, 'nothing is due');

@@ -41,6 +41,11 @@ ngx_dfp_api_create(ngx_http_request_t *r)
         api->auth.query = token;
     }
 
+    /* what is answered has neither a date nor a tag, and when nginx compares them,
+       the request has been carried out */
+
+    r->disable_not_modified = 1;
+
     /* one deadline for all that the request waits for */
 
     api->op.deadline = ngx_current_msec + NGX_DFP_REDIS_WAIT;
@@ -173,7 +178,7 @@ ngx_dfp_api_send(ngx_dfp_api_t *api, ngx_uint_t status, dfp_buf_t *b)
     if (b->len == 0) {
         r->header_only = 1;
 
-    } else {
+    } else if (r->headers_out.content_type.len == 0) {
         ngx_str_set(&r->headers_out.content_type, "application/json");
         r->headers_out.content_type_len = r->headers_out.content_type.len;
         ngx_str_set(&r->headers_out.charset, "utf-8");

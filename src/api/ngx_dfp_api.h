@@ -73,8 +73,9 @@ ngx_dfp_api_t *ngx_dfp_api_create(ngx_http_request_t *r);
  * no memory. */
 ngx_int_t ngx_dfp_api_listen(ngx_dfp_api_t *api);
 
-/* Sends the JSON in B, which may be empty, with STATUS, and finalizes the
- * request: API must not be used any more. */
+/* Sends what is in B, which may be empty, with STATUS, and finalizes the request:
+ * API must not be used any more. It is JSON, unless the request has another type
+ * for its answer. */
 void ngx_dfp_api_send(ngx_dfp_api_t *api, ngx_uint_t status, dfp_buf_t *b);
 
 /* The same with {"message": TEXT}, or with status 422 {"errors": TEXT}, as

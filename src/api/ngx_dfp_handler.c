@@ -6,6 +6,7 @@
 #include "ngx_dfp_jobs.h"
 #include "ngx_dfp_jobs_change.h"
 #include "ngx_dfp_jobs_list.h"
+#include "ngx_dfp_openapi.h"
 #include "ngx_dfp_token.h"
 #include "ngx_dfp_tokens.h"
 #include "ngx_dfp_where.h"
@@ -85,6 +86,10 @@ static ngx_dfp_handler_route_t  ngx_dfp_handler_routes[] = {
       NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_PATCH|NGX_HTTP_DELETE,
       "GET, HEAD, PATCH, DELETE, OPTIONS",
       ngx_dfp_token, 0 },
+
+    { ngx_string("/oapi/v1/openapi.yaml"), 0,
+      NGX_HTTP_GET|NGX_HTTP_HEAD, "GET, HEAD, OPTIONS",
+      ngx_dfp_openapi, 0 },
 
     { ngx_string("/healthy"), 0,
       NGX_HTTP_GET|NGX_HTTP_HEAD, "GET, HEAD, OPTIONS",

@@ -49,6 +49,11 @@ ngx_dfp_jobs_parse(ngx_dfp_api_t *api)
                            &api->job, &err);
     }
 
+    if (rc == DFP_OK && api->job.action == DFP_JOB_DRY) {
+        api->job.timeout = ngx_min(api->job.timeout, NGX_DFP_DRY_TIMEOUT);
+        api->stored.keep = NGX_DFP_DRY_KEEP;
+    }
+
     ngx_dfp_jobs_store(api, rc, &err, ngx_dfp_jobs_created);
 }
 
@@ -109,7 +114,7 @@ ngx_dfp_jobs_store(ngx_dfp_api_t *api, dfp_rc_t rc, dfp_err_t *err,
 }
 
 
-/* Jobs that clients post are listed, also by their user. */
+/* Jobs that preheat are listed, also by their user. */
 
 static ngx_int_t
 ngx_dfp_jobs_listed(ngx_dfp_api_t *api)
@@ -138,8 +143,11 @@ ngx_dfp_jobs_about(ngx_dfp_api_t *api)
     dfp_job_about_t  about;
 
     about.bio = api->job.bio;
-    about.type = api->job.action ? DFP_STR("cache") : DFP_STR("preheat");
+    about.type = (api->job.action == DFP_JOB_LOOK
+                  || api->job.action == DFP_JOB_REMOVE)
+                 ? DFP_STR("cache") : DFP_STR("preheat");
     about.user_id = api->job.user_id;
+    about.dry_run = (api->job.action == DFP_JOB_DRY);
 
     dfp_buf_init(&b, &api->mem, 64 + api->job.bio.len, 0);
     dfp_job_print_about(&b, &about);
@@ -157,7 +165,7 @@ ngx_dfp_jobs_seal(ngx_dfp_api_t *api, dfp_err_t *err)
 {
     int        secret;
     dfp_rc_t   rc;
-    dfp_buf_t  shown, whole;
+    dfp_buf_t  shown, stored, whole;
     dfp_str_t  sealed;
 
     if (ngx_dfp_api_uuid(api, &api->stored.uuid) != NGX_OK) {
@@ -167,11 +175,14 @@ ngx_dfp_jobs_seal(ngx_dfp_api_t *api, dfp_err_t *err)
     dfp_buf_init(&shown, &api->mem, 2048, 0);
     secret = dfp_job_print_args(&shown, &api->job, 1);
 
-    if (shown.failed) {
+    dfp_buf_init(&stored, &api->mem, 2048, 0);
+    dfp_job_args_store(&stored, dfp_buf_value(&shown));
+
+    if (shown.failed || stored.failed) {
         return DFP_ERROR;
     }
 
-    api->stored.args = ngx_dfp_str(dfp_buf_value(&shown));
+    api->stored.args = ngx_dfp_str(dfp_buf_value(&stored));
 
     if (!secret) {
         return DFP_OK;
@@ -312,7 +323,7 @@ ngx_dfp_jobs_got(void *data, ngx_int_t rc)
                    "parts", api->stored.id, rc, &api->stored.state,
                    api->stored.nparts);
 
-    if (rc == NGX_DECLINED) {
+    if (rc == NGX_DECLINED || (rc == NGX_OK && ngx_dfp_jobs_hidden(api))) {
         ngx_dfp_api_error(api, NGX_HTTP_NOT_FOUND, DFP_API_NOT_FOUND);
 
     } else if (rc != NGX_OK) {

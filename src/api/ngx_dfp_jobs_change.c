@@ -81,7 +81,7 @@ ngx_dfp_jobs_change_got(void *data, ngx_int_t rc)
     ngx_str_t        about;
     dfp_job_about_t  changed;
 
-    if (rc == NGX_DECLINED) {
+    if (rc == NGX_DECLINED || (rc == NGX_OK && ngx_dfp_jobs_hidden(api))) {
         ngx_dfp_api_error(api, NGX_HTTP_NOT_FOUND, DFP_API_NOT_FOUND);
         return;
     }
@@ -158,13 +158,24 @@ ngx_dfp_jobs_change_done(void *data, ngx_int_t rc)
 void
 ngx_dfp_jobs_delete(ngx_dfp_api_t *api)
 {
+    ngx_str_t  uuid;
+
     if (ngx_dfp_jobs_change_id(api) != NGX_OK) {
+        return;
+    }
+
+    if (ngx_dfp_api_uuid(api, &uuid) != NGX_OK) {
+        ngx_dfp_api_error(api, NGX_HTTP_INTERNAL_SERVER_ERROR,
+                          "not enough memory or random data");
         return;
     }
 
     api->replied = ngx_dfp_jobs_deleted;
 
-    if (ngx_dfp_store_delete(api->store, &api->op, api->stored.id) != NGX_OK) {
+    if (ngx_dfp_store_delete(api->store, &api->op, api->stored.id, &uuid,
+                             api->auth.token.id)
+        != NGX_OK)
+    {
         ngx_dfp_api_store_error(api, NGX_ABORT);
     }
 }

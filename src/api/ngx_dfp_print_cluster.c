@@ -24,11 +24,8 @@ ngx_dfp_print_cluster(dfp_buf_t *b, ngx_dfp_cluster_t *cluster,
     ngx_dfp_stored_member_t  *member;
 
     dfp_buf_init(&definition, b->mem, 256, 0);
-
-    if (cluster->caches) {
-        dfp_definition_cluster(&definition, cluster->id,
-                               ngx_dfp_dfp_str(cluster->definition));
-    }
+    dfp_definition_cluster(&definition, cluster->id,
+                           ngx_dfp_dfp_str(cluster->definition));
 
     dfp_buf_init(&list, b->mem, 1024, 0);
     waiting = 0;

@@ -15,6 +15,10 @@ static void ngx_dfp_status_stored(dfp_buf_t *b,
     ngx_dfp_stored_status_t *stored);
 static void ngx_dfp_status_ended(dfp_buf_t *b,
     ngx_dfp_stored_status_t *stored);
+static void ngx_dfp_status_age(dfp_buf_t *b, const ngx_dfp_metric_t *metric,
+    int64_t ms);
+static void ngx_dfp_status_states(dfp_buf_t *b,
+    const ngx_dfp_metric_t *metric, int64_t success, int64_t failure);
 static void ngx_dfp_status_one(dfp_buf_t *b, const ngx_dfp_metric_t *metric,
     int64_t n);
 static void ngx_dfp_status_labels(dfp_buf_t *b, const ngx_dfp_metric_t *metric,
@@ -110,6 +114,27 @@ static const ngx_dfp_metric_t  ngx_dfp_token_failures = {
     "Requests of the Open API that were not authorized."
 };
 
+static const ngx_dfp_metric_t  ngx_dfp_hook_tries = {
+    "dfpreheat_webhook_attempts_total", "counter",
+    "Attempts of this nginx to deliver a webhook."
+};
+
+static const ngx_dfp_metric_t  ngx_dfp_hooks_ended = {
+    "dfpreheat_webhooks_ended_total", "counter",
+    "Webhooks that this nginx has delivered, or given up."
+};
+
+static const ngx_dfp_metric_t  ngx_dfp_hooks_waiting = {
+    "dfpreheat_webhooks_waiting", "gauge",
+    "Webhooks of ended jobs that are to be delivered, by any nginx."
+};
+
+static const ngx_dfp_metric_t  ngx_dfp_oldest_hook = {
+    "dfpreheat_oldest_waiting_webhook_age_seconds", "gauge",
+    "Time since the end of the oldest job of the webhooks that are due first, "
+    "0 if there is none."
+};
+
 
 /* In the order of the enums of ngx_dfp_counters.h. */
 
@@ -124,6 +149,10 @@ static const char *const  ngx_dfp_retry_reasons[] = {
 
 static const char *const  ngx_dfp_failure_reasons[] = {
     "missing", "unknown", "inactive", "expired", "scope", "admin_key", NULL
+};
+
+static const char *const  ngx_dfp_try_results[] = {
+    "delivered", "failed", NULL
 };
 
 
@@ -160,6 +189,8 @@ ngx_dfp_status_worker(dfp_buf_t *b)
                           counters->retries);
     ngx_dfp_status_labels(b, &ngx_dfp_token_failures, "reason",
                           ngx_dfp_failure_reasons, counters->token_failures);
+    ngx_dfp_status_labels(b, &ngx_dfp_hook_tries, "result",
+                          ngx_dfp_try_results, counters->hook_tries);
     ngx_dfp_status_one(b, &ngx_dfp_redis_reconnects, counters->reconnects);
     ngx_dfp_status_histogram(b, &ngx_dfp_redis_latency, &ngx_dfp_latencies,
                              &counters->redis);
@@ -169,7 +200,6 @@ ngx_dfp_status_worker(dfp_buf_t *b)
 static void
 ngx_dfp_status_stored(dfp_buf_t *b, ngx_dfp_stored_status_t *stored)
 {
-    char                 age[NGX_INT64_LEN + 8];
     ngx_uint_t           i;
     ngx_dfp_histogram_t  took;
 
@@ -189,10 +219,40 @@ ngx_dfp_status_stored(dfp_buf_t *b, ngx_dfp_stored_status_t *stored)
     ngx_dfp_status_one(b, &ngx_dfp_parts_waiting, stored->waiting);
     ngx_dfp_status_one(b, &ngx_dfp_parts_running, stored->running);
 
-    ngx_dfp_status_head(b, &ngx_dfp_oldest);
-    dfp_buf_cstr(b, ngx_dfp_oldest.name);
+    ngx_dfp_status_age(b, &ngx_dfp_oldest, stored->oldest);
+
+    ngx_dfp_status_states(b, &ngx_dfp_hooks_ended, stored->delivered,
+                          stored->given_up);
+    ngx_dfp_status_one(b, &ngx_dfp_hooks_waiting, stored->hooks);
+    ngx_dfp_status_age(b, &ngx_dfp_oldest_hook, stored->hooks_oldest);
+}
+
+
+static void
+ngx_dfp_status_age(dfp_buf_t *b, const ngx_dfp_metric_t *metric, int64_t ms)
+{
+    char  age[NGX_INT64_LEN + 8];
+
+    ngx_dfp_status_head(b, metric);
+    dfp_buf_cstr(b, metric->name);
     dfp_buf_cstr(b, " ");
-    dfp_buf_cstr(b, ngx_dfp_status_decimal(age, stored->oldest, 1000));
+    dfp_buf_cstr(b, ngx_dfp_status_decimal(age, ngx_max(ms, 0), 1000));
+    dfp_buf_cstr(b, "\n");
+}
+
+
+static void
+ngx_dfp_status_states(dfp_buf_t *b, const ngx_dfp_metric_t *metric,
+    int64_t success, int64_t failure)
+{
+    ngx_dfp_status_head(b, metric);
+    dfp_buf_cstr(b, metric->name);
+    dfp_buf_cstr(b, "{state=\"SUCCESS\"} ");
+    dfp_buf_int(b, success);
+    dfp_buf_cstr(b, "\n");
+    dfp_buf_cstr(b, metric->name);
+    dfp_buf_cstr(b, "{state=\"FAILURE\"} ");
+    dfp_buf_int(b, failure);
     dfp_buf_cstr(b, "\n");
 }
 

@@ -1,8 +1,9 @@
 /*
- * The definitions of clusters with engine=cache, which instances compare: the
- * settings by which another instance would treat the same job otherwise, or
- * store something else in its cache.
+ * The definitions of clusters, which instances compare: the settings by which
+ * another instance would treat the same job otherwise, or store something else in
+ * its cache. A cluster of Dragonfly has the first one only.
  *
+ *     engine    what warms the cluster
  *     cluster   its name, which instances a job warms, and how many must succeed
  *     origins   which URLs can be fetched, and how they are stored
  *     keys      which jobs with credentials can be decrypted
@@ -37,6 +38,8 @@ typedef ngx_int_t (*ngx_dfp_aspect_pt)(ngx_dfp_aspect_t *aspect,
 
 static ngx_int_t ngx_dfp_definition(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf,
     ngx_dfp_cluster_t *cluster, dfp_buf_t *out);
+static ngx_int_t ngx_dfp_definition_engine(ngx_dfp_aspect_t *aspect,
+    ngx_dfp_main_conf_t *mcf, ngx_dfp_cluster_t *cluster);
 static ngx_int_t ngx_dfp_definition_cluster(ngx_dfp_aspect_t *aspect,
     ngx_dfp_main_conf_t *mcf, ngx_dfp_cluster_t *cluster);
 static ngx_int_t ngx_dfp_definition_origins(ngx_dfp_aspect_t *aspect,
@@ -65,13 +68,15 @@ static int ngx_libc_cdecl ngx_dfp_aspect_cmp(const void *one,
 static const struct {
     const char         *name;
     ngx_dfp_aspect_pt   print;
+    unsigned            any:1;    /* of clusters of Dragonfly, too */
 } ngx_dfp_aspects[] = {
-    { "cluster", ngx_dfp_definition_cluster },
-    { "origins", ngx_dfp_definition_origins },
-    { "keys", ngx_dfp_definition_keys },
-    { "platform", ngx_dfp_definition_platform },
-    { "limits", ngx_dfp_definition_limits },
-    { NULL, NULL }
+    { "engine", ngx_dfp_definition_engine, 1 },
+    { "cluster", ngx_dfp_definition_cluster, 0 },
+    { "origins", ngx_dfp_definition_origins, 0 },
+    { "keys", ngx_dfp_definition_keys, 0 },
+    { "platform", ngx_dfp_definition_platform, 0 },
+    { "limits", ngx_dfp_definition_limits, 0 },
+    { NULL, NULL, 0 }
 };
 
 
@@ -89,11 +94,6 @@ ngx_dfp_conf_definitions(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf)
     dfp_buf_init(&all, &mem, 0, DFP_DEFINITIONS_MAX);
 
     for (i = 0; i < mcf->clusters.nelts; i++) {
-
-        if (!cluster[i].caches) {
-            continue;
-        }
-
         dfp_buf_init(&own, &mem, 0, 0);
 
         if (ngx_dfp_definition(cf, mcf, &cluster[i], &own) != NGX_OK) {
@@ -121,6 +121,10 @@ ngx_dfp_definition(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf,
 
     for (i = 0; ngx_dfp_aspects[i].name; i++) {
 
+        if (!cluster->caches && !ngx_dfp_aspects[i].any) {
+            continue;
+        }
+
         if (ngx_array_init(&aspect.lines, cf->temp_pool, 16, sizeof(dfp_str_t))
             != NGX_OK)
         {
@@ -138,6 +142,16 @@ ngx_dfp_definition(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf,
     }
 
     return out->failed ? NGX_ERROR : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_dfp_definition_engine(ngx_dfp_aspect_t *aspect, ngx_dfp_main_conf_t *mcf,
+    ngx_dfp_cluster_t *cluster)
+{
+    ngx_dfp_aspect_text(aspect, "engine", cluster->engine->name);
+
+    return ngx_dfp_aspect_end_line(aspect);
 }
 
 

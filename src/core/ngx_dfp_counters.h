@@ -45,6 +45,15 @@ typedef enum {
 } ngx_dfp_retry_e;
 
 
+/* How a try to deliver a webhook has ended. */
+typedef enum {
+    NGX_DFP_TRIES_DELIVERED = 0,
+    NGX_DFP_TRIES_FAILED,
+
+    NGX_DFP_TRIES_RESULTS
+} ngx_dfp_try_result_e;
+
+
 /* Why a request of the Open API was not authorized. */
 typedef enum {
     NGX_DFP_TOKEN_MISSING = 0,    /* or malformed */
@@ -85,6 +94,7 @@ typedef struct {
     ngx_atomic_t         bytes[NGX_DFP_TASKS_RESULTS];
     ngx_atomic_t         retries[NGX_DFP_RETRY_REASONS];
     ngx_atomic_t         token_failures[NGX_DFP_TOKEN_FAILURES];
+    ngx_atomic_t         hook_tries[NGX_DFP_TRIES_RESULTS];
     ngx_atomic_t         reconnects;
     ngx_dfp_histogram_t  runs;      /* from claim to end */
     ngx_dfp_histogram_t  redis;     /* from command to reply */

@@ -55,7 +55,7 @@ typedef struct {
     ngx_str_t             listed;     /* one of /oapi/v1/clusters, up to what
                                          Redis knows about its status */
     dfp_job_scope_t       scope;      /* of jobs without one */
-    ngx_str_t             definition; /* for other instances; "": no cache */
+    ngx_str_t             definition; /* for other instances */
     unsigned              caches:1;   /* the engine fills nginx's own cache */
 } ngx_dfp_cluster_t;
 

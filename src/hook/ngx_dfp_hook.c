@@ -463,6 +463,13 @@ ngx_dfp_hook_end(ngx_dfp_hook_t *hook, ngx_dfp_hook_outcome_e outcome)
 
     hook->ending = 1;
     hook->outcome = outcome;
+
+    if (outcome != NGX_DFP_HOOK_RETURNED) {
+        ngx_dfp_count(&ngx_dfp_counters->hook_tries[
+                          outcome == NGX_DFP_HOOK_DELIVERED
+                          ? NGX_DFP_TRIES_DELIVERED : NGX_DFP_TRIES_FAILED], 1);
+    }
+
     hook->op.handler = ngx_dfp_hook_ended;
     hook->op.deadline = 0;
 
@@ -494,18 +501,33 @@ ngx_dfp_hook_ended(void *data, ngx_int_t rc)
 {
     ngx_dfp_hook_t *hook = data;
 
+    ngx_dfp_given_up_t  given_up;
+
     ngx_log_debug3(NGX_LOG_DEBUG_HTTP, hook->log, 0,
                    "dfpreheat hook: job %L: end of try %L stored: rc:%i",
                    hook->due.id, hook->due.tries, rc);
 
     if (rc == NGX_OK && hook->given_up) {
-        ngx_log_error(NGX_LOG_WARN, hook->log, 0,
-                      "dfpreheat: job %L: its webhook \"%V\" is given up after "
-                      "%L tries: %s", hook->due.id, &hook->due.url,
-                      hook->due.tries, hook->error);
+        given_up.id = hook->due.id;
+        given_up.tries = hook->due.tries;
+        given_up.url = hook->due.url;
+        given_up.error.data = (u_char *) hook->error;
+        given_up.error.len = ngx_strlen(hook->error);
+
+        ngx_dfp_hook_log_given_up(hook->log, &given_up);
     }
 
     ngx_dfp_hook_over(hook);
+}
+
+
+void
+ngx_dfp_hook_log_given_up(ngx_log_t *log, ngx_dfp_given_up_t *given_up)
+{
+    ngx_log_error(NGX_LOG_WARN, log, 0,
+                  "dfpreheat: job %L: its webhook \"%V\" is given up after "
+                  "%L tries: %V", given_up->id, &given_up->url,
+                  given_up->tries, &given_up->error);
 }
 
 

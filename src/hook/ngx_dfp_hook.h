@@ -73,6 +73,9 @@ ngx_uint_t ngx_dfp_hook_possible(ngx_dfp_main_conf_t *conf, ngx_dfp_due_t *due,
 ngx_dfp_hook_t *ngx_dfp_hook_start(ngx_dfp_main_conf_t *conf, ngx_log_t *log,
     ngx_dfp_due_t *due);
 
+/* Logs that a webhook, of which the job tells no more than this, is given up. */
+void ngx_dfp_hook_log_given_up(ngx_log_t *log, ngx_dfp_given_up_t *given_up);
+
 /* The worker ends at once: ends the try, which is returned without waiting for
  * the reply, and frees it. OVER is not called. */
 void ngx_dfp_hook_leave(ngx_dfp_hook_t *hook);

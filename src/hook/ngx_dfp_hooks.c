@@ -84,7 +84,7 @@ ngx_dfp_hooks_looked(void *data, ngx_int_t rc)
 {
     ngx_dfp_hooks_t *hooks = data;
 
-    ngx_uint_t            started;
+    ngx_uint_t            i, started;
     ngx_dfp_hook_look_t  *found;
 
     found = &hooks->found;
@@ -93,9 +93,13 @@ ngx_dfp_hooks_looked(void *data, ngx_int_t rc)
         return;
     }
 
+    for (i = 0; i < found->ngiven_up; i++) {
+        ngx_dfp_hook_log_given_up(hooks->log, &found->given_up[i]);
+    }
+
     started = found->n ? ngx_dfp_hooks_try(hooks) : 0;
 
-    if (found->n == NGX_DFP_HOOKS_MAX && !started
+    if (found->n + found->ngiven_up == NGX_DFP_HOOKS_MAX && !started
         && hooks->ntries < NGX_DFP_HOOKS_AT_ONCE)
     {
         hooks->skip += found->n;

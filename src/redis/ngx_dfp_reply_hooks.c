@@ -1,41 +1,98 @@
 #include "ngx_dfp_reply_hooks.h"
 
 
-#define NGX_DFP_REPLY_DUE  5    /* elements of one webhook of a look */
+#define NGX_DFP_REPLY_HOOKS     2    /* elements before the first webhook */
+#define NGX_DFP_REPLY_DUE       5    /* of one that is due */
+#define NGX_DFP_REPLY_GIVEN_UP  4    /* of one that was given up */
+
+
+static ngx_int_t ngx_dfp_reply_due(ngx_dfp_op_t *op, redisReply **e,
+    ngx_dfp_due_t *due);
+static ngx_int_t ngx_dfp_reply_given_up(ngx_dfp_op_t *op, redisReply **e,
+    ngx_dfp_given_up_t *given_up);
 
 
 ngx_int_t
 ngx_dfp_reply_hook_look(ngx_dfp_op_t *op, redisReply *reply)
 {
-    int64_t               next;
+    int64_t               next, due;
     redisReply          **e, **last;
-    ngx_dfp_due_t        *due;
     ngx_dfp_hook_look_t  *look = op->out;
 
     look->n = 0;
+    look->ngiven_up = 0;
+    e = reply->element;
 
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 1
-        || (reply->elements - 1) % NGX_DFP_REPLY_DUE
-        || (reply->elements - 1) / NGX_DFP_REPLY_DUE > NGX_DFP_HOOKS_MAX
-        || ngx_dfp_reply_number(op, reply->element[0], &next) != NGX_OK)
+    if (reply->type != REDIS_REPLY_ARRAY
+        || reply->elements < NGX_DFP_REPLY_HOOKS
+        || ngx_dfp_reply_number(op, e[0], &next) != NGX_OK
+        || ngx_dfp_reply_number(op, e[1], &due) != NGX_OK
+        || due < 0 || due > NGX_DFP_HOOKS_MAX)
+    {
+        return NGX_ERROR;
+    }
+
+    last = e + reply->elements;
+    e += NGX_DFP_REPLY_HOOKS;
+
+    if (last - e < due * NGX_DFP_REPLY_DUE
+        || (last - e - due * NGX_DFP_REPLY_DUE) % NGX_DFP_REPLY_GIVEN_UP
+        || (last - e - due * NGX_DFP_REPLY_DUE) / NGX_DFP_REPLY_GIVEN_UP
+           > NGX_DFP_HOOKS_MAX)
     {
         return NGX_ERROR;
     }
 
     look->next = next;
-    last = reply->element + reply->elements;
 
-    for (e = reply->element + 1; e < last; e += NGX_DFP_REPLY_DUE) {
-        due = &look->due[look->n++];
+    for ( /* void */ ; (int64_t) look->n < due; e += NGX_DFP_REPLY_DUE) {
+        if (ngx_dfp_reply_due(op, e, &look->due[look->n]) != NGX_OK) {
+            return NGX_ERROR;
+        }
 
-        if (ngx_dfp_reply_number(op, e[0], &due->id) != NGX_OK
-            || ngx_dfp_reply_text(op, e[1], &due->uuid) != NGX_OK
-            || ngx_dfp_reply_number(op, e[2], &due->tries) != NGX_OK
-            || ngx_dfp_reply_text(op, e[3], &due->url) != NGX_OK
-            || ngx_dfp_reply_text(op, e[4], &due->key) != NGX_OK)
+        look->n++;
+    }
+
+    for ( /* void */ ; e < last; e += NGX_DFP_REPLY_GIVEN_UP) {
+        if (ngx_dfp_reply_given_up(op, e, &look->given_up[look->ngiven_up])
+            != NGX_OK)
         {
             return NGX_ERROR;
         }
+
+        look->ngiven_up++;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_dfp_reply_due(ngx_dfp_op_t *op, redisReply **e, ngx_dfp_due_t *due)
+{
+    if (ngx_dfp_reply_number(op, e[0], &due->id) != NGX_OK
+        || ngx_dfp_reply_text(op, e[1], &due->uuid) != NGX_OK
+        || ngx_dfp_reply_number(op, e[2], &due->tries) != NGX_OK
+        || ngx_dfp_reply_text(op, e[3], &due->url) != NGX_OK
+        || ngx_dfp_reply_text(op, e[4], &due->key) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_dfp_reply_given_up(ngx_dfp_op_t *op, redisReply **e,
+    ngx_dfp_given_up_t *given_up)
+{
+    if (ngx_dfp_reply_number(op, e[0], &given_up->id) != NGX_OK
+        || ngx_dfp_reply_number(op, e[1], &given_up->tries) != NGX_OK
+        || ngx_dfp_reply_text(op, e[2], &given_up->url) != NGX_OK
+        || ngx_dfp_reply_text(op, e[3], &given_up->error) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     return NGX_OK;

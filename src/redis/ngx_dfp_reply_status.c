@@ -1,7 +1,7 @@
 #include "ngx_dfp_reply.h"
 
 
-#define NGX_DFP_REPLY_STATUS  3    /* elements before the counts */
+#define NGX_DFP_REPLY_STATUS  5    /* elements before the counts */
 
 
 static void ngx_dfp_reply_clusters(ngx_dfp_op_t *op,
@@ -31,7 +31,9 @@ ngx_dfp_reply_status(ngx_dfp_op_t *op, redisReply *reply)
         || (reply->elements - NGX_DFP_REPLY_STATUS) % 2
         || ngx_dfp_reply_number(op, e[0], &status->waiting) != NGX_OK
         || ngx_dfp_reply_number(op, e[1], &status->running) != NGX_OK
-        || ngx_dfp_reply_number(op, e[2], &status->oldest) != NGX_OK)
+        || ngx_dfp_reply_number(op, e[2], &status->oldest) != NGX_OK
+        || ngx_dfp_reply_number(op, e[3], &status->hooks) != NGX_OK
+        || ngx_dfp_reply_number(op, e[4], &status->hooks_oldest) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -98,6 +100,16 @@ ngx_dfp_reply_count(ngx_dfp_stored_status_t *status, ngx_str_t *name,
 
     if (ngx_dfp_reply_is(name, "ms")) {
         status->took_ms = n;
+        return;
+    }
+
+    if (ngx_dfp_reply_is(name, "hook:SUCCESS")) {
+        status->delivered = n;
+        return;
+    }
+
+    if (ngx_dfp_reply_is(name, "hook:FAILURE")) {
+        status->given_up = n;
         return;
     }
 

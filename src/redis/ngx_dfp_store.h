@@ -176,6 +176,8 @@ typedef struct {
     ngx_dfp_part_t  *parts;       /* those of one cluster together */
     ngx_uint_t       nparts;
     ngx_dfp_stored_hook_t  webhook;
+    int64_t          owner;       /* id of the only token that may see it; 0:
+                                     any may */
 
     /* of a new one */
     int64_t                    token;     /* its id: tokens take turns */
@@ -297,6 +299,11 @@ typedef struct {
     int64_t          waiting;  /* parts in its queue */
     int64_t          running;
     int64_t          oldest;   /* ms, age of one of those that wait; 0: none */
+    int64_t          hooks;    /* that are to be delivered, by any nginx */
+    int64_t          hooks_oldest;    /* ms since the end of the job of one of
+                                  these; 0: none */
+    int64_t          delivered;    /* webhooks that it has delivered */
+    int64_t          given_up;     /* ... and given up */
     int64_t          accepted; /* jobs that it has stored */
     int64_t          deleted;  /* before their end */
     int64_t          took[NGX_DFP_BUCKETS_MAX + 1];    /* jobs that it has
@@ -352,9 +359,10 @@ ngx_int_t ngx_dfp_store_patch(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     int64_t id, ngx_str_t *before, ngx_str_t *about, int64_t user,
     ngx_uint_t *changed);
 
-/* Deletes the job; whoever runs it stops. NGX_DECLINED: there is no such job. */
+/* Deletes the job, which TOKEN, an id, may see; whoever runs it stops. UUID is one
+ * of the request, which may be sent again. NGX_DECLINED: there is no such job. */
 ngx_int_t ngx_dfp_store_delete(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
-    int64_t id);
+    int64_t id, ngx_str_t *uuid, int64_t token);
 
 /* Ends the job if its deadline has passed. NGX_DECLINED: it has not. */
 ngx_int_t ngx_dfp_store_settle(ngx_dfp_store_t *store, ngx_dfp_op_t *op,

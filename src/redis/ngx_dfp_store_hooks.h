@@ -22,10 +22,21 @@ typedef struct {
 } ngx_dfp_due_t;
 
 
+/* One that a look has given up. */
 typedef struct {
-    ngx_dfp_due_t  due[NGX_DFP_HOOKS_MAX];
-    ngx_uint_t     n;
-    ngx_int_t      next;       /* ms until the next one is due; -1: there is
+    int64_t     id;            /* as above */
+    int64_t     tries;
+    ngx_str_t   url;
+    ngx_str_t   error;         /* of the last try */
+} ngx_dfp_given_up_t;
+
+
+typedef struct {
+    ngx_dfp_due_t       due[NGX_DFP_HOOKS_MAX];
+    ngx_uint_t          n;
+    ngx_dfp_given_up_t  given_up[NGX_DFP_HOOKS_MAX];
+    ngx_uint_t          ngiven_up;
+    ngx_int_t           next;  /* ms until the next one is due; -1: there is
                                   none */
 } ngx_dfp_hook_look_t;
 

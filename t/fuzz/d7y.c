@@ -9,6 +9,7 @@
 #include "dfp_fuzz.h"
 #include "dfp_held.h"
 #include "dfp_hex.h"
+#include "dfp_ring.h"
 #include "dfp_scope.h"
 
 #include "dfdaemon.pb-c.h"
@@ -131,6 +132,7 @@ check_scope(const dfp_d7y_host_t *hosts, size_t n, dfp_str_t task_id)
     char              seen[FUZZ_HOSTS] = { 0 };
     size_t            i, order[FUZZ_HOSTS];
     dfp_job_t         job;
+    dfp_ring_t        ring;
     dfp_scope_t       scope;
 
     memset(&job, 0, sizeof(dfp_job_t));
@@ -144,7 +146,8 @@ check_scope(const dfp_d7y_host_t *hosts, size_t n, dfp_str_t task_id)
     MUST(dfp_scope_pick(dfp_fuzz_mem(), &job, hosts, n, &scope) == DFP_OK);
     MUST(scope.n + scope.nunusable <= n && scope.nmissing <= job.nips);
 
-    dfp_scope_order(&scope, task_id, order);
+    MUST(dfp_ring_create(dfp_fuzz_mem(), scope.hosts, scope.n, &ring) == DFP_OK);
+    MUST(dfp_ring_find(&ring, task_id, order, FUZZ_HOSTS) == scope.n);
 
     for (i = 0; i < scope.n; i++) {
         MUST(order[i] < scope.n && !seen[order[i]]);

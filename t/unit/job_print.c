@@ -24,6 +24,62 @@ static const char  every_arg[] =
     "\"scheduler_cluster_ids\":[1]}";
 
 
+static const char *
+stored(const char *args, int show)
+{
+    dfp_buf_t  b;
+
+    dfp_buf_init(&b, dfp_test_mem(), 0, 0);
+
+    if (show) {
+        dfp_job_args_show(&b, dfp_cstr(args));
+
+    } else {
+        dfp_job_args_store(&b, dfp_cstr(args));
+    }
+
+    dfp_buf_append(&b, "", 1);
+
+    return b.data;
+}
+
+
+TEST("the default of filtered_query_params is not stored, but shown")
+{
+    dfp_job_t    job;
+    const char  *whole, *text;
+
+    TAKEN_BODY(DFP_STR("{\"type\":\"preheat\",\"args\":{\"type\":\"file\","
+                       "\"url\":\"http://127.0.0.1:15009/file/a\"}}"), &job);
+
+    whole = printed(&job, 1, NULL);
+    text = stored(whole, 0);
+
+    CHECK(strlen(text) == strlen(whole) - strlen(dfp_job_default_filter));
+    CHECK_TEXT(stored(text, 1), whole);
+    CHECK_TEXT(stored(whole, 1), whole);
+}
+
+
+TEST("other values of filtered_query_params are stored as they are")
+{
+    size_t  i;
+
+    static const char *const  same[] = {
+        "", "null", "{}", "{\"count\":null,\"filtered_query_params\":\"a\"}",
+        "{\"count\":null,\"filtered_query_params\":\"a\",\"headers\":"
+        "{\"x\":\"\",\"filtered_query_params\":\"\"}}",
+        "{\"count\":null,\"filtered_query_params\":\"",
+        "{\"application\":\",\\\"filtered_query_params\\\":\\\"\\\"\"}",
+    };
+
+    for (i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
+        CHECK_TEXT(stored(same[i], 0), same[i]);
+        CHECK_TEXT(stored(same[i], 1), same[i]);
+    }
+}
+
+
 TEST("a file job with nothing but a URL gets every default")
 {
     dfp_job_t  job;

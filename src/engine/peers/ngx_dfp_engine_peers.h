@@ -17,6 +17,8 @@
 
 #include "ngx_dfp_dragonfly.h"
 
+#include "dfp_ring.h"
+
 
 #define NGX_DFP_SEEDS_MAX        4      /* tried for one task */
 #define NGX_DFP_DOWNLOADS_MAX    16777216    /* of a job */
@@ -108,9 +110,9 @@ struct ngx_dfp_peers_s {
     ngx_dfp_run_t   *run;
     ngx_dfp_hosts_t  hosts;
 
-    dfp_scope_t      scope;       /* the hosts of the peers */
     ngx_dfp_peer_t  *peer;        /* those that were chosen */
     ngx_uint_t       n;
+    dfp_ring_t       ring;        /* of them, for single_seed_peer */
     ngx_array_t      absent;      /* absent_t */
     ngx_array_t      failures;    /* failure_t, the first ones */
     ngx_queue_t      downloads;   /* active */
@@ -190,6 +192,10 @@ void ngx_dfp_peer_compare(ngx_dfp_peers_t *peers);
 ngx_int_t ngx_dfp_peers_results_check(ngx_dfp_run_t *run);
 void ngx_dfp_peers_results_progress(ngx_dfp_run_t *run, ngx_dfp_progress_t *p);
 void ngx_dfp_peers_results(ngx_dfp_run_t *run, ngx_dfp_results_t *results);
+
+/* The same for a dry run. */
+void ngx_dfp_peers_results_planned(ngx_dfp_run_t *run,
+    ngx_dfp_results_t *results);
 
 
 #endif /* NGX_DFP_ENGINE_PEERS_H */

@@ -1,6 +1,8 @@
 #include "ngx_dfp_engine_peers.h"
 
 
+static ngx_int_t ngx_dfp_peers_choose_ring(ngx_dfp_peers_t *peers,
+    dfp_scope_t *scope);
 static ngx_int_t ngx_dfp_peers_choose_add(ngx_dfp_peers_t *peers,
     const dfp_d7y_host_t *host);
 static ngx_int_t ngx_dfp_peers_choose_address(ngx_dfp_peer_t *peer);
@@ -29,12 +31,9 @@ ngx_dfp_peers_choose(ngx_dfp_peers_t *peers)
         return NGX_ERROR;
     }
 
-    peers->scope.hosts = ngx_palloc(peers->run->pool, (scope.n + 1)
-                                               * sizeof(dfp_d7y_host_t *));
     peers->peer = ngx_pcalloc(peers->run->pool, (scope.n + 1)
                                           * sizeof(ngx_dfp_peer_t));
-
-    if (peers->scope.hosts == NULL || peers->peer == NULL) {
+    if (peers->peer == NULL) {
         return NGX_ERROR;
     }
 
@@ -64,7 +63,30 @@ ngx_dfp_peers_choose(ngx_dfp_peers_t *peers)
         }
     }
 
-    return NGX_OK;
+    return ngx_dfp_peers_choose_ring(peers, &scope);
+}
+
+
+/* SCOPE has room for all of the peers. */
+
+static ngx_int_t
+ngx_dfp_peers_choose_ring(ngx_dfp_peers_t *peers, dfp_scope_t *scope)
+{
+    ngx_uint_t  i;
+    dfp_mem_t   mem;
+
+    if (!peers->single) {
+        return NGX_OK;
+    }
+
+    for (i = 0; i < peers->n; i++) {
+        scope->hosts[i] = &peers->peer[i].host;
+    }
+
+    mem = ngx_dfp_mem(peers->run->pool);
+
+    return dfp_ring_create(&mem, scope->hosts, peers->n, &peers->ring) == DFP_OK
+           ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -106,9 +128,7 @@ ngx_dfp_peers_choose_add(ngx_dfp_peers_t *peers, const dfp_d7y_host_t *host)
                        peers->run->claim.id, &peer->server.name,
                        peer->host.seed ? "a seed" : "a normal");
 
-        peers->scope.hosts[peers->n] = &peer->host;
         peers->n++;
-        peers->scope.n = peers->n;
     }
 
     return rc;

@@ -25,7 +25,6 @@ ngx_int_t
 ngx_dfp_peers_pick_seeds(ngx_dfp_downloads_t *d)
 {
     dfp_rc_t           rc;
-    size_t            *order;
     dfp_mem_t          mem;
     dfp_str_t          id;
     ngx_pool_t        *pool;
@@ -40,12 +39,8 @@ ngx_dfp_peers_pick_seeds(ngx_dfp_downloads_t *d)
     }
 
     mem = ngx_dfp_mem(pool);
-    order = ngx_palloc(pool, peers->n * sizeof(size_t));
 
-    if (order == NULL
-        || ngx_dfp_dragonfly_request(d->task, pool, &request)
-           != NGX_OK)
-    {
+    if (ngx_dfp_dragonfly_request(d->task, pool, &request) != NGX_OK) {
         ngx_destroy_pool(pool);
         return NGX_ERROR;
     }
@@ -61,10 +56,8 @@ ngx_dfp_peers_pick_seeds(ngx_dfp_downloads_t *d)
     }
 
     if (rc == DFP_OK) {
-        dfp_scope_order(&peers->scope, id, order);
-
-        d->nseeds = ngx_min(peers->n, NGX_DFP_SEEDS_MAX);
-        ngx_memcpy(d->seeds, order, d->nseeds * sizeof(size_t));
+        d->nseeds = dfp_ring_find(&peers->ring, id, d->seeds,
+                                  NGX_DFP_SEEDS_MAX);
     }
 
     ngx_destroy_pool(pool);

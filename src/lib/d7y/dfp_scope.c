@@ -1,5 +1,5 @@
 /*
- * Scopes, and the order of peers for a task.
+ * Scopes.
  */
 
 #include <stdlib.h>
@@ -44,9 +44,8 @@ static size_t dfp_scope_keep(const dfp_d7y_host_t **hosts, size_t n,
 static dfp_rc_t dfp_scope_pick_some(dfp_mem_t *mem, size_t count,
     dfp_scope_t *scope);
 static int dfp_scope_by_rank(const void *one, const void *two);
-static uint64_t dfp_scope_rank(const dfp_d7y_host_t *host, dfp_str_t task_id);
+static uint64_t dfp_scope_rank(const dfp_d7y_host_t *host);
 static uint64_t dfp_scope_hash(uint64_t hash, const void *data, size_t len);
-static int dfp_scope_descending(const void *one, const void *two);
 
 
 /* With ips, hosts that are not in ips do not matter, also if they cannot be
@@ -338,7 +337,7 @@ dfp_scope_pick_some(dfp_mem_t *mem, size_t count, dfp_scope_t *scope)
 
     for (i = 0; i < scope->n; i++) {
         places[i].host = scope->hosts[i];
-        places[i].rank = dfp_scope_rank(scope->hosts[i], DFP_STR(""));
+        places[i].rank = dfp_scope_rank(scope->hosts[i]);
     }
 
     qsort(places, scope->n, sizeof(dfp_scope_place_t), dfp_scope_by_rank);
@@ -369,7 +368,7 @@ dfp_scope_by_rank(const void *one, const void *two)
 /* A host with an id is identified by it alone. */
 
 static uint64_t
-dfp_scope_rank(const dfp_d7y_host_t *host, dfp_str_t task_id)
+dfp_scope_rank(const dfp_d7y_host_t *host)
 {
     uint64_t       rank;
     dfp_str_t      id;
@@ -380,8 +379,7 @@ dfp_scope_rank(const dfp_d7y_host_t *host, dfp_str_t task_id)
     port[0] = host->id.len ? 0 : (unsigned char) (host->port >> 8);
     port[1] = host->id.len ? 0 : (unsigned char) host->port;
 
-    rank = dfp_scope_hash(DFP_SCOPE_FNV_BASIS, task_id.data, task_id.len);
-    rank = dfp_scope_hash(rank, port, sizeof(port));
+    rank = dfp_scope_hash(DFP_SCOPE_FNV_BASIS, port, sizeof(port));
     rank = dfp_scope_hash(rank, id.data, id.len);
 
     rank = (rank ^ rank >> 32) * DFP_SCOPE_MIX_ONE;
@@ -404,45 +402,4 @@ dfp_scope_hash(uint64_t hash, const void *data, size_t len)
     }
 
     return hash;
-}
-
-
-/* Rank and index are sorted as one number, whose last bits are the index. */
-
-void
-dfp_scope_order(const dfp_scope_t *scope, dfp_str_t task_id, size_t *order)
-{
-    size_t    i, mask;
-    uint64_t  rank;
-
-    mask = 0;
-
-    while (mask < scope->n) {
-        mask = mask * 2 + 1;
-    }
-
-    for (i = 0; i < scope->n; i++) {
-        rank = dfp_scope_rank(scope->hosts[i], task_id);
-        rank >>= 8 * (sizeof(uint64_t) - sizeof(size_t));
-
-        order[i] = ((size_t) rank & ~mask) | i;
-    }
-
-    qsort(order, scope->n, sizeof(size_t), dfp_scope_descending);
-
-    for (i = 0; i < scope->n; i++) {
-        order[i] &= mask;
-    }
-}
-
-
-static int
-dfp_scope_descending(const void *one, const void *two)
-{
-    size_t  a, b;
-
-    a = *(const size_t *) one;
-    b = *(const size_t *) two;
-
-    return (a < b) - (a > b);
 }

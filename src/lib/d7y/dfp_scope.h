@@ -26,8 +26,8 @@ typedef struct {
  * Chooses the peers; lists are in MEM, hosts are those of HOSTS. DFP_ERROR: no
  * memory.
  *
- *   single_seed_peer: all seed peers; dfp_scope_order() says which of them
- *   gets a task, and which is next if that fails.
+ *   single_seed_peer: all seed peers; dfp_ring.h says which of them gets a task,
+ *   and which is next if that fails.
  *   all_seed_peers: seed peers. all_peers: peers that are not seed peers.
  *
  * Of the latter two, those whose address is in args.ips, in any spelling;
@@ -40,15 +40,6 @@ typedef struct {
  */
 dfp_rc_t dfp_scope_pick(dfp_mem_t *mem, const dfp_job_t *job,
     const dfp_d7y_host_t *hosts, size_t n, dfp_scope_t *scope);
-
-/*
- * The order in which the chosen hosts are tried for a task: ORDER has room for
- * scope->n indices of scope->hosts. It depends on the ids of task and hosts
- * only (rendezvous hashing): a host that appears or disappears moves only its
- * own tasks.
- */
-void dfp_scope_order(const dfp_scope_t *scope, dfp_str_t task_id,
-    size_t *order);
 
 
 #endif /* DFP_SCOPE_H */

@@ -1,8 +1,8 @@
 /*
- * The definition of a cluster with engine=cache, in a form that instances can
+ * The definition of a cluster, in a form that instances can
  * compare: for each aspect a hash of its settings, as
  *
- *     cluster=1a2b3c4d origins=5e6f7081 keys=92a3b4c5
+ *     engine=a4b3c2d1 cluster=1a2b3c4d origins=5e6f7081 keys=92a3b4c5
  *
  * The definitions of an instance are those of all of its clusters, each after
  * its id: "1 cluster=... origins=...;2 cluster=...". They are stored in Redis;
@@ -20,7 +20,7 @@
 
 
 #define DFP_DEFINITION_HASH_LEN  8        /* hexadecimal digits of an aspect */
-#define DFP_DEFINITIONS_MAX      16384    /* bytes; 100 clusters need 10,000 */
+#define DFP_DEFINITIONS_MAX      16384    /* bytes; 100 clusters need 12,000 */
 #define DFP_DEFINITION_NAMES     128      /* bytes of the names of aspects */
 
 

@@ -17,6 +17,8 @@
 --               parts, parts that may be unreachable, per cent that must
 --               succeed", left:C parts that have not ended, done:C succeeded,
 --               away:C unreachable; z:I, of its first part, is its state.
+--               owner: of a job that is not listed, the token that may see
+--               it.
 --               wait: somebody waits for its end; watch: until when its
 --               progress is watched.
 --               webhook: "STATE TRIES UPDATED URL ERROR" of its delivery, URL
@@ -32,7 +34,7 @@
 -- hooks         sorted set of ended jobs whose webhook is to be delivered, by the
 --               time when it is due; while it is tried, when that counts as lost
 -- uuid:UUID     id of the job with this uuid, for a POST that is sent again;
---               or of the token that a DELETE with this uuid has deleted
+--               or of the job or token that a DELETE with this uuid has deleted
 -- ready:QUEUE   sorted set of ID:I by their turn
 -- turn:QUEUE:T  the last turn of the token T in this queue
 -- back:QUEUE:T  the last turn of what T has got back there, for a short time
@@ -55,7 +57,8 @@
 --               those that it has ended, by the time since their POST; ms: the
 --               sum of these times; deleted: those that it has deleted before
 --               their end. Whoever sends the script that ends a job counts it,
---               so it is counted once. It expires
+--               so it is counted once. hook:STATE: webhooks whose delivery it
+--               has ended, likewise. It expires
 -- token:ID      hash: a token; token:names and token:hash:HASH find it.
 --               used: the minute in which it was found last while it was valid
 -- token:next    the greatest id so far
@@ -350,6 +353,20 @@ local function hook(id)
   publish('hooks')
 end
 
+-- How the delivery of a webhook stands.
+local function set_hook(id, state, tries, url, err)
+  call('HSET', job_key(id), 'webhook',
+       table.concat({state, tries, text(wall), url, err}, ' '))
+end
+
+-- The delivery has ended.
+local function hook_ended(id, state, tries, url, err)
+  call('ZREM', P .. 'hooks', id)
+  set_hook(id, state, tries, url, err)
+  call('HDEL', job_key(id), 'hook', 'hook_until')
+  add_count('hook:' .. state, 1)
+end
+
 -- What only an unfinished job needs, above all its credentials, is erased.
 local function forget(k, parts)
   local fields = {'sealed', 'left', 'keep', 'token', 'timeout', 'deadline',
@@ -391,8 +408,16 @@ local function finish(id, part, state, err, results, progress, away)
     whole = failed and 'FAILURE' or 'SUCCESS'
   end
 
-  call('HSET', k, 's:' .. part, state, 'e:' .. part, err, 'r:' .. part,
-       results, 'left', text(left), 'state', whole, 'updated', text(wall))
+  call('HSET', k, 's:' .. part, state, 'left', text(left), 'state', whole,
+       'updated', text(wall))
+
+  if err ~= '' then
+    call('HSET', k, 'e:' .. part, err)
+  end
+
+  if results ~= '' then
+    call('HSET', k, 'r:' .. part, results)
+  end
 
   if failed then
     call('HSET', k, 'failed', '1')

@@ -1,13 +1,23 @@
--- Arguments: id.
+-- Arguments: id, uuid of the request, token.
 -- Deletes a job; the workers that run it are told to stop.
 -- Reply: 1; or 0: there is no such job.
-local id = ARGV[2]
+local id, uuid = ARGV[2], P .. 'uuid:' .. ARGV[3]
 local k = job_key(id)
-local job = call('HMGET', k, 'uuid', 'parts', 'state', 'user', 'wait')
+local job = call('HMGET', k, 'uuid', 'parts', 'state', 'user', 'wait', 'owner')
 
+-- the same request once more, after a lost reply
 if not job[1] then
+  return call('GET', uuid) == id and 1 or 0
+end
+
+if job[6] and job[6] ~= ARGV[4] then
   return 0
 end
+
+-- Redis at its maxmemory refuses nothing after a script's first write, and this one
+-- needs no memory
+call('ZREM', P .. 'deadlines', id)
+call('SET', uuid, id, 'PX', RESEND_TIME)
 
 for part = 1, tonumber(job[2]) do
   local queue = call('HGET', k, 'q:' .. part)
@@ -18,7 +28,6 @@ for part = 1, tonumber(job[2]) do
   end
 end
 
-call('ZREM', P .. 'deadlines', id)
 call('ZREM', P .. 'hooks', id)
 unlist(id, job[4] or '0')
 call('PEXPIRE', k, 0)

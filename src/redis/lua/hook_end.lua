@@ -7,42 +7,47 @@ local k = job_key(id)
 local outcome = ARGV[5]
 local job = call('HMGET', k, 'uuid', 'hook', 'hook_until', 'webhook')
 
-if job[1] ~= ARGV[3] or not job[2] or not job[3] then
+if job[1] ~= ARGV[3] or not job[4] then
   return 0
 end
 
-local tries, url, err = job[4]:match('^%u+ (%d+) %d+ (%S+) ?(.*)$')
+local ended, tries, url, err = job[4]:match('^(%u+) (%d+) %d+ (%S+) ?(.*)$')
 
 if tries ~= ARGV[4] then
   return 0
 end
 
-local due = now
-local state = 'PENDING'
+-- the same once more, after a lost reply
+if not job[2] or not job[3] then
+  if outcome == 'delivered' then
+    return ended == 'SUCCESS' and 1 or 0
+  end
+
+  return outcome == 'failed' and ended == 'FAILURE' and 2 or 0
+end
+
+-- Redis at its maxmemory refuses nothing after a script's first write, and this one
+-- needs no memory
+call('ZREM', P .. 'hooks', id)
 
 if outcome == 'delivered' then
-  state = 'SUCCESS'
-  err = ''
+  hook_ended(id, 'SUCCESS', tries, url, '')
+  return 1
+end
 
-elseif outcome == 'failed' then
+local due = now
+
+if outcome == 'failed' then
   due = now + ARGV[6]
   err = ARGV[7]
 
   if due >= tonumber(job[3]) then
-    state = 'FAILURE'
+    hook_ended(id, 'FAILURE', tries, url, err)
+    return 2
   end
 end
 
-call('HSET', k, 'webhook', table.concat({state, tries, text(wall), url, err},
-                                        ' '))
-
-if state ~= 'PENDING' then
-  call('HDEL', k, 'hook', 'hook_until')
-  call('ZREM', P .. 'hooks', id)
-
-  return state == 'FAILURE' and 2 or 1
-end
-
+set_hook(id, 'PENDING', tries, url, err)
 call('ZADD', P .. 'hooks', text(due), id)
 
 if outcome == 'returned' then

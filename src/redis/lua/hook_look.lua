@@ -2,12 +2,20 @@
 -- wanted.
 -- Tells which webhooks are due, the oldest first, and gives up those that nobody
 -- has delivered in time.
--- Reply: {ms until the next one is due, or -1; and for each: id, uuid, tries so
--- far, URL without secrets, id of the key that it is sealed with}.
+-- Reply: {ms until the next one is due, or -1; how many are due; for each of these:
+-- id, uuid, tries so far, URL without secrets, id of the key that it is sealed
+-- with; and for each that was given up: id, tries, URL, error}.
 local KEY_ID_LEN = 8
 
 local hooks = P .. 'hooks'
-local reply = {-1}
+local reply = {-1, 0}
+local given_up = {}
+
+local function add(list, ...)
+  for _, value in ipairs({...}) do
+    list[#list + 1] = value
+  end
+end
 
 local function give_up(id, webhook)
   local tries, url, err = webhook:match('^%u+ (%d+) %d+ (%S+) ?(.*)$')
@@ -17,10 +25,8 @@ local function give_up(id, webhook)
           .. 'URL and the key'
   end
 
-  call('HSET', job_key(id), 'webhook', table.concat({'FAILURE', tries,
-       text(wall), url, err}, ' '))
-  call('HDEL', job_key(id), 'hook', 'hook_until')
-  call('ZREM', hooks, id)
+  hook_ended(id, 'FAILURE', tries, url, err)
+  add(given_up, id, tries, url, err)
 end
 
 local function due(id)
@@ -39,17 +45,16 @@ local function due(id)
 
   local tries, url = job[4]:match('^%u+ (%d+) %d+ (%S+)')
 
-  reply[#reply + 1] = id
-  reply[#reply + 1] = job[1]
-  reply[#reply + 1] = tries
-  reply[#reply + 1] = url
-  reply[#reply + 1] = job[2]:sub(1, KEY_ID_LEN)
+  add(reply, id, job[1], tries, url, job[2]:sub(1, KEY_ID_LEN))
+  reply[2] = reply[2] + 1
 end
 
 for _, id in ipairs(call('ZRANGEBYSCORE', hooks, '-inf', now_text, 'LIMIT',
                          ARGV[2], ARGV[3])) do
   due(id)
 end
+
+add(reply, unpack(given_up))
 
 local later = call('ZRANGEBYSCORE', hooks, '(' .. now_text, '+inf', 'WITHSCORES',
                    'LIMIT', 0, 1)[2]

@@ -10,10 +10,12 @@ if not token[1] then
   return call('GET', uuid) == id and 1 or 0
 end
 
+-- Redis at its maxmemory refuses nothing after a script's first write, and this one
+-- needs no memory
+call('ZREM', P .. 'token:list', id)
 call('SET', uuid, id, 'PX', RESEND_TIME)
 call('PEXPIRE', P .. 'token:hash:' .. token[1], 0)
 call('PEXPIRE', k, 0)
-call('ZREM', P .. 'token:list', id)
 
 if call('HGET', P .. 'token:names', token[2]) == id then
   call('HDEL', P .. 'token:names', token[2])

@@ -12,6 +12,7 @@ use File::Spec ();
 use File::Temp ();      # so that its END block, which removes folders that
                         # servers write to, runs after the one here
 use IO::Socket::INET;
+use List::Util qw( max min );
 use POSIX qw( _exit WNOHANG );
 use Time::HiRes qw( sleep time );
 
@@ -20,6 +21,7 @@ our @EXPORT_OK = qw( spawn run_child gone stop forget adopt children title
 
 use constant {
     POLL         => 0.02,   # s
+    BUSY_MAX     => 4,      # times as long
     STOP_SECONDS => 5,      # to leave after TERM, before KILL
     LIST_SECONDS => 2,      # for a connection to be listed
     PORT_FIRST   => 20000,  # below those that the kernel hands out by itself
@@ -28,6 +30,7 @@ use constant {
 };
 
 my $owner = $$;
+my $cores = _cores();
 my %started;                # pid => 1; the order of stopping does not matter
 my ($range, %dead);         # of ports, and of these, which free_port() leaves
 
@@ -223,15 +226,36 @@ sub wait_until
 {
     my ($seconds, $code) = @_;
 
-    my $end = time + $seconds;
+    my $begin = time;
 
     while (1) {
-        my $late = time >= $end;
+        my $late = time >= $begin + $seconds
+                   && time >= $begin + $seconds * _busy();
         my $value = $code->();
         return $value if $value;
         return if $late;
         sleep POLL;
     }
+}
+
+
+sub _cores
+{
+    open my $file, '<', '/proc/cpuinfo' or return 1;
+
+    return scalar(grep { /^processor\b/ } <$file>) || 1;
+}
+
+
+# How many times as long things take as on a machine where nothing else runs, at
+# least 1: several suites run at once, some of them under sanitizers or valgrind.
+
+sub _busy
+{
+    open my $file, '<', '/proc/loadavg' or return 1;
+    my ($load) = split ' ', <$file>;
+
+    return max(1, min(BUSY_MAX, $load / $cores));
 }
 
 

@@ -147,6 +147,7 @@ sub _serve
                 delete @subscribed{@both};
                 delete @muted{@both};
                 delete @redis{@both};
+                delete @held{@both};
                 $all->remove($_), close $_ for @both;
 
             } elsif (-e "$self->{dir}/hold" && $redis{$from}

@@ -29,7 +29,7 @@ use DFP::Process qw( spawn gone stop forget adopt children title connected
 
 use constant {
     START_TRIES   => 5,
-    START_SECONDS => 10,
+    START_SECONDS => 15,
     SOON          => 5,     # s: what the kernel does
     ADMIN_KEY     => 'the-admin-key-of-the-tests',
     SEAL_KEY      => '0123456789abcdef' x 4,

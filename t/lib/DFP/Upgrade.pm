@@ -12,7 +12,7 @@ use DFP::Process qw( adopt children forget gone title wait_until );
 our @EXPORT = qw( kept_variables replaced upgrade );
 
 use constant {
-    SOON => 10,     # s
+    SOON => 15,     # s
 };
 
 
