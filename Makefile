@@ -47,7 +47,8 @@ SLOW = $(patsubst %,t/%.t,memory events peers-unreachable webhook \
          webhook-several example-cluster peers-scheduler contract \
          peers peers-tls fair several-returns several-faults peers-credentials \
          several cache-loss faults peers-faults altered secrets \
-         scheduler scheduler-faults cache configurations reload)
+         scheduler scheduler-faults cache configurations reload \
+         events-all wait)
 SUITES = $(SLOW) $(filter-out $(SLOW),$(wildcard t/*.t))
 TESTS = $(SUITES) $(wildcard t/runner/selftest/*.t) $(UNITS)
 # suites wait more than they work
@@ -55,8 +56,8 @@ JOBS = $(shell expr 5 \* $$(nproc) / 2)
 # suites in which no nginx runs, or that other suites make up for, or that are
 # mostly the work of another program
 PLAIN = $(patsubst %,t/%.t,00-layers 02-documents config contract demo \
-          example-cluster fair scripts scripts-counts scripts-hooks \
-          scripts-members scripts-tokens)
+          example-cluster fair scripts scripts-counts scripts-events \
+          scripts-hooks scripts-members scripts-tokens)
 
 FUZZ_SECONDS = 20
 FUZZ_SEED = 0          # 0: another way through the inputs each time
