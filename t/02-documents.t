@@ -226,7 +226,7 @@ sub requested_by
     # in the body itself there are only these
 
     my %outer = map { $_ => 1 }
-                qw( type bio user_id scheduler_cluster_ids args );
+                qw( type bio user_id scheduler_cluster_ids args dry_run );
 
     return unique(map { $outer{$_} ? $_ : "args.$_" } @keys),
            (grep { $_ eq 'type' } @keys) > 1 ? 'args.type' : ();

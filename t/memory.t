@@ -272,6 +272,61 @@ warm_story 'memory ends once while nginx looks into its cache', {
 };
 
 
+# What is held is known, or it is not.
+
+warm_story 'memory ends once in a dry run', {
+    workers => 1, lease => '1s', seconds => STORY_SECONDS },
+    location('/v2/', REGISTRY, $port), sub
+{
+    my $warm = shift;
+
+    my $servers = $warm->{servers};
+    my ($worker) = $servers->workers;
+    my $url = REGISTRY . DFP::Image->simple($upstream, 'dry');
+
+    my $held = sub {
+        my $client = $servers->client;
+
+        $client->start('POST', '/oapi/v1/jobs?wait=20s', encode_json({
+            type => 'preheat', dry_run => JSON::PP::true,
+            args => { type => 'image', url => $url } }));
+
+        my $job = eval { $client->finish(ANSWER_SECONDS)->{json} } // {};
+        my $state = ref $job && $job->{result}
+                    ? $job->{result}{job_states}[0] : {};
+
+        return join ' ', map { !defined $_->{held} ? '?' : $_->{held} ? 1 : 0 }
+                         @{ $state->{tasks} // [] };
+    };
+
+    $servers->expects(undef, FAILED);
+    is($warm->run('image', url => $url)->{state}, 'SUCCESS',
+       'an image is warmed');
+
+    set(0);
+    is($held->(), '1 1 1 1', 'it is held');
+
+    my $made = made();
+    my $every = $ENV{MEMORY_EVERY} // int($made / SAMPLES) || 1;
+
+    diag("$made allocations, one of $every fails");
+
+    for (my $n = 1 + int rand $every; $n <= $made; $n += $every) {
+        set($n);
+        my $told = $held->();
+
+        if ($told =~ /0/ || ($servers->workers)[0] != $worker) {
+            fail("allocation $n: it is held, or not known: $told");
+            last;
+        }
+    }
+
+    set(0);
+    is($held->(), '1 1 1 1', 'it is held at last');
+    is(($servers->workers)[0], $worker, 'nginx goes on');
+};
+
+
 # Each request about tokens, by the administrator and by who has one. Once more it
 # is the same question, whatever has become of the last.
 

@@ -35,6 +35,8 @@ sub requests
     my $other = $servers->token('cluster');
     my $admin = DFP::Servers::ADMIN_KEY;
     my $job = encode_json($servers->files([ '/quick/100/a' ]));
+    my $dry = encode_json({ %{ $servers->files([ '/quick/100/a' ]) },
+                            dry_run => JSON::PP::true });
     my $cache = '/oapi/v1/cache?url='
                 . $servers->origin->url =~ s{[:/]}{sprintf '%%%02X', ord $&}ger
                 . '/quick/100/a';
@@ -72,6 +74,10 @@ sub requests
           '/oapi/v1/jobs?wait=30s&fail=1', token => $token, body => $job ],
         [ 'a new job' => 'POST', '/oapi/v1/jobs', token => $token,
           body => $job ],
+        [ 'a dry run that is waited for' => 'POST', '/oapi/v1/jobs?wait=30s',
+          token => $token, body => $dry ],
+        [ 'a dry run' => 'POST', '/oapi/v1/jobs', token => $token,
+          body => $dry ],
         [ 'a new job, half of it' => 'POST', '/oapi/v1/jobs', token => $token,
           body => $job, sends => length($job) / 2 ],
         [ 'a new job, without a token' => 'POST', '/oapi/v1/jobs',

@@ -56,7 +56,9 @@ ngx_dfp_events_got(void *data, ngx_int_t rc)
 
     if (api->stream == NULL) {
 
-        if (rc == NGX_DECLINED) {
+        if (rc == NGX_DECLINED
+            || (rc == NGX_OK && ngx_dfp_jobs_hidden(api)))
+        {
             ngx_dfp_api_error(api, NGX_HTTP_NOT_FOUND, DFP_API_NOT_FOUND);
             return;
         }

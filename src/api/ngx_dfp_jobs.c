@@ -49,6 +49,11 @@ ngx_dfp_jobs_parse(ngx_dfp_api_t *api)
                            &api->job, &err);
     }
 
+    if (rc == DFP_OK && api->job.action == DFP_JOB_DRY) {
+        api->job.timeout = ngx_min(api->job.timeout, NGX_DFP_DRY_TIMEOUT);
+        api->stored.keep = NGX_DFP_DRY_KEEP;
+    }
+
     ngx_dfp_jobs_store(api, rc, &err, ngx_dfp_jobs_created);
 }
 
@@ -109,7 +114,7 @@ ngx_dfp_jobs_store(ngx_dfp_api_t *api, dfp_rc_t rc, dfp_err_t *err,
 }
 
 
-/* Jobs that clients post are listed, also by their user. */
+/* Jobs that preheat are listed, also by their user. */
 
 static ngx_int_t
 ngx_dfp_jobs_listed(ngx_dfp_api_t *api)
@@ -138,8 +143,11 @@ ngx_dfp_jobs_about(ngx_dfp_api_t *api)
     dfp_job_about_t  about;
 
     about.bio = api->job.bio;
-    about.type = api->job.action ? DFP_STR("cache") : DFP_STR("preheat");
+    about.type = (api->job.action == DFP_JOB_LOOK
+                  || api->job.action == DFP_JOB_REMOVE)
+                 ? DFP_STR("cache") : DFP_STR("preheat");
     about.user_id = api->job.user_id;
+    about.dry_run = (api->job.action == DFP_JOB_DRY);
 
     dfp_buf_init(&b, &api->mem, 64 + api->job.bio.len, 0);
     dfp_job_print_about(&b, &about);
@@ -312,7 +320,7 @@ ngx_dfp_jobs_got(void *data, ngx_int_t rc)
                    "parts", api->stored.id, rc, &api->stored.state,
                    api->stored.nparts);
 
-    if (rc == NGX_DECLINED) {
+    if (rc == NGX_DECLINED || (rc == NGX_OK && ngx_dfp_jobs_hidden(api))) {
         ngx_dfp_api_error(api, NGX_HTTP_NOT_FOUND, DFP_API_NOT_FOUND);
 
     } else if (rc != NGX_OK) {

@@ -11,6 +11,9 @@
 
 #define NGX_HTTP_FAILED_DEPENDENCY  424     /* RFC 4918, 11.4 */
 
+#define NGX_DFP_DRY_TIMEOUT  INT64_C(300000000000)    /* ns, of a dry run */
+#define NGX_DFP_DRY_KEEP     600    /* s, after its end */
+
 #define NGX_DFP_JOBS_ID                                                       \
     "the job id must be an integer between 1 and 9223372036854775807"
 
@@ -27,6 +30,11 @@ void ngx_dfp_jobs_create(ngx_dfp_api_t *api);
  */
 void ngx_dfp_jobs_store(ngx_dfp_api_t *api, dfp_rc_t rc, dfp_err_t *err,
     ngx_dfp_op_pt next);
+
+/* Whether the job that was read, api->stored, does not exist for the token of the
+ * request: jobs that are not listed are shown to the token that posted them. */
+#define ngx_dfp_jobs_hidden(api)                                              \
+    ((api)->stored.owner && (api)->stored.owner != (api)->auth.token.id)
 
 /* Answers with the error of a job that was not stored (RC is not NGX_OK). */
 void ngx_dfp_jobs_refused(ngx_dfp_api_t *api, ngx_int_t rc);

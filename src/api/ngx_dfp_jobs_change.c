@@ -81,7 +81,7 @@ ngx_dfp_jobs_change_got(void *data, ngx_int_t rc)
     ngx_str_t        about;
     dfp_job_about_t  changed;
 
-    if (rc == NGX_DECLINED) {
+    if (rc == NGX_DECLINED || (rc == NGX_OK && ngx_dfp_jobs_hidden(api))) {
         ngx_dfp_api_error(api, NGX_HTTP_NOT_FOUND, DFP_API_NOT_FOUND);
         return;
     }
@@ -164,7 +164,10 @@ ngx_dfp_jobs_delete(ngx_dfp_api_t *api)
 
     api->replied = ngx_dfp_jobs_deleted;
 
-    if (ngx_dfp_store_delete(api->store, &api->op, api->stored.id) != NGX_OK) {
+    if (ngx_dfp_store_delete(api->store, &api->op, api->stored.id,
+                             api->auth.token.id)
+        != NGX_OK)
+    {
         ngx_dfp_api_store_error(api, NGX_ABORT);
     }
 }

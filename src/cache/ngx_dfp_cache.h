@@ -23,6 +23,7 @@ typedef struct {
 
 /* What is known of an entry. */
 typedef struct {
+    off_t   start;      /* of the body in its file, bytes */
     off_t   size;       /* of the body, bytes */
     time_t  date;       /* when the origin has sent or confirmed it */
     time_t  valid;      /* until when it is valid */
@@ -100,7 +101,8 @@ void ngx_dfp_cache_debug(ngx_dfp_entry_t *entry, ngx_log_t *log,
  * of the entry. */
 
 /* Fills in HELD, if the entry, an answer with status 200, is in the cache,
- * valid or not. NGX_DECLINED: it is not. */
+ * valid or not. NGX_DECLINED: it is not; NGX_ERROR: its file cannot be opened, or
+ * no memory. */
 ngx_int_t ngx_dfp_cache_look(ngx_dfp_entry_t *entry, ngx_log_t *log,
     ngx_dfp_held_t *held);
 

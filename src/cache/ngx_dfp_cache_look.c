@@ -5,8 +5,9 @@
 #define NGX_DFP_STATUS_LINE  (sizeof("HTTP/1.1 200") - 1)
 
 
-static ngx_fd_t ngx_dfp_cache_look_open(ngx_dfp_entry_t *entry,
-    ngx_log_t *log, ngx_http_file_cache_header_t *h, off_t *size);
+static ngx_int_t ngx_dfp_cache_look_open(ngx_dfp_entry_t *entry,
+    ngx_log_t *log, ngx_fd_t *fd, ngx_http_file_cache_header_t *h,
+    off_t *size);
 static ngx_uint_t ngx_dfp_cache_look_usable(ngx_fd_t fd,
     ngx_http_file_cache_header_t *h, off_t *size);
 static void ngx_dfp_cache_look_type(ngx_str_t head, ngx_str_t *type);
@@ -18,6 +19,7 @@ ngx_dfp_cache_look(ngx_dfp_entry_t *entry, ngx_log_t *log,
 {
     off_t                         size;
     ngx_fd_t                      fd;
+    ngx_int_t                     rc;
     ngx_http_file_cache_header_t  h;
 
     if (!ngx_dfp_cache_last_use(entry, &held->used)) {
@@ -25,15 +27,17 @@ ngx_dfp_cache_look(ngx_dfp_entry_t *entry, ngx_log_t *log,
         return NGX_DECLINED;
     }
 
-    fd = ngx_dfp_cache_look_open(entry, log, &h, &size);
+    rc = ngx_dfp_cache_look_open(entry, log, &fd, &h, &size);
 
-    if (fd == NGX_INVALID_FILE) {
-        ngx_dfp_cache_debug(entry, log, "absent");
-        return NGX_DECLINED;
+    if (rc != NGX_OK) {
+        ngx_dfp_cache_debug(entry, log, rc == NGX_ERROR ? "not readable"
+                                                        : "absent");
+        return rc;
     }
 
     (void) ngx_close_file(fd);
 
+    held->start = h.body_start;
     held->size = size - h.body_start;
     held->date = h.date;
     held->valid = h.valid_sec;
@@ -55,9 +59,7 @@ ngx_dfp_cache_body(ngx_dfp_entry_t *entry, ngx_pool_t *pool, size_t max,
     ngx_str_t                     head;
     ngx_http_file_cache_header_t  h;
 
-    fd = ngx_dfp_cache_look_open(entry, pool->log, &h, &size);
-
-    if (fd == NGX_INVALID_FILE) {
+    if (ngx_dfp_cache_look_open(entry, pool->log, &fd, &h, &size) != NGX_OK) {
         return NGX_DECLINED;
     }
 
@@ -96,35 +98,41 @@ done:
 }
 
 
-/* NGX_INVALID_FILE: the entry has no file that can be used. */
+/* NGX_DECLINED: the entry has no file that can be used; NGX_ERROR: no memory, or
+ * the file cannot be opened. */
 
-static ngx_fd_t
-ngx_dfp_cache_look_open(ngx_dfp_entry_t *entry, ngx_log_t *log,
+static ngx_int_t
+ngx_dfp_cache_look_open(ngx_dfp_entry_t *entry, ngx_log_t *log, ngx_fd_t *fd,
     ngx_http_file_cache_header_t *h, off_t *size)
 {
-    ngx_fd_t     fd;
+    ngx_int_t    rc;
     ngx_str_t    file;
     ngx_pool_t  *pool;
 
     pool = ngx_create_pool(NGX_DFP_LOOK_POOL, log);
     if (pool == NULL) {
-        return NGX_INVALID_FILE;
+        return NGX_ERROR;
     }
 
-    fd = NGX_INVALID_FILE;
+    rc = ngx_dfp_cache_file(entry, pool, &file);
 
-    if (ngx_dfp_cache_file(entry, pool, &file) == NGX_OK) {
-        fd = ngx_open_file(file.data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+    if (rc == NGX_OK) {
+        *fd = ngx_open_file(file.data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+
+        if (*fd == NGX_INVALID_FILE) {
+            rc = (ngx_errno == NGX_ENOENT || ngx_errno == NGX_ENOTDIR)
+                 ? NGX_DECLINED : NGX_ERROR;
+        }
     }
 
     ngx_destroy_pool(pool);
 
-    if (fd != NGX_INVALID_FILE && !ngx_dfp_cache_look_usable(fd, h, size)) {
-        (void) ngx_close_file(fd);
-        fd = NGX_INVALID_FILE;
+    if (rc == NGX_OK && !ngx_dfp_cache_look_usable(*fd, h, size)) {
+        (void) ngx_close_file(*fd);
+        rc = NGX_DECLINED;
     }
 
-    return fd;
+    return rc;
 }
 
 

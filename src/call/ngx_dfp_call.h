@@ -83,6 +83,9 @@ typedef struct {
     unsigned               unstored:1;   /* the cache has no copy of it, or one
                                             that is too old */
     unsigned               busy:1;   /* the upstream is, by max_conns */
+    unsigned               untold:1; /* of NGX_DFP_CALL_LOOK: clients need the
+                                        origin's permission, and the job has
+                                        not asked for it */
 } ngx_dfp_answer_t;
 
 

@@ -93,6 +93,7 @@ ngx_dfp_call_look_refused(ngx_dfp_call_t *call, ngx_http_request_t *r)
      * manifests */
 
     if (dlcf->access && !call->named) {
+        call->answer.untold = 1;
         return "its location has dfpreheat_access, so only images can be "
                "looked up there, not single URLs";
     }

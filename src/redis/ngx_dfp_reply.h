@@ -12,7 +12,7 @@
 #include "ngx_dfp_store.h"
 
 
-#define NGX_DFP_REPLY_FIELDS  16    /* of a job with one part */
+#define NGX_DFP_REPLY_FIELDS  17    /* of a job with one part */
 
 /* A field of a job in Redis, and where its value is stored. */
 typedef struct {

@@ -32,6 +32,7 @@ ngx_dfp_reply_field_t  ngx_dfp_reply_fields[NGX_DFP_REPLY_FIELDS] = {
     ngx_dfp_reply_job_field("updated", number, updated),
     ngx_dfp_reply_job_field("deadline", number, deadline),
     ngx_dfp_reply_job_field("webhook", webhook, webhook),
+    ngx_dfp_reply_job_field("owner", number, owner),
     { ngx_string("c:1"), ngx_dfp_reply_cluster, 0, 1 },
     ngx_dfp_reply_part_field("d", number, lost_attempts),
     ngx_dfp_reply_part_field("g", text, progress),

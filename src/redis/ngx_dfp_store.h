@@ -174,6 +174,8 @@ typedef struct {
     ngx_dfp_part_t  *parts;       /* those of one cluster together */
     ngx_uint_t       nparts;
     ngx_dfp_stored_hook_t  webhook;
+    int64_t          owner;       /* id of the only token that may see it; 0:
+                                     any may */
 
     /* of a new one */
     int64_t                    token;     /* its id: tokens take turns */
@@ -350,9 +352,10 @@ ngx_int_t ngx_dfp_store_patch(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     int64_t id, ngx_str_t *before, ngx_str_t *about, int64_t user,
     ngx_uint_t *changed);
 
-/* Deletes the job; whoever runs it stops. NGX_DECLINED: there is no such job. */
+/* Deletes the job, which TOKEN, an id, may see; whoever runs it stops.
+ * NGX_DECLINED: there is no such job. */
 ngx_int_t ngx_dfp_store_delete(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
-    int64_t id);
+    int64_t id, int64_t token);
 
 /* Ends the job if its deadline has passed. NGX_DECLINED: it has not. */
 ngx_int_t ngx_dfp_store_settle(ngx_dfp_store_t *store, ngx_dfp_op_t *op,

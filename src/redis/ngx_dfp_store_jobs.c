@@ -173,12 +173,14 @@ ngx_dfp_store_wait(ngx_dfp_store_t *store, ngx_dfp_op_t *op, int64_t id,
 
 
 ngx_int_t
-ngx_dfp_store_delete(ngx_dfp_store_t *store, ngx_dfp_op_t *op, int64_t id)
+ngx_dfp_store_delete(ngx_dfp_store_t *store, ngx_dfp_op_t *op, int64_t id,
+    int64_t token)
 {
     ngx_dfp_store_args_t  args;
 
     ngx_dfp_store_args_init(&args, store, NULL);
     ngx_dfp_store_arg_number(&args, id);
+    ngx_dfp_store_arg_number(&args, token);
 
     return ngx_dfp_store_script(store, op, NGX_DFP_STORE_DELETE, &args, NULL);
 }

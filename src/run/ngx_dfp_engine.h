@@ -23,6 +23,10 @@ struct ngx_dfp_engine_s {
        proxy_cache of this nginx */
     unsigned     looks:1;
 
+    /* it only tells what would be warmed: manifests are requested from the
+       registry, past the cache, and are not stored */
+    unsigned     dry:1;
+
     /* it finds out itself what is in an image: the tasks of an image job are
        its images */
     unsigned     resolves:1;
@@ -52,6 +56,9 @@ struct ngx_dfp_engine_s {
     /* the engine of jobs that look into this one's cache (job->action); NULL:
        there are none */
     ngx_dfp_engine_t  *look;
+
+    /* the engine of dry runs of its jobs; NULL: it is one itself, or looks */
+    ngx_dfp_engine_t  *dry_run;
 };
 
 

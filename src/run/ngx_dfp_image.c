@@ -8,7 +8,8 @@ static ngx_int_t ngx_dfp_image_ref(ngx_dfp_run_t *run, dfp_str_t text,
     dfp_oci_ref_t *ref);
 static ngx_uint_t ngx_dfp_image_spoiled(ngx_dfp_task_t *task,
     ngx_dfp_call_t *call);
-static ngx_int_t ngx_dfp_image_digest(ngx_dfp_task_t *task, ngx_str_t *body);
+static ngx_int_t ngx_dfp_image_digest(ngx_dfp_task_t *task, ngx_str_t *body,
+    ngx_dfp_task_t **same);
 static void ngx_dfp_image_stands_for(ngx_dfp_task_t *task, dfp_str_t digest);
 
 
@@ -143,6 +144,7 @@ ngx_dfp_image_answered(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
     dfp_mem_t            mem;
     dfp_err_t            err;
     ngx_int_t            made;
+    ngx_dfp_task_t      *same;
     dfp_oci_manifest_t   m;
 
     if (ngx_dfp_task_trouble(task, call) == NGX_OK) {
@@ -150,7 +152,7 @@ ngx_dfp_image_answered(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
     }
 
     if (ngx_dfp_image_spoiled(task, call)
-        || ngx_dfp_image_digest(task, &call->answer.body) != NGX_OK)
+        || ngx_dfp_image_digest(task, &call->answer.body, &same) != NGX_OK)
     {
         return;
     }
@@ -177,6 +179,9 @@ ngx_dfp_image_answered(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
                    task->run->claim.id, &task->shown,
                    m.kind == DFP_OCI_INDEX ? "an index" : "a manifest",
                    m.n);
+
+    task->media_type = ngx_dfp_str(m.media_type);
+    same->media_type = task->media_type;
 
     made = (m.kind == DFP_OCI_INDEX) ? ngx_dfp_image_index(task, &m, &err)
                                      : ngx_dfp_image_add_layers(task, &m);
@@ -235,14 +240,18 @@ ngx_dfp_image_spoiled(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 /*
  * A manifest that was requested by its digest must have this digest. For one
  * that was requested by a tag the digest is computed: clients request it by
- * its digest next, so that is a task of its own, with its own cache entry.
+ * its digest next, so that is a task of its own, with its own cache entry. SAME
+ * is that task, or TASK.
  */
 
 static ngx_int_t
-ngx_dfp_image_digest(ngx_dfp_task_t *task, ngx_str_t *body)
+ngx_dfp_image_digest(ngx_dfp_task_t *task, ngx_str_t *body,
+    ngx_dfp_task_t **same)
 {
     dfp_mem_t                   mem;
     dfp_oci_desc_t              desc;
+
+    *same = task;
 
     if (task->digest.len) {
         if (dfp_oci_digest_check(ngx_dfp_dfp_str(task->digest),
@@ -267,8 +276,7 @@ ngx_dfp_image_digest(ngx_dfp_task_t *task, ngx_str_t *body)
     if (dfp_oci_digest_of(&mem, ngx_dfp_dfp_str(*body), &desc.digest)
         == DFP_OK
         && (!task->run->engine->caches
-            || ngx_dfp_image_add(task, &desc,
-                                 NGX_DFP_MANIFEST_READ)))
+            || (*same = ngx_dfp_image_add(task, &desc, NGX_DFP_MANIFEST_READ))))
     {
         ngx_dfp_image_stands_for(task, desc.digest);
         return NGX_OK;
@@ -308,4 +316,29 @@ ngx_dfp_image_check(ngx_dfp_run_t *run)
             ngx_dfp_task_failed(run->images[i].task, "no memory");
         }
     }
+}
+
+
+/* The manifest of a tag is checked when it is fetched again because it was lost,
+ * or looked up: the tag may have moved since it was read, or cached. */
+
+ngx_str_t *
+ngx_dfp_image_expected(ngx_dfp_task_t *task)
+{
+    ngx_uint_t      i;
+    ngx_dfp_run_t  *run;
+
+    if (task->digest.len) {
+        return &task->digest;
+    }
+
+    run = task->run;
+
+    for (i = 0; i < run->nimages; i++) {
+        if (run->images[i].task == task && run->images[i].digest.len) {
+            return &run->images[i].digest;
+        }
+    }
+
+    return NULL;
 }

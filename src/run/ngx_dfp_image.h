@@ -51,6 +51,10 @@ void ngx_dfp_image_answered(ngx_dfp_task_t *task, ngx_dfp_call_t *call);
 /* After it: an image fails whose indexes lack one of the platforms. */
 void ngx_dfp_image_check(ngx_dfp_run_t *run);
 
+/* The digest that the content of TASK, also a file, must have; NULL: any. The
+ * manifest of a tag has one when it was read. */
+ngx_str_t *ngx_dfp_image_expected(ngx_dfp_task_t *task);
+
 
 /* For the files of this. */
 

@@ -45,6 +45,10 @@ ngx_dfp_image_add(ngx_dfp_task_t *parent, dfp_oci_desc_t *desc,
     task->digest = ngx_dfp_str(desc->digest);
     task->document = (kind != NGX_DFP_BLOB);
 
+    if (desc->media_type.len) {
+        task->media_type = ngx_dfp_str(desc->media_type);
+    }
+
     if (!task->done && !task->failed && !task->skipped) {
         task->size = desc->size;
         task->sized = 1;
@@ -64,9 +68,12 @@ ngx_dfp_image_add_layers(ngx_dfp_task_t *task, dfp_oci_manifest_t *m)
 
     run = task->run;
 
-    if (ngx_dfp_image_add(task, &m->config, NGX_DFP_BLOB) == NULL) {
+    blob = ngx_dfp_image_add(task, &m->config, NGX_DFP_BLOB);
+    if (blob == NULL) {
         return NGX_ERROR;
     }
+
+    blob->config = 1;
 
     for (i = 0; i < m->n; i++) {
 

@@ -62,3 +62,82 @@ ngx_dfp_results_task(ngx_dfp_results_t *results, ngx_dfp_task_t *task)
                             &instance->address, &task->shown, &task->reason);
     }
 }
+
+
+void
+ngx_dfp_results_planned(ngx_dfp_results_t *results, ngx_dfp_task_t *task)
+{
+    dfp_buf_t       *b;
+    const char      *type;
+    ngx_dfp_list_t  *list;
+
+    list = &results->tasks;
+
+    if (list->n == list->max) {
+        list->omitted++;
+        return;
+    }
+
+    type = task->image == NULL ? "file" : task->document ? "manifest"
+                               : task->config ? "config" : "layer";
+    b = &list->json;
+
+    dfp_buf_cstr(b, list->n++ ? ",{\"held\":" : "{\"held\":");
+    dfp_buf_cstr(b, !task->told ? "null" : task->held ? "true" : "false");
+    dfp_buf_cstr(b, ",\"media_type\":");
+
+    if (task->media_type.len) {
+        dfp_buf_json(b, ngx_dfp_dfp_str(task->media_type));
+
+    } else {
+        dfp_buf_cstr(b, "null");
+    }
+
+    dfp_buf_cstr(b, ",\"size\":");
+
+    if (task->size == -1) {
+        dfp_buf_cstr(b, "null");
+
+    } else {
+        dfp_buf_int(b, task->size);
+    }
+
+    dfp_buf_cstr(b, ",\"type\":\"");
+    dfp_buf_cstr(b, type);
+    dfp_buf_cstr(b, "\",\"url\":");
+    dfp_buf_json(b, ngx_dfp_dfp_str(task->shown));
+    dfp_buf_cstr(b, "}");
+}
+
+
+void
+ngx_dfp_results_target(ngx_dfp_results_t *results, ngx_str_t *hostname,
+    ngx_str_t *ip, ngx_int_t held)
+{
+    dfp_buf_t       *b;
+    ngx_dfp_list_t  *list;
+
+    list = &results->targets;
+
+    if (list->n == list->max) {
+        list->omitted++;
+        return;
+    }
+
+    b = &list->json;
+
+    dfp_buf_cstr(b, list->n++ ? ",{\"held\":" : "{\"held\":");
+
+    if (held == NGX_ERROR) {
+        dfp_buf_cstr(b, "null");
+
+    } else {
+        dfp_buf_int(b, held);
+    }
+
+    dfp_buf_cstr(b, ",\"hostname\":");
+    dfp_buf_json(b, ngx_dfp_dfp_str(*hostname));
+    dfp_buf_cstr(b, ",\"ip\":");
+    dfp_buf_json(b, ngx_dfp_dfp_str(*ip));
+    dfp_buf_cstr(b, "}");
+}

@@ -39,6 +39,10 @@ typedef struct {
     ngx_dfp_list_t  success;
     ngx_dfp_list_t  failure;
     ngx_dfp_list_t  unreachable;
+
+    /* of dry runs; no targets: they are not known */
+    ngx_dfp_list_t  tasks;
+    ngx_dfp_list_t  targets;
 } ngx_dfp_results_t;
 
 
@@ -53,6 +57,15 @@ void ngx_dfp_results_add(ngx_dfp_list_t *list, ngx_str_t *hostname,
 /* Adds what has become of TASK in this nginx: to success if it is done, to
  * failure if it is not, with its reason. */
 void ngx_dfp_results_task(ngx_dfp_results_t *results, ngx_dfp_task_t *task);
+
+/* Adds TASK to what a dry run tells: what it is, and whether it is held, as far
+ * as the task tells. */
+void ngx_dfp_results_planned(ngx_dfp_results_t *results, ngx_dfp_task_t *task);
+
+/* Adds an nginx or a peer that was chosen, and has HELD tasks already;
+ * NGX_ERROR: that is not known. */
+void ngx_dfp_results_target(ngx_dfp_results_t *results, ngx_str_t *hostname,
+    ngx_str_t *ip, ngx_int_t held);
 
 
 #endif /* NGX_DFP_RESULTS_H */

@@ -4,6 +4,7 @@
 
 static u_char *ngx_dfp_run_log_error(ngx_log_t *log, u_char *buf, size_t len);
 static ngx_int_t ngx_dfp_run_prepare(ngx_dfp_run_t *run);
+static ngx_dfp_engine_t *ngx_dfp_run_engine(ngx_dfp_run_t *run);
 static void ngx_dfp_run_resolve(ngx_dfp_run_t *run);
 static ngx_int_t ngx_dfp_run_files(ngx_dfp_run_t *run);
 static void ngx_dfp_run_resolved(ngx_dfp_run_t *run);
@@ -133,8 +134,7 @@ ngx_dfp_run_prepare(ngx_dfp_run_t *run)
         return NGX_ERROR;
     }
 
-    run->engine = run->job.action ? run->cluster->engine->look
-                                  : run->cluster->engine;
+    run->engine = ngx_dfp_run_engine(run);
 
     if (run->engine == NULL) {
         ngx_dfp_run_fail(run, "cluster %L has no cache", run->cluster->id);
@@ -148,6 +148,23 @@ ngx_dfp_run_prepare(ngx_dfp_run_t *run)
     }
 
     return ngx_dfp_secrets_job(&run->secrets, &run->job);
+}
+
+
+static ngx_dfp_engine_t *
+ngx_dfp_run_engine(ngx_dfp_run_t *run)
+{
+    switch (run->job.action) {
+
+    case DFP_JOB_PREHEAT:
+        return run->cluster->engine;
+
+    case DFP_JOB_DRY:
+        return run->cluster->engine->dry_run;
+
+    default: /* DFP_JOB_LOOK, DFP_JOB_REMOVE */
+        return run->cluster->engine->look;
+    }
 }
 
 

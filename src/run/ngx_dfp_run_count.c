@@ -9,7 +9,7 @@ ngx_dfp_run_count(ngx_dfp_run_t *run, ngx_msec_t elapsed)
 
     /* it warms nothing */
 
-    if (run->engine && run->engine->looks) {
+    if (run->job.action != DFP_JOB_PREHEAT) {
         return;
     }
 

@@ -5,6 +5,7 @@
 static void ngx_dfp_run_number(dfp_buf_t *b, const char *key, int64_t n);
 static void ngx_dfp_run_list(dfp_buf_t *b, const char *key,
     ngx_dfp_list_t *list);
+static void ngx_dfp_run_planned(dfp_buf_t *b, ngx_dfp_results_t *r);
 static void ngx_dfp_run_images(ngx_dfp_run_t *run, dfp_buf_t *b);
 static void ngx_dfp_run_skipped(ngx_dfp_run_t *run, dfp_buf_t *b);
 
@@ -76,13 +77,19 @@ ngx_dfp_run_results(ngx_dfp_run_t *run)
     dfp_buf_init(&r.failure.json, &mem, 1024, 0);
     dfp_buf_init(&r.unreachable.json, &mem, 256, 0);
 
+    dfp_buf_init(&r.tasks.json, &mem, 256, 0);
+    dfp_buf_init(&r.targets.json, &mem, 256, 0);
+
     r.success.max = ngx_dfp_results_max(run);
     r.failure.max = r.success.max;
     r.unreachable.max = r.success.max;
+    r.tasks.max = r.success.max;
+    r.targets.max = r.success.max;
 
     run->engine->results(run, &r);
 
-    dfp_buf_init(&b, &mem, r.success.json.len + r.failure.json.len + 256, 0);
+    dfp_buf_init(&b, &mem, r.success.json.len + r.failure.json.len
+                           + r.tasks.json.len + 256, 0);
     dfp_buf_cstr(&b, "{");
     ngx_dfp_run_list(&b, "failure_tasks", &r.failure);
     ngx_dfp_run_images(run, &b);
@@ -90,6 +97,10 @@ ngx_dfp_run_results(ngx_dfp_run_t *run)
     ngx_dfp_run_skipped(run, &b);
     dfp_buf_cstr(&b, ",");
     ngx_dfp_run_list(&b, "success_tasks", &r.success);
+
+    if (run->engine->dry) {
+        ngx_dfp_run_planned(&b, &r);
+    }
 
     if (r.unreachable.n) {
         dfp_buf_cstr(&b, ",");
@@ -119,6 +130,23 @@ ngx_dfp_run_list(dfp_buf_t *b, const char *key, ngx_dfp_list_t *list)
     }
 
     b->failed |= list->json.failed;
+}
+
+
+static void
+ngx_dfp_run_planned(dfp_buf_t *b, ngx_dfp_results_t *r)
+{
+    dfp_buf_cstr(b, ",");
+
+    if (r->targets.n) {
+        ngx_dfp_run_list(b, "targets", &r->targets);
+
+    } else {
+        dfp_buf_cstr(b, "\"targets\":null");
+    }
+
+    dfp_buf_cstr(b, ",");
+    ngx_dfp_run_list(b, "tasks", &r->tasks);
 }
 
 

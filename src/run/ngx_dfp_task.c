@@ -248,8 +248,10 @@ ngx_dfp_task_prepare(ngx_dfp_task_t *task, ngx_dfp_call_mode_e mode)
     call->timeout = ngx_max((ngx_msec_int_t)
                             (task->deadline - ngx_current_msec), 1);
     call->store = run->engine->caches && !run->engine->looks;
-    call->peek = (run->engine->looks && mode == NGX_DFP_CALL_READ);
-    call->uncached = call->peek;
+    call->peek = (run->engine->looks && !run->engine->dry
+                  && mode == NGX_DFP_CALL_READ);
+    call->uncached = call->peek
+                     || (run->engine->dry && mode == NGX_DFP_CALL_READ);
     call->named = (task->image != NULL);
 
     if (task->document || (task->image && run->engine->resolves)) {

@@ -40,6 +40,7 @@ struct ngx_dfp_task_s {
     dfp_url_t           url;
     ngx_str_t           shown;     /* URL as it may be shown */
     ngx_str_t           digest;    /* "": not known */
+    ngx_str_t           media_type;    /* of an image; "": not known */
     off_t               size;      /* -1: not known */
     ngx_uint_t          depth;     /* of a manifest in indexes */
     ngx_dfp_index_t    *index;     /* NULL: no index, or one that has
@@ -60,6 +61,7 @@ struct ngx_dfp_task_s {
     unsigned            manifest:1;    /* to be read */
     unsigned            document:1;    /* a manifest or an index,
                                           read or not */
+    unsigned            config:1;  /* of an image: not a layer */
     unsigned            refresh:1; /* the cache's copy is wrong */
     unsigned            sized:1;   /* its size was given, by its
                                       manifest or by the job */
@@ -69,6 +71,8 @@ struct ngx_dfp_task_s {
                                       unasked */
     unsigned            cached:1;  /* its last answer came from the
                                       cache */
+    unsigned            told:1;    /* of a dry run: HELD is known */
+    unsigned            held:1;    /* it is in the cache already */
     unsigned            done:1;
     unsigned            failed:1;
     unsigned            skipped:1; /* not available: no failure */

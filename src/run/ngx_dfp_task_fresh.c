@@ -13,7 +13,7 @@ ngx_dfp_task_fresh(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 
     /* what is in the cache is what is asked for */
 
-    if (run->engine->looks) {
+    if (run->engine->looks && !run->engine->dry) {
         call->refresh = task->refresh;
         return;
     }
@@ -22,7 +22,8 @@ ngx_dfp_task_fresh(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 
     call->refresh = (task->document && task->digest.len == 0)
                     || call->mode == NGX_DFP_CALL_PROBE
-                    || run->engine->resolves || task->refresh
+                    || run->engine->resolves || run->engine->dry
+                    || task->refresh
                     || run->job.refresh;
 
     /* the blobs of an image are named by their digest; a file may change */

@@ -1,5 +1,6 @@
 #include "ngx_dfp_print.h"
 
+#include "dfp_dry.h"
 #include "dfp_time.h"
 
 
@@ -26,6 +27,8 @@ static void ngx_dfp_print_progress(dfp_buf_t *b, ngx_dfp_part_t *part,
 static void ngx_dfp_print_results(dfp_buf_t *b, ngx_dfp_part_t *part,
     ngx_uint_t n);
 static void ngx_dfp_print_failed(dfp_buf_t *b, ngx_dfp_part_t *part);
+static void ngx_dfp_print_dry(dfp_buf_t *b, ngx_dfp_part_t *part,
+    ngx_uint_t n);
 static void ngx_dfp_print_clusters(dfp_buf_t *b, ngx_dfp_main_conf_t *conf,
     ngx_dfp_stored_job_t *job);
 static void ngx_dfp_print_webhook(dfp_buf_t *b, ngx_dfp_stored_job_t *job);
@@ -202,7 +205,13 @@ ngx_dfp_print_state(dfp_buf_t *b, ngx_dfp_stored_job_t *job, ngx_uint_t first,
     dfp_buf_cstr(b, state);
     dfp_buf_cstr(b, "\",\"task_name\":\"preheat\",\"task_uuid\":\"task_");
     dfp_buf_str(b, ngx_dfp_dfp_str(part->task_uuid));
-    dfp_buf_cstr(b, "\",\"ttl\":0}");
+    dfp_buf_cstr(b, "\",\"ttl\":0");
+
+    if (dfp_job_about_dry(ngx_dfp_dfp_str(job->about))) {
+        ngx_dfp_print_dry(b, part, n);
+    }
+
+    dfp_buf_cstr(b, "}");
 
     return n;
 }
@@ -352,6 +361,31 @@ ngx_dfp_print_failed(dfp_buf_t *b, ngx_dfp_part_t *part)
     dfp_buf_cstr(b, ",\"ip\":");
     dfp_buf_json(b, address);
     dfp_buf_cstr(b, part->away ? "}]}" : ",\"url\":\"\"}]}");
+}
+
+
+/* What the parts of a dry run have found out, together. */
+
+static void
+ngx_dfp_print_dry(dfp_buf_t *b, ngx_dfp_part_t *part, ngx_uint_t n)
+{
+    ngx_uint_t  i;
+    dfp_dry_t  *dry;
+
+    dry = b->mem->alloc(b->mem->ctx, n * sizeof(dfp_dry_t));
+    if (dry == NULL) {
+        b->failed = 1;
+        return;
+    }
+
+    for (i = 0; i < n; i++) {
+        ngx_dfp_print_who(&part[i], &dry[i].ip, &dry[i].hostname);
+        dry[i].results = ngx_dfp_dfp_str(part[i].results);
+    }
+
+    if (dfp_dry_print(b, dry, n) != DFP_OK) {
+        b->failed = 1;
+    }
 }
 
 

@@ -84,3 +84,19 @@ TEST("a stored job that is something else is not changed")
                              &change, &change, &err),
               DFP_INVALID);
 }
+
+
+TEST("a dry run stays one")
+{
+    static const char  about[] = ABOUT ",\"dry_run\":true";
+
+    CHECK_INT(dfp_job_about_dry(dfp_test_str(about)), 1);
+    CHECK_INT(dfp_job_about_dry(dfp_test_str(changed(about,
+                  "{\"user_id\":1,\"dry_run\":false}"))), 1);
+
+    CHECK_INT(dfp_job_about_dry(dfp_test_str(ABOUT)), 0);
+    CHECK_INT(dfp_job_about_dry(dfp_test_str(changed(ABOUT,
+                  "{\"bio\":\",\\\"dry_run\\\":true\",\"dry_run\":true}"))),
+              0);
+    CHECK_INT(dfp_job_about_dry(DFP_STR("")), 0);
+}

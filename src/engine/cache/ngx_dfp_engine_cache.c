@@ -14,7 +14,6 @@ static void ngx_dfp_engine_cache_answered(ngx_dfp_task_t *task,
 static ngx_uint_t ngx_dfp_engine_cache_other_size(ngx_dfp_task_t *task,
     ngx_dfp_call_t *call);
 static void ngx_dfp_engine_cache_digest(ngx_dfp_task_t *task);
-static ngx_str_t *ngx_dfp_engine_cache_expected(ngx_dfp_task_t *task);
 static void ngx_dfp_engine_cache_checked(void *data, ngx_int_t rc);
 static ngx_int_t ngx_dfp_engine_cache_check(ngx_dfp_run_t *run);
 static ngx_int_t ngx_dfp_engine_cache_look(ngx_dfp_task_t *task);
@@ -29,6 +28,7 @@ ngx_dfp_engine_t  ngx_dfp_engine_cache = {
     ngx_string("cache"),
     1,                                      /* caches */
     0,                                      /* looks */
+    0,                                      /* dry */
     0,                                      /* resolves */
     0,                                      /* dragonfly */
     ngx_dfp_engine_cache_start,
@@ -36,7 +36,8 @@ ngx_dfp_engine_t  ngx_dfp_engine_cache = {
     NULL,
     ngx_dfp_engine_cache_progress,
     ngx_dfp_engine_cache_results,
-    &ngx_dfp_engine_look
+    &ngx_dfp_engine_look,
+    &ngx_dfp_engine_dry
 };
 
 
@@ -162,7 +163,7 @@ ngx_dfp_engine_cache_digest(ngx_dfp_task_t *task)
 {
     ngx_str_t  *digest;
 
-    digest = ngx_dfp_engine_cache_expected(task);
+    digest = ngx_dfp_image_expected(task);
 
     if (digest == NULL) {
         ngx_dfp_task_done(task);
@@ -176,32 +177,6 @@ ngx_dfp_engine_cache_digest(ngx_dfp_task_t *task)
         ngx_dfp_task_again(task, NGX_DFP_RETRY_MEMORY, 0,
                            "not enough memory or threads to check its digest");
     }
-}
-
-
-/* The digest that the entry must have; NULL: any. The manifest of a tag is
- * checked when it is fetched again because it was lost: the tag may have moved
- * since it was read. */
-
-static ngx_str_t *
-ngx_dfp_engine_cache_expected(ngx_dfp_task_t *task)
-{
-    ngx_uint_t      i;
-    ngx_dfp_run_t  *run;
-
-    if (task->digest.len) {
-        return &task->digest;
-    }
-
-    run = task->run;
-
-    for (i = 0; i < run->nimages; i++) {
-        if (run->images[i].task == task && run->images[i].digest.len) {
-            return &run->images[i].digest;
-        }
-    }
-
-    return NULL;
 }
 
 

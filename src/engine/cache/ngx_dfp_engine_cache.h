@@ -1,7 +1,8 @@
 /*
  * The engine "cache": tasks are warmed into the proxy_cache of this nginx.
  * engine_cache.c is the engine, engine_cache_room.c checks that the caches are
- * large enough, engine_look.c is the engine of jobs that only look into them.
+ * large enough, engine_look.c is the engine of jobs that only look into them,
+ * engine_dry.c that of dry runs.
  */
 
 #ifndef NGX_DFP_ENGINE_CACHE_H
@@ -44,6 +45,7 @@ typedef struct {
 
 extern ngx_dfp_engine_t  ngx_dfp_engine_cache;
 extern ngx_dfp_engine_t  ngx_dfp_engine_look;
+extern ngx_dfp_engine_t  ngx_dfp_engine_dry;
 
 
 /*

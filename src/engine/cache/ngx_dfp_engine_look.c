@@ -33,6 +33,7 @@ ngx_dfp_engine_t  ngx_dfp_engine_look = {
     ngx_string("look"),
     1,                                      /* caches */
     1,                                      /* looks */
+    0,                                      /* dry */
     0,                                      /* resolves */
     0,                                      /* dragonfly */
     ngx_dfp_engine_look_start,
@@ -40,7 +41,8 @@ ngx_dfp_engine_t  ngx_dfp_engine_look = {
     NULL,
     ngx_dfp_engine_look_progress,
     ngx_dfp_engine_look_results,
-    NULL                                    /* look */
+    NULL,                                   /* look */
+    NULL                                    /* dry_run */
 };
 
 

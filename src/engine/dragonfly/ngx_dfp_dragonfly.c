@@ -235,3 +235,35 @@ ngx_dfp_dragonfly_tolerated(ngx_dfp_run_t *run, ngx_uint_t n)
 
     return share;
 }
+
+
+void
+ngx_dfp_dragonfly_planned(ngx_dfp_run_t *run)
+{
+    ngx_queue_t     *q;
+    ngx_dfp_task_t  *task;
+
+    while (!ngx_queue_empty(&run->ready)) {
+        q = ngx_queue_head(&run->ready);
+        task = ngx_queue_data(q, ngx_dfp_task_t, queue);
+
+        ngx_queue_remove(q);
+        ngx_dfp_task_done(task);
+    }
+}
+
+
+void
+ngx_dfp_dragonfly_tasks(ngx_dfp_run_t *run, ngx_dfp_results_t *results)
+{
+    ngx_uint_t        i;
+    ngx_dfp_task_t  **task;
+
+    task = run->tasks.elts;
+
+    for (i = 0; i < run->tasks.nelts; i++) {
+        if (!task[i]->document && !task[i]->skipped) {
+            ngx_dfp_results_planned(results, task[i]);
+        }
+    }
+}

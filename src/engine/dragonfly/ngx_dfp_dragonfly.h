@@ -64,6 +64,15 @@ void ngx_dfp_dragonfly_too_few(ngx_dfp_run_t *run, ngx_uint_t n,
     ngx_uint_t unreachable, ngx_str_t *who, ngx_str_t *why);
 
 
+/* For a dry run whose peers are chosen: the tasks that are left end, and nobody
+ * is asked to download them. */
+void ngx_dfp_dragonfly_planned(ngx_dfp_run_t *run);
+
+/* Adds the tasks that peers would download: not the manifests, which are for
+ * nginx. */
+void ngx_dfp_dragonfly_tasks(ngx_dfp_run_t *run, ngx_dfp_results_t *results);
+
+
 /*
  * A call to a scheduler: the one that answered last is called first, then the
  * others in turn. If all are unavailable, they are called again after a pause,

@@ -9,10 +9,29 @@ static void ngx_dfp_peers_probed(ngx_dfp_task_t *task, ngx_dfp_call_t *call);
 static void ngx_dfp_peers_stop(ngx_dfp_run_t *run);
 
 
+/* Peers are chosen, and no peer is called. */
+static ngx_dfp_engine_t  ngx_dfp_peers_dry = {
+    ngx_string("dry run"),
+    0,                                      /* caches */
+    0,                                      /* looks */
+    1,                                      /* dry */
+    0,                                      /* resolves */
+    1,                                      /* dragonfly */
+    ngx_dfp_peers_start,
+    ngx_dfp_peers_results_check,
+    ngx_dfp_peers_stop,
+    ngx_dfp_peers_results_progress,
+    ngx_dfp_peers_results_planned,
+    NULL,                                   /* look */
+    NULL                                    /* dry_run */
+};
+
+
 ngx_dfp_engine_t  ngx_dfp_engine_peers = {
     ngx_string("peers"),
     0,                                      /* caches */
     0,                                      /* looks */
+    0,                                      /* dry */
     0,                                      /* resolves */
     1,                                      /* dragonfly */
     ngx_dfp_peers_start,
@@ -20,7 +39,8 @@ ngx_dfp_engine_t  ngx_dfp_engine_peers = {
     ngx_dfp_peers_stop,
     ngx_dfp_peers_results_progress,
     ngx_dfp_peers_results,
-    NULL                                    /* look */
+    NULL,                                   /* look */
+    &ngx_dfp_peers_dry
 };
 
 
@@ -109,6 +129,11 @@ ngx_dfp_peers_begin(ngx_dfp_peers_t *peers)
         /* the peers that were named are not listed: no task can be done */
 
         (void) ngx_dfp_peers_results_check(run);
+        return;
+    }
+
+    if (run->engine->dry) {
+        ngx_dfp_dragonfly_planned(run);
         return;
     }
 

@@ -191,5 +191,9 @@ ngx_int_t ngx_dfp_peers_results_check(ngx_dfp_run_t *run);
 void ngx_dfp_peers_results_progress(ngx_dfp_run_t *run, ngx_dfp_progress_t *p);
 void ngx_dfp_peers_results(ngx_dfp_run_t *run, ngx_dfp_results_t *results);
 
+/* The same for a dry run. */
+void ngx_dfp_peers_results_planned(ngx_dfp_run_t *run,
+    ngx_dfp_results_t *results);
+
 
 #endif /* NGX_DFP_ENGINE_PEERS_H */

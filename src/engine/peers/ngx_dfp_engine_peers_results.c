@@ -10,6 +10,7 @@ static void ngx_dfp_peers_results_task(ngx_dfp_task_t *task,
     ngx_dfp_results_t *results);
 static void ngx_dfp_peers_results_absent(ngx_dfp_peers_t *peers,
     ngx_dfp_results_t *results);
+static u_char *ngx_dfp_peers_results_chosen(ngx_dfp_peers_t *peers);
 static void ngx_dfp_peers_results_add(ngx_dfp_list_t *list,
     ngx_dfp_peer_t *peer, ngx_str_t *url, ngx_str_t *description);
 
@@ -331,4 +332,94 @@ ngx_dfp_peers_results_add(ngx_dfp_list_t *list, ngx_dfp_peer_t *peer,
     ip = ngx_dfp_str(peer->host.ip);
 
     ngx_dfp_results_add(list, &hostname, &ip, url, description);
+}
+
+
+void
+ngx_dfp_peers_results_planned(ngx_dfp_run_t *run, ngx_dfp_results_t *results)
+{
+    u_char           *chosen;
+    ngx_str_t         hostname, ip;
+    ngx_uint_t        i;
+    ngx_dfp_peers_t  *peers;
+
+    ngx_dfp_peers_results(run, results);
+    ngx_dfp_dragonfly_tasks(run, results);
+
+    peers = run->data;
+
+    if (peers == NULL) {
+        return;
+    }
+
+    chosen = ngx_dfp_peers_results_chosen(peers);
+    if (chosen == NULL) {
+        results->targets.json.failed = 1;
+        return;
+    }
+
+    for (i = 0; i < peers->n; i++) {
+
+        if (!chosen[i]) {
+            continue;
+        }
+
+        hostname = ngx_dfp_str(peers->peer[i].host.hostname);
+        ip = ngx_dfp_str(peers->peer[i].host.ip);
+
+        ngx_dfp_results_target(results, &hostname, &ip, NGX_ERROR);
+    }
+}
+
+
+/* By peer, whether it would be told to download something: of the seed peers, if
+ * one is enough, those that are tried first. NULL: no memory. */
+
+static u_char *
+ngx_dfp_peers_results_chosen(ngx_dfp_peers_t *peers)
+{
+    u_char               *chosen;
+    ngx_uint_t            i, left;
+    ngx_dfp_run_t        *run;
+    ngx_dfp_task_t      **task;
+    ngx_dfp_downloads_t   d;
+
+    run = peers->run;
+
+    chosen = ngx_pcalloc(run->pool, peers->n + 1);
+    if (chosen == NULL) {
+        return NULL;
+    }
+
+    if (!peers->single) {
+        ngx_memset(chosen, 1, peers->n);
+        return chosen;
+    }
+
+    task = run->tasks.elts;
+
+    /* of many tasks the first ones are enough to find all seed peers */
+
+    left = peers->n;
+
+    for (i = 0; left && i < run->tasks.nelts; i++) {
+
+        if (task[i]->document || !task[i]->done) {
+            continue;
+        }
+
+        ngx_memzero(&d, sizeof(ngx_dfp_downloads_t));
+        d.task = task[i];
+
+        if (ngx_dfp_peers_pick_seeds(&d) != NGX_OK) {
+            return NULL;
+        }
+
+        if (d.nseeds) {
+            left -= !chosen[d.seeds[0]];
+            chosen[d.seeds[0]] = 1;
+        }
+    }
+
+    return chosen;
 }

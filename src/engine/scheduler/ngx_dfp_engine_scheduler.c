@@ -21,16 +21,38 @@ static void ngx_dfp_scheduler_progress(ngx_dfp_run_t *run,
     ngx_dfp_progress_t *p);
 static void ngx_dfp_scheduler_results(ngx_dfp_run_t *run,
     ngx_dfp_results_t *results);
+static void ngx_dfp_scheduler_targets(ngx_dfp_orders_t *orders,
+    ngx_dfp_results_t *results);
 
 
 static ngx_str_t  ngx_dfp_unusable =
     ngx_string(NGX_DFP_UNUSABLE);
 
 
+/* Hosts are listed, and nothing is ordered. Images are resolved here: a
+ * scheduler resolves them only to preheat them. */
+static ngx_dfp_engine_t  ngx_dfp_scheduler_dry = {
+    ngx_string("dry run"),
+    0,                                      /* caches */
+    0,                                      /* looks */
+    1,                                      /* dry */
+    0,                                      /* resolves */
+    1,                                      /* dragonfly */
+    ngx_dfp_scheduler_start,
+    ngx_dfp_scheduler_check,
+    ngx_dfp_scheduler_stop,
+    ngx_dfp_scheduler_progress,
+    ngx_dfp_scheduler_results,
+    NULL,                                   /* look */
+    NULL                                    /* dry_run */
+};
+
+
 ngx_dfp_engine_t  ngx_dfp_engine_scheduler = {
     ngx_string("scheduler"),
     0,                                      /* caches */
     0,                                      /* looks */
+    0,                                      /* dry */
     1,                                      /* resolves */
     1,                                      /* dragonfly */
     ngx_dfp_scheduler_start,
@@ -38,7 +60,8 @@ ngx_dfp_engine_t  ngx_dfp_engine_scheduler = {
     ngx_dfp_scheduler_stop,
     ngx_dfp_scheduler_progress,
     ngx_dfp_scheduler_results,
-    NULL                                    /* look */
+    NULL,                                   /* look */
+    &ngx_dfp_scheduler_dry
 };
 
 
@@ -152,6 +175,11 @@ ngx_dfp_scheduler_listed(ngx_dfp_hosts_t *hosts)
         return;
     }
 
+    if (run->engine->dry) {
+        ngx_dfp_dragonfly_planned(run);
+        return;
+    }
+
     run->stage.call = ngx_dfp_scheduler_call;
 }
 
@@ -179,18 +207,19 @@ ngx_dfp_scheduler_too_few(ngx_dfp_orders_t *orders, dfp_scope_t *scope)
 
 
 /* With a count the scheduler chooses by itself: any host of the kind may be
- * one of them. */
+ * one of them. A dry run tells those that were chosen. */
 
 static ngx_int_t
 ngx_dfp_scheduler_choose(ngx_dfp_orders_t *orders, dfp_scope_t *scope)
 {
     size_t           i, n;
-    unsigned         seed;
+    unsigned         seed, picked;
     dfp_job_t       *job;
     dfp_d7y_host_t  *host;
 
     job = &orders->run->job;
-    n = job->nips ? scope->n : orders->hosts.n;
+    picked = (job->nips || orders->run->engine->dry);
+    n = picked ? scope->n : orders->hosts.n;
     seed = (job->scope != DFP_SCOPE_ALL_PEERS);
 
     orders->n = 0;
@@ -207,7 +236,7 @@ ngx_dfp_scheduler_choose(ngx_dfp_orders_t *orders, dfp_scope_t *scope)
     for (i = 0; i < n; i++) {
 
         host = &orders->host[orders->n];
-        *host = job->nips ? *scope->hosts[i] : orders->hosts.list[i];
+        *host = picked ? *scope->hosts[i] : orders->hosts.list[i];
 
         if (host->seed != seed) {
             continue;
@@ -419,6 +448,10 @@ ngx_dfp_scheduler_progress(ngx_dfp_run_t *run, ngx_dfp_progress_t *p)
             p->downloads_done += order->held;
             p->downloads_total += order->wanted;
         }
+
+        if (run->engine->dry && !task[i]->document) {
+            p->bytes_total += ngx_max(task[i]->size, 0);
+        }
     }
 }
 
@@ -450,5 +483,41 @@ ngx_dfp_scheduler_results(ngx_dfp_run_t *run, ngx_dfp_results_t *results)
         if (task[i]->failed) {
             ngx_dfp_results_task(results, task[i]);
         }
+    }
+
+    if (run->engine->dry) {
+        ngx_dfp_dragonfly_tasks(run, results);
+        ngx_dfp_scheduler_targets(orders, results);
+    }
+}
+
+
+/* With a count, a percentage or one seed peer the scheduler chooses by itself:
+ * nobody knows before. */
+
+static void
+ngx_dfp_scheduler_targets(ngx_dfp_orders_t *orders, ngx_dfp_results_t *results)
+{
+    size_t      i;
+    dfp_job_t  *job;
+    ngx_str_t   hostname, ip;
+
+    if (orders == NULL) {
+        return;
+    }
+
+    job = &orders->run->job;
+
+    if (job->scope == DFP_SCOPE_SINGLE_SEED_PEER
+        || (job->nips == 0 && (job->count || job->percentage)))
+    {
+        return;
+    }
+
+    for (i = 0; i < orders->n; i++) {
+        hostname = ngx_dfp_str(orders->host[i].hostname);
+        ip = ngx_dfp_str(orders->host[i].ip);
+
+        ngx_dfp_results_target(results, &hostname, &ip, NGX_ERROR);
     }
 }

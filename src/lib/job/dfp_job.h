@@ -53,11 +53,12 @@ typedef enum {
 } dfp_job_scope_t;
 
 
-/* What a job does. Clients post jobs that preheat. */
+/* What a job does. Clients post jobs that preheat, or dry runs of them. */
 typedef enum {
     DFP_JOB_PREHEAT = 0,
     DFP_JOB_LOOK,            /* tells what is in the caches */
-    DFP_JOB_REMOVE           /* removes it, and tells what that was */
+    DFP_JOB_REMOVE,          /* removes it, and tells what that was */
+    DFP_JOB_DRY              /* tells what a job would preheat: dry_run */
 } dfp_job_action_t;
 
 
@@ -105,7 +106,7 @@ typedef struct {
 
     dfp_webhook_t         webhook;       /* beside args */
 
-    /* not a field of args that a client can set */
+    /* not a field of args that a client can set; of dry_run, beside args */
     dfp_job_action_t      action;
 } dfp_job_t;
 
@@ -122,6 +123,7 @@ typedef struct {
  *   a job without url and urls, URLs that dfp_url_parse() refuses, an image
  *   that is neither a manifest URL nor an image reference;
  *   a malformed scope, address or platform;
+ *   a webhook of a dry run;
  *   NUL in any text, CR or LF in all texts but bio, other control characters
  *   in headers;
  *   header names that are not a token (RFC 9110), that occur twice, in any
@@ -144,6 +146,7 @@ typedef struct {
     int64_t    user_id;
     unsigned   has_bio:1;       /* of a change: the field was given */
     unsigned   has_user:1;
+    unsigned   dry_run:1;       /* it is kept by a change */
 } dfp_job_about_t;
 
 /* Parses the body of PATCH. "" and 0 are values; null: not given. DFP_INVALID:
@@ -158,8 +161,11 @@ dfp_rc_t dfp_job_change(dfp_mem_t *mem, dfp_str_t about,
     const dfp_job_about_t *change, dfp_job_about_t *changed, dfp_err_t *err);
 
 /* Appends the members bio, type and user_id of a JSON object, each after a
- * comma. */
+ * comma; of a dry run also dry_run. */
 void dfp_job_print_about(dfp_buf_t *b, const dfp_job_about_t *about);
+
+/* Whether ABOUT, as that has printed it, is of a dry run. */
+int dfp_job_about_dry(dfp_str_t about);
 
 /* The job ACTION, another one than DFP_JOB_PREHEAT, for one image or file in
  * all caches. URL and PLATFORM ("": not given) are checked as those of args,

@@ -1,11 +1,15 @@
 /*
- * What a job tells about itself and PATCH may change: bio and user_id. It is
- * stored as the members of the object that GET prints.
+ * What a job tells about itself, of which PATCH may change bio and user_id. It
+ * is stored as the members of the object that GET prints.
  */
 
 #include <string.h>
 
 #include "dfp_job_parser.h"
+
+
+/* the last member: bio cannot have these quotes */
+#define DFP_JOB_ABOUT_DRY  ",\"dry_run\":true"
 
 
 static dfp_rc_t dfp_job_about_parse(dfp_mem_t *mem, dfp_str_t about,
@@ -106,6 +110,8 @@ dfp_job_about_parse(dfp_mem_t *mem, dfp_str_t about, dfp_job_about_t *old,
         rc = dfp_json_text(&in, "type", DFP_JOB_MAX_TEXT, &old->type);
     }
 
+    old->dry_run = dfp_job_about_dry(about);
+
     dfp_json_close(&in);
 
     return rc;
@@ -121,4 +127,19 @@ dfp_job_print_about(dfp_buf_t *b, const dfp_job_about_t *about)
     dfp_buf_json(b, about->type);
     dfp_buf_cstr(b, ",\"user_id\":");
     dfp_buf_int(b, about->user_id);
+
+    if (about->dry_run) {
+        dfp_buf_cstr(b, DFP_JOB_ABOUT_DRY);
+    }
+}
+
+
+int
+dfp_job_about_dry(dfp_str_t about)
+{
+    static const size_t  len = sizeof(DFP_JOB_ABOUT_DRY) - 1;
+
+    return about.len > len
+           && memcmp(about.data + about.len - len, DFP_JOB_ABOUT_DRY, len)
+              == 0;
 }

@@ -1,12 +1,13 @@
 /*
- * The fields of args that check what is preheated; Dragonfly does not have
- * them.
+ * The fields of args that check what is preheated, and dry_run, which tells what
+ * would be; Dragonfly does not have them.
  */
 
 #include "dfp_job_parser.h"
 
 
 static dfp_rc_t dfp_job_parse_refresh(dfp_json_t *in, dfp_job_t *job);
+static dfp_rc_t dfp_job_parse_flag(dfp_json_t *in, const char *key, int *flag);
 
 
 dfp_rc_t
@@ -51,19 +52,60 @@ dfp_job_parse_checks(dfp_json_t *in, dfp_job_t *job)
 static dfp_rc_t
 dfp_job_parse_refresh(dfp_json_t *in, dfp_job_t *job)
 {
+    int       refresh;
+    dfp_rc_t  rc;
+
+    refresh = 0;
+
+    rc = dfp_job_parse_flag(in, "refresh", &refresh);
+
+    job->refresh = refresh;
+
+    return rc;
+}
+
+
+dfp_rc_t
+dfp_job_parse_dry(dfp_json_t *in, dfp_job_t *job)
+{
+    int       dry;
+    dfp_rc_t  rc;
+
+    dry = 0;
+
+    rc = dfp_job_parse_flag(in, "dry_run", &dry);
+
+    if (rc != DFP_OK || !dry) {
+        return rc;
+    }
+
+    if (job->webhook.url.href.len) {
+        return dfp_invalid(in->err, "webhook cannot be given with dry_run");
+    }
+
+    job->action = DFP_JOB_DRY;
+
+    return DFP_OK;
+}
+
+
+static dfp_rc_t
+dfp_job_parse_flag(dfp_json_t *in, const char *key, int *flag)
+{
     const json_t  *value;
 
-    value = dfp_json_field(in->object, "refresh");
+    value = dfp_json_field(in->object, key);
 
     if (value == NULL) {
         return DFP_OK;
     }
 
     if (!json_is_boolean(value)) {
-        return dfp_invalid(in->err, "args.refresh must be true or false");
+        return dfp_invalid(in->err, "%s%s must be true or false", in->prefix,
+                           key);
     }
 
-    job->refresh = json_is_true(value);
+    *flag = json_is_true(value);
 
     return DFP_OK;
 }

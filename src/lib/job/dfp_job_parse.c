@@ -57,6 +57,7 @@ static const dfp_json_name_t  dfp_job_types[] = {
 static const dfp_json_name_t  dfp_job_actions[] = {
     { "look", DFP_JOB_LOOK },
     { "remove", DFP_JOB_REMOVE },
+    { "dry_run", DFP_JOB_DRY },
     { NULL, 0 }
 };
 
@@ -163,6 +164,11 @@ dfp_job_parse_body(dfp_json_t *in, int64_t max_timeout, dfp_job_t *job)
     }
 
     rc = dfp_webhook_parse(in, &job->webhook);
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    rc = dfp_job_parse_dry(in, job);
     if (rc != DFP_OK) {
         return rc;
     }

@@ -25,6 +25,7 @@ typedef struct {
 
 /* A KEY includes the comma, the quotes and the colon. */
 
+static void dfp_job_print_action(dfp_job_printer_t *p, dfp_job_action_t action);
 static void dfp_job_print_text(dfp_job_printer_t *p, const char *key,
     dfp_str_t s);
 static void dfp_job_print_secret(dfp_job_printer_t *p, const char *key,
@@ -50,11 +51,7 @@ dfp_job_print_args(dfp_buf_t *b, const dfp_job_t *job, int redact)
 
     dfp_buf_cstr(b, "{");
 
-    if (job->action) {
-        dfp_buf_cstr(b, job->action == DFP_JOB_LOOK ? "\"action\":\"look\","
-                                                    : "\"action\":\"remove\",");
-    }
-
+    dfp_job_print_action(&p, job->action);
     dfp_job_print_text(&p, "\"application\":", job->application);
     dfp_job_print_int(&p, ",\"concurrent_peer_count\":",
                       job->concurrent_peer_count);
@@ -108,6 +105,29 @@ dfp_job_print_args(dfp_buf_t *b, const dfp_job_t *job, int redact)
     dfp_buf_cstr(b, "}");
 
     return p.hidden;
+}
+
+
+static void
+dfp_job_print_action(dfp_job_printer_t *p, dfp_job_action_t action)
+{
+    switch (action) {
+
+    case DFP_JOB_LOOK:
+        dfp_buf_cstr(p->buf, "\"action\":\"look\",");
+        break;
+
+    case DFP_JOB_REMOVE:
+        dfp_buf_cstr(p->buf, "\"action\":\"remove\",");
+        break;
+
+    case DFP_JOB_DRY:
+        dfp_buf_cstr(p->buf, "\"action\":\"dry_run\",");
+        break;
+
+    default: /* DFP_JOB_PREHEAT */
+        break;
+    }
 }
 
 

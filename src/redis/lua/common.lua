@@ -15,6 +15,8 @@
 --               parts, parts that may be unreachable, per cent that must
 --               succeed", left:C parts that have not ended, done:C succeeded,
 --               away:C unreachable; z:I, of its first part, is its state.
+--               owner: of a job that is not listed, the token that may see
+--               it.
 --               wait: somebody waits for its end; watch: until when its
 --               progress is watched.
 --               webhook: "STATE TRIES UPDATED URL ERROR" of its delivery, URL

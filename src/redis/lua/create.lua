@@ -271,6 +271,8 @@ end
 
 if user ~= '' then
   set('user', user)
+else
+  set('owner', ARGV[10])
 end
 
 if ARGV[8] ~= '' then

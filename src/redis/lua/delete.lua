@@ -1,11 +1,11 @@
--- Arguments: id.
+-- Arguments: id, token.
 -- Deletes a job; the workers that run it are told to stop.
 -- Reply: 1; or 0: there is no such job.
 local id = ARGV[2]
 local k = job_key(id)
-local job = call('HMGET', k, 'uuid', 'parts', 'state', 'user', 'wait')
+local job = call('HMGET', k, 'uuid', 'parts', 'state', 'user', 'wait', 'owner')
 
-if not job[1] then
+if not job[1] or job[6] and job[6] ~= ARGV[3] then
   return 0
 end
 
