@@ -25,7 +25,7 @@ DEPS = gcc libc6-dev make nginx nginx-dev libhiredis-dev libjansson-dev \
        libssl-dev libprotobuf-c-dev protobuf-c-compiler redis-server redis-tools docker-registry skopeo curl jq \
        openssl procps ca-certificates libtest-base-perl python3-grpcio
 TEST_DEPS = libnginx-mod-http-lua libnginx-mod-http-headers-more-filter \
-            prometheus
+            prometheus chromium chromium-driver python3-pip
 ASAN_DEPS = $(TEST_DEPS) valgrind
 FUZZ_DEPS = clang libclang-rt-14-dev
 BENCH_DEPS = wrk python3 g++ libgrpc++-dev
