@@ -43,7 +43,8 @@ UNITS = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/*.c))
 FUZZERS = $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/*.c))
 
 # The slowest begin first, so that none of them is alone at the end.
-SLOW = $(patsubst %,t/%.t,events peers-unreachable webhook webhook-several \
+SLOW = $(patsubst %,t/%.t,console console-jobs \
+         events peers-unreachable webhook webhook-several \
          example-cluster peers-scheduler \
          peers peers-tls fair several-returns several-faults peers-credentials \
          several cache-loss faults peers-faults altered secrets \
@@ -53,9 +54,9 @@ TESTS = $(SUITES) $(wildcard t/runner/selftest/*.t) $(UNITS)
 # suites wait more than they work
 JOBS = $(shell expr 5 \* $$(nproc) / 2)
 # suites in which no nginx runs, or that other suites make up for
-PLAIN = $(patsubst %,t/%.t,00-layers 02-documents config demo example-cluster \
-          fair scripts scripts-counts scripts-hooks scripts-members \
-          scripts-tokens)
+PLAIN = $(patsubst %,t/%.t,00-layers 02-documents config console \
+          console-jobs demo example-cluster fair scripts scripts-counts \
+          scripts-hooks scripts-members scripts-tokens)
 
 FUZZ_SECONDS = 20
 FUZZ_SEED = 0          # 0: another way through the inputs each time
