@@ -7,6 +7,7 @@
 # make fuzz       each fuzz target for FUZZ_SECONDS
 # make interop    against the real Dragonfly: DRAGONFLY_SCHEDULER= and DFDAEMON=
 # make bench      the table of figures of docs/benchmark.md
+# make screenshots  the pictures of the console in docs/images
 # make install    the module and the files that users include (DESTDIR)
 # make deps       Debian's packages for the above; the others call it too
 
@@ -64,7 +65,7 @@ FUZZ_SEED = 0          # 0: another way through the inputs each time
 all: module
 
 .PHONY: all module deps demo run test asan asan-test fuzz interop bench install
-.PHONY: clean
+.PHONY: screenshots clean
 .PHONY: FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -251,6 +252,10 @@ interop: $(if $(and $(DRAGONFLY_SCHEDULER),$(DFDAEMON)),module)
 bench: module
 	@tools/deps.sh $(BENCH_DEPS)
 	@bench/run
+
+screenshots: module
+	@tools/deps.sh $(TEST_DEPS)
+	@prove tools/screenshots.pl
 
 install: module
 	install -D -m 644 $(MODULE) \
