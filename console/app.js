@@ -127,7 +127,9 @@ function signIn(page, reason, focus) {
     }
 
     if (more) {
-        main.append(el("p", {}, NEEDS[page.need]));
+        main.append(el("p", {}, NEEDS[page.need], " ",
+            page.need !== "admin" && session.permits("admin")
+            && el("a", { href: "#/tokens/new" }, "Create one")));
     }
 
     main.append(signInForm({

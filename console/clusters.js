@@ -27,11 +27,16 @@ export async function clustersPage({ main, signal }) {
                                        { query: { per_page: 100 }, signal });
         const text = JSON.stringify(data);
 
-        // a list that was opened stays open as long as nothing changes
+        // as many rows as were shown: they may have been asked for
+
+        const rows = [...box.querySelectorAll("tbody")]
+                     .map((body) => body.children.length);
 
         if (text !== shown || box.querySelector(".message.error")) {
             shown = text;
-            fill(box, data.length ? data.map(clusterView)
+            fill(box, data.length
+                 ? data.map((one, i) => clusterView(one, Math.max(ROWS,
+                                                            rows[i] ?? 0)))
                  : empty("nginx has no clusters", "Add dfpreheat_cluster to its "
                          + "configuration."));
         }
@@ -49,7 +54,7 @@ export async function clustersPage({ main, signal }) {
     }
 }
 
-function clusterView({ id, name, is_default: first, status }) {
+function clusterView({ id, name, is_default: first, status }, rows) {
     return el("section", { class: "card cluster" },
         el("div", { class: "row between" },
            el("h2", {}, `${name} `, el("span", { class: "muted light" }, `id ${id}`)),
@@ -60,7 +65,7 @@ function clusterView({ id, name, is_default: first, status }) {
            fact("Parts waiting", number(status.parts_waiting)),
            fact("Parts running", number(status.parts_running)),
            fact("Oldest waiting", age(status.oldest_waiting_age))),
-        instances(status));
+        instances(status, rows));
 }
 
 function fact(name, value) {
@@ -71,7 +76,7 @@ function age(seconds) {
     return seconds === null ? "–" : duration(Math.max(1, seconds));
 }
 
-function instances({ instances: list, instances_omitted: omitted }) {
+function instances({ instances: list, instances_omitted: omitted }, rows) {
     if (list.length === 0) {
         return el("p", { class: "muted" }, "No nginx with this cluster has been "
                                            + "seen.");
@@ -81,7 +86,7 @@ function instances({ instances: list, instances_omitted: omitted }) {
 
     return [
         node,
-        chunks(node.tBodies[0], list, ROWS, (one) => row(COLUMNS, cells(one))),
+        chunks(node.tBodies[0], list, rows, (one) => row(COLUMNS, cells(one))),
         omitted > 0 && el("p", { class: "muted" },
                           `${count(omitted, "nginx", "nginx")} not listed.`),
     ];

@@ -1,6 +1,6 @@
 // The list of jobs, with filters, pages and live progress.
 
-import { el, fill, icon } from "./dom.js";
+import { announce, el, fill, icon } from "./dom.js";
 import { readClusters } from "./job-data.js";
 import { JobList } from "./job-list.js";
 import { liveJobs } from "./live.js";
@@ -17,15 +17,16 @@ export function jobsPage({ main, query, signal }) {
         page: Math.max(1, Number(query.get("page")) || 1),
     };
     const result = el("div", { class: "result" });
-    const note = el("p", { class: "muted note", role: "status" });
+    const note = el("p", { class: "muted note" });
     const live = el("p", { class: "live muted" });
     const list = new JobList(result, note, wanted,
                              (page) => address(wanted, page), signal);
 
-    const refilter = () => {
+    const refilter = async () => {
         wanted.page = 1;
         history.pushState(null, "", address(wanted));
-        list.refresh();
+        await list.refresh();
+        announce(note.textContent);
     };
 
     main.append(
@@ -110,6 +111,5 @@ function filters(wanted, changed, signal) {
 
     return el("form", { class: "filters", role: "search", submit: read,
                         "aria-label": "Filters" },
-        one("State", state), one("URL", url), one("Cluster", cluster),
-        el("button", { type: "submit", class: "unseen" }, "Filter"));
+        one("State", state), one("URL", url), one("Cluster", cluster));
 }
