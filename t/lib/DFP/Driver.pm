@@ -11,13 +11,16 @@ use File::Temp ();
 use JSON::PP ();
 
 use DFP::Client;
-use DFP::Process qw( adopt free_port gone spawn stop wait_until );
+use DFP::Process qw( adopt children free_port gone spawn stop wait_until );
 
 use constant {
     START_TRIES   => 5,
     START_SECONDS => 30,
     ANSWER        => 60,    # s: of chromedriver
+    STOP_SECONDS  => 5,     # for the processes of chromium to end after it
 };
+
+my @started;
 
 my @quiet = map { "--$_" } (
     qw( disable-background-networking disable-component-update
@@ -113,6 +116,7 @@ sub _session_start
 
     $self->{chromium} = $session->{capabilities}{'goog:processID'};
     adopt($self->{chromium});
+    push @started, $self->{chromium};
     $self->{session} = "/session/$session->{sessionId}";
 }
 
@@ -171,6 +175,26 @@ sub devtools
 
     return $self->_do('POST', '/goog/cdp/execute', { cmd => $command,
                                                      params => \%params });
+}
+
+
+# Its processes write to its profile until they have ended.
+
+END {
+    my $status = $?;
+    my @all = map { _family($_) } @started;
+
+    stop($_) for @started;
+    wait_until(STOP_SECONDS, sub { !grep { !gone($_) } @all });
+    $? = $status;
+}
+
+
+sub _family
+{
+    my @children = children(shift);
+
+    return (@children, map { _family($_) } @children);
 }
 
 1;
