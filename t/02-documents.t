@@ -122,6 +122,9 @@ rule('each link leads somewhere', map { dead_links($_) } @documents);
 rule('each file that is named exists',
      map { missing_files($_) } grep { $_ ne 'CHANGELOG.md' } @documents);
 
+rule('each row of a table has as many cells as the first one',
+     map { uneven_rows($_) } @documents);
+
 rule('README.md has at most 200 lines',
      ($text{'README.md'} =~ tr/\n//) > 200 ? 'it has more' : ());
 
@@ -133,6 +136,27 @@ sub rule
     my ($name, @broken) = @_;
 
     ok(!@broken, $name) or diag(map { "  $_\n" } @broken);
+}
+
+
+# Rows as "document: row". A "\|" is no border.
+
+sub uneven_rows
+{
+    my $document = shift;
+
+    my $text = $text{$document} =~ s/^```.*?^```$//gmsr;
+    my @broken;
+
+    while ($text =~ /((?:^\|.*\n)+)/mg) {
+        my ($head, @rows) = map { [ $_, scalar(() = /(?<!\\)\|/g) ] }
+                            split /\n/, $1;
+
+        push @broken, map { "$document: $_->[0]" }
+                      grep { $_->[1] != $head->[1] } @rows;
+    }
+
+    return @broken;
 }
 
 

@@ -232,7 +232,9 @@ story 'while nginx reloads', {}, sub {
 };
 
 
-story 'while Redis is stopped', {}, sub {
+# requests of clients that have gone wait for Redis, too
+
+story 'while Redis is stopped', { connections => 1024 }, sub {
     my $servers = shift;
 
     my $resets = DFP::Resets->new(port => $servers->{port});

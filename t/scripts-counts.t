@@ -265,6 +265,10 @@ subtest 'webhooks that wait' => sub {
     is($hooks, 2, 'are told to each nginx');
     cmp_ok($age, '>=', 60_000, 'with the time since the end of one of their jobs');
     cmp_ok($age, '<', 60_000 + 1000 * SOON, 'and not more');
+
+    $scripts->redis('del', 'p:job:2');
+    (undef, undef, undef, $hooks, $age) = $scripts->script('status', 'other');
+    cmp_ok($age, '<', 1000 * SOON, 'a job that Redis has lost has no age');
 };
 
 done_testing();
