@@ -49,7 +49,8 @@ SLOW = $(patsubst %,t/%.t,memory console-jobs console events \
          peers-scheduler contract \
          peers peers-tls fair several-returns several-faults peers-credentials \
          several cache-loss faults peers-faults altered secrets \
-         scheduler scheduler-faults cache configurations reload)
+         scheduler scheduler-faults cache configurations reload \
+         events-all wait)
 SUITES = $(SLOW) $(filter-out $(SLOW),$(wildcard t/*.t))
 TESTS = $(SUITES) $(wildcard t/runner/selftest/*.t) $(UNITS)
 # suites wait more than they work
@@ -57,7 +58,8 @@ JOBS = $(shell expr 5 \* $$(nproc) / 2)
 # suites in which no nginx runs, or that other suites make up for, or that are
 # mostly the work of another program
 PLAIN = $(patsubst %,t/%.t,00-layers 02-documents config console \
-          console-jobs contract demo example-cluster fair scripts scripts-counts \
+          console-jobs contract demo example-cluster fair scripts \
+          scripts-counts scripts-events \
           scripts-hooks scripts-members scripts-tokens)
 
 FUZZ_SECONDS = 20

@@ -26,6 +26,7 @@ use constant {
     SOON     => 10,     # s
     REGISTRY => 'http://registry.test',
     JOBS     => '/oapi/v1/jobs',
+    EVENTS   => '/oapi/v1/events',
     TOKENS   => '/api/v1/personal-access-tokens',
     LATE     => '2037-01-01T00:00:00Z',
     NONE     => 999,    # nothing has this id
@@ -368,13 +369,33 @@ sub images
 }
 
 
-# Jobs that run, that are deleted, that fail, and the events of one.
+sub events_until_end
+{
+    my $events = shift;
+
+    my @events;
+
+    do { push @events, $events->next(SOON) // die 'no end' }
+        until $events[-1]{event} eq 'end';
+
+    return @events;
+}
+
+
+# Jobs that run, that are deleted, that fail, and the events of one, and of all.
 
 sub files
 {
     my $servers = shift;
 
     my $gate = '/gate/1000/a';
+    my $all = DFP::Events->open($servers, EVENTS);
+
+    push @seen, { method => 'GET', path => EVENTS, status => $all->status,
+                  headers => [], type => $all->header('content-type') };
+    ask($servers->client, 'HEAD', EVENTS);
+    is($all->next(SOON)->{event}, 'hello', 'all jobs are watched');
+
     my $posted = ask($servers->client, 'POST', JOBS, $servers->files([$gate]));
     my $id = $posted->{json}{id};
 
@@ -397,7 +418,10 @@ sub files
     do { $event = $events->next(SOON) or die 'no end' }
         until $event->{event} eq 'end';
 
-    push @seen, { schema => 'Job', body => $event->{data} };
+    push @seen, { schema => 'Job', body => $event->{data} },
+                map { { schema => $_->{event} eq 'created' ? 'Job'
+                                  : 'JobProgressEvent', body => $_->{data} } }
+                events_until_end($all);
 
     is(ask($servers->client, 'POST', JOBS . '?wait=9s',
            { %{ $servers->files([ $gate, '/none' ]) }, dry_run => JSON::PP::true })

@@ -16,6 +16,7 @@ use JSON::PP qw( encode_json );
 use MIME::Base64 qw( encode_base64 );
 use Test::More;
 
+use DFP::Events;
 use DFP::Hooks;
 use DFP::Image;
 use DFP::Process qw( wait_until );
@@ -301,6 +302,51 @@ debug_story 'a webhook', {}, location('/files/', FILES, $upstream->port)
 
     is($hooks->state_of($servers, $id, SOON)->{state}, 'SUCCESS',
        'it is delivered');
+};
+
+
+debug_story 'events of a job, and of all', {},
+    location('/files/', FILES, $upstream->port), [
+    'a stream' =>
+        qr{^dfpreheat api: stream of events, \d+ in this worker$},
+    'that Redis is told that somebody listens' =>
+        qr{^dfpreheat listen: redis is told, rc 0, since \d+$},
+    'a message of a new job' => qr{^dfpreheat redis: job 1 is new$},
+    'one of its end' => qr{^dfpreheat redis: job 1 has ended$},
+    'one of its deletion' => qr{^dfpreheat redis: job 1 was deleted$},
+    'what is read of jobs' =>
+        qr{^dfpreheat listen: jobs that have changed: 1, read: 1, rc 0$},
+    'the job of a stream of its own' =>
+        qr{^dfpreheat wait: job 1 is read, rc 0, state "SUCCESS"$},
+    'the token of a stream, which is deleted' =>
+        qr{^dfpreheat auth: token \d+ of requests that are held is looked up, rc -5$},
+], sub {
+    my $warm = shift;
+
+    my $servers = $warm->{servers};
+    my $all = DFP::Events->open($servers, '/oapi/v1/events');
+
+    $upstream->answers('/files/events', { body => 'a file', after => 1 });
+    is($all->next(SOON)->{event}, 'hello', 'a page listens');
+
+    my $id = $warm->post('file', url => FILES . '/files/events');
+    my $one = DFP::Events->open($servers, "/oapi/v1/jobs/$id/events");
+
+    ok($one->ended(SOON), 'another one watches a job');
+    is($servers->client->request('DELETE', "/oapi/v1/jobs/$id")->{status}, 200,
+       'it is deleted');
+
+    my $event = $all->next(SOON);
+
+    $event = $all->next(SOON) while $event && $event->{event} ne 'deleted';
+    ok($event, 'the page hears it');
+
+    my ($token) = @{ $servers->admin->get('/api/v1/personal-access-tokens')
+                             ->{json} };
+
+    $servers->admin->request('DELETE',
+                             "/api/v1/personal-access-tokens/$token->{id}");
+    ok($all->ended(SOON), 'until its token is deleted');
 };
 
 

@@ -18,7 +18,8 @@ use constant {
     AHEAD   => 4,       # s: less than between two reads without a message
     COMMENT => 15,      # s: between two comments
     LEAVE   => 3,       # s
-    SLOW    => 70,      # s: when a client that does not read is given up
+    STALLED => 5,       # s: when a client that does not read is given up
+    SLOW    => 20,      # s
     LARGE   => 3000,    # URLs of a job: more than small sockets hold
     BUFFER  => 4096,    # bytes, of such a socket
 };
@@ -153,22 +154,6 @@ story 'a job that is deleted', {}, sub
 };
 
 
-story 'nothing happens', {}, sub
-{
-    my $servers = shift;
-
-    my ($id, $path) = gated($servers, 1);
-    my $events = events_of($servers, $id);
-
-    wait_until(COMMENT + SOON, sub {
-        $events->next(1);
-        $events->{comments};
-    });
-    ok($events->{comments}, 'a comment is sent');
-    $servers->origin->open_gate($path);
-};
-
-
 story 'more streams than a worker may have', {
     workers => 1, http => 'dfpreheat_streams 2;' }, sub
 {
@@ -226,16 +211,19 @@ END
 };
 
 
-story 'clients that do not read', { workers => 1, seconds => 3 * SLOW,
-                                    http => <<"END" }, sub
+story 'nothing happens, and clients that do not read', { workers => 1,
+                                                         http => <<"END" }, sub
     server {
         listen 127.0.0.1:$port sndbuf=8k;
+        send_timeout @{[ STALLED ]}s;
         location / { dfpreheat on; }
     }
 END
 {
     my $servers = shift;
 
+    my ($quiet, $gate) = gated($servers, 1);
+    my $events = events_of($servers, $quiet);
     my $path = '/gate/1000/' . ++$number;
     my $name = 'x' x 200;
     my @quick = map { "/quick/1/$name-$_" } 1 .. LARGE - 1;
@@ -252,8 +240,6 @@ END
 
     # what is not read does not fit into the sockets
 
-    sleep 2;
-
     my $event = $late->next(SOON);
 
     $event = $late->next(SOON) while $event && $event->{event} eq 'progress';
@@ -263,6 +249,13 @@ END
     ok(wait_until(SLOW, sub {
            $servers->logged(qr/timed out.*jobs.*events|does not read its events/);
        }), 'who never reads is given up');
+
+    wait_until(COMMENT + SOON, sub {
+        $events->next(1);
+        $events->{comments};
+    });
+    ok($events->{comments}, 'where nothing happens a comment is sent');
+    $servers->origin->open_gate($gate);
 };
 
 

@@ -548,6 +548,63 @@ warm_story 'memory ends once while requests wait for the end of a job', {
 };
 
 
+# A stream of all jobs, from its beginning to the deletion of a job.
+
+story 'memory ends once while all jobs are listened to', {
+    workers => 1, lease => '1s', seconds => STORY_SECONDS }, sub
+{
+    my $servers = shift;
+
+    my ($worker) = $servers->workers;
+
+    $servers->expects(undef, FAILED);
+
+    my $listen = sub {
+        my $events = eval { DFP::Events->open($servers, '/oapi/v1/events') };
+        my $id = eval { $servers->post_files(['/status/404/listen']) };
+        my @seen;
+
+        if ($events && $events->status == 200) {
+            while (my $event = $events->next(2)) {
+                push @seen, $event->{event};
+                last if $event->{event} =~ /^(?:end|reset)$/;
+            }
+
+            $events->close;
+        }
+
+        eval { $servers->client->request('DELETE', "/oapi/v1/jobs/$id") } if $id;
+
+        return join ' ', grep { $_ ne 'progress' } @seen;
+    };
+
+    set(0);
+    is($listen->(), 'hello created end', 'all is heard');
+
+    my $made = made();
+    my $every = $ENV{MEMORY_EVERY} // int($made / SAMPLES) || 1;
+
+    diag("$made allocations, one of $every fails");
+
+    for (my $n = 1 + int rand $every; $n <= $made; $n += $every) {
+        set($n);
+
+        my $heard = $listen->();
+
+        if ($heard !~ /^(?:hello(?: created)?(?: end| reset)?)?$/
+            || ($servers->workers)[0] != $worker)
+        {
+            fail("allocation $n: nginx goes on, $heard");
+            last;
+        }
+    }
+
+    set(0);
+    is($listen->(), 'hello created end', 'and again');
+    is(($servers->workers)[0], $worker, 'nginx goes on');
+};
+
+
 warm_story 'memory ends once while a registry is asked', {
     workers => 1, lease => '1s', seconds => STORY_SECONDS },
     join('', location('/v2/', REGISTRY, $port, 'dfpreheat_access on;',

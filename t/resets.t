@@ -70,6 +70,12 @@ sub requests
         [ 'events, HEAD' => 'HEAD', "$wait/events", token => $token ],
         [ 'events, and a body' => 'GET', "$wait/events", token => $token,
           body => 'some', sends => 2 ],
+        [ 'events of all jobs' => 'GET', '/oapi/v1/events', token => $token ],
+        [ 'events of all jobs, HEAD' => 'HEAD', '/oapi/v1/events',
+          token => $token ],
+        [ 'events of all jobs, and a body' => 'GET', '/oapi/v1/events',
+          token => $token, body => 'some', sends => 2 ],
+        [ 'events of all jobs, without a token' => 'GET', '/oapi/v1/events' ],
         [ 'a new job that is waited for' => 'POST',
           '/oapi/v1/jobs?wait=30s&fail=1', token => $token, body => $job ],
         [ 'a new job' => 'POST', '/oapi/v1/jobs', token => $token,
@@ -234,7 +240,7 @@ story 'while nginx reloads', {}, sub {
 
 # requests of clients that have gone wait for Redis, too
 
-story 'while Redis is stopped', { connections => 1024 }, sub {
+story 'while Redis is stopped', { connections => 2048 }, sub {
     my $servers = shift;
 
     my $resets = DFP::Resets->new(port => $servers->{port});

@@ -7,10 +7,13 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
-use JSON::PP ();
+use JSON::PP qw( encode_json );
+use POSIX qw( strftime );
 use Test::More;
 use Time::HiRes qw( sleep time );
 
+use DFP::Client;
+use DFP::Events;
 use DFP::Process qw( gone wait_until );
 use DFP::Story qw( story );
 
@@ -21,6 +24,9 @@ use constant {
     SHORT  => 1,     # s, of a wait that is over before the job
     LEAVE  => 3,     # s
     MANY   => 50,
+    REVOKED => 1,    # s: until a token is refused, ...
+    POLLED => 6,     # s: ... without a message
+    TOKENS => '/api/v1/personal-access-tokens',
 };
 
 my $number = 0;
@@ -256,6 +262,121 @@ story 'a job that is deleted meanwhile', {}, sub
        'it is deleted');
     is($_->finish(SOON)->{status}, 404, 'who waits is told') for @clients;
     cmp_ok(time - $deleted, '<', AHEAD, 'at once');
+    $servers->origin->open_gate($path);
+};
+
+
+# A token of its own, with its id.
+
+sub new_token
+{
+    my ($servers, %fields) = @_;
+
+    return @{ $servers->admin->post(TOKENS, {
+        name => 'own-' . ++$number, expired_at => '2037-01-01T00:00:00Z',
+        %fields })->{json} }{qw( id token )};
+}
+
+
+sub changed
+{
+    my ($servers, $id, $change) = @_;
+
+    $servers->admin->request($change ? 'PATCH' : 'DELETE', TOKENS . "/$id",
+                             $change ? encode_json($change) : '');
+}
+
+
+story 'a token that is revoked meanwhile', {}, sub
+{
+    my $servers = shift;
+
+    my ($job, $path) = gated($servers);
+    my $other = waiting_for($servers, $job, 'wait=60s');
+
+    for (['is deleted', 401, undef],
+         ['is inactive', 403, { state => 'inactive' }],
+         ['has expired', 403, { expired_at => '2001-01-01T00:00:00Z' }],
+         ['has lost its scope', 403, { scopes => ['cluster'] }])
+    {
+        my ($name, $status, $change) = @$_;
+        my ($id, $token) = new_token($servers);
+        my ($get, $post) = map { $servers->client } 1, 2;
+        my $events = DFP::Events->open($servers, "/oapi/v1/jobs/$job/events",
+                                       token => $token);
+
+        $_->{token} = $token for $get, $post;
+        $get->start('GET', "/oapi/v1/jobs/$job?wait=30s");
+        $post->start('POST', '/oapi/v1/jobs?wait=30s', encode_json(
+            $servers->files(['/gate/1000/' . ++$number])));
+        ok($servers->origin->wait_at_gate("/gate/1000/$number", SOON),
+           "one that $name");
+        ok($events->next(SOON), 'its stream has begun');
+        ok(!$get->answered(WAITS / 4), 'its requests wait');
+        changed($servers, $id, $change);
+
+        my $since = time;
+
+        is_deeply([ map { $_->finish(SOON)->{status} } $get, $post ],
+                  [ $status, $status ], 'are refused');
+        ok($events->ended(SOON), 'its stream ends');
+        cmp_ok(time - $since, '<', REVOKED, 'at once');
+        $servers->origin->open_gate("/gate/1000/$number");
+    }
+
+    $servers->origin->open_gate($path);
+    is($other->finish(SOON)->{status}, 200, 'others wait on');
+};
+
+
+story 'a token whose time comes, or whose change is not told', {}, sub
+{
+    my $servers = shift;
+
+    my ($job, $path) = gated($servers);
+    my $end = time + 4;
+    my ($id, $token) = new_token($servers, expired_at =>
+        strftime('%Y-%m-%dT%H:%M:%SZ', gmtime $end));
+    my ($late, $untold) = new_token($servers);
+    my ($timed, $quiet) = map { $servers->client } 1, 2;
+
+    ($timed->{token}, $quiet->{token}) = ($token, $untold);
+    $_->start('GET', "/oapi/v1/jobs/$job?wait=30s") for $timed, $quiet;
+    ok(!$quiet->answered(WAITS), 'they wait');
+    $servers->redis('hset', "dfpreheat:token:$late", 'state', 'inactive');
+
+    my $since = time;
+
+    is($timed->finish(SOON)->{status}, 403, 'who has no time left is told');
+    cmp_ok(time, '<', $end + REVOKED, 'when it is over');
+    is($quiet->finish(SOON)->{status}, 403, 'a lost message is made up for');
+    cmp_ok(time - $since, '<', POLLED, 'soon');
+    $servers->origin->open_gate($path);
+};
+
+
+story 'many wait with one token that is revoked', { workers => 1 }, sub
+{
+    my $servers = shift;
+
+    my ($job, $path) = gated($servers);
+    my ($id, $token) = new_token($servers);
+    my @clients = map { DFP::Client->new(port => $servers->{port},
+                                         token => $token) } 1 .. MANY;
+    my $found = sub {
+        $servers->redis('info', 'commandstats') =~ /cmdstat_get:calls=(\d+)/;
+        return $1;
+    };
+
+    $_->start('GET', "/oapi/v1/jobs/$job?wait=30s") for @clients;
+    $clients[-1]->answered(WAITS);
+
+    my $before = $found->();
+
+    changed($servers, $id, { state => 'inactive' });
+    is(scalar(grep { $_->finish(SOON)->{status} == 403 } @clients), MANY,
+       'all are refused');
+    cmp_ok($found->() - $before, '<', 5, 'and looked up once');
     $servers->origin->open_gate($path);
 };
 

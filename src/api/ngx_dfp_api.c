@@ -94,6 +94,7 @@ ngx_dfp_api_cleanup(void *data)
     ngx_dfp_store_cancel(&api->op);
     ngx_dfp_store_cancel(&api->auth.op);
     ngx_dfp_follow_end(&api->follower);
+    ngx_dfp_guard_end(&api->guard);
 }
 
 

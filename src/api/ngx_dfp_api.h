@@ -7,8 +7,8 @@
 #define NGX_DFP_API_H
 
 
-#include "ngx_dfp_auth.h"
 #include "ngx_dfp_follow.h"
+#include "ngx_dfp_guard.h"
 
 
 #define NGX_HTTP_UNPROCESSABLE  422     /* RFC 9110, 15.5.21 */
@@ -46,6 +46,7 @@ struct ngx_dfp_api_s {
     int64_t                  cluster;  /* the id in the path */
     void                    *data;     /* the handler's own */
     ngx_dfp_follower_t       follower; /* of the job */
+    ngx_dfp_guard_t          guard;    /* while the request waits */
     ngx_dfp_op_pt            awaited;  /* the next step after the wait */
     ngx_msec_t               wait;     /* for the end of the job, at most */
     ngx_dfp_stream_t        *stream;   /* of events; NULL: none */

@@ -11,8 +11,10 @@ static ngx_uint_t ngx_dfp_auth_malformed(ngx_str_t *bearer);
 static void ngx_dfp_auth_found(void *data, ngx_int_t rc);
 static void ngx_dfp_auth_result(ngx_dfp_auth_t *auth, ngx_int_t rc);
 static void ngx_dfp_auth_check(ngx_dfp_auth_t *auth);
-static void ngx_dfp_auth_refuse(ngx_dfp_auth_t *auth,
+static ngx_uint_t ngx_dfp_auth_no(ngx_dfp_auth_verdict_t *verdict,
     ngx_dfp_token_failure_e why, ngx_uint_t status, const char *text);
+static void ngx_dfp_auth_refuse(ngx_dfp_auth_t *auth,
+    ngx_dfp_auth_verdict_t *verdict);
 
 
 ngx_int_t
@@ -33,6 +35,7 @@ ngx_dfp_auth_token(ngx_http_request_t *r, ngx_dfp_store_t *store,
     ngx_dfp_auth_t *auth, ngx_uint_t scope)
 {
     ngx_str_t                bearer, hash;
+    ngx_dfp_auth_verdict_t   verdict;
     ngx_dfp_stored_token_t  *cached;
 
     auth->scope = scope;
@@ -45,8 +48,9 @@ ngx_dfp_auth_token(ngx_http_request_t *r, ngx_dfp_store_t *store,
     {
         ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                        "dfpreheat auth: no token");
-        ngx_dfp_auth_refuse(auth, NGX_DFP_TOKEN_MISSING, NGX_HTTP_UNAUTHORIZED,
-                            DFP_API_UNAUTHORIZED);
+        (void) ngx_dfp_auth_no(&verdict, NGX_DFP_TOKEN_MISSING,
+                               NGX_HTTP_UNAUTHORIZED, DFP_API_UNAUTHORIZED);
+        ngx_dfp_auth_refuse(auth, &verdict);
         return;
     }
 
@@ -59,6 +63,7 @@ ngx_dfp_auth_token(ngx_http_request_t *r, ngx_dfp_store_t *store,
         return;
     }
 
+    auth->drops = ngx_dfp_token_cache_drops();
     cached = auth->uncached ? NULL : ngx_dfp_token_cache_get(auth->hash);
 
     if (cached) {
@@ -76,7 +81,6 @@ ngx_dfp_auth_token(ngx_http_request_t *r, ngx_dfp_store_t *store,
         return;
     }
 
-    auth->drops = ngx_dfp_token_cache_drops();
     auth->op.handler = ngx_dfp_auth_found;
     auth->op.data = auth;
     auth->op.log = r->connection->log;
@@ -111,6 +115,8 @@ ngx_dfp_auth_found(void *data, ngx_int_t rc)
 static void
 ngx_dfp_auth_result(ngx_dfp_auth_t *auth, ngx_int_t rc)
 {
+    ngx_dfp_auth_verdict_t  verdict;
+
     switch (rc) {
 
     case NGX_OK:
@@ -121,8 +127,8 @@ ngx_dfp_auth_result(ngx_dfp_auth_t *auth, ngx_int_t rc)
     case NGX_DECLINED:
         ngx_log_debug0(NGX_LOG_DEBUG_HTTP, auth->connection->log, 0,
                        "dfpreheat auth: the token is unknown");
-        ngx_dfp_auth_refuse(auth, NGX_DFP_TOKEN_UNKNOWN, NGX_HTTP_UNAUTHORIZED,
-                            DFP_API_UNAUTHORIZED);
+        (void) ngx_dfp_auth_verdict(rc, &auth->token, auth->scope, &verdict);
+        ngx_dfp_auth_refuse(auth, &verdict);
         return;
 
     case NGX_ABORT:
@@ -142,33 +148,19 @@ ngx_dfp_auth_result(ngx_dfp_auth_t *auth, ngx_int_t rc)
 static void
 ngx_dfp_auth_check(ngx_dfp_auth_t *auth)
 {
-    int64_t  now;
-
-    now = ngx_dfp_now();
+    ngx_dfp_auth_verdict_t  verdict;
 
     ngx_log_debug5(NGX_LOG_DEBUG_HTTP, auth->connection->log, 0,
                    "dfpreheat auth: token %L, %s, expires in %L s, scopes %ui, "
                    "needs %ui", auth->token.id,
                    auth->token.active ? "active" : "inactive",
-                   (auth->token.expired_at - now) / 1000, auth->token.scopes,
-                   auth->scope);
+                   (auth->token.expired_at - ngx_dfp_now()) / 1000,
+                   auth->token.scopes, auth->scope);
 
-    if (!auth->token.active) {
-        ngx_dfp_auth_refuse(auth, NGX_DFP_TOKEN_INACTIVE, NGX_HTTP_FORBIDDEN,
-                            DFP_API_INACTIVE);
-        return;
-    }
-
-    if (auth->token.expired_at <= now) {
-        ngx_dfp_auth_refuse(auth, NGX_DFP_TOKEN_EXPIRED, NGX_HTTP_FORBIDDEN,
-                            DFP_API_EXPIRED);
-        return;
-    }
-
-    if (!(auth->token.scopes & auth->scope)) {
-        ngx_dfp_auth_refuse(auth, NGX_DFP_TOKEN_SCOPE, NGX_HTTP_FORBIDDEN,
-                            auth->scope == DFP_TOKEN_CLUSTER
-                            ? DFP_API_NO_CLUSTER : DFP_API_NO_JOB);
+    if (ngx_dfp_auth_verdict(NGX_OK, &auth->token, auth->scope, &verdict)
+        != NGX_HTTP_OK)
+    {
+        ngx_dfp_auth_refuse(auth, &verdict);
         return;
     }
 
@@ -179,16 +171,56 @@ ngx_dfp_auth_check(ngx_dfp_auth_t *auth)
 }
 
 
-static void
-ngx_dfp_auth_refuse(ngx_dfp_auth_t *auth, ngx_dfp_token_failure_e why,
+ngx_uint_t
+ngx_dfp_auth_verdict(ngx_int_t rc, ngx_dfp_stored_token_t *token,
+    ngx_uint_t scope, ngx_dfp_auth_verdict_t *verdict)
+{
+    if (rc == NGX_DECLINED) {
+        return ngx_dfp_auth_no(verdict, NGX_DFP_TOKEN_UNKNOWN,
+                               NGX_HTTP_UNAUTHORIZED, DFP_API_UNAUTHORIZED);
+    }
+
+    if (!token->active) {
+        return ngx_dfp_auth_no(verdict, NGX_DFP_TOKEN_INACTIVE,
+                               NGX_HTTP_FORBIDDEN, DFP_API_INACTIVE);
+    }
+
+    if (token->expired_at <= ngx_dfp_now()) {
+        return ngx_dfp_auth_no(verdict, NGX_DFP_TOKEN_EXPIRED,
+                               NGX_HTTP_FORBIDDEN, DFP_API_EXPIRED);
+    }
+
+    if (!(token->scopes & scope)) {
+        return ngx_dfp_auth_no(verdict, NGX_DFP_TOKEN_SCOPE,
+                               NGX_HTTP_FORBIDDEN, scope == DFP_TOKEN_CLUSTER
+                               ? DFP_API_NO_CLUSTER : DFP_API_NO_JOB);
+    }
+
+    return NGX_HTTP_OK;
+}
+
+
+static ngx_uint_t
+ngx_dfp_auth_no(ngx_dfp_auth_verdict_t *verdict, ngx_dfp_token_failure_e why,
     ngx_uint_t status, const char *text)
 {
-    ngx_dfp_count(&ngx_dfp_counters->token_failures[why], 1);
+    verdict->why = why;
+    verdict->status = status;
+    verdict->text = text;
+
+    return status;
+}
+
+
+static void
+ngx_dfp_auth_refuse(ngx_dfp_auth_t *auth, ngx_dfp_auth_verdict_t *verdict)
+{
+    ngx_dfp_count(&ngx_dfp_counters->token_failures[verdict->why], 1);
 
     ngx_log_error(NGX_LOG_WARN, auth->connection->log, 0,
-                  "dfpreheat: refused: %s", text);
+                  "dfpreheat: refused: %s", verdict->text);
 
-    auth->handler(auth->data, status, text);
+    auth->handler(auth->data, verdict->status, verdict->text);
 }
 
 

@@ -37,12 +37,22 @@ struct ngx_dfp_auth_s {
     ngx_uint_t               scope;    /* that was required; 0: no token was
                                           checked */
 
+    ngx_uint_t               drops;    /* of the cache, when it was looked up */
+
     /* private */
 
-    ngx_uint_t               drops;    /* when the look-up began */
     ngx_connection_t        *connection;
     u_char                   hash[DFP_SHA256_HEX_LEN + 1];
 };
+
+
+/* Why a token is refused: 401 or 403, a constant for the client, and how it is
+ * counted. */
+typedef struct {
+    ngx_uint_t               status;
+    const char              *text;
+    ngx_dfp_token_failure_e  why;
+} ngx_dfp_auth_verdict_t;
 
 
 /*
@@ -61,6 +71,11 @@ ngx_int_t ngx_dfp_auth_query(ngx_http_request_t *r, ngx_str_t *token);
  */
 void ngx_dfp_auth_token(ngx_http_request_t *r, ngx_dfp_store_t *store,
     ngx_dfp_auth_t *auth, ngx_uint_t scope);
+
+/* Whether TOKEN, which was looked up with the result RC (NGX_OK or NGX_DECLINED),
+ * is good for SCOPE now: 200, or the status of VERDICT, which is set then. */
+ngx_uint_t ngx_dfp_auth_verdict(ngx_int_t rc, ngx_dfp_stored_token_t *token,
+    ngx_uint_t scope, ngx_dfp_auth_verdict_t *verdict);
 
 /* Checks that the bearer token of R is the admin key. Returns 200; or 401, or
  * 403 where no key is configured, with *TEXT, a constant, for the client. */

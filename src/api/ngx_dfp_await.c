@@ -4,6 +4,8 @@
 
 static void ngx_dfp_await_ended(void *data, ngx_int_t rc,
     ngx_dfp_stored_job_t *job);
+static void ngx_dfp_await_refused(void *data, ngx_uint_t status,
+    const char *text);
 
 
 dfp_rc_t
@@ -58,10 +60,14 @@ ngx_dfp_await(ngx_dfp_api_t *api, ngx_msec_t time, ngx_dfp_op_pt next)
                ngx_min(api->stored.uuid.len, DFP_UUID_LEN));
 
     api->awaited = next;
+    api->guard.handler = ngx_dfp_await_refused;
+    api->guard.data = api;
 
     if (ngx_dfp_api_listen(api) != NGX_OK
+        || ngx_dfp_guard_start(api->store, &api->auth, &api->guard) != NGX_OK
         || ngx_dfp_follow_start(api->store, follower) != NGX_OK)
     {
+        ngx_dfp_guard_end(&api->guard);
         api->r->read_event_handler = ngx_http_block_reading;
         ngx_dfp_api_error(api, NGX_HTTP_INTERNAL_SERVER_ERROR, "no memory");
     }
@@ -81,12 +87,34 @@ ngx_dfp_await_ended(void *data, ngx_int_t rc, ngx_dfp_stored_job_t *job)
                    "dfpreheat api: the wait for job %L is over, rc %i",
                    api->stored.id, rc);
 
+    ngx_dfp_guard_end(&api->guard);
+
     if (job) {
         api->stored = *job;
     }
 
     api->r->read_event_handler = ngx_http_block_reading;
     api->awaited(api, rc);
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+/* The token was revoked, or has expired. */
+
+static void
+ngx_dfp_await_refused(void *data, ngx_uint_t status, const char *text)
+{
+    ngx_dfp_api_t *api = data;
+
+    ngx_connection_t  *c;
+
+    c = api->r->connection;
+
+    ngx_dfp_follow_end(&api->follower);
+
+    api->r->read_event_handler = ngx_http_block_reading;
+    ngx_dfp_api_error(api, status, text);
 
     ngx_http_run_posted_requests(c);
 }

@@ -21,7 +21,8 @@ dfp_rc_t ngx_dfp_await_parse(ngx_dfp_api_t *api, dfp_err_t *err);
  * has ended, for at most TIME ms. Then NEXT is called with a result of
  * ngx_dfp_follow_pt; api->stored is the job as it is then, and its strings are
  * valid until NEXT returns. A client that closes its connection does not wait
- * any more.
+ * any more; one whose token is not good any more is answered as if it had just
+ * come.
  */
 void ngx_dfp_await(ngx_dfp_api_t *api, ngx_msec_t time, ngx_dfp_op_pt next);
 

@@ -96,7 +96,7 @@ ngx_dfp_events_follow(ngx_dfp_api_t *api)
     follower->handler = ngx_dfp_events_told;
     follower->data = api;
     follower->job = api->stored.id;
-    follower->deadline = ngx_current_msec + NGX_DFP_EVENTS_TIME;
+    follower->deadline = api->stream->until;
     follower->watches = 1;
     ngx_memcpy(follower->uuid, api->stored.uuid.data,
                ngx_min(api->stored.uuid.len, DFP_UUID_LEN));

@@ -9,10 +9,6 @@
 #include "ngx_dfp_api.h"
 
 
-#define NGX_DFP_EVENTS_TIME  3600000    /* ms; then the client comes back, and its
-                                           token is checked again */
-
-
 /* The token has been checked: sends the job's state, its progress and its end;
  * api->stored.id is 0 if the id in the path is no number. */
 void ngx_dfp_events(ngx_dfp_api_t *api);

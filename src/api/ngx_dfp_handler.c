@@ -1,6 +1,7 @@
 #include "ngx_dfp_handler.h"
 #include "ngx_dfp_clusters.h"
 #include "ngx_dfp_events.h"
+#include "ngx_dfp_events_all.h"
 #include "ngx_dfp_health.h"
 #include "ngx_dfp_jobs.h"
 #include "ngx_dfp_jobs_change.h"
@@ -60,6 +61,10 @@ static ngx_dfp_handler_route_t  ngx_dfp_handler_routes[] = {
     { ngx_string("/oapi/v1/jobs"), 4,
       NGX_HTTP_GET|NGX_HTTP_HEAD, "GET, HEAD, OPTIONS",
       ngx_dfp_events, DFP_TOKEN_JOB },
+
+    { ngx_string("/oapi/v1/events"), 0,
+      NGX_HTTP_GET|NGX_HTTP_HEAD, "GET, HEAD, OPTIONS",
+      ngx_dfp_events_all, DFP_TOKEN_JOB },
 
     { ngx_string("/oapi/v1/cache"), 0,
       NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_DELETE, "GET, HEAD, DELETE, OPTIONS",

@@ -9,8 +9,9 @@
 static ngx_dfp_stream_t *ngx_dfp_stream_create(ngx_dfp_api_t *api,
     ngx_dfp_api_pt ready);
 static void ngx_dfp_stream_cleanup(void *data);
-static ngx_int_t ngx_dfp_stream_output(ngx_dfp_stream_t *stream,
-    const char *data, size_t len);
+static void ngx_dfp_stream_refused(void *data, ngx_uint_t status,
+    const char *text);
+static ngx_int_t ngx_dfp_stream_pool(ngx_dfp_stream_t *stream);
 static ngx_int_t ngx_dfp_stream_sent(ngx_dfp_stream_t *stream);
 static void ngx_dfp_stream_taken(ngx_dfp_stream_t *stream);
 static void ngx_dfp_stream_writable(ngx_http_request_t *r);
@@ -56,6 +57,14 @@ ngx_dfp_stream_start(ngx_dfp_api_t *api, ngx_dfp_api_pt ready)
         return NGX_DONE;
     }
 
+    api->guard.handler = ngx_dfp_stream_refused;
+    api->guard.data = api;
+
+    if (ngx_dfp_guard_start(api->store, &api->auth, &api->guard) != NGX_OK) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return NGX_DONE;
+    }
+
     rc = ngx_http_send_header(r);
 
     if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
@@ -92,6 +101,7 @@ ngx_dfp_stream_create(ngx_dfp_api_t *api, ngx_dfp_api_pt ready)
     stream->r = api->r;
     stream->api = api;
     stream->ready = ready;
+    stream->until = ngx_current_msec + NGX_DFP_STREAM_TIME;
 
     stream->comment.handler = ngx_dfp_stream_comment;
     stream->comment.data = stream;
@@ -131,9 +141,7 @@ ngx_dfp_stream_event(ngx_dfp_stream_t *stream, dfp_buf_t *b, const char *name,
         return NGX_AGAIN;
     }
 
-    stream->pool = ngx_create_pool(NGX_DFP_STREAM_POOL,
-                                   stream->r->connection->log);
-    if (stream->pool == NULL) {
+    if (ngx_dfp_stream_pool(stream) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -156,6 +164,29 @@ ngx_dfp_stream_event(ngx_dfp_stream_t *stream, dfp_buf_t *b, const char *name,
 }
 
 
+char *
+ngx_dfp_stream_room(ngx_dfp_stream_t *stream, size_t len)
+{
+    if (ngx_dfp_stream_pool(stream) != NGX_OK) {
+        return NULL;
+    }
+
+    return ngx_pnalloc(stream->pool, len);
+}
+
+
+/* Of what is sent next; it is freed when the client has taken that. */
+
+static ngx_int_t
+ngx_dfp_stream_pool(ngx_dfp_stream_t *stream)
+{
+    stream->pool = ngx_create_pool(NGX_DFP_STREAM_POOL,
+                                   stream->r->connection->log);
+
+    return stream->pool ? NGX_OK : NGX_ERROR;
+}
+
+
 ngx_int_t
 ngx_dfp_stream_send(ngx_dfp_stream_t *stream, dfp_buf_t *b)
 {
@@ -166,7 +197,7 @@ ngx_dfp_stream_send(ngx_dfp_stream_t *stream, dfp_buf_t *b)
         return NGX_DONE;
     }
 
-    return ngx_dfp_stream_output(stream, b->data, b->len);
+    return ngx_dfp_stream_put(stream, b->data, b->len);
 }
 
 
@@ -176,6 +207,7 @@ ngx_dfp_stream_end(ngx_dfp_stream_t *stream, ngx_uint_t all)
     ngx_http_request_t  *r;
 
     r = stream->r;
+    stream->ended = 1;
 
     if (ngx_exiting || ngx_terminate) {
         r->keepalive = 0;
@@ -186,6 +218,9 @@ ngx_dfp_stream_end(ngx_dfp_stream_t *stream, ngx_uint_t all)
         return;
     }
 
+    ngx_dfp_store_cancel(&stream->api->op);
+    ngx_dfp_follow_end(&stream->api->follower);
+    ngx_dfp_guard_end(&stream->api->guard);
     ngx_del_timer(&stream->comment);
     r->read_event_handler = ngx_http_block_reading;
 
@@ -199,8 +234,8 @@ ngx_dfp_stream_end(ngx_dfp_stream_t *stream, ngx_uint_t all)
 }
 
 
-static ngx_int_t
-ngx_dfp_stream_output(ngx_dfp_stream_t *stream, const char *data, size_t len)
+ngx_int_t
+ngx_dfp_stream_put(ngx_dfp_stream_t *stream, const char *data, size_t len)
 {
     ngx_chain_t          out;
     ngx_http_request_t  *r;
@@ -257,9 +292,9 @@ ngx_dfp_stream_sent(ngx_dfp_stream_t *stream)
 
     stream->buf = NULL;
 
-    ngx_add_timer(&stream->stalled, NGX_DFP_STREAM_STALLED);
-
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    ngx_add_timer(&stream->stalled, clcf->send_timeout);
 
     if (ngx_handle_write_event(c->write, clcf->send_lowat) != NGX_OK) {
         ngx_http_finalize_request(r, NGX_ERROR);
@@ -324,13 +359,17 @@ ngx_dfp_stream_comment(ngx_event_t *ev)
 
     ngx_add_timer(ev, NGX_DFP_STREAM_COMMENT);
 
-    if (stream->sending) {
-        return;
-    }
-
     c = stream->r->connection;
 
-    (void) ngx_dfp_stream_output(stream, comment, sizeof(comment) - 1);
+    if ((ngx_msec_int_t) (ngx_current_msec - stream->until) >= 0) {
+        ngx_dfp_stream_end(stream, 0);
+
+    } else if (stream->sending || stream->partial) {
+        return;
+
+    } else {
+        (void) ngx_dfp_stream_put(stream, comment, sizeof(comment) - 1);
+    }
 
     ngx_http_run_posted_requests(c);
 }
@@ -350,6 +389,23 @@ ngx_dfp_stream_stalled(ngx_event_t *ev)
 
     c->timedout = 1;
     ngx_http_finalize_request(stream->r, NGX_ERROR);
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+/* Whoever comes back is told why. */
+
+static void
+ngx_dfp_stream_refused(void *data, ngx_uint_t status, const char *text)
+{
+    ngx_dfp_api_t *api = data;
+
+    ngx_connection_t  *c;
+
+    c = api->r->connection;
+
+    ngx_dfp_stream_end(api->stream, 0);
 
     ngx_http_run_posted_requests(c);
 }

@@ -278,6 +278,19 @@ ngx_dfp_reply_patched(ngx_dfp_op_t *op, redisReply *reply)
 }
 
 
+ngx_int_t
+ngx_dfp_reply_since(ngx_dfp_op_t *op, redisReply *reply)
+{
+    int64_t  *since = op->out;
+
+    if (ngx_dfp_reply_number(op, reply, since) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return *since ? NGX_OK : NGX_DECLINED;
+}
+
+
 static ngx_int_t
 ngx_dfp_reply_parts(ngx_dfp_op_t *op, ngx_dfp_stored_job_t *job, int64_t n)
 {

@@ -43,6 +43,8 @@ static const struct {
     { "hook_end", ngx_dfp_lua_hook_end, ngx_dfp_reply_hook_end, 0, 1 },
     { "members", ngx_dfp_lua_members, ngx_dfp_reply_members, 0, 0 },
     { "status", ngx_dfp_lua_status, ngx_dfp_reply_status, 0, 0 },
+    { "listen", ngx_dfp_lua_listen, ngx_dfp_reply_since, 1, 0 },
+    { "changed", ngx_dfp_lua_changed, ngx_dfp_reply_list, 1, 0 },
     { "HMGET", NULL, ngx_dfp_reply_job, 0, 0 },
     { "HGETALL", NULL, ngx_dfp_reply_whole_job, 0, 0 }
 };

@@ -57,6 +57,8 @@ typedef enum {
     NGX_DFP_STORE_HOOK_END,
     NGX_DFP_STORE_MEMBERS,
     NGX_DFP_STORE_STATUS,
+    NGX_DFP_STORE_LISTEN,
+    NGX_DFP_STORE_CHANGED,
 
     /* plain commands */
     NGX_DFP_STORE_GET,
@@ -370,6 +372,19 @@ ngx_int_t ngx_dfp_store_settle(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
  * WATCH ms its progress, too. NGX_DECLINED: it has ended, or does not exist. */
 ngx_int_t ngx_dfp_store_wait(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     int64_t id, ngx_msec_t watch);
+
+/* For TIME ms messages tell of all listed jobs (ngx_dfp_listen.h). Sets *SINCE to
+ * the time since when they have without a gap. NGX_DECLINED: this nginx may not
+ * send messages. It is not sent again. */
+ngx_int_t ngx_dfp_store_listen(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
+    ngx_msec_t time, int64_t *since);
+
+/* Reads what is shown of the jobs with these IDS ("1 +2"; "+": a new one) into
+ * LIST, without results; its total is how many were looked at, as they have PARTS at
+ * most, but for the first one. New ones have args of BYTES in all. It is not sent
+ * again. */
+ngx_int_t ngx_dfp_store_changed(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
+    ngx_str_t *ids, ngx_uint_t parts, size_t bytes, ngx_dfp_job_list_t *list);
 
 /* Ends overdue jobs and the parts of nginx that are away, requeues parts whose
  * lease has expired, takes over the queues of this instance whose nginx is

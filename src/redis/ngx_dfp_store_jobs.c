@@ -218,3 +218,31 @@ ngx_dfp_store_list(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
 
     return ngx_dfp_store_script(store, op, NGX_DFP_STORE_LIST, &args, list);
 }
+
+
+ngx_int_t
+ngx_dfp_store_listen(ngx_dfp_store_t *store, ngx_dfp_op_t *op, ngx_msec_t time,
+    int64_t *since)
+{
+    ngx_dfp_store_args_t  args;
+
+    ngx_dfp_store_args_init(&args, store, NULL);
+    ngx_dfp_store_arg_number(&args, time);
+
+    return ngx_dfp_store_script(store, op, NGX_DFP_STORE_LISTEN, &args, since);
+}
+
+
+ngx_int_t
+ngx_dfp_store_changed(ngx_dfp_store_t *store, ngx_dfp_op_t *op, ngx_str_t *ids,
+    ngx_uint_t parts, size_t bytes, ngx_dfp_job_list_t *list)
+{
+    ngx_dfp_store_args_t  args;
+
+    ngx_dfp_store_args_init(&args, store, NULL);
+    ngx_dfp_store_arg(&args, ids);
+    ngx_dfp_store_arg_number(&args, parts);
+    ngx_dfp_store_arg_number(&args, bytes);
+
+    return ngx_dfp_store_script(store, op, NGX_DFP_STORE_CHANGED, &args, list);
+}

@@ -1,5 +1,6 @@
 #include "ngx_dfp_subscription.h"
 #include "ngx_dfp_follow.h"
+#include "ngx_dfp_listen.h"
 #include "ngx_dfp_token_cache.h"
 
 
@@ -13,6 +14,29 @@ static void ngx_dfp_subscription_event(redisAsyncContext *ac, void *reply,
     void *data);
 static void ngx_dfp_subscription_probe(ngx_event_t *ev);
 static void ngx_dfp_subscription_quit(ngx_dfp_conn_t *conn);
+static void ngx_dfp_subscription_new(int64_t id);
+static void ngx_dfp_subscription_progress(int64_t id);
+static void ngx_dfp_subscription_end(int64_t id);
+static void ngx_dfp_subscription_deleted(int64_t id);
+
+
+/* Messages about a job or a token, which end with its id. */
+
+static struct {
+    ngx_str_t    name;
+    const char  *what;
+    const char  *happened;
+    void       (*handler)(int64_t id);
+} ngx_dfp_subscription_kinds[] = {
+    { ngx_string("new "), "job", "is new", ngx_dfp_subscription_new },
+    { ngx_string("progress "), "job", "has progress",
+      ngx_dfp_subscription_progress },
+    { ngx_string("job "), "job", "has ended", ngx_dfp_subscription_end },
+    { ngx_string("deleted "), "job", "was deleted",
+      ngx_dfp_subscription_deleted },
+    { ngx_string("token "), "token", "was changed", ngx_dfp_token_cache_drop },
+    { ngx_null_string, NULL, NULL, NULL }
+};
 
 
 void
@@ -94,6 +118,7 @@ ngx_dfp_subscription_event(redisAsyncContext *ac, void *reply, void *data)
     if (r == NULL) {
         sub->up = 0;
         ngx_dfp_follow_channel(0);
+        ngx_dfp_listen_channel(0);
         return;
     }
 
@@ -111,6 +136,7 @@ ngx_dfp_subscription_event(redisAsyncContext *ac, void *reply, void *data)
         ngx_add_timer(&sub->probe, sub->conf->lease / 3);
         ngx_dfp_conn_succeeded(&sub->conn);
         ngx_dfp_follow_channel(1);
+        ngx_dfp_listen_channel(1);
 
         /* messages may have been missed, once a connection */
 
@@ -129,8 +155,8 @@ ngx_dfp_subscription_event(redisAsyncContext *ac, void *reply, void *data)
 }
 
 
-/* A queue, "hooks", "job ID", "progress ID", "cancel UUID" or "token ID"; others are
- * of newer releases. */
+/* A queue, "hooks", "cancel UUID", or a name and an ID; others are of newer
+ * releases. */
 
 static void
 ngx_dfp_subscription_message(ngx_dfp_subscription_t *sub, u_char *text,
@@ -138,12 +164,10 @@ ngx_dfp_subscription_message(ngx_dfp_subscription_t *sub, u_char *text,
 {
     int64_t     id;
     ngx_str_t  *queue;
+    ngx_uint_t  i;
 
     static ngx_str_t  hooks = ngx_string("hooks");
-    static ngx_str_t  job = ngx_string("job ");
-    static ngx_str_t  progress = ngx_string("progress ");
     static ngx_str_t  cancel = ngx_string("cancel ");
-    static ngx_str_t  token = ngx_string("token ");
 
     queue = &sub->conf->instance.queue;
 
@@ -166,31 +190,50 @@ ngx_dfp_subscription_message(ngx_dfp_subscription_t *sub, u_char *text,
         return;
     }
 
-    id = ngx_dfp_subscription_id(text, len, &job);
+    for (i = 0; ngx_dfp_subscription_kinds[i].name.len; i++) {
 
-    if (id > 0) {
-        ngx_log_debug1(NGX_LOG_DEBUG_CORE, sub->log, 0,
-                       "dfpreheat redis: job %L has ended", id);
-        ngx_dfp_follow_wake(id);
-        return;
+        id = ngx_dfp_subscription_id(text, len,
+                                     &ngx_dfp_subscription_kinds[i].name);
+
+        if (id > 0) {
+            ngx_log_debug3(NGX_LOG_DEBUG_CORE, sub->log, 0,
+                           "dfpreheat redis: %s %L %s",
+                           ngx_dfp_subscription_kinds[i].what, id,
+                           ngx_dfp_subscription_kinds[i].happened);
+            ngx_dfp_subscription_kinds[i].handler(id);
+            return;
+        }
     }
+}
 
-    id = ngx_dfp_subscription_id(text, len, &progress);
 
-    if (id > 0) {
-        ngx_log_debug1(NGX_LOG_DEBUG_CORE, sub->log, 0,
-                       "dfpreheat redis: job %L has progress", id);
-        ngx_dfp_follow_progress(id);
-        return;
-    }
+static void
+ngx_dfp_subscription_new(int64_t id)
+{
+    ngx_dfp_listen_changed(id, DFP_CHANGE_CREATED);
+}
 
-    id = ngx_dfp_subscription_id(text, len, &token);
 
-    if (id > 0) {
-        ngx_log_debug1(NGX_LOG_DEBUG_CORE, sub->log, 0,
-                       "dfpreheat redis: token %L was changed", id);
-        ngx_dfp_token_cache_drop(id);
-    }
+static void
+ngx_dfp_subscription_progress(int64_t id)
+{
+    ngx_dfp_follow_progress(id);
+    ngx_dfp_listen_changed(id, DFP_CHANGE_PROGRESS);
+}
+
+
+static void
+ngx_dfp_subscription_end(int64_t id)
+{
+    ngx_dfp_follow_wake(id);
+    ngx_dfp_listen_changed(id, DFP_CHANGE_END);
+}
+
+
+static void
+ngx_dfp_subscription_deleted(int64_t id)
+{
+    ngx_dfp_listen_changed(id, DFP_CHANGE_DELETED);
 }
 
 
@@ -232,5 +275,6 @@ ngx_dfp_subscription_quit(ngx_dfp_conn_t *conn)
 
     ngx_dfp_subscription_close(sub);
     ngx_dfp_follow_quit();
+    ngx_dfp_listen_quit();
     sub->on_quit(sub->data);
 }

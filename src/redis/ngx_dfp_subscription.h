@@ -1,7 +1,8 @@
 /*
  * The subscription of a worker: messages that a part has been queued, that a
- * webhook is due, that a job was deleted, and that a job has ended for which a
- * request waits (ngx_dfp_follow.h). A lost message only delays the part, the
+ * webhook is due, that a job was deleted, that a job has ended for which a
+ * request waits (ngx_dfp_follow.h), and what has happened to jobs while somebody
+ * listens to all of them (ngx_dfp_listen.h). A lost message only delays the part, the
  * webhook or the request until the next look, and the end of a run until its next
  * report. A connection that died unnoticed is found by subscribing again from time
  * to time, which Redis answers.

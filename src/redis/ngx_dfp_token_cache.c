@@ -20,6 +20,7 @@ static ngx_dfp_token_cache_slot_t *ngx_dfp_token_cache_slot(u_char *hash);
 
 static ngx_dfp_token_cache_slot_t  *ngx_dfp_token_cache;
 static ngx_uint_t                   ngx_dfp_token_cache_dropped;
+static ngx_dfp_token_cache_pt       ngx_dfp_token_cache_watcher;
 
 
 ngx_int_t
@@ -99,6 +100,17 @@ ngx_dfp_token_cache_drop(int64_t id)
             slot->used = 0;
         }
     }
+
+    if (ngx_dfp_token_cache_watcher) {
+        ngx_dfp_token_cache_watcher(id);
+    }
+}
+
+
+void
+ngx_dfp_token_cache_watch(ngx_dfp_token_cache_pt handler)
+{
+    ngx_dfp_token_cache_watcher = handler;
 }
 
 

@@ -14,6 +14,9 @@
 #define NGX_DFP_TOKEN_CACHE_SIZE  1024    /* tokens of a worker */
 
 
+typedef void (*ngx_dfp_token_cache_pt)(int64_t id);
+
+
 /* Allocates the cache of this worker. NGX_ERROR: no memory. */
 ngx_int_t ngx_dfp_token_cache_init(ngx_cycle_t *cycle);
 
@@ -33,6 +36,9 @@ void ngx_dfp_token_cache_add(u_char *hash, ngx_dfp_stored_token_t *token,
 
 /* The token ID was changed or deleted; 0: any token may have been. */
 void ngx_dfp_token_cache_drop(int64_t id);
+
+/* HANDLER is called with each ID that is dropped, in this worker. */
+void ngx_dfp_token_cache_watch(ngx_dfp_token_cache_pt handler);
 
 
 #endif /* NGX_DFP_TOKEN_CACHE_H */

@@ -3,7 +3,9 @@
 -- "now", which leases and deadlines are compared with, never goes back.
 --
 -- schema        hash: version: of this layout; offset: now minus wall;
---               last: the last "now" that a look has stored
+--               last: the last "now" that a look has stored; listen: until when
+--               somebody listens to all listed jobs, and heard: since when
+--               somebody has, without a gap
 -- job:ID        hash: the job. Its parts are numbered from 1; those of one
 --               cluster follow each other. Part I has c:I cluster and
 --               task_uuid, q:I queue, n:I number of the newest run, d:I
@@ -65,7 +67,8 @@
 --               those of releases without a list
 local P = ARGV[1]
 local call = redis.call
-local schema = call('HMGET', P .. 'schema', 'version', 'offset', 'last')
+local schema = call('HMGET', P .. 'schema', 'version', 'offset', 'last',
+                    'listen')
 local time = call('TIME')
 local wall = time[1] * 1000 + math.floor(time[2] / 1000)
 local now = wall + (schema[2] or 0)
@@ -148,6 +151,16 @@ if schema[3] and now < schema[3] - CLOCK_TOLERANCE then
   set_clock(tonumber(schema[3]))
 end
 
+-- Whether somebody listens to all listed jobs.
+local function is_heard()
+  return schema[4] and tonumber(schema[4]) >= now
+end
+
+-- Tells all workers. PUBLISH may be forbidden.
+local function publish(message)
+  redis.pcall('PUBLISH', P .. 'wake', message)
+end
+
 local function job_key(id)
   return P .. 'job:' .. id
 end
@@ -167,7 +180,7 @@ end
 -- Tells all workers that a token was changed. Without permission for the
 -- channel they notice it some seconds later.
 local function token_changed(id)
-  redis.pcall('PUBLISH', P .. 'wake', 'token ' .. id)
+  publish('token ' .. id)
 end
 
 -- The queue of the part, and until when somebody watches its job, if the part
@@ -194,7 +207,7 @@ local function queue_up(queue, member, turn, wake)
   call('ZADD', P .. 'ready:' .. queue, text(turn), member)
 
   if wake then
-    redis.pcall('PUBLISH', P .. 'wake', queue)
+    publish(queue)
   end
 end
 
@@ -337,7 +350,7 @@ end
 local function hook(id)
   call('HSET', job_key(id), 'hook_until', text(now + HOOK_TIME))
   call('ZADD', P .. 'hooks', now_text, id)
-  redis.pcall('PUBLISH', P .. 'wake', 'hooks')
+  publish('hooks')
 end
 
 -- How the delivery of a webhook stands.
@@ -372,7 +385,8 @@ end
 local function finish(id, part, state, err, results, progress, away)
   local k = job_key(id)
   local job = call('HMGET', k, 's:' .. part, 'q:' .. part, 'keep', 'left',
-                   'failed', 'c:' .. part, 'wait', 'user', 'parts', 'hook')
+                   'failed', 'c:' .. part, 'wait', 'user', 'parts', 'hook',
+                   'watch')
 
   if job[1] ~= 'PENDING' then
     return
@@ -437,9 +451,12 @@ local function finish(id, part, state, err, results, progress, away)
       count_job(call('HGET', k, 'created'))
     end
 
-    if job[7] then
-      redis.pcall('PUBLISH', P .. 'wake', 'job ' .. id)
+    if job[7] or (job[8] and is_heard()) then
+      publish('job ' .. id)
     end
+
+  elseif (job[11] and tonumber(job[11]) >= now) or (job[8] and is_heard()) then
+    publish('progress ' .. id)
   end
 
   if cluster and job[8] then

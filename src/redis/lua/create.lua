@@ -318,6 +318,10 @@ call('ZADD', P .. 'deadlines', deadline, id)
 if user ~= '' then
   list(id, user, 'PENDING')
   add_count('accepted', 1)
+
+  if is_heard() then
+    publish('new ' .. id)
+  end
 end
 
 if key ~= '' then

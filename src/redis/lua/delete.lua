@@ -37,11 +37,15 @@ if job[3] == 'PENDING' and job[4] then
 end
 
 if job[3] == 'PENDING' then
-  redis.pcall('PUBLISH', P .. 'wake', 'cancel ' .. job[1])
+  publish('cancel ' .. job[1])
 end
 
 if job[5] then
-  redis.pcall('PUBLISH', P .. 'wake', 'job ' .. id)
+  publish('job ' .. id)
+end
+
+if job[4] and is_heard() then
+  publish('deleted ' .. id)
 end
 
 return 1

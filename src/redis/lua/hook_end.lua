@@ -51,7 +51,7 @@ set_hook(id, 'PENDING', tries, url, err)
 call('ZADD', P .. 'hooks', text(due), id)
 
 if outcome == 'returned' then
-  redis.pcall('PUBLISH', P .. 'wake', 'hooks')
+  publish('hooks')
 end
 
 return 1

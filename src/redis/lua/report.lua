@@ -12,9 +12,9 @@ call('ZREM', P .. 'ready:' .. queue, member)
 call('ZADD', P .. 'lease:' .. queue, text(now + ARGV[6]), member)
 call('HSET', job_key(ARGV[2]), 'g:' .. ARGV[3], ARGV[7], 'updated', text(wall))
 
--- PUBLISH may be forbidden: without it the job is read from time to time
-if watched and tonumber(watched) >= now then
-  redis.pcall('PUBLISH', P .. 'wake', 'progress ' .. ARGV[2])
+-- without this message the job is read from time to time
+if (watched and tonumber(watched) >= now) or is_heard() then
+  publish('progress ' .. ARGV[2])
 end
 
 return 1

@@ -4,7 +4,8 @@
 #     my $event = $events->next(5);     # { event, id, data }; undef: none in time
 #
 # Options: port (of another server), buffer (bytes, of the socket), last (the id of
-# the last event that was seen).
+# the last event that was seen), token (another one),
+# method.
 
 package DFP::Events;
 
@@ -21,6 +22,7 @@ use constant {
     CONNECT_SECONDS => 5,
     ANSWER_SECONDS  => 10,
     READ_MAX        => 65536,
+    WIDE            => 1_000_000,
 };
 
 
@@ -29,7 +31,7 @@ sub open
     my ($class, $servers, $path, %options) = @_;
 
     my $self = bless { data => '', text => '' }, $class;
-    my $token = $servers->{token} //= $servers->token;
+    my $token = $options{token} // ($servers->{token} //= $servers->token);
 
     $self->{socket} = IO::Socket::INET->new(
         PeerAddr => '127.0.0.1', PeerPort => $options{port} // $servers->{port},
@@ -37,7 +39,9 @@ sub open
             ? (Sockopts => [[ SOL_SOCKET, SO_RCVBUF, $options{buffer} ]]) : ())
         or die "no connection: $!\n";
 
-    print { $self->{socket} } "GET $path HTTP/1.1\r\nHost: 127.0.0.1\r\n",
+    my $method = $options{method} // 'GET';
+
+    print { $self->{socket} } "$method $path HTTP/1.1\r\nHost: 127.0.0.1\r\n",
         "Authorization: Bearer $token\r\n",
         defined $options{last} ? "Last-Event-ID: $options{last}\r\n" : '',
         "\r\n";
@@ -104,6 +108,17 @@ sub ended
     }
 
     return 1;
+}
+
+
+# A large buffer of the socket from now on, so that reading takes no longer.
+
+sub widen
+{
+    my $self = shift;
+
+    setsockopt $self->{socket}, SOL_SOCKET, SO_RCVBUF, WIDE
+        or die "setsockopt: $!\n";
 }
 
 
