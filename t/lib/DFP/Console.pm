@@ -226,17 +226,6 @@ sub image
 sub registry { $registry }
 
 
-# Whether nginx tells the events of all jobs.
-
-sub has_events
-{
-    my $self = shift;
-
-    return $self->servers->client->request('POST', '/oapi/v1/events', '{}')
-                                 ->{status} != 404;
-}
-
-
 # What a command of a shell prints, with $TOKEN set: its JSON.
 
 sub shell
