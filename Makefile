@@ -7,6 +7,7 @@
 # make fuzz       each fuzz target for FUZZ_SECONDS
 # make interop    against the real Dragonfly: DRAGONFLY_SCHEDULER= and DFDAEMON=
 # make bench      the table of figures of docs/benchmark.md
+# make screenshots  the pictures of the console in docs/images
 # make install    the module and the files that users include (DESTDIR)
 # make deps       Debian's packages for the above; the others call it too
 
@@ -25,7 +26,7 @@ DEPS = gcc libc6-dev make nginx nginx-dev libhiredis-dev libjansson-dev \
        libssl-dev libprotobuf-c-dev protobuf-c-compiler redis-server redis-tools docker-registry skopeo curl jq \
        openssl procps ca-certificates libtest-base-perl python3-grpcio
 TEST_DEPS = libnginx-mod-http-lua libnginx-mod-http-headers-more-filter \
-            prometheus python3-venv
+            prometheus python3-venv chromium chromium-driver python3-pip
 ASAN_DEPS = $(TEST_DEPS) valgrind
 FUZZ_DEPS = clang libclang-rt-14-dev
 BENCH_DEPS = wrk python3 g++ libgrpc++-dev
@@ -43,8 +44,9 @@ UNITS = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/*.c))
 FUZZERS = $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/*.c))
 
 # The slowest begin first, so that none of them is alone at the end.
-SLOW = $(patsubst %,t/%.t,memory events peers-unreachable webhook \
-         webhook-several example-cluster peers-scheduler contract \
+SLOW = $(patsubst %,t/%.t,memory console-jobs console events \
+         peers-unreachable webhook webhook-several example-cluster \
+         peers-scheduler contract \
          peers peers-tls fair several-returns several-faults peers-credentials \
          several cache-loss faults peers-faults altered secrets \
          scheduler scheduler-faults cache configurations reload \
@@ -55,8 +57,9 @@ TESTS = $(SUITES) $(wildcard t/runner/selftest/*.t) $(UNITS)
 JOBS = $(shell expr 5 \* $$(nproc) / 2)
 # suites in which no nginx runs, or that other suites make up for, or that are
 # mostly the work of another program
-PLAIN = $(patsubst %,t/%.t,00-layers 02-documents config contract demo \
-          example-cluster fair scripts scripts-counts scripts-events \
+PLAIN = $(patsubst %,t/%.t,00-layers 02-documents config console \
+          console-jobs contract demo example-cluster fair scripts \
+          scripts-counts scripts-events \
           scripts-hooks scripts-members scripts-tokens)
 
 FUZZ_SECONDS = 20
@@ -65,7 +68,7 @@ FUZZ_SEED = 0          # 0: another way through the inputs each time
 all: module
 
 .PHONY: all module deps demo run test asan asan-test fuzz interop bench install
-.PHONY: clean
+.PHONY: screenshots clean
 .PHONY: FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -272,6 +275,10 @@ interop: $(if $(and $(DRAGONFLY_SCHEDULER),$(DFDAEMON)),module)
 bench: module
 	@tools/deps.sh $(BENCH_DEPS)
 	@bench/run
+
+screenshots: module
+	@tools/deps.sh $(TEST_DEPS)
+	@prove tools/screenshots.pl
 
 install: module
 	install -D -m 644 $(MODULE) \

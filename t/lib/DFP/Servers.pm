@@ -346,8 +346,8 @@ sub _nginx_conf
     my $dir = $self->{dir};
     my $origin = $self->{origin}->url;
     my $url = $self->origin_url;
-    my ($main, $http, $cluster) = map { $self->{$_} // '' }
-                                      qw( main http cluster );
+    my ($main, $http, $server, $cluster) = map { $self->{$_} // '' }
+                                               qw( main http server cluster );
     my $redis = $self->{via} // $self->{redis_port};
     my $args = defined $self->{redis_user}
                ? "user=$self->{redis_user} password_file=$dir/redis.key" : '';
@@ -392,6 +392,7 @@ http {
         location /healthy { dfpreheat on; }
         location /api/ { dfpreheat on; }
         location = /metrics { dfpreheat_status on; }
+        $server
 
         location / {
             dfpreheat_origin $url;
