@@ -79,7 +79,7 @@ subtest 'parameters of the query, and headers' => sub {
 
 subtest 'fields of answers' => sub {
     my @printed = map { /(?:[{,]|(?<!\\)")\\"(\w+)\\":/g } $all;
-    my @lists = map { ($_, "${_}_omitted") } $all =~ /_list\(&b, "(\w+)"/g;
+    my @lists = map { ($_, "${_}_omitted") } $all =~ /_list\(&?b, "(\w+)"/g;
     my @described = map { all_properties($schemas->{$_}) }
                     grep { !/Request$/ } keys %$schemas;
 
