@@ -36,7 +36,7 @@ export function field(options) {
              beside ? el("div", { class: "row" }, control, beside) : control,
              hint, error);
 
-    return {
+    const made = {
         name, node, control,
         value: () => control.value.trim(),
         set: (value) => { control.value = value; },
@@ -60,6 +60,11 @@ export function field(options) {
             }
         },
     };
+
+    // it was about what is changed now
+    node.addEventListener("input", () => made.bad() && made.error(""));
+
+    return made;
 }
 
 function describe(node, ids) {

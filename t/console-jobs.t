@@ -181,6 +181,7 @@ console_story 'arguments', {}, sub
 
     $browser->type(field => qr/^URLs/, join "\n",
                    map { $console->servers->origin_url . "/quick/10/$_" } 1 .. 3);
+    ok($browser->misses(qr/args\.url/), '... until it is changed');
     $browser->click(button => 'More');
     $console->is_accessible('preheat-more');
     $browser->type(field => 'Timeout', 'soon');

@@ -38,6 +38,11 @@ my $json = JSON::PP->new->allow_nonref->utf8;
 my $before = <<'END';
 performance.setResourceTimingBufferSize(100000);
 window.shifts = [];
+window.touched = [];
+
+for (const what of ['pointerdown', 'keydown', 'hashchange']) {
+    addEventListener(what, () => window.touched.push(performance.now()), true);
+}
 
 const keep = entries => window.shifts.push(...entries);
 

@@ -17,7 +17,7 @@ use POSIX qw( _exit WNOHANG );
 use Time::HiRes qw( sleep time );
 
 our @EXPORT_OK = qw( spawn run_child gone stop forget adopt children title
-                     connected wait_until free_port dead_port );
+                     connected wait_until busy free_port dead_port );
 
 use constant {
     POLL         => 0.02,   # s
@@ -230,7 +230,7 @@ sub wait_until
 
     while (1) {
         my $late = time >= $begin + $seconds
-                   && time >= $begin + $seconds * _busy();
+                   && time >= $begin + $seconds * busy();
         my $value = $code->();
         return $value if $value;
         return if $late;
@@ -250,7 +250,7 @@ sub _cores
 # How many times as long things take as on a machine where nothing else runs, at
 # least 1: several suites run at once, some of them under sanitizers or valgrind.
 
-sub _busy
+sub busy
 {
     open my $file, '<', '/proc/loadavg' or return 1;
     my ($load) = split ' ', <$file>;
