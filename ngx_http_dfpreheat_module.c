@@ -200,6 +200,13 @@ static ngx_command_t  ngx_dfp_commands[] = {
       offsetof(ngx_dfp_main_conf_t, max_timeout),
       NULL },
 
+    { ngx_string("dfpreheat_peer_timeout"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_dfp_main_conf_t, peer_timeout),
+      NULL },
+
     { ngx_string("dfpreheat_task_timeout"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
@@ -391,6 +398,7 @@ ngx_dfp_create_main_conf(ngx_conf_t *cf)
     mcf->worker_calls = NGX_CONF_UNSET_UINT;
     mcf->retention = NGX_CONF_UNSET;
     mcf->task_timeout = NGX_CONF_UNSET_MSEC;
+    mcf->peer_timeout = NGX_CONF_UNSET_MSEC;
     mcf->max_manifest_size = NGX_CONF_UNSET_SIZE;
     mcf->skip_verify = NGX_CONF_UNSET;
     mcf->unreachable = NGX_CONF_UNSET_UINT;
@@ -414,6 +422,7 @@ ngx_dfp_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_uint_value(mcf->max_attempts, 3);
     ngx_conf_init_value(mcf->retention, 30 * 24 * 60 * 60);
     ngx_conf_init_msec_value(mcf->task_timeout, 60 * 60 * 1000);
+    ngx_conf_init_msec_value(mcf->peer_timeout, 10000);
     ngx_conf_init_size_value(mcf->max_manifest_size, 4 * 1024 * 1024);
     ngx_conf_init_value(mcf->skip_verify, 0);
     ngx_conf_init_uint_value(mcf->success_threshold, 100);

@@ -48,7 +48,12 @@ struct ngx_dfp_dragonfly_s {
 ngx_int_t ngx_dfp_dragonfly_request(ngx_dfp_task_t *task, ngx_pool_t *pool,
     dfp_d7y_request_t *request);
 
-/* The reverse: sets URL to what the job calls the URL TOLD of a scheduler,
+/* Sets ID to the id of TASK, in POOL; to its URL if dfdaemon has no id for it,
+ * since it refuses the URL. NGX_ERROR: no memory. */
+ngx_int_t ngx_dfp_dragonfly_task_id(ngx_dfp_task_t *task, ngx_pool_t *pool,
+    dfp_str_t *id);
+
+/* The reverse of map=: sets URL to what the job calls the URL TOLD of a scheduler,
  * which belongs to the image TASK. NGX_ERROR: no memory. */
 ngx_int_t ngx_dfp_dragonfly_posted(ngx_dfp_task_t *task, ngx_pool_t *pool,
     dfp_str_t told, dfp_str_t *url);

@@ -105,7 +105,7 @@ ngx_dfp_peers_choose_add(ngx_dfp_peers_t *peers, const dfp_d7y_host_t *host)
     peer->peers = peers;
     peer->host = *host;
 
-    ngx_dfp_peer_init(peer);
+    ngx_dfp_silence_init_peer(peer);
 
     if (ngx_dfp_peers_choose_copy(pool, &peer->host.id) != NGX_OK
         || ngx_dfp_peers_choose_copy(pool, &peer->host.hostname) != NGX_OK
