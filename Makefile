@@ -45,7 +45,7 @@ FUZZERS = $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/*.c))
 # The slowest begin first, so that none of them is alone at the end.
 SLOW = $(patsubst %,t/%.t,memory events peers-unreachable peers-hung webhook \
          webhook-several example-cluster peers-scheduler \
-         peers peers-tls fair several-returns several-faults peers-credentials \
+         peers peers-list peers-tls fair several-returns several-faults peers-credentials \
          several cache-loss faults peers-faults altered secrets \
          scheduler scheduler-faults cache configurations reload)
 SUITES = $(SLOW) $(filter-out $(SLOW),$(wildcard t/*.t))

@@ -43,6 +43,7 @@ static const struct {
     { "hook_end", ngx_dfp_lua_hook_end, ngx_dfp_reply_hook_end, 0, 1 },
     { "members", ngx_dfp_lua_members, ngx_dfp_reply_members, 0, 0 },
     { "status", ngx_dfp_lua_status, ngx_dfp_reply_status, 0, 0 },
+    { "peers", ngx_dfp_lua_peers, ngx_dfp_reply_peers, 0, 1 },
     { "HMGET", NULL, ngx_dfp_reply_job, 0, 0 },
     { "HGETALL", NULL, ngx_dfp_reply_whole_job, 0, 0 }
 };
