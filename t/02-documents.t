@@ -152,7 +152,7 @@ sub commands_of
 {
     my $code = shift;
 
-    $code =~ s/ngx_dfp_main_time\(("\w+"), \w+\)
+    $code =~ s/ngx_dfp_main_time\(("\w+"),\s\w+\)
               /{ ngx_string($1), NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1, }/gx;
 
     return map { /ngx_string\("(\w+)"\),\s*([\w|\s]+?),/ ? ($1 => $2) : () }
