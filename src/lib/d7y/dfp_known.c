@@ -103,10 +103,17 @@ dfp_known_line(dfp_str_t line, int64_t now, dfp_known_peer_t *peer)
         return 0;
     }
 
-    if (dfp_addr_text(field[3], ip) != field[3].len
+    if (field[3].len == 0
+        || dfp_addr_text(field[3], ip) != field[3].len
         || memcmp(ip, field[3].data, field[3].len) != 0)
     {
         return 0;
+    }
+
+    for (i = 0; p + i < last; i++) {
+        if ((unsigned char) p[i] < 0x20 || p[i] == 0x7f) {
+            return 0;
+        }
     }
 
     peer->host.seed = (field[1].data[0] == 's');
