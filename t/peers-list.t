@@ -10,6 +10,7 @@ use Test::More;
 
 use DFP::Facts;
 use DFP::Process qw( wait_until );
+use DFP::Stat;
 use DFP::Swarm;
 
 use constant {
@@ -129,6 +130,36 @@ swarm_story 'a list that does not become whole', { peers => 2, settle => '1s' },
     $job = $warm->run(@job);
     is($job->{state}, 'SUCCESS', 'the next job does not wait for it')
         or diag(error($job));
+};
+
+
+swarm_story 'engine=scheduler, and a list that grows',
+    { engine => 'scheduler', peers => 2, settle => '1m' }, sub
+{
+    my ($warm, $dragonfly) = @_;
+
+    my ($one, $two) = @{ $dragonfly->peers };
+    my $scheduler = $dragonfly->scheduler;
+
+    $scheduler->script({ stat => stat_of([],
+        map { [ $_, [ FILES . '/files/a' ] ] } $one, $two) });
+
+    is($warm->run(@job)->{state}, 'SUCCESS', 'a job knows all peers');
+
+    $scheduler->forget_calls;
+    $scheduler->hosts($one->host);
+
+    my $id = $warm->post(@job);
+
+    ok(wait_until(SOON, sub { $scheduler->calls('ListHosts') >= 2 }),
+       'the list is asked for again');
+    is(scalar $scheduler->calls('PreheatFile'), 0, 'nothing is ordered yet');
+
+    $scheduler->hosts(map { $_->host } $one, $two);
+
+    my $job = ended_within($warm, $id, SOON);
+    is($job->{state}, 'SUCCESS', 'it ends well') or diag(error($job));
+    is_deeply(holders($job), [qw( peer-1 peer-2 )], 'on all peers');
 };
 
 
