@@ -254,8 +254,10 @@ story 'a single process that quits leaves at once',
 {
     my $servers = shift;
 
-    my ($queue) = $servers->redis('zrange', 'dfpreheat:owners:edge', 0, -1);
+    my $queue;
 
+    wait_until(SOON, sub {
+        $queue = $servers->redis('zrange', 'dfpreheat:owners:edge', 0, -1) });
     $servers->nginx_end('QUIT');
     is($servers->redis('zscore', 'dfpreheat:owners:edge', $queue), 0,
        'Redis knows');

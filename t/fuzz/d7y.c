@@ -242,6 +242,18 @@ check_event(dfp_str_t message)
 }
 
 
+static void
+check_local(dfp_str_t message)
+{
+    int               rc;
+    dfp_err_t         err;
+    dfp_d7y_local_t   local;
+
+    rc = dfp_d7y_local_parse(counting(), message, &local, &err);
+    check_ended(rc, &err, FUZZ_COST(message.len));
+}
+
+
 static int
 read_held(void *reader, dfp_str_t part, int ends, dfp_err_t *err)
 {
@@ -567,6 +579,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     check_hosts(message);
     check_event(message);
+    check_local(message);
     check_stat(message, 0);
     check_stat(message, 1);
 
