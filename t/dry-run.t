@@ -316,6 +316,29 @@ warm_story 'files', { @named }, $locations, sub
 };
 
 
+warm_story 'a copy for some clients only', { @named },
+    location('/files/', FILES, $upstream->port, 'proxy_cache files;',
+             'proxy_cache_key $dfpreheat_cache_key;',
+             'proxy_cache_valid 200 1d;',
+             'add_header X-Cache $upstream_cache_status;'), sub
+{
+    my $warm = shift;
+    my $servers = $warm->{servers};
+
+    $upstream->answers('/files/vary', { body => 'some',
+        headers => [ Vary => 'Accept-Language' ] });
+    $warm->pull('/files/vary');
+    is(($warm->pull('/files/vary'))[1], 'HIT', 'a client has its copy');
+
+    my $url = FILES . '/files/vary';
+
+    is($warm->run('file', url => $url)->{state}, 'FAILURE',
+       'a job would fetch another one, and fail');
+    is(held(dry($servers, 'file', url => $url))->{'/files/vary'}, 0,
+       'so it is not held');
+};
+
+
 warm_story 'a private image', { @named },
     location('/v2/', REGISTRY, $upstream->port, 'dfpreheat_access on;',
              'proxy_cache files;', 'include cache.conf;')

@@ -165,16 +165,34 @@ story 'a page of large jobs has the newest in full', {}, sub
 };
 
 
-story 'a job in Redis without a state', {}, sub
+story 'jobs that are damaged in Redis', {}, sub
 {
     my $servers = shift;
 
-    my ($id) = posted($servers, 1);
+    my @ids = posted($servers, 5);
+    my ($good, $stateless, $unowned, $partless, $other) = @ids;
+    my $key = sub { "dfpreheat:job:$_[0]" };
 
-    $servers->redis('hdel', "dfpreheat:job:$id", 'state');
+    $servers->redis('hdel', $key->($stateless), 'state');
+    $servers->redis('hset', $key->($unowned), 'c:1', 'x');
+    $servers->redis('hset', $key->($partless), 'parts', 1_000_000_000);
 
-    is($servers->client->get($_)->{status}, 500, "GET $_")
-        for JOBS . "/$id", JOBS;
+    is($servers->client->get(JOBS . "/$_")->{status}, 500, "job $_ is damaged")
+        for $stateless, $unowned, $partless;
+
+    for my $query ('', '?state=SUCCESS', '?user_id=0') {
+        is_deeply(listed($servers, $query), [ $good, $other ],
+                  "the list$query has the others");
+    }
+
+    cmp_ok(scalar(my @logged = $servers->logged(qr/job \d+ is damaged/)), '<=',
+           3 * 2, 'each worker logs each of them once');
+    cmp_ok(scalar @logged, '>=', 3, '... at least one does');
+
+    is($servers->client->request('DELETE', JOBS . "/$_")->{status}, 200,
+       "job $_ can be deleted") for $stateless, $unowned, $partless;
+    is($servers->client->get(JOBS)->{headers}{'x-total-count'}, 2,
+       'and is gone');
 };
 
 

@@ -271,6 +271,30 @@ subtest 'a job is deleted once, however often that is sent, and without memory'
 };
 
 
+subtest 'a number of parts that is damaged stops nothing for long' => sub {
+    fresh();
+
+    for my $parts (100_000_000, 'many', '') {
+        $redis->command('flushall');
+        post('a', timeout => 1);
+        post('b');
+        $redis->command('hset', 'p:job:1', 'parts', $parts);
+
+        my $start = time;
+        my @claimed = @{ look('w', 1, 0, wanted => 2) };
+
+        ok(scalar(grep { $_ eq '2:1 1' } @claimed), "$parts: others run");
+        ok(wait_until(SOON, sub {
+               look('w', 2, 1);
+               $redis->command('zscore', 'p:deadlines', 1) eq '';
+           }), 'it does not stay overdue');
+        script('changed', '1', 1000, 1_000_000);
+        is_deeply([ script('delete', 1, 'one') ], [1], 'it is deleted');
+        cmp_ok(time - $start, '<', SOON, 'soon');
+    }
+};
+
+
 subtest 'a change of a job that is sent again is seen to be done' => sub {
     fresh();
     post('a');

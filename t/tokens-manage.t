@@ -132,6 +132,27 @@ story 'the list with a filter', {}, sub
 };
 
 
+story 'a token that is damaged in Redis', {}, sub
+{
+    my $servers = shift;
+
+    my @ids = map { created($servers, "token-$_")->{id} } 1 .. 3;
+
+    $servers->redis('hset', "dfpreheat:token:$ids[1]", 'expired_at', 'never');
+
+    is($servers->admin->get(PATH . "/$ids[1]")->{status}, 500, 'it is damaged');
+
+    for my $query ('', '?state=active') {
+        is_deeply(names($servers->admin->get(PATH . $query)),
+                  [qw( token-3 token-1 )], "the list$query has the others");
+    }
+
+    ok($servers->logged(qr/token $ids[1] is damaged/), 'it is logged');
+    is($servers->admin->request('DELETE', PATH . "/$ids[1]")->{status}, 200,
+       'and can be deleted');
+};
+
+
 story 'requests for a list that are wrong', {}, sub
 {
     my $servers = shift;

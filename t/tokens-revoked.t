@@ -7,6 +7,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use File::Temp qw( tempdir );
 use JSON::PP qw( encode_json );
 use POSIX qw( strftime );
 use Test::More;
@@ -301,6 +302,51 @@ story 'a token that is revoked while the body of a POST comes in', {
     }
 
     is($servers->stored_jobs, 1, 'one job is stored');
+};
+
+
+# The number of commands that may wait for Redis is limited. They are those of
+# clients, not look-ups of tokens.
+
+my $debug = tempdir('dfpreheat-debug-XXXXXXXX', TMPDIR => 1, CLEANUP => 1)
+            . '/log';
+
+story 'Redis is stopped while requests are held', { workers => 1,
+    main => "error_log $debug debug;" }, sub
+{
+    my $servers = shift;
+
+    my @tokens = map { [ created($servers, "ci-$_") ] } 1 .. 3;
+    my $job = $servers->post_files(['/gate/1000/held']);
+
+    my @held = map {
+        my $client = DFP::Client->new(port => $servers->{port},
+                                      token => $_->[1]);
+        $client->start('GET', "/oapi/v1/jobs/$job?wait=60s");
+        $client;
+    } @tokens;
+
+    ok(wait_until(SOON, sub {
+           return $servers->redis('hget', "dfpreheat:job:$job", 'wait') eq '1';
+       }), 'some wait');
+
+    $servers->redis_kill;
+
+    my $unknown = DFP::Client->new(port => $servers->{port},
+                                   token => 'unknown');
+
+    $unknown->start('GET', '/oapi/v1/jobs/1');
+    sleep CACHED + 1;
+    $servers->redis_start;
+    is($unknown->finish(SOON)->{status}, 401,
+       'a client that came meanwhile is answered');
+
+    open my $log, '<', $debug or die "$debug: $!";
+    is(scalar(grep { /token_find waits for the connection/ } <$log>), 1,
+       'and nothing but its command has waited');
+
+    revoke($servers, $tokens[0][0]);
+    is($held[0]->finish(CACHED)->{status}, 401, 'a token is refused again');
 };
 
 

@@ -348,7 +348,10 @@ ngx_dfp_all_send(ngx_dfp_all_stream_t *stream)
     dfp_feed_copy(&ngx_dfp_all->feed, stream->at, p, left);
 
     whole = ngx_dfp_all_whole(p, left);
-    left = whole ? whole : left;
+
+    /* the two line breaks at the end of an event stay together */
+
+    left = whole ? whole : left - (p[left - 1] == LF);
     stream->at += left;
     out->partial = (whole == 0);
 

@@ -252,6 +252,13 @@ ngx_dfp_guard_look(ngx_dfp_guard_token_t *token)
     hash.data = token->hash;
     hash.len = DFP_SHA256_HEX_LEN;
 
+    /* what waits for Redis meanwhile are commands of clients */
+
+    if (ngx_dfp_store_down(token->store)) {
+        ngx_add_timer(&token->timer, NGX_DFP_GUARD_RETRY);
+        return;
+    }
+
     if (ngx_dfp_store_token_find(token->store, &token->op, &hash,
                                  &token->token)
         != NGX_OK)

@@ -12,9 +12,10 @@
 #include "ngx_dfp_auth.h"
 
 
-#define NGX_DFP_GUARD_POLL  5000    /* ms between two look-ups: messages may be
+#define NGX_DFP_GUARD_POLL   5000   /* ms between two look-ups: messages may be
                                        lost, or not be permitted */
-#define NGX_DFP_GUARD_TURN  100     /* requests that are refused in one turn of
+#define NGX_DFP_GUARD_RETRY 1000    /* ms, while Redis is unavailable */
+#define NGX_DFP_GUARD_TURN   100    /* requests that are refused in one turn of
                                        the event loop */
 
 

@@ -23,11 +23,12 @@ typedef struct {
 
 /* What is known of an entry. */
 typedef struct {
-    off_t   start;      /* of the body in its file, bytes */
-    off_t   size;       /* of the body, bytes */
-    time_t  date;       /* when the origin has sent or confirmed it */
-    time_t  valid;      /* until when it is valid */
-    time_t  used;       /* when it was last used; 0: not known */
+    off_t     start;       /* of the body in its file, bytes */
+    off_t     size;        /* of the body, bytes */
+    time_t    date;        /* when the origin has sent or confirmed it */
+    time_t    valid;       /* until when it is valid */
+    time_t    used;        /* when it was last used; 0: not known */
+    unsigned  varies:1;    /* it is for some clients only: it has Vary */
 } ngx_dfp_held_t;
 
 

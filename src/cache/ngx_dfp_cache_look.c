@@ -41,6 +41,7 @@ ngx_dfp_cache_look(ngx_dfp_entry_t *entry, ngx_log_t *log,
     held->size = size - h.body_start;
     held->date = h.date;
     held->valid = h.valid_sec;
+    held->varies = (h.vary_len != 0);
 
     ngx_dfp_cache_debug(entry, log, "present");
 

@@ -4,6 +4,8 @@
 #define NGX_DFP_REPLY_CLAIM  11    /* elements of one claim of a look */
 #define NGX_DFP_REPLY_BEAT   5     /* the first elements of a heartbeat */
 #define NGX_DFP_REPLY_MEMBER 3     /* elements of one member */
+#define NGX_DFP_REPLY_LOGGED 64    /* damaged jobs and tokens that are not logged
+                                      again */
 
 
 static ngx_int_t ngx_dfp_reply_claim(ngx_dfp_op_t *op, redisReply **e,
@@ -29,6 +31,36 @@ ngx_int_t
 ngx_dfp_reply_peers(ngx_dfp_op_t *op, redisReply *reply)
 {
     return ngx_dfp_reply_text(op, reply, op->out);
+}
+
+
+/* Each page of a list would log it again. */
+
+void
+ngx_dfp_reply_left_out(ngx_dfp_op_t *op, const char *what, int64_t id)
+{
+    ngx_uint_t  i;
+
+    static struct {
+        const char  *what;
+        int64_t      id;
+    } logged[NGX_DFP_REPLY_LOGGED];
+
+    static ngx_uint_t  next;
+
+    for (i = 0; i < NGX_DFP_REPLY_LOGGED; i++) {
+        if (logged[i].what == what && logged[i].id == id) {
+            return;
+        }
+    }
+
+    i = next++ % NGX_DFP_REPLY_LOGGED;
+    logged[i].what = what;
+    logged[i].id = id;
+
+    ngx_log_error(NGX_LOG_ERR, op->log, 0,
+                  "dfpreheat: %s %L is damaged in Redis: lists are without it",
+                  what, id);
 }
 
 

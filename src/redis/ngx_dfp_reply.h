@@ -49,7 +49,7 @@ ngx_int_t ngx_dfp_reply_job(ngx_dfp_op_t *op, redisReply *reply);
 /* Of HGETALL: a stored_job_t with all of its parts. NGX_DECLINED: as above. */
 ngx_int_t ngx_dfp_reply_whole_job(ngx_dfp_op_t *op, redisReply *reply);
 
-/* Of list: a job_list_t. */
+/* Of list and changed: a job_list_t, without jobs that are damaged. */
 ngx_int_t ngx_dfp_reply_list(ngx_dfp_op_t *op, redisReply *reply);
 
 /* Of patch: whether the job was changed meanwhile. NGX_DECLINED: there is no
@@ -76,6 +76,10 @@ ngx_int_t ngx_dfp_reply_cluster(ngx_dfp_op_t *op, redisReply *reply, void *out);
 
 /* The delivery of a webhook, "STATE TRIES UPDATED URL ERROR": a stored_hook_t. */
 ngx_int_t ngx_dfp_reply_webhook(ngx_dfp_op_t *op, redisReply *reply, void *out);
+
+/* Logs, once for each, that a job or a token, WHAT, a literal, is damaged and
+ * left out of lists. */
+void ngx_dfp_reply_left_out(ngx_dfp_op_t *op, const char *what, int64_t id);
 
 /* The ID is not used again, even if Redis loses the job. */
 void ngx_dfp_reply_seen(ngx_dfp_op_t *op, int64_t id);

@@ -3,6 +3,7 @@
 
 static ngx_int_t ngx_dfp_reply_hash(ngx_dfp_op_t *op, redisReply *reply,
     ngx_dfp_stored_job_t *job);
+static void ngx_dfp_reply_damaged(ngx_dfp_op_t *op, redisReply *reply);
 static ngx_int_t ngx_dfp_reply_parts(ngx_dfp_op_t *op,
     ngx_dfp_stored_job_t *job, int64_t n);
 static ngx_int_t ngx_dfp_reply_states(ngx_dfp_stored_job_t *job);
@@ -168,11 +169,16 @@ ngx_dfp_reply_job(ngx_dfp_op_t *op, redisReply *reply)
 ngx_int_t
 ngx_dfp_reply_whole_job(ngx_dfp_op_t *op, redisReply *reply)
 {
-    return ngx_dfp_reply_hash(op, reply, op->out);
+    ngx_int_t  rc;
+
+    rc = ngx_dfp_reply_hash(op, reply, op->out);
+
+    return rc == NGX_ABORT ? NGX_ERROR : rc;
 }
 
 
-/* A job with all of its fields. */
+/* A job with all of its fields. NGX_ERROR: they are damaged; NGX_ABORT: no
+ * memory. */
 
 static ngx_int_t
 ngx_dfp_reply_hash(ngx_dfp_op_t *op, redisReply *reply,
@@ -205,10 +211,12 @@ ngx_dfp_reply_hash(ngx_dfp_op_t *op, redisReply *reply,
         }
     }
 
-    if (parts < 0 || parts > (int64_t) reply->elements
-        || ngx_dfp_reply_parts(op, job, parts) != NGX_OK)
-    {
+    if (parts < 0 || parts > (int64_t) reply->elements) {
         return NGX_ERROR;
+    }
+
+    if (ngx_dfp_reply_parts(op, job, parts) != NGX_OK) {
+        return NGX_ABORT;
     }
 
     for (i = 0; i < reply->elements; i += 2) {
@@ -223,11 +231,14 @@ ngx_dfp_reply_hash(ngx_dfp_op_t *op, redisReply *reply,
 }
 
 
+/* Of the jobs in a list those that are damaged are left out. */
+
 ngx_int_t
 ngx_dfp_reply_list(ngx_dfp_op_t *op, redisReply *reply)
 {
-    size_t               i;
+    size_t               i, n;
     int64_t              total, skipped;
+    ngx_int_t            rc;
     redisReply         **e;
     ngx_dfp_job_list_t  *list = op->out;
 
@@ -245,20 +256,55 @@ ngx_dfp_reply_list(ngx_dfp_op_t *op, redisReply *reply)
 
     list->total = total;
     list->skipped = skipped;
-    list->n = reply->elements - 2;
-    list->jobs = ngx_pcalloc(op->pool, (list->n + 1)
-                                       * sizeof(ngx_dfp_stored_job_t));
+    list->n = 0;
+    n = reply->elements - 2;
+
+    list->jobs = ngx_pcalloc(op->pool, (n + 1) * sizeof(ngx_dfp_stored_job_t));
     if (list->jobs == NULL) {
         return NGX_ERROR;
     }
 
-    for (i = 0; i < list->n; i++) {
-        if (ngx_dfp_reply_hash(op, e[2 + i], &list->jobs[i]) != NGX_OK) {
+    for (i = 0; i < n; i++) {
+        rc = ngx_dfp_reply_hash(op, e[2 + i], &list->jobs[list->n]);
+
+        if (rc == NGX_OK) {
+            list->n++;
+            continue;
+        }
+
+        if (rc == NGX_ABORT) {
             return NGX_ERROR;
         }
+
+        ngx_dfp_reply_damaged(op, e[2 + i]);
+        ngx_memzero(&list->jobs[list->n], sizeof(ngx_dfp_stored_job_t));
     }
 
     return NGX_OK;
+}
+
+
+static void
+ngx_dfp_reply_damaged(ngx_dfp_op_t *op, redisReply *reply)
+{
+    size_t        i;
+    int64_t       id;
+    redisReply  **e;
+
+    if (reply->type != REDIS_REPLY_ARRAY) {
+        return;
+    }
+
+    e = reply->element;
+
+    for (i = 0; i + 1 < reply->elements; i += 2) {
+        if (e[i]->type == REDIS_REPLY_STRING
+            && ngx_strcmp(e[i]->str, "id") == 0
+            && ngx_dfp_reply_number(op, e[i + 1], &id) == NGX_OK)
+        {
+            ngx_dfp_reply_left_out(op, "job", id);
+        }
+    }
 }
 
 

@@ -132,11 +132,13 @@ ngx_dfp_reply_shown(ngx_dfp_op_t *op, ngx_dfp_stored_token_t *token,
 }
 
 
+/* The reply is borrowed, so a token is refused only if it is damaged. */
+
 ngx_int_t
 ngx_dfp_reply_token_list(ngx_dfp_op_t *op, redisReply *reply)
 {
-    size_t                  n;
-    int64_t                 left;
+    size_t                  i, n;
+    int64_t                 left, id;
     redisReply            **e;
     ngx_dfp_token_list_t   *list = op->out;
 
@@ -169,9 +171,13 @@ ngx_dfp_reply_token_list(ngx_dfp_op_t *op, redisReply *reply)
         return NGX_ERROR;
     }
 
-    for ( /* void */ ; list->n < n; list->n++, e += NGX_DFP_REPLY_SHOWN) {
-        if (ngx_dfp_reply_shown(op, &list->tokens[list->n], e) != NGX_OK) {
-            return NGX_ERROR;
+    for (i = 0; i < n; i++, e += NGX_DFP_REPLY_SHOWN) {
+
+        if (ngx_dfp_reply_shown(op, &list->tokens[list->n], e) == NGX_OK) {
+            list->n++;
+
+        } else if (ngx_dfp_reply_number(op, e[0], &id) == NGX_OK) {
+            ngx_dfp_reply_left_out(op, "token", id);
         }
     }
 

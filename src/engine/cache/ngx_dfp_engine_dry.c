@@ -104,8 +104,8 @@ ngx_dfp_engine_dry_answered(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 /*
  * Finds what a job, or a client, would be given from the cache, and sets the
  * task's entry. NGX_DECLINED: it has to be fetched: it is not there, or has
- * expired, or has another size, or the job fetches everything again. NGX_ERROR:
- * it is not known.
+ * expired, or is for some clients only, or has another size, or the job fetches
+ * everything again. NGX_ERROR: it is not known.
  */
 
 static ngx_int_t
@@ -126,7 +126,7 @@ ngx_dfp_engine_dry_find(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
             return NGX_ERROR;
         }
 
-        if (rc != NGX_OK || held.valid < ngx_time()) {
+        if (rc != NGX_OK || held.valid < ngx_time() || held.varies) {
             continue;
         }
 

@@ -39,7 +39,7 @@ end
 local function look(id, is_new)
   local k = job_key(id)
   local values = call('HMGET', k, unpack(common))
-  local parts = tonumber(values[1] or 0)
+  local parts = parts_of(values[1])
 
   if not values[2] then
     return true

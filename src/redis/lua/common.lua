@@ -100,6 +100,9 @@ local OWNERS_MAX = 10
 local MEMBERS_MAX = 1000
 local PARTS_MAX = 100
 
+-- parts of a job
+local JOB_PARTS_MAX = 1000
+
 -- ms after the end of a job: how long its webhook is tried, and how long the job
 -- is kept for that
 local HOOK_TIME = 3600000
@@ -168,6 +171,11 @@ end
 
 local function job_key(id)
   return P .. 'job:' .. id
+end
+
+-- How many parts a job has. A hash that was damaged may have any number.
+local function parts_of(stored)
+  return math.min(tonumber(stored) or 0, JOB_PARTS_MAX)
 end
 
 -- What is shown of a token; nil: there is none.
@@ -377,7 +385,7 @@ local function forget(k, parts)
   local fields = {'sealed', 'left', 'keep', 'token', 'timeout', 'deadline',
                   'failed', 'configured', 'wait'}
 
-  for part = 1, parts do
+  for part = 1, parts_of(parts) do
     for _, field in ipairs({'q:', 'n:', 'b:'}) do
       fields[#fields + 1] = field .. part
     end
@@ -494,7 +502,7 @@ local function overdue(id)
     return 0
   end
 
-  local parts = tonumber(job[1])
+  local parts = parts_of(job[1])
   local timeout = job[4] or job[3] - job[2]
 
   for part = 1, parts do
@@ -509,6 +517,11 @@ local function overdue(id)
       finish(id, part, 'FAILURE', 'the timeout of the job, ' ..
              timeout / 1000 .. ' s, has passed: ' .. what, '')
     end
+  end
+
+  -- all have ended, unless the hash was damaged
+  if now >= job[3] + REPORT_TIME then
+    call('ZREM', P .. 'deadlines', id)
   end
 
   return parts

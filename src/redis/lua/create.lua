@@ -15,9 +15,8 @@ local CLUSTERS = 27
 local user, key = ARGV[22], ARGV[23]
 local ONCE_TIME = 86400000
 
--- parts of a job; values of one HSET; from so many nginx on, a percentage of
--- unreachable ones is at least one
-local JOB_PARTS_MAX = 1000
+-- values of one HSET; from so many nginx on, a percentage of unreachable ones is
+-- at least one
 local FIELDS_MAX = 2000
 local TOLERANT_FROM = 10
 

@@ -19,7 +19,7 @@ end
 call('ZREM', P .. 'deadlines', id)
 call('SET', uuid, id, 'PX', RESEND_TIME)
 
-for part = 1, tonumber(job[2]) do
+for part = 1, parts_of(job[2]) do
   local queue = call('HGET', k, 'q:' .. part)
 
   if queue then
