@@ -423,7 +423,7 @@ swarm_story 'what the scheduler is told',
               percentage => 70, count => 2, concurrent_task_count => 3 },
               'all of it');
     is_deeply(said($stat), { %more, method => 'StatImage',
-                             concurrent_layer_count => 3 },
+              scope => 'all_peers', concurrent_layer_count => 3 },
               'when it is asked, what a layer is known by');
     ok($_->{timeout} > 50 && $_->{timeout} <= 60, "$_->{method}: its timeout")
         for $preheat, $stat;
