@@ -7,6 +7,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use JSON::PP ();
 use Test::More;
 
 use DFP::Dragonfly;
@@ -85,6 +86,47 @@ swarm_story 'a query whose keys are not sorted',
     $job = $warm->run('file', url => $bad, filtered_query_params => 'b');
     is($job->{state}, 'SUCCESS', 'what is filtered may stand anywhere')
         or diag(error($job));
+};
+
+
+swarm_story 'a file with a tag', {
+    engine => 'scheduler', seeds => 1,
+    http => 'dfpreheat_cluster 7 name=other engine=cache;' }, sub
+{
+    my ($warm, $dragonfly, $upstream) = @_;
+
+    my $scheduler = $dragonfly->scheduler;
+    my ($seed) = @{ $dragonfly->seeds };
+    my $client = $warm->{servers}->client;
+    my %tagged = (type => 'file', url => $file[2], tag => 'one');
+    my $post = sub {
+        my ($args, @more) = @_;
+        return $client->post('/oapi/v1/jobs', { type => 'preheat', args => $args,
+                                                @more });
+    };
+
+    for ([ 'all clusters' ], [ 'a dry run', dry_run => JSON::PP::true ]) {
+        my ($name, @more) = @$_;
+        my $answer = $post->(\%tagged, @more);
+
+        is($answer->{status}, 422, "$name: is refused");
+        like($answer->{body},
+             facts('args.tag | engine=scheduler | PreheatFile | engine=peers'),
+             "$name: with the reason");
+    }
+
+    is($post->(\%tagged, scheduler_cluster_ids => [7])->{status}, 200,
+       'clusters of another engine may be named');
+    is(scalar called($scheduler, 'Preheat'), 0, 'the scheduler is not told');
+
+    $scheduler->script({ stat => all_on($seed, $file[2]) });
+    is($warm->run(@file, application => 'one', piece_length => 4194304)->{state},
+       'SUCCESS', 'an application and a piece length are no fault');
+
+    my $url = REGISTRY . DFP::Image->simple($upstream, 'app');
+
+    is($warm->run('image', url => $url, tag => 'one')->{state}, 'SUCCESS',
+       'nor is the tag of an image');
 };
 
 
