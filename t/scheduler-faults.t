@@ -285,12 +285,24 @@ swarm_story 'a scheduler that says nothing to a preheat',
     $scheduler->script({ preheat => { wait_for => $scheduler->gate('no') } });
     my $job = run_out($warm, @file, timeout => TWO_SECONDS);
     is($job->{state}, 'FAILURE', 'until time is up');
+    like(error($job), facts('timeout | 2 s | ' . $scheduler->address
+                            . ' | not answered PreheatFile'), 'it is named');
     ok(wait_until(CALL_SECONDS, sub {
            1 == grep { $_->{cancelled} } $scheduler->ended }),
        'is told that nobody waits any more');
 
     $scheduler->script({ stat => all_on($dragonfly->seeds->[0], $file[2]) });
     is($warm->run(@file)->{state}, 'SUCCESS', 'and the worker goes on');
+
+    for my $what ([ 'stat', 'StatFile' ], [ 'list_hosts', 'ListHosts' ]) {
+        my ($begin, $method) = @$what;
+
+        $scheduler->script({ $begin => { wait_for => $scheduler->gate('no') } });
+        $job = run_out($warm, @file, timeout => TWO_SECONDS);
+        like(error($job), facts('timeout | ' . $scheduler->address
+                                . " | not answered $method"),
+             "$method: it is named, too");
+    }
 };
 
 
@@ -311,7 +323,8 @@ swarm_story 'a scheduler that says nothing for half a minute',
 
     my $job = ended_within($warm, $warm->post(@file), LONG_SECONDS);
     is($job->{state}, 'FAILURE', 'the job fails');
-    like(error($job), facts('preheat: DEADLINE_EXCEEDED'),
+    like(error($job), facts($scheduler->address
+                            . ' | not answered the preheat: DEADLINE_EXCEEDED'),
          'it says why');
     is(scalar called($second, 'Preheat'), 0,
        'the other one is not told: nobody knows what this one does');
@@ -399,7 +412,10 @@ swarm_story 'stats that fail', { engine => 'scheduler', seeds => 1 }, sub {
     my $locked = $behaviour{locked};
     my ($passes) = @{ files('passes') };
 
+    my ($had) = @{ files('had') };
+
     $scheduler->script({ urls => {
+        $had => { stat => [ stat_of([], [ $seed, [], [$had] ]), ($locked) x 4 ] },
         $passes => { stat => [ ($locked) x 3, {}, ($locked) x 2,
                                all_on($seed, $passes) ] },
         map { (files($_)->[0] => { stat => $behaviour{$_} }) }
@@ -419,6 +435,9 @@ swarm_story 'stats that fail', { engine => 'scheduler', seeds => 1 }, sub {
         is(scalar(grep { $_->{url} eq files($name)->[0] }
                   called($scheduler, 'Stat')), 4, "$name: after four in a row");
     }
+
+    is_deeply(told($warm->run('file', url => $had), 'failure_tasks'),
+              ['seed-1 /files/had'], 'what was reported before is told');
 
     my $job = $warm->{servers}->ended_job($ids{passes}, 30);
     is($job->{state}, 'SUCCESS', 'three in a row are none')

@@ -225,6 +225,7 @@ ngx_dfp_grpc_ended(ngx_dfp_grpc_t *grpc)
 
     if (answer->timedout) {
         grpc->status = DFP_GRPC_DEADLINE_EXCEEDED;
+        grpc->timedout = 1;
         ngx_dfp_grpc_text(grpc, "not complete after %M ms", grpc->timeout);
         return;
     }

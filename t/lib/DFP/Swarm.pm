@@ -11,7 +11,7 @@
 # dfpreheat_cluster), scheduler (another address), scheme (of the scheduler's),
 # before (a list of addresses that come before it), http, grpc (lines of the
 # location), locations (more of them), cached (true: what goes through this nginx
-# is), story (options of a story).
+# is), story (options of a story). With engine => 'scheduler' the origin has each file.
 
 package DFP::Swarm;
 
@@ -44,6 +44,10 @@ sub swarm_story
 
     my $upstream = DFP::Upstream->start;
     my $dragonfly = DFP::Dragonfly->cluster(%$options);
+
+    $upstream->answers('/files/*', { body => 'a file' })
+        if ($options->{engine} // '') eq 'scheduler';
+
     my $address = join ' ', @{ $options->{before} // [] },
                             $options->{scheduler}
                             // ($options->{scheme} // '')
