@@ -20,6 +20,8 @@ const INTEGER = {
     write: String,
 };
 
+const FLAG = { read: (text) => text === "true", write: String };
+
 const SIZE = {
     read: (text) => {
         const [, n, unit] = /^(\d{1,15})\s*([a-z]*)$/i.exec(text) ?? [];
@@ -68,6 +70,8 @@ const HEADERS = {
     write: (headers) => Object.entries(headers).map(
         ([name, value]) => `${name}: ${value}`).join("\n"),
 };
+
+const FLAGS = [["", "Default of the cluster"], ["true", "On"], ["false", "Off"]];
 
 const SCOPES = [["", "Default of the cluster"],
                 ["single_seed_peer", "single_seed_peer – one of them"],
@@ -125,6 +129,10 @@ const MORE = [
         { name: "args.piece_length", label: "Piece length", as: SIZE,
           placeholder: "4 MiB",
           help: "4 MiB to 64 MiB. Dragonfly only; it changes the task." },
+        { name: "args.enable_task_id_based_blob_digest",
+          label: "Tasks by the digest of a blob",
+          choices: FLAGS, as: FLAG,
+          help: "Dragonfly only: it must be that of the pull." },
         { name: "args.tag", label: "Tag",
           help: "Dragonfly only: it must be that of the pull." },
         { name: "args.application", label: "Application",

@@ -7,6 +7,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use JSON::PP ();
 use Test::More;
 
 use DFP::Dragonfly;
@@ -85,6 +86,47 @@ swarm_story 'a query whose keys are not sorted',
     $job = $warm->run('file', url => $bad, filtered_query_params => 'b');
     is($job->{state}, 'SUCCESS', 'what is filtered may stand anywhere')
         or diag(error($job));
+};
+
+
+swarm_story 'a file with a tag', {
+    engine => 'scheduler', seeds => 1,
+    http => 'dfpreheat_cluster 7 name=other engine=cache;' }, sub
+{
+    my ($warm, $dragonfly, $upstream) = @_;
+
+    my $scheduler = $dragonfly->scheduler;
+    my ($seed) = @{ $dragonfly->seeds };
+    my $client = $warm->{servers}->client;
+    my %tagged = (type => 'file', url => $file[2], tag => 'one');
+    my $post = sub {
+        my ($args, @more) = @_;
+        return $client->post('/oapi/v1/jobs', { type => 'preheat', args => $args,
+                                                @more });
+    };
+
+    for ([ 'all clusters' ], [ 'a dry run', dry_run => JSON::PP::true ]) {
+        my ($name, @more) = @$_;
+        my $answer = $post->(\%tagged, @more);
+
+        is($answer->{status}, 422, "$name: is refused");
+        like($answer->{body},
+             facts('args.tag | engine=scheduler | PreheatFile | engine=peers'),
+             "$name: with the reason");
+    }
+
+    is($post->(\%tagged, scheduler_cluster_ids => [7])->{status}, 200,
+       'clusters of another engine may be named');
+    is(scalar called($scheduler, 'Preheat'), 0, 'the scheduler is not told');
+
+    $scheduler->script({ stat => all_on($seed, $file[2]) });
+    is($warm->run(@file, application => 'one', piece_length => 4194304)->{state},
+       'SUCCESS', 'an application and a piece length are no fault');
+
+    my $url = REGISTRY . DFP::Image->simple($upstream, 'app');
+
+    is($warm->run('image', url => $url, tag => 'one')->{state}, 'SUCCESS',
+       'nor is the tag of an image');
 };
 
 
@@ -243,12 +285,24 @@ swarm_story 'a scheduler that says nothing to a preheat',
     $scheduler->script({ preheat => { wait_for => $scheduler->gate('no') } });
     my $job = run_out($warm, @file, timeout => TWO_SECONDS);
     is($job->{state}, 'FAILURE', 'until time is up');
+    like(error($job), facts('timeout | 2 s | ' . $scheduler->address
+                            . ' | not answered PreheatFile'), 'it is named');
     ok(wait_until(CALL_SECONDS, sub {
            1 == grep { $_->{cancelled} } $scheduler->ended }),
        'is told that nobody waits any more');
 
     $scheduler->script({ stat => all_on($dragonfly->seeds->[0], $file[2]) });
     is($warm->run(@file)->{state}, 'SUCCESS', 'and the worker goes on');
+
+    for my $what ([ 'stat', 'StatFile' ], [ 'list_hosts', 'ListHosts' ]) {
+        my ($begin, $method) = @$what;
+
+        $scheduler->script({ $begin => { wait_for => $scheduler->gate('no') } });
+        $job = run_out($warm, @file, timeout => TWO_SECONDS);
+        like(error($job), facts('timeout | ' . $scheduler->address
+                                . " | not answered $method"),
+             "$method: it is named, too");
+    }
 };
 
 
@@ -269,7 +323,8 @@ swarm_story 'a scheduler that says nothing for half a minute',
 
     my $job = ended_within($warm, $warm->post(@file), LONG_SECONDS);
     is($job->{state}, 'FAILURE', 'the job fails');
-    like(error($job), facts('preheat: DEADLINE_EXCEEDED'),
+    like(error($job), facts($scheduler->address
+                            . ' | not answered the preheat: DEADLINE_EXCEEDED'),
          'it says why');
     is(scalar called($second, 'Preheat'), 0,
        'the other one is not told: nobody knows what this one does');
@@ -357,7 +412,10 @@ swarm_story 'stats that fail', { engine => 'scheduler', seeds => 1 }, sub {
     my $locked = $behaviour{locked};
     my ($passes) = @{ files('passes') };
 
+    my ($had) = @{ files('had') };
+
     $scheduler->script({ urls => {
+        $had => { stat => [ stat_of([], [ $seed, [], [$had] ]), ($locked) x 4 ] },
         $passes => { stat => [ ($locked) x 3, {}, ($locked) x 2,
                                all_on($seed, $passes) ] },
         map { (files($_)->[0] => { stat => $behaviour{$_} }) }
@@ -377,6 +435,9 @@ swarm_story 'stats that fail', { engine => 'scheduler', seeds => 1 }, sub {
         is(scalar(grep { $_->{url} eq files($name)->[0] }
                   called($scheduler, 'Stat')), 4, "$name: after four in a row");
     }
+
+    is_deeply(told($warm->run('file', url => $had), 'failure_tasks'),
+              ['seed-1 /files/had'], 'what was reported before is told');
 
     my $job = $warm->{servers}->ended_job($ids{passes}, 30);
     is($job->{state}, 'SUCCESS', 'three in a row are none')

@@ -134,7 +134,8 @@ swarm_story 'a file', { engine => 'scheduler', seeds => 1, peers => 2 }, sub {
                 downloads_total => 2, pieces_done => 0,
                 bytes_done => 0, bytes_total => 0 }, 'so does the progress');
     is_deeply([ map { $_->calls } $dragonfly->all ], [], 'no peer is called');
-    is(scalar $upstream->requests, 0, 'and nothing is fetched by nginx');
+    is_deeply([ map { m{^GET (\S+)} } $upstream->requests ], ['/files/a'],
+              'and nginx has asked the origin once');
 
     $job = waits($warm, $scheduler, 'single_seed_peer: where a seed has it',
                  \@file, finished($one, $two), finished($two, $seed));
@@ -423,7 +424,7 @@ swarm_story 'what the scheduler is told',
               percentage => 70, count => 2, concurrent_task_count => 3 },
               'all of it');
     is_deeply(said($stat), { %more, method => 'StatImage',
-                             concurrent_layer_count => 3 },
+              scope => 'all_peers', concurrent_layer_count => 3 },
               'when it is asked, what a layer is known by');
     ok($_->{timeout} > 50 && $_->{timeout} <= 60, "$_->{method}: its timeout")
         for $preheat, $stat;
@@ -493,17 +494,25 @@ swarm_story 'a job that is never done',
     my ($url, @urls) = an_image($upstream, 'app');
     my @args = (scope => 'all_peers', timeout => TWO_SECONDS);
 
+    my @twice = (@urls, $urls[1]);
+
     for ([ [ @file, @args ], stat_of([]), '/: \D*\b0\D+2 .*\bcopies/',
-           'nobody has the file' ],
+           'nobody has the file', [], lines([ $one, $two ], $file[2]) ],
          [ [ @file, @args ], finished($one), '/: \D*\b1\D+2 .*\bcopies/',
-           'one has' ],
+           'one has', lines([$one], $file[2]), lines([$two], $file[2]) ],
          [ [ 'image', url => $url, @args ],
            stat_of(\@urls, [ $one, \@urls ], [ $two, [], \@urls ]),
-           '/: \D*\b3\D+6 .*\bcopies/', 'one has the image' ],
+           '/: \D*\b3\D+6 .*\bcopies/', 'one has the image',
+           lines([$one], @urls), lines([$two], @urls) ],
+         [ [ 'image', url => $url, @args ],
+           stat_of(\@twice, [ $one, \@twice ], [ $two, [ $urls[1] ] ]),
+           '/: \D*\b6\D+8 .*\bcopies/', 'a layer that is there twice',
+           [ sort @{ lines([$one], @urls) }, @{ lines([$two], $urls[1]) } ],
+           lines([$two], @urls[0, 2]) ],
          [ [ 'image', url => $url, @args ], stat_of([]),
            '/: \D*\b0\D+0 .*\bcopies.*\bno layers/', 'an image of nothing' ])
     {
-        my ($job, $reply, $copies, $name) = @$_;
+        my ($job, $reply, $copies, $name, $have, $lack) = @$_;
 
         $scheduler->script({ stat => $reply });
         my $ended = run_out($warm, @$job);
@@ -513,6 +522,10 @@ swarm_story 'a job that is never done',
              "$name: the job says what is not");
         like_facts(words($ended, 'failure_tasks'), ['timeout'],
                    "$name: so does the list");
+        next if !$have;
+
+        is_deeply(told($ended, 'success_tasks'), $have, "$name: who has what");
+        is_deeply(told($ended, 'failure_tasks'), $lack, "$name: who lacks what");
     }
 };
 

@@ -153,12 +153,23 @@ ngx_dfp_choose_cluster(ngx_dfp_api_t *api, ngx_dfp_cluster_t *cluster,
 }
 
 
-/* Only the engine of nginx's own cache knows which bytes are in it. */
+/* Only the engine of nginx's own cache knows which bytes are in it. A scheduler
+ * preheats a file without its tag, and looks for it with the tag. */
 
 static dfp_rc_t
 ngx_dfp_choose_supported(ngx_dfp_api_t *api, ngx_dfp_cluster_t *cluster,
     dfp_err_t *err)
 {
+    if (cluster->untagged && api->job.type == DFP_JOB_FILE
+        && api->job.tag.len)
+    {
+        return dfp_invalid(err, "args.tag of files is not supported by "
+                           "engine=scheduler, which is that of cluster %lld: "
+                           "the scheduler's PreheatFile ignores it, and its "
+                           "StatFile does not (engine=peers can preheat "
+                           "them)", (long long) cluster->id);
+    }
+
     if (cluster->caches
         || (api->job.digest.len == 0 && api->job.size == 0
             && !api->job.refresh))

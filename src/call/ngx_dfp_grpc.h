@@ -65,7 +65,7 @@ struct ngx_dfp_grpc_s {
     unsigned           unanswered:1;   /* there was no answer: unreached,
                                           broken, a wrong certificate, ... */
     unsigned           broken:1;   /* the server closed the connection */
-    unsigned           timedout:1; /* TIMEOUT passed */
+    unsigned           timedout:1; /* no complete answer within TIMEOUT */
 
     /* private */
 

@@ -241,6 +241,7 @@ ngx_dfp_conf_cluster_params(ngx_conf_t *cf, ngx_dfp_cluster_t *cluster)
     }
 
     cluster->caches = cluster->engine->caches;
+    cluster->untagged = (cluster->engine == &ngx_dfp_engine_scheduler);
 
     if (cluster->scope == DFP_SCOPE_DEFAULT) {
         cluster->scope = cluster->caches ? DFP_SCOPE_ALL_PEERS

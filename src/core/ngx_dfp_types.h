@@ -57,6 +57,8 @@ typedef struct {
     dfp_job_scope_t       scope;      /* of jobs without one */
     ngx_str_t             definition; /* for other instances */
     unsigned              caches:1;   /* the engine fills nginx's own cache */
+    unsigned              untagged:1; /* the engine cannot preheat a file with
+                                         a tag */
 } ngx_dfp_cluster_t;
 
 

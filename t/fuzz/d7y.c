@@ -444,6 +444,7 @@ check_preheat(const dfp_d7y_request_t *request, dfp_job_t *job)
     check_sent(m->platform, job->platform);
     MUST(strcmp(m->scope, dfp_job_scope_name(job->scope)) == 0);
     MUST(m->n_ips == job->nips && m->percentage == (uint32_t) job->percentage);
+    MUST(m->enable_task_id_based_blob_digest == (int) request->blob_digest);
 
     scheduler__v2__preheat_image_request__free_unpacked(m, NULL);
 
@@ -481,6 +482,8 @@ check_stat_sent(const dfp_d7y_request_t *request, dfp_job_t *job)
     check_sent(m->username, job->username);
     check_sent(m->password, job->password);
     check_sent(m->platform, job->platform);
+    MUST(m->enable_task_id_based_blob_digest == (int) request->blob_digest);
+    MUST(m->scope != NULL && strncmp(m->scope, "all_", 4) == 0);
 
     scheduler__v2__stat_image_request__free_unpacked(m, NULL);
 

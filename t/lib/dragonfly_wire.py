@@ -138,6 +138,7 @@ MESSAGES = {
         15: ("concurrent_peer_count", "int?"), 16: ("timeout", "duration"),
         17: ("priority", "uint"), 18: ("certificate_chain", "bytes*"),
         19: ("insecure_skip_verify", "bool"),
+        20: ("enable_task_id_based_blob_digest", "bool"),
     },
     "PreheatFileRequest": {
         **DOWNLOAD_PREHEAT,
@@ -153,7 +154,8 @@ MESSAGES = {
         10: ("concurrent_layer_count", "int?"),
         11: ("concurrent_peer_count", "int?"), 12: ("timeout", "duration"),
         13: ("certificate_chain", "bytes*"),
-        14: ("insecure_skip_verify", "bool"),
+        14: ("insecure_skip_verify", "bool"), 15: ("scope", "string"),
+        16: ("enable_task_id_based_blob_digest", "bool"),
     },
     "StatImageResponse": {1: ("image", "Image"), 2: ("peers", "PeerImage*")},
     "Image": {1: ("layers", "File*")},

@@ -9,6 +9,10 @@
 #define IMAGE  "http://127.0.0.1:15000/v2/lab/multi/manifests/v1"
 #define FILE_  "http://127.0.0.1:15009/file/vec?size=1000"
 
+/* scope of StatImage: all_seed_peers, all_peers */
+#define SEEDS  "7a0e616c6c5f736565645f7065657273"
+#define PEERS  "7a09616c6c5f7065657273"
+
 #define CHECK_SENT(rc, hex)                                                   \
     CHECK_INT(rc, DFP_OK);                                                    \
     CHECK_SAME(frame, frame_of(from_hex(hex)))
@@ -150,6 +154,7 @@ TEST("PreheatImage with every field")
     fill(DFP_JOB_IMAGE);
     set_headers(&header, 1);
     request.ncertificates = 0;
+    request.blob_digest = 0;
     request.timeout = INT64_C(60000000000);
 
     /* insecure_skip_verify is never asked for */
@@ -158,6 +163,21 @@ TEST("PreheatImage with every field")
 
     CHECK_INT(preheat(), DFP_OK);
     CHECK_SAME(frame, frame_of(message));
+}
+
+
+TEST("task ids by the digest of a blob, of images")
+{
+    start(DFP_JOB_IMAGE, "u");
+    request.blob_digest = 1;
+    job.scope = DFP_SCOPE_ALL_PEERS;
+
+    CHECK_SENT(preheat(), "0a0175" "5209616c6c5f7065657273" "a00101");
+    CHECK_SENT(stat_(), "0a0175" PEERS "800101");
+    CHECK_SENT(download(), "0a06" "0a0175" "f00101");
+
+    job.scope = DFP_SCOPE_ALL_SEED_PEERS;
+    CHECK_SENT(stat_(), "0a0175" SEEDS "800101");
 }
 
 
@@ -171,7 +191,7 @@ TEST("PreheatFile")
 TEST("StatImage and StatFile")
 {
     start(DFP_JOB_IMAGE, IMAGE);
-    CHECK_SENT(stat_(), D7Y_STAT_IMAGE);
+    CHECK_SENT(stat_(), D7Y_STAT_IMAGE SEEDS);
 
     start(DFP_JOB_FILE, FILE_);
     CHECK_SENT(stat_(), D7Y_STAT_FILE);
@@ -220,7 +240,7 @@ TEST("PreheatFile with every field has neither credentials nor a platform")
 }
 
 
-TEST("StatImage and StatFile with every field have no scope and no priority")
+TEST("StatImage and StatFile with every field have no priority")
 {
     fill(DFP_JOB_IMAGE);
     CHECK_SENT(stat_(),
@@ -229,7 +249,7 @@ TEST("StatImage and StatFile with every field have no scope and no priority")
                "2203617070" "2a0161" "2a0162" "320a" "0a05582d4f6e65120131"
                "3207" "0a05582d54776f" "3a0475736572" "4206736563726574"
                "4a0b6c696e75782f61726d3634" "5004" "580a" "6204" "083c1001"
-               "6a03010002" "6a0178");
+               "6a03010002" "6a0178" PEERS "800101");
 
     fill(DFP_JOB_FILE);
     CHECK_SENT(stat_(),
@@ -312,7 +332,7 @@ TEST("no number that is 0 or less is sent")
     job.concurrent_peer_count = -1;
 
     CHECK_SENT(preheat(), "0a0175" "521073696e676c655f736565645f70656572");
-    CHECK_SENT(stat_(), "0a0175");
+    CHECK_SENT(stat_(), "0a0175" SEEDS);
     CHECK_SENT(download(), "0a03" "0a0175");
 }
 

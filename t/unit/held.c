@@ -269,6 +269,8 @@ TEST("a peer that tells of a layer twice counts once")
 
 TEST("a layer that an image has twice is held in both places")
 {
+    size_t  i, n;
+
     start(1);
     add_host("10.0.0.1", "a");
     add_host("10.0.0.2", "b");
@@ -294,6 +296,29 @@ TEST("a layer that an image has twice is held in both places")
               + holds("10.0.0.1", "a", 4), 1);
     CHECK_INT(holds("10.0.0.2", "b", 1) + holds("10.0.0.2", "b", 3)
               + holds("10.0.0.2", "b", 4), 1);
+
+    /* and of all hosts in the same place */
+
+    for (i = 0, n = 0; i < held->nlayers; i++) {
+        if (dfp_held_reported(held, i)) {
+            n += holds("10.0.0.1", "a", i) + holds("10.0.0.2", "b", i);
+
+        } else {
+            CHECK_INT(holds("10.0.0.1", "a", i), 0);
+        }
+    }
+
+    CHECK_INT(n, 3);
+    CHECK_INT(dfp_held_reported(held, 0), 1);
+    CHECK_INT(dfp_held_reported(held, 2), 1);
+}
+
+
+TEST("a file is one layer, which is reported")
+{
+    start(0);
+    count();
+    CHECK_INT(dfp_held_reported(held, 0), 1);
 }
 
 

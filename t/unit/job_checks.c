@@ -30,7 +30,7 @@ TEST("a file may have a digest and a size, which are printed as they were given"
     CHECK_INT(job.refresh, 1);
 
     CHECK_HAS(printed(&job, 1, NULL), "\"count\":null,\"digest\":\"" SHA256
-              "\",\"filtered_query_params\"");
+              "\",\"enable_task_id_based_blob_digest\":null,");
     CHECK_HAS(printed(&job, 1, NULL), "\"platform\":\"\",\"refresh\":true,"
               "\"scope\":\"\",\"size\":1000,\"tag\"");
     check_round_trip(&job);
@@ -52,7 +52,7 @@ TEST("what is not given is not printed, and \"\", null and false mean that")
     CHECK_INT(job.refresh, 0);
 
     text = printed(&job, 1, NULL);
-    CHECK(strstr(text, "digest") == NULL);
+    CHECK(strstr(text, "\"digest") == NULL);
     CHECK(strstr(text, "size") == NULL);
     CHECK(strstr(text, "refresh") == NULL);
 
@@ -115,4 +115,33 @@ TEST("anything may be refreshed, by true and nothing else")
     REFUSED("\"refresh\":1", flag);
     REFUSED("\"refresh\":\"true\"", flag);
     REFUSED("\"refresh\":{}", flag);
+}
+
+
+TEST("task ids by the digest of a blob: on, off, or as the cluster has it")
+{
+    dfp_job_t  job;
+
+    static const char  digests[] =
+        "args.enable_task_id_based_blob_digest | true | false";
+
+    TAKEN("\"enable_task_id_based_blob_digest\":true", &job);
+    CHECK_INT(job.blob_digest, 1);
+    CHECK_HAS(printed(&job, 1, NULL),
+              "\"enable_task_id_based_blob_digest\":true,");
+    check_round_trip(&job);
+
+    TAKEN("\"Enable_Task_Id_Based_Blob_Digest\":false", &job);
+    CHECK_INT(job.blob_digest, -1);
+    CHECK_HAS(printed(&job, 1, NULL),
+              "\"enable_task_id_based_blob_digest\":false,");
+    check_round_trip(&job);
+
+    TAKEN("\"enable_task_id_based_blob_digest\":null", &job);
+    CHECK_INT(job.blob_digest, 0);
+    check_round_trip(&job);
+
+    REFUSED("\"enable_task_id_based_blob_digest\":1", digests);
+    REFUSED("\"enable_task_id_based_blob_digest\":\"true\"", digests);
+    REFUSED("\"enable_task_id_based_blob_digest\":[]", digests);
 }

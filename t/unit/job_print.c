@@ -8,7 +8,7 @@
 #include "job_test.h"
 
 
-#define ALL_KEYS  20
+#define ALL_KEYS  21
 
 
 static const char  every_arg[] =
@@ -20,6 +20,7 @@ static const char  every_arg[] =
     "\"platform\":\"linux/arm64\",\"scope\":\"all_seed_peers\","
     "\"ips\":[\"127.0.0.1\"],\"percentage\":50,\"count\":2,"
     "\"concurrent_task_count\":4,\"concurrent_peer_count\":10,"
+    "\"enable_task_id_based_blob_digest\":true,"
     "\"timeout\":60000000000},\"bio\":\"bio text\",\"user_id\":1,"
     "\"scheduler_cluster_ids\":[1]}";
 
@@ -110,6 +111,7 @@ TEST("a file job with nothing but a URL gets every default")
     CHECK_TEXT(printed(&job, 1, NULL),
         "{\"application\":\"\",\"concurrent_peer_count\":500,"
         "\"concurrent_task_count\":8,\"count\":null,"
+        "\"enable_task_id_based_blob_digest\":null,"
         "\"filtered_query_params\":\"X-Amz-Algorithm&X-Amz-Credential&"
         "X-Amz-Date&X-Amz-Expires&X-Amz-SignedHeaders&X-Amz-Signature&"
         "X-Amz-Security-Token&X-Amz-User-Agent&X-Goog-Algorithm&"
@@ -146,6 +148,7 @@ TEST("an image job with every argument is taken and printed as it was posted")
     CHECK_TEXT(printed(&job, 0, NULL),
         "{\"application\":\"app\",\"concurrent_peer_count\":10,"
         "\"concurrent_task_count\":4,\"count\":2,"
+        "\"enable_task_id_based_blob_digest\":true,"
         "\"filtered_query_params\":\"a&b\",\"hdfs\":null,"
         "\"headers\":{\"User-Agent\":\"1\"},\"ips\":[\"127.0.0.1\"],"
         "\"object_storage\":null,\"password\":\"secret\","

@@ -186,6 +186,7 @@ check_same(const dfp_job_t *a, const dfp_job_t *b)
     CHECK_SAME(a->digest, b->digest);
     CHECK_INT(a->size, b->size);
     CHECK_INT(a->refresh, b->refresh);
+    CHECK_INT(a->blob_digest, b->blob_digest);
 
     if (CHECK_INT(a->nheaders, b->nheaders)) {
         for (i = 0; i < a->nheaders; i++) {

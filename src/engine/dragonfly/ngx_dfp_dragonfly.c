@@ -41,6 +41,10 @@ ngx_dfp_dragonfly_request(ngx_dfp_task_t *task, ngx_pool_t *pool,
     request->timeout = (int64_t) ngx_dfp_run_left(run) * 1000000;
     request->blob_digest = run->cluster->dragonfly->blob_digest;
 
+    if (job->blob_digest) {
+        request->blob_digest = (job->blob_digest > 0);
+    }
+
     if (run->conf->certificates) {
         request->certificates = run->conf->certificates->elts;
         request->ncertificates = run->conf->certificates->nelts;

@@ -117,6 +117,7 @@ struct ngx_dfp_ask_s {
     /* private */
 
     ngx_dfp_grpc_t  *grpc;        /* active; NULL: none */
+    ngx_msec_t       since;       /* its start */
     ngx_uint_t       at;          /* index of the scheduler */
     ngx_uint_t       tried;       /* schedulers of this round */
     ngx_uint_t       rounds;
@@ -127,6 +128,10 @@ struct ngx_dfp_ask_s {
 /* HANDLER is called once, and not before this has returned; it may start ASK
  * again. An active call is one of the run's calls. */
 void ngx_dfp_ask_start(ngx_dfp_ask_t *ask);
+
+/* For a run that reaches its timeout: if a scheduler has not answered a call for a
+ * second, that becomes the run's trouble. NGX_DECLINED: there is no such call. */
+ngx_int_t ngx_dfp_ask_overdue(ngx_dfp_ask_t *ask);
 
 /* Ends it without its handler; safe at any time, also before the start. */
 void ngx_dfp_ask_stop(ngx_dfp_ask_t *ask);

@@ -4,6 +4,7 @@
 
 #define NGX_DFP_ASK_PAUSE      500     /* ms, doubled up to */
 #define NGX_DFP_ASK_PAUSE_MAX  10000
+#define NGX_DFP_ASK_SLOW       1000    /* ms without an answer */
 
 
 static void ngx_dfp_ask_try(ngx_dfp_ask_t *ask);
@@ -24,6 +25,32 @@ ngx_dfp_ask_start(ngx_dfp_ask_t *ask)
     ask->rounds = 0;
 
     ngx_dfp_ask_try(ask);
+}
+
+
+ngx_int_t
+ngx_dfp_ask_overdue(ngx_dfp_ask_t *ask)
+{
+    u_char       buf[128];
+    ngx_str_t    text;
+    const char  *method;
+
+    if (ask->grpc == NULL
+        || ngx_current_msec - ask->since < NGX_DFP_ASK_SLOW)
+    {
+        return NGX_DECLINED;
+    }
+
+    method = strrchr(ask->method, '/') + 1;
+
+    text.data = buf;
+    text.len = ngx_snprintf(buf, sizeof(buf), "it has not answered %s for %M ms",
+                            method, ngx_current_msec - ask->since)
+               - buf;
+
+    ngx_dfp_run_trouble(ask->run, ask->secrets, &ask->grpc->server->name, &text);
+
+    return NGX_OK;
 }
 
 
@@ -78,6 +105,7 @@ ngx_dfp_ask_try(ngx_dfp_ask_t *ask)
     }
 
     ask->grpc = grpc;
+    ask->since = ngx_current_msec;
     run->calls++;
 
     ngx_log_debug4(NGX_LOG_DEBUG_HTTP, &run->log, 0,

@@ -12,9 +12,11 @@ static ngx_int_t ngx_dfp_scheduler_choose(ngx_dfp_orders_t *orders,
 static ngx_int_t ngx_dfp_scheduler_copy(ngx_dfp_orders_t *orders,
     dfp_d7y_host_t *host);
 static ngx_int_t ngx_dfp_scheduler_call(ngx_dfp_run_t *run);
-static ngx_uint_t ngx_dfp_scheduler_probes(ngx_dfp_order_t *order);
+static ngx_int_t ngx_dfp_scheduler_probe(ngx_dfp_order_t *order);
 static void ngx_dfp_scheduler_probed(ngx_dfp_task_t *task,
     ngx_dfp_call_t *call);
+static void ngx_dfp_scheduler_overdue(ngx_dfp_run_t *run, ngx_uint_t held,
+    ngx_uint_t wanted);
 static ngx_int_t ngx_dfp_scheduler_check(ngx_dfp_run_t *run);
 static void ngx_dfp_scheduler_stop(ngx_dfp_run_t *run);
 static void ngx_dfp_scheduler_progress(ngx_dfp_run_t *run,
@@ -79,7 +81,9 @@ ngx_dfp_scheduler_start(ngx_dfp_run_t *run)
     orders->job = run->job;
     orders->mem = ngx_dfp_mem(run->pool);
     dfp_buf_init(&orders->success.json, &orders->mem, 1024, 0);
+    dfp_buf_init(&orders->failure.json, &orders->mem, 1024, 0);
     orders->success.max = ngx_dfp_results_max(run);
+    orders->failure.max = orders->success.max;
 
     run->data = orders;
     run->stage.answered = ngx_dfp_scheduler_probed;
@@ -313,9 +317,8 @@ ngx_dfp_scheduler_call(ngx_dfp_run_t *run)
             continue;
         }
 
-        if (ngx_dfp_scheduler_probes(order)) {
-            return ngx_dfp_task_call(run, task->image ? NGX_DFP_CALL_READ
-                                                      : NGX_DFP_CALL_PROBE);
+        if (!order->probed) {
+            return ngx_dfp_scheduler_probe(order);
         }
 
         ngx_queue_remove(&task->queue);
@@ -333,47 +336,37 @@ ngx_dfp_scheduler_call(ngx_dfp_run_t *run)
 
 
 /*
- * A scheduler does not use the login of a Basic registry for blobs, and takes
- * none for files. It is given the Authorization that the origin accepts, which
- * one request to it shows.
+ * A scheduler says OK to what the origin does not have, and then nothing. It
+ * does not use the login of a Basic registry for blobs, and takes none for
+ * files. One request shows whether the origin has it, and for which
+ * Authorization.
  */
 
-static ngx_uint_t
-ngx_dfp_scheduler_probes(ngx_dfp_order_t *order)
+static ngx_int_t
+ngx_dfp_scheduler_probe(ngx_dfp_order_t *order)
 {
-    ngx_dfp_run_t  *run;
+    ngx_int_t        rc;
+    ngx_dfp_task_t  *task;
 
-    run = order->orders->run;
+    task = order->task;
 
-    if (order->probed
-        || (order->task->image == NULL && order->task->grant->accepted))
-    {
-        return 0;
+    rc = ngx_dfp_task_call(task->run, task->image ? NGX_DFP_CALL_READ
+                                                  : NGX_DFP_CALL_PROBE);
+
+    if (rc == NGX_OK && task->call) {
+        order->busy = 1;
+        order->orders->busy++;
     }
 
-    return order->task->image
-           || run->job.username.len || run->job.password.len
-           || run->claim.configured;
+    return rc;
 }
 
 
 static void
 ngx_dfp_scheduler_probed(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 {
-    ngx_dfp_order_t *order = task->data;
-
-    /* the rest of a file is not read */
-
-    if (!call->answer.too_big
-        && ngx_dfp_task_trouble(task, call) == NGX_OK)
-    {
-        return;
-    }
-
-    ngx_dfp_task_grant_accepted(task);
-
-    order->probed = 1;
-    ngx_dfp_task_queue(task);
+    ngx_dfp_order_ended(task->data);
+    ngx_dfp_order_probed(task, call);
 }
 
 
@@ -387,22 +380,16 @@ ngx_dfp_scheduler_check(ngx_dfp_run_t *run)
 static void
 ngx_dfp_scheduler_stop(ngx_dfp_run_t *run)
 {
-    ngx_str_t            text;
     ngx_uint_t           i, held, wanted;
     ngx_dfp_task_t     **task;
     ngx_dfp_order_t     *order;
     ngx_dfp_orders_t    *orders;
-    u_char               buf[128];
-
-    static ngx_str_t  who = ngx_string("the scheduler");
 
     orders = run->data;
 
     if (orders == NULL) {
         return;
     }
-
-    ngx_dfp_hosts_stop(&orders->hosts);
 
     task = run->tasks.elts;
     held = 0;
@@ -414,20 +401,76 @@ ngx_dfp_scheduler_stop(ngx_dfp_run_t *run)
         if (order) {
             held += order->held;
             wanted += order->wanted;
-            ngx_dfp_order_stop(order);
         }
     }
 
-    if (!run->ending && run->trouble.len == 0 && run->stage.call) {
-        text.data = buf;
-        text.len = ngx_snprintf(buf, sizeof(buf),
-            "it reports %ui of %ui expected copies on the peers%s",
-                                held, wanted,
-                                wanted ? "" : " (and no layers)")
-                   - buf;
-
-        ngx_dfp_run_trouble(run, NULL, &who, &text);
+    if (!run->ending) {
+        ngx_dfp_scheduler_overdue(run, held, wanted);
     }
+
+    ngx_dfp_hosts_stop(&orders->hosts);
+
+    for (i = 0; i < run->tasks.nelts; i++) {
+        if (task[i]->data) {
+            ngx_dfp_order_stop(task[i]->data);
+        }
+    }
+}
+
+
+/* Says what the run waited for: a scheduler that hangs, or else what it has
+ * reported, and what is wrong with an origin. */
+
+static void
+ngx_dfp_scheduler_overdue(ngx_dfp_run_t *run, ngx_uint_t held,
+    ngx_uint_t wanted)
+{
+    ngx_str_t           text, *origin;
+    ngx_uint_t          i;
+    ngx_dfp_task_t    **task;
+    ngx_dfp_order_t    *order;
+    ngx_dfp_orders_t   *orders;
+    u_char              buf[NGX_DFP_REASON_MAX];
+
+    static ngx_str_t  none = ngx_null_string;
+    static ngx_str_t  who = ngx_string("the scheduler");
+
+    orders = run->data;
+    task = run->tasks.elts;
+    origin = &none;
+
+    if (ngx_dfp_ask_overdue(&orders->hosts.ask) == NGX_OK) {
+        return;
+    }
+
+    for (i = 0; i < run->tasks.nelts; i++) {
+        order = task[i]->data;
+
+        if (order == NULL) {
+            continue;
+        }
+
+        if (ngx_dfp_ask_overdue(&order->ask) == NGX_OK) {
+            return;
+        }
+
+        if (origin->len == 0) {
+            origin = &order->origin;
+        }
+    }
+
+    if (run->trouble.len || run->stage.call == NULL) {
+        return;
+    }
+
+    text.data = buf;
+    text.len = ngx_snprintf(buf, sizeof(buf),
+        "it reports %ui of %ui expected copies on the peers%s%s%V",
+                            held, wanted, wanted ? "" : " (and no layers)",
+                            origin->len ? "; " : "", origin)
+               - buf;
+
+    ngx_dfp_run_trouble(run, NULL, &who, &text);
 }
 
 
@@ -462,6 +505,7 @@ ngx_dfp_scheduler_results(ngx_dfp_run_t *run, ngx_dfp_results_t *results)
     ngx_str_t            hostname, ip;
     ngx_uint_t           i;
     ngx_dfp_task_t     **task;
+    ngx_dfp_order_t     *order;
     ngx_dfp_orders_t    *orders;
 
     orders = run->data;
@@ -469,6 +513,7 @@ ngx_dfp_scheduler_results(ngx_dfp_run_t *run, ngx_dfp_results_t *results)
 
     if (orders) {
         results->success = orders->success;
+        results->failure = orders->failure;
 
         for (i = 0; i < orders->nunusable; i++) {
             hostname = ngx_dfp_str(orders->unusable[i].hostname);
@@ -480,7 +525,16 @@ ngx_dfp_scheduler_results(ngx_dfp_run_t *run, ngx_dfp_results_t *results)
     }
 
     for (i = 0; i < run->tasks.nelts; i++) {
-        if (task[i]->failed) {
+        order = orders ? task[i]->data : NULL;
+
+        if (!task[i]->failed || (order && order->listed)) {
+            continue;
+        }
+
+        if (order == NULL
+            || ngx_dfp_order_tell(order, &results->success, &results->failure)
+               != NGX_OK)
+        {
             ngx_dfp_results_task(results, task[i]);
         }
     }

@@ -23,15 +23,15 @@ static void ngx_dfp_order_wait(ngx_dfp_order_t *order);
 static void ngx_dfp_order_done(ngx_dfp_order_t *order);
 static void ngx_dfp_order_failed(ngx_dfp_order_t *order, const char *what,
     ngx_dfp_grpc_t *grpc);
-static void ngx_dfp_order_ended(ngx_dfp_order_t *order);
-static void ngx_dfp_order_forget(ngx_pool_t **pool);
+static void ngx_dfp_order_cleanup(void *data);
 
 
 ngx_dfp_order_t *
 ngx_dfp_order_get(ngx_dfp_task_t *task)
 {
-    ngx_dfp_run_t    *run;
-    ngx_dfp_order_t  *order;
+    ngx_dfp_run_t       *run;
+    ngx_dfp_order_t     *order;
+    ngx_pool_cleanup_t  *cleanup;
 
     if (task->data) {
         return task->data;
@@ -40,9 +40,16 @@ ngx_dfp_order_get(ngx_dfp_task_t *task)
     run = task->run;
 
     order = ngx_pcalloc(run->pool, sizeof(ngx_dfp_order_t));
-    if (order == NULL) {
+    cleanup = ngx_pool_cleanup_add(run->pool, 0);
+
+    if (order == NULL || cleanup == NULL) {
         return NULL;
     }
+
+    /* results are told after the order has stopped */
+
+    cleanup->handler = ngx_dfp_order_cleanup;
+    cleanup->data = &order->last;
 
     order->orders = run->data;
     order->task = task;
@@ -201,6 +208,10 @@ ngx_dfp_order_stat(ngx_event_t *ev)
         return;
     }
 
+    if (ngx_dfp_order_silent(order)) {
+        order->probed = 0;
+    }
+
     if (order->held == 0
         && ngx_current_msec - order->sent >= NGX_DFP_ORDER_ANEW)
     {
@@ -210,7 +221,8 @@ ngx_dfp_order_stat(ngx_event_t *ev)
 
     /* the messages contain the token and the remaining time */
 
-    if (order->sent == 0 || grant->call || grant->serial != order->serial
+    if (order->sent == 0 || !order->probed || grant->call
+        || grant->serial != order->serial
         || (grant->renew && ngx_time() >= grant->renew))
     {
         ngx_dfp_order_ended(order);
@@ -277,6 +289,12 @@ ngx_dfp_order_statted(ngx_dfp_ask_t *ask, ngx_dfp_grpc_t *grpc)
         order->errors = 0;
 
         if (order->told && order->reply->complete) {
+            ngx_dfp_order_forget(&order->last);
+
+            order->last = order->told;
+            order->known = order->reply;
+            order->told = NULL;
+
             rc = ngx_dfp_order_count(order);
         }
 
@@ -310,21 +328,27 @@ static ngx_int_t
 ngx_dfp_order_count(ngx_dfp_order_t *order)
 {
     size_t             i;
+    ngx_uint_t         held;
     dfp_held_t        *reply;
     ngx_dfp_orders_t  *orders;
 
     orders = order->orders;
-    reply = order->reply;
+    reply = order->known;
 
     if (reply->nlayers == 0) {
         return NGX_DECLINED;
     }
 
+    held = order->held;
     order->held = 0;
     order->wanted = reply->nlayers * orders->needed;
 
     for (i = 0; i < reply->nlayers; i++) {
         order->held += ngx_min(reply->counts[i], orders->needed);
+    }
+
+    if (order->held != held) {
+        order->asked = ngx_current_msec;
     }
 
     orders->run->changed = 1;
@@ -358,41 +382,10 @@ ngx_dfp_order_wait(ngx_dfp_order_t *order)
 static void
 ngx_dfp_order_done(ngx_dfp_order_t *order)
 {
-    size_t             i, k;
-    dfp_str_t          posted;
-    ngx_str_t          ip, hostname, url;
-    dfp_held_t        *reply;
-    ngx_dfp_orders_t  *orders;
-
-    orders = order->orders;
-    reply = order->reply;
-
-    for (k = 0; k < reply->nlayers; k++) {
-
-        url = order->task->shown;
-
-        if (reply->layers
-            && ngx_dfp_dragonfly_posted(order->task, order->told,
-                                        reply->layers[k], &posted)
-               == NGX_OK)
-        {
-            url = ngx_dfp_str(posted);
-        }
-
-        for (i = 0; i < orders->n; i++) {
-
-            if (!dfp_held_by(reply, i, k)) {
-                continue;
-            }
-
-            ip = ngx_dfp_str(orders->host[i].ip);
-            hostname = ngx_dfp_str(orders->host[i].hostname);
-
-            ngx_dfp_results_add(&orders->success, &hostname, &ip, &url, NULL);
-        }
-    }
+    (void) ngx_dfp_order_tell(order, &order->orders->success, NULL);
 
     ngx_dfp_order_ended(order);
+    ngx_dfp_order_forget(&order->last);
     ngx_dfp_task_done(order->task);
 }
 
@@ -406,15 +399,21 @@ ngx_dfp_order_failed(ngx_dfp_order_t *order, const char *what,
     text = ngx_dfp_secrets_mask(order->ask.secrets, grpc->pool, grpc->text);
 
     ngx_dfp_order_ended(order);
-    ngx_dfp_task_failed(order->task, "%V answered %s: %V%s",
-                        &grpc->server->name, what, &text,
+    ngx_dfp_task_failed(order->task, "%V %s %s: %V%s", &grpc->server->name,
+                        grpc->timedout ? "has not answered" : "answered", what,
+                        &text,
                         grpc->broken
                         ? " (does its job service have a Redis? engine=peers "
                           "needs none)" : "");
+
+    order->listed = (ngx_dfp_order_tell(order, &order->orders->success,
+                                        &order->orders->failure)
+                     == NGX_OK);
+    ngx_dfp_order_forget(&order->last);
 }
 
 
-static void
+void
 ngx_dfp_order_ended(ngx_dfp_order_t *order)
 {
     if (order->busy) {
@@ -427,13 +426,20 @@ ngx_dfp_order_ended(ngx_dfp_order_t *order)
 }
 
 
-static void
+void
 ngx_dfp_order_forget(ngx_pool_t **pool)
 {
     if (*pool) {
         ngx_destroy_pool(*pool);
         *pool = NULL;
     }
+}
+
+
+static void
+ngx_dfp_order_cleanup(void *data)
+{
+    ngx_dfp_order_forget(data);
 }
 
 

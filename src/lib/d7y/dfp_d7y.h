@@ -50,7 +50,9 @@ typedef struct {
     int               priority;
     dfp_str_t        *certificates;    /* DER */
     size_t            ncertificates;
-    unsigned          blob_digest:1;   /* the task's id is the blob's digest */
+    unsigned          blob_digest:1;   /* the task's id is the blob's digest;
+                                          not sent for a file to a
+                                          scheduler: it has no such field */
 } dfp_d7y_request_t;
 
 
@@ -95,7 +97,8 @@ dfp_rc_t dfp_d7y_stat_local(dfp_mem_t *mem, dfp_str_t task_id,
     dfp_str_t *frame);
 
 /* Of JOB these send scope, ips, count, percentage and the concurrencies, and
- * for an image username, password and platform. */
+ * for an image username, password and platform; a stat sends only the
+ * concurrencies, and for an image the kind of peers that the scope means. */
 dfp_rc_t dfp_d7y_preheat(dfp_mem_t *mem, const dfp_d7y_request_t *request,
     const dfp_job_t *job, dfp_str_t *frame);
 dfp_rc_t dfp_d7y_stat(dfp_mem_t *mem, const dfp_d7y_request_t *request,

@@ -66,6 +66,13 @@ typedef struct {
         (message)->name = (n);                                                \
     } while (0)
 
+#define DFP_D7Y_SET_BLOB_DIGEST(message, request)                             \
+    do {                                                                      \
+        (message)->has_enable_task_id_based_blob_digest =                     \
+            (request)->blob_digest;                                           \
+        (message)->enable_task_id_based_blob_digest = (request)->blob_digest; \
+    } while (0)
+
 /* the target */
 
 #define DFP_D7Y_SET_PREHEAT(message, request, job)                            \
@@ -138,8 +145,7 @@ dfp_d7y_download(dfp_mem_t *mem, const dfp_d7y_request_t *request,
     DFP_D7Y_SET_HEADERS(&download, request_header, &fields);
     DFP_D7Y_SET_INT(&download, priority, request->priority);
 
-    download.has_enable_task_id_based_blob_digest = request->blob_digest;
-    download.enable_task_id_based_blob_digest = request->blob_digest;
+    DFP_D7Y_SET_BLOB_DIGEST(&download, request);
 
     dfdaemon__v2__download_task_request__init(&message);
     message.download = &download;
@@ -198,6 +204,7 @@ dfp_d7y_preheat_image(dfp_mem_t *mem, const dfp_d7y_request_t *request,
     DFP_D7Y_SET(&message, &fields, request);
     DFP_D7Y_SET_HEADERS(&message, header, &fields);
     DFP_D7Y_SET_PREHEAT(&message, request, job);
+    DFP_D7Y_SET_BLOB_DIGEST(&message, request);
 
     return dfp_d7y_pack(mem, &message.base, frame);
 }
@@ -267,6 +274,13 @@ dfp_d7y_stat_image(dfp_mem_t *mem, const dfp_d7y_request_t *request,
                     job->concurrent_task_count);
     DFP_D7Y_SET_INT(&message, concurrent_peer_count,
                     job->concurrent_peer_count);
+    DFP_D7Y_SET_BLOB_DIGEST(&message, request);
+
+    /* seed peers are asked by a name that stands for all of them */
+
+    message.scope = (char *) dfp_job_scope_name(
+                        job->scope == DFP_SCOPE_SINGLE_SEED_PEER
+                        ? DFP_SCOPE_ALL_SEED_PEERS : job->scope);
 
     return dfp_d7y_pack(mem, &message.base, frame);
 }

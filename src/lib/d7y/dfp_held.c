@@ -348,6 +348,25 @@ dfp_held_by(const dfp_held_t *held, size_t host, size_t layer)
 }
 
 
+int
+dfp_held_reported(const dfp_held_t *held, size_t layer)
+{
+    dfp_held_layer_t   key, *found;
+
+    if (held->sorted == NULL) {
+        return 1;
+    }
+
+    key.url = held->layers[layer];
+    key.pos = layer;
+
+    found = bsearch(&key, held->sorted, held->nlayers,
+                    sizeof(dfp_held_layer_t), dfp_held_by_url);
+
+    return found && found->pos == layer;
+}
+
+
 /* Of equal layers one was found each time. */
 
 static void

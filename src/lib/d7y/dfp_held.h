@@ -59,5 +59,9 @@ dfp_rc_t dfp_held_read(dfp_held_t *held, dfp_str_t part, int ends,
  * for one of both. */
 int dfp_held_by(const dfp_held_t *held, size_t host, size_t layer);
 
+/* Whether it is this layer for which an image's layers of the same URL are
+ * reported. Of a file, and of a layer that is there once, it is. */
+int dfp_held_reported(const dfp_held_t *held, size_t layer);
+
 
 #endif /* DFP_HELD_H */

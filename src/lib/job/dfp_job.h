@@ -95,6 +95,8 @@ typedef struct {
     int                   success_threshold;  /* per cent of the peers; not a
                                                  field of Dragonfly */
     int64_t               piece_length;
+    int                   blob_digest;   /* enable_task_id_based_blob_digest:
+                                            1: on; -1: off */
     int                   concurrent_task_count;
     int                   concurrent_peer_count;
     int64_t               timeout;       /* nanoseconds */

@@ -1,6 +1,6 @@
 /*
- * The fields of args that check what is preheated, and dry_run, which tells what
- * would be; Dragonfly does not have them.
+ * The fields that are true or false, and those of args that check what is
+ * preheated. Of these, Dragonfly has enable_task_id_based_blob_digest only.
  */
 
 #include "dfp_job_parser.h"
@@ -59,7 +59,7 @@ dfp_job_parse_refresh(dfp_json_t *in, dfp_job_t *job)
 
     rc = dfp_job_parse_flag(in, "refresh", &refresh);
 
-    job->refresh = refresh;
+    job->refresh = (refresh == 1);
 
     return rc;
 }
@@ -75,7 +75,7 @@ dfp_job_parse_dry(dfp_json_t *in, dfp_job_t *job)
 
     rc = dfp_job_parse_flag(in, "dry_run", &dry);
 
-    if (rc != DFP_OK || !dry) {
+    if (rc != DFP_OK || dry != 1) {
         return rc;
     }
 
@@ -88,6 +88,16 @@ dfp_job_parse_dry(dfp_json_t *in, dfp_job_t *job)
     return DFP_OK;
 }
 
+
+dfp_rc_t
+dfp_job_parse_blob_digest(dfp_json_t *in, dfp_job_t *job)
+{
+    return dfp_job_parse_flag(in, "enable_task_id_based_blob_digest",
+                              &job->blob_digest);
+}
+
+
+/* Sets FLAG to 1 or -1, if the field is given. */
 
 static dfp_rc_t
 dfp_job_parse_flag(dfp_json_t *in, const char *key, int *flag)
@@ -105,7 +115,7 @@ dfp_job_parse_flag(dfp_json_t *in, const char *key, int *flag)
                            key);
     }
 
-    *flag = json_is_true(value);
+    *flag = json_is_true(value) ? 1 : -1;
 
     return DFP_OK;
 }

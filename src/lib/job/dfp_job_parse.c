@@ -271,6 +271,7 @@ dfp_job_parse_fields(dfp_json_t *in, int64_t max_timeout, dfp_job_t *job)
         dfp_job_parse_headers,
         dfp_job_parse_ips,
         dfp_job_parse_counts,
+        dfp_job_parse_blob_digest,
         dfp_job_parse_checks
     };
 

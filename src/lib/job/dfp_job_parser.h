@@ -17,6 +17,9 @@ dfp_rc_t dfp_job_parse_headers(dfp_json_t *in, dfp_job_t *job);
  * URLs: these must have been parsed before. */
 dfp_rc_t dfp_job_parse_checks(dfp_json_t *in, dfp_job_t *job);
 
+/* Parses args.enable_task_id_based_blob_digest. */
+dfp_rc_t dfp_job_parse_blob_digest(dfp_json_t *in, dfp_job_t *job);
+
 /* Parses dry_run, of the body itself. The webhook must have been parsed before:
  * both together are refused. */
 dfp_rc_t dfp_job_parse_dry(dfp_json_t *in, dfp_job_t *job);

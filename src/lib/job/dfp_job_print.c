@@ -32,6 +32,8 @@ static void dfp_job_print_secret(dfp_job_printer_t *p, const char *key,
     dfp_str_t s);
 static void dfp_job_print_int(dfp_job_printer_t *p, const char *key,
     int64_t n);
+static void dfp_job_print_blob_digest(dfp_job_printer_t *p,
+    const dfp_job_t *job);
 static void dfp_job_print_headers(dfp_job_printer_t *p, const dfp_job_t *job);
 static void dfp_job_print_ips(dfp_job_printer_t *p, const dfp_job_t *job);
 static void dfp_job_print_urls(dfp_job_printer_t *p, const dfp_job_t *job);
@@ -65,6 +67,7 @@ dfp_job_print_args(dfp_buf_t *b, const dfp_job_t *job, int redact)
         dfp_job_print_text(&p, ",\"digest\":", job->digest);
     }
 
+    dfp_job_print_blob_digest(&p, job);
     dfp_job_print_text(&p, ",\"filtered_query_params\":", job->filter);
     dfp_buf_cstr(b, ",\"hdfs\":null,\"headers\":");
     dfp_job_print_headers(&p, job);
@@ -164,6 +167,15 @@ dfp_job_print_int(dfp_job_printer_t *p, const char *key, int64_t n)
     }
 
     dfp_buf_int(p->buf, n);
+}
+
+
+static void
+dfp_job_print_blob_digest(dfp_job_printer_t *p, const dfp_job_t *job)
+{
+    dfp_buf_cstr(p->buf, ",\"enable_task_id_based_blob_digest\":");
+    dfp_buf_cstr(p->buf, job->blob_digest == 0 ? "null"
+                         : job->blob_digest > 0 ? "true" : "false");
 }
 
 

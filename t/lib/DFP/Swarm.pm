@@ -12,7 +12,7 @@
 # settle (of dfpreheat_settle; by default lists are taken as they are),
 # before (a list of addresses that come before it), http, grpc (lines of the
 # location), locations (more of them), cached (true: what goes through this nginx
-# is), story (options of a story).
+# is), story (options of a story). With engine => 'scheduler' the origin has each file.
 
 package DFP::Swarm;
 
@@ -45,6 +45,10 @@ sub swarm_story
 
     my $upstream = DFP::Upstream->start;
     my $dragonfly = DFP::Dragonfly->cluster(%$options);
+
+    $upstream->answers('/files/*', { body => 'a file' })
+        if ($options->{engine} // '') eq 'scheduler';
+
     my $address = join ' ', @{ $options->{before} // [] },
                             $options->{scheduler}
                             // ($options->{scheme} // '')

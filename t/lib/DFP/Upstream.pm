@@ -4,7 +4,8 @@
 #     $upstream->answers('/b', { status => 500 }, { body => 'second try' });
 #
 # Of several answers each request takes the next, and those that follow the
-# last one. What is nowhere written is 404. Of an answer: status (200), headers
+# last one. Those of '/c/*' are for each path below /c that has none of its own.
+# What is nowhere written is 404. Of an answer: status (200), headers
 # (a reference to a list of names and values), body, and
 #
 #     sends   how many bytes of the body are sent before the end
@@ -251,7 +252,10 @@ sub _answer
 {
     my ($self, $path, $counts, $request) = @_;
 
-    open my $file, '<', $self->_file($path) or return { status => 404 };
+    my $below = $path =~ s{^(/[^/]+/).*}{$1*}r;
+    my ($written_file) = grep { -f } map { $self->_file($_) } $path, $below;
+
+    open my $file, '<', $written_file // '' or return { status => 404 };
     local $/;
     my ($written, @answers) = @{ decode_json(<$file>) };
     my $count = \$counts->{"$path $written"};

@@ -311,6 +311,8 @@ sub _peer_conf
     my $data = "$self->{dir}/data/$name";
     my $seed = $peer->{seed} ? 'true' : 'false';
     my $announce = ANNOUNCE;
+    my $mirror = $self->{blob_digest}
+                 ? "\n  registryMirror: {enableTaskIDBasedBlobDigest: true}" : '';
 
     return <<"END";
 host: {idc: lab, location: lab, hostname: $name, ip: $ip, schedulerClusterID: 1}
@@ -325,7 +327,7 @@ seedPeer: {enable: $seed}
 scheduler: {announceInterval: $announce}
 dynconfig: {refreshInterval: 10s}
 proxy:
-  server: {ip: $ip, port: $port->{proxy}}
+  server: {ip: $ip, port: $port->{proxy}}$mirror
   rules: [{regex: 'blobs/sha256.*'}, {regex: 'file/.*'}]
 health: {server: {ip: $ip, port: $port->{health}}}
 metrics: {server: {ip: $ip, port: $port->{metrics}}}
