@@ -351,7 +351,7 @@ ngx_dfp_all_send(ngx_dfp_all_stream_t *stream)
 
     /* the two line breaks at the end of an event stay together */
 
-    left = whole ? whole : left - (p[left - 1] == LF);
+    left = whole ? whole : left - (left > 1 && p[left - 1] == LF);
     stream->at += left;
     out->partial = (whole == 0);
 

@@ -170,20 +170,20 @@ local function first_of(found, n)
 end
 
 local function wanted(found)
-  local chosen, seen = {}, {}
+  local chosen, seen, there = {}, {}, {}
+
+  for _, m in ipairs(found) do
+    local address = m.who:match('^%S*')
+
+    there[address] = there[address] or {}
+    table.insert(there[address], m)
+  end
 
   for address in addresses:gmatch('%S+') do
-    local missing = not seen[address]
-
-    for _, m in ipairs(found) do
-      if m.who:match('^%S*') == address and not seen[address] then
+    if not seen[address] then
+      for _, m in ipairs(there[address] or {{who = address .. ' '}}) do
         chosen[#chosen + 1] = m
-        missing = false
       end
-    end
-
-    if missing then
-      chosen[#chosen + 1] = {who = address .. ' '}
     end
 
     seen[address] = true
