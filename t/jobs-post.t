@@ -56,11 +56,12 @@ my $job = main::image(piece_length => 8388608, tag => 't',
     platform => 'linux/arm64', scope => 'all_seed_peers',
     ips => ['127.0.0.1'], percentage => 50, count => 2,
     concurrent_task_count => 4, concurrent_peer_count => 10,
+    enable_task_id_based_blob_digest => JSON::PP::true,
     timeout => 60000000000);
 main::posting({ %$job, bio => 'bio text', user_id => 1,
                 scheduler_cluster_ids => [1] })
 --- response_body_like eval
-main::shape('{"id":1,"created_at":TIME,"updated_at":TIME,"is_del":0,"task_id":"group_UUID","bio":"bio text","type":"preheat","user_id":1,"state":"PENDING","args":{"application":"app","concurrent_peer_count":10,"concurrent_task_count":4,"count":2,"filtered_query_params":"a&b","hdfs":null,"headers":{"User-Agent":"1"},"ips":["127.0.0.1"],"object_storage":null,"password":"***","percentage":50,"piece_length":8388608,"platform":"linux/arm64","scope":"all_seed_peers","tag":"t","timeout":60000000000,"type":"image","url":"http://registry.test/v2/app/manifests/1","urls":null,"username":"***"},"result":null,"user":USER,"seed_peer_clusters":null,' . $main::Clusters . '}')
+main::shape('{"id":1,"created_at":TIME,"updated_at":TIME,"is_del":0,"task_id":"group_UUID","bio":"bio text","type":"preheat","user_id":1,"state":"PENDING","args":{"application":"app","concurrent_peer_count":10,"concurrent_task_count":4,"count":2,"enable_task_id_based_blob_digest":true,"filtered_query_params":"a&b","hdfs":null,"headers":{"User-Agent":"1"},"ips":["127.0.0.1"],"object_storage":null,"password":"***","percentage":50,"piece_length":8388608,"platform":"linux/arm64","scope":"all_seed_peers","tag":"t","timeout":60000000000,"type":"image","url":"http://registry.test/v2/app/manifests/1","urls":null,"username":"***"},"result":null,"user":USER,"seed_peer_clusters":null,' . $main::Clusters . '}')
 --- redis
 get dfpreheat:job:next = 1
 
