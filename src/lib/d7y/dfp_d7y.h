@@ -134,6 +134,15 @@ dfp_rc_t dfp_d7y_task_id(dfp_mem_t *mem, const dfp_d7y_request_t *request,
     dfp_str_t *id);
 
 /*
+ * The id of the task that JOB is about, in MEM. Of a job about a task: that of its
+ * URL, otherwise the SHA-256 of content_for_calculating_task_id, otherwise its
+ * task_id. Of a job that preheats: that of its only URL; "" if it has several, or
+ * if its URL has a secret, which is not stored with the job. DFP_INVALID: the URL
+ * is refused, as above, or is a reference. DFP_ERROR: no memory.
+ */
+dfp_rc_t dfp_d7y_job_task(dfp_mem_t *mem, const dfp_job_t *job, dfp_str_t *id);
+
+/*
  * Whether the scheduler's StatFile can find this URL at all (DFP_OK). The
  * scheduler sorts the keys of the query and dfdaemon does not, so StatFile
  * finds only a URL whose keys are sorted after filtering. DFP_DECLINED: it
