@@ -45,9 +45,9 @@ FUZZERS = $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/*.c))
 
 # The slowest begin first, so that none of them is alone at the end.
 SLOW = $(patsubst %,t/%.t,memory console-jobs console events \
-         peers-unreachable webhook webhook-several example-cluster \
+         peers-unreachable peers-hung webhook webhook-several example-cluster \
          peers-scheduler contract \
-         peers peers-tls fair several-returns several-faults peers-credentials \
+         peers peers-list peers-tls fair several-returns several-faults peers-credentials \
          several cache-loss faults peers-faults altered secrets \
          scheduler scheduler-faults cache configurations reload \
          events-all wait)

@@ -37,6 +37,17 @@ static ngx_conf_num_bounds_t  ngx_dfp_per_cent = {
 };
 
 
+/* A directive of http whose value is a time, in ms. */
+
+#define ngx_dfp_main_time(name, field)                                        \
+    { ngx_string(name),                                                       \
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,                                      \
+      ngx_conf_set_msec_slot,                                                 \
+      NGX_HTTP_MAIN_CONF_OFFSET,                                              \
+      offsetof(ngx_dfp_main_conf_t, field),                                   \
+      NULL }
+
+
 static ngx_command_t  ngx_dfp_commands[] = {
 
     { ngx_string("dfpreheat"),
@@ -193,19 +204,13 @@ static ngx_command_t  ngx_dfp_commands[] = {
       0,
       NULL },
 
-    { ngx_string("dfpreheat_max_timeout"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_msec_slot,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_dfp_main_conf_t, max_timeout),
-      NULL },
+    ngx_dfp_main_time("dfpreheat_max_timeout", max_timeout),
 
-    { ngx_string("dfpreheat_task_timeout"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_msec_slot,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_dfp_main_conf_t, task_timeout),
-      NULL },
+    ngx_dfp_main_time("dfpreheat_peer_timeout", peer_timeout),
+
+    ngx_dfp_main_time("dfpreheat_settle", settle),
+
+    ngx_dfp_main_time("dfpreheat_task_timeout", task_timeout),
 
     { ngx_string("dfpreheat_thread_pool"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
@@ -242,12 +247,7 @@ static ngx_command_t  ngx_dfp_commands[] = {
       offsetof(ngx_dfp_main_conf_t, streams),
       NULL },
 
-    { ngx_string("dfpreheat_lease"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_msec_slot,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_dfp_main_conf_t, lease),
-      NULL },
+    ngx_dfp_main_time("dfpreheat_lease", lease),
 
     { ngx_string("dfpreheat_max_attempts"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
@@ -391,6 +391,8 @@ ngx_dfp_create_main_conf(ngx_conf_t *cf)
     mcf->worker_calls = NGX_CONF_UNSET_UINT;
     mcf->retention = NGX_CONF_UNSET;
     mcf->task_timeout = NGX_CONF_UNSET_MSEC;
+    mcf->peer_timeout = NGX_CONF_UNSET_MSEC;
+    mcf->settle = NGX_CONF_UNSET_MSEC;
     mcf->max_manifest_size = NGX_CONF_UNSET_SIZE;
     mcf->skip_verify = NGX_CONF_UNSET;
     mcf->unreachable = NGX_CONF_UNSET_UINT;
@@ -414,6 +416,8 @@ ngx_dfp_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_uint_value(mcf->max_attempts, 3);
     ngx_conf_init_value(mcf->retention, 30 * 24 * 60 * 60);
     ngx_conf_init_msec_value(mcf->task_timeout, 60 * 60 * 1000);
+    ngx_conf_init_msec_value(mcf->peer_timeout, 10000);
+    ngx_conf_init_msec_value(mcf->settle, 5 * 60 * 1000);
     ngx_conf_init_size_value(mcf->max_manifest_size, 4 * 1024 * 1024);
     ngx_conf_init_value(mcf->skip_verify, 0);
     ngx_conf_init_uint_value(mcf->success_threshold, 100);

@@ -115,7 +115,7 @@ swarm_story 'several schedulers, of which the first says nothing',
 $silent->stop;
 
 
-swarm_story 'a scheduler that lists nobody', { seeds => 1 }, sub {
+swarm_story 'a scheduler that lists nobody', { seeds => 1, settle => '1m' }, sub {
     my ($warm, $dragonfly) = @_;
 
     my $scheduler = $dragonfly->scheduler;

@@ -116,6 +116,10 @@ ngx_dfp_grpc_timeout(ngx_dfp_grpc_t *grpc)
     char              *text;
     dfp_job_header_t  *header;
 
+    if (grpc->untold) {
+        return NGX_OK;
+    }
+
     text = ngx_palloc(grpc->pool, DFP_GRPC_TIMEOUT_LEN);
     header = ngx_palloc(grpc->pool, sizeof(dfp_job_header_t));
 
@@ -225,6 +229,7 @@ ngx_dfp_grpc_ended(ngx_dfp_grpc_t *grpc)
 
     if (answer->timedout) {
         grpc->status = DFP_GRPC_DEADLINE_EXCEEDED;
+        grpc->timedout = 1;
         ngx_dfp_grpc_text(grpc, "not complete after %M ms", grpc->timeout);
         return;
     }

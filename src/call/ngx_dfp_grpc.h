@@ -54,7 +54,8 @@ struct ngx_dfp_grpc_s {
     const char        *method;     /* "/package.Service/Method" */
     dfp_str_t          frame;      /* the message, with prefix */
     size_t             max;        /* bytes of one message */
-    ngx_msec_t         timeout;    /* of the whole call; the server is told */
+    ngx_msec_t         timeout;    /* of the whole call */
+    unsigned           untold:1;   /* the server is not told the timeout */
 
     /* the end, for HANDLER */
 
@@ -64,6 +65,7 @@ struct ngx_dfp_grpc_s {
     unsigned           unanswered:1;   /* there was no answer: unreached,
                                           broken, a wrong certificate, ... */
     unsigned           broken:1;   /* the server closed the connection */
+    unsigned           timedout:1; /* TIMEOUT passed */
 
     /* private */
 

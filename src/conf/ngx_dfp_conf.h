@@ -19,6 +19,7 @@
 #define NGX_DFP_LEASE_MIN         1000    /* ms */
 #define NGX_DFP_RETENTION_MIN     1       /* s */
 #define NGX_DFP_TASK_TIMEOUT_MIN  1000    /* ms */
+#define NGX_DFP_PEER_TIMEOUT_MIN  1000    /* ms */
 #define NGX_DFP_MANIFEST_MIN      1024    /* bytes */
 #define NGX_DFP_SECRET_FILE_MAX   4096    /* bytes of a file with a secret */
 #define NGX_DFP_ADMIN_KEY_MIN     16      /* bytes */

@@ -25,6 +25,13 @@ ngx_dfp_conf_check_values(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf)
         return NGX_ERROR;
     }
 
+    if (mcf->peer_timeout < NGX_DFP_PEER_TIMEOUT_MIN) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "dfpreheat_peer_timeout must be at least %ds",
+                           NGX_DFP_PEER_TIMEOUT_MIN / 1000);
+        return NGX_ERROR;
+    }
+
     if (mcf->max_manifest_size < NGX_DFP_MANIFEST_MIN) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "dfpreheat_max_manifest_size must be at least %d",

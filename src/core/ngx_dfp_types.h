@@ -144,6 +144,8 @@ typedef struct {
     ngx_uint_t                 worker_calls;  /* at once */
     time_t                     retention;     /* s, of ended jobs */
     ngx_msec_t                 task_timeout;
+    ngx_msec_t                 peer_timeout;  /* of a peer's silence */
+    ngx_msec_t                 settle;        /* until a list is whole */
     size_t                     max_manifest_size;
     ngx_str_t                  thread_pool;   /* "": one of its own */
     struct ngx_thread_pool_s  *threads;

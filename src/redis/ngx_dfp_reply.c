@@ -25,6 +25,13 @@ ngx_dfp_reply_one(ngx_dfp_op_t *op, redisReply *reply)
 }
 
 
+ngx_int_t
+ngx_dfp_reply_peers(ngx_dfp_op_t *op, redisReply *reply)
+{
+    return ngx_dfp_reply_text(op, reply, op->out);
+}
+
+
 /* The id is not used again, even if Redis loses the job. */
 
 void

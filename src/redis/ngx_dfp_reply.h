@@ -62,6 +62,9 @@ ngx_int_t ngx_dfp_reply_patched(ngx_dfp_op_t *op, redisReply *reply);
 /* Of listen: an int64_t. NGX_DECLINED: it is 0. */
 ngx_int_t ngx_dfp_reply_since(ngx_dfp_op_t *op, redisReply *reply);
 
+/* Of peers: an ngx_str_t. */
+ngx_int_t ngx_dfp_reply_peers(ngx_dfp_op_t *op, redisReply *reply);
+
 /* Of status: a stored_status_t. */
 ngx_int_t ngx_dfp_reply_status(ngx_dfp_op_t *op, redisReply *reply);
 

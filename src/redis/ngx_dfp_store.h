@@ -30,6 +30,7 @@
 #define NGX_DFP_CLAIMS_MAX   16       /* parts that a look claims */
 #define NGX_DFP_OTHERS_MAX   10       /* nginx with other definitions */
 #define NGX_DFP_STATUS_WAIT  2000     /* ms, for the metrics */
+#define NGX_DFP_PEERS_WAIT   5000     /* ms, for the peers of a cluster */
 #define NGX_DFP_ENDED_MAX    (2 * NGX_DFP_CLUSTERS_MAX)    /* clusters in the
                                          metrics, with removed ones */
 
@@ -60,6 +61,7 @@ typedef enum {
     NGX_DFP_STORE_LISTEN,
     NGX_DFP_STORE_CHANGED,
     NGX_DFP_STORE_TASK_FIND,
+    NGX_DFP_STORE_PEERS,
 
     /* plain commands */
     NGX_DFP_STORE_GET,
@@ -420,6 +422,11 @@ ngx_int_t ngx_dfp_store_finish(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
 /* Returns the part to its queue; the attempt is not counted. */
 ngx_int_t ngx_dfp_store_requeue(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_dfp_claim_t *claim);
+
+/* Stores TEXT, unless it is "", as the peers of CLUSTER for an hour, and fills in
+ * KNOWN: those that were stored before. */
+ngx_int_t ngx_dfp_store_peers(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
+    int64_t cluster, ngx_str_t *text, ngx_str_t *known);
 
 /* Sends the heartbeat of this nginx, which has CLUSTERS ("1,2"), and fills in
  * OTHERS. */

@@ -150,3 +150,20 @@ ngx_dfp_store_members(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     return ngx_dfp_store_script(store, op, NGX_DFP_STORE_MEMBERS, &args,
                                 members);
 }
+
+
+ngx_int_t
+ngx_dfp_store_peers(ngx_dfp_store_t *store, ngx_dfp_op_t *op, int64_t cluster,
+    ngx_str_t *text, ngx_str_t *known)
+{
+    ngx_dfp_store_args_t  args;
+
+    ngx_dfp_store_args_init(&args, store, NULL);
+    ngx_dfp_store_arg_number(&args, cluster);
+    ngx_dfp_store_arg(&args, text);
+
+    op->out = known;
+
+    return ngx_dfp_store_start(store, op, NGX_DFP_STORE_PEERS, args.argv,
+                               args.n, NGX_DFP_PEERS_WAIT);
+}

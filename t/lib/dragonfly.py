@@ -3,8 +3,9 @@
 
 A stand-in for Dragonfly's scheduler or for a dfdaemon, over gRPC. It does what
 DIR/script.json says, which is read anew for each call, and else what the real
-ones were seen to do. It appends to DIR/calls.log, and puts its pid into
-DIR/listening when it listens. On SIGUSR1 it leaves as one that is told to: it
+ones were seen to do. It appends to DIR/calls.log (StatLocalTask, which a peer is
+asked at any time, to DIR/questions.log), and puts its pid into DIR/listening
+when it listens. On SIGUSR1 it leaves as one that is told to: it
 takes no connection and no call any more, and goes on with those that it has.
 
 A script of a scheduler:
@@ -17,7 +18,8 @@ A script of a scheduler:
 
 of a peer:
 
-    default     a behaviour
+    stat_local  a behaviour of StatLocalTask
+    default     of DownloadTask, as is urls
     urls        {url: behaviour}
     requires_header
                 {name: value}, without which a download fails with 401,
@@ -170,6 +172,7 @@ class Service(grpc.GenericRpcHandler):
         self.server = server
         self.script = Script(folder + "/script.json")
         self.log = Log(folder + "/calls.log")
+        self.questions = Log(folder + "/questions.log")
 
     def service(self, handler_call_details):
         service, _, method = handler_call_details.method[1:].partition("/")
@@ -181,7 +184,8 @@ class Service(grpc.GenericRpcHandler):
             functools.partial(self.call, method))
 
     def call(self, method, data, context):
-        ended = End(self.log)
+        log = self.questions if method == "StatLocalTask" else self.log
+        ended = End(log)
 
         try:
             fields = wire.decode(self.server.METHODS[method], data)
@@ -239,13 +243,13 @@ class Service(grpc.GenericRpcHandler):
         if names:
             line["client_certificate"] = names[0].decode()
 
-        number = self.log.begin(line)
+        number = ended.log.begin(line)
 
         # an end that was not said here is the client's
 
         def callback():
             ended.leave()
-            self.log.end(number, not ended.is_set())
+            ended.log.end(number, not ended.is_set())
 
         if not context.add_callback(callback):
             callback()

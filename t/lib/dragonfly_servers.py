@@ -127,7 +127,8 @@ def validate(method, fields):
 
 class Peer:
     SERVICE = "dfdaemon.v2.DfdaemonUpload"
-    METHODS = {"DownloadTask": "DownloadTaskRequest"}
+    METHODS = {"DownloadTask": "DownloadTaskRequest",
+               "StatLocalTask": "StatLocalTaskRequest"}
 
     def __init__(self, address):
         self.ip = address.rpartition(":")[0].strip("[]")
@@ -141,10 +142,16 @@ class Peer:
         return {**outer, **request.get("download", {})}
 
     def behaviour(self, script, method, fields):
+        if method == "StatLocalTask":
+            return script.get("stat_local")
+
         return script.get("urls", {}).get(fields.get("url"),
                                           script.get("default"))
 
     def replies(self, script, method, fields, behaviour):
+        if method == "StatLocalTask":
+            return self.stat(fields, behaviour)
+
         if not fields:
             raise Refused(grpc.StatusCode.INVALID_ARGUMENT, "missing download")
 
@@ -166,8 +173,26 @@ class Peer:
         return messages(behaviour, ids, lambda: [] if task in self.held else [
             message(event, ids) for event in (STARTED, PIECE)])
 
+    def stat(self, fields, behaviour):
+        """Only looked at when the call has waited."""
+        task = fields.get("task_id", "")
+
+        if behaviour.get("status"):
+            return
+
+        if task not in self.held:
+            raise Refused(grpc.StatusCode.NOT_FOUND,
+                          "task %s not found" % task)
+
+        now = {"seconds": int(time.time())}
+
+        yield wire.encode("StatLocalTaskResponse", {
+            "task_id": task, "content_length": 8, "created_at": now,
+            "updated_at": now, "finished_at": now})
+
     def succeeded(self, method, fields):
-        self.held.add(task_id(fields))
+        if method == "DownloadTask":
+            self.held.add(task_id(fields))
 
 
 def authorize(script, fields):

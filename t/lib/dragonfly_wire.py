@@ -115,6 +115,16 @@ MESSAGES = {
         5: ("is_finished", "bool"),
     },
     "DownloadPieceFinishedResponse": {1: ("piece", "Piece")},
+    "StatLocalTaskRequest": {1: ("task_id", "string"),
+                             2: ("remote_ip", "string?")},
+    "StatLocalTaskResponse": {
+        1: ("task_id", "string"), 2: ("piece_length", "uint?"),
+        3: ("content_length", "uint?"), 4: ("response_header", "map"),
+        5: ("uploading_count", "uint"), 6: ("uploaded_count", "uint"),
+        7: ("created_at", "Timestamp"), 8: ("updated_at", "Timestamp"),
+        9: ("prefetched_at", "Timestamp"), 10: ("failed_at", "Timestamp"),
+        11: ("finished_at", "Timestamp"),
+    },
 
     # scheduler.v2
 

@@ -253,6 +253,14 @@ TEST("DownloadTask with every field")
 }
 
 
+TEST("StatLocalTask")
+{
+    CHECK_SENT(dfp_d7y_stat_local(dfp_test_mem(), DFP_STR("abc"), &frame),
+               "0a03616263");
+    CHECK_SENT(dfp_d7y_stat_local(dfp_test_mem(), DFP_STR(""), &frame), "");
+}
+
+
 TEST("the scopes")
 {
     start(DFP_JOB_FILE, "u");

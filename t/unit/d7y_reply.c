@@ -432,6 +432,32 @@ TEST("an event of nothing, of both, and without a piece")
 }
 
 
+/* As dfdaemon.proto numbers the fields: content_length 3, created_at 7,
+ * failed_at 10, finished_at 11. */
+
+TEST("what a peer knows of a task")
+{
+    dfp_d7y_local_t  local;
+
+    CHECK_INT(dfp_d7y_local_parse(counting(), from_hex("18083a0208055a020806"),
+                                  &local, &err), DFP_OK);
+    CHECK(local.finished && !local.failed);
+    CHECK_INT(allocated, 0);
+
+    CHECK_INT(dfp_d7y_local_parse(counting(), from_hex("3a02080552020806"),
+                                  &local, &err), DFP_OK);
+    CHECK(!local.finished && local.failed);
+
+    CHECK_INT(dfp_d7y_local_parse(counting(), from_hex("3a020805"), &local,
+                                  &err), DFP_OK);
+    CHECK(!local.finished && !local.failed);
+
+    CHECK_INT(dfp_d7y_local_parse(counting(), from_hex("5a02"), &local, &err),
+              DFP_INVALID);
+    CHECK_HAS(err.text, "the peer's message");
+}
+
+
 static const dfp_d7y_host_t  seed = {
     .ip = { 9, "127.0.0.1" }, .hostname = { 6, "seed-1" }
 };

@@ -50,6 +50,31 @@ ngx_dfp_dragonfly_request(ngx_dfp_task_t *task, ngx_pool_t *pool,
 }
 
 
+ngx_int_t
+ngx_dfp_dragonfly_task_id(ngx_dfp_task_t *task, ngx_pool_t *pool,
+    dfp_str_t *id)
+{
+    dfp_rc_t           rc;
+    dfp_mem_t          mem;
+    dfp_d7y_request_t  request;
+
+    mem = ngx_dfp_mem(pool);
+
+    if (ngx_dfp_dragonfly_request(task, pool, &request) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    rc = dfp_d7y_task_id(&mem, &request, id);
+
+    if (rc == DFP_INVALID) {
+        *id = request.url;
+        rc = DFP_OK;
+    }
+
+    return rc == DFP_OK ? NGX_OK : NGX_ERROR;
+}
+
+
 static ngx_int_t
 ngx_dfp_dragonfly_url(ngx_dfp_task_t *task, ngx_pool_t *pool, dfp_str_t *url)
 {

@@ -1,7 +1,9 @@
 /*
  * A cluster of Dragonfly, and what both of its engines need: dragonfly.c says
  * what Dragonfly is told about a task, and how many peers are enough;
- * dragonfly_hosts.c lists the hosts; dragonfly_ask.c calls a scheduler.
+ * dragonfly_hosts.c lists the hosts; dragonfly_whole.c finds out whether a list
+ * is whole; dragonfly_server.c makes an address out of a host; dragonfly_ask.c
+ * calls a scheduler.
  */
 
 #ifndef NGX_DFP_DRAGONFLY_H
@@ -12,6 +14,7 @@
 #include "ngx_dfp_grpc.h"
 
 #include "dfp_d7y.h"
+#include "dfp_known.h"
 #include "dfp_scope.h"
 
 
@@ -22,6 +25,14 @@
 /* Why a peer that was never called is unreachable. */
 #define NGX_DFP_UNUSABLE                                                      \
     "the scheduler lists it without an address or a port"
+
+
+/* Why one is, that the scheduler did not list. */
+#define NGX_DFP_UNLISTED                                                      \
+    "it answers, but the scheduler did not list it (dfpreheat_settle)"
+
+#define NGX_DFP_WHOLE_MAX       64        /* peers that are asked whether they
+                                             live, at once and for one list */
 
 
 /* The parameters of dfpreheat_cluster. */
@@ -48,7 +59,12 @@ struct ngx_dfp_dragonfly_s {
 ngx_int_t ngx_dfp_dragonfly_request(ngx_dfp_task_t *task, ngx_pool_t *pool,
     dfp_d7y_request_t *request);
 
-/* The reverse: sets URL to what the job calls the URL TOLD of a scheduler,
+/* Sets ID to the id of TASK, in POOL; to its URL if dfdaemon has no id for it,
+ * since it refuses the URL. NGX_ERROR: no memory. */
+ngx_int_t ngx_dfp_dragonfly_task_id(ngx_dfp_task_t *task, ngx_pool_t *pool,
+    dfp_str_t *id);
+
+/* The reverse of map=: sets URL to what the job calls the URL TOLD of a scheduler,
  * which belongs to the image TASK. NGX_ERROR: no memory. */
 ngx_int_t ngx_dfp_dragonfly_posted(ngx_dfp_task_t *task, ngx_pool_t *pool,
     dfp_str_t told, dfp_str_t *url);
@@ -116,6 +132,68 @@ void ngx_dfp_ask_start(ngx_dfp_ask_t *ask);
 void ngx_dfp_ask_stop(ngx_dfp_ask_t *ask);
 
 
+/* Sets SERVER, in POOL, to the address of HOST, whose strings must stay.
+ * NGX_DECLINED: it is not allowed (dfpreheat_peers_allow); NGX_ERROR: no
+ * memory. */
+ngx_int_t ngx_dfp_dragonfly_server(ngx_dfp_run_t *run, ngx_pool_t *pool,
+    const dfp_d7y_host_t *host, ngx_dfp_server_t *server);
+
+
+/*
+ * Whether a list of hosts is whole: a scheduler that was restarted lists its
+ * peers one by one, as they announce themselves. Peers that it listed within
+ * the last hour, by Redis, and that the job is about, are asked StatLocalTask
+ * if they are missing; any answer means that they live.
+ */
+typedef struct ngx_dfp_whole_s  ngx_dfp_whole_t;
+
+typedef struct {
+    ngx_dfp_whole_t   *whole;
+    dfp_known_peer_t  *peer;
+    ngx_dfp_server_t   server;
+    ngx_dfp_grpc_t    *grpc;       /* NULL: it has ended */
+    unsigned           sure:1;     /* whether it lives */
+} ngx_dfp_whole_ask_t;
+
+struct ngx_dfp_whole_s {
+
+    /* set by the owner, the rest zeroed */
+
+    void               (*checked)(ngx_dfp_whole_t *whole);
+    void               (*stored)(ngx_dfp_whole_t *whole);
+    void                *data;
+    ngx_dfp_run_t       *run;
+
+    /* for CHECKED */
+
+    ngx_uint_t           lives;     /* of those that are missing */
+    dfp_known_t          known;
+
+    /* private */
+
+    ngx_dfp_op_t         op;
+    ngx_str_t            text;
+    ngx_pool_t          *pool;      /* of what is asked, or stored */
+    ngx_dfp_whole_ask_t *ask;
+    ngx_uint_t           n;
+    ngx_uint_t           left;      /* that have not ended */
+    dfp_d7y_host_t      *list;
+    size_t               nlist;
+    unsigned             read:1;
+};
+
+/* Checks LIST, which must stay until CHECKED is called: at once, or later. */
+void ngx_dfp_whole_check(ngx_dfp_whole_t *whole, dfp_d7y_host_t *list,
+    size_t n);
+
+/* Stores that list with the known peers, without those that were asked, and
+ * then calls STORED: at once, or later, also if it cannot be stored. */
+void ngx_dfp_whole_store(ngx_dfp_whole_t *whole);
+
+/* Ends it without its handlers; safe at any time, also before the start. */
+void ngx_dfp_whole_stop(ngx_dfp_whole_t *whole);
+
+
 /* The list of hosts of a scheduler. */
 typedef struct ngx_dfp_hosts_s  ngx_dfp_hosts_t;
 
@@ -123,7 +201,8 @@ struct ngx_dfp_hosts_s {
 
     /* set by the owner, the rest zeroed; HANDLER copies what it needs of
        the list, which is freed when it has returned, and may ask for
-       another one */
+       another one. The first list is whole, or dfpreheat_settle has
+       passed. */
 
     void            (*handler)(ngx_dfp_hosts_t *hosts);
     void             *data;
@@ -140,7 +219,7 @@ struct ngx_dfp_hosts_s {
     ngx_dfp_ask_t     ask;
     dfp_d7y_hosts_t  *told;        /* what was read so far */
     ngx_event_t       look;
-    ngx_msec_t        since;       /* the start */
+    ngx_dfp_whole_t   whole;
 };
 
 
@@ -152,7 +231,7 @@ ngx_int_t ngx_dfp_hosts_start(ngx_dfp_hosts_t *hosts);
 void ngx_dfp_hosts_look(ngx_dfp_hosts_t *hosts, ngx_msec_t when);
 
 /* For the handler: no host of the list is in the scope of the job. Asks again
- * later, or fails the run after a minute. */
+ * later, or fails the run after dfpreheat_settle. */
 void ngx_dfp_hosts_none(ngx_dfp_hosts_t *hosts);
 
 /* Ends it without its handler; safe at any time, also before the start. */

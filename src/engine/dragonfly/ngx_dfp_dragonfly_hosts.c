@@ -2,15 +2,16 @@
 
 
 #define NGX_DFP_HOSTS_POOL      16384
-#define NGX_DFP_NOBODY_WAIT     60000   /* ms: a scheduler that has
-                                           just started knows none */
-#define NGX_DFP_NOBODY_PAUSE    5000    /* ms */
+#define NGX_DFP_SETTLE_PAUSE    5000    /* ms */
 
 
 static void ngx_dfp_hosts_ask(ngx_event_t *ev);
 static dfp_rc_t ngx_dfp_hosts_listed(ngx_dfp_grpc_t *grpc,
     dfp_grpc_part_t *part, dfp_err_t *err);
 static void ngx_dfp_hosts_asked(ngx_dfp_ask_t *ask, ngx_dfp_grpc_t *grpc);
+static void ngx_dfp_hosts_checked(ngx_dfp_whole_t *whole);
+static void ngx_dfp_hosts_stored(ngx_dfp_whole_t *whole);
+static ngx_uint_t ngx_dfp_hosts_settling(ngx_dfp_run_t *run);
 static void ngx_dfp_hosts_free(ngx_dfp_hosts_t *hosts);
 
 
@@ -37,7 +38,10 @@ ngx_dfp_hosts_start(ngx_dfp_hosts_t *hosts)
     hosts->look.data = hosts;
     hosts->look.log = &hosts->run->log;
 
-    hosts->since = ngx_current_msec;
+    hosts->whole.checked = ngx_dfp_hosts_checked;
+    hosts->whole.stored = ngx_dfp_hosts_stored;
+    hosts->whole.data = hosts;
+    hosts->whole.run = hosts->run;
 
     ngx_dfp_ask_start(ask);
 
@@ -121,6 +125,11 @@ ngx_dfp_hosts_asked(ngx_dfp_ask_t *ask, ngx_dfp_grpc_t *grpc)
                        "dfpreheat: job %L: ListHosts lists %uz hosts",
                        hosts->run->claim.id, hosts->n);
 
+        if (!hosts->known && hosts->run->conf->settle) {
+            ngx_dfp_whole_check(&hosts->whole, hosts->list, hosts->n);
+            return;
+        }
+
         hosts->handler(hosts);
 
     } else if (hosts->known) {
@@ -143,6 +152,59 @@ ngx_dfp_hosts_asked(ngx_dfp_ask_t *ask, ngx_dfp_grpc_t *grpc)
 }
 
 
+/* Peers that live come one by one. */
+
+static void
+ngx_dfp_hosts_checked(ngx_dfp_whole_t *whole)
+{
+    u_char           *p;
+    ngx_str_t         text;
+    ngx_dfp_hosts_t  *hosts;
+    u_char            buf[NGX_DFP_REASON_MAX];
+
+    static ngx_str_t  who = ngx_string("the scheduler");
+
+    hosts = whole->data;
+
+    if (whole->lives == 0 || !ngx_dfp_hosts_settling(hosts->run)) {
+        ngx_dfp_whole_store(whole);
+        return;
+    }
+
+    p = ngx_slprintf(buf, buf + sizeof(buf), "its list of %uz hosts lacks "
+                     "%ui peers that answer", hosts->n, whole->lives);
+    text.data = buf;
+    text.len = p - buf;
+
+    ngx_dfp_run_trouble(hosts->run, NULL, &who, &text);
+
+    ngx_dfp_hosts_free(hosts);
+    ngx_dfp_hosts_look(hosts, NGX_DFP_SETTLE_PAUSE);
+}
+
+
+static void
+ngx_dfp_hosts_stored(ngx_dfp_whole_t *whole)
+{
+    ngx_dfp_hosts_t *hosts = whole->data;
+
+    hosts->run->trouble.len = 0;
+
+    hosts->handler(hosts);
+
+    ngx_dfp_hosts_free(hosts);
+
+    hosts->run->wake(hosts->run);
+}
+
+
+static ngx_uint_t
+ngx_dfp_hosts_settling(ngx_dfp_run_t *run)
+{
+    return ngx_current_msec - run->started < run->conf->settle;
+}
+
+
 void
 ngx_dfp_hosts_none(ngx_dfp_hosts_t *hosts)
 {
@@ -158,12 +220,12 @@ ngx_dfp_hosts_none(ngx_dfp_hosts_t *hosts)
                         run->job.scope == DFP_SCOPE_ALL_PEERS
                         ? &no_peer : &no_seed);
 
-    if (ngx_current_msec - hosts->since >= NGX_DFP_NOBODY_WAIT) {
+    if (!ngx_dfp_hosts_settling(run)) {
         ngx_dfp_run_fail(run, "%V", &run->trouble);
         return;
     }
 
-    ngx_dfp_hosts_look(hosts, NGX_DFP_NOBODY_PAUSE);
+    ngx_dfp_hosts_look(hosts, NGX_DFP_SETTLE_PAUSE);
 }
 
 
@@ -185,6 +247,7 @@ void
 ngx_dfp_hosts_stop(ngx_dfp_hosts_t *hosts)
 {
     ngx_dfp_ask_stop(&hosts->ask);
+    ngx_dfp_whole_stop(&hosts->whole);
 
     if (hosts->look.timer_set) {
         ngx_del_timer(&hosts->look);

@@ -60,6 +60,7 @@ ngx_dfp_peers_start(ngx_dfp_run_t *run)
     peers->hosts.data = peers;
     peers->hosts.run = run;
     ngx_queue_init(&peers->downloads);
+    ngx_dfp_silence_init(peers);
 
     if (ngx_array_init(&peers->absent, run->pool, 4,
                        sizeof(ngx_dfp_absent_t))
@@ -175,7 +176,7 @@ ngx_dfp_peers_call(ngx_dfp_run_t *run)
             continue;
         }
 
-        if (d->active == 0
+        if (d->live == 0
             && peers->busy >= (ngx_uint_t) run->job.concurrent_task_count)
         {
             return NGX_DECLINED;
@@ -275,6 +276,7 @@ ngx_dfp_peers_stop(ngx_dfp_run_t *run)
 
     ngx_dfp_hosts_stop(&peers->hosts);
     ngx_dfp_download_stop(peers);
+    ngx_dfp_silence_stop(peers);
 
     for (i = 0; i < peers->n; i++) {
         if (peers->peer[i].resume.timer_set) {

@@ -6,6 +6,8 @@
  * engine_peers_results.c   whether the run has succeeded, and its results
  * engine_peers_download.c  one download of one task by one peer
  * engine_peers_choose.c    the peers that the job is about
+ * engine_peers_silence.c   whether a silent peer lives
+ * engine_peers_active.c    the active downloads, as they are counted
  * engine_peers_peer.c      whether a peer can be called
  * engine_peers_task.c      the downloads of one task
  * engine_peers_pick.c      which peer comes next
@@ -36,9 +38,8 @@ typedef struct ngx_dfp_peers_s  ngx_dfp_peers_t;
 typedef enum {
     NGX_DFP_PEER_READY = 0,
     NGX_DFP_PEER_PAUSED,      /* after an error */
-    NGX_DFP_PEER_SUSPECT,     /* it could not be reached */
-    NGX_DFP_PEER_TRIAL,       /* one more call is to be started */
-    NGX_DFP_PEER_TRIED,       /* that call is active */
+    NGX_DFP_PEER_SUSPECT,     /* it could not be reached, or hangs */
+    NGX_DFP_PEER_TRIAL,       /* it is asked whether it lives */
     NGX_DFP_PEER_GONE         /* unreachable, for good */
 } ngx_dfp_peer_e;
 
@@ -52,7 +53,23 @@ typedef struct {
     ngx_uint_t        done;        /* tasks that it has */
     ngx_str_t         reason;      /* why it is gone */
     ngx_event_t       resume;
+
+    ngx_queue_t       streams;     /* active downloads */
+    ngx_queue_t       queue;       /* in peers->streaming */
+    ngx_dfp_task_t   *task;        /* of the last download; NULL: none */
+    ngx_dfp_grpc_t   *question;    /* StatLocalTask, active; NULL: none */
+    ngx_msec_t        heard;       /* when it sent something */
+    ngx_msec_t        asked;       /* when the question was sent */
+    ngx_msec_t        patience;    /* ms of silence until it is asked */
+    unsigned          doubtful:1;  /* it has not answered at once */
+    unsigned          spoke:1;     /* since the question was sent */
 } ngx_dfp_peer_t;
+
+
+/* Whether nothing can be said of it but that it was lost. */
+#define ngx_dfp_peer_lost(peer)                                               \
+    ((peer)->state == NGX_DFP_PEER_SUSPECT                                    \
+     || (peer)->state == NGX_DFP_PEER_TRIAL)
 
 
 /* A host that the job is about and that cannot be called at all. */
@@ -89,6 +106,7 @@ typedef struct {
     ngx_uint_t       nseeds;      /* of single_seed_peer */
     ngx_uint_t       at;          /* where to look next */
     ngx_uint_t       active;
+    ngx_uint_t       live;        /* of these, on peers without doubt */
     ngx_uint_t       left;        /* with the active ones */
     ngx_uint_t       done;
     ngx_str_t        reason;      /* of the first failure */
@@ -96,6 +114,20 @@ typedef struct {
     unsigned         probe:1;     /* the origin is asked first */
     unsigned         ended:1;
 } ngx_dfp_downloads_t;
+
+
+/* An active download, in the pool of its call. */
+typedef struct {
+    ngx_queue_t           queue;      /* in peers->downloads */
+    ngx_queue_t           stream;     /* in peer->streams */
+    ngx_dfp_downloads_t  *d;
+    ngx_dfp_peer_t       *peer;
+    ngx_dfp_grpc_t       *grpc;
+    ngx_uint_t            serial;     /* of its credentials */
+    off_t                 size;       /* -1: not known */
+    off_t                 bytes;
+    unsigned              live:1;     /* there is no doubt about the peer */
+} ngx_dfp_download_t;
 
 
 typedef struct {
@@ -116,10 +148,13 @@ struct ngx_dfp_peers_s {
     ngx_array_t      absent;      /* absent_t */
     ngx_array_t      failures;    /* failure_t, the first ones */
     ngx_queue_t      downloads;   /* active */
+    ngx_queue_t      streaming;   /* peers with active downloads */
+    ngx_event_t      tick;        /* they are looked at */
+    ngx_uint_t       questions;   /* active */
     ngx_dfp_peer_t  *troubled;    /* the last one; NULL: none */
     ngx_str_t        trouble;     /* its error */
 
-    ngx_uint_t       busy;        /* tasks with active downloads */
+    ngx_uint_t       busy;        /* tasks with live downloads */
     ngx_uint_t       opened;      /* tasks with downloads */
     ngx_uint_t       done;        /* downloads */
     ngx_uint_t       failed;      /* downloads */
@@ -168,8 +203,43 @@ void ngx_dfp_download_stop(ngx_dfp_peers_t *peers);
 ngx_int_t ngx_dfp_peers_choose(ngx_dfp_peers_t *peers);
 
 
-/* Sets the timer's handler. */
-void ngx_dfp_peer_init(ngx_dfp_peer_t *peer);
+/*
+ * Silence. A stream may be silent for minutes while its peer waits for the
+ * origin or for another peer. So a silent peer is asked StatLocalTask, first
+ * after a second, and then with growing pauses, at least each
+ * dfpreheat_peer_timeout. If it does not answer at once, it is doubtful: it
+ * gets no other task, and tasks that wait for such peers only take no place of
+ * concurrent_task_count. If it has sent nothing at all for
+ * dfpreheat_peer_timeout after that, or cannot be reached, its streams are
+ * cancelled, and it counts as unreachable.
+ */
+
+void ngx_dfp_silence_init(ngx_dfp_peers_t *peers);
+void ngx_dfp_silence_init_peer(ngx_dfp_peer_t *peer);
+
+/* A download of the peer has started, or has ended. */
+void ngx_dfp_silence_begin(ngx_dfp_download_t *download);
+void ngx_dfp_silence_end(ngx_dfp_peer_t *peer);
+
+/* The peer has sent something. */
+void ngx_dfp_silence_heard(ngx_dfp_peer_t *peer);
+
+/* Ends all questions; safe at any time. */
+void ngx_dfp_silence_stop(ngx_dfp_peers_t *peers);
+
+
+/* Counts a download that has started. */
+void ngx_dfp_active_begin(ngx_dfp_download_t *download);
+
+/* Counts one that has ended; it waits again. */
+void ngx_dfp_active_end(ngx_dfp_download_t *download);
+
+/* Counts it as one on a peer without doubt, or not. */
+void ngx_dfp_active_live(ngx_dfp_download_t *download, ngx_uint_t live);
+
+/* The task goes on, after a download on the peer has ended. */
+void ngx_dfp_active_next(ngx_dfp_downloads_t *d, ngx_dfp_peer_t *peer);
+
 
 /* The peer has answered a call. */
 void ngx_dfp_peer_answered(ngx_dfp_peer_t *peer);
@@ -177,8 +247,11 @@ void ngx_dfp_peer_answered(ngx_dfp_peer_t *peer);
 /* It has failed in a way that may pass: it is not called for a while. */
 void ngx_dfp_peer_pause(ngx_dfp_peer_t *peer);
 
-/* It could not be reached, as TEXT says. */
+/* It could not be reached, or hangs, as TEXT says. */
 void ngx_dfp_peer_unreached(ngx_dfp_peer_t *peer, ngx_str_t *text);
+
+/* Queues the tasks that may have waited for a peer. */
+void ngx_dfp_peer_wake(ngx_dfp_peers_t *peers);
 
 /* Copies the peer's error, for a job whose timeout passes while it waits. */
 void ngx_dfp_peer_troubled(ngx_dfp_peer_t *peer, ngx_str_t *text);

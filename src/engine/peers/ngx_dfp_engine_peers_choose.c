@@ -1,13 +1,11 @@
 #include "ngx_dfp_engine_peers.h"
 
 
+static ngx_int_t ngx_dfp_peers_choose_unlisted(ngx_dfp_peers_t *peers);
 static ngx_int_t ngx_dfp_peers_choose_ring(ngx_dfp_peers_t *peers,
     dfp_scope_t *scope);
 static ngx_int_t ngx_dfp_peers_choose_add(ngx_dfp_peers_t *peers,
     const dfp_d7y_host_t *host);
-static ngx_int_t ngx_dfp_peers_choose_address(ngx_dfp_peer_t *peer);
-static ngx_int_t ngx_dfp_peers_choose_text(ngx_pool_t *pool, ngx_str_t *s,
-    size_t len, const char *fmt, ...);
 static ngx_int_t ngx_dfp_peers_choose_absent(ngx_dfp_peers_t *peers,
     dfp_str_t hostname, dfp_str_t ip, ngx_uint_t unreachable,
     const char *reason);
@@ -63,7 +61,45 @@ ngx_dfp_peers_choose(ngx_dfp_peers_t *peers)
         }
     }
 
+    if (ngx_dfp_peers_choose_unlisted(peers) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     return ngx_dfp_peers_choose_ring(peers, &scope);
+}
+
+
+/* The list did not become whole in time. A job that wants some of the peers has
+ * them. */
+
+static ngx_int_t
+ngx_dfp_peers_choose_unlisted(ngx_dfp_peers_t *peers)
+{
+    size_t             i;
+    dfp_job_t         *job;
+    dfp_known_peer_t  *peer;
+
+    job = &peers->run->job;
+
+    if (job->nips == 0 && (job->count || job->percentage)) {
+        return NGX_OK;
+    }
+
+    for (i = 0; i < peers->hosts.whole.known.n; i++) {
+
+        peer = &peers->hosts.whole.known.list[i];
+
+        if (peer->lives
+            && ngx_dfp_peers_choose_absent(peers, peer->host.hostname,
+                                           peer->host.ip, 1,
+                                           NGX_DFP_UNLISTED)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
 }
 
 
@@ -105,7 +141,7 @@ ngx_dfp_peers_choose_add(ngx_dfp_peers_t *peers, const dfp_d7y_host_t *host)
     peer->peers = peers;
     peer->host = *host;
 
-    ngx_dfp_peer_init(peer);
+    ngx_dfp_silence_init_peer(peer);
 
     if (ngx_dfp_peers_choose_copy(pool, &peer->host.id) != NGX_OK
         || ngx_dfp_peers_choose_copy(pool, &peer->host.hostname) != NGX_OK
@@ -114,7 +150,7 @@ ngx_dfp_peers_choose_add(ngx_dfp_peers_t *peers, const dfp_d7y_host_t *host)
         return NGX_ERROR;
     }
 
-    rc = ngx_dfp_peers_choose_address(peer);
+    rc = ngx_dfp_dragonfly_server(peers->run, pool, &peer->host, &peer->server);
 
     if (rc == NGX_DECLINED) {
         return ngx_dfp_peers_choose_absent(peers, host->hostname, host->ip, 0,
@@ -132,90 +168,6 @@ ngx_dfp_peers_choose_add(ngx_dfp_peers_t *peers, const dfp_d7y_host_t *host)
     }
 
     return rc;
-}
-
-
-/* NGX_DECLINED: the address is not allowed. */
-
-static ngx_int_t
-ngx_dfp_peers_choose_address(ngx_dfp_peer_t *peer)
-{
-    u_char               *p;
-    ngx_str_t             ip;
-    ngx_addr_t            addr;
-    ngx_pool_t           *pool;
-    ngx_dfp_run_t        *run;
-    ngx_dfp_server_t     *server;
-    ngx_dfp_dragonfly_t  *dragonfly;
-
-    run = peer->peers->run;
-    pool = run->pool;
-    server = &peer->server;
-    dragonfly = run->cluster->dragonfly;
-    ip = ngx_dfp_str(peer->host.ip);
-
-    if (ngx_parse_addr(pool, &addr, ip.data, ip.len) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (ngx_cidr_match(addr.sockaddr, run->conf->peers_allow) != NGX_OK) {
-        return NGX_DECLINED;
-    }
-
-    ngx_inet_set_port(addr.sockaddr, peer->host.port);
-
-    server->sockaddr = addr.sockaddr;
-    server->socklen = addr.socklen;
-    server->location = dragonfly->peers_location;
-    server->tls = dragonfly->peers_tls;
-
-    p = ngx_strlchr(ip.data, ip.data + ip.len, ':');
-
-    if (ngx_dfp_peers_choose_text(pool, &server->authority, ip.len,
-                                  p ? "[%V]:%d" : "%V:%d", &ip,
-                                  (int) peer->host.port)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return ngx_dfp_peers_choose_text(pool, &server->name,
-                                     peer->host.hostname.len
-                                     + server->authority.len,
-                                     "the peer %*s (%V)%Z",
-                                     peer->host.hostname.len,
-                                     peer->host.hostname.data,
-                                     &server->authority);
-}
-
-
-/* LEN is the length of the arguments; the rest of the text is short. */
-
-static ngx_int_t
-ngx_dfp_peers_choose_text(ngx_pool_t *pool, ngx_str_t *s, size_t len,
-    const char *fmt, ...)
-{
-    u_char   *last;
-    va_list   args;
-
-    len += sizeof("the peer  ([]:65535)");
-
-    s->data = ngx_pnalloc(pool, len);
-    if (s->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    va_start(args, fmt);
-    last = ngx_vslprintf(s->data, s->data + len, fmt, args);
-    va_end(args);
-
-    s->len = last - s->data;
-
-    if (s->len && last[-1] == '\0') {
-        s->len--;
-    }
-
-    return NGX_OK;
 }
 
 

@@ -9,18 +9,6 @@
     (NGX_MAX_OFF_T_VALUE / NGX_DFP_DOWNLOADS_MAX)
 
 
-/* An active download, in the pool of its call. */
-typedef struct {
-    ngx_queue_t           queue;      /* in peers->downloads */
-    ngx_dfp_downloads_t  *d;
-    ngx_dfp_peer_t       *peer;
-    ngx_dfp_grpc_t       *grpc;
-    ngx_uint_t            serial;     /* of its credentials */
-    off_t                 size;       /* -1: not known */
-    off_t                 bytes;
-} ngx_dfp_download_t;
-
-
 static ngx_int_t ngx_dfp_download_frame(ngx_dfp_downloads_t *d);
 static ngx_int_t ngx_dfp_download_call(ngx_dfp_downloads_t *d,
     ngx_dfp_peer_t *peer);
@@ -50,7 +38,7 @@ ngx_dfp_download_start(ngx_dfp_downloads_t *d)
     peers = run->data;
     i = NGX_DFP_NOBODY;
 
-    if (d->active < (ngx_uint_t) run->job.concurrent_peer_count) {
+    if (d->live < (ngx_uint_t) run->job.concurrent_peer_count) {
         i = ngx_dfp_peers_pick(d);
     }
 
@@ -71,16 +59,6 @@ ngx_dfp_download_start(ngx_dfp_downloads_t *d)
     {
         return NGX_AGAIN;
     }
-
-    if (peers->peer[i].state == NGX_DFP_PEER_TRIAL) {
-        peers->peer[i].state = NGX_DFP_PEER_TRIED;
-    }
-
-    d->pairs[i] = (d->pairs[i] & ~NGX_DFP_PAIR_STATE)
-                  | NGX_DFP_PAIR_ACTIVE;
-
-    peers->busy += (d->active++ == 0);
-    run->calls++;
 
     ngx_log_debug5(NGX_LOG_DEBUG_HTTP, &run->log, 0,
                    "dfpreheat: job %L: task \"%V\": download starts on %V, "
@@ -138,11 +116,9 @@ ngx_dfp_download_call(ngx_dfp_downloads_t *d, ngx_dfp_peer_t *peer)
 {
     ngx_dfp_run_t       *run;
     ngx_dfp_grpc_t      *grpc;
-    ngx_dfp_peers_t     *peers;
     ngx_dfp_download_t  *download;
 
     run = d->task->run;
-    peers = run->data;
 
     grpc = ngx_dfp_grpc_create(&run->log);
     if (grpc == NULL) {
@@ -177,7 +153,8 @@ ngx_dfp_download_call(ngx_dfp_downloads_t *d, ngx_dfp_peer_t *peer)
         return NGX_ERROR;
     }
 
-    ngx_queue_insert_tail(&peers->downloads, &download->queue);
+    ngx_dfp_active_begin(download);
+    ngx_dfp_silence_begin(download);
 
     return NGX_OK;
 }
@@ -186,10 +163,15 @@ ngx_dfp_download_call(ngx_dfp_downloads_t *d, ngx_dfp_peer_t *peer)
 static dfp_rc_t
 ngx_dfp_download_event(ngx_dfp_grpc_t *grpc, dfp_str_t message, dfp_err_t *err)
 {
-    dfp_rc_t          rc;
-    dfp_mem_t         mem;
-    ngx_pool_t       *pool;
-    dfp_d7y_event_t   event;
+    dfp_rc_t             rc;
+    dfp_mem_t            mem;
+    ngx_pool_t          *pool;
+    dfp_d7y_event_t      event;
+    ngx_dfp_download_t  *download;
+
+    download = grpc->data;
+
+    ngx_dfp_silence_heard(download->peer);
 
     /* a pool of its own: there may be thousands of messages */
 
@@ -202,7 +184,7 @@ ngx_dfp_download_event(ngx_dfp_grpc_t *grpc, dfp_str_t message, dfp_err_t *err)
     rc = dfp_d7y_event_parse(&mem, message, &event, err);
 
     if (rc == DFP_OK) {
-        ngx_dfp_download_count(grpc->data, &event);
+        ngx_dfp_download_count(download, &event);
     }
 
     ngx_destroy_pool(pool);
@@ -252,48 +234,32 @@ ngx_dfp_download_count(ngx_dfp_download_t *download, dfp_d7y_event_t *event)
 static void
 ngx_dfp_download_ended(ngx_dfp_grpc_t *grpc)
 {
-    ngx_uint_t            i;
     ngx_dfp_run_t        *run;
-    ngx_dfp_peers_t      *peers;
+    ngx_dfp_peer_t       *peer;
     ngx_dfp_download_t   *download;
     ngx_dfp_downloads_t  *d;
 
     download = grpc->data;
     d = download->d;
+    peer = download->peer;
     run = d->task->run;
-    peers = run->data;
-    i = download->peer - peers->peer;
-
-    ngx_queue_remove(&download->queue);
-
-    run->calls--;
-    peers->busy -= (--d->active == 0);
 
     ngx_log_debug6(NGX_LOG_DEBUG_HTTP, &run->log, 0,
                    "dfpreheat: job %L: task \"%V\": download ends on %V, "
                    "status:%d unreached:%d, %O bytes", run->claim.id,
-                   &d->task->shown, &download->peer->server.name, grpc->status,
+                   &d->task->shown, &peer->server.name, grpc->status,
                    grpc->unreached, download->bytes);
 
-    d->pairs[i] &= ~NGX_DFP_PAIR_STATE;
+    if (!grpc->unanswered && !grpc->timedout) {
+        ngx_dfp_silence_heard(peer);
+    }
+
+    ngx_dfp_active_end(download);
+    ngx_dfp_silence_end(peer);
 
     ngx_dfp_download_verdict(download);
 
-    /* the peer cannot be called any more */
-
-    if (download->peer->state == NGX_DFP_PEER_GONE
-        && (d->pairs[i] & NGX_DFP_PAIR_STATE)
-           == NGX_DFP_PAIR_WAITING)
-    {
-        d->pairs[i] = NGX_DFP_PAIR_GONE;
-        d->left--;
-    }
-
-    ngx_dfp_peers_task_settle(d);
-    ngx_dfp_peers_task_queue(d);
-
-    run->changed = 1;
-    run->wake(run);
+    ngx_dfp_active_next(d, peer);
 }
 
 
@@ -566,10 +532,8 @@ ngx_dfp_download_stop(ngx_dfp_peers_t *peers)
         q = ngx_queue_head(&peers->downloads);
         download = ngx_queue_data(q, ngx_dfp_download_t, queue);
 
-        ngx_queue_remove(q);
-
-        peers->run->calls--;
-        peers->busy -= (--download->d->active == 0);
+        ngx_dfp_active_end(download);
+        ngx_dfp_silence_end(download->peer);
 
         ngx_dfp_grpc_cancel(download->grpc);
     }
@@ -595,11 +559,29 @@ ngx_dfp_download_trouble(ngx_dfp_peers_t *peers)
         return;
     }
 
-    q = ngx_queue_head(&peers->downloads);
+    /* rather one that may hang */
+
+    for (q = ngx_queue_head(&peers->downloads);
+         q != ngx_queue_sentinel(&peers->downloads);
+         q = ngx_queue_next(q))
+    {
+        download = ngx_queue_data(q, ngx_dfp_download_t, queue);
+
+        if (download->peer->doubtful) {
+            break;
+        }
+    }
+
+    if (q == ngx_queue_sentinel(&peers->downloads)) {
+        q = ngx_queue_head(&peers->downloads);
+    }
+
     download = ngx_queue_data(q, ngx_dfp_download_t, queue);
 
-    p = ngx_slprintf(buf, buf + sizeof(buf), "it has not finished %V",
-                     &download->d->task->shown);
+    p = ngx_slprintf(buf, buf + sizeof(buf), "it has not finished %V%s",
+                     &download->d->task->shown,
+                     download->peer->doubtful
+                     ? ", and does not answer StatLocalTask" : "");
 
     text.data = buf;
     text.len = p - buf;

@@ -2,19 +2,8 @@
 #include "ngx_dfp_pause.h"
 
 
-static void ngx_dfp_peer_resume(ngx_event_t *ev);
 static int ngx_dfp_peer_order(const void *one, const void *two);
 static void ngx_dfp_peer_gone(ngx_dfp_peer_t *peer, const char *why);
-static void ngx_dfp_peer_wake(ngx_dfp_peers_t *peers);
-
-
-void
-ngx_dfp_peer_init(ngx_dfp_peer_t *peer)
-{
-    peer->resume.handler = ngx_dfp_peer_resume;
-    peer->resume.data = peer;
-    peer->resume.log = &peer->peers->run->log;
-}
 
 
 void
@@ -44,8 +33,8 @@ ngx_dfp_peer_pause(ngx_dfp_peer_t *peer)
     ngx_msec_t  pause;
 
     if (peer->state == NGX_DFP_PEER_PAUSED
-        || peer->state == NGX_DFP_PEER_SUSPECT
-        || peer->state == NGX_DFP_PEER_GONE)
+        || peer->state == NGX_DFP_PEER_GONE
+        || ngx_dfp_peer_lost(peer))
     {
         return;
     }
@@ -72,7 +61,7 @@ ngx_dfp_peer_unreached(ngx_dfp_peer_t *peer, ngx_str_t *text)
 
     switch (peer->state) {
 
-    case NGX_DFP_PEER_TRIED:
+    case NGX_DFP_PEER_TRIAL:
 
         if (!peer->peers->single) {
             ngx_dfp_peer_gone(peer, ", twice");
@@ -132,23 +121,6 @@ ngx_dfp_peer_troubled(ngx_dfp_peer_t *peer, ngx_str_t *text)
 }
 
 
-static void
-ngx_dfp_peer_resume(ngx_event_t *ev)
-{
-    ngx_dfp_peer_t *peer = ev->data;
-
-    peer->state = (peer->state == NGX_DFP_PEER_SUSPECT)
-                  ? NGX_DFP_PEER_TRIAL
-                  : NGX_DFP_PEER_READY;
-
-    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, &peer->peers->run->log, 0,
-                   "dfpreheat: job %L: %V may be called again",
-                   peer->peers->run->claim.id, &peer->server.name);
-
-    ngx_dfp_peer_wake(peer->peers);
-}
-
-
 void
 ngx_dfp_peer_compare(ngx_dfp_peers_t *peers)
 {
@@ -166,7 +138,7 @@ ngx_dfp_peer_compare(ngx_dfp_peers_t *peers)
 
         peer = &peers->peer[i];
 
-        if (peer->state != NGX_DFP_PEER_SUSPECT) {
+        if (!ngx_dfp_peer_lost(peer)) {
             continue;
         }
 
@@ -251,9 +223,7 @@ ngx_dfp_peer_gone(ngx_dfp_peer_t *peer, const char *why)
 }
 
 
-/* Queues the tasks that may have waited for a peer. */
-
-static void
+void
 ngx_dfp_peer_wake(ngx_dfp_peers_t *peers)
 {
     ngx_uint_t        i;

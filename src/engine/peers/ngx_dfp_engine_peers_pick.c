@@ -24,12 +24,10 @@ ngx_dfp_peers_pick(ngx_dfp_downloads_t *d)
 ngx_int_t
 ngx_dfp_peers_pick_seeds(ngx_dfp_downloads_t *d)
 {
-    dfp_rc_t           rc;
-    dfp_mem_t          mem;
-    dfp_str_t          id;
-    ngx_pool_t        *pool;
-    dfp_d7y_request_t  request;
-    ngx_dfp_peers_t   *peers;
+    ngx_int_t         rc;
+    dfp_str_t         id;
+    ngx_pool_t       *pool;
+    ngx_dfp_peers_t  *peers;
 
     peers = d->task->run->data;
 
@@ -38,31 +36,16 @@ ngx_dfp_peers_pick_seeds(ngx_dfp_downloads_t *d)
         return NGX_ERROR;
     }
 
-    mem = ngx_dfp_mem(pool);
+    rc = ngx_dfp_dragonfly_task_id(d->task, pool, &id);
 
-    if (ngx_dfp_dragonfly_request(d->task, pool, &request) != NGX_OK) {
-        ngx_destroy_pool(pool);
-        return NGX_ERROR;
-    }
-
-    rc = dfp_d7y_task_id(&mem, &request, &id);
-
-    if (rc == DFP_INVALID) {
-
-        /* dfdaemon refuses the URL, and says why */
-
-        id = request.url;
-        rc = DFP_OK;
-    }
-
-    if (rc == DFP_OK) {
+    if (rc == NGX_OK) {
         d->nseeds = dfp_ring_find(&peers->ring, id, d->seeds,
                                   NGX_DFP_SEEDS_MAX);
     }
 
     ngx_destroy_pool(pool);
 
-    return rc == DFP_OK ? NGX_OK : NGX_ERROR;
+    return rc;
 }
 
 
@@ -100,23 +83,25 @@ ngx_dfp_peers_pick_in_turn(ngx_dfp_downloads_t *d)
 static ngx_uint_t
 ngx_dfp_peers_pick_seed(ngx_dfp_downloads_t *d)
 {
-    ngx_uint_t        i;
+    ngx_uint_t        i, k, doubtful;
     const char       *reason;
     ngx_dfp_task_t   *task;
     ngx_dfp_peers_t  *peers;
 
     task = d->task;
     peers = task->run->data;
+    doubtful = 0;
 
     if (d->active) {
         return NGX_DFP_NOBODY;
     }
 
-    while (d->at < d->nseeds) {
+    for (k = d->at; k < d->nseeds; k++) {
 
-        i = d->seeds[d->at];
+        i = d->seeds[k];
 
         if (ngx_dfp_peers_pick_callable(&peers->peer[i])) {
+            d->at = k;
             return i;
         }
 
@@ -124,7 +109,13 @@ ngx_dfp_peers_pick_seed(ngx_dfp_downloads_t *d)
             d->reason = peers->peer[i].reason;
         }
 
-        d->at++;
+        doubtful |= peers->peer[i].doubtful;
+    }
+
+    /* it is not known yet whether that one lives */
+
+    if (doubtful) {
+        return NGX_DFP_NOBODY;
     }
 
     ngx_queue_remove(&task->queue);
@@ -156,6 +147,5 @@ ngx_dfp_peers_pick_seed(ngx_dfp_downloads_t *d)
 static ngx_uint_t
 ngx_dfp_peers_pick_callable(ngx_dfp_peer_t *peer)
 {
-    return peer->state == NGX_DFP_PEER_READY
-           || peer->state == NGX_DFP_PEER_TRIAL;
+    return peer->state == NGX_DFP_PEER_READY && !peer->doubtful;
 }

@@ -242,6 +242,7 @@ static void
 ngx_dfp_peers_results_task(ngx_dfp_task_t *task, ngx_dfp_results_t *results)
 {
     ngx_uint_t            i, waiting;
+    ngx_dfp_peer_t       *peer;
     ngx_dfp_peers_t      *peers;
     ngx_dfp_downloads_t  *d;
 
@@ -278,8 +279,11 @@ ngx_dfp_peers_results_task(ngx_dfp_task_t *task, ngx_dfp_results_t *results)
         case NGX_DFP_PAIR_ACTIVE:
 
             if (waiting) {
-                ngx_dfp_peers_results_add(&results->failure, &peers->peer[i],
-                                          &task->shown, &task->reason);
+                peer = &peers->peer[i];
+                ngx_dfp_peers_results_add(&results->failure, peer,
+                                          &task->shown,
+                                          ngx_dfp_peer_lost(peer)
+                                          ? &peer->reason : &task->reason);
             }
 
             break;

@@ -81,7 +81,7 @@ ngx_dfp_peers_task_queue(ngx_dfp_downloads_t *d)
 
     /* started tasks come before others */
 
-    if (d->active || d->probe) {
+    if (d->live || d->probe) {
         ngx_queue_insert_head(ready, &task->queue);
 
     } else {

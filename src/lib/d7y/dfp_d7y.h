@@ -25,6 +25,7 @@
 #define DFP_D7Y_STAT_IMAGE     "/scheduler.v2.Scheduler/StatImage"
 #define DFP_D7Y_STAT_FILE      "/scheduler.v2.Scheduler/StatFile"
 #define DFP_D7Y_DOWNLOAD_TASK  "/dfdaemon.v2.DfdaemonUpload/DownloadTask"
+#define DFP_D7Y_STAT_LOCAL     "/dfdaemon.v2.DfdaemonUpload/StatLocalTask"
 
 
 typedef struct {
@@ -64,6 +65,14 @@ typedef struct {
 } dfp_d7y_event_t;
 
 
+/* What a peer knows of a task, as StatLocalTask returns it. Neither: it is in
+ * progress, or it was given up; NOT_FOUND: the peer does not know it. */
+typedef struct {
+    unsigned          finished:1;  /* the peer holds all of it */
+    unsigned          failed:1;
+} dfp_d7y_local_t;
+
+
 /* A scheduler's list of hosts, which is parsed as it arrives. */
 typedef struct {
     dfp_d7y_host_t            *list;
@@ -81,6 +90,8 @@ typedef struct {
 
 dfp_rc_t dfp_d7y_list_hosts(dfp_mem_t *mem, dfp_str_t *frame);
 dfp_rc_t dfp_d7y_download(dfp_mem_t *mem, const dfp_d7y_request_t *request,
+    dfp_str_t *frame);
+dfp_rc_t dfp_d7y_stat_local(dfp_mem_t *mem, dfp_str_t task_id,
     dfp_str_t *frame);
 
 /* Of JOB these send scope, ips, count, percentage and the concurrencies, and
@@ -105,6 +116,10 @@ dfp_rc_t dfp_d7y_hosts_read(dfp_d7y_hosts_t *hosts, dfp_str_t part, int ends,
  * to MEM. DFP_INVALID: err says what is wrong; DFP_ERROR: no memory. */
 dfp_rc_t dfp_d7y_event_parse(dfp_mem_t *mem, dfp_str_t message,
     dfp_d7y_event_t *event, dfp_err_t *err);
+
+/* The same for a StatLocalTaskResponse; nothing is copied. */
+dfp_rc_t dfp_d7y_local_parse(dfp_mem_t *mem, dfp_str_t message,
+    dfp_d7y_local_t *local, dfp_err_t *err);
 
 
 /*

@@ -205,6 +205,31 @@ dfp_d7y_event_parse(dfp_mem_t *mem, dfp_str_t message,
 }
 
 
+dfp_rc_t
+dfp_d7y_local_parse(dfp_mem_t *mem, dfp_str_t message,
+    dfp_d7y_local_t *local, dfp_err_t *err)
+{
+    dfp_d7y_reader_t                      reader;
+    Dfdaemon__V2__StatLocalTaskResponse  *r;
+
+    memset(local, 0, sizeof(dfp_d7y_local_t));
+
+    dfp_d7y_reader_init(&reader, mem, "the peer's message");
+
+    r = dfp_d7y_unpack(&reader,
+                       &dfdaemon__v2__stat_local_task_response__descriptor,
+                       message);
+    if (r == NULL) {
+        return dfp_d7y_unpack_error(&reader, err);
+    }
+
+    local->finished = (r->finished_at != NULL);
+    local->failed = (r->failed_at != NULL);
+
+    return DFP_OK;
+}
+
+
 static dfp_rc_t
 dfp_d7y_text(dfp_mem_t *mem, const char *s, dfp_str_t *text)
 {

@@ -54,6 +54,8 @@
 --               the configuration, lease and process of the nginx, since when
 --               it has been running without a gap, and its last look before
 --               that gap (0: it was started then); it expires
+-- peers:ID      the peers that the scheduler of the cluster ID has listed within
+--               the last hour (see dfp_known.h); it expires
 -- claims:WORKER number of the last look that claimed something, and its claims
 -- KEYS[1]       hash: what the nginx that sends the script has counted for its
 --               metrics, of jobs that are listed: accepted: those that it has
@@ -106,6 +108,9 @@ local PARTS_MAX = 100
 -- is kept for that
 local HOOK_TIME = 3600000
 local HOOK_KEEP = 4200000
+
+-- ms: how long it is known which peers the scheduler of a cluster has listed
+local PEERS_TIME = 3600000
 
 -- ms until the hash of an nginx that is away expires
 local INSTANCE_TIME = 86400000

@@ -266,6 +266,11 @@ sub calls
 }
 
 
+# The same of StatLocalTask, which is not among them.
+
+sub questions { grep { $_->{call} } $_[0]->_lines('questions.log') }
+
+
 # The calls that have ended: ended (its number), cancelled (by the client,
 # before it was answered).
 
@@ -303,9 +308,9 @@ sub forget_calls
 
 sub _lines
 {
-    my $self = shift;
+    my ($self, $name) = (@_, 'calls.log');
 
-    return map { $json->decode($_) } split /\n/, $self->_read('calls.log');
+    return map { $json->decode($_) } split /\n/, $self->_read($name);
 }
 
 
@@ -347,6 +352,7 @@ sub died { gone($_[0]{pid}) }
 # It neither answers nor refuses, as when a machine hangs.
 
 sub freeze { CORE::kill('STOP', $_[0]{pid}) }
+sub thaw { CORE::kill('CONT', $_[0]{pid}) }
 
 
 # Without a goodbye, as when a machine is lost.

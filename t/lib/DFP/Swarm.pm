@@ -9,6 +9,7 @@
 #
 # Options are those of DFP::Dragonfly->cluster, and engine, cluster (parameters of
 # dfpreheat_cluster), scheduler (another address), scheme (of the scheduler's),
+# settle (of dfpreheat_settle; by default lists are taken as they are),
 # before (a list of addresses that come before it), http, grpc (lines of the
 # location), locations (more of them), cached (true: what goes through this nginx
 # is), story (options of a story).
@@ -48,7 +49,7 @@ sub swarm_story
                             $options->{scheduler}
                             // ($options->{scheme} // '')
                                . $dragonfly->scheduler->address;
-    my %options = (engine => 'peers',
+    my %options = (engine => 'peers', settle => 0,
                    map { $_ => '' } qw( cluster http grpc locations ));
 
     %options = (%options, %$options);
@@ -67,6 +68,7 @@ sub swarm_story
     dfpreheat_cluster 2 name=swarm engine=$options{engine} $address
                       $options{cluster};
     dfpreheat_peers_allow 127.0.0.0/8 ::1;
+    dfpreheat_settle $options{settle};
     $options{http}
 END
 
