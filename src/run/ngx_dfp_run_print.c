@@ -135,11 +135,11 @@ ngx_dfp_run_told(ngx_dfp_run_t *run, dfp_mem_t *mem, ngx_dfp_results_t *r)
                           + r->tasks.json.len + 128, 0);
     dfp_buf_cstr(&b, "{");
 
-    if (run->job.action == DFP_JOB_DISTRIBUTION) {
-        ngx_dfp_run_list(&b, "layers", &r->tasks);
+    ngx_dfp_run_list(&b, "failure_tasks", &r->failure);
 
-    } else {
-        ngx_dfp_run_list(&b, "failure_tasks", &r->failure);
+    if (run->job.action == DFP_JOB_DISTRIBUTION) {
+        dfp_buf_cstr(&b, ",");
+        ngx_dfp_run_list(&b, "layers", &r->tasks);
     }
 
     if (run->job.action != DFP_JOB_DELETE_TASK) {

@@ -26,6 +26,7 @@
 #define DFP_D7Y_STAT_FILE      "/scheduler.v2.Scheduler/StatFile"
 #define DFP_D7Y_DOWNLOAD_TASK  "/dfdaemon.v2.DfdaemonUpload/DownloadTask"
 #define DFP_D7Y_STAT_LOCAL     "/dfdaemon.v2.DfdaemonUpload/StatLocalTask"
+#define DFP_D7Y_DELETE_TASK    "/dfdaemon.v2.DfdaemonUpload/DeleteTask"
 
 
 typedef struct {
@@ -68,6 +69,9 @@ typedef struct {
 /* What a peer knows of a task, as StatLocalTask returns it. Neither: it is in
  * progress, or it was given up; NOT_FOUND: the peer does not know it. */
 typedef struct {
+    int64_t           created;     /* ms since 1970; 0: not told, or no time of
+                                      RFC 3339; so below */
+    int64_t           updated;
     unsigned          finished:1;  /* the peer holds all of it */
     unsigned          failed:1;
 } dfp_d7y_local_t;
@@ -92,6 +96,8 @@ dfp_rc_t dfp_d7y_list_hosts(dfp_mem_t *mem, dfp_str_t *frame);
 dfp_rc_t dfp_d7y_download(dfp_mem_t *mem, const dfp_d7y_request_t *request,
     dfp_str_t *frame);
 dfp_rc_t dfp_d7y_stat_local(dfp_mem_t *mem, dfp_str_t task_id,
+    dfp_str_t *frame);
+dfp_rc_t dfp_d7y_delete_task(dfp_mem_t *mem, dfp_str_t task_id,
     dfp_str_t *frame);
 
 /* Of JOB these send scope, ips, count, percentage and the concurrencies, and

@@ -29,7 +29,10 @@ static void dfp_told_end(dfp_buf_t *b, dfp_told_list_t *list);
 static dfp_rc_t dfp_told_layers(dfp_buf_t *b, json_t *layers, json_t *seen);
 static void dfp_told_peers(dfp_buf_t *b, const json_t *peers,
     dfp_told_t *told);
-static void dfp_told_unknown(dfp_buf_t *b, dfp_told_t *told);
+static void dfp_told_unable(dfp_buf_t *b, const json_t *failed,
+    dfp_told_t *told);
+static dfp_str_t dfp_told_text(const json_t *object, const char *key);
+static void dfp_told_unknown(dfp_buf_t *b, const dfp_told_t *told);
 static void dfp_told_value(dfp_buf_t *b, const json_t *value);
 static int dfp_told_append(const char *data, size_t len, void *ctx);
 
@@ -213,6 +216,10 @@ dfp_told_distribution(dfp_buf_t *b, dfp_told_t *told, size_t n, size_t *layers)
         if (rc == DFP_OK) {
             rc = dfp_told_layers(b, json_object_get(in.root, "layers"), seen);
             dfp_told_peers(&peers, json_object_get(in.root, "peers"), &told[i]);
+            dfp_told_unable(&peers, json_object_get(in.root, "failure_tasks"),
+                            &told[i]);
+            dfp_told_unable(&peers, json_object_get(in.root, "unreachable"),
+                            &told[i]);
             dfp_json_close(&in);
         }
 
@@ -289,8 +296,43 @@ dfp_told_peers(dfp_buf_t *b, const json_t *peers, dfp_told_t *told)
 }
 
 
+/* Peers that could not tell, with their reasons. */
+
 static void
-dfp_told_unknown(dfp_buf_t *b, dfp_told_t *told)
+dfp_told_unable(dfp_buf_t *b, const json_t *failed, dfp_told_t *told)
+{
+    size_t      i;
+    json_t     *peer;
+    dfp_told_t  one;
+
+    for (i = 0; i < json_array_size(failed); i++) {
+        peer = json_array_get(failed, i);
+
+        one = *told;
+        one.hostname = dfp_told_text(peer, "hostname");
+        one.ip = dfp_told_text(peer, "ip");
+        one.error = dfp_told_text(peer, "description");
+
+        dfp_told_unknown(b, &one);
+    }
+}
+
+
+static dfp_str_t
+dfp_told_text(const json_t *object, const char *key)
+{
+    json_t  *value;
+
+    value = json_object_get(object, key);
+
+    return json_is_string(value)
+           ? (dfp_str_t) { json_string_length(value), json_string_value(value) }
+           : DFP_STR_NULL;
+}
+
+
+static void
+dfp_told_unknown(dfp_buf_t *b, const dfp_told_t *told)
 {
     dfp_buf_cstr(b, b->len ? ",{\"cached_layers\":[],\"error\":"
                            : "{\"cached_layers\":[],\"error\":");

@@ -7,7 +7,9 @@
  * of delete_task failure_tasks, scheduler_cluster_id, success_tasks; and of
  * get_image_distribution
  *
- *   layers, peers, scheduler_cluster_id
+ *   failure_tasks, layers, peers, scheduler_cluster_id
+ *
+ * and each of them unreachable, if there are such peers.
  *
  * The manager has no failure_tasks in the first one: it leaves out whom it could
  * not ask.
