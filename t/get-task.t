@@ -14,6 +14,7 @@ use Test::More;
 
 use DFP::Cluster qw( cluster_story pause resume );
 use DFP::Facts;
+use DFP::Hooks;
 use DFP::Image;
 use DFP::Process qw( wait_until );
 use DFP::Story qw( story );
@@ -237,7 +238,9 @@ story 'a job about a task is a job', { @named }, sub
     my $metrics = $servers->client->get('/metrics');
 
     like($metrics->{body}, qr/^dfpreheat_jobs_accepted_total 1$/m,
-         'metrics count jobs that preheat') if $metrics->{status} == 200;
+         'metrics count jobs that preheat');
+    like($metrics->{body},
+         qr/^dfpreheat_job_duration_seconds_count 1$/m, '... and their time');
 };
 
 
@@ -302,6 +305,48 @@ warm_story 'an image', { @named }, $locations, sub
     is($job->{state}, 'FAILURE', 'a job about it fails');
     like((results($job))[0]{failure_tasks}[0]{description}, facts('404'),
          '... with the reason');
+};
+
+
+warm_story 'an image of several platforms', { @named }, $locations, sub
+{
+    my $warm = shift;
+
+    my $image = DFP::Image->new($upstream, 'multi');
+    my ($amd, $arm) = map { $image->manifest($image->layer("for $_")) }
+                      qw( amd64 arm64 );
+    my $index = $image->index([ 'linux/amd64', $amd ], [ 'linux/arm64', $arm ]);
+
+    $image->tag('1', $index);
+
+    my $servers = $warm->{servers};
+    my $url = REGISTRY . $image->by_tag('1');
+    my $get = sub { holders(ended($servers, 'get_task', { @_ })) };
+
+    is($warm->run('image', url => $url, platform => 'linux/arm64')->{state},
+       'SUCCESS', 'one of them is preheated');
+    is($get->(url => $url), 'one!', 'not the default one');
+    is($get->(url => $url, platform => 'linux/arm64'), 'one', 'but this one');
+    is($get->(task_id => task_id($url)), 'one', 'it is found by the id');
+    is(deleted(ended($servers, 'delete_task', { task_id => task_id($url) })),
+       'SUCCESS one', 'and purged by it');
+    is($get->(url => $url, platform => 'all'), '', 'nothing is left');
+};
+
+
+my $hooks = DFP::Hooks->new('/tasks', { status => 204 });
+
+warm_story 'a webhook', { @named }, $locations . DFP::Hooks->location, sub
+{
+    my $warm = shift;
+
+    my $servers = $warm->{servers};
+    my $answer = post($servers, 'get_task', { task_id => 'unknown' },
+        webhook => { url => $hooks->url, secret => DFP::Hooks::SECRET });
+
+    is($answer->{status}, 200, 'is accepted');
+    is($hooks->state_of($servers, $answer->{json}{id}, SOON)->{state}, 'SUCCESS',
+       'and delivered');
 };
 
 

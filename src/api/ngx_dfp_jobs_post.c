@@ -134,6 +134,10 @@ ngx_dfp_jobs_found_url(ngx_dfp_api_t *api)
 
     if (rc == DFP_OK && dfp_str_eq(id, wanted)) {
         api->job.found_url = job.url.len ? job.url : job.urls[0];
+
+        if (api->job.platform.len == 0) {
+            api->job.platform = job.platform;
+        }
     }
 
     return rc == DFP_ERROR ? DFP_ERROR : DFP_OK;

@@ -396,7 +396,7 @@ ngx_dfp_print_told(dfp_buf_t *b, ngx_dfp_part_t *part, ngx_uint_t n)
         told[i].error = ngx_dfp_dfp_str(part[i].error);
         told[i].away = (part[i].away != 0);
 
-        some |= (part[i].results.len || part[i].error.len);
+        some |= (part[i].results.len || (part[i].error.len && part[i].who.len));
     }
 
     if (!some) {

@@ -149,6 +149,11 @@ dfp_job_print_task(dfp_job_printer_t *p, const dfp_job_t *job)
     }
 
     dfp_job_print_int(p, ",\"piece_length\":", job->piece_length);
+
+    if (job->platform.len) {
+        dfp_job_print_text(p, ",\"platform\":", job->platform);
+    }
+
     dfp_job_print_text(p, ",\"tag\":", job->tag);
     dfp_job_print_text(p, ",\"task_id\":", job->task_id);
     dfp_job_print_int(p, ",\"timeout\":", job->timeout);

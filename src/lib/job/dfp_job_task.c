@@ -190,16 +190,7 @@ dfp_job_task_fields(dfp_json_t *in, int64_t max_timeout, dfp_job_t *job)
                                &job->concurrent_peer_count);
     }
 
-    if (rc == DFP_OK) {
-        rc = dfp_job_parse_sizes(in, max_timeout, job);
-    }
-
-    /* args of these types have no platform */
-
-    job->platform = DFP_STR_NULL;
-    memset(&job->platforms, 0, sizeof(dfp_oci_platforms_t));
-
-    return rc;
+    return rc == DFP_OK ? dfp_job_parse_sizes(in, max_timeout, job) : rc;
 }
 
 
