@@ -3,7 +3,7 @@
 import { el, fill, setText } from "./dom.js";
 import { chunks } from "./chunks.js";
 import { count, number } from "./format.js";
-import { clustersOf, totalsOf } from "./job-data.js";
+import { clustersOf, preheats, totalsOf } from "./job-data.js";
 import { progressBar } from "./progress.js";
 import { row, showState, table } from "./parts.js";
 
@@ -55,7 +55,7 @@ export function clusterView(job, i) {
 
     return { update, node: el("section", { class: "card cluster" },
         el("div", { class: "row between" }, heading, look),
-        bar.node, totals, body, notes) };
+        preheats(job) && bar.node, preheats(job) && totals, body, notes) };
 }
 
 function title({ id, name, engine }) {
@@ -75,7 +75,7 @@ function downloads({ state: { progress } }) {
 
 /* The nginx or peers by address, those with failures first: { hostname, ip, got,
  * failed, unreachable, progress }. */
-function peersOf({ state: { state: now, progress, results } }) {
+function peersOf({ ofTask, state: { state: now, progress, results } }) {
     const peers = new Map();
     const of = ({ hostname = "", ip = "" }) => {
         const key = keyOf({ hostname, ip });
@@ -90,6 +90,8 @@ function peersOf({ state: { state: now, progress, results } }) {
 
     for (const one of results ?? []) {
         one.success_tasks?.forEach((task) => of(task).got.push(task));
+        one.peers?.forEach((peer) => of(peer).got.push(
+            { url: peer.IsFinished ? "all of it" : "not all, or expired" }));
         one.failure_tasks?.forEach((task) => of(task).failed.push(task));
         one.unreachable?.forEach((peer) => {
             of(peer).unreachable = peer.description;
@@ -97,7 +99,10 @@ function peersOf({ state: { state: now, progress, results } }) {
     }
 
     for (const one of progress ?? []) {
-        if (one.hostname || one.ip) {
+
+        // who holds nothing of a task has no row
+
+        if ((one.hostname || one.ip) && !ofTask) {
             of(one).progress = one;
         }
     }
@@ -106,15 +111,16 @@ function peersOf({ state: { state: now, progress, results } }) {
 }
 
 /* The same results: only the progress has changed. False if there are new peers. */
-function progressed(peers, { state: { state: now, progress } }) {
+function progressed(peers, { ofTask, state: { state: now, progress } }) {
     const named = (progress ?? []).filter((one) => one.hostname || one.ip);
 
-    if (named.some((one) => !peers.has(keyOf(one)))) {
+    if (!ofTask && named.some((one) => !peers.has(keyOf(one)))) {
         return false;
     }
 
     peers.forEach((peer) => { peer.now = now; });
-    named.forEach((one) => { peers.get(keyOf(one)).progress = one; });
+    named.filter((one) => peers.has(keyOf(one)))
+        .forEach((one) => { peers.get(keyOf(one)).progress = one; });
 
     return true;
 }
@@ -206,10 +212,12 @@ function taskItem(task) {
 }
 
 /* Adds a row to "rows" when it is shown. */
-function tableOf({ state: now }, peers, rows) {
+function tableOf({ ofTask, state: now }, peers, rows) {
     if (peers.size === 0) {
         return el("p", { class: "muted" }, now.state === "PENDING"
             ? "Nothing is known yet of the nginx or peers of this cluster."
+            : ofTask && now.state === "SUCCESS"
+            ? "No nginx or peer of this cluster holds it, or has deleted it."
             : "There are no results of single nginx or peers.");
     }
 

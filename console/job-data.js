@@ -9,7 +9,18 @@ const NUMBERS = ["tasks_done", "tasks_failed", "tasks_total", "bytes_done",
 
 /* The URLs of a job; none if the list has left out its arguments. */
 export function urlsOf(job) {
-    return [job.args?.url, ...job.args?.urls ?? []].filter(Boolean);
+    return [job.args?.url || job.args?.found_url || job.args?.task_id,
+            ...job.args?.urls ?? []].filter(Boolean);
+}
+
+/* Whether a job preheats: others are about one task, and have no progress. */
+export function preheats(job) {
+    return job.type === "preheat";
+}
+
+/* What a job is about: "image", or its type. */
+export function kindOf(job) {
+    return preheats(job) ? job.args?.type : job.type.replaceAll("_", " ");
 }
 
 export function statesOf(job) {
@@ -43,7 +54,7 @@ export function clustersOf(job) {
                    ?? (same ? known[i].id : null);
         const cluster = known.find((one) => one.id === id);
 
-        return { id, state, name: cluster?.name ?? "",
+        return { id, state, ofTask: !preheats(job), name: cluster?.name ?? "",
                  engine: cluster?.bio ?? "" };
     });
 }

@@ -2,7 +2,7 @@
 
 import { el, setText } from "./dom.js";
 import { between, duration, number, time } from "./format.js";
-import { progressOf, statesOf, urlsOf } from "./job-data.js";
+import { kindOf, preheats, progressOf, statesOf, urlsOf } from "./job-data.js";
 import { progressBar } from "./progress.js";
 import { row, showState } from "./parts.js";
 
@@ -35,7 +35,7 @@ export function jobRow(first) {
         el("a", { href: `#/jobs/${job.id}`, class: "strong" },
            unseenJob(), String(job.id)),
         [what(job), error],
-        bar.node,
+        preheats(job) ? bar.node : "–",
         time(job.created_at),
         took,
     ], { "data-id": job.id });
@@ -62,7 +62,7 @@ function what(job) {
 
     return [
         el("div", { class: "url clamp", title: urls[0] }, urls[0]),
-        el("div", { class: "muted" }, [job.args.type,
+        el("div", { class: "muted" }, [kindOf(job),
             urls.length > 1 && `and ${number(urls.length - 1)} more`, job.bio]
             .filter(Boolean).join(" · ")),
     ];

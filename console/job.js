@@ -4,7 +4,7 @@ import { el, fill, announce } from "./dom.js";
 import { request, JOBS } from "./api.js";
 import { chunks } from "./chunks.js";
 import { between, count, duration, number, time } from "./format.js";
-import { clustersOf, merged, progressOf, statesOf, urlsOf } from "./job-data.js";
+import { clustersOf, kindOf, merged, preheats, progressOf, statesOf, urlsOf } from "./job-data.js";
 import { clusterView } from "./job-cluster.js";
 import { argumentsView, webhookView } from "./job-args.js";
 import { progressBar } from "./progress.js";
@@ -181,8 +181,9 @@ function jobView(first, signal) {
         fill(reason, reasonsOf(job));
         fill(facts, factsOf(job));
         fill(actions,
-            el("a", { class: "button", href: `#/preheat?again=${job.id}` },
-               "Run again…"),
+            preheats(job) && el("a", { class: "button",
+                                       href: `#/preheat?again=${job.id}` },
+                                "Run again…"),
             el("button", { type: "button", class: "danger",
                            click: () => remove(job, failed, signal) },
                job.state === "PENDING" ? "Cancel" : "Delete"));
@@ -196,7 +197,7 @@ function jobView(first, signal) {
 
     const node = el("div", {}, head, reason,
         el("section", { class: "card", "aria-label": "Progress" },
-           bar.node, note, facts, actions, failed),
+           preheats(job) && bar.node, note, facts, actions, failed),
         clusters.map((one) => one.node),
         webhook,
         argumentsView(job));
@@ -273,8 +274,9 @@ function factsOf(job) {
     const limit = (job.args?.timeout ?? 0) / 1e9;
 
     return [
-        fact(job.args?.type === "image" ? count(urls.length, "image")
-             : count(urls.length, "file"), list, more),
+        fact(preheats(job) ? count(urls.length, job.args?.type === "image"
+                                                ? "image" : "file")
+             : kindOf(job), list, more),
         fact("Created", time(job.created_at)),
         pending
         ? [fact("Ends by", time(new Date(

@@ -54,9 +54,11 @@ subtest 'fields of requests' => sub {
 
     # the module alone sets an action; the type is that of the stored job
 
-    same('a job', [ keys_read(qr/^dfp_job_(?:parse|checks|header)\.c$/,
-                              'action'), 'webhook' ],
-         [ map { properties($_) } qw( JobRequest JobArgsRequest ) ]);
+    same('a job', [ keys_read(
+            qr/^dfp_job_(?:parse|checks|fields|header|task)\.c$/,
+            'action', 'found_url'), 'webhook' ],
+         [ map { properties($_) } map { ("${_}Request", "${_}ArgsRequest") }
+                                  qw( Job Task Distribution ) ]);
     same('a webhook', [ keys_read(qr/^dfp_webhook\.c$/, 'webhook') ],
          [ properties('WebhookRequest') ]);
     same('a change of a job', [ keys_read(qr/^dfp_job_about\.c$/, 'type') ],
@@ -134,6 +136,13 @@ my %limits = (
     'JobArgsRequest.filtered_query_params.maxLength' => 'DFP_JOB_MAX_FILTER',
     (map { ("JobArgsRequest.$_.maxLength" => 'DFP_JOB_MAX_TEXT') }
          qw( tag application username password platform )),
+    'TaskArgsRequest.url.maxLength'                 => 'DFP_URL_MAX_LEN',
+    'TaskArgsRequest.task_id.maxLength'             => 'DFP_JOB_MAX_TASK_ID',
+    'TaskArgsRequest.content_for_calculating_task_id.maxLength'
+                                                    => 'DFP_JOB_MAX_CONTENT',
+    'DistributionArgsRequest.url.maxLength'         => 'DFP_URL_MAX_LEN',
+    'DistributionArgsRequest.concurrent_layer_count.maximum'
+                                                    => 'DFP_JOB_TASKS_MAX',
     'WebhookRequest.url.maxLength'                  => 'DFP_URL_MAX_LEN',
     'WebhookRequest.secret.maxLength'               => 'DFP_WEBHOOK_MAX_SECRET',
     'TokenRequest.name.maxLength'                   => 'DFP_TOKEN_MAX_NAME',
@@ -168,11 +177,13 @@ subtest 'limits' => sub {
 # Tables of names in src/, and where their names stand in the document.
 
 my %names = (
-    dfp_job_kinds    => [ $schemas->{JobRequest}{properties}{type} ],
+    dfp_job_kinds    => [ together(map { $schemas->{$_}{properties}{type} }
+                          qw( JobRequest TaskRequest DistributionRequest )) ],
     dfp_job_types    => [ $schemas->{JobArgsRequest}{properties}{type},
                           $schemas->{JobArgs}{properties}{type} ],
     dfp_job_scopes   => [ $schemas->{JobArgsRequest}{properties}{scope} ],
-    dfp_job_actions  => [ $schemas->{JobArgs}{properties}{action} ],
+    dfp_job_actions  => [ together(map { $schemas->{$_}{properties}{action} }
+                          qw( JobArgs TaskArgs )) ],
     dfp_token_scopes => [ map { $schemas->{$_}{properties}{scopes}{items} }
                           qw( TokenRequest TokenChangeRequest Token ) ],
     dfp_token_states => [ map { $schemas->{$_}{properties}{state} }
@@ -214,7 +225,8 @@ warm_story 'answers', {}, location('/v2/', REGISTRY, $upstream->port)
     $servers->{token} = $servers->token('job', 'cluster', 'origin-credentials');
 
     @seen = ();
-    $_->($servers) for \&images, \&files, \&lists, \&look_ups, \&tokens, \&errors;
+    $_->($servers) for \&images, \&files, \&tasks, \&lists, \&look_ups, \&tokens,
+                       \&errors;
 
     is(undescribed(@seen), '',
        @seen . ' answers have what is described, and nothing else');
@@ -231,6 +243,9 @@ sub same
 
     is_deeply([ unique(@$described) ], [ unique(@$known) ], $name);
 }
+
+
+sub together { return { enum => [ map { @{ $_->{enum} } } @_ ] } }
 
 
 sub unique { my %names = map { $_ => 1 } @_; return sort keys %names }
@@ -367,6 +382,42 @@ sub images
     ask($servers->client, 'PATCH', JOBS . "/$job->{id}", { bio => 'another' });
     ask($servers->client, 'HEAD', JOBS . "/$job->{id}");
     ask($servers->client, 'GET', JOBS . "/$job->{id}?fail=1");
+}
+
+
+# Jobs about tasks, of what was preheated before, and what fails.
+
+sub tasks
+{
+    my $servers = shift;
+
+    my $image = REGISTRY . '/v2/app/manifests/1';
+
+    for my $type (qw( get_task delete_task )) {
+        for my $url ($image, REGISTRY . '/v2/none/manifests/1') {
+            my $posted = ask($servers->client, 'POST', JOBS, {
+                type => $type, bio => 'a task', user_id => 7, args => {
+                    url => $url, task_id => undef, tag => 'tag',
+                    content_for_calculating_task_id => undef,
+                    application => 'app', filtered_query_params => 'a&b',
+                    piece_length => 4194304, timeout => 60_000_000_000,
+                    concurrent_peer_count => 3 } });
+
+            ended($servers, $posted->{json}{id});
+        }
+
+        ask($servers->client, 'POST', JOBS, {
+            type => 'get_image_distribution', args => {
+                url => $image, platform => 'linux/amd64',
+                concurrent_layer_count => 2, headers => {} } });
+    }
+
+    ask($servers->client, 'POST', JOBS, {
+        type => 'get_image_distribution',
+        args => { url => REGISTRY . '/v2/none/manifests/1' } });
+    ask($servers->client, 'POST', JOBS, {
+        type => 'get_task', args => { task_id => 'a' x 64 } });
+    ask($servers->client, 'GET', JOBS . '?type=get_task');
 }
 
 

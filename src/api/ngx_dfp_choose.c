@@ -4,7 +4,6 @@
 
 
 static dfp_rc_t ngx_dfp_choose_clusters(ngx_dfp_api_t *api, dfp_err_t *err);
-static ngx_dfp_cluster_t *ngx_dfp_choose_find(ngx_dfp_api_t *api, int64_t id);
 static dfp_rc_t ngx_dfp_choose_unknown(ngx_dfp_api_t *api, int64_t id,
     dfp_err_t *err);
 static dfp_rc_t ngx_dfp_choose_cluster(ngx_dfp_api_t *api,
@@ -80,7 +79,7 @@ ngx_dfp_choose_clusters(ngx_dfp_api_t *api, dfp_err_t *err)
 }
 
 
-static ngx_dfp_cluster_t *
+ngx_dfp_cluster_t *
 ngx_dfp_choose_find(ngx_dfp_api_t *api, int64_t id)
 {
     ngx_uint_t          i;
@@ -258,6 +257,13 @@ ngx_dfp_choose_instances(ngx_dfp_api_t *api)
     if (job->nips == 0) {
         choice->unreachable = conf->unreachable;
         choice->share = conf->unreachable_share;
+    }
+
+    /* what an nginx still has that could not be asked is not deleted */
+
+    if (job->action == DFP_JOB_DELETE_TASK) {
+        choice->unreachable = 0;
+        choice->threshold = 100;
     }
 
     if (ngx_dfp_choose_selector(api, &choice->selector) != DFP_OK) {

@@ -18,5 +18,8 @@
  */
 dfp_rc_t ngx_dfp_choose(ngx_dfp_api_t *api, dfp_err_t *err);
 
+/* The cluster with this id; NULL: there is none. */
+ngx_dfp_cluster_t *ngx_dfp_choose_find(ngx_dfp_api_t *api, int64_t id);
+
 
 #endif /* NGX_DFP_CHOOSE_H */

@@ -6,6 +6,7 @@
 #include "ngx_dfp_jobs.h"
 #include "ngx_dfp_jobs_change.h"
 #include "ngx_dfp_jobs_list.h"
+#include "ngx_dfp_jobs_post.h"
 #include "ngx_dfp_openapi.h"
 #include "ngx_dfp_token.h"
 #include "ngx_dfp_tokens.h"

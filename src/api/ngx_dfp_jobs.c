@@ -1,61 +1,24 @@
 #include "ngx_dfp_jobs.h"
 #include "ngx_dfp_await.h"
-#include "ngx_dfp_body.h"
 #include "ngx_dfp_choose.h"
 #include "ngx_dfp_jobs_hook.h"
 #include "ngx_dfp_once.h"
 #include "ngx_dfp_print.h"
 
+#include "dfp_d7y.h"
 #include "dfp_texts.h"
 
 
-static void ngx_dfp_jobs_parse(ngx_dfp_api_t *api);
 static ngx_int_t ngx_dfp_jobs_listed(ngx_dfp_api_t *api);
 static dfp_rc_t ngx_dfp_jobs_about(ngx_dfp_api_t *api);
+static dfp_rc_t ngx_dfp_jobs_task(ngx_dfp_api_t *api);
 static dfp_rc_t ngx_dfp_jobs_seal(ngx_dfp_api_t *api, dfp_err_t *err);
-static void ngx_dfp_jobs_created(void *data, ngx_int_t rc);
 static void ngx_dfp_jobs_got(void *data, ngx_int_t rc);
 static void ngx_dfp_jobs_settled(void *data, ngx_int_t rc);
 static void ngx_dfp_jobs_ended(void *data, ngx_int_t rc);
 static ngx_uint_t ngx_dfp_jobs_status(ngx_dfp_api_t *api);
 static void ngx_dfp_jobs_show(ngx_dfp_api_t *api,
     ngx_dfp_print_form_e form);
-
-
-/* POST /oapi/v1/jobs */
-
-void
-ngx_dfp_jobs_create(ngx_dfp_api_t *api)
-{
-    ngx_dfp_body_read(api, ngx_dfp_jobs_parse);
-}
-
-
-static void
-ngx_dfp_jobs_parse(ngx_dfp_api_t *api)
-{
-    dfp_rc_t   rc;
-    dfp_err_t  err;
-
-    rc = ngx_dfp_await_parse(api, &err);
-
-    if (rc == DFP_OK) {
-        rc = ngx_dfp_once(api, &err);
-    }
-
-    if (rc == DFP_OK) {
-        rc = dfp_job_parse(&api->mem, ngx_dfp_dfp_str(api->body),
-                           (int64_t) api->conf->max_timeout * 1000000,
-                           &api->job, &err);
-    }
-
-    if (rc == DFP_OK && api->job.action == DFP_JOB_DRY) {
-        api->job.timeout = ngx_min(api->job.timeout, NGX_DFP_DRY_TIMEOUT);
-        api->stored.keep = NGX_DFP_DRY_KEEP;
-    }
-
-    ngx_dfp_jobs_store(api, rc, &err, ngx_dfp_jobs_created);
-}
 
 
 void
@@ -76,6 +39,10 @@ ngx_dfp_jobs_store(ngx_dfp_api_t *api, dfp_rc_t rc, dfp_err_t *err,
 
     if (rc == DFP_OK) {
         rc = ngx_dfp_jobs_hook(api, err);
+    }
+
+    if (rc == DFP_OK) {
+        rc = ngx_dfp_jobs_task(api);
     }
 
     if (rc == DFP_INVALID) {
@@ -99,7 +66,8 @@ ngx_dfp_jobs_store(ngx_dfp_api_t *api, dfp_rc_t rc, dfp_err_t *err,
                    api->stored.timeout,
                    api->stored.sealed.len ? ", sealed" : "");
 
-    if (api->job.action == DFP_JOB_PREHEAT
+    if ((api->job.action == DFP_JOB_PREHEAT
+         || dfp_job_of_task(api->job.action))
         && ngx_dfp_jobs_listed(api) != NGX_OK)
     {
         ngx_dfp_api_error(api, NGX_HTTP_INTERNAL_SERVER_ERROR, "no memory");
@@ -114,7 +82,7 @@ ngx_dfp_jobs_store(ngx_dfp_api_t *api, dfp_rc_t rc, dfp_err_t *err,
 }
 
 
-/* Jobs that preheat are listed, also by their user. */
+/* Jobs of these types are listed, also by their user. */
 
 static ngx_int_t
 ngx_dfp_jobs_listed(ngx_dfp_api_t *api)
@@ -130,7 +98,52 @@ ngx_dfp_jobs_listed(ngx_dfp_api_t *api)
 
     user->len = ngx_sprintf(user->data, "%L", api->job.user_id) - user->data;
 
+    if (dfp_job_of_task(api->job.action)) {
+        api->stored.kind = ngx_dfp_str(
+                             dfp_cstr(dfp_job_type_name(api->job.action)));
+    }
+
     return NGX_OK;
+}
+
+
+/* What is preheated into caches here is found by the id of its task. */
+
+static dfp_rc_t
+ngx_dfp_jobs_task(ngx_dfp_api_t *api)
+{
+    dfp_rc_t                rc;
+    dfp_str_t               id;
+    ngx_uint_t              i;
+    ngx_dfp_cluster_t      *cluster;
+    ngx_dfp_job_cluster_t  *chosen;
+
+    if (api->job.action != DFP_JOB_PREHEAT) {
+        return DFP_OK;
+    }
+
+    chosen = api->stored.clusters.elts;
+
+    for (i = 0; i < api->stored.clusters.nelts; i++) {
+        cluster = ngx_dfp_choose_find(api, chosen[i].id);
+
+        if (cluster->caches) {
+            break;
+        }
+    }
+
+    if (i == api->stored.clusters.nelts) {
+        return DFP_OK;
+    }
+
+    rc = dfp_d7y_job_task(&api->mem, &api->job, &id);
+
+    if (rc == DFP_OK) {
+        id.len = ngx_min(id.len, NGX_DFP_TASK_KEY);
+        api->stored.task = ngx_dfp_str(id);
+    }
+
+    return rc == DFP_ERROR ? DFP_ERROR : DFP_OK;
 }
 
 
@@ -143,9 +156,7 @@ ngx_dfp_jobs_about(ngx_dfp_api_t *api)
     dfp_job_about_t  about;
 
     about.bio = api->job.bio;
-    about.type = (api->job.action == DFP_JOB_LOOK
-                  || api->job.action == DFP_JOB_REMOVE)
-                 ? DFP_STR("cache") : DFP_STR("preheat");
+    about.type = dfp_cstr(dfp_job_type_name(api->job.action));
     about.user_id = api->job.user_id;
     about.dry_run = (api->job.action == DFP_JOB_DRY);
 
@@ -213,7 +224,7 @@ ngx_dfp_jobs_seal(ngx_dfp_api_t *api, dfp_err_t *err)
 }
 
 
-static void
+void
 ngx_dfp_jobs_created(void *data, ngx_int_t rc)
 {
     ngx_dfp_api_t *api = data;

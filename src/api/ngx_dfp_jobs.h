@@ -1,5 +1,6 @@
 /*
- * Jobs: POST /oapi/v1/jobs and GET /oapi/v1/jobs/:id.
+ * Jobs: what POST /oapi/v1/jobs (ngx_dfp_jobs_post.c) has checked is stored, and
+ * GET /oapi/v1/jobs/:id.
  */
 
 #ifndef NGX_DFP_JOBS_H
@@ -11,16 +12,11 @@
 
 #define NGX_HTTP_FAILED_DEPENDENCY  424     /* RFC 4918, 11.4 */
 
-#define NGX_DFP_DRY_TIMEOUT  INT64_C(300000000000)    /* ns, of a dry run */
-#define NGX_DFP_DRY_KEEP     600    /* s, after its end */
+#define NGX_DFP_TASK_KEY     32     /* bytes of a task's id, which find a job */
 
 #define NGX_DFP_JOBS_ID                                                       \
     "the job id must be an integer between 1 and 9223372036854775807"
 
-
-/* The token has been checked: reads the body, stores the job, answers with
- * it. */
-void ngx_dfp_jobs_create(ngx_dfp_api_t *api);
 
 /*
  * Stores api->job, if RC, of checking it, is DFP_OK, for the clusters that it
@@ -30,6 +26,9 @@ void ngx_dfp_jobs_create(ngx_dfp_api_t *api);
  */
 void ngx_dfp_jobs_store(ngx_dfp_api_t *api, dfp_rc_t rc, dfp_err_t *err,
     ngx_dfp_op_pt next);
+
+/* The next step that answers with the job. */
+void ngx_dfp_jobs_created(void *data, ngx_int_t rc);
 
 /* Whether the job that was read, api->stored, does not exist for the token of the
  * request: jobs that are not listed are shown to the token that posted them. */

@@ -74,10 +74,9 @@ ngx_dfp_jobs_list_parse(ngx_dfp_api_t *api, dfp_page_t *page,
 
     /* jobs of other types are not listed */
 
+    api->list.type = filters->type;
     api->list.none = (filters->type.len
-                      && (filters->type.len != sizeof("preheat") - 1
-                          || ngx_memcmp(filters->type.data, "preheat",
-                                        filters->type.len) != 0));
+                      && !dfp_job_type_listed(ngx_dfp_dfp_str(filters->type)));
 
     rc = ngx_dfp_page_parse(api, NGX_DFP_JOBS_PAGE, page, err);
 

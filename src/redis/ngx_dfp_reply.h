@@ -52,6 +52,9 @@ ngx_int_t ngx_dfp_reply_whole_job(ngx_dfp_op_t *op, redisReply *reply);
 /* Of list and changed: a job_list_t, without jobs that are damaged. */
 ngx_int_t ngx_dfp_reply_list(ngx_dfp_op_t *op, redisReply *reply);
 
+/* Of task_find: an ngx_str_t. NGX_DECLINED: there is no such job. */
+ngx_int_t ngx_dfp_reply_found(ngx_dfp_op_t *op, redisReply *reply);
+
 /* Of patch: whether the job was changed meanwhile. NGX_DECLINED: there is no
  * such job. */
 ngx_int_t ngx_dfp_reply_patched(ngx_dfp_op_t *op, redisReply *reply);

@@ -425,3 +425,18 @@ ngx_dfp_reply_field(ngx_dfp_op_t *op, ngx_dfp_stored_job_t *job,
 
     return field->parse(op, value, base + field->offset);
 }
+
+
+ngx_int_t
+ngx_dfp_reply_found(ngx_dfp_op_t *op, redisReply *reply)
+{
+    if (reply->type != REDIS_REPLY_ARRAY) {
+        return NGX_ERROR;
+    }
+
+    if (reply->elements != 2) {
+        return NGX_DECLINED;
+    }
+
+    return ngx_dfp_reply_text(op, reply->element[1], op->out);
+}

@@ -45,6 +45,7 @@ static const struct {
     { "status", ngx_dfp_lua_status, ngx_dfp_reply_status, 0, 0 },
     { "listen", ngx_dfp_lua_listen, ngx_dfp_reply_since, 1, 0 },
     { "changed", ngx_dfp_lua_changed, ngx_dfp_reply_list, 1, 0 },
+    { "task_find", ngx_dfp_lua_task_find, ngx_dfp_reply_found, 0, 0 },
     { "peers", ngx_dfp_lua_peers, ngx_dfp_reply_peers, 0, 1 },
     { "HMGET", NULL, ngx_dfp_reply_job, 0, 0 },
     { "HGETALL", NULL, ngx_dfp_reply_whole_job, 0, 0 }

@@ -60,6 +60,7 @@ typedef enum {
     NGX_DFP_STORE_STATUS,
     NGX_DFP_STORE_LISTEN,
     NGX_DFP_STORE_CHANGED,
+    NGX_DFP_STORE_TASK_FIND,
     NGX_DFP_STORE_PEERS,
 
     /* plain commands */
@@ -191,6 +192,9 @@ typedef struct {
     ngx_str_t                  once;      /* hash of its Idempotency-Key; "":
                                              there is none */
     ngx_str_t                  body_hash;
+    ngx_str_t                  kind;      /* type of a listed job; "": preheat */
+    ngx_str_t                  task;      /* that it preheats, by which it is
+                                             found; "": none */
     ngx_str_t                  hook;      /* webhook, sealed; "": there is none */
     ngx_uint_t                 full;      /* unfinished jobs, if too many */
     ngx_uint_t                 excess;    /* parts, if too many */
@@ -206,6 +210,7 @@ typedef struct {
     ngx_uint_t             per_page;
     ngx_str_t              state;     /* "": any; so below */
     ngx_str_t              user;
+    ngx_str_t              type;
     ngx_uint_t             none;      /* the filters exclude all jobs */
 
     /* filled in */
@@ -387,6 +392,11 @@ ngx_int_t ngx_dfp_store_listen(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
  * again. */
 ngx_int_t ngx_dfp_store_changed(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_str_t *ids, ngx_uint_t parts, size_t bytes, ngx_dfp_job_list_t *list);
+
+/* Finds the newest job that was stored with TASK, and sets ARGS, its args as they
+ * are stored. NGX_DECLINED: there is none. */
+ngx_int_t ngx_dfp_store_task_find(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
+    ngx_str_t *task, ngx_str_t *args);
 
 /* Ends overdue jobs and the parts of nginx that are away, requeues parts whose
  * lease has expired, takes over the queues of this instance whose nginx is

@@ -54,6 +54,8 @@ ngx_dfp_store_create(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_dfp_store_arg(&args, &job->body_hash);
     ngx_dfp_store_arg(&args, &job->hook);
     ngx_dfp_store_arg(&args, &job->webhook.url);
+    ngx_dfp_store_arg(&args, &job->kind);
+    ngx_dfp_store_arg(&args, &job->task);
 
     argv = ngx_palloc(op->pool,
                       (args.n + 2 * job->clusters.nelts) * sizeof(ngx_str_t)
@@ -215,8 +217,23 @@ ngx_dfp_store_list(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_dfp_store_arg(&args, &list->state);
     ngx_dfp_store_arg(&args, &list->user);
     ngx_dfp_store_arg_number(&args, NGX_DFP_LIST_BYTES);
+    ngx_dfp_store_arg(&args, &list->type);
 
     return ngx_dfp_store_script(store, op, NGX_DFP_STORE_LIST, &args, list);
+}
+
+
+ngx_int_t
+ngx_dfp_store_task_find(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
+    ngx_str_t *task, ngx_str_t *args)
+{
+    ngx_dfp_store_args_t  list;
+
+    ngx_dfp_store_args_init(&list, store, NULL);
+    ngx_dfp_store_arg(&list, task);
+
+    return ngx_dfp_store_script(store, op, NGX_DFP_STORE_TASK_FIND, &list,
+                                args);
 }
 
 

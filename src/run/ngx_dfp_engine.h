@@ -53,8 +53,8 @@ struct ngx_dfp_engine_s {
     /* adds what has become of each task; safe before the start, too */
     void       (*results)(ngx_dfp_run_t *run, ngx_dfp_results_t *results);
 
-    /* the engine of jobs that look into this one's cache (job->action); NULL:
-       there are none */
+    /* the engine of jobs that look up what was warmed, or remove it
+       (job->action); NULL: it is one itself, or for dry runs */
     ngx_dfp_engine_t  *look;
 
     /* the engine of dry runs of its jobs; NULL: it is one itself, or looks */

@@ -46,6 +46,18 @@ typedef struct {
 } ngx_dfp_results_t;
 
 
+/* A peer, or an nginx, in the results of jobs about a task. */
+typedef struct {
+    ngx_str_t   id;
+    ngx_str_t   hostname;
+    ngx_str_t   ip;
+    int64_t     created;       /* ms since 1970, of a task that it holds; so below */
+    int64_t     updated;
+    unsigned    seed:1;
+    unsigned    finished:1;    /* it holds all of the task */
+} ngx_dfp_holder_t;
+
+
 /* How many elements a list of RUN has at most. */
 ngx_uint_t ngx_dfp_results_max(ngx_dfp_run_t *run);
 
@@ -66,6 +78,25 @@ void ngx_dfp_results_planned(ngx_dfp_results_t *results, ngx_dfp_task_t *task);
  * NGX_ERROR: that is not known. */
 void ngx_dfp_results_target(ngx_dfp_results_t *results, ngx_str_t *hostname,
     ngx_str_t *ip, ngx_int_t held);
+
+/* Adds a peer that holds a task, as the manager shows it. */
+void ngx_dfp_results_holder(ngx_dfp_list_t *list, ngx_dfp_holder_t *holder);
+
+/* Adds a peer with what has become of a task: DESCRIPTION is NULL, or why that is
+ * not known, or has failed. Only its names and whether it is a seed are used. */
+void ngx_dfp_results_told(ngx_dfp_list_t *list, ngx_dfp_holder_t *holder,
+    ngx_str_t *description);
+
+/* Adds a layer of an image. */
+void ngx_dfp_results_url(ngx_dfp_list_t *list, ngx_str_t *url);
+
+/* Adds a peer that holds LAYERS. */
+void ngx_dfp_results_layers(ngx_dfp_list_t *list, ngx_str_t *hostname,
+    ngx_str_t *ip, ngx_dfp_list_t *layers);
+
+/* Sets HOLDER to this nginx, which holds nothing. NGX_ERROR: no memory. */
+ngx_int_t ngx_dfp_results_instance(ngx_dfp_run_t *run,
+    ngx_dfp_holder_t *holder);
 
 
 #endif /* NGX_DFP_RESULTS_H */

@@ -162,7 +162,7 @@ ngx_dfp_run_engine(ngx_dfp_run_t *run)
     case DFP_JOB_DRY:
         return run->cluster->engine->dry_run;
 
-    default: /* DFP_JOB_LOOK, DFP_JOB_REMOVE */
+    default: /* what is there is looked up, or removed */
         return run->cluster->engine->look;
     }
 }
@@ -185,8 +185,18 @@ ngx_dfp_run_resolve(ngx_dfp_run_t *run)
 
     read = (run->job.type == DFP_JOB_IMAGE && !run->engine->resolves);
 
-    rc = (run->job.type == DFP_JOB_IMAGE) ? ngx_dfp_image_tasks(run, read)
-                                          : ngx_dfp_run_files(run);
+    if (dfp_job_of_task(run->job.action)
+        && (run->engine->dragonfly || run->job.url.len == 0))
+    {
+        /* peers are asked by its id, and no origin is */
+
+        read = 0;
+        rc = NGX_OK;
+
+    } else {
+        rc = (run->job.type == DFP_JOB_IMAGE) ? ngx_dfp_image_tasks(run, read)
+                                              : ngx_dfp_run_files(run);
+    }
 
     if (rc != NGX_OK) {
         ngx_dfp_run_fail(run, "no memory");

@@ -6,6 +6,8 @@ static void ngx_dfp_run_number(dfp_buf_t *b, const char *key, int64_t n);
 static void ngx_dfp_run_list(dfp_buf_t *b, const char *key,
     ngx_dfp_list_t *list);
 static void ngx_dfp_run_planned(dfp_buf_t *b, ngx_dfp_results_t *r);
+static ngx_str_t ngx_dfp_run_told(ngx_dfp_run_t *run, dfp_mem_t *mem,
+    ngx_dfp_results_t *r);
 static void ngx_dfp_run_images(ngx_dfp_run_t *run, dfp_buf_t *b);
 static void ngx_dfp_run_skipped(ngx_dfp_run_t *run, dfp_buf_t *b);
 
@@ -66,7 +68,9 @@ ngx_dfp_run_results(ngx_dfp_run_t *run)
     dfp_mem_t           mem;
     ngx_dfp_results_t   r;
 
-    if (run->cluster == NULL || run->tasks.nelts == 0) {
+    if (run->engine == NULL
+        || (run->tasks.nelts == 0 && !dfp_job_of_task(run->job.action)))
+    {
         return (ngx_str_t) ngx_null_string;
     }
 
@@ -88,6 +92,12 @@ ngx_dfp_run_results(ngx_dfp_run_t *run)
 
     run->engine->results(run, &r);
 
+    if (dfp_job_of_task(run->job.action)
+        || run->job.action == DFP_JOB_DISTRIBUTION)
+    {
+        return ngx_dfp_run_told(run, &mem, &r);
+    }
+
     dfp_buf_init(&b, &mem, r.success.json.len + r.failure.json.len
                            + r.tasks.json.len + 256, 0);
     dfp_buf_cstr(&b, "{");
@@ -105,6 +115,48 @@ ngx_dfp_run_results(ngx_dfp_run_t *run)
     if (r.unreachable.n) {
         dfp_buf_cstr(&b, ",");
         ngx_dfp_run_list(&b, "unreachable", &r.unreachable);
+    }
+
+    dfp_buf_cstr(&b, "}");
+
+    return b.failed ? (ngx_str_t) ngx_null_string
+                    : ngx_dfp_str(dfp_buf_value(&b));
+}
+
+
+/* The results of jobs about a task, as dfp_told.h says. */
+
+static ngx_str_t
+ngx_dfp_run_told(ngx_dfp_run_t *run, dfp_mem_t *mem, ngx_dfp_results_t *r)
+{
+    dfp_buf_t  b;
+
+    dfp_buf_init(&b, mem, r->success.json.len + r->failure.json.len
+                          + r->tasks.json.len + 128, 0);
+    dfp_buf_cstr(&b, "{");
+
+    ngx_dfp_run_list(&b, "failure_tasks", &r->failure);
+
+    if (run->job.action == DFP_JOB_DISTRIBUTION) {
+        dfp_buf_cstr(&b, ",");
+        ngx_dfp_run_list(&b, "layers", &r->tasks);
+    }
+
+    if (run->job.action != DFP_JOB_DELETE_TASK) {
+        dfp_buf_cstr(&b, ",");
+        ngx_dfp_run_list(&b, "peers", &r->success);
+    }
+
+    ngx_dfp_run_number(&b, ",\"scheduler_cluster_id\":", run->cluster->id);
+
+    if (run->job.action == DFP_JOB_DELETE_TASK) {
+        dfp_buf_cstr(&b, ",");
+        ngx_dfp_run_list(&b, "success_tasks", &r->success);
+    }
+
+    if (r->unreachable.n) {
+        dfp_buf_cstr(&b, ",");
+        ngx_dfp_run_list(&b, "unreachable", &r->unreachable);
     }
 
     dfp_buf_cstr(&b, "}");

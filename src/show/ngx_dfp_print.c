@@ -3,6 +3,7 @@
 #include "dfp_dry.h"
 #include "dfp_job.h"
 #include "dfp_time.h"
+#include "dfp_told.h"
 
 
 /* The two times of a job, which are printed several times. */
@@ -26,6 +27,8 @@ static void ngx_dfp_print_error(dfp_buf_t *b, ngx_dfp_part_t *part,
 static void ngx_dfp_print_progress(dfp_buf_t *b, ngx_dfp_part_t *part,
     ngx_uint_t n);
 static void ngx_dfp_print_results(dfp_buf_t *b, ngx_dfp_part_t *part,
+    ngx_uint_t n);
+static void ngx_dfp_print_told(dfp_buf_t *b, ngx_dfp_part_t *part,
     ngx_uint_t n);
 static void ngx_dfp_print_failed(dfp_buf_t *b, ngx_dfp_part_t *part);
 static void ngx_dfp_print_dry(dfp_buf_t *b, ngx_dfp_part_t *part,
@@ -184,6 +187,7 @@ ngx_dfp_print_state(dfp_buf_t *b, ngx_dfp_stored_job_t *job, ngx_uint_t first,
     dfp_str_t created)
 {
     int64_t          lost;
+    dfp_str_t        type;
     ngx_uint_t       i, n;
     const char      *state;
     ngx_dfp_part_t  *part;
@@ -207,10 +211,21 @@ ngx_dfp_print_state(dfp_buf_t *b, ngx_dfp_stored_job_t *job, ngx_uint_t first,
     dfp_buf_cstr(b, ",\"progress\":");
     ngx_dfp_print_progress(b, part, n);
     dfp_buf_cstr(b, ",\"results\":");
-    ngx_dfp_print_results(b, part, n);
+
+    type = dfp_job_about_type(ngx_dfp_dfp_str(job->about));
+
+    if (dfp_job_type_of_task(type)) {
+        ngx_dfp_print_told(b, part, n);
+
+    } else {
+        ngx_dfp_print_results(b, part, n);
+    }
+
     dfp_buf_cstr(b, ",\"state\":\"");
     dfp_buf_cstr(b, state);
-    dfp_buf_cstr(b, "\",\"task_name\":\"preheat\",\"task_uuid\":\"task_");
+    dfp_buf_cstr(b, "\",\"task_name\":");
+    dfp_buf_json(b, type);
+    dfp_buf_cstr(b, ",\"task_uuid\":\"task_");
     dfp_buf_str(b, ngx_dfp_dfp_str(part->task_uuid));
     dfp_buf_cstr(b, "\",\"ttl\":0");
 
@@ -346,6 +361,56 @@ ngx_dfp_print_results(dfp_buf_t *b, ngx_dfp_part_t *part, ngx_uint_t n)
     }
 
     dfp_buf_cstr(b, some ? "]" : "null");
+}
+
+
+/* Of a job about a task: one object of all parts, as the manager has one for each
+ * scheduler. The only part has it already. */
+
+static void
+ngx_dfp_print_told(dfp_buf_t *b, ngx_dfp_part_t *part, ngx_uint_t n)
+{
+    ngx_uint_t   i, some;
+    dfp_told_t  *told;
+
+    if (n == 1 && part->results.len) {
+        dfp_buf_cstr(b, "[");
+        dfp_buf_str(b, ngx_dfp_dfp_str(part->results));
+        dfp_buf_cstr(b, "]");
+        return;
+    }
+
+    told = b->mem->alloc(b->mem->ctx, n * sizeof(dfp_told_t));
+    if (told == NULL) {
+        b->failed = 1;
+        return;
+    }
+
+    some = 0;
+
+    for (i = 0; i < n; i++) {
+        ngx_dfp_print_who(&part[i], &told[i].ip, &told[i].hostname);
+
+        told[i].cluster = part[i].cluster;
+        told[i].results = ngx_dfp_dfp_str(part[i].results);
+        told[i].error = ngx_dfp_dfp_str(part[i].error);
+        told[i].away = (part[i].away != 0);
+
+        some |= (part[i].results.len || (part[i].error.len && part[i].who.len));
+    }
+
+    if (!some) {
+        dfp_buf_cstr(b, "null");
+        return;
+    }
+
+    dfp_buf_cstr(b, "[");
+
+    if (dfp_told_print(b, told, n) != DFP_OK) {
+        b->failed = 1;
+    }
+
+    dfp_buf_cstr(b, "]");
 }
 
 

@@ -18,7 +18,9 @@ A script of a scheduler:
 
 of a peer:
 
+    holds       ids of tasks; those that a script adds are held from then on
     stat_local  a behaviour of StatLocalTask
+    delete_task of DeleteTask; "keeps": it is not deleted
     default     of DownloadTask, as is urls
     urls        {url: behaviour}
     requires_header

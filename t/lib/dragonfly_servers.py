@@ -128,11 +128,13 @@ def validate(method, fields):
 class Peer:
     SERVICE = "dfdaemon.v2.DfdaemonUpload"
     METHODS = {"DownloadTask": "DownloadTaskRequest",
-               "StatLocalTask": "StatLocalTaskRequest"}
+               "StatLocalTask": "StatLocalTaskRequest",
+               "DeleteTask": "DeleteTaskRequest"}
 
     def __init__(self, address):
         self.ip = address.rpartition(":")[0].strip("[]")
         self.held = set()
+        self.taken = 0
 
     def fields(self, request):
         """Those of the download itself."""
@@ -142,8 +144,14 @@ class Peer:
         return {**outer, **request.get("download", {})}
 
     def behaviour(self, script, method, fields):
+        given = script.get("holds") or []
+        self.held |= set(given[self.taken:])
+        self.taken = len(given)
+
         if method == "StatLocalTask":
             return script.get("stat_local")
+        if method == "DeleteTask":
+            return script.get("delete_task")
 
         return script.get("urls", {}).get(fields.get("url"),
                                           script.get("default"))
@@ -151,6 +159,8 @@ class Peer:
     def replies(self, script, method, fields, behaviour):
         if method == "StatLocalTask":
             return self.stat(fields, behaviour)
+        if method == "DeleteTask":
+            return self.delete(fields, behaviour)
 
         if not fields:
             raise Refused(grpc.StatusCode.INVALID_ARGUMENT, "missing download")
@@ -189,6 +199,25 @@ class Peer:
         yield wire.encode("StatLocalTaskResponse", {
             "task_id": task, "content_length": 8, "created_at": now,
             "updated_at": now, "finished_at": now})
+
+    def delete(self, fields, behaviour):
+        """The real one ends with INTERNAL where its scheduler cannot be told,
+        and has deleted the task all the same; "keeps": it has not."""
+        task = fields.get("task_id", "")
+
+        if behaviour.get("status") and not behaviour.get("keeps"):
+            self.held.discard(task)
+        if behaviour.get("status"):
+            return
+
+        if task not in self.held:
+            raise Refused(grpc.StatusCode.INTERNAL,
+                          "task %s not found" % task)
+
+        if not behaviour.get("keeps"):
+            self.held.discard(task)
+
+        yield wire.encode("Empty", {})
 
     def succeeded(self, method, fields):
         if method == "DownloadTask":

@@ -115,6 +115,8 @@ MESSAGES = {
         5: ("is_finished", "bool"),
     },
     "DownloadPieceFinishedResponse": {1: ("piece", "Piece")},
+    "DeleteTaskRequest": {1: ("task_id", "string"),
+                          2: ("remote_ip", "string?")},
     "StatLocalTaskRequest": {1: ("task_id", "string"),
                              2: ("remote_ip", "string?")},
     "StatLocalTaskResponse": {

@@ -188,7 +188,8 @@ TEST("a job without type, or of another one, is refused")
 {
     REFUSED_BODY(DFP_STR("{}"), "type | required | preheat");
     REFUSED_BODY(DFP_STR("{\"type\":\"\"}"), "type | required | preheat");
-    REFUSED_BODY(DFP_STR("{\"type\":\"get_task\"}"), "type | preheat");
+    REFUSED_BODY(DFP_STR("{\"type\":\"sync_peers\"}"),
+                 "type | preheat | get_task");
     REFUSED_BODY(DFP_STR("{\"type\":\"Preheat\"}"), "type | preheat");
     REFUSED_BODY(DFP_STR("{\"type\":1}"), "type | preheat");
 }

@@ -25,6 +25,10 @@ static void ngx_dfp_engine_look_results(ngx_dfp_run_t *run,
     ngx_dfp_results_t *results);
 static void ngx_dfp_engine_look_result(ngx_dfp_results_t *results,
     ngx_dfp_task_t *task);
+static void ngx_dfp_engine_look_holder(ngx_dfp_run_t *run,
+    ngx_dfp_results_t *results);
+static void ngx_dfp_engine_look_layers(ngx_dfp_run_t *run,
+    ngx_dfp_results_t *results);
 static void ngx_dfp_engine_look_print(ngx_dfp_list_t *list,
     ngx_dfp_task_t *task);
 
@@ -151,6 +155,7 @@ ngx_dfp_engine_look_check(ngx_dfp_run_t *run)
 static void
 ngx_dfp_engine_look_at(ngx_dfp_task_t *task)
 {
+    ngx_int_t         rc;
     ngx_uint_t        i;
     ngx_dfp_run_t    *run;
     ngx_dfp_held_t    held;
@@ -162,7 +167,14 @@ ngx_dfp_engine_look_at(ngx_dfp_task_t *task)
 
     for (i = 0; i < found->nplaces; i++) {
 
-        if (ngx_dfp_cache_look(&found->places[i], &run->log, &held) != NGX_OK) {
+        rc = ngx_dfp_cache_look(&found->places[i], &run->log, &held);
+
+        if (rc == NGX_ERROR && dfp_job_of_task(run->job.action)) {
+            ngx_dfp_task_failed(task, "its file in the cache cannot be opened");
+            return;
+        }
+
+        if (rc != NGX_OK) {
             continue;
         }
 
@@ -171,7 +183,10 @@ ngx_dfp_engine_look_at(ngx_dfp_task_t *task)
             found->held = held;
         }
 
-        if (run->job.action == DFP_JOB_REMOVE && run->nfailed == 0) {
+        if ((run->job.action == DFP_JOB_REMOVE
+             || run->job.action == DFP_JOB_DELETE_TASK)
+            && run->nfailed == 0)
+        {
             ngx_dfp_cache_drop(&found->places[i], &run->log);
         }
     }
@@ -191,6 +206,16 @@ ngx_dfp_engine_look_results(ngx_dfp_run_t *run, ngx_dfp_results_t *results)
 {
     ngx_uint_t        i;
     ngx_dfp_task_t  **task;
+
+    if (dfp_job_of_task(run->job.action)) {
+        ngx_dfp_engine_look_holder(run, results);
+        return;
+    }
+
+    if (run->job.action == DFP_JOB_DISTRIBUTION) {
+        ngx_dfp_engine_look_layers(run, results);
+        return;
+    }
 
     task = run->tasks.elts;
 
@@ -268,4 +293,104 @@ ngx_dfp_engine_look_print(ngx_dfp_list_t *list, ngx_dfp_task_t *task)
     dfp_buf_json(b, ngx_dfp_dfp_str(task->shown));
     dfp_buf_cstr(b, held->valid >= ngx_time() ? ",\"valid\":true}"
                                               : ",\"valid\":false}");
+}
+
+
+/* This nginx holds the task if it has a part of it, and all of it if each part is
+ * there and valid. */
+
+static void
+ngx_dfp_engine_look_holder(ngx_dfp_run_t *run, ngx_dfp_results_t *results)
+{
+    ngx_uint_t         i;
+    ngx_dfp_task_t   **task;
+    ngx_dfp_found_t   *found;
+    ngx_dfp_holder_t   holder;
+
+    if (ngx_dfp_results_instance(run, &holder) != NGX_OK) {
+        results->success.json.failed = 1;
+        return;
+    }
+
+    if (run->error.len) {
+        ngx_dfp_results_told(&results->failure, &holder, &run->error);
+        return;
+    }
+
+    holder.finished = 1;
+    holder.updated = ngx_dfp_now();
+    task = run->tasks.elts;
+
+    for (i = 0; i < run->tasks.nelts; i++) {
+
+        if (task[i]->skipped) {
+            continue;
+        }
+
+        found = task[i]->data;
+
+        if (!found->is || found->held.valid < ngx_time()) {
+            holder.finished = 0;
+        }
+
+        if (found->is && (holder.created == 0
+                          || (int64_t) found->held.date * 1000
+                             < holder.created))
+        {
+            holder.created = (int64_t) found->held.date * 1000;
+        }
+    }
+
+    if (holder.created == 0) {
+        return;
+    }
+
+    if (run->job.action == DFP_JOB_DELETE_TASK) {
+        ngx_dfp_results_told(&results->success, &holder, NULL);
+
+    } else {
+        ngx_dfp_results_holder(&results->success, &holder);
+    }
+}
+
+
+/* Manifests are not among the layers of the manager. */
+
+static void
+ngx_dfp_engine_look_layers(ngx_dfp_run_t *run, ngx_dfp_results_t *results)
+{
+    dfp_mem_t            mem;
+    ngx_uint_t           i;
+    ngx_dfp_list_t       layers;
+    ngx_dfp_task_t     **task;
+    ngx_dfp_found_t     *found;
+    ngx_dfp_instance_t  *instance;
+
+    mem = ngx_dfp_mem(run->pool);
+    instance = &run->conf->instance;
+    task = run->tasks.elts;
+
+    ngx_memzero(&layers, sizeof(ngx_dfp_list_t));
+    dfp_buf_init(&layers.json, &mem, 256, 0);
+    layers.max = results->tasks.max;
+
+    for (i = 0; i < run->tasks.nelts; i++) {
+
+        if (task[i]->document || task[i]->skipped) {
+            continue;
+        }
+
+        ngx_dfp_results_url(&results->tasks, &task[i]->shown);
+
+        found = task[i]->data;
+
+        if (found && found->is) {
+            ngx_dfp_results_url(&layers, &task[i]->shown);
+        }
+    }
+
+    if (layers.n) {
+        ngx_dfp_results_layers(&results->success, &instance->name,
+                               &instance->address, &layers);
+    }
 }

@@ -4,11 +4,12 @@
 #define NGX_DFP_TOLERANT_FROM  10    /* peers that were chosen */
 
 
-static ngx_keyval_t *ngx_dfp_dragonfly_map(ngx_dfp_task_t *task);
+static ngx_keyval_t *ngx_dfp_dragonfly_map(ngx_dfp_run_t *run,
+    dfp_str_t origin);
 static ngx_int_t ngx_dfp_dragonfly_origin(ngx_pool_t *pool, ngx_str_t *origin,
     dfp_str_t rest, dfp_str_t *url);
-static ngx_int_t ngx_dfp_dragonfly_url(ngx_dfp_task_t *task, ngx_pool_t *pool,
-    dfp_str_t *url);
+static ngx_int_t ngx_dfp_dragonfly_url(ngx_dfp_run_t *run, ngx_pool_t *pool,
+    dfp_url_t *parsed, dfp_str_t *url);
 static ngx_int_t ngx_dfp_dragonfly_headers(ngx_dfp_task_t *task,
     ngx_pool_t *pool, dfp_d7y_request_t *request);
 static ngx_uint_t ngx_dfp_dragonfly_tolerated(ngx_dfp_run_t *run,
@@ -27,7 +28,7 @@ ngx_dfp_dragonfly_request(ngx_dfp_task_t *task, ngx_pool_t *pool,
 
     ngx_memzero(request, sizeof(dfp_d7y_request_t));
 
-    if (ngx_dfp_dragonfly_url(task, pool, &request->url) != NGX_OK
+    if (ngx_dfp_dragonfly_url(run, pool, &task->url, &request->url) != NGX_OK
         || ngx_dfp_dragonfly_headers(task, pool, request)
            != NGX_OK)
     {
@@ -79,21 +80,66 @@ ngx_dfp_dragonfly_task_id(ngx_dfp_task_t *task, ngx_pool_t *pool,
 }
 
 
+ngx_int_t
+ngx_dfp_dragonfly_job_id(ngx_dfp_run_t *run, ngx_pool_t *pool, dfp_str_t *id)
+{
+    dfp_rc_t           rc;
+    dfp_mem_t          mem;
+    dfp_err_t          err;
+    dfp_url_t          url;
+    dfp_job_t         *job;
+    dfp_d7y_request_t  request;
+
+    job = &run->job;
+    mem = ngx_dfp_mem(pool);
+
+    if (job->url.len == 0 || job->found_url.len) {
+        rc = dfp_d7y_job_task(&mem, job, id);
+
+        return rc == DFP_OK ? NGX_OK : NGX_ERROR;
+    }
+
+    ngx_memzero(&request, sizeof(dfp_d7y_request_t));
+
+    if (dfp_url_parse(&mem, job->url, "args.url", &url, &err) != DFP_OK
+        || ngx_dfp_dragonfly_url(run, pool, &url, &request.url) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    request.tag = job->tag;
+    request.application = job->application;
+    request.filter = job->filter;
+    request.piece_length = job->piece_length;
+    request.blob_digest = run->cluster->dragonfly->blob_digest;
+
+    rc = dfp_d7y_task_id(&mem, &request, id);
+
+    if (rc == DFP_INVALID) {
+        *id = request.url;
+        rc = DFP_OK;
+    }
+
+    return rc == DFP_OK ? NGX_OK : NGX_ERROR;
+}
+
+
 static ngx_int_t
-ngx_dfp_dragonfly_url(ngx_dfp_task_t *task, ngx_pool_t *pool, dfp_str_t *url)
+ngx_dfp_dragonfly_url(ngx_dfp_run_t *run, ngx_pool_t *pool, dfp_url_t *parsed,
+    dfp_str_t *url)
 {
     dfp_str_t      rest;
     ngx_keyval_t  *pair;
 
-    pair = ngx_dfp_dragonfly_map(task);
+    pair = ngx_dfp_dragonfly_map(run, parsed->origin);
 
     if (pair == NULL) {
-        *url = task->url.href;
+        *url = parsed->href;
         return NGX_OK;
     }
 
-    rest.data = task->url.href.data + task->url.origin.len;
-    rest.len = task->url.href.len - task->url.origin.len;
+    rest.data = parsed->href.data + parsed->origin.len;
+    rest.len = parsed->href.len - parsed->origin.len;
 
     return ngx_dfp_dragonfly_origin(pool, &pair->value, rest, url);
 }
@@ -107,7 +153,7 @@ ngx_dfp_dragonfly_posted(ngx_dfp_task_t *task, ngx_pool_t *pool,
     ngx_keyval_t  *pair;
 
     *url = told;
-    pair = ngx_dfp_dragonfly_map(task);
+    pair = ngx_dfp_dragonfly_map(task->run, task->url.origin);
 
     if (pair == NULL || told.len <= pair->value.len
         || ngx_strncmp(told.data, pair->value.data, pair->value.len) != 0
@@ -123,21 +169,20 @@ ngx_dfp_dragonfly_posted(ngx_dfp_task_t *task, ngx_pool_t *pool,
 }
 
 
-/* The entry of map= for the origin of TASK; NULL: none. */
+/* The entry of map= for ORIGIN; NULL: none. */
 
 static ngx_keyval_t *
-ngx_dfp_dragonfly_map(ngx_dfp_task_t *task)
+ngx_dfp_dragonfly_map(ngx_dfp_run_t *run, dfp_str_t origin)
 {
     ngx_uint_t     i;
     ngx_array_t   *map;
     ngx_keyval_t  *pair;
 
-    map = &task->run->cluster->dragonfly->map;
+    map = &run->cluster->dragonfly->map;
     pair = map->elts;
 
     for (i = 0; i < map->nelts; i++) {
-        if (dfp_str_eq(ngx_dfp_dfp_str(pair[i].key), task->url.origin))
-        {
+        if (dfp_str_eq(ngx_dfp_dfp_str(pair[i].key), origin)) {
             return &pair[i];
         }
     }

@@ -64,6 +64,10 @@ ngx_int_t ngx_dfp_dragonfly_request(ngx_dfp_task_t *task, ngx_pool_t *pool,
 ngx_int_t ngx_dfp_dragonfly_task_id(ngx_dfp_task_t *task, ngx_pool_t *pool,
     dfp_str_t *id);
 
+/* The same of a job about a task. */
+ngx_int_t ngx_dfp_dragonfly_job_id(ngx_dfp_run_t *run, ngx_pool_t *pool,
+    dfp_str_t *id);
+
 /* The reverse of map=: sets URL to what the job calls the URL TOLD of a scheduler,
  * which belongs to the image TASK. NGX_ERROR: no memory. */
 ngx_int_t ngx_dfp_dragonfly_posted(ngx_dfp_task_t *task, ngx_pool_t *pool,

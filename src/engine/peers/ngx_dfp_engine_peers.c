@@ -1,4 +1,5 @@
 #include "ngx_dfp_engine_peers.h"
+#include "ngx_dfp_engine_tasks.h"
 
 
 static ngx_int_t ngx_dfp_peers_start(ngx_dfp_run_t *run);
@@ -39,7 +40,7 @@ ngx_dfp_engine_t  ngx_dfp_engine_peers = {
     ngx_dfp_peers_stop,
     ngx_dfp_peers_results_progress,
     ngx_dfp_peers_results,
-    NULL,                                   /* look */
+    &ngx_dfp_engine_tasks,                  /* look */
     &ngx_dfp_peers_dry
 };
 

@@ -1,4 +1,5 @@
 #include "ngx_dfp_engine_scheduler.h"
+#include "ngx_dfp_engine_tasks.h"
 
 
 static ngx_int_t ngx_dfp_scheduler_start(ngx_dfp_run_t *run);
@@ -62,7 +63,7 @@ ngx_dfp_engine_t  ngx_dfp_engine_scheduler = {
     ngx_dfp_scheduler_stop,
     ngx_dfp_scheduler_progress,
     ngx_dfp_scheduler_results,
-    NULL,                                   /* look */
+    &ngx_dfp_engine_tasks,                  /* look */
     &ngx_dfp_scheduler_dry
 };
 

@@ -26,6 +26,7 @@
 #define DFP_D7Y_STAT_FILE      "/scheduler.v2.Scheduler/StatFile"
 #define DFP_D7Y_DOWNLOAD_TASK  "/dfdaemon.v2.DfdaemonUpload/DownloadTask"
 #define DFP_D7Y_STAT_LOCAL     "/dfdaemon.v2.DfdaemonUpload/StatLocalTask"
+#define DFP_D7Y_DELETE_TASK    "/dfdaemon.v2.DfdaemonUpload/DeleteTask"
 
 
 typedef struct {
@@ -70,6 +71,9 @@ typedef struct {
 /* What a peer knows of a task, as StatLocalTask returns it. Neither: it is in
  * progress, or it was given up; NOT_FOUND: the peer does not know it. */
 typedef struct {
+    int64_t           created;     /* ms since 1970; 0: not told, or no time of
+                                      RFC 3339; so below */
+    int64_t           updated;
     unsigned          finished:1;  /* the peer holds all of it */
     unsigned          failed:1;
 } dfp_d7y_local_t;
@@ -94,6 +98,8 @@ dfp_rc_t dfp_d7y_list_hosts(dfp_mem_t *mem, dfp_str_t *frame);
 dfp_rc_t dfp_d7y_download(dfp_mem_t *mem, const dfp_d7y_request_t *request,
     dfp_str_t *frame);
 dfp_rc_t dfp_d7y_stat_local(dfp_mem_t *mem, dfp_str_t task_id,
+    dfp_str_t *frame);
+dfp_rc_t dfp_d7y_delete_task(dfp_mem_t *mem, dfp_str_t task_id,
     dfp_str_t *frame);
 
 /* Of JOB these send scope, ips, count, percentage and the concurrencies, and
@@ -150,6 +156,15 @@ int dfp_d7y_backend_status(dfp_str_t text);
  */
 dfp_rc_t dfp_d7y_task_id(dfp_mem_t *mem, const dfp_d7y_request_t *request,
     dfp_str_t *id);
+
+/*
+ * The id of the task that JOB is about, in MEM. Of a job about a task: that of its
+ * URL, otherwise the SHA-256 of content_for_calculating_task_id, otherwise its
+ * task_id. Of a job that preheats: that of its only URL; "" if it has several, or
+ * if its URL has a secret, which is not stored with the job. DFP_INVALID: the URL
+ * is refused, as above, or is a reference. DFP_ERROR: no memory.
+ */
+dfp_rc_t dfp_d7y_job_task(dfp_mem_t *mem, const dfp_job_t *job, dfp_str_t *id);
 
 /*
  * Whether the scheduler's StatFile can find this URL at all (DFP_OK). The

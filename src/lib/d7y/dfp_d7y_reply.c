@@ -23,6 +23,10 @@ DFDAEMON__V2__DOWNLOAD_TASK_RESPONSE__RESPONSE_DOWNLOAD_PIECE_FINISHED_RESPONSE
 #define DFP_D7Y_PORT_MAX    65535
 
 
+#define DFP_D7Y_SECONDS_MAX  INT64_C(253402300799)    /* the year 9999 */
+
+
+static int64_t dfp_d7y_ms(Google__Protobuf__Timestamp *time);
 static dfp_rc_t dfp_d7y_hosts_field(void *data, unsigned number,
     dfp_str_t value, dfp_err_t *err);
 static dfp_rc_t dfp_d7y_hosts_reserve(dfp_d7y_hosts_t *hosts);
@@ -205,6 +209,19 @@ dfp_d7y_event_parse(dfp_mem_t *mem, dfp_str_t message,
 }
 
 
+static int64_t
+dfp_d7y_ms(Google__Protobuf__Timestamp *time)
+{
+    if (time == NULL || time->seconds < 0
+        || time->seconds > DFP_D7Y_SECONDS_MAX)
+    {
+        return 0;
+    }
+
+    return time->seconds * 1000;
+}
+
+
 dfp_rc_t
 dfp_d7y_local_parse(dfp_mem_t *mem, dfp_str_t message,
     dfp_d7y_local_t *local, dfp_err_t *err)
@@ -223,6 +240,8 @@ dfp_d7y_local_parse(dfp_mem_t *mem, dfp_str_t message,
         return dfp_d7y_unpack_error(&reader, err);
     }
 
+    local->created = dfp_d7y_ms(r->created_at);
+    local->updated = dfp_d7y_ms(r->updated_at);
     local->finished = (r->finished_at != NULL);
     local->failed = (r->failed_at != NULL);
 

@@ -170,6 +170,21 @@ dfp_d7y_stat_local(dfp_mem_t *mem, dfp_str_t task_id, dfp_str_t *frame)
 
 
 dfp_rc_t
+dfp_d7y_delete_task(dfp_mem_t *mem, dfp_str_t task_id, dfp_str_t *frame)
+{
+    Dfdaemon__V2__DeleteTaskRequest  message;
+
+    dfdaemon__v2__delete_task_request__init(&message);
+
+    if (dfp_d7y_copy(mem, task_id, &message.task_id) != DFP_OK) {
+        return DFP_ERROR;
+    }
+
+    return dfp_d7y_pack(mem, &message.base, frame);
+}
+
+
+dfp_rc_t
 dfp_d7y_preheat(dfp_mem_t *mem, const dfp_d7y_request_t *request,
     const dfp_job_t *job, dfp_str_t *frame)
 {

@@ -24,6 +24,9 @@
 #define DFP_JOB_MAX_TEXT          1024    /* bio, tag, application, username,
                                              password, platform, each */
 #define DFP_JOB_MAX_FILTER        4096    /* filtered_query_params */
+#define DFP_JOB_MAX_TASK_ID       128     /* task_id; Dragonfly's have 10, 64 or
+                                             128 */
+#define DFP_JOB_MAX_CONTENT       4096    /* content_for_calculating_task_id */
 #define DFP_JOB_MAX_IPS           100
 #define DFP_JOB_MAX_COUNT         200
 #define DFP_JOB_TASKS_DEFAULT     8
@@ -53,13 +56,21 @@ typedef enum {
 } dfp_job_scope_t;
 
 
-/* What a job does. Clients post jobs that preheat, or dry runs of them. */
+/* What a job does. Clients post jobs that preheat, dry runs of them, and those of
+ * the last three. */
 typedef enum {
     DFP_JOB_PREHEAT = 0,
     DFP_JOB_LOOK,            /* tells what is in the caches */
     DFP_JOB_REMOVE,          /* removes it, and tells what that was */
-    DFP_JOB_DRY              /* tells what a job would preheat: dry_run */
+    DFP_JOB_DRY,             /* tells what a job would preheat: dry_run */
+    DFP_JOB_GET_TASK,        /* tells who holds a task */
+    DFP_JOB_DELETE_TASK,     /* deletes it everywhere */
+    DFP_JOB_DISTRIBUTION     /* tells who holds which layers of an image */
 } dfp_job_action_t;
+
+/* Whether ACTION is about one task of Dragonfly. */
+#define dfp_job_of_task(action)                                               \
+    ((action) == DFP_JOB_GET_TASK || (action) == DFP_JOB_DELETE_TASK)
 
 
 typedef struct {
@@ -108,6 +119,12 @@ typedef struct {
 
     dfp_webhook_t         webhook;       /* beside args */
 
+    /* of jobs about a task; "": not given */
+    dfp_str_t             task_id;
+    dfp_str_t             content;       /* content_for_calculating_task_id */
+    dfp_str_t             found_url;     /* of a task without a URL: that of
+                                            the job that has preheated it */
+
     /* not a field of args that a client can set; of dry_run, beside args */
     dfp_job_action_t      action;
 } dfp_job_t;
@@ -121,7 +138,7 @@ typedef struct {
  *
  *   malformed JSON (err has line and column), more text after the object,
  *   invalid UTF-8;
- *   a type other than preheat, an args.type other than image and file;
+ *   a type that is not known, an args.type other than image and file;
  *   a job without url and urls, URLs that dfp_url_parse() refuses, an image
  *   that is neither a manifest URL nor an image reference;
  *   a malformed scope, address or platform;
@@ -161,6 +178,18 @@ dfp_rc_t dfp_job_parse_change(dfp_mem_t *mem, dfp_str_t body,
  * DFP_ERROR: no memory. */
 dfp_rc_t dfp_job_change(dfp_mem_t *mem, dfp_str_t about,
     const dfp_job_about_t *change, dfp_job_about_t *changed, dfp_err_t *err);
+
+/* The "type" of a job that does ACTION. */
+const char *dfp_job_type_name(dfp_job_action_t action);
+
+/* The same of ABOUT, as dfp_job_print_about() has printed it; "": it has none. */
+dfp_str_t dfp_job_about_type(dfp_str_t about);
+
+/* Whether jobs of TYPE are about one task of Dragonfly. */
+int dfp_job_type_of_task(dfp_str_t type);
+
+/* Whether jobs of TYPE are listed. */
+int dfp_job_type_listed(dfp_str_t type);
 
 /* Appends the members bio, type and user_id of a JSON object, each after a
  * comma; of a dry run also dry_run. */

@@ -8,7 +8,10 @@
 #include "dfp_job_parser.h"
 
 
-/* the last member: bio cannot have these quotes */
+/* bio cannot have these quotes */
+#define DFP_JOB_ABOUT_TYPE  ",\"type\":\""
+
+/* the last member, likewise */
 #define DFP_JOB_ABOUT_DRY  ",\"dry_run\":true"
 
 
@@ -142,4 +145,22 @@ dfp_job_about_dry(dfp_str_t about)
     return about.len > len
            && memcmp(about.data + about.len - len, DFP_JOB_ABOUT_DRY, len)
               == 0;
+}
+
+
+dfp_str_t
+dfp_job_about_type(dfp_str_t about)
+{
+    const char  *p, *last;
+
+    last = about.data + about.len;
+    p = dfp_str_find(about, DFP_JOB_ABOUT_TYPE);
+
+    if (p == NULL) {
+        return DFP_STR_NULL;
+    }
+
+    p += sizeof(DFP_JOB_ABOUT_TYPE) - 1;
+
+    return dfp_str_until(&p, last, "\"");
 }

@@ -79,6 +79,11 @@ dfp_job_parse_dry(dfp_json_t *in, dfp_job_t *job)
         return rc;
     }
 
+    if (job->action != DFP_JOB_PREHEAT) {
+        return dfp_invalid(in->err, "dry_run is supported with type preheat "
+                           "only");
+    }
+
     if (job->webhook.url.href.len) {
         return dfp_invalid(in->err, "webhook cannot be given with dry_run");
     }

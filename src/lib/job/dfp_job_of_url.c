@@ -2,7 +2,7 @@
  * The jobs that look for one URL in the caches.
  */
 
-#include "dfp_job.h"
+#include "dfp_job_parser.h"
 
 
 static dfp_rc_t dfp_job_of_url_check(dfp_mem_t *mem, dfp_str_t url,
@@ -58,31 +58,39 @@ static dfp_rc_t
 dfp_job_of_url_check(dfp_mem_t *mem, dfp_str_t url, dfp_job_t *job,
     dfp_err_t *err)
 {
+    dfp_oci_ref_t  ref;
+
+    job->type = DFP_JOB_IMAGE;
+    job->url = dfp_oci_reference(url);
+
+    if (job->url.len == url.len && dfp_str_find(url, "://")) {
+        return dfp_job_check_one(mem, url, "url", job, err);
+    }
+
+    return dfp_oci_parse_image(mem, url, "url", &ref, err);
+}
+
+
+dfp_rc_t
+dfp_job_check_one(dfp_mem_t *mem, dfp_str_t url, const char *what,
+    dfp_job_t *job, dfp_err_t *err)
+{
     dfp_rc_t       rc;
     dfp_err_t      other;
     dfp_str_t      reference;
     dfp_url_t      parsed;
     dfp_oci_ref_t  ref;
 
-    job->type = DFP_JOB_IMAGE;
-    job->url = dfp_oci_reference(url);
+    job->type = DFP_JOB_FILE;
 
-    rc = dfp_oci_parse_image(mem, url, "url", &ref, err);
-
-    if (rc != DFP_INVALID || job->url.len != url.len
-        || dfp_str_find(url, "://") == NULL)
-    {
-        return rc;
-    }
-
-    rc = dfp_url_parse(mem, url, "url", &parsed, &other);
+    rc = dfp_url_parse(mem, url, what, &parsed, &other);
 
     if (rc == DFP_OK && dfp_oci_manifest_path(parsed.path, &reference)) {
-        return DFP_INVALID;
+        job->type = DFP_JOB_IMAGE;
+        return dfp_oci_parse_image(mem, url, what, &ref, err);
     }
 
     *err = other;
-    job->type = DFP_JOB_FILE;
 
     return rc;
 }

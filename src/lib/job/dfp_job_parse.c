@@ -20,44 +20,15 @@ static dfp_rc_t dfp_job_parse_url(dfp_json_t *in, dfp_job_t *job);
 static dfp_rc_t dfp_job_parse_urls(dfp_json_t *in, dfp_job_t *job);
 static dfp_rc_t dfp_job_check_url(dfp_json_t *in, const dfp_job_t *job,
     dfp_str_t *text, const char *what);
-static dfp_rc_t dfp_job_parse_texts(dfp_json_t *in, dfp_job_t *job);
-static dfp_rc_t dfp_job_parse_credentials(dfp_json_t *in, dfp_job_t *job);
 static dfp_rc_t dfp_job_parse_ips(dfp_json_t *in, dfp_job_t *job);
 static dfp_rc_t dfp_job_parse_counts(dfp_json_t *in, dfp_job_t *job);
-static dfp_rc_t dfp_job_parse_sizes(dfp_json_t *in, int64_t max_timeout,
-    dfp_job_t *job);
-static dfp_rc_t dfp_job_parse_int(dfp_json_t *in, const char *key,
-    const dfp_json_range_t *range, int *n);
 static dfp_rc_t dfp_job_parse_strings(dfp_json_t *in, const char *key,
     size_t max, size_t max_len, dfp_str_t **list, size_t *n);
 
 
-const char  dfp_job_default_filter[] =
-    "X-Amz-Algorithm&X-Amz-Credential&X-Amz-Date&X-Amz-Expires"
-    "&X-Amz-SignedHeaders&X-Amz-Signature&X-Amz-Security-Token"
-    "&X-Amz-User-Agent&X-Goog-Algorithm&X-Goog-Credential&X-Goog-Date"
-    "&X-Goog-Expires&X-Goog-SignedHeaders&X-Goog-Signature&OSSAccessKeyId"
-    "&Expires&Signature&SecurityToken&AccessKeyId&Signature&Expires"
-    "&X-Obs-Date&X-Obs-Security-Token&q-sign-algorithm&q-ak&q-sign-time"
-    "&q-key-time&q-header-list&q-url-param-list&q-signature"
-    "&x-cos-security-token&ns";
-
-
-static const dfp_json_name_t  dfp_job_kinds[] = {
-    { "preheat", 1 },
-    { NULL, 0 }
-};
-
 static const dfp_json_name_t  dfp_job_types[] = {
     { "image", DFP_JOB_IMAGE },
     { "file", DFP_JOB_FILE },
-    { NULL, 0 }
-};
-
-static const dfp_json_name_t  dfp_job_actions[] = {
-    { "look", DFP_JOB_LOOK },
-    { "remove", DFP_JOB_REMOVE },
-    { "dry_run", DFP_JOB_DRY },
     { NULL, 0 }
 };
 
@@ -96,7 +67,6 @@ dfp_rc_t
 dfp_job_parse_args(dfp_mem_t *mem, dfp_str_t args, dfp_job_t *job,
     dfp_err_t *err)
 {
-    int         action;
     dfp_rc_t    rc;
     dfp_json_t  in;
 
@@ -107,19 +77,17 @@ dfp_job_parse_args(dfp_mem_t *mem, dfp_str_t args, dfp_job_t *job,
         return rc;
     }
 
-    /* the limit was checked when the job was posted, and may have changed */
-
-    rc = dfp_job_parse_fields(&in, INT64_MAX, job);
-
     /* a client cannot set this field: a body is parsed without it */
 
-    action = DFP_JOB_PREHEAT;
+    rc = dfp_job_parse_action(&in, job);
+
+    /* the limit was checked when the job was posted, and may have changed */
 
     if (rc == DFP_OK) {
-        rc = dfp_json_choice(&in, "action", dfp_job_actions, &action);
+        rc = dfp_job_of_task(job->action)
+             ? dfp_job_parse_stored_task(&in, job)
+             : dfp_job_parse_fields(&in, INT64_MAX, job);
     }
-
-    job->action = action;
 
     dfp_json_close(&in);
 
@@ -130,22 +98,15 @@ dfp_job_parse_args(dfp_mem_t *mem, dfp_str_t args, dfp_job_t *job,
 static dfp_rc_t
 dfp_job_parse_body(dfp_json_t *in, int64_t max_timeout, dfp_job_t *job)
 {
-    int            kind;
     dfp_rc_t       rc;
     dfp_json_t     sub;
     const json_t  *args;
 
     static const dfp_json_range_t  user_ids = { 0, INT64_MAX, 0, "" };
 
-    kind = 0;
-
-    rc = dfp_json_choice(in, "type", dfp_job_kinds, &kind);
+    rc = dfp_job_parse_kind(in, job);
     if (rc != DFP_OK) {
         return rc;
-    }
-
-    if (kind == 0) {
-        return dfp_invalid(in->err, "type is required, and must be preheat");
     }
 
     rc = dfp_json_text(in, "bio", DFP_JOB_MAX_TEXT, &job->bio);
@@ -180,15 +141,21 @@ dfp_job_parse_body(dfp_json_t *in, int64_t max_timeout, dfp_job_t *job)
         return rc;
     }
 
-    if (args == NULL) {
-        return dfp_invalid(in->err, "args is required");
-    }
-
     sub = *in;
     sub.object = args;
     sub.prefix = "args.";
 
-    return dfp_job_parse_fields(&sub, max_timeout, job);
+    if (dfp_job_of_task(job->action)) {
+        return dfp_job_parse_task(&sub, max_timeout, job);
+    }
+
+    if (args == NULL) {
+        return dfp_invalid(in->err, "args is required");
+    }
+
+    return job->action == DFP_JOB_DISTRIBUTION
+           ? dfp_job_parse_distribution(&sub, max_timeout, job)
+           : dfp_job_parse_fields(&sub, max_timeout, job);
 }
 
 
@@ -387,63 +354,6 @@ dfp_job_check_url(dfp_json_t *in, const dfp_job_t *job, dfp_str_t *text,
 
 
 static dfp_rc_t
-dfp_job_parse_texts(dfp_json_t *in, dfp_job_t *job)
-{
-    dfp_rc_t  rc;
-
-    rc = dfp_json_line(in, "tag", DFP_JOB_MAX_TEXT, &job->tag);
-    if (rc != DFP_OK) {
-        return rc;
-    }
-
-    rc = dfp_json_line(in, "application", DFP_JOB_MAX_TEXT,
-                       &job->application);
-    if (rc != DFP_OK) {
-        return rc;
-    }
-
-    rc = dfp_json_line(in, "filtered_query_params", DFP_JOB_MAX_FILTER,
-                       &job->filter);
-    if (rc != DFP_OK) {
-        return rc;
-    }
-
-    if (job->filter.len == 0) {
-        job->filter.data = dfp_job_default_filter;
-        job->filter.len = sizeof(dfp_job_default_filter) - 1;
-    }
-
-    rc = dfp_json_line(in, "platform", DFP_JOB_MAX_TEXT, &job->platform);
-    if (rc != DFP_OK) {
-        return rc;
-    }
-
-    return dfp_oci_parse_platforms(in->mem, job->platform, "args.platform",
-                                   &job->platforms, in->err);
-}
-
-
-static dfp_rc_t
-dfp_job_parse_credentials(dfp_json_t *in, dfp_job_t *job)
-{
-    dfp_rc_t  rc;
-
-    rc = dfp_json_line(in, "username", DFP_JOB_MAX_TEXT, &job->username);
-    if (rc != DFP_OK) {
-        return rc;
-    }
-
-    /* Basic authentication joins both by a ":", and the first one counts */
-
-    if (memchr(job->username.data, ':', job->username.len)) {
-        return dfp_invalid(in->err, "args.username must not contain \":\"");
-    }
-
-    return dfp_json_line(in, "password", DFP_JOB_MAX_TEXT, &job->password);
-}
-
-
-static dfp_rc_t
 dfp_job_parse_ips(dfp_json_t *in, dfp_job_t *job)
 {
     dfp_rc_t         rc;
@@ -526,53 +436,6 @@ dfp_job_parse_counts(dfp_json_t *in, dfp_job_t *job)
 
     return dfp_job_parse_int(in, "concurrent_peer_count", &peers,
                              &job->concurrent_peer_count);
-}
-
-
-static dfp_rc_t
-dfp_job_parse_sizes(dfp_json_t *in, int64_t max_timeout, dfp_job_t *job)
-{
-    dfp_rc_t          rc;
-    dfp_json_range_t  timeouts;
-
-    static const dfp_json_range_t  pieces = {
-        DFP_JOB_PIECE_MIN, DFP_JOB_PIECE_MAX, 0, " bytes"
-    };
-
-    rc = dfp_json_int(in, "piece_length", &pieces, &job->piece_length);
-    if (rc != DFP_OK) {
-        return rc;
-    }
-
-    timeouts.min = DFP_JOB_TIMEOUT_MIN;
-    timeouts.max = max_timeout;
-    timeouts.zero = 1;
-    timeouts.unit = " nanoseconds";
-
-    job->timeout = DFP_JOB_TIMEOUT_DEFAULT;
-
-    if (job->timeout > max_timeout) {
-        job->timeout = max_timeout;
-    }
-
-    return dfp_json_int(in, "timeout", &timeouts, &job->timeout);
-}
-
-
-static dfp_rc_t
-dfp_job_parse_int(dfp_json_t *in, const char *key,
-    const dfp_json_range_t *range, int *n)
-{
-    dfp_rc_t  rc;
-    int64_t   value;
-
-    value = *n;
-
-    rc = dfp_json_int(in, key, range, &value);
-
-    *n = (int) value;
-
-    return rc;
 }
 
 

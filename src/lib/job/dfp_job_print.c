@@ -25,6 +25,8 @@ typedef struct {
 
 /* A KEY includes the comma, the quotes and the colon. */
 
+static void dfp_job_print_preheat(dfp_job_printer_t *p, const dfp_job_t *job);
+static void dfp_job_print_task(dfp_job_printer_t *p, const dfp_job_t *job);
 static void dfp_job_print_action(dfp_job_printer_t *p, dfp_job_action_t action);
 static void dfp_job_print_text(dfp_job_printer_t *p, const char *key,
     dfp_str_t s);
@@ -55,59 +57,111 @@ dfp_job_print_args(dfp_buf_t *b, const dfp_job_t *job, int redact)
 
     dfp_job_print_action(&p, job->action);
     dfp_job_print_text(&p, "\"application\":", job->application);
-    dfp_job_print_int(&p, ",\"concurrent_peer_count\":",
+
+    if (dfp_job_of_task(job->action)) {
+        dfp_job_print_task(&p, job);
+
+    } else {
+        dfp_job_print_preheat(&p, job);
+    }
+
+    dfp_buf_cstr(b, "}");
+
+    return p.hidden;
+}
+
+
+static void
+dfp_job_print_preheat(dfp_job_printer_t *p, const dfp_job_t *job)
+{
+    dfp_job_print_int(p, ",\"concurrent_peer_count\":",
                       job->concurrent_peer_count);
-    dfp_job_print_int(&p, ",\"concurrent_task_count\":",
+    dfp_job_print_int(p, ",\"concurrent_task_count\":",
                       job->concurrent_task_count);
-    dfp_job_print_int(&p, ",\"count\":", job->count);
+    dfp_job_print_int(p, ",\"count\":", job->count);
 
     /* not a field of Dragonfly: printed only if it is given, as others below */
 
     if (job->digest.len) {
-        dfp_job_print_text(&p, ",\"digest\":", job->digest);
+        dfp_job_print_text(p, ",\"digest\":", job->digest);
     }
 
-    dfp_job_print_blob_digest(&p, job);
-    dfp_job_print_text(&p, ",\"filtered_query_params\":", job->filter);
-    dfp_buf_cstr(b, ",\"hdfs\":null,\"headers\":");
-    dfp_job_print_headers(&p, job);
-    dfp_buf_cstr(b, ",\"ips\":");
-    dfp_job_print_ips(&p, job);
-    dfp_buf_cstr(b, ",\"object_storage\":null");
-    dfp_job_print_secret(&p, ",\"password\":", job->password);
-    dfp_job_print_int(&p, ",\"percentage\":", job->percentage);
-    dfp_job_print_int(&p, ",\"piece_length\":", job->piece_length);
-    dfp_job_print_text(&p, ",\"platform\":", job->platform);
+    dfp_job_print_blob_digest(p, job);
+    dfp_job_print_text(p, ",\"filtered_query_params\":", job->filter);
+    dfp_buf_cstr(p->buf, ",\"hdfs\":null,\"headers\":");
+    dfp_job_print_headers(p, job);
+    dfp_buf_cstr(p->buf, ",\"ips\":");
+    dfp_job_print_ips(p, job);
+    dfp_buf_cstr(p->buf, ",\"object_storage\":null");
+    dfp_job_print_secret(p, ",\"password\":", job->password);
+    dfp_job_print_int(p, ",\"percentage\":", job->percentage);
+    dfp_job_print_int(p, ",\"piece_length\":", job->piece_length);
+    dfp_job_print_text(p, ",\"platform\":", job->platform);
 
     if (job->refresh) {
-        dfp_buf_cstr(b, ",\"refresh\":true");
+        dfp_buf_cstr(p->buf, ",\"refresh\":true");
     }
 
-    dfp_buf_cstr(b, ",\"scope\":\"");
-    dfp_buf_cstr(b, dfp_job_scope_name(job->scope));
-    dfp_buf_cstr(b, "\"");
+    dfp_buf_cstr(p->buf, ",\"scope\":\"");
+    dfp_buf_cstr(p->buf, dfp_job_scope_name(job->scope));
+    dfp_buf_cstr(p->buf, "\"");
 
     if (job->size) {
-        dfp_job_print_int(&p, ",\"size\":", job->size);
+        dfp_job_print_int(p, ",\"size\":", job->size);
     }
 
     if (job->success_threshold) {
-        dfp_job_print_int(&p, ",\"success_threshold\":",
+        dfp_job_print_int(p, ",\"success_threshold\":",
                           job->success_threshold);
     }
 
-    dfp_job_print_text(&p, ",\"tag\":", job->tag);
-    dfp_job_print_int(&p, ",\"timeout\":", job->timeout);
-    dfp_buf_cstr(b, ",\"type\":\"");
-    dfp_buf_cstr(b, job->type == DFP_JOB_IMAGE ? "image" : "file");
-    dfp_buf_cstr(b, "\",\"url\":");
-    dfp_job_print_url(&p, job->url);
-    dfp_buf_cstr(b, ",\"urls\":");
-    dfp_job_print_urls(&p, job);
-    dfp_job_print_secret(&p, ",\"username\":", job->username);
-    dfp_buf_cstr(b, "}");
+    dfp_job_print_text(p, ",\"tag\":", job->tag);
+    dfp_job_print_int(p, ",\"timeout\":", job->timeout);
+    dfp_buf_cstr(p->buf, ",\"type\":\"");
+    dfp_buf_cstr(p->buf, job->type == DFP_JOB_IMAGE ? "image" : "file");
+    dfp_buf_cstr(p->buf, "\",\"url\":");
+    dfp_job_print_url(p, job->url);
+    dfp_buf_cstr(p->buf, ",\"urls\":");
+    dfp_job_print_urls(p, job);
+    dfp_job_print_secret(p, ",\"username\":", job->username);
+}
 
-    return p.hidden;
+
+static void
+dfp_job_print_task(dfp_job_printer_t *p, const dfp_job_t *job)
+{
+    if (job->action == DFP_JOB_GET_TASK) {
+        dfp_job_print_int(p, ",\"concurrent_peer_count\":",
+                          job->concurrent_peer_count);
+    }
+
+    dfp_buf_cstr(p->buf, ",\"content_for_calculating_task_id\":");
+
+    if (job->content.len) {
+        dfp_buf_json(p->buf, job->content);
+
+    } else {
+        dfp_buf_cstr(p->buf, "null");
+    }
+
+    dfp_job_print_text(p, ",\"filtered_query_params\":", job->filter);
+
+    if (job->found_url.len) {
+        dfp_buf_cstr(p->buf, ",\"found_url\":");
+        dfp_job_print_url(p, job->found_url);
+    }
+
+    dfp_job_print_int(p, ",\"piece_length\":", job->piece_length);
+
+    if (job->platform.len) {
+        dfp_job_print_text(p, ",\"platform\":", job->platform);
+    }
+
+    dfp_job_print_text(p, ",\"tag\":", job->tag);
+    dfp_job_print_text(p, ",\"task_id\":", job->task_id);
+    dfp_job_print_int(p, ",\"timeout\":", job->timeout);
+    dfp_buf_cstr(p->buf, ",\"url\":");
+    dfp_job_print_url(p, job->url);
 }
 
 
@@ -126,6 +180,14 @@ dfp_job_print_action(dfp_job_printer_t *p, dfp_job_action_t action)
 
     case DFP_JOB_DRY:
         dfp_buf_cstr(p->buf, "\"action\":\"dry_run\",");
+        break;
+
+    case DFP_JOB_GET_TASK:
+    case DFP_JOB_DELETE_TASK:
+    case DFP_JOB_DISTRIBUTION:
+        dfp_buf_cstr(p->buf, "\"action\":\"");
+        dfp_buf_cstr(p->buf, dfp_job_type_name(action));
+        dfp_buf_cstr(p->buf, "\",");
         break;
 
     default: /* DFP_JOB_PREHEAT */

@@ -18,7 +18,8 @@
 --               succeed", left:C parts that have not ended, done:C succeeded,
 --               away:C unreachable; z:I, of its first part, is its state.
 --               owner: of a job that is not listed, the token that may see
---               it.
+--               it. kind: its type, if that is not preheat and it is listed.
+--               task: what finds it as task:TASK.
 --               wait: somebody waits for its end; watch: until when its
 --               progress is watched.
 --               webhook: "STATE TRIES UPDATED URL ERROR" of its delivery, URL
@@ -27,7 +28,10 @@
 --               given up
 -- job:next      the greatest id so far
 -- jobs          sorted set of the jobs that are listed, by id; likewise
---               jobs:STATE, and jobs:user:USER_ID
+--               jobs:STATE, and jobs:user:USER_ID; those with a kind also in
+--               jobs:type:KIND
+-- task:TASK     the newest job that has preheated this task of Dragonfly, by the
+--               first half of its id
 -- expiry        sorted set of "ID USER_ID" by the time when the job expires
 -- once:HASH     "ID UUID HASH" of a POST with an Idempotency-Key: the job, and
 --               the hash of the body
@@ -329,11 +333,18 @@ local function cluster_state(k, cluster, state, away)
   return whole
 end
 
+-- The types of listed jobs other than preheat.
+local KINDS = {'get_task', 'delete_task'}
+
 -- The lists of a job.
-local function list(id, user, state)
+local function list(id, user, state, kind)
   call('ZADD', P .. 'jobs', id, id)
   call('ZADD', P .. 'jobs:' .. state, id, id)
   call('ZADD', P .. 'jobs:user:' .. user, id, id)
+
+  if kind and kind ~= '' then
+    call('ZADD', P .. 'jobs:type:' .. kind, id, id)
+  end
 end
 
 local function unlist(id, user)
@@ -342,6 +353,10 @@ local function unlist(id, user)
 
   for _, state in ipairs({'PENDING', 'SUCCESS', 'FAILURE'}) do
     call('ZREM', P .. 'jobs:' .. state, id)
+  end
+
+  for _, kind in ipairs(KINDS) do
+    call('ZREM', P .. 'jobs:type:' .. kind, id)
   end
 
   call('ZREM', P .. 'expiry', id .. ' ' .. user)
@@ -357,6 +372,13 @@ local function unlist_expired()
   end
 
   return #expired == PARTS_MAX
+end
+
+-- From now on TASK, which may be nil, finds this job for KEEP ms only.
+local function keep_task(id, task, keep)
+  if task and call('GET', P .. 'task:' .. task) == text(id) then
+    call('PEXPIRE', P .. 'task:' .. task, text(keep))
+  end
 end
 
 -- The job has ended, so its webhook is due.
@@ -399,7 +421,7 @@ local function finish(id, part, state, err, results, progress, away)
   local k = job_key(id)
   local job = call('HMGET', k, 's:' .. part, 'q:' .. part, 'keep', 'left',
                    'failed', 'c:' .. part, 'wait', 'user', 'parts', 'hook',
-                   'watch')
+                   'watch', 'kind', 'task')
 
   if job[1] ~= 'PENDING' then
     return
@@ -455,13 +477,17 @@ local function finish(id, part, state, err, results, progress, away)
     forget(k, job[9])
     call('ZREM', P .. 'deadlines', id)
     call('PEXPIRE', k, text(keep))
+    keep_task(id, job[13], keep)
 
     -- jobs of older releases, and some of their own kind, are not listed
     if job[8] then
       call('ZREM', P .. 'jobs:PENDING', id)
       call('ZADD', P .. 'jobs:' .. whole, id, id)
       call('ZADD', P .. 'expiry', text(now + keep), id .. ' ' .. job[8])
-      count_job(call('HGET', k, 'created'))
+
+      if not job[12] then
+        count_job(call('HGET', k, 'created'))
+      end
     end
 
     if job[7] or (job[8] and is_heard()) then
@@ -472,7 +498,7 @@ local function finish(id, part, state, err, results, progress, away)
     publish('progress ' .. id)
   end
 
-  if cluster and job[8] then
+  if cluster and job[8] and not job[12] then
     add_count(in_cluster .. ':' .. cluster, 1)
   end
 end

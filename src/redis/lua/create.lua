@@ -4,15 +4,17 @@
 -- blanks), count, percentage (0: not given), parts that may be unreachable,
 -- whether that is per cent, per cent that must succeed, user_id ("": the job is
 -- not listed), hash of the Idempotency-Key or "", hash of the body, webhook sealed
--- or "", its URL without secrets; and for each cluster:
+-- or "", its URL without secrets, type of a listed job other than preheat or "",
+-- task that it preheats or ""; and for each cluster:
 -- "cluster task_uuid", mode. Mode "here": one part, which any nginx with the
 -- cluster can run; "one": a part for one of the nginx that have the cluster;
 -- "all": a part for each of them, or for those that are wanted.
 -- Stores a job, once for each uuid, and for each Idempotency-Key within a day.
 -- Reply: {id, created}; {'once', id}: the key belongs to that job; {'other', 0}:
 -- and to another body; {'full', unfinished jobs}; or {'parts', parts, limit}.
-local CLUSTERS = 27
+local CLUSTERS = 29
 local user, key = ARGV[22], ARGV[23]
+local kind, task = ARGV[27], ARGV[28]
 local ONCE_TIME = 86400000
 
 -- values of one HSET; from so many nginx on, a percentage of unreachable ones is
@@ -282,6 +284,14 @@ if ARGV[9] == '1' then
   set('configured', '1')
 end
 
+if kind ~= '' then
+  set('kind', kind)
+end
+
+if task ~= '' then
+  set('task', task)
+end
+
 if ARGV[25] ~= '' then
   set('hook', ARGV[25])
   set('webhook', 'PENDING 0 ' .. created .. ' ' .. ARGV[26])
@@ -315,12 +325,19 @@ end
 call('ZADD', P .. 'deadlines', deadline, id)
 
 if user ~= '' then
-  list(id, user, 'PENDING')
-  add_count('accepted', 1)
+  list(id, user, 'PENDING', kind)
+
+  if kind == '' then
+    add_count('accepted', 1)
+  end
 
   if is_heard() then
     publish('new ' .. id)
   end
+end
+
+if task ~= '' then
+  call('SET', P .. 'task:' .. task, id, 'PX', text(ARGV[3] + ARGV[4]))
 end
 
 if key ~= '' then

@@ -3,7 +3,8 @@
 -- Reply: 1; or 0: there is no such job.
 local id, uuid = ARGV[2], P .. 'uuid:' .. ARGV[3]
 local k = job_key(id)
-local job = call('HMGET', k, 'uuid', 'parts', 'state', 'user', 'wait', 'owner')
+local job = call('HMGET', k, 'uuid', 'parts', 'state', 'user', 'wait', 'owner',
+                 'kind', 'task')
 
 -- the same request once more, after a lost reply
 if not job[1] then
@@ -31,8 +32,9 @@ end
 call('ZREM', P .. 'hooks', id)
 unlist(id, job[4] or '0')
 call('PEXPIRE', k, 0)
+keep_task(id, job[8], 0)
 
-if job[3] == 'PENDING' and job[4] then
+if job[3] == 'PENDING' and job[4] and not job[7] then
   add_count('deleted', 1)
 end
 

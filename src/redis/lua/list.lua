@@ -1,7 +1,8 @@
 -- Arguments: page, jobs of a page, state or '', user_id or '', bytes of jobs that
--- are wanted; of those beyond them only what is short, without parts.
--- The jobs of a page, the newest first. Each filter has a list of its own; for
--- both of them the one with a state is looked through, as far as SCAN_MAX.
+-- are wanted; of those beyond them only what is short, without parts; type or ''.
+-- The jobs of a page, the newest first. Each filter has a list of its own, but for
+-- the type preheat. If that is not enough, one of the lists is looked through, as
+-- far as SCAN_MAX.
 -- Reply: {jobs in total, jobs that were not looked at; and for each job {id,
 -- fields as HGETALL}}.
 local SCAN_MAX = 10000
@@ -15,13 +16,33 @@ end
 
 local per_page = tonumber(ARGV[3])
 local first = (ARGV[2] - 1) * per_page
-local state, user = ARGV[4], ARGV[5]
+local state, user, kind = ARGV[4], ARGV[5], ARGV[7]
 local lists = P .. 'jobs'
+local filters = 0
 
-if state ~= '' then
-  lists = P .. 'jobs:' .. state
-elseif user ~= '' then
-  lists = P .. 'jobs:user:' .. user
+for _, filter in ipairs({{state, ''}, {user, 'user:'}}) do
+  if filter[1] ~= '' then
+    lists = filters == 0 and P .. 'jobs:' .. filter[2] .. filter[1] or lists
+    filters = filters + 1
+  end
+end
+
+if kind == 'preheat' then
+  for _, other in ipairs(KINDS) do
+    if call('EXISTS', P .. 'jobs:type:' .. other) == 1 then
+      filters = filters + 2
+    end
+  end
+elseif kind ~= '' then
+  lists = P .. 'jobs:type:' .. kind
+  filters = filters + 1
+end
+
+local function matches(id)
+  local job = call('HMGET', job_key(id), 'user', 'state', 'kind')
+
+  return (user == '' or job[1] == user) and (state == '' or job[2] == state)
+         and (kind == '' or (job[3] or 'preheat') == kind)
 end
 
 -- N of the list from the newest but FIRST on.
@@ -40,12 +61,12 @@ local total = call('ZCARD', lists)
 local skipped = 0
 local ids = {}
 
-if state ~= '' and user ~= '' then
+if filters > 1 then
   skipped = math.max(0, total - SCAN_MAX)
   total = 0
 
   for _, id in ipairs(newest(0, SCAN_MAX)) do
-    if call('HGET', job_key(id), 'user') == user then
+    if matches(id) then
       total = total + 1
 
       if total > first and #ids < per_page then

@@ -3,7 +3,7 @@
 -- Reply: 1; 0: there is no such job; or 2: it has been changed meanwhile.
 local id = ARGV[2]
 local k = job_key(id)
-local job = call('HMGET', k, 'about', 'user', 'state')
+local job = call('HMGET', k, 'about', 'user', 'state', 'kind')
 
 if not job[1] then
   return 0
@@ -20,7 +20,7 @@ if job[2] and job[2] ~= ARGV[5] then
 
   call('HSET', k, 'user', ARGV[5])
   unlist(id, job[2])
-  list(id, ARGV[5], job[3])
+  list(id, ARGV[5], job[3], job[4])
 
   if expires then
     call('ZADD', P .. 'expiry', expires, id .. ' ' .. ARGV[5])

@@ -224,7 +224,8 @@ sub script
     $self->{script} = $script;
 
     my $file = "$self->{dir}/script.json";
-    my %whole = (hosts => $self->{hosts}, host_id => $self->id, %$script,
+    my %whole = (hosts => $self->{hosts}, host_id => $self->id,
+                 holds => $self->{holds} // [], %$script,
                  written => ++$self->{written});
 
     open my $out, '>', "$file.new" or die "$file: $!";
@@ -235,6 +236,17 @@ sub script
 
 
 # For wait_for.
+
+# From now on a peer also holds the tasks with these ids.
+
+sub holds
+{
+    my ($self, @ids) = @_;
+
+    push @{ $self->{holds} }, @ids;
+    $self->script($self->{script} // {});
+}
+
 
 sub gate
 {

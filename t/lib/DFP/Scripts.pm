@@ -123,6 +123,7 @@ sub post
         $with{share} // 0, $with{threshold} // 100,
         $with{user} // 0, $with{once} // '', $with{body} // 'body',
         $with{hook} // '', $with{hook_url} // 'http://hooks.test/a',
+        $with{kind} // '', $with{task} // '',
         map { ("$_->[0] task-$_->[0]", $_->[1]) } @$clusters);
 
     return $id;
