@@ -159,8 +159,8 @@ static dfp_rc_t
 ngx_dfp_choose_supported(ngx_dfp_api_t *api, ngx_dfp_cluster_t *cluster,
     dfp_err_t *err)
 {
-    if (cluster->untagged && api->job.type == DFP_JOB_FILE
-        && api->job.tag.len)
+    if (cluster->untagged && !dfp_job_of_task(api->job.action)
+        && api->job.type == DFP_JOB_FILE && api->job.tag.len)
     {
         return dfp_invalid(err, "args.tag of files is not supported by "
                            "engine=scheduler, which is that of cluster %lld: "
