@@ -9,7 +9,6 @@
 #include "dfp_fuzz.h"
 #include "dfp_held.h"
 #include "dfp_hex.h"
-#include "dfp_known.h"
 #include "dfp_ring.h"
 #include "dfp_scope.h"
 
@@ -252,45 +251,6 @@ check_local(dfp_str_t message)
 
     rc = dfp_d7y_local_parse(counting(), message, &local, &err);
     check_ended(rc, &err, FUZZ_COST(message.len));
-}
-
-
-/* What is known is printed as it is read again. */
-
-static void
-check_known(dfp_str_t message)
-{
-    size_t        i, k;
-    int64_t       now;
-    dfp_str_t     text;
-    dfp_known_t   known, again;
-
-    now = INT64_C(1700000000);
-
-    MUST(dfp_known_parse(dfp_fuzz_mem(), message, now, &known) == DFP_OK);
-    MUST(known.n <= DFP_D7Y_MAX_HOSTS);
-
-    MUST(dfp_known_print(dfp_fuzz_mem(), &known, NULL, 0, now, &text)
-         == DFP_OK);
-    MUST(dfp_known_parse(dfp_fuzz_mem(), text, now, &again) == DFP_OK);
-    MUST(again.n == known.n);
-
-    for (i = 0; i < known.n; i++) {
-        check_ip(known.list[i].host.ip);
-        check_text(known.list[i].host.hostname);
-        MUST(known.list[i].host.ip.len && known.list[i].host.port);
-        MUST(known.list[i].seen <= now);
-
-        for (k = 0; k < again.n; k++) {
-            if (dfp_str_eq(again.list[k].host.ip, known.list[i].host.ip)
-                && again.list[k].host.port == known.list[i].host.port)
-            {
-                break;
-            }
-        }
-
-        MUST(k < again.n);
-    }
 }
 
 
@@ -620,7 +580,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_hosts(message);
     check_event(message);
     check_local(message);
-    check_known(message);
     check_stat(message, 0);
     check_stat(message, 1);
 
