@@ -296,7 +296,7 @@ warm_story 'an image', { @named }, $locations, sub
 
     $answer = post($servers, 'get_image_distribution',
                    { url => REGISTRY . '/v2/none/manifests/1' });
-    is($answer->{status}, 500, 'an image that does not exist is an error');
+    is($answer->{status}, 424, 'an image that does not exist is an error');
     like($answer->{json}{message}, facts('404 | none'), '... with the reason');
 
     my $job = ended($servers, 'get_task',
@@ -452,7 +452,7 @@ warm_story 'a private image', {
 
     my $answer = post($servers, 'get_image_distribution', { url => $url });
 
-    is($answer->{status}, 500, 'nor is it told the distribution');
+    is($answer->{status}, 424, 'nor is it told the distribution');
     like($answer->{json}{message}, facts('401'), '... by the registry');
 
     $answer = post($servers, 'get_image_distribution', {

@@ -124,7 +124,8 @@ ngx_dfp_distribution_part(ngx_dfp_part_t *part, dfp_told_t *told)
 }
 
 
-/* The image is not known: as in the manager, that is an error. */
+/* The image is not known: an error, as in the manager, but not one of this
+ * server. */
 
 static void
 ngx_dfp_distribution_failed(ngx_dfp_api_t *api, dfp_told_t *told,
@@ -137,11 +138,11 @@ ngx_dfp_distribution_failed(ngx_dfp_api_t *api, dfp_told_t *told,
         if (told[i].error.len) {
             (void) dfp_invalid(&err, "get image layers failed: %.*s",
                                (int) told[i].error.len, told[i].error.data);
-            ngx_dfp_api_error(api, NGX_HTTP_INTERNAL_SERVER_ERROR, err.text);
+            ngx_dfp_api_error(api, NGX_HTTP_FAILED_DEPENDENCY, err.text);
             return;
         }
     }
 
-    ngx_dfp_api_error(api, NGX_HTTP_INTERNAL_SERVER_ERROR,
+    ngx_dfp_api_error(api, NGX_HTTP_FAILED_DEPENDENCY,
                       "no valid image layers found");
 }
