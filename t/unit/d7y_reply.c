@@ -442,6 +442,8 @@ TEST("what a peer knows of a task")
     CHECK_INT(dfp_d7y_local_parse(counting(), from_hex("18083a0208055a020806"),
                                   &local, &err), DFP_OK);
     CHECK(local.finished && !local.failed);
+    CHECK_INT(local.created, 5000);
+    CHECK_INT(local.updated, 0);
     CHECK_INT(allocated, 0);
 
     CHECK_INT(dfp_d7y_local_parse(counting(), from_hex("3a02080552020806"),
