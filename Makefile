@@ -68,7 +68,8 @@ FUZZ_SEED = 0          # 0: another way through the inputs each time
 
 all: module
 
-.PHONY: all module deps demo run test asan asan-test fuzz interop bench install
+.PHONY: all module deps demo run test asan asan-test fuzz fuzz-deps interop
+.PHONY: bench install
 .PHONY: screenshots clean
 .PHONY: FORCE
 .DELETE_ON_ERROR:
@@ -234,6 +235,8 @@ $(BUILD)/unit/%: t/unit/%.c $(wildcard t/unit/*.h) \
 	    $(filter %.c %.o,$^) -ljansson -lprotobuf-c -lcrypto
 
 
+FUZZ_FLAGS = $(WARN) -O1 -g $(SANITIZE) $(INCLUDES) -I$(BUILD)/proto
+
 # What a target finds goes to build/fuzz/NAME.found, what breaks it beside it.
 
 fuzz: $(FUZZERS)
@@ -249,13 +252,23 @@ fuzz: $(FUZZERS)
 	    grep -e 'executed_units' -e 'peak_rss' $(BUILD)/fuzz/$$f.log; \
 	done
 
-$(BUILD)/fuzz/%: t/fuzz/%.c t/fuzz/dfp_fuzz.h $(PURE) $(HEADERS) $(PROTO)
-	@tools/deps.sh $(FUZZ_DEPS)
-	@mkdir -p $(@D)
+$(BUILD)/fuzz/%: t/fuzz/%.c t/fuzz/dfp_fuzz.h \
+                 $(patsubst src/%.c,$(BUILD)/fuzz/obj/%.o,$(PURE)) \
+                 $(patsubst $(BUILD)/proto/%.c,$(BUILD)/fuzz/obj/%.o,$(PROTO))
 	@echo "$@"
-	@clang $(WARN) -O1 -g $(SANITIZE) -fsanitize=fuzzer $(INCLUDES) -It/fuzz \
-	    -I$(BUILD)/proto -o $@ $< $(PURE) $(PROTO) -ljansson -lprotobuf-c \
-	    -lcrypto
+	@clang $(FUZZ_FLAGS) -fsanitize=fuzzer -It/fuzz -o $@ \
+	    $(filter %.c %.o,$^) -ljansson -lprotobuf-c -lcrypto
+
+$(BUILD)/fuzz/obj/%.o: src/%.c $(HEADERS) $(PROTO) | fuzz-deps
+	@mkdir -p $(@D)
+	@clang $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -c -o $@ $<
+
+$(BUILD)/fuzz/obj/%.pb-c.o: $(BUILD)/proto/%.pb-c.c | fuzz-deps
+	@mkdir -p $(@D)
+	@clang $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -c -o $@ $<
+
+fuzz-deps:
+	@tools/deps.sh $(FUZZ_DEPS)
 
 
 demo: module
