@@ -400,8 +400,8 @@ ngx_dfp_order_failed(ngx_dfp_order_t *order, const char *what,
 
     ngx_dfp_order_ended(order);
     ngx_dfp_task_failed(order->task, "%V %s %s: %V%s", &grpc->server->name,
-                        grpc->timedout ? "has not answered" : "answered", what,
-                        &text,
+                        grpc->status == DFP_GRPC_DEADLINE_EXCEEDED
+                        ? "has not answered" : "answered", what, &text,
                         grpc->broken
                         ? " (does its job service have a Redis? engine=peers "
                           "needs none)" : "");
