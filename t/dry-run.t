@@ -37,26 +37,10 @@ use constant {
 my $upstream = DFP::Upstream->start;
 my $locations = location('/v2/', REGISTRY, $upstream->port)
                 . location('/files/', FILES, $upstream->port);
-my $number = 0;
 my @named = (http => "dfpreheat_instance one address=192.0.2.1;\n");
 
 
-# An image of a tag, "1", that no other story uses: the paths of its tag, its
-# manifest, its config and its layers.
-
-sub image
-{
-    my ($wrap) = @_;
-
-    my $image = DFP::Image->new($upstream, 'app-' . ++$number, $wrap);
-    my $manifest = $image->manifest($image->layer("one $number"),
-                                    $image->layer("two $number"));
-
-    $image->tag('1', $manifest);
-    $upstream->forget_requests;
-
-    return ($image->by_tag('1'), $image->paths($manifest));
-}
+sub image { DFP::Image->tagged($upstream, @_) }
 
 
 # Posts a dry run; the answer to POST, and the job at its end.

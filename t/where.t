@@ -34,25 +34,9 @@ use constant {
 
 my $upstream = DFP::Upstream->start;
 my $locations = location('/v2/', REGISTRY, $upstream->port);
-my $number = 0;
 
 
-# An image of a tag, "1", that no other story uses: the paths of its tag, its
-# manifest, its config and its layers.
-
-sub image
-{
-    my ($wrap) = @_;
-
-    my $image = DFP::Image->new($upstream, 'app-' . ++$number, $wrap);
-    my $manifest = $image->manifest($image->layer("one $number"),
-                                    $image->layer("two $number"));
-
-    $image->tag('1', $manifest);
-    $upstream->forget_requests;
-
-    return ($image->by_tag('1'), $image->paths($manifest));
-}
+sub image { DFP::Image->tagged($upstream, @_) }
 
 
 sub escaped { $_[0] =~ s/([^\w.-])/sprintf '%%%02X', ord $1/ger }

@@ -126,6 +126,9 @@ void ngx_dfp_task_failed(ngx_dfp_task_t *task, const char *fmt, ...);
 /* A task that was done has not ended any more. It is in no queue. */
 void ngx_dfp_task_reopened(ngx_dfp_task_t *task);
 
+/* The same of all tasks that were done: they are ready to be called again. */
+void ngx_dfp_tasks_reopened(ngx_dfp_run_t *run);
+
 /* A task that was done is lost: it is tried again, or fails. */
 void ngx_dfp_task_lost(ngx_dfp_task_t *task, const char *reason);
 

@@ -89,6 +89,23 @@ ngx_dfp_task_reopened(ngx_dfp_task_t *task)
 
 
 void
+ngx_dfp_tasks_reopened(ngx_dfp_run_t *run)
+{
+    ngx_uint_t        i;
+    ngx_dfp_task_t  **task;
+
+    task = run->tasks.elts;
+
+    for (i = 0; i < run->tasks.nelts; i++) {
+        if (task[i]->done) {
+            ngx_dfp_task_reopened(task[i]);
+            ngx_dfp_task_queue(task[i]);
+        }
+    }
+}
+
+
+void
 ngx_dfp_task_failed(ngx_dfp_task_t *task, const char *fmt, ...)
 {
     va_list    args;

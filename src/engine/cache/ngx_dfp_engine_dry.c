@@ -40,8 +40,6 @@ static ngx_int_t
 ngx_dfp_engine_dry_start(ngx_dfp_run_t *run)
 {
     ngx_int_t          rc;
-    ngx_uint_t         i;
-    ngx_dfp_task_t   **task;
 
     rc = ngx_dfp_room_planned(run);
 
@@ -55,14 +53,7 @@ ngx_dfp_engine_dry_start(ngx_dfp_run_t *run)
     run->stage.call = ngx_dfp_engine_dry_call;
     run->stage.answered = ngx_dfp_engine_dry_answered;
 
-    task = run->tasks.elts;
-
-    for (i = 0; i < run->tasks.nelts; i++) {
-        if (task[i]->done) {
-            ngx_dfp_task_reopened(task[i]);
-            ngx_dfp_task_queue(task[i]);
-        }
-    }
+    ngx_dfp_tasks_reopened(run);
 
     return NGX_OK;
 }

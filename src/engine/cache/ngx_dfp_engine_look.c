@@ -55,9 +55,7 @@ ngx_dfp_engine_t  ngx_dfp_engine_look = {
 static ngx_int_t
 ngx_dfp_engine_look_start(ngx_dfp_run_t *run)
 {
-    ngx_uint_t        i;
     ngx_dfp_stored_t  *stored;
-    ngx_dfp_task_t   **task;
 
     stored = ngx_pcalloc(run->pool, sizeof(ngx_dfp_stored_t));
     if (stored == NULL) {
@@ -68,14 +66,7 @@ ngx_dfp_engine_look_start(ngx_dfp_run_t *run)
     run->stage.call = ngx_dfp_engine_look_call;
     run->stage.answered = ngx_dfp_engine_look_answered;
 
-    task = run->tasks.elts;
-
-    for (i = 0; i < run->tasks.nelts; i++) {
-        if (task[i]->done) {
-            ngx_dfp_task_reopened(task[i]);
-            ngx_dfp_task_queue(task[i]);
-        }
-    }
+    ngx_dfp_tasks_reopened(run);
 
     return NGX_OK;
 }

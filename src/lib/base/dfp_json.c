@@ -499,3 +499,24 @@ dfp_json_array(dfp_json_t *in, const char *key, size_t max,
 
     return DFP_OK;
 }
+
+
+static int
+dfp_json_append(const char *data, size_t len, void *ctx)
+{
+    dfp_buf_append(ctx, data, len);
+
+    return 0;
+}
+
+
+void
+dfp_json_print(dfp_buf_t *b, const json_t *value)
+{
+    if (json_dump_callback(value, dfp_json_append, b,
+                           JSON_COMPACT|JSON_ENCODE_ANY|JSON_PRESERVE_ORDER)
+        != 0)
+    {
+        b->failed = 1;
+    }
+}

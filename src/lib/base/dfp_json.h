@@ -14,6 +14,7 @@
 
 #include <jansson.h>
 
+#include "dfp_buf.h"
 #include "dfp_mem.h"
 
 
@@ -102,6 +103,9 @@ dfp_rc_t dfp_json_object(dfp_json_t *in, const char *key,
 /* An array of at most MAX elements. */
 dfp_rc_t dfp_json_array(dfp_json_t *in, const char *key, size_t max,
     const json_t **array);
+
+/* Appends VALUE as it was parsed, without blanks. b->failed: there is no memory. */
+void dfp_json_print(dfp_buf_t *b, const json_t *value);
 
 
 #endif /* DFP_JSON_H */

@@ -33,8 +33,6 @@ static void dfp_told_unable(dfp_buf_t *b, const json_t *failed,
     dfp_told_t *told);
 static dfp_str_t dfp_told_text(const json_t *object, const char *key);
 static void dfp_told_unknown(dfp_buf_t *b, const dfp_told_t *told);
-static void dfp_told_value(dfp_buf_t *b, const json_t *value);
-static int dfp_told_append(const char *data, size_t len, void *ctx);
 
 
 dfp_rc_t
@@ -139,7 +137,7 @@ dfp_told_list(dfp_told_list_t *list, const json_t *results)
 
     for (i = 0; i < json_array_size(values); i++) {
         dfp_buf_cstr(&list->json, list->json.len ? "," : "");
-        dfp_told_value(&list->json, json_array_get(values, i));
+        dfp_json_print(&list->json, json_array_get(values, i));
     }
 
     (void) snprintf(key, sizeof(key), "%s_omitted", list->key);
@@ -262,7 +260,7 @@ dfp_told_layers(dfp_buf_t *b, json_t *layers, json_t *seen)
         }
 
         dfp_buf_cstr(b, json_object_size(seen) ? ",{\"url\":" : "{\"url\":");
-        dfp_told_value(b, url);
+        dfp_json_print(b, url);
         dfp_buf_cstr(b, "}");
 
         if (json_object_set_new(seen, text, json_true()) != 0) {
@@ -291,7 +289,7 @@ dfp_told_peers(dfp_buf_t *b, const json_t *peers, dfp_told_t *told)
         }
 
         dfp_buf_cstr(b, b->len ? "," : "");
-        dfp_told_value(b, peer);
+        dfp_json_print(b, peer);
     }
 }
 
@@ -344,25 +342,4 @@ dfp_told_unknown(dfp_buf_t *b, const dfp_told_t *told)
     dfp_buf_cstr(b, ",\"scheduler_cluster_id\":");
     dfp_buf_int(b, told->cluster);
     dfp_buf_cstr(b, "}");
-}
-
-
-static void
-dfp_told_value(dfp_buf_t *b, const json_t *value)
-{
-    if (json_dump_callback(value, dfp_told_append, b,
-                           JSON_COMPACT|JSON_ENCODE_ANY|JSON_PRESERVE_ORDER)
-        != 0)
-    {
-        b->failed = 1;
-    }
-}
-
-
-static int
-dfp_told_append(const char *data, size_t len, void *ctx)
-{
-    dfp_buf_append(ctx, data, len);
-
-    return 0;
 }

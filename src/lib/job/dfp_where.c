@@ -12,7 +12,6 @@ static dfp_rc_t dfp_where_layers(dfp_buf_t *b, json_t *tasks, json_t *seen);
 static void dfp_where_peer(dfp_buf_t *b, dfp_where_t *where, json_t *results);
 static void dfp_where_cached(dfp_buf_t *b, json_t *tasks);
 static void dfp_where_field(dfp_buf_t *b, const char *key, json_t *value);
-static int dfp_where_append(const char *data, size_t len, void *ctx);
 
 
 dfp_rc_t
@@ -194,20 +193,5 @@ static void
 dfp_where_field(dfp_buf_t *b, const char *key, json_t *value)
 {
     dfp_buf_cstr(b, key);
-
-    if (json_dump_callback(value, dfp_where_append, b,
-                           JSON_COMPACT|JSON_ENCODE_ANY|JSON_PRESERVE_ORDER)
-        != 0)
-    {
-        b->failed = 1;
-    }
-}
-
-
-static int
-dfp_where_append(const char *data, size_t len, void *ctx)
-{
-    dfp_buf_append(ctx, data, len);
-
-    return 0;
+    dfp_json_print(b, value);
 }

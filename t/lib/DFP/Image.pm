@@ -21,6 +21,7 @@ use constant {
 };
 
 my $json = JSON::PP->new->canonical;
+my $tagged = 0;        # images
 
 
 sub new
@@ -32,6 +33,25 @@ sub new
 
     return bless { upstream => $upstream, base => "/v2/$name", wrap => $wrap },
                  $class;
+}
+
+
+# An image of a tag, "1", that has no other name: the paths of its tag, its
+# manifest, its config and its two layers. The requests so far are forgotten.
+
+sub tagged
+{
+    my ($class, $upstream, $wrap) = @_;
+
+    my $n = ++$tagged;
+    my $self = $class->new($upstream, "app-$n", $wrap);
+    my $manifest = $self->manifest($self->layer("one $n"),
+                                   $self->layer("two $n"));
+
+    $self->tag('1', $manifest);
+    $upstream->forget_requests;
+
+    return ($self->by_tag('1'), $self->paths($manifest));
 }
 
 
