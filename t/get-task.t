@@ -264,6 +264,8 @@ warm_story 'an image', { @named }, $locations, sub
               '... and its distribution tells what is');
     is_deeply($warm->cached($paths[3]), ["MISS $paths[3]"],
               'a client gets it from the registry');
+    ok(wait_until(SOON, sub { $holders->($layer) eq 'one' }),
+       '... which brings it back');
 
     is(deleted(ended($servers, 'delete_task', { url => $tag })), 'SUCCESS one',
        'the image is purged');
