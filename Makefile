@@ -53,6 +53,7 @@ SLOW = $(patsubst %,t/%.t,memory console-jobs console events \
          scheduler scheduler-faults cache configurations reload \
          events-all wait)
 SUITES = $(SLOW) $(filter-out $(SLOW),$(wildcard t/*.t))
+INTEROP = $(wildcard t/interop/*.t)
 TESTS = $(SUITES) $(wildcard t/runner/selftest/*.t) $(UNITS)
 # suites wait more than they work
 JOBS = $(shell expr 5 \* $$(nproc) / 2)
@@ -283,7 +284,7 @@ run: module
 interop: $(if $(and $(DRAGONFLY_SCHEDULER),$(DFDAEMON)),module)
 	@TEST_NGINX_LOAD_MODULES=$(CURDIR)/$(MODULE) \
 	    DRAGONFLY_SCHEDULER='$(DRAGONFLY_SCHEDULER)' \
-	    DFDAEMON='$(DFDAEMON)' t/interop/run
+	    DFDAEMON='$(DFDAEMON)' prove -v $(INTEROP)
 
 
 bench: module

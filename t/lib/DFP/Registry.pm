@@ -134,21 +134,22 @@ sub forget_requests
 
 
 # An image of Linux on amd64 and arm64, of three layers each, of which the first
-# is the same, as NAME:1.0; of another version, if one is given. The paths of a pull
-# on amd64.
+# is the same, as NAME:1.0; of another version, if one is given, and with so many more
+# layers. The paths of a pull on amd64.
 
 sub push_image
 {
-    my ($self, $name, $version) = @_;
+    my ($self, $name, $version, $more) = @_;
 
     my $layout = DFP::Registry::Layout->new;
     my $image = DFP::Image->new($layout, $name);
     my $of = $version ? ", $version" : '';
     my $base = $image->layer(_layer("the base$of"));
+    my @more = map { $image->layer(_layer("$_$of")) } 1 .. $more // 0;
 
     my %manifests = map {
         $_ => $image->manifest($base, $image->layer(_layer("one for $_$of")),
-                               $image->layer(_layer("two for $_$of")))
+                               $image->layer(_layer("two for $_$of")), @more)
     } qw( amd64 arm64 );
 
     my $index = $image->index(map { [ "linux/$_" => $manifests{$_} ] }

@@ -1,12 +1,14 @@
 # The real Dragonfly on loopback: a scheduler without a manager, and dfdaemons,
-# each on an address of its own, of which the first is a seed peer:
+# each on an address of its own, of which the first are seed peers:
 #
 #     my $lab = Interop::Lab->start(scheduler => $path, dfdaemon => $path);
 #     ... $lab->address, $lab->peer('peer-2')->{ip}, $lab->proxy('peer-2')
 #
 # seed-1 is on 127.0.0.1, peer-2 on 127.0.0.2, and so on. Options: peers (how
-# many; 3), job_redis (the port of a Redis: with it the scheduler's job service
-# runs; without it that is off, as Dragonfly is set up without a manager).
+# many; 3), seeds (how many of them; 1), blob_digest (true: peers identify blobs by
+# their digest), announce (how often peers tell the scheduler of themselves),
+# job_redis (the port of a Redis: with it the scheduler's job service runs; without
+# it that is off, as Dragonfly is set up without a manager).
 #
 # Ports are other ones each time: those of a seed that has ended are not free
 # for a minute.
@@ -24,6 +26,7 @@ use DFP::Process qw( spawn gone stop forget wait_until );
 
 use constant {
     PEERS         => 3,
+    SEEDS         => 1,
     START_TRIES   => 3,
     START_SECONDS => 20,
     LIST_SECONDS  => 40,    # peers announce themselves every ANNOUNCE
@@ -47,7 +50,8 @@ sub start
     my ($class, %options) = @_;
 
     my $self = bless {
-        peers => PEERS, members => [], %options,
+        peers => PEERS, seeds => SEEDS, announce => ANNOUNCE, members => [],
+        %options,
         dir => File::Temp->newdir('dfpreheat-lab-XXXXXXXX', TMPDIR => 1),
     }, $class;
 
@@ -135,6 +139,29 @@ sub refuses_loopback
 }
 
 
+# A peer that takes connections and does nothing, until it goes on.
+
+sub freeze { kill 'STOP', $_[0]->peer($_[1])->{pid} }
+
+sub thaw { kill 'CONT', $_[0]->peer($_[1])->{pid} }
+
+
+# One that has forgotten all peers, at the same address.
+
+sub restart_scheduler
+{
+    my $self = shift;
+
+    stop(delete $self->{pid});
+    $self->{pid} = spawn("$self->{dir}/log/scheduler.out", $self->{scheduler},
+                         '--config', "$self->{dir}/scheduler.yaml",
+                         '--dynconfig', "$self->{dir}/scheduler-dynamic.yaml");
+
+    $self->_started($self->{pid}, '127.0.0.1', $self->{port})
+        or die "the scheduler does not start again\n" . $self->logs;
+}
+
+
 # No chance to tell the scheduler that it goes.
 
 sub kill_peer
@@ -157,6 +184,7 @@ sub stop_all
 
     # all leave at the same time, while there is still a scheduler to tell
 
+    kill 'CONT', @pids;
     kill 'TERM', @pids;
     stop($_) for @pids;
     stop(delete $self->{pid}) if $self->{pid};
@@ -283,12 +311,13 @@ sub _spawn_peer
 {
     my ($self, $number) = @_;
 
-    my $name = ($number == 1 ? 'seed-' : 'peer-') . $number;
+    my $seed = $number <= $self->{seeds};
+    my $name = ($seed ? 'seed-' : 'peer-') . $number;
     my $ip = "127.0.0.$number";
     my %port = map { $_ => _free_port($ip) }
                qw( upload tcp quic proxy health metrics stats );
     my $peer = { number => $number, name => $name, ip => $ip,
-                 seed => $number == 1, ports => \%port };
+                 seed => $seed, ports => \%port };
 
     $peer->{pid} = spawn("$self->{dir}/log/$name.out", $self->{dfdaemon},
                          '--config',
@@ -310,7 +339,7 @@ sub _peer_conf
     my ($name, $ip, $port) = @$peer{qw( name ip ports )};
     my $data = "$self->{dir}/data/$name";
     my $seed = $peer->{seed} ? 'true' : 'false';
-    my $announce = ANNOUNCE;
+    my $announce = $self->{announce};
     my $mirror = $self->{blob_digest}
                  ? "\n  registryMirror: {enableTaskIDBasedBlobDigest: true}" : '';
 

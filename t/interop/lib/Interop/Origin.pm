@@ -71,7 +71,7 @@ sub file
 
     $self->_write("file/$name", $bytes);
 
-    return { path => $path, url => $self->url . $path,
+    return { path => $path, url => $self->url . $path, size => length $bytes,
              sha256 => sha256_hex($bytes) };
 }
 

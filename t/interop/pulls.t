@@ -1,43 +1,25 @@
-#!/usr/bin/perl
-#
-# The real Dragonfly: a scheduler and dfdaemons on loopback, jobs that nginx has
-# them do, and pulls through the dfdaemons afterwards, for which the origin must
-# not be asked.
-#
-#     DRAGONFLY_SCHEDULER=PATH DFDAEMON=PATH t/interop/run
-#
-# A scheduler as it is released takes no registry on loopback: jobs of images
-# that it has to resolve itself are skipped then.
+# What a job says that peers hold they give to clients, without a byte from the
+# origin: for each scope, with passwords, and if something is missing or has died.
 
 use strict;
 use warnings;
 
-use Cwd qw( abs_path );
-use Digest::SHA;
-use File::Temp ();
 use FindBin;
-use JSON::PP ();
 use MIME::Base64 qw( encode_base64 );
 use Test::More;
-use Time::HiRes qw( time );
 
 use lib "$FindBin::Bin/../lib", "$FindBin::Bin/lib";
 
-use DFP::Process qw( free_port );
 use DFP::Redis;
 use DFP::Registry;
-use DFP::Story qw( story );
 
-use Interop::Lab;
 use Interop::Origin;
+use Interop::Stories;
 
 use constant {
-    JOB_SECONDS  => 40,
-    PULL_SECONDS => 15,
-    LOG_LINES    => 1000,
-    CLUSTER      => 2,      # of DFP::Servers' own it is 1
-    USER         => 'alice',
-    PASSWORD     => 'p@:w',
+    LOG_LINES => 1000,
+    USER      => 'alice',
+    PASSWORD  => 'p@:w',
 };
 
 my %hosts = (
@@ -46,233 +28,6 @@ my %hosts = (
     all_peers        => [qw( peer-2 peer-3 )],
 );
 
-my %binary = (scheduler => $ENV{DRAGONFLY_SCHEDULER},
-              dfdaemon  => $ENV{DFDAEMON});
-
-plan skip_all => 'DRAGONFLY_SCHEDULER and DFDAEMON have to be the paths of '
-                 . 'the real binaries'
-    if grep { !defined || $_ eq '' } values %binary;
-
-for my $path (values %binary) {
-    die "$path is nothing that can be run\n" if !-f $path || !-x _;
-    $path = abs_path($path);
-}
-
-# all of it is on loopback, where no proxy is of use
-
-delete $ENV{$_} for grep { /_proxy\z/i } keys %ENV;
-$SIG{HUP} = sub { exit 1 };
-
-my $began = time;
-my $top = abs_path("$FindBin::Bin/../..");
-my $dir = File::Temp->newdir('dfpreheat-interop-XXXXXXXX', TMPDIR => 1);
-my $registry = DFP::Registry->start;
-my $registry_url = 'http://127.0.0.1:' . $registry->port;
-my $origin = Interop::Origin->start;
-my @left_out;
-
-
-# Nothing where it does not start.
-
-sub lab
-{
-    my ($name, %options) = @_;
-
-    my $lab = eval { Interop::Lab->start(%binary, %options) };
-
-    ok($lab, $name) or diag($@);
-
-    return $lab;
-}
-
-
-# A story with a cluster that is the lab. Images are of a registry at a URL,
-# files of the origin.
-
-sub dragonfly_story
-{
-    my ($name, $lab, $engine, $images, $code) = @_;
-
-    my $port = free_port();
-    my $files = $origin->url;
-
-    my $http = <<"END";
-    dfpreheat_cluster ${\ CLUSTER } name=dragonfly engine=$engine
-                      ${\ $lab->address };
-    dfpreheat_peers_allow 127.0.0.0/8;
-
-    server {
-        listen 127.0.0.1:$port;
-
-        location \@dfpreheat_grpc {
-            include $top/conf/dfpreheat_grpc.conf;
-        }
-
-        location /v2/ {
-            dfpreheat_origin $images;
-            proxy_pass $images;
-        }
-
-        location /file/ {
-            dfpreheat_origin $files;
-            proxy_pass $files;
-        }
-    }
-END
-
-    story $name, { http => $http }, $code;
-
-    diag($lab->logs) if !(Test::More->builder->summary)[-1];
-}
-
-
-# Has the lab do a job; it as it has ended.
-
-sub job
-{
-    my ($servers, $type, %args) = @_;
-
-    my $answer = $servers->client->post('/oapi/v1/jobs', {
-        type => 'preheat', args => { type => $type, %args },
-        scheduler_cluster_ids => [CLUSTER] });
-
-    die "no job: $answer->{body}" if $answer->{status} != 200;
-
-    return $servers->ended_job($answer->{json}{id}, JOB_SECONDS);
-}
-
-
-sub results { $_[0]{result}{job_states}[0]{results}[0] // {} }
-
-
-# The peers that have what, by its URL.
-
-sub landed
-{
-    my $job = shift;
-
-    my %peers;
-
-    for my $task (@{ results($job)->{success_tasks} // [] }) {
-        push @{ $peers{ $task->{url} } }, "$task->{hostname} $task->{ip}";
-    }
-
-    return { map { $_ => [ sort @{ $peers{$_} } ] } keys %peers };
-}
-
-
-sub named
-{
-    my ($lab, @hosts) = @_;
-
-    return map { "$_ " . $lab->peer($_)->{ip} } @hosts;
-}
-
-
-sub state_is
-{
-    my ($job, $state, $name) = @_;
-
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-
-    return is($job->{state}, $state, $name)
-           || diag(JSON::PP->new->canonical->pretty->encode($job->{result}
-                                                            // {}));
-}
-
-
-# What is pushed and written for one job each, as URLs with what is there.
-
-sub image
-{
-    my ($name, $version) = @_;
-
-    my $image = $registry->push_image($name, $version);
-
-    return { path => $image->{url}, url => $registry_url . $image->{url},
-             blobs => [ grep { m{/blobs/} } @{ $image->{paths} } ] };
-}
-
-
-# Pulls through the proxy of a peer, and looks at the bytes: a status alone
-# tells nothing, since errors of Dragonfly may be an empty 200. The head.
-
-sub pulled
-{
-    my ($lab, $host, $url, $sha256) = @_;
-
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-
-    my $status = pull($lab->proxy($host), $url);
-
-    if (!defined $status) {
-        ok(0, "$host: there is no answer for $url");
-        return '';
-    }
-
-    my $head = read_head();
-    my $sum = Digest::SHA->new(256)->addfile("$dir/body", 'b')->hexdigest;
-
-    is("$status $sum", "200 $sha256", "$host: $url comes, byte for byte")
-        or diag($head);
-
-    return $head;
-}
-
-
-# The same of what is on that peer as a whole.
-
-sub pulled_at_once
-{
-    my ($lab, $host, $url, $sha256) = @_;
-
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-
-    my $head = pulled($lab, $host, $url, $sha256);
-
-    like($head, qr/^X-Dragonfly-Task-Download-Finished: true\r$/mi,
-         "$host: it had all of it before");
-}
-
-
-sub pull
-{
-    my ($proxy, $url) = @_;
-
-    unlink "$dir/head", "$dir/body";
-
-    open my $out, '-|', 'curl', '-s', '-m', PULL_SECONDS, '--noproxy', '',
-         '-x', $proxy, '-D', "$dir/head", '-o', "$dir/body", '-w',
-         '%{http_code}', $url or die "curl: $!";
-    my $status = <$out>;
-
-    return close $out && -f "$dir/body" ? $status : undef;
-}
-
-
-sub read_head
-{
-    open my $file, '<', "$dir/head" or die "head: $!";
-    local $/;
-
-    return <$file>;
-}
-
-
-# What was asked for since then.
-
-sub asked_for
-{
-    return ($registry->requests,
-            map { "$_->{method} $_->{path} $_->{range}" } $origin->requests);
-}
-
-
-sub forget_requests
-{
-    $_->forget_requests for $registry, $origin;
-}
-
 
 # A job for every peer of a scope, and pulls from all of these.
 
@@ -280,19 +35,19 @@ sub scope_story
 {
     my ($lab, $scope) = @_;
 
-    dragonfly_story "scope $scope", $lab, 'peers', $registry_url, sub {
+    dragonfly_story "scope $scope", { lab => $lab }, sub {
         my $servers = shift;
 
         my @hosts = @{ $hosts{$scope} };
         my @named = named($lab, @hosts);
         my $image = image("team/$scope");
-        my $file = $origin->file($scope);
+        my $file = origin->file($scope);
 
         my $job = job($servers, 'image', url => $image->{url},
                       scope => $scope);
 
         state_is($job, 'SUCCESS', 'an image: the job ends well');
-        is_deeply(landed($job), { map { $registry_url . $_ => \@named }
+        is_deeply(landed($job), { map { registry_url() . $_ => \@named }
                                   @{ $image->{blobs} } },
                   "an image: config and layers are on @hosts");
 
@@ -315,7 +70,7 @@ sub pulls_from_peers
     forget_requests();
 
     for my $host (@hosts) {
-        pulled_at_once($lab, $host, $registry_url . $_, /sha256:(\w+)/)
+        pulled_at_once($lab, $host, registry_url() . $_, /sha256:(\w+)/)
             for @{ $image->{blobs} };
 
         pulled_at_once($lab, $host, $file->{url}, $file->{sha256});
@@ -346,12 +101,13 @@ sub password_story
     my $lab = shift;
 
     my $image = image('team/private');
-    my $closed = DFP::Registry->start(images_of => $registry,
+    my $closed = DFP::Registry->start(images_of => registry,
                                       users => { USER() => PASSWORD });
     my $front = Interop::Origin->start(registry => $closed->port);
 
-    dragonfly_story 'a registry with passwords', $lab, 'peers', $front->url,
-                    sub {
+    dragonfly_story 'a registry with passwords', {
+        lab => $lab, images => $front->url }, sub
+    {
         my $servers = shift;
 
         my @named = named($lab, @{ $hosts{all_peers} });
@@ -385,12 +141,11 @@ sub missing_story
 {
     my $lab = shift;
 
-    dragonfly_story 'a file that is not there', $lab, 'peers', $registry_url,
-                    sub {
+    dragonfly_story 'a file that is not there', { lab => $lab }, sub {
         my $servers = shift;
 
         for my $scope (sort keys %hosts) {
-            my $url = $origin->url . "/file/none-for-$scope";
+            my $url = origin->url . "/file/none-for-$scope";
             my $job = job($servers, 'file', url => $url, scope => $scope);
             my $failures = results($job)->{failure_tasks} // [];
 
@@ -416,7 +171,7 @@ sub digest_story
     my $name = $of_peers ? 'peers that identify blobs by their digest'
                          : 'peers that do not';
 
-    dragonfly_story $name, $lab, 'peers', $registry_url, sub {
+    dragonfly_story $name, { lab => $lab }, sub {
         my $servers = shift;
 
         for my $of_job (0, 1) {
@@ -431,7 +186,7 @@ sub digest_story
             state_is($job, 'SUCCESS', "$of_job: the job ends well");
             forget_requests();
 
-            for my $url (map { $registry_url . $_ } @{ $image->{blobs} }) {
+            for my $url (map { registry_url() . $_ } @{ $image->{blobs} }) {
                 $same ? pulled_at_once($lab, 'peer-2', $url, $url =~ /sha256:(\w+)/)
                       : pulled($lab, 'peer-2', $url, $url =~ /sha256:(\w+)/);
             }
@@ -451,11 +206,10 @@ sub dead_peer_story
 {
     my $lab = shift;
 
-    dragonfly_story 'a peer that has died', $lab, 'peers', $registry_url,
-                    sub {
+    dragonfly_story 'a peer that has died', { lab => $lab }, sub {
         my $servers = shift;
 
-        my $file = $origin->file('while-one-is-dead');
+        my $file = origin->file('while-one-is-dead');
 
         $lab->kill_peer('peer-3');
         my $job = job($servers, 'file', url => $file->{url},
@@ -483,11 +237,12 @@ sub scheduler_story
 {
     my ($lab, $scope) = @_;
 
-    dragonfly_story "scope $scope, when the scheduler does it", $lab,
-                    'scheduler', $registry_url, sub {
+    dragonfly_story "scope $scope, when the scheduler does it", {
+        lab => $lab, engine => 'scheduler' }, sub
+    {
         my $servers = shift;
 
-        my $file = $origin->file("scheduler-$scope");
+        my $file = origin->file("scheduler-$scope");
         my $job = job($servers, 'file', url => $file->{url}, scope => $scope);
 
         state_is($job, 'SUCCESS', 'a file: the job ends well');
@@ -498,16 +253,15 @@ sub scheduler_story
         is_deeply([ asked_for() ], [], 'the origin was not asked');
 
         SKIP: {
-            my $refusal = $lab->refuses_loopback($registry_url);
+            my $refusal = $lab->refuses_loopback(registry_url());
 
             if ($refusal) {
-                push @left_out, "an image with scope $scope";
                 skip "this scheduler takes no registry on loopback: $refusal",
                      1;
             }
 
             my $image = image("scheduler/$scope");
-            my @urls = map { $registry_url . $_ } @{ $image->{blobs} };
+            my @urls = map { registry_url() . $_ } @{ $image->{blobs} };
 
             $job = job($servers, 'image', url => $image->{url},
                        scope => $scope);
@@ -524,24 +278,6 @@ sub scheduler_story
                       'the registry was not asked');
         }
     };
-}
-
-
-sub finds_seeds
-{
-    my $lab = shift;
-
-    my $probe = $origin->file('probe');
-
-    my $found = eval {
-        $lab->wait_for_seeds($probe->{url}, sub {
-            scalar $origin->requests(qr/^\Q$probe->{path}\E$/) });
-        1;
-    };
-
-    ok($found, 'its scheduler has found the seed') or diag($@);
-
-    return $found;
 }
 
 
@@ -567,32 +303,7 @@ sub has_landed
 }
 
 
-sub summary
-{
-    my @details = Test::More->builder->details;
-    my $good = grep { $_->{ok} } @details;
-
-    note sprintf "%d of %d are as they should be, after %d s, with\n  %s\n  %s",
-                 $good, scalar @details, time - $began,
-                 @binary{qw( scheduler dfdaemon )};
-    note '  ' . ($_->{ok} ? 'yes' : 'NO ') . " $_->{name}" for @details;
-    note "  -   $_, when the scheduler does it: skipped" for @left_out;
-}
-
-
-my $lab;
-
-# all of its processes at once, and not one after the other
-
-END {
-    my $status = $?;
-
-    $lab->stop_all if $lab;
-    $? = $status;
-}
-
-
-$lab = lab('a scheduler without a manager, a seed and two other peers');
+my $lab = lab('a scheduler without a manager, a seed and two other peers');
 
 if ($lab) {
     scope_story($lab, $_) for qw( single_seed_peer all_seed_peers all_peers );
@@ -600,15 +311,10 @@ if ($lab) {
     missing_story($lab);
     digest_story($lab, 0);
     dead_peer_story($lab);      # the last one: it is one peer less
-    $lab->stop_all;
 }
 
 $lab = lab('peers that identify blobs by their digest', blob_digest => 1);
-
-if ($lab) {
-    digest_story($lab, 1);
-    $lab->stop_all;
-}
+digest_story($lab, 1) if $lab;
 
 my $jobs = DFP::Redis->start;
 
@@ -618,8 +324,6 @@ $lab = lab('the same with a Redis, for the job service',
 if ($lab && finds_seeds($lab)) {
     scheduler_story($lab, $_)
         for qw( single_seed_peer all_seed_peers all_peers );
-    $lab->stop_all;
 }
 
-summary();
 done_testing();
