@@ -5,6 +5,7 @@ static ngx_int_t ngx_dfp_asked_start(ngx_dfp_run_t *run);
 static ngx_int_t ngx_dfp_asked_ids(ngx_dfp_questions_t *questions);
 static ngx_int_t ngx_dfp_asked_layers(ngx_dfp_questions_t *questions);
 static void ngx_dfp_asked_listed(ngx_dfp_hosts_t *hosts);
+static ngx_int_t ngx_dfp_asked_room(ngx_dfp_questions_t *questions);
 static ngx_int_t ngx_dfp_asked_choose(ngx_dfp_questions_t *questions);
 static ngx_int_t ngx_dfp_asked_add(ngx_dfp_questions_t *questions,
     dfp_d7y_host_t *host, const char *reason);
@@ -158,8 +159,33 @@ ngx_dfp_asked_listed(ngx_dfp_hosts_t *hosts)
         return;
     }
 
+    if (ngx_dfp_asked_room(questions) != NGX_OK) {
+        ngx_dfp_run_fail(run, "no memory");
+        return;
+    }
+
     run->stage.call = ngx_dfp_asked_call;
     run->wake(run);
+}
+
+
+static ngx_int_t
+ngx_dfp_asked_room(ngx_dfp_questions_t *questions)
+{
+    u_char      *held;
+    ngx_uint_t   i;
+
+    held = ngx_pcalloc(questions->run->pool,
+                       questions->n * questions->ntasks + 1);
+    if (held == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < questions->n; i++) {
+        questions->peers[i].held = held + i * questions->ntasks;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -250,11 +276,6 @@ ngx_dfp_asked_add(ngx_dfp_questions_t *questions, dfp_d7y_host_t *host,
         peer->reason.data = (u_char *) reason;
         peer->reason.len = ngx_strlen(reason);
         return NGX_OK;
-    }
-
-    peer->held = ngx_pcalloc(pool, questions->ntasks + 1);
-    if (peer->held == NULL) {
-        return NGX_ERROR;
     }
 
     rc = ngx_dfp_dragonfly_server(questions->run, pool, &copy, &peer->server);
