@@ -6,6 +6,7 @@ binaries."""
 import contextlib
 import json
 import os
+import re
 import subprocess
 import time
 
@@ -95,9 +96,14 @@ def dfctl(servers, case, urls):
         status = status or done.returncode
 
     told = "exit status %d after %.2f s" % (status, time.monotonic() - begun)
-    load.note("dfctl, %s: %s" % (CASES[case], " ".join(done.stdout.split())))
+    load.note("dfctl, %s: %s" % (CASES[case], plain(done.stdout)))
 
     return told + ", " + held(servers, case, urls, begun, lambda: True)
+
+
+def plain(text):
+    """One line, without colours."""
+    return " ".join(re.sub("\\x1b\\[[0-9;]*m", "", text).split())
 
 
 def job(servers, case, urls):
