@@ -327,10 +327,13 @@ swarm_story 'a peer that is lost while another job waits for a list',
     first_waits($dragonfly, 'never');
     my ($second) = start($warm, 1);
     asks_once($dragonfly, 'a second job asks for a list');
+    my ($call) = $scheduler->calls;
 
     $two->kill;
     ok(wait_until(SOON, sub { lists($dragonfly) == 2 }),
-       'the first job does not wait for that: it was asked for before');
+       'the first job asks for another one');
+    ok(!(grep { $_->{ended} == $call->{call} } $scheduler->ended),
+       'and has not waited for that one, which was asked for before');
 
     is($warm->{servers}->client->request('DELETE', JOBS . "/$_")->{status}, 200,
        'both can be deleted') for $first, $second;
