@@ -6,7 +6,8 @@
 # make asan-test  the suites under them; one: make asan-test SUITES=t/NAME.t
 # make fuzz       each fuzz target for FUZZ_SECONDS
 # make interop    against the real Dragonfly: DRAGONFLY_SCHEDULER= and DFDAEMON=
-# make bench      the table of figures of docs/benchmark.md
+# make bench      the table of figures of docs/benchmark.md; with DFCTL= and the
+#                 two above against dfctl, too
 # make screenshots  the pictures of the console in docs/images
 # make install    the module and the files that users include (DESTDIR)
 # make deps       Debian's packages for the above; the others call it too
@@ -289,7 +290,8 @@ interop: $(if $(and $(DRAGONFLY_SCHEDULER),$(DFDAEMON)),module)
 
 bench: module
 	@tools/deps.sh $(BENCH_DEPS)
-	@bench/run
+	@DRAGONFLY_SCHEDULER='$(DRAGONFLY_SCHEDULER)' DFDAEMON='$(DFDAEMON)' \
+	    DFCTL='$(DFCTL)' bench/run
 
 screenshots: module
 	@tools/deps.sh $(TEST_DEPS)

@@ -1,5 +1,5 @@
 """A Dragonfly cluster of stand-ins (peers.conf): a scheduler that lists 1000 peers,
-and these peers; and the nginx in front of it (front-peers.conf), whose worker is
+or as many as are wanted, and these peers; and the nginx in front of it (front-peers.conf), whose worker is
 measured.
 
 What is measured has a core of its own, everything else is on another."""
@@ -34,18 +34,19 @@ SERVICE = "/scheduler.v2.Scheduler/"
 class Cluster:
     """Of a worker with this ENGINE; use it as a context."""
 
-    def __init__(self, servers, engine):
+    def __init__(self, servers, engine, peers=PEERS, layers=LAYERS):
         cores = os.sched_getaffinity(0)
 
         self.servers = servers
         self.cores = cores
         self.core = min(cores)
-        self.image = files.Image(servers.origin, 1, LAYERS, 100)
+        self.image = files.Image(servers.origin, 1, layers, 100)
         self.servers.values["ENGINE"] = engine
+        self.count = peers
 
     def __enter__(self):
 
-        # 1000 peers listen, and many a shell allows 1024 open files
+        # all peers listen, and many a shell allows 1024 open files
 
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -70,7 +71,7 @@ class Cluster:
     def start_peers(self):
         port = self.servers.ports["peers"] = free_port()
         self.peers = [host("127.0.%d.%d" % (1 + i // 250, 1 + i % 250), port)
-                      for i in range(PEERS)]
+                      for i in range(self.count)]
 
         self.servers.values.update({
             "PEERS_PORT": str(port),
@@ -100,22 +101,23 @@ class Cluster:
         return self.servers.workers()[0]
 
     @contextlib.contextmanager
-    def watched(self, worker):
-        """Meanwhile: a list that gets at the end by how many MB the worker grew, and
-        what 99 of 100 other requests took at most, in ms."""
+    def watched(self, worker, path="/ping", rate=PINGS):
+        """Meanwhile: a list that gets at the end by how many MB the worker grew, what
+        99 of 100 other requests took at most, in ms, and what each took at most;
+        then these two when there was nothing else to do."""
         figures = []
 
-        with self.pings("a quiet worker"):
+        with self.pings("a quiet worker", path, rate) as quiet:
             time.sleep(QUIET_SECONDS)
 
         before = memory(worker, "VmRSS")
 
-        with self.pings("the job's worker") as p99:
+        with self.pings("the job's worker", path, rate) as busy:
             yield figures
 
         grown = memory(worker, "VmHWM") - before
         load.note("the worker had %.1f MB, and %.1f more" % (before, grown))
-        figures += grown, p99[0]
+        figures += grown, *busy, *quiet
 
     def preheat(self, **args):
         """The seconds of a job for all peers."""
@@ -128,17 +130,18 @@ class Cluster:
         return time.monotonic() - start
 
     @contextlib.contextmanager
-    def pings(self, what):
-        """Meanwhile: a list that gets the 99th percentile at the end."""
-        p99 = []
+    def pings(self, what, path, rate):
+        """Meanwhile: a list that gets the 99th percentile and the longest at the
+        end."""
+        times = []
 
         with subprocess.Popen(
                 [sys.executable, load.BENCH + "/pings.py",
-                 str(self.servers.ports["front"]), "/ping", str(PINGS)],
+                 str(self.servers.ports["front"]), path, str(rate)],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                 text=True) as process:
             try:
-                yield p99
+                yield times
             finally:
                 out = process.communicate(timeout=SECONDS)[0].split()
 
@@ -147,7 +150,7 @@ class Cluster:
 
         load.note("%s pings of %s: %s ms at most for 99%%, %s ms for all"
                   % (out[0], what, out[1], out[2]))
-        p99.append(float(out[1]))
+        times += map(float, out[1:])
 
 
 def host(ip, port):

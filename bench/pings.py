@@ -6,6 +6,7 @@ and prints how many there were, and the 99th percentile and the longest of their
 times in ms. A time begins when the request was due: what waits behind a slow
 one is slow too."""
 
+import re
 import select
 import socket
 import sys
@@ -17,17 +18,23 @@ REQUEST = b"GET %s HTTP/1.1\r\nHost: bench\r\n\r\n" % PATH.encode()
 
 
 def ping(connection):
-    """PATH answers 204, so there is nothing behind the head."""
+    """PATH answers 204, or 200 with the length of what follows."""
     connection.sendall(REQUEST)
-    head = b""
+    answer = b""
 
-    while not head.endswith(b"\r\n\r\n"):
-        data = connection.recv(4096)
+    while True:
+        data = connection.recv(65536)
         if not data:
             sys.exit("the connection was closed")
-        head += data
+        answer += data
 
-    if not head.startswith(b"HTTP/1.1 204 "):
+        head, end, body = answer.partition(b"\r\n\r\n")
+        length = re.search(rb"(?i)\r\ncontent-length: (\d+)", head)
+
+        if end and len(body) >= (int(length[1]) if length else 0):
+            break
+
+    if not head.startswith((b"HTTP/1.1 200 ", b"HTTP/1.1 204 ")):
         sys.exit(head.decode(errors="replace"))
 
 

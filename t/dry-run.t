@@ -932,6 +932,7 @@ swarm_story 'a scheduler', { engine => 'scheduler', seeds => 1, peers => 2 }, su
               'nothing is requested but manifests');
     nobody_called($dragonfly, 'all of them');
 
+    $dragonfly->scheduler->outdated;
     $dragonfly->scheduler->stop;
     $job = $swarm->(@image, scope => 'all_peers', timeout => TWO_S);
     is($job->{state}, 'FAILURE', 'without a scheduler');

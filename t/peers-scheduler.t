@@ -90,6 +90,7 @@ swarm_story 'several schedulers, of which the first is dead',
     is(scalar(() = logged($warm, unreached($dead->address))), 1,
        'and does not try the first');
 
+    $dragonfly->scheduler->outdated;
     $dragonfly->scheduler->stop;
     $dead->hosts($dragonfly->peers->[0]->host);
     $dead->restart;

@@ -19,6 +19,7 @@ use DFP::Swarm;
 
 use constant {
     CALL_SECONDS => 10,     # for a peer to be asked
+    LOOK_AFTER   => 2,      # s; a list is asked for, since a peer was lost
     LOOK_SECONDS => 10,     # for a new list, which is asked for after 2 s
     LONG_SECONDS => 42,     # for a peer to be called again, after 30 s
     AWAY_SECONDS => 26,     # of these, at least
@@ -420,6 +421,7 @@ sub stays_and_comes_back
 
     $_->stop for $two, $three;
 
+    my $posted = time;
     my $id = $warm->post('file', urls => files(@names), scope => 'all_peers',
                          concurrent_task_count => 2);
     my $lonely = $warm->post('file', urls => files(@names),
@@ -432,7 +434,8 @@ sub stays_and_comes_back
     }
 
     $three->restart;
-    ok(wait_until(LOOK_SECONDS, sub { $dragonfly->scheduler->calls >= 4 }),
+    ok(wait_until(LOOK_SECONDS, sub {
+           $dragonfly->scheduler->called >= $posted + LOOK_AFTER }),
        'the scheduler is asked again');
     is($warm->{servers}->job($id)->{state}, 'PENDING',
        'and lists all of them: the job waits');

@@ -63,11 +63,13 @@ ngx_dfp_conf_dragonfly(ngx_conf_t *cf, ngx_dfp_cluster_t *cluster,
 {
     ngx_int_t             rc;
     ngx_uint_t            i;
+    ngx_pool_cleanup_t   *cln;
     ngx_dfp_dragonfly_t  *dragonfly;
 
     dragonfly = ngx_pcalloc(cf->pool, sizeof(ngx_dfp_dragonfly_t));
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
 
-    if (dragonfly == NULL
+    if (dragonfly == NULL || cln == NULL
         || ngx_array_init(&dragonfly->schedulers, cf->pool, 2,
                           sizeof(ngx_dfp_server_t))
            != NGX_OK
@@ -78,6 +80,9 @@ ngx_dfp_conf_dragonfly(ngx_conf_t *cf, ngx_dfp_cluster_t *cluster,
     }
 
     cluster->dragonfly = dragonfly;
+
+    cln->handler = ngx_dfp_listed_forget;
+    cln->data = dragonfly;
 
     for (i = 0; i < n; i++) {
 

@@ -1,9 +1,10 @@
 /*
  * A cluster of Dragonfly, and what both of its engines need: dragonfly.c says
  * what Dragonfly is told about a task, and how many peers are enough;
- * dragonfly_hosts.c lists the hosts; dragonfly_whole.c finds out whether a list
- * is whole; dragonfly_server.c makes an address out of a host; dragonfly_ask.c
- * calls a scheduler.
+ * dragonfly_hosts.c lists the hosts of a run; dragonfly_whole.c finds out
+ * whether a list is whole; dragonfly_list.c has the lists that runs share;
+ * dragonfly_server.c makes an address out of a host; dragonfly_ask.c calls a
+ * scheduler.
  */
 
 #ifndef NGX_DFP_DRAGONFLY_H
@@ -20,6 +21,7 @@
 
 #define NGX_DFP_SCHEDULER_WAIT  30000     /* ms for a scheduler's reply */
 #define NGX_DFP_REPLY_MAX       67108864  /* bytes of it */
+#define NGX_DFP_LISTED_FRESH    1000      /* ms that a list of hosts is used */
 
 
 /* Why a peer that was never called is unreachable. */
@@ -35,6 +37,10 @@
                                              live, at once and for one list */
 
 
+typedef struct ngx_dfp_listed_s  ngx_dfp_listed_t;
+typedef struct ngx_dfp_lister_s  ngx_dfp_lister_t;
+
+
 /* The parameters of dfpreheat_cluster. */
 struct ngx_dfp_dragonfly_s {
     ngx_array_t         schedulers;  /* server_t */
@@ -48,6 +54,13 @@ struct ngx_dfp_dragonfly_s {
     ngx_dfp_binding_t  *peers_location;
     unsigned            peers_tls:1;
     unsigned            blob_digest:1;   /* task ids are by digest */
+
+    /* of this worker */
+
+    ngx_dfp_lister_t   *leader;      /* whose call is the last one; NULL: none
+                                        is active */
+    ngx_dfp_listed_t   *listed;      /* NULL: there is none that is fresh */
+    ngx_event_t         old;
 };
 
 
@@ -107,6 +120,10 @@ struct ngx_dfp_ask_s {
     /* the end: any status but UNAVAILABLE, or any after ONCE; GRPC is freed
        when this has returned */
     void           (*handler)(ngx_dfp_ask_t *ask, ngx_dfp_grpc_t *grpc);
+
+    /* a scheduler is unavailable, and the next one will be called; NULL: not
+       of interest */
+    void           (*tried_one)(ngx_dfp_ask_t *ask, ngx_dfp_grpc_t *grpc);
     void            *data;
     ngx_dfp_run_t   *run;
     ngx_array_t     *secrets;     /* that are sent */
@@ -133,9 +150,10 @@ struct ngx_dfp_ask_s {
  * again. An active call is one of the run's calls. */
 void ngx_dfp_ask_start(ngx_dfp_ask_t *ask);
 
-/* For a run that reaches its timeout: if a scheduler has not answered a call for a
- * second, that becomes the run's trouble. NGX_DECLINED: there is no such call. */
-ngx_int_t ngx_dfp_ask_overdue(ngx_dfp_ask_t *ask);
+/* For a RUN that reaches its timeout: if a scheduler has not answered a call for
+ * a second, that becomes the run's trouble. NGX_DECLINED: there is no such
+ * call. */
+ngx_int_t ngx_dfp_ask_overdue(ngx_dfp_ask_t *ask, ngx_dfp_run_t *run);
 
 /* Ends it without its handler; safe at any time, also before the start. */
 void ngx_dfp_ask_stop(ngx_dfp_ask_t *ask);
@@ -203,6 +221,74 @@ void ngx_dfp_whole_store(ngx_dfp_whole_t *whole);
 void ngx_dfp_whole_stop(ngx_dfp_whole_t *whole);
 
 
+/*
+ * The lists of hosts that runs of a worker share, by cluster: a list is used by
+ * all runs that start within NGX_DFP_LISTED_FRESH, and while one is asked for,
+ * by the run that leads, all others that can use it follow. If the leader is
+ * stopped, the first of its followers asks; if the call fails, it has failed for
+ * all of them. Nothing of a job is sent.
+ */
+
+/* A list, in a pool of its own. */
+struct ngx_dfp_listed_s {
+    ngx_pool_t       *pool;
+    dfp_d7y_hosts_t  *hosts;
+    ngx_msec_t        asked;       /* when the call was sent */
+    ngx_uint_t        refs;        /* freed with the last of them */
+    ngx_queue_t       listers;     /* that wait for their turns */
+    ngx_event_t       turn;
+};
+
+struct ngx_dfp_lister_s {
+
+    /* set by the owner, the rest zeroed */
+
+    /* GRPC is NULL: LISTED is there, and may be kept until it is freed.
+       Otherwise there is none, for the reason that the call had */
+    void              (*handler)(ngx_dfp_lister_t *lister,
+                                 ngx_dfp_grpc_t *grpc);
+    void               *data;
+    ngx_dfp_run_t      *run;
+
+    ngx_dfp_listed_t   *listed;
+
+    /* private */
+
+    ngx_dfp_ask_t       ask;
+    ngx_dfp_lister_t   *leader;    /* NULL: it follows nobody */
+    ngx_queue_t         followers;
+    ngx_queue_t         queue;     /* of the leader, or of the list */
+    ngx_str_t          *who;       /* the scheduler that was unavailable */
+    ngx_str_t           why;       /* "": none */
+    ngx_event_t         alone;
+    ngx_msec_t          since;
+    unsigned            newer:1;   /* the list must be asked for after SINCE */
+    unsigned            leads:1;
+    unsigned            given:1;   /* it waits for its turn */
+};
+
+
+/* HANDLER is called once, and not before this has returned. NGX_ERROR: no
+ * memory. */
+ngx_int_t ngx_dfp_lister_start(ngx_dfp_lister_t *lister);
+
+/* The same for another list, which is asked for after the time SINCE. */
+void ngx_dfp_lister_again(ngx_dfp_lister_t *lister, ngx_msec_t since);
+
+/* As ngx_dfp_ask_overdue(). */
+ngx_int_t ngx_dfp_lister_overdue(ngx_dfp_lister_t *lister);
+
+/* The list is not used any more. */
+void ngx_dfp_lister_free(ngx_dfp_lister_t *lister);
+
+/* Ends it without its handler; safe at any time, also before the start. */
+void ngx_dfp_lister_stop(ngx_dfp_lister_t *lister);
+
+/* For the end of a configuration: DATA is a ngx_dfp_dragonfly_t, whose list is
+ * freed. */
+void ngx_dfp_listed_forget(void *data);
+
+
 /* The list of hosts of a scheduler. */
 typedef struct ngx_dfp_hosts_s  ngx_dfp_hosts_t;
 
@@ -219,15 +305,15 @@ struct ngx_dfp_hosts_s {
 
     dfp_d7y_host_t   *list;
     size_t            n;
-    ngx_pool_t       *pool;        /* of the list */
+    ngx_pool_t       *pool;        /* for the handler, freed with the list */
     unsigned          known:1;     /* set by the handler: that no other
                                       list can be had fails no run */
 
     /* private */
 
-    ngx_dfp_ask_t     ask;
-    dfp_d7y_hosts_t  *told;        /* what was read so far */
+    ngx_dfp_lister_t  lister;
     ngx_event_t       look;
+    ngx_msec_t        since;       /* of the event that caused LOOK */
     ngx_dfp_whole_t   whole;
 };
 
@@ -236,7 +322,7 @@ struct ngx_dfp_hosts_s {
  * memory. */
 ngx_int_t ngx_dfp_hosts_start(ngx_dfp_hosts_t *hosts);
 
-/* Asks for another one in WHEN ms. */
+/* Asks for another one in WHEN ms: one that is newer than this call. */
 void ngx_dfp_hosts_look(ngx_dfp_hosts_t *hosts, ngx_msec_t when);
 
 /* For the handler: no host of the list is in the scope of the job. Asks again

@@ -29,7 +29,7 @@ ngx_dfp_ask_start(ngx_dfp_ask_t *ask)
 
 
 ngx_int_t
-ngx_dfp_ask_overdue(ngx_dfp_ask_t *ask)
+ngx_dfp_ask_overdue(ngx_dfp_ask_t *ask, ngx_dfp_run_t *run)
 {
     u_char       buf[128];
     ngx_str_t    text;
@@ -48,7 +48,7 @@ ngx_dfp_ask_overdue(ngx_dfp_ask_t *ask)
                             method, ngx_current_msec - ask->since)
                - buf;
 
-    ngx_dfp_run_trouble(ask->run, ask->secrets, &ask->grpc->server->name, &text);
+    ngx_dfp_run_trouble(run, ask->secrets, &ask->grpc->server->name, &text);
 
     return NGX_OK;
 }
@@ -138,6 +138,11 @@ ngx_dfp_ask_called(ngx_dfp_grpc_t *grpc)
     {
         ngx_dfp_run_trouble(run, ask->secrets, &grpc->server->name,
                             &grpc->text);
+
+        if (ask->tried_one) {
+            ask->tried_one(ask, grpc);
+        }
+
         ngx_dfp_ask_next(ask);
 
     } else {

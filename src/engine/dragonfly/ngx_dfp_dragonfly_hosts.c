@@ -6,9 +6,10 @@
 
 
 static void ngx_dfp_hosts_ask(ngx_event_t *ev);
-static dfp_rc_t ngx_dfp_hosts_listed(ngx_dfp_grpc_t *grpc,
-    dfp_grpc_part_t *part, dfp_err_t *err);
-static void ngx_dfp_hosts_asked(ngx_dfp_ask_t *ask, ngx_dfp_grpc_t *grpc);
+static void ngx_dfp_hosts_listed(ngx_dfp_lister_t *lister,
+    ngx_dfp_grpc_t *grpc);
+static void ngx_dfp_hosts_refused(ngx_dfp_hosts_t *hosts,
+    ngx_dfp_grpc_t *grpc);
 static void ngx_dfp_hosts_checked(ngx_dfp_whole_t *whole);
 static void ngx_dfp_hosts_stored(ngx_dfp_whole_t *whole);
 static ngx_uint_t ngx_dfp_hosts_settling(ngx_dfp_run_t *run);
@@ -18,21 +19,9 @@ static void ngx_dfp_hosts_free(ngx_dfp_hosts_t *hosts);
 ngx_int_t
 ngx_dfp_hosts_start(ngx_dfp_hosts_t *hosts)
 {
-    dfp_mem_t       mem;
-    ngx_dfp_ask_t  *ask;
-
-    ask = &hosts->ask;
-    mem = ngx_dfp_mem(hosts->run->pool);
-
-    if (dfp_d7y_list_hosts(&mem, &ask->frame) != DFP_OK) {
-        return NGX_ERROR;
-    }
-
-    ask->handler = ngx_dfp_hosts_asked;
-    ask->data = hosts;
-    ask->run = hosts->run;
-    ask->method = DFP_D7Y_LIST_HOSTS;
-    ask->part = ngx_dfp_hosts_listed;
+    hosts->lister.handler = ngx_dfp_hosts_listed;
+    hosts->lister.data = hosts;
+    hosts->lister.run = hosts->run;
 
     hosts->look.handler = ngx_dfp_hosts_ask;
     hosts->look.data = hosts;
@@ -43,15 +32,17 @@ ngx_dfp_hosts_start(ngx_dfp_hosts_t *hosts)
     hosts->whole.data = hosts;
     hosts->whole.run = hosts->run;
 
-    ngx_dfp_ask_start(ask);
-
-    return NGX_OK;
+    return ngx_dfp_lister_start(&hosts->lister);
 }
 
 
 void
 ngx_dfp_hosts_look(ngx_dfp_hosts_t *hosts, ngx_msec_t when)
 {
+    /* a list that was sent before this does not count */
+
+    hosts->since = ngx_current_msec;
+
     if (!hosts->look.timer_set) {
         ngx_add_timer(&hosts->look, when);
     }
@@ -68,71 +59,48 @@ ngx_dfp_hosts_ask(ngx_event_t *ev)
         return;
     }
 
-    /* the active call may have been sent before the event that caused this */
-
-    ngx_dfp_ask_stop(&hosts->ask);
-    ngx_dfp_ask_start(&hosts->ask);
+    ngx_dfp_lister_again(&hosts->lister, hosts->since);
 }
 
 
-/* The list has a pool of its own: it is long, and the chosen hosts are
- * copied. */
+/* The list is long, so the handler gets a pool of its own, and copies the hosts
+ * that it chooses. */
 
-static dfp_rc_t
-ngx_dfp_hosts_listed(ngx_dfp_grpc_t *grpc, dfp_grpc_part_t *part,
-    dfp_err_t *err)
+static void
+ngx_dfp_hosts_listed(ngx_dfp_lister_t *lister, ngx_dfp_grpc_t *grpc)
 {
-    dfp_mem_t         mem;
-    ngx_dfp_ask_t    *ask;
-    ngx_dfp_hosts_t  *hosts;
+    ngx_dfp_hosts_t *hosts = lister->data;
 
-    ask = grpc->data;
-    hosts = ask->data;
-
-    if (part->begins) {
-
-        /* an earlier call may have been cut off in the middle of its list */
-
-        ngx_dfp_hosts_free(hosts);
-
-        hosts->pool = ngx_create_pool(NGX_DFP_HOSTS_POOL, grpc->log);
-        if (hosts->pool == NULL) {
-            return DFP_ERROR;
-        }
-
-        mem = ngx_dfp_mem(hosts->pool);
-
-        hosts->told = dfp_d7y_hosts_create(&mem);
-        if (hosts->told == NULL) {
-            return DFP_ERROR;
-        }
+    if (grpc) {
+        ngx_dfp_hosts_refused(hosts, grpc);
+        return;
     }
 
-    return dfp_d7y_hosts_read(hosts->told, part->bytes, part->ends, err);
+    hosts->list = lister->listed->hosts->list;
+    hosts->n = lister->listed->hosts->n;
+    hosts->pool = ngx_create_pool(NGX_DFP_HOSTS_POOL, &hosts->run->log);
+
+    if (hosts->pool == NULL) {
+        ngx_dfp_hosts_free(hosts);
+        ngx_dfp_run_fail(hosts->run, "no memory");
+        return;
+    }
+
+    if (!hosts->known && hosts->run->conf->settle) {
+        ngx_dfp_whole_check(&hosts->whole, hosts->list, hosts->n);
+        return;
+    }
+
+    hosts->handler(hosts);
+
+    ngx_dfp_hosts_free(hosts);
 }
 
 
 static void
-ngx_dfp_hosts_asked(ngx_dfp_ask_t *ask, ngx_dfp_grpc_t *grpc)
+ngx_dfp_hosts_refused(ngx_dfp_hosts_t *hosts, ngx_dfp_grpc_t *grpc)
 {
-    ngx_dfp_hosts_t *hosts = ask->data;
-
-    if (grpc->status == DFP_GRPC_OK && hosts->told && hosts->told->complete) {
-        hosts->list = hosts->told->list;
-        hosts->n = hosts->told->n;
-
-        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, &hosts->run->log, 0,
-                       "dfpreheat: job %L: ListHosts lists %uz hosts",
-                       hosts->run->claim.id, hosts->n);
-
-        if (!hosts->known && hosts->run->conf->settle) {
-            ngx_dfp_whole_check(&hosts->whole, hosts->list, hosts->n);
-            return;
-        }
-
-        hosts->handler(hosts);
-
-    } else if (hosts->known) {
+    if (hosts->known) {
         ngx_dfp_run_trouble(hosts->run, NULL, &grpc->server->name,
                             &grpc->text);
 
@@ -147,8 +115,6 @@ ngx_dfp_hosts_asked(ngx_dfp_ask_t *ask, ngx_dfp_grpc_t *grpc)
         ngx_dfp_run_fail(hosts->run, "%V returned an empty answer to "
                          "ListHosts", &grpc->server->name);
     }
-
-    ngx_dfp_hosts_free(hosts);
 }
 
 
@@ -237,16 +203,17 @@ ngx_dfp_hosts_free(ngx_dfp_hosts_t *hosts)
         hosts->pool = NULL;
     }
 
-    hosts->told = NULL;
     hosts->list = NULL;
     hosts->n = 0;
+
+    ngx_dfp_lister_free(&hosts->lister);
 }
 
 
 void
 ngx_dfp_hosts_stop(ngx_dfp_hosts_t *hosts)
 {
-    ngx_dfp_ask_stop(&hosts->ask);
+    ngx_dfp_lister_stop(&hosts->lister);
     ngx_dfp_whole_stop(&hosts->whole);
 
     if (hosts->look.timer_set) {

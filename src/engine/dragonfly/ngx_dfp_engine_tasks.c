@@ -356,6 +356,10 @@ ngx_dfp_asked_stop(ngx_dfp_run_t *run)
         return;
     }
 
+    if (!run->ending) {
+        (void) ngx_dfp_lister_overdue(&questions->hosts.lister);
+    }
+
     ngx_dfp_hosts_stop(&questions->hosts);
 
     for (i = 0; i < questions->n; i++) {

@@ -275,6 +275,10 @@ ngx_dfp_peers_stop(ngx_dfp_run_t *run)
         return;
     }
 
+    if (!run->ending && !peers->hosts.known) {
+        (void) ngx_dfp_lister_overdue(&peers->hosts.lister);
+    }
+
     ngx_dfp_hosts_stop(&peers->hosts);
     ngx_dfp_download_stop(peers);
     ngx_dfp_silence_stop(peers);

@@ -440,7 +440,7 @@ ngx_dfp_scheduler_overdue(ngx_dfp_run_t *run, ngx_uint_t held,
     task = run->tasks.elts;
     origin = &none;
 
-    if (ngx_dfp_ask_overdue(&orders->hosts.ask) == NGX_OK) {
+    if (ngx_dfp_lister_overdue(&orders->hosts.lister) == NGX_OK) {
         return;
     }
 
@@ -451,7 +451,7 @@ ngx_dfp_scheduler_overdue(ngx_dfp_run_t *run, ngx_uint_t held,
             continue;
         }
 
-        if (ngx_dfp_ask_overdue(&order->ask) == NGX_OK) {
+        if (ngx_dfp_ask_overdue(&order->ask, run) == NGX_OK) {
             return;
         }
 

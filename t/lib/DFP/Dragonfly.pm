@@ -24,6 +24,7 @@ use File::Basename qw( dirname );
 use File::Temp ();
 use IO::Socket::IP;
 use JSON::PP ();
+use Time::HiRes qw( stat time );
 
 use DFP::Process qw( spawn gone wait_until free_port );
 
@@ -33,6 +34,7 @@ use constant {
     START_SECONDS => 20,
     ADDRESSES     => 200,
     FIRST_ADDRESS => 2,
+    LIST_SECONDS  => 1.1,   # that nginx uses a list of hosts, and a little more
 };
 
 my $server = dirname(__FILE__) . '/../dragonfly.py';
@@ -221,6 +223,7 @@ sub script
 {
     my ($self, $script) = @_;
 
+    $self->outdated;
     $self->{script} = $script;
 
     my $file = "$self->{dir}/script.json";
@@ -232,6 +235,28 @@ sub script
     print {$out} $json->encode(\%whole);
     close $out or die "$file: $!";
     rename "$file.new", $file or die "$file: $!";
+}
+
+
+# A scheduler's next job asks for a list: the last one is too old by now.
+
+sub outdated
+{
+    my $self = shift;
+
+    return if $self->{kind} ne 'scheduler';
+
+    wait_until(START_SECONDS, sub { time - $self->called > LIST_SECONDS });
+}
+
+
+# When it was called last; 0: never.
+
+sub called
+{
+    my $self = shift;
+
+    return (stat "$self->{dir}/calls.log")[9] // $self->{called} // 0;
 }
 
 
@@ -314,6 +339,7 @@ sub forget_calls
 {
     my $self = shift;
 
+    $self->{called} = $self->called;
     unlink "$self->{dir}/calls.log";
 }
 
