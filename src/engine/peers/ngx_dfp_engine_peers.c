@@ -275,6 +275,12 @@ ngx_dfp_peers_stop(ngx_dfp_run_t *run)
         return;
     }
 
+    /* without a list there is nothing else that the run can have waited for */
+
+    if (!run->ending && !peers->hosts.known) {
+        (void) ngx_dfp_ask_overdue(&peers->hosts.ask);
+    }
+
     ngx_dfp_hosts_stop(&peers->hosts);
     ngx_dfp_download_stop(peers);
     ngx_dfp_silence_stop(peers);
