@@ -139,6 +139,8 @@ ngx_dfp_peers_begin(ngx_dfp_peers_t *peers)
         return;
     }
 
+    ngx_dfp_silence_start(peers);
+
     run->stage.call = ngx_dfp_peers_call;
 }
 
