@@ -224,6 +224,36 @@ END
 };
 
 
+# It begins after it was asked, and answers nothing any more.
+
+swarm_story 'a seed that hangs when it has begun', { seeds => 2, http => <<'END' },
+    dfpreheat_peer_timeout 40s;
+END
+    sub
+{
+    my ($warm, $dragonfly) = @_;
+
+    my ($one, $two) = @{ $dragonfly->seeds };
+    my ($file) = files_of($warm, 'seed-1');
+    my $held = { wait_for => $one->gate('never') };
+
+    $one->script({ stat_local => $held, default => {
+        before => 0.25, messages => [ { started => {
+            content_length => 8, pieces => 1 } }, $held ] } });
+
+    my $job = ended_within($warm, $warm->post(
+        'file', urls => files($file), scope => 'single_seed_peer',
+        timeout => 30 * NANO), LONG);
+
+    is($job->{state}, 'SUCCESS', 'the job ends') or diag(error($job));
+    ok(!found_hung($warm, 1), 'before it is clear that it hangs');
+    is_deeply(told($job, 'success_tasks'), ["seed-2 /files/$file"],
+              'by the other one');
+    like_facts(reasons($job, 'unreachable'), [ "/^seed-1: / | $doubtful" ],
+               'and says who may hang');
+};
+
+
 # Another seed got the file meanwhile, and does not answer either.
 
 swarm_story 'a seed that answers after all', { seeds => 2, http => <<'END' }, sub

@@ -264,6 +264,14 @@ ngx_dfp_silence_tick(ngx_event_t *ev)
 static void
 ngx_dfp_silence_look(ngx_dfp_peer_t *peer)
 {
+    /* a question that is older than its last word tells nothing */
+
+    if (peer->question && peer->spoke && peer->state != NGX_DFP_PEER_TRIAL
+        && ngx_current_msec - peer->heard >= peer->patience)
+    {
+        ngx_dfp_silence_cancel(peer);
+    }
+
     if (peer->question == NULL) {
 
         if (ngx_current_msec - peer->heard >= peer->patience
