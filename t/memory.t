@@ -12,6 +12,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use Digest::SHA qw( sha256_hex );
 use File::Temp ();
 use HTTP::Tiny;
 use JSON::PP qw( encode_json );
@@ -324,6 +325,102 @@ warm_story 'memory ends once in a dry run', {
 
     set(0);
     is($held->(), '1 1 1 1', 'it is held at last');
+    is(($servers->workers)[0], $worker, 'nginx goes on');
+};
+
+
+# What is told of a task is true, or nothing is told: by its id, so that the job
+# that has preheated it is looked up, too.
+
+warm_story 'memory ends once in a job about a task', {
+    workers => 1, lease => '1s', seconds => STORY_SECONDS },
+    location('/v2/', REGISTRY, $port), sub
+{
+    my $warm = shift;
+
+    my $servers = $warm->{servers};
+    my ($worker) = $servers->workers;
+    my $url = REGISTRY . DFP::Image->simple($upstream, 'task');
+    my $id = sha256_hex($url . 'STANDARD');
+
+    $servers->expects(undef, FAILED);
+
+    # "held", "not held", "deleted" or "unknown"; else the status or the state
+
+    my $tells = sub {
+        my ($type, $args) = @_;
+        my $client = $servers->client;
+
+        $client->start('POST', '/oapi/v1/jobs?wait=20s',
+                       encode_json({ type => $type, args => $args }));
+
+        my $answer = eval { $client->finish(ANSWER_SECONDS) };
+        my $json = $answer ? $answer->{json} : undef;
+
+        return $answer ? $answer->{status} : 'none'
+            if !$answer || $answer->{status} != 200 || ref $json ne 'HASH';
+
+        if (my $image = $json->{image}) {
+            my $peer = $json->{peers}[0] // {};
+
+            # a layer that could not be looked up is not listed
+
+            return @{ $image->{layers} } == @{ $peer->{cached_layers} // [] }
+                   ? 'held' : 'unknown';
+        }
+
+        my $result = $json->{result}{job_states}[0]{results}[0];
+
+        return $json->{state} if $json->{state} ne 'SUCCESS';
+        return @{ $result->{success_tasks} } ? 'deleted' : 'not held'
+            if $type eq 'delete_task';
+        return (grep { $_->{IsFinished} } @{ $result->{peers} })
+               ? 'held' : 'not held';
+    };
+
+    for ([ 'get_task', { task_id => $id }, 'held' ],
+         [ 'get_image_distribution', { url => $url }, 'held' ],
+         [ 'delete_task', { task_id => $id }, 'deleted' ])
+    {
+        my ($type, $args, $right) = @$_;
+
+        set(0);
+        is($warm->run('image', url => $url)->{state}, 'SUCCESS',
+           'an image is warmed');
+
+        set(0);
+        is($tells->($type, $args), $right, "$type is answered");
+
+        my $made = made();
+        my $every = $ENV{MEMORY_EVERY} // int($made / SAMPLES) || 1;
+
+        announce("$made allocations, one of $every fails");
+
+        for (my $n = 1 + int rand $every; $n <= $made; $n += $every) {
+            if ($right eq 'deleted') {
+                set(0);
+                $warm->run('image', url => $url);
+            }
+
+            set($n);
+            my $told = $tells->($type, $args);
+
+            set(0);
+
+            if ($told !~ /^(?:\Q$right\E|unknown|FAILURE|PENDING|424|500|503|none)$/
+                || ($told eq 'deleted'
+                    && $tells->('get_task', { url => $url }) ne 'not held')
+                || ($servers->workers)[0] != $worker)
+            {
+                fail("allocation $n: it is true and nginx goes on: $told");
+                last;
+            }
+        }
+
+        is($warm->run('image', url => $url)->{state}, 'SUCCESS', 'warmed again');
+        is($tells->($type, $args), $right, 'the last one is answered');
+    }
+
     is(($servers->workers)[0], $worker, 'nginx goes on');
 };
 

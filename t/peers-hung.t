@@ -25,6 +25,7 @@ use constant {
 
 my @names = map { "file-$_" } 1 .. 20;
 my $hangs = 'hangs | StatLocalTask';
+my $doubtful = 'may hang | StatLocalTask';
 
 
 # So many lines of the log say that a peer hangs.
@@ -120,8 +121,66 @@ END
 };
 
 
-swarm_story 'one of two seeds hangs',
-    { seeds => 2, http => 'dfpreheat_peer_timeout 1s;' }, sub
+# The files that a seed gets first, by its name.
+
+sub files_of
+{
+    my ($warm, $seed) = @_;
+
+    my $job = $warm->run('file', urls => files(@names),
+                         scope => 'single_seed_peer');
+
+    return map { m{^\Q$seed\E /files/(.+)} } @{ told($job, 'success_tasks') };
+}
+
+
+swarm_story 'one of two seeds hangs', { seeds => 2, http => <<'END',
+    dfpreheat_peer_timeout 40s;
+END
+    story => { workers => 1 } }, sub
+{
+    my ($warm, $dragonfly) = @_;
+
+    my ($one, $two) = @{ $dragonfly->seeds };
+    my $held = { wait_for => $one->gate('go') };
+    my @job = ('file', urls => files(@names), scope => 'single_seed_peer');
+
+    $one->script({ default => $held, stat_local => $held });
+
+    my $job = ended_within($warm, $warm->post(@job), SOON);
+    is($job->{state}, 'SUCCESS', 'the job ends') or diag(error($job));
+    ok(!found_hung($warm, 1), 'before it is clear that it hangs');
+    is_deeply(told($job, 'success_tasks'), all_of(\@names, 'seed-2'),
+              'by the other one');
+    like_facts(reasons($job, 'unreachable'),
+               [ '/^seed-1: / | ' . $one->address . " | $doubtful" ],
+               'and says who may hang');
+    is(progress($job)->{bytes_done}, 8 * @names, 'each file counts once');
+    ok(wait_until(SOON, sub {
+           $one->ended == $one->calls && !grep { !$_->{cancelled} } $one->ended }),
+       'its streams were cancelled');
+
+    my ($calls, $questions) = (scalar $one->calls, scalar $one->questions);
+
+    $job = ended_within($warm, $warm->post(@job), SOON);
+    is($job->{state}, 'SUCCESS', 'so does the next job') or diag(error($job));
+    is(scalar $one->calls, $calls, 'for which it gets no file');
+    ok(wait_until(SOON, sub { $one->questions > $questions }), 'but is asked');
+    like_facts(reasons($job, 'unreachable'), [ "/^seed-1: / | $doubtful" ],
+               'and told about');
+
+    $one->open_gate('go');
+
+    ok(wait_until(SOON, sub {
+           $job = $warm->run(@job);
+           grep { /^seed-1 / } @{ told($job, 'success_tasks') };
+       }), 'when it answers, it gets files again');
+    is_deeply(told($job, 'unreachable'), [], 'and nothing is said of it');
+};
+
+
+swarm_story 'the process of one of two seeds is stopped',
+    { seeds => 2, http => 'dfpreheat_peer_timeout 40s;' }, sub
 {
     my ($warm, $dragonfly) = @_;
 
@@ -132,8 +191,138 @@ swarm_story 'one of two seeds hangs',
                            scope => 'single_seed_peer'), SOON);
 
     is($job->{state}, 'SUCCESS', 'the job ends') or diag(error($job));
+    ok(!found_hung($warm, 1), 'before it is clear that it hangs');
     is_deeply(told($job, 'success_tasks'), all_of(\@names, 'seed-2'),
               'by the other one');
+};
+
+
+# It answers the question: it only takes its time.
+
+swarm_story 'a seed that is slow', { seeds => 2, http => <<'END' }, sub
+    dfpreheat_peer_timeout 1s;
+END
+{
+    my ($warm, $dragonfly) = @_;
+
+    my ($one, $two) = @{ $dragonfly->seeds };
+    my ($file) = files_of($warm, 'seed-1');
+
+    $one->script({ default => { wait_for => $one->gate('go') } });
+    $two->forget_calls;
+
+    my $id = $warm->post('file', urls => files($file),
+                         scope => 'single_seed_peer');
+
+    ok(wait_until(SOON, sub { $one->questions >= 4 }), 'is asked');
+    is(scalar $two->calls, 0, 'and no other seed takes over');
+    $one->open_gate('go');
+
+    my $job = ended_within($warm, $id, SOON);
+    is_deeply(told($job, 'success_tasks'), ["seed-1 /files/$file"],
+              'it has the file in the end');
+};
+
+
+# It begins after it was asked, and answers nothing any more.
+
+swarm_story 'a seed that hangs when it has begun', { seeds => 2, http => <<'END' },
+    dfpreheat_peer_timeout 40s;
+END
+    sub
+{
+    my ($warm, $dragonfly) = @_;
+
+    my ($one, $two) = @{ $dragonfly->seeds };
+    my ($file) = files_of($warm, 'seed-1');
+    my $held = { wait_for => $one->gate('never') };
+
+    $one->script({ stat_local => $held, default => {
+        before => 0.25, messages => [ { started => {
+            content_length => 8, pieces => 1 } }, $held ] } });
+
+    my $job = ended_within($warm, $warm->post(
+        'file', urls => files($file), scope => 'single_seed_peer',
+        timeout => 30 * NANO), LONG);
+
+    is($job->{state}, 'SUCCESS', 'the job ends') or diag(error($job));
+    ok(!found_hung($warm, 1), 'before it is clear that it hangs');
+    is_deeply(told($job, 'success_tasks'), ["seed-2 /files/$file"],
+              'by the other one');
+    like_facts(reasons($job, 'unreachable'), [ "/^seed-1: / | $doubtful" ],
+               'and says who may hang');
+};
+
+
+# Another seed got the file meanwhile, and does not answer either.
+
+swarm_story 'a seed that answers after all', { seeds => 2, http => <<'END' }, sub
+    dfpreheat_peer_timeout 40s;
+END
+{
+    my ($warm, $dragonfly) = @_;
+
+    my ($one, $two) = @{ $dragonfly->seeds };
+    my ($file) = files_of($warm, 'seed-1');
+
+    for ($one, $two) {
+        my $held = { wait_for => $_->gate('go') };
+
+        $_->forget_calls;
+        $_->script({ default => $held, stat_local => $held });
+    }
+
+    my $id = $warm->post('file', urls => files($file),
+                         scope => 'single_seed_peer');
+
+    ok(wait_until(SOON, sub { $one->calls && $two->calls }), 'both get the file');
+    $one->open_gate('go');
+
+    my $job = ended_within($warm, $id, SOON);
+    is($job->{state}, 'SUCCESS', 'the job ends') or diag(error($job));
+    is_deeply(told($job, 'success_tasks'), ["seed-1 /files/$file"],
+              'with the one that has it');
+    ok(wait_until(SOON, sub {
+           1 == grep { $_->{cancelled} } $two->ended }),
+       'and its stream was cancelled');
+};
+
+
+swarm_story 'a seed that cannot take over', { seeds => 2, http => <<'END' }, sub
+    dfpreheat_peer_timeout 40s;
+END
+{
+    my ($warm, $dragonfly) = @_;
+
+    my ($one, $two) = @{ $dragonfly->seeds };
+    my ($file) = files_of($warm, 'seed-1');
+    my $held = { wait_for => $one->gate('go') };
+    my @job = ('file', urls => files($file), scope => 'single_seed_peer');
+
+    $one->script({ default => $held, stat_local => $held });
+    $two->script({ default => { status => 13, message => 'no space left' } });
+    $_->forget_calls for $one, $two;
+
+    my $id = $warm->post(@job);
+
+    ok(wait_until(SOON, sub { $two->ended }), 'is asked');
+    is($warm->{servers}->job($id)->{state}, 'PENDING',
+       'and has no say about the file');
+    $one->open_gate('go');
+
+    my $job = ended_within($warm, $id, SOON);
+    is($job->{state}, 'SUCCESS', 'the job ends') or diag(error($job));
+    is_deeply(told($job, 'success_tasks'), ["seed-1 /files/$file"],
+              'with the first one');
+
+    $held->{wait_for} = $one->gate('never');
+    $one->script({ default => $held, stat_local => $held });
+    $two->script({ default => { status => 13,
+                                message => 'backend error: 404 Not Found' } });
+
+    $job = ended_within($warm, $warm->post(@job), SOON);
+    is($job->{state}, 'FAILURE', 'what the origin refuses fails at once');
+    like(error($job), facts('seed-2 | 404'), 'and says why');
 };
 
 

@@ -182,6 +182,28 @@ swarm_story 'what a scheduler answers', { peers => 1 }, sub {
 };
 
 
+swarm_story 'a scheduler that says nothing', { peers => 1 }, sub {
+    my ($warm, $dragonfly) = @_;
+
+    my $scheduler = $dragonfly->scheduler;
+
+    $scheduler->script({ list_hosts => { wait_for => $scheduler->gate('no') } });
+
+    my $job = run_out($warm, @job, timeout => TWO_SECONDS);
+    is($job->{state}, 'FAILURE', 'fails a job whose time is up');
+    like(error($job), facts(PASSED, $scheduler->address
+                            . ' | not answered ListHosts'), 'and is named');
+
+    $scheduler->freeze;
+    like(error(run_out($warm, @job, timeout => TWO_SECONDS)),
+         facts(PASSED, $scheduler->address), 'also one that was stopped');
+    $scheduler->thaw;
+
+    $scheduler->script({});
+    is($warm->run(@job)->{state}, 'SUCCESS', 'the worker goes on');
+};
+
+
 swarm_story 'a scheduler that had troubles', { peers => 1 }, sub {
     my ($warm, $dragonfly) = @_;
 

@@ -9,6 +9,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use Digest::SHA qw( sha256_hex );
 use JSON::PP qw( encode_json );
 use Test::More;
 
@@ -37,6 +38,13 @@ sub requests
     my $job = encode_json($servers->files([ '/quick/100/a' ]));
     my $dry = encode_json({ %{ $servers->files([ '/quick/100/a' ]) },
                             dry_run => JSON::PP::true });
+    my $found = sha256_hex($servers->origin->url . '/quick/100/a' . 'STANDARD');
+    my ($get, $delete, $unknown, $image) = map { encode_json($_) }
+        { type => 'get_task', args => { task_id => $found } },
+        { type => 'delete_task', args => { task_id => $found } },
+        { type => 'get_task', args => { task_id => 'unknown' } },
+        { type => 'get_image_distribution', args => {
+            url => $servers->origin->url . '/v2/none/manifests/1' } };
     my $cache = '/oapi/v1/cache?url='
                 . $servers->origin->url =~ s{[:/]}{sprintf '%%%02X', ord $&}ger
                 . '/quick/100/a';
@@ -84,6 +92,18 @@ sub requests
           token => $token, body => $dry ],
         [ 'a dry run' => 'POST', '/oapi/v1/jobs', token => $token,
           body => $dry ],
+        [ 'who has a task, by its id' => 'POST', '/oapi/v1/jobs',
+          token => $token, body => $get ],
+        [ 'who has a task, by its id, waited for' => 'POST',
+          '/oapi/v1/jobs?wait=30s', token => $token, body => $get ],
+        [ 'who has a task, by an unknown id' => 'POST', '/oapi/v1/jobs?wait=30s',
+          token => $token, body => $unknown ],
+        [ 'who has a task, half of it' => 'POST', '/oapi/v1/jobs',
+          token => $token, body => $get, sends => 30 ],
+        [ 'a task is deleted, by its id' => 'POST', '/oapi/v1/jobs?wait=30s',
+          token => $token, body => $delete ],
+        [ 'the distribution of an image' => 'POST', '/oapi/v1/jobs',
+          token => $token, body => $image ],
         [ 'a new job, half of it' => 'POST', '/oapi/v1/jobs', token => $token,
           body => $job, sends => length($job) / 2 ],
         [ 'a new job, without a token' => 'POST', '/oapi/v1/jobs',

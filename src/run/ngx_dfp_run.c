@@ -330,6 +330,14 @@ ngx_dfp_run_report(ngx_dfp_run_t *run)
     run->counts = ngx_dfp_run_progress(run, &mem);
     run->reported = ngx_current_msec;
 
+    /* without them, it would say that nobody holds the task */
+
+    if (run->results.len == 0 && run->error.len == 0
+        && dfp_job_of_task(run->job.action))
+    {
+        ngx_dfp_run_fail(run, "no memory");
+    }
+
     elapsed = ngx_current_msec - run->started;
 
     ngx_dfp_run_count(run, elapsed);

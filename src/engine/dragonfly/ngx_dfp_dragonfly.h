@@ -15,6 +15,7 @@
 #include "ngx_dfp_grpc.h"
 
 #include "dfp_d7y.h"
+#include "dfp_doubts.h"
 #include "dfp_known.h"
 #include "dfp_scope.h"
 
@@ -46,6 +47,8 @@ struct ngx_dfp_dragonfly_s {
     ngx_array_t         schedulers;  /* server_t */
     ngx_uint_t          last;        /* index of the scheduler that this
                                         worker was answered by last */
+    dfp_doubts_t        doubts;      /* peers that did not answer this
+                                        worker */
     ngx_array_t         map;         /* ngx_keyval_t: an origin, and how
                                         Dragonfly's clients call it */
     ngx_str_t           via;         /* location=, "@name" */

@@ -139,6 +139,8 @@ ngx_dfp_peers_begin(ngx_dfp_peers_t *peers)
         return;
     }
 
+    ngx_dfp_silence_start(peers);
+
     run->stage.call = ngx_dfp_peers_call;
 }
 
@@ -274,6 +276,8 @@ ngx_dfp_peers_stop(ngx_dfp_run_t *run)
     if (peers == NULL) {
         return;
     }
+
+    /* without a list there is nothing else that the run can have waited for */
 
     if (!run->ending && !peers->hosts.known) {
         (void) ngx_dfp_lister_overdue(&peers->hosts.lister);

@@ -55,13 +55,16 @@ typedef struct {
     ngx_event_t       resume;
 
     ngx_queue_t       streams;     /* active downloads */
-    ngx_queue_t       queue;       /* in peers->streaming */
+    ngx_queue_t       queue;       /* in peers->watched */
     ngx_dfp_task_t   *task;        /* of the last download; NULL: none */
     ngx_dfp_grpc_t   *question;    /* StatLocalTask, active; NULL: none */
     ngx_msec_t        heard;       /* when it sent something */
     ngx_msec_t        asked;       /* when the question was sent */
     ngx_msec_t        patience;    /* ms of silence until it is asked */
+    unsigned          watched:1;   /* it is in that queue */
     unsigned          doubtful:1;  /* it has not answered at once */
+    unsigned          known:1;     /* so has another run found */
+    unsigned          met:1;       /* it has answered in this run */
     unsigned          spoke:1;     /* since the question was sent */
 } ngx_dfp_peer_t;
 
@@ -82,7 +85,8 @@ typedef struct {
 
 
 /* A download of a task by a peer is one byte: its state in the low bits, the
- * number of failed tries in the high ones. */
+ * number of failed tries in the high ones; of single_seed_peer those since all
+ * seed peers have had their turn. */
 typedef enum {
     NGX_DFP_PAIR_WAITING = 0,
     NGX_DFP_PAIR_ACTIVE,
@@ -104,7 +108,7 @@ typedef struct {
     u_char          *pairs;       /* by peer */
     size_t           seeds[NGX_DFP_SEEDS_MAX];
     ngx_uint_t       nseeds;      /* of single_seed_peer */
-    ngx_uint_t       at;          /* where to look next */
+    ngx_uint_t       at;          /* where to look next, of other scopes */
     ngx_uint_t       active;
     ngx_uint_t       live;        /* of these, on peers without doubt */
     ngx_uint_t       left;        /* with the active ones */
@@ -148,7 +152,8 @@ struct ngx_dfp_peers_s {
     ngx_array_t      absent;      /* absent_t */
     ngx_array_t      failures;    /* failure_t, the first ones */
     ngx_queue_t      downloads;   /* active */
-    ngx_queue_t      streaming;   /* peers with active downloads */
+    ngx_queue_t      watched;     /* peers with active downloads, and those
+                                     that are doubtful */
     ngx_event_t      tick;        /* they are looked at */
     ngx_uint_t       questions;   /* active */
     ngx_dfp_peer_t  *troubled;    /* the last one; NULL: none */
@@ -183,6 +188,13 @@ void ngx_dfp_peers_task_settle(ngx_dfp_downloads_t *d);
  * next, or NGX_DFP_NOBODY. */
 ngx_uint_t ngx_dfp_peers_pick(ngx_dfp_downloads_t *d);
 
+/* Whether it may be worth asking that, as far as the task knows. */
+ngx_uint_t ngx_dfp_peers_pick_wanted(ngx_dfp_downloads_t *d);
+
+/* Whether another seed peer than the one that has just failed may still get the
+ * task, or has it already. */
+ngx_uint_t ngx_dfp_peers_pick_other(ngx_dfp_downloads_t *d);
+
 /* Sets the seed peers that are tried for the task, in this order. NGX_ERROR:
  * no memory. */
 ngx_int_t ngx_dfp_peers_pick_seeds(ngx_dfp_downloads_t *d);
@@ -205,24 +217,40 @@ ngx_int_t ngx_dfp_peers_choose(ngx_dfp_peers_t *peers);
 
 /*
  * Silence. A stream may be silent for minutes while its peer waits for the
- * origin or for another peer. So a silent peer is asked StatLocalTask, first
- * after a second, and then with growing pauses, at least each
- * dfpreheat_peer_timeout. If it does not answer at once, it is doubtful: it
- * gets no other task, and tasks that wait for such peers only take no place of
- * concurrent_task_count. If it has sent nothing at all for
- * dfpreheat_peer_timeout after that, or cannot be reached, its streams are
- * cancelled, and it counts as unreachable.
+ * origin or for another peer. So a silent peer is asked StatLocalTask: at once
+ * if the run has not heard from it yet, else after a second, and then with
+ * growing pauses, at least each dfpreheat_peer_timeout.
+ *
+ * One that does not answer soon is doubtful until it does. That is only a doubt,
+ * as it may be busy, and costs little: it gets no other task, tasks that wait
+ * for such peers only take no place of concurrent_task_count, and with
+ * single_seed_peer the next seed peer gets them, too; the first that has a task
+ * ends the other's stream. The next runs of this worker ask it before they give
+ * it a task.
+ *
+ * If it has sent nothing at all for dfpreheat_peer_timeout after the question,
+ * or cannot be reached, its streams are cancelled, and it counts as unreachable.
  */
 
 void ngx_dfp_silence_init(ngx_dfp_peers_t *peers);
 void ngx_dfp_silence_init_peer(ngx_dfp_peer_t *peer);
 
+/* The run begins: peers that have not answered others of this worker are asked
+ * about the first of its tasks. */
+void ngx_dfp_silence_start(ngx_dfp_peers_t *peers);
+
 /* A download of the peer has started, or has ended. */
 void ngx_dfp_silence_begin(ngx_dfp_download_t *download);
 void ngx_dfp_silence_end(ngx_dfp_peer_t *peer);
 
+/* Cancels what is left of the task's downloads, which has ended. */
+void ngx_dfp_silence_drop(ngx_dfp_downloads_t *d);
+
 /* The peer has sent something. */
 void ngx_dfp_silence_heard(ngx_dfp_peer_t *peer);
+
+/* No task is left: ends the questions to peers without downloads. */
+void ngx_dfp_silence_rest(ngx_dfp_peers_t *peers);
 
 /* Ends all questions; safe at any time. */
 void ngx_dfp_silence_stop(ngx_dfp_peers_t *peers);

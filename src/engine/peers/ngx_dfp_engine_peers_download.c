@@ -260,6 +260,10 @@ ngx_dfp_download_ended(ngx_dfp_grpc_t *grpc)
     ngx_dfp_download_verdict(download);
 
     ngx_dfp_active_next(d, peer);
+
+    if (run->left == 0) {
+        ngx_dfp_silence_rest(peer->peers);
+    }
 }
 
 
@@ -373,6 +377,7 @@ ngx_dfp_download_done(ngx_dfp_download_t *download)
     peers->bytes += ngx_max(task->size - download->bytes, 0);
 
     if (peers->single) {
+        ngx_dfp_silence_drop(d);
         ngx_str_null(&d->reason);
     }
 
@@ -427,7 +432,7 @@ ngx_dfp_download_again(ngx_dfp_download_t *download)
     if (peer->peers->single) {
         ngx_dfp_peer_answered(peer);
         ngx_dfp_download_remember(download);
-        d->at++;
+        d->pairs[i] |= NGX_DFP_PAIR_TRY;
         return;
     }
 
@@ -456,17 +461,23 @@ ngx_dfp_download_failed(ngx_dfp_download_t *download)
 
     /* another seed peer can help unless the origin has refused */
 
-    if (peers->single
-        && dfp_d7y_backend_status(ngx_dfp_dfp_str(download->grpc->text)) <= 0
-        && d->at + 1 < d->nseeds)
-    {
-        d->at++;
-        return;
+    if (peers->single) {
+        d->pairs[i] |= NGX_DFP_PAIR_TRY;
+
+        if (dfp_d7y_backend_status(ngx_dfp_dfp_str(download->grpc->text)) <= 0
+            && ngx_dfp_peers_pick_other(d))
+        {
+            return;
+        }
     }
 
     d->pairs[i] = NGX_DFP_PAIR_FAILED;
     d->left--;
     peers->failed++;
+
+    if (peers->single) {
+        ngx_dfp_silence_drop(d);
+    }
 
     if (peers->failures.nelts == NGX_DFP_RESULTS_MAX) {
         return;
@@ -540,12 +551,17 @@ ngx_dfp_download_stop(ngx_dfp_peers_t *peers)
 }
 
 
+/* What the run has waited for: the last error of a peer, or else one that does
+ * not answer, or else any download. */
+
 static void
 ngx_dfp_download_trouble(ngx_dfp_peers_t *peers)
 {
-    u_char              *p;
+    u_char              *p, *last;
     ngx_str_t            text;
+    ngx_uint_t           i;
     ngx_queue_t         *q;
+    ngx_dfp_peer_t      *peer;
     ngx_dfp_download_t  *download;
     u_char               buf[NGX_DFP_REASON_MAX];
 
@@ -555,36 +571,45 @@ ngx_dfp_download_trouble(ngx_dfp_peers_t *peers)
         return;
     }
 
-    if (ngx_queue_empty(&peers->downloads)) {
-        return;
-    }
+    peer = NULL;
 
-    /* rather one that may hang */
-
-    for (q = ngx_queue_head(&peers->downloads);
-         q != ngx_queue_sentinel(&peers->downloads);
-         q = ngx_queue_next(q))
-    {
-        download = ngx_queue_data(q, ngx_dfp_download_t, queue);
-
-        if (download->peer->doubtful) {
+    for (i = 0; i < peers->n; i++) {
+        if (peers->peer[i].doubtful) {
+            peer = &peers->peer[i];
             break;
         }
     }
 
-    if (q == ngx_queue_sentinel(&peers->downloads)) {
-        q = ngx_queue_head(&peers->downloads);
+    download = NULL;
+    q = ngx_queue_head(peer ? &peer->streams : &peers->downloads);
+
+    if (peer && q != ngx_queue_sentinel(&peer->streams)) {
+        download = ngx_queue_data(q, ngx_dfp_download_t, stream);
+
+    } else if (peer == NULL && q != ngx_queue_sentinel(&peers->downloads)) {
+        download = ngx_queue_data(q, ngx_dfp_download_t, queue);
+        peer = download->peer;
     }
 
-    download = ngx_queue_data(q, ngx_dfp_download_t, queue);
+    if (peer == NULL) {
+        return;
+    }
 
-    p = ngx_slprintf(buf, buf + sizeof(buf), "it has not finished %V%s",
-                     &download->d->task->shown,
-                     download->peer->doubtful
-                     ? ", and does not answer StatLocalTask" : "");
+    p = buf;
+    last = buf + sizeof(buf);
+
+    if (download) {
+        p = ngx_slprintf(p, last, "it has not finished %V",
+                         &download->d->task->shown);
+    }
+
+    if (peer->doubtful) {
+        p = ngx_slprintf(p, last, "%sit does not answer StatLocalTask",
+                         download ? ", and " : "");
+    }
 
     text.data = buf;
     text.len = p - buf;
 
-    ngx_dfp_run_trouble(peers->run, NULL, &download->peer->server.name, &text);
+    ngx_dfp_run_trouble(peers->run, NULL, &peer->server.name, &text);
 }

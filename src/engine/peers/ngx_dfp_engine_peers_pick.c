@@ -7,6 +7,7 @@
 static ngx_uint_t ngx_dfp_peers_pick_in_turn(ngx_dfp_downloads_t *d);
 static ngx_uint_t ngx_dfp_peers_pick_seed(ngx_dfp_downloads_t *d);
 static ngx_uint_t ngx_dfp_peers_pick_callable(ngx_dfp_peer_t *peer);
+static void ngx_dfp_peers_pick_again(ngx_dfp_downloads_t *d);
 
 
 ngx_uint_t
@@ -18,6 +19,32 @@ ngx_dfp_peers_pick(ngx_dfp_downloads_t *d)
 
     return peers->single ? ngx_dfp_peers_pick_seed(d)
                          : ngx_dfp_peers_pick_in_turn(d);
+}
+
+
+ngx_uint_t
+ngx_dfp_peers_pick_wanted(ngx_dfp_downloads_t *d)
+{
+    ngx_dfp_peers_t  *peers;
+
+    peers = d->task->run->data;
+
+    return peers->single ? d->live == 0 : d->active < d->left;
+}
+
+
+ngx_uint_t
+ngx_dfp_peers_pick_other(ngx_dfp_downloads_t *d)
+{
+    ngx_uint_t  k;
+
+    for (k = 0; k < d->nseeds; k++) {
+        if (d->pairs[d->seeds[k]] < NGX_DFP_PAIR_TRY) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -77,46 +104,70 @@ ngx_dfp_peers_pick_in_turn(ngx_dfp_downloads_t *d)
 }
 
 
-/* The seed peer whose turn it is. After the last one the task is tried again
- * later, from the first one. */
+/* The seed peer whose turn it is, if all that have the task already are
+ * doubtful. After the last one the task is tried again later, from the first
+ * one. */
 
 static ngx_uint_t
 ngx_dfp_peers_pick_seed(ngx_dfp_downloads_t *d)
 {
-    ngx_uint_t        i, k, doubtful;
-    const char       *reason;
-    ngx_dfp_task_t   *task;
+    ngx_uint_t        i, k, open;
+    ngx_dfp_peer_t   *peer;
     ngx_dfp_peers_t  *peers;
 
-    task = d->task;
-    peers = task->run->data;
-    doubtful = 0;
+    peers = d->task->run->data;
 
-    if (d->active) {
+    if (d->live) {
         return NGX_DFP_NOBODY;
     }
 
-    for (k = d->at; k < d->nseeds; k++) {
+    open = (d->active != 0);
+
+    for (k = 0; k < d->nseeds; k++) {
 
         i = d->seeds[k];
+        peer = &peers->peer[i];
 
-        if (ngx_dfp_peers_pick_callable(&peers->peer[i])) {
-            d->at = k;
+        if (d->pairs[i] != NGX_DFP_PAIR_WAITING) {
+            continue;
+        }
+
+        if (ngx_dfp_peers_pick_callable(peer)) {
             return i;
         }
 
         if (d->reason.len == 0) {
-            d->reason = peers->peer[i].reason;
+            d->reason = peer->reason;
         }
 
-        doubtful |= peers->peer[i].doubtful;
+        open |= peer->doubtful;
     }
 
-    /* it is not known yet whether that one lives */
+    /* it is not known yet whether those live */
 
-    if (doubtful) {
-        return NGX_DFP_NOBODY;
+    if (!open) {
+        ngx_dfp_peers_pick_again(d);
     }
+
+    return NGX_DFP_NOBODY;
+}
+
+
+static ngx_uint_t
+ngx_dfp_peers_pick_callable(ngx_dfp_peer_t *peer)
+{
+    return peer->state == NGX_DFP_PEER_READY && !peer->doubtful;
+}
+
+
+static void
+ngx_dfp_peers_pick_again(ngx_dfp_downloads_t *d)
+{
+    ngx_uint_t       k;
+    const char      *reason;
+    ngx_dfp_task_t  *task;
+
+    task = d->task;
 
     ngx_queue_remove(&task->queue);
 
@@ -131,7 +182,10 @@ ngx_dfp_peers_pick_seed(ngx_dfp_downloads_t *d)
         }
     }
 
-    d->at = 0;
+    for (k = 0; k < d->nseeds; k++) {
+        d->pairs[d->seeds[k]] &= NGX_DFP_PAIR_STATE;
+    }
+
     ngx_str_null(&d->reason);
 
     task->tries++;
@@ -139,13 +193,4 @@ ngx_dfp_peers_pick_seed(ngx_dfp_downloads_t *d)
                        reason ? reason : "no memory");
 
     d->queued = !task->failed;
-
-    return NGX_DFP_NOBODY;
-}
-
-
-static ngx_uint_t
-ngx_dfp_peers_pick_callable(ngx_dfp_peer_t *peer)
-{
-    return peer->state == NGX_DFP_PEER_READY && !peer->doubtful;
 }

@@ -10,6 +10,8 @@ static void ngx_dfp_peers_results_task(ngx_dfp_task_t *task,
     ngx_dfp_results_t *results);
 static void ngx_dfp_peers_results_absent(ngx_dfp_peers_t *peers,
     ngx_dfp_results_t *results);
+static void ngx_dfp_peers_results_lost(ngx_dfp_peer_t *peer,
+    ngx_dfp_results_t *results);
 static u_char *ngx_dfp_peers_results_chosen(ngx_dfp_peers_t *peers);
 static void ngx_dfp_peers_results_add(ngx_dfp_list_t *list,
     ngx_dfp_peer_t *peer, ngx_str_t *url, ngx_str_t *description);
@@ -202,6 +204,12 @@ ngx_dfp_peers_results_progress(ngx_dfp_run_t *run, ngx_dfp_progress_t *p)
         p->downloads_total += n;
         p->bytes_total += n * ngx_max(task[i]->size, 0);
     }
+
+    /* two of them may be at the same task */
+
+    if (peers->single) {
+        p->bytes_done = ngx_min(p->bytes_done, p->bytes_total);
+    }
 }
 
 
@@ -318,11 +326,41 @@ ngx_dfp_peers_results_absent(ngx_dfp_peers_t *peers,
     }
 
     for (i = 0; i < peers->n; i++) {
-        if (peers->peer[i].state == NGX_DFP_PEER_GONE) {
-            ngx_dfp_peers_results_add(&results->unreachable, &peers->peer[i],
-                                      NULL, &peers->peer[i].reason);
+        if (peers->single || peers->peer[i].state == NGX_DFP_PEER_GONE) {
+            ngx_dfp_peers_results_lost(&peers->peer[i], results);
         }
     }
+}
+
+
+/* Of the seed peers for a job that wants one, those that it has not waited for
+ * are told, too: others had to do without them. */
+
+static void
+ngx_dfp_peers_results_lost(ngx_dfp_peer_t *peer, ngx_dfp_results_t *results)
+{
+    u_char     *p;
+    ngx_str_t   text;
+    u_char      buf[NGX_DFP_REASON_MAX];
+
+    text = peer->reason;
+
+    if (peer->doubtful) {
+        p = ngx_slprintf(buf, buf + sizeof(buf), "%V may hang: it has not "
+                         "answered StatLocalTask ", &peer->server.name);
+
+        p = peer->known ? ngx_slprintf(p, buf + sizeof(buf), "since an earlier "
+                                       "job of this nginx asked it")
+                        : ngx_slprintf(p, buf + sizeof(buf), "for %M ms",
+                                       ngx_current_msec - peer->asked);
+        text.data = buf;
+        text.len = p - buf;
+
+    } else if (peer->state != NGX_DFP_PEER_GONE && !ngx_dfp_peer_lost(peer)) {
+        return;
+    }
+
+    ngx_dfp_peers_results_add(&results->unreachable, peer, NULL, &text);
 }
 
 

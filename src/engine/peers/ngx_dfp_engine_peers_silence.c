@@ -1,13 +1,19 @@
 #include "ngx_dfp_engine_peers.h"
 
 
-#define NGX_DFP_SILENCE_TICK    500     /* ms between two looks */
-#define NGX_DFP_SILENCE_FIRST   1000    /* ms until a silent peer is asked, and
-                                           until it is doubtful */
+#define NGX_DFP_SILENCE_TICK    100     /* ms between two looks */
+#define NGX_DFP_SILENCE_FIRST   100     /* ms until a peer is asked that the run
+                                           has not heard from yet */
+#define NGX_DFP_SILENCE_LATER   1000    /* ms until any other one is */
+#define NGX_DFP_DOUBT_FIRST     300     /* ms until it is doubtful, of the same
+                                           two kinds */
+#define NGX_DFP_DOUBT_LATER     1000
 #define NGX_DFP_QUESTIONS_MAX   64      /* at once */
 #define NGX_DFP_QUESTION_POOL   16384
 
 
+static void ngx_dfp_silence_watch(ngx_dfp_peer_t *peer);
+static ngx_uint_t ngx_dfp_silence_idle(ngx_dfp_peer_t *peer);
 static void ngx_dfp_silence_tick(ngx_event_t *ev);
 static void ngx_dfp_silence_look(ngx_dfp_peer_t *peer);
 static void ngx_dfp_silence_doubt(ngx_dfp_peer_t *peer, ngx_uint_t doubtful);
@@ -21,13 +27,14 @@ static void ngx_dfp_silence_asked(ngx_dfp_grpc_t *grpc);
 static void ngx_dfp_silence_lives(ngx_dfp_peer_t *peer);
 static void ngx_dfp_silence_hangs(ngx_dfp_peer_t *peer, ngx_dfp_grpc_t *grpc);
 static void ngx_dfp_silence_cut(ngx_dfp_peer_t *peer);
+static void ngx_dfp_silence_end_stream(ngx_dfp_download_t *download);
 static void ngx_dfp_silence_cancel(ngx_dfp_peer_t *peer);
 
 
 void
 ngx_dfp_silence_init(ngx_dfp_peers_t *peers)
 {
-    ngx_queue_init(&peers->streaming);
+    ngx_queue_init(&peers->watched);
 
     peers->tick.handler = ngx_dfp_silence_tick;
     peers->tick.data = peers;
@@ -47,14 +54,51 @@ ngx_dfp_silence_init_peer(ngx_dfp_peer_t *peer)
 
 
 void
+ngx_dfp_silence_start(ngx_dfp_peers_t *peers)
+{
+    ngx_uint_t            i;
+    ngx_dfp_run_t        *run;
+    ngx_dfp_task_t      **task;
+    ngx_dfp_peer_t       *peer;
+    ngx_dfp_dragonfly_t  *dragonfly;
+
+    run = peers->run;
+    dragonfly = run->cluster->dragonfly;
+    task = run->tasks.elts;
+
+    for (i = 0; i < peers->n; i++) {
+        peer = &peers->peer[i];
+
+        if (!dfp_doubts_has(&dragonfly->doubts,
+                            ngx_dfp_dfp_str(peer->server.authority),
+                            ngx_current_msec))
+        {
+            continue;
+        }
+
+        ngx_log_debug2(NGX_LOG_DEBUG_HTTP, &run->log, 0,
+                       "dfpreheat: job %L: %V did not answer another run",
+                       run->claim.id, &peer->server.name);
+
+        /* if it cannot be asked now, it is at the next look */
+
+        peer->task = task[0];
+        peer->heard = ngx_current_msec;
+        peer->doubtful = 1;
+        peer->known = 1;
+
+        ngx_dfp_silence_watch(peer);
+        (void) ngx_dfp_silence_ask(peer);
+    }
+}
+
+
+void
 ngx_dfp_silence_begin(ngx_dfp_download_t *download)
 {
-    ngx_dfp_peer_t   *peer;
-    ngx_dfp_peers_t  *peers;
+    ngx_dfp_peer_t  *peer;
 
     peer = download->peer;
-    peers = peer->peers;
-
     peer->task = download->d->task;
 
     /* an earlier stream may have been silent for some time */
@@ -64,9 +108,23 @@ ngx_dfp_silence_begin(ngx_dfp_download_t *download)
     }
 
     peer->heard = ngx_current_msec;
-    peer->patience = NGX_DFP_SILENCE_FIRST;
+    peer->patience = peer->met ? NGX_DFP_SILENCE_LATER : NGX_DFP_SILENCE_FIRST;
 
-    ngx_queue_insert_tail(&peers->streaming, &peer->queue);
+    ngx_dfp_silence_watch(peer);
+}
+
+
+static void
+ngx_dfp_silence_watch(ngx_dfp_peer_t *peer)
+{
+    ngx_dfp_peers_t  *peers;
+
+    peers = peer->peers;
+
+    if (!peer->watched) {
+        peer->watched = 1;
+        ngx_queue_insert_tail(&peers->watched, &peer->queue);
+    }
 
     if (!peers->tick.timer_set) {
         ngx_add_timer(&peers->tick, NGX_DFP_SILENCE_TICK);
@@ -77,15 +135,52 @@ ngx_dfp_silence_begin(ngx_dfp_download_t *download)
 void
 ngx_dfp_silence_end(ngx_dfp_peer_t *peer)
 {
-    if (!ngx_queue_empty(&peer->streams)) {
+    /* a doubt stays until it is answered */
+
+    if (!peer->watched || peer->doubtful || !ngx_queue_empty(&peer->streams)) {
         return;
     }
 
+    peer->watched = 0;
     ngx_queue_remove(&peer->queue);
-    peer->doubtful = 0;
 
     if (peer->state != NGX_DFP_PEER_TRIAL) {
         ngx_dfp_silence_cancel(peer);
+    }
+}
+
+
+void
+ngx_dfp_silence_drop(ngx_dfp_downloads_t *d)
+{
+    ngx_uint_t           i, k;
+    ngx_queue_t         *q;
+    ngx_dfp_peer_t      *peer;
+    ngx_dfp_peers_t     *peers;
+    ngx_dfp_download_t  *download;
+
+    peers = d->task->run->data;
+
+    for (k = 0; k < d->nseeds && d->active; k++) {
+
+        i = d->seeds[k];
+        peer = &peers->peer[i];
+
+        if ((d->pairs[i] & NGX_DFP_PAIR_STATE) != NGX_DFP_PAIR_ACTIVE) {
+            continue;
+        }
+
+        for (q = ngx_queue_head(&peer->streams);
+             q != ngx_queue_sentinel(&peer->streams);
+             q = ngx_queue_next(q))
+        {
+            download = ngx_queue_data(q, ngx_dfp_download_t, stream);
+
+            if (download->d == d) {
+                ngx_dfp_silence_end_stream(download);
+                break;
+            }
+        }
     }
 }
 
@@ -95,13 +190,29 @@ ngx_dfp_silence_heard(ngx_dfp_peer_t *peer)
 {
     /* the question is not cancelled: this may be a filter of another call */
 
+    peer->met = 1;
     peer->spoke = 1;
     peer->heard = ngx_current_msec;
-    peer->patience = NGX_DFP_SILENCE_FIRST;
+    peer->patience = NGX_DFP_SILENCE_LATER;
 
     if (peer->doubtful) {
         ngx_dfp_silence_doubt(peer, 0);
     }
+}
+
+
+void
+ngx_dfp_silence_rest(ngx_dfp_peers_t *peers)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < peers->n; i++) {
+        if (ngx_queue_empty(&peers->peer[i].streams)) {
+            ngx_dfp_silence_cancel(&peers->peer[i]);
+        }
+    }
+
+    peers->run->wake(peers->run);
 }
 
 
@@ -127,30 +238,24 @@ ngx_dfp_silence_tick(ngx_event_t *ev)
 {
     ngx_dfp_peers_t *peers = ev->data;
 
-    ngx_uint_t        i;
-    ngx_queue_t      *q, *next;
-    ngx_dfp_run_t    *run;
+    ngx_queue_t    *q, *next;
+    ngx_dfp_run_t  *run;
 
     run = peers->run;
 
-    if (run->left == 0 || run->error.len) {
-
-        for (i = 0; i < peers->n; i++) {
-            ngx_dfp_silence_cancel(&peers->peer[i]);
-        }
-
-        run->wake(run);
+    if (run->left == 0 || run->error.len || ngx_exiting) {
+        ngx_dfp_silence_rest(peers);
     }
 
-    for (q = ngx_queue_head(&peers->streaming);
-         q != ngx_queue_sentinel(&peers->streaming);
+    for (q = ngx_queue_head(&peers->watched);
+         q != ngx_queue_sentinel(&peers->watched);
          q = next)
     {
         next = ngx_queue_next(q);
         ngx_dfp_silence_look(ngx_queue_data(q, ngx_dfp_peer_t, queue));
     }
 
-    if (peers->questions || !ngx_queue_empty(&peers->streaming)) {
+    if (peers->questions || !ngx_queue_empty(&peers->watched)) {
         ngx_add_timer(&peers->tick, NGX_DFP_SILENCE_TICK);
     }
 }
@@ -159,9 +264,19 @@ ngx_dfp_silence_tick(ngx_event_t *ev)
 static void
 ngx_dfp_silence_look(ngx_dfp_peer_t *peer)
 {
+    /* a question that is older than its last word tells nothing */
+
+    if (peer->question && peer->spoke && peer->state != NGX_DFP_PEER_TRIAL
+        && ngx_current_msec - peer->heard >= peer->patience)
+    {
+        ngx_dfp_silence_cancel(peer);
+    }
+
     if (peer->question == NULL) {
 
-        if (ngx_current_msec - peer->heard >= peer->patience) {
+        if (ngx_current_msec - peer->heard >= peer->patience
+            && !ngx_dfp_silence_idle(peer))
+        {
             (void) ngx_dfp_silence_ask(peer);
         }
 
@@ -169,24 +284,54 @@ ngx_dfp_silence_look(ngx_dfp_peer_t *peer)
     }
 
     if (!peer->doubtful && !peer->spoke
-        && ngx_current_msec - peer->asked >= NGX_DFP_SILENCE_FIRST)
+        && ngx_current_msec - peer->asked
+           >= (peer->met ? NGX_DFP_DOUBT_LATER : NGX_DFP_DOUBT_FIRST))
     {
         ngx_dfp_silence_doubt(peer, 1);
     }
 }
 
 
+/* Whether the run does not need its answer any more. */
+
+static ngx_uint_t
+ngx_dfp_silence_idle(ngx_dfp_peer_t *peer)
+{
+    ngx_dfp_run_t  *run;
+
+    run = peer->peers->run;
+
+    return ngx_queue_empty(&peer->streams)
+           && (run->left == 0 || run->error.len || ngx_exiting);
+}
+
+
 static void
 ngx_dfp_silence_doubt(ngx_dfp_peer_t *peer, ngx_uint_t doubtful)
 {
-    ngx_queue_t         *q;
-    ngx_dfp_download_t  *download;
+    dfp_str_t             name;
+    ngx_queue_t          *q;
+    ngx_dfp_run_t        *run;
+    ngx_dfp_download_t   *download;
+    ngx_dfp_dragonfly_t  *dragonfly;
 
-    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, &peer->peers->run->log, 0,
+    run = peer->peers->run;
+    dragonfly = run->cluster->dragonfly;
+    name = ngx_dfp_dfp_str(peer->server.authority);
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, &run->log, 0,
                    "dfpreheat: job %L: %V is doubtful:%ui",
-                   peer->peers->run->claim.id, &peer->server.name, doubtful);
+                   run->claim.id, &peer->server.name, doubtful);
 
     peer->doubtful = doubtful;
+
+    if (doubtful) {
+        dfp_doubts_add(&dragonfly->doubts, name, ngx_current_msec);
+
+    } else {
+        dfp_doubts_remove(&dragonfly->doubts, name);
+        ngx_dfp_silence_end(peer);
+    }
 
     for (q = ngx_queue_head(&peer->streams);
          q != ngx_queue_sentinel(&peer->streams);
@@ -227,7 +372,7 @@ ngx_dfp_silence_resume(ngx_event_t *ev)
         return;
     }
 
-    ngx_add_timer(&peer->resume, NGX_DFP_SILENCE_FIRST);
+    ngx_add_timer(&peer->resume, NGX_DFP_SILENCE_LATER);
 }
 
 
@@ -385,8 +530,8 @@ ngx_dfp_silence_lives(ngx_dfp_peer_t *peer)
     ngx_msec_t  patience;
 
     if (!peer->spoke) {
-        patience = ngx_min(2 * peer->patience,
-                           peer->peers->run->conf->peer_timeout);
+        patience = ngx_max(2 * peer->patience, NGX_DFP_SILENCE_LATER);
+        patience = ngx_min(patience, peer->peers->run->conf->peer_timeout);
 
         ngx_dfp_silence_heard(peer);
         peer->patience = patience;
@@ -413,7 +558,9 @@ ngx_dfp_silence_hangs(ngx_dfp_peer_t *peer, ngx_dfp_grpc_t *grpc)
     /* one that was told to stop may take no new connection, and go on with
        what it has begun */
 
-    if (silent < limit && peer->state != NGX_DFP_PEER_TRIAL) {
+    if (silent < limit && !ngx_queue_empty(&peer->streams)
+        && peer->state != NGX_DFP_PEER_TRIAL)
+    {
         peer->patience = ngx_min(2 * peer->patience, limit);
         ngx_dfp_silence_doubt(peer, 1);
         return;
@@ -429,7 +576,12 @@ ngx_dfp_silence_hangs(ngx_dfp_peer_t *peer, ngx_dfp_grpc_t *grpc)
     }
 
     ngx_dfp_peer_unreached(peer, &text);
+
+    peer->doubtful = 0;
+
     ngx_dfp_silence_cut(peer);
+    ngx_dfp_silence_end(peer);
+    ngx_dfp_peer_wake(peer->peers);
 }
 
 
@@ -437,7 +589,6 @@ static void
 ngx_dfp_silence_cut(ngx_dfp_peer_t *peer)
 {
     ngx_queue_t          *q;
-    ngx_dfp_grpc_t       *grpc;
     ngx_dfp_download_t   *download;
     ngx_dfp_downloads_t  *d;
 
@@ -446,21 +597,32 @@ ngx_dfp_silence_cut(ngx_dfp_peer_t *peer)
         q = ngx_queue_head(&peer->streams);
         download = ngx_queue_data(q, ngx_dfp_download_t, stream);
         d = download->d;
-        grpc = download->grpc;
 
-        peer->peers->bytes -= download->bytes;
-
-        ngx_log_debug3(NGX_LOG_DEBUG_HTTP, grpc->log, 0,
-                       "dfpreheat: job %L: task \"%V\": download on %V is "
-                       "cancelled", grpc->job, &d->task->shown,
-                       &peer->server.name);
-
-        ngx_dfp_active_end(download);
-        ngx_dfp_silence_end(peer);
-        ngx_dfp_grpc_cancel(grpc);
-
+        ngx_dfp_silence_end_stream(download);
         ngx_dfp_active_next(d, peer);
     }
+}
+
+
+static void
+ngx_dfp_silence_end_stream(ngx_dfp_download_t *download)
+{
+    ngx_dfp_peer_t  *peer;
+    ngx_dfp_grpc_t  *grpc;
+
+    grpc = download->grpc;
+    peer = download->peer;
+
+    peer->peers->bytes -= download->bytes;
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, grpc->log, 0,
+                   "dfpreheat: job %L: task \"%V\": download on %V is "
+                   "cancelled", grpc->job, &download->d->task->shown,
+                   &peer->server.name);
+
+    ngx_dfp_active_end(download);
+    ngx_dfp_silence_end(peer);
+    ngx_dfp_grpc_cancel(grpc);
 }
 
 

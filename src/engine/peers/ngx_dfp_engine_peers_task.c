@@ -72,7 +72,7 @@ ngx_dfp_peers_task_queue(ngx_dfp_downloads_t *d)
     ready = &task->run->ready;
 
     if (d->queued || d->ended || task->failed || task->call
-        || (d->left == d->active && !d->probe))
+        || (!ngx_dfp_peers_pick_wanted(d) && !d->probe))
     {
         return;
     }
