@@ -361,12 +361,11 @@ warm_story 'memory ends once in a job about a task', {
             if !$answer || $answer->{status} != 200 || ref $json ne 'HASH';
 
         if (my $image = $json->{image}) {
-            my $peer = $json->{peers}[0] // {};
+            my $peers = $json->{peers};
 
-            # a layer that could not be looked up is not listed
-
-            return @{ $image->{layers} } == @{ $peer->{cached_layers} // [] }
-                   ? 'held' : 'unknown';
+            return 'unknown' if grep { $_->{error} } @$peers;
+            return @$peers && @{ $image->{layers} } == @{ $peers->[0]{cached_layers} }
+                   ? 'held' : 'not held';
         }
 
         my $result = $json->{result}{job_states}[0]{results}[0];

@@ -160,7 +160,7 @@ ngx_dfp_engine_look_at(ngx_dfp_task_t *task)
 
         rc = ngx_dfp_cache_look(&found->places[i], &run->log, &held);
 
-        if (rc == NGX_ERROR && dfp_job_of_task(run->job.action)) {
+        if (rc == NGX_ERROR) {
             ngx_dfp_task_failed(task, "its file in the cache cannot be opened");
             return;
         }
