@@ -44,8 +44,9 @@ sub has_bytes
     ok(wait_until(SOON, sub {
            my $job = $servers->client->get("/oapi/v1/jobs/$id")->{json};
 
-           return $job->{result}{job_states}[0]{progress}[0]{bytes_done}
-                  >= $bytes
+           my $progress = $job->{result}{job_states}[0]{progress}[0];
+
+           return ($progress->{bytes_done} // 0) >= $bytes
                   || $job->{state} ne 'PENDING';
        }), 'peers have it');
 
@@ -56,7 +57,7 @@ sub has_bytes
 my $lab = lab('a seed and three other peers', peers => 4);
 
 dragonfly_story 'one of three peers is stopped', {
-    lab => $lab, http => 'dfpreheat_unreachable_peers 1;' }, sub
+    lab => $lab, seconds => 300, http => 'dfpreheat_unreachable_peers 1;' }, sub
 {
     my $servers = shift;
 

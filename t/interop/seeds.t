@@ -62,7 +62,8 @@ dragonfly_story 'each layer goes to the seed that the scheduler picks', {
 
     forget_requests();
     pulled($lab, 'peer-4', $_, /sha256:(\w+)/) for @urls;
-    is_deeply([ grep { $_->{bytes} > 1 } registry->transfers ], [],
+    is_deeply([ map { $_->{bytes} > 1 ? "$_->{path} $_->{bytes}" : () }
+                registry->transfers ], [],
               'a pull takes no more than a byte of each from the registry');
 
     my @wrong = grep { my ($seed) = $landed->{$_}[0] =~ /^(\S+)/;
@@ -81,7 +82,7 @@ dragonfly_story 'a client preheats, verifies and purges', { lab => $lab }, sub
     is(holders($servers, $file->{url}), '', 'nobody has it');
     state_is(job($servers, 'file', url => $file->{url}, scope => 'all_peers'),
              'SUCCESS', 'it is preheated');
-    is(holders($servers, $file->{url}), 'peer-4', 'the peer has it');
+    like(holders($servers, $file->{url}), qr/^peer-4/, 'the peer has it');
     state_is(job($servers, 'file', url => $file->{url}, scope => 'all_seed_peers'),
              'SUCCESS', 'for seeds, too');
     is(holders($servers, $file->{url}), $all, 'all of them have it');

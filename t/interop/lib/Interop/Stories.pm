@@ -7,7 +7,8 @@
 #         my $job = job($servers, 'file', url => origin->file('a')->{url});
 #     };
 #
-# Options of a story: engine (peers), images (the URL of a registry), http (lines).
+# Options of a story: engine (peers), images (the URL of a registry), http (lines),
+# seconds.
 # Without DRAGONFLY_SCHEDULER and DFDAEMON, paths of the real binaries, all is
 # skipped.
 
@@ -131,7 +132,9 @@ sub dragonfly_story
     }
 END
 
-    story $name, { http => $http }, $code;
+    story $name, {
+        http => $http, $options{seconds} ? (seconds => $options{seconds}) : () },
+        $code;
 
     diag($lab->logs) if !(Test::More->builder->summary)[-1];
 }
