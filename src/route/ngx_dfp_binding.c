@@ -92,6 +92,14 @@ ngx_dfp_binding_match(ngx_dfp_rule_t *rule, const dfp_url_t *url)
 }
 
 
+ngx_uint_t
+ngx_dfp_binding_alias(ngx_dfp_binding_t *binding, const dfp_url_t *url)
+{
+    return binding->rule.kind == NGX_DFP_RULE_FULL
+           && !dfp_str_eq(ngx_dfp_dfp_str(binding->rule.text), url->origin);
+}
+
+
 /* docker.io, index.docker.io and registry-1.docker.io are one registry. */
 
 static ngx_uint_t

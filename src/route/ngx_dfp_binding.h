@@ -19,6 +19,10 @@
 ngx_dfp_binding_t *ngx_dfp_binding_find(ngx_dfp_main_conf_t *conf,
     const dfp_url_t *url, ngx_uint_t named);
 
+/* Whether BINDING, of URL, is in full, but of another name of Docker Hub. */
+ngx_uint_t ngx_dfp_binding_alias(ngx_dfp_binding_t *binding,
+    const dfp_url_t *url);
+
 /* Whether one of RULES allows URL's origin, or another name of Docker Hub; RULES
  * may be NULL. */
 ngx_uint_t ngx_dfp_binding_allowed(ngx_array_t *rules, const dfp_url_t *url);
