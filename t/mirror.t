@@ -458,6 +458,10 @@ warm_story 'no name server', { http => $map },
                          'Host: nginx.lan');
     is("$answer->{status} $answer->{cache}", '502 EXPIRED',
        'a tag that has expired cannot be revalidated');
+
+    my $job = $warm->run('image', url => $hub_origin . $paths[0]);
+    is(reason($job), 'the origin could not be reached: hub.test could not be '
+       . 'resolved (110: Operation timed out) (4 tries)', 'a job says why');
 };
 
 done_testing;
