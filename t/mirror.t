@@ -18,7 +18,10 @@ use DFP::Results;
 use DFP::Upstream qw( guarded );
 use DFP::Warm;
 
-use constant UNKNOWN => '{"errors":[{"code":"NAME_UNKNOWN"}]}';
+use constant {
+    UNKNOWN => '{"errors":[{"code":"NAME_UNKNOWN"}]}',
+    ANSWER  => 10,      # s
+};
 
 my $hub = DFP::Upstream->start;
 my $ghcr = DFP::Upstream->start;
@@ -430,6 +433,58 @@ warm_story 'all names of Docker Hub are one registry', {
     is_deeply([ grep { !/^Host: registry-1\.docker\.io\r$/m } $hub->requests ],
               [], 'under the name that is bound');
     ways_get($warm, 'hub', 'HIT', $path, @paths);
+};
+
+
+warm_story 'what the API says about it', { http => $map }, front(@resolved), sub
+{
+    my $warm = shift;
+
+    my @paths = image($hub, 'library/told');
+
+    $warm->run('image', url => $hub_origin . $paths[0]);
+
+    my $path = '/oapi/v1/cache?url='
+               . "$hub_origin$paths[0]" =~ s/([:\/])/sprintf '%%%02X', ord $1/ger;
+    my $client = $warm->{servers}->client;
+    my @layers = map { $_->{url} =~ s/^\Q$hub_origin\E//r }
+                 map { @{ $_->{cached_layers} } }
+                 @{ $client->get($path)->{json}{peers} };
+
+    is_deeply([ sort @layers ], [ sort @paths ], 'where it is');
+    $client->start('DELETE', $path);
+    is($client->finish(ANSWER)->{status}, 200, 'it is removed');
+    is(request($warm, "GET $paths[-1]?ns=docker.io", 'Host: nginx.lan')
+       ->{cache}, 'MISS', 'and clients do not get it from the cache then');
+};
+
+
+warm_story 'a tag that has expired', { http => $map }, front(@resolved), sub
+{
+    my $warm = shift;
+
+    my $image = DFP::Image->new($hub, 'library/moving');
+    my $manifest = $image->manifest($image->layer('a layer'));
+    my $path = $image->by_tag('1.0');
+
+    $image->publish($path, $manifest);
+    is($warm->run('image', url => $hub_origin . $path)->{state}, 'SUCCESS',
+       'a job');
+
+    for my $target ("$path?ns=docker.io", $path =~ s{/v2/}{/v2/dockerhub/}r) {
+        $warm->expire($path);
+        $hub->forget_requests;
+
+        my @get = map { my $answer = request($warm, "GET $target",
+                                             'Host: nginx.lan');
+                        "$answer->{status} $answer->{cache}" } 1, 2;
+
+        is_deeply(\@get, [ '200 REVALIDATED', '200 HIT' ],
+                  "$target: is the same");
+        is_deeply([ map { /^If-None-Match: /m ? 'If-None-Match' : $_ }
+                    $hub->requests ], ['If-None-Match'],
+                  'the registry was asked once whether it is');
+    }
 };
 
 
