@@ -27,7 +27,8 @@ DEPS = gcc libc6-dev make nginx nginx-dev libhiredis-dev libjansson-dev \
        libssl-dev libprotobuf-c-dev protobuf-c-compiler redis-server redis-tools docker-registry skopeo curl jq \
        openssl procps ca-certificates libtest-base-perl python3-grpcio
 TEST_DEPS = libnginx-mod-http-lua libnginx-mod-http-headers-more-filter \
-            prometheus python3-venv chromium chromium-driver python3-pip
+            prometheus python3-venv chromium chromium-driver python3-pip \
+            containerd buildah
 ASAN_DEPS = $(TEST_DEPS) valgrind
 FUZZ_DEPS = clang libclang-rt-14-dev
 BENCH_DEPS = wrk python3 g++ libgrpc++-dev
@@ -47,6 +48,7 @@ FUZZERS = $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/*.c))
 # The slowest begin first, so that none of them is alone at the end.
 SLOW = $(patsubst %,t/%.t,memory console-jobs console events \
          peers-unreachable peers-hung webhook webhook-several example-cluster \
+         example-registries mirror-clients \
          peers-scheduler contract \
          peers peers-list peers-tls fair several-returns several-faults \
          peers-credentials \
@@ -61,7 +63,8 @@ JOBS = $(shell expr 5 \* $$(nproc) / 2)
 # suites in which no nginx runs, or that other suites make up for, or that are
 # mostly the work of another program
 PLAIN = $(patsubst %,t/%.t,00-layers 02-documents config console \
-          console-jobs contract demo example-cluster fair scripts \
+          console-jobs contract demo example-cluster example-registries fair \
+          mirror-clients scripts \
           scripts-counts scripts-events \
           scripts-hooks scripts-members scripts-tokens)
 
@@ -304,6 +307,8 @@ install: module
 	install -D -m 644 -t $(DESTDIR)/usr/share/dfpreheat/console console/*
 	install -D -m 644 -t $(DESTDIR)/etc/nginx/examples/cluster \
 	    conf/examples/cluster/*.conf
+	install -D -m 644 -t $(DESTDIR)/etc/nginx/examples/registries \
+	    conf/examples/registries/*.conf
 
 clean:
 	rm -rf $(BUILD) t/servroot*

@@ -59,7 +59,7 @@ printf '#!/bin/sh\nexit 101\n' | "${root[@]}" tee "$policy" >/dev/null
 
 echo "installing: ${missing[*]}"
 
-for service in nginx redis-server docker-registry prometheus; do
+for service in nginx redis-server docker-registry prometheus containerd; do
     if [ ! -e "/lib/systemd/system/$service.service" ]; then
         new_services+=("$service")
     fi

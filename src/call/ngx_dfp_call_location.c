@@ -68,7 +68,6 @@ static ngx_int_t
 ngx_dfp_call_preaccess(ngx_http_request_t *r)
 {
     ngx_int_t             rc;
-    ngx_uint_t            pinned;
     ngx_dfp_call_t       *call;
     ngx_dfp_loc_conf_t   *dlcf;
     ngx_dfp_main_conf_t  *dmcf;
@@ -113,10 +112,7 @@ ngx_dfp_call_preaccess(ngx_http_request_t *r)
                                   call->socklen);
     }
 
-    pinned = call->binding->location.len != 0
-             || call->binding->rule.kind != NGX_DFP_RULE_FULL;
-
-    rc = ngx_dfp_target_begin(r, &call->url, pinned);
+    rc = ngx_dfp_target_begin(r, &call->url, dlcf->pinned);
 
     if (rc != NGX_HTTP_INTERNAL_SERVER_ERROR
         && ngx_dfp_target_token(r, &call->target, &call->target_authorization)

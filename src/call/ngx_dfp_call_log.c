@@ -4,6 +4,7 @@
 
 
 #define NGX_DFP_TROUBLE_MAX  256    /* bytes of nginx's log line */
+#define NGX_DFP_LOG_JOB      ", job: "
 
 
 /* The context of the log; nginx's own context has to come first. */
@@ -94,7 +95,7 @@ ngx_dfp_call_log_error(ngx_log_t *log, u_char *buf, size_t len)
         buf = p;
     }
 
-    p = ngx_snprintf(buf, len, ", job: %L, url: \"%V\"", ctx->job, &ctx->shown);
+    p = ngx_snprintf(buf, len, NGX_DFP_LOG_JOB "%L, url: \"%V\"", ctx->job, &ctx->shown);
 
     r = ctx->http.current_request;
     u = r ? r->upstream : NULL;
@@ -172,8 +173,9 @@ ngx_dfp_call_log_writer(ngx_log_t *log, ngx_uint_t level, u_char *buf,
 static void
 ngx_dfp_call_log_keep(ngx_dfp_log_ctx_t *ctx, u_char *buf, size_t len)
 {
-    size_t   i, n;
-    u_char  *p, *last, *end;
+    size_t       i, n;
+    u_char      *p, *last, *end;
+    ngx_uint_t   found;
 
     static const char  *known[] = {
         DFP_NGINX_CONNECT_FAILED, DFP_NGINX_CONNECT_TO, DFP_NGINX_CERTIFICATE,
@@ -193,17 +195,25 @@ ngx_dfp_call_log_keep(ngx_dfp_log_ctx_t *ctx, u_char *buf, size_t len)
     }
 
     p++;
-    end = ngx_strnstr(p, DFP_NGINX_WHILE, last - p);
+
+    /* a message without an action has no "while" */
+
+    end = ngx_strnstr(p, NGX_DFP_LOG_JOB, last - p);
     end = end ? end : last;
+    last = ngx_strnstr(p, DFP_NGINX_WHILE, end - p);
+    end = last ? last : end;
 
-    for (i = 0; known[i]; i++) {
+    len = end - p;
+    found = (ngx_strnstr(p, DFP_NGINX_UNRESOLVED, len) != NULL);
+
+    for (i = 0; known[i] && !found; i++) {
         n = ngx_strlen(known[i]);
+        found = (len >= n && ngx_strncmp(p, known[i], n) == 0);
+    }
 
-        if ((size_t) (end - p) >= n && ngx_strncmp(p, known[i], n) == 0) {
-            n = ngx_min((size_t) (end - p), sizeof(ctx->trouble) - 1);
-            (void) ngx_cpystrn((u_char *) ctx->trouble, p, n + 1);
-            return;
-        }
+    if (found) {
+        n = ngx_min(len, sizeof(ctx->trouble) - 1);
+        (void) ngx_cpystrn((u_char *) ctx->trouble, p, n + 1);
     }
 }
 

@@ -11,6 +11,8 @@ static ngx_int_t ngx_dfp_conf_bind(ngx_conf_t *cf, ngx_dfp_rule_t *rule);
 static ngx_int_t ngx_dfp_conf_check_location(ngx_conf_t *cf, void **loc_conf);
 static ngx_int_t ngx_dfp_conf_check_tls(ngx_conf_t *cf, const char *directive,
     ngx_dfp_rule_t *rule, ngx_http_upstream_conf_t *upstream);
+static ngx_uint_t ngx_dfp_conf_pinned(ngx_array_t *rules,
+    ngx_http_upstream_conf_t *upstream);
 static ngx_int_t ngx_dfp_conf_check_pass(ngx_conf_t *cf, const char *directive,
     ngx_dfp_rule_t *rule, ngx_http_upstream_conf_t *upstream);
 static ngx_int_t ngx_dfp_conf_check_single(ngx_conf_t *cf, ngx_array_t *rules,
@@ -339,11 +341,14 @@ ngx_dfp_conf_check_location(ngx_conf_t *cf, void **loc_conf)
         return NGX_ERROR;
     }
 
+    dlcf->pinned = dlcf->named
+                   && (dlcf->redirects || ngx_dfp_conf_pinned(rules, upstream));
+
     for (i = 0; i < rules->nelts; i++) {
         if (ngx_dfp_conf_check_tls(cf, directive, &rule[i],
                                    upstream)
             != NGX_OK
-            || (dlcf->named
+            || (dlcf->pinned
                 && ngx_dfp_conf_check_pass(cf, directive, &rule[i], upstream)
                    != NGX_OK))
         {
@@ -396,6 +401,38 @@ ngx_dfp_conf_check_tls(ngx_conf_t *cf, const char *directive,
 }
 
 
+/*
+ * A named location with a cache is one that clients are led to by error_page. It
+ * has one upstream: that of proxy_pass, or its only origin. In any other one each
+ * call goes to the host of its URL.
+ */
+
+static ngx_uint_t
+ngx_dfp_conf_pinned(ngx_array_t *rules, ngx_http_upstream_conf_t *upstream)
+{
+    ngx_uint_t       i;
+    ngx_dfp_rule_t  *rule;
+
+    rule = rules->elts;
+
+    for (i = 0; i < rules->nelts; i++) {
+        if (rule[i].kind != NGX_DFP_RULE_FULL) {
+            return 1;
+        }
+    }
+
+#if (NGX_HTTP_CACHE)
+
+    if (upstream && upstream->cache) {
+        return upstream->upstream == NULL && rules->nelts > 1;
+    }
+
+#endif
+
+    return 1;
+}
+
+
 /* proxy_pass with a variable has no upstream before a request comes. */
 
 static ngx_int_t
@@ -441,7 +478,9 @@ ngx_dfp_conf_check_single(ngx_conf_t *cf, ngx_array_t *rules, void **loc_conf,
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "the location of dfpreheat_origin %V and %V needs a "
                        "proxy_pass without variables: with one, clients of "
-                       "one origin could get content of the other",
+                       "one origin could get content of the other. Names of "
+                       "one registry need one upstream; give each registry "
+                       "a named location of its own",
                        &rule[0].text, &rule[1].text);
     return NGX_ERROR;
 }

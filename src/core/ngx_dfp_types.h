@@ -164,6 +164,7 @@ typedef struct {
     ngx_array_t  *origins;   /* rule_t; NULL: not bound */
     ngx_array_t  *redirects; /* rule_t; NULL: not followed */
     ngx_uint_t    named;     /* ... in a named location */
+    ngx_uint_t    pinned;    /* ... that leads to the host of each URL */
     ngx_flag_t    query_token;   /* access_token= is accepted */
     ngx_flag_t    share_blobs;
     ngx_flag_t    access;    /* clients need the registry's permission */

@@ -1,8 +1,11 @@
 #include "ngx_dfp_binding.h"
 
+#include "dfp_credentials.h"
+
 
 static ngx_uint_t ngx_dfp_binding_match(ngx_dfp_rule_t *rule,
     const dfp_url_t *url);
+static ngx_uint_t ngx_dfp_binding_hub(ngx_str_t *origin, const dfp_url_t *url);
 
 
 ngx_dfp_binding_t *
@@ -77,11 +80,45 @@ ngx_dfp_binding_match(ngx_dfp_rule_t *rule, const dfp_url_t *url)
         if (text->len == url->origin.len
             && ngx_memcmp(text->data, url->origin.data, text->len) == 0)
         {
+            return 2 + DFP_HOST_MAX_LEN + 2;
+        }
+
+        if (ngx_dfp_binding_hub(text, url)) {
             return 2 + DFP_HOST_MAX_LEN + 1;
         }
 
         return 0;
     }
+}
+
+
+ngx_uint_t
+ngx_dfp_binding_alias(ngx_dfp_binding_t *binding, const dfp_url_t *url)
+{
+    return binding->rule.kind == NGX_DFP_RULE_FULL
+           && !dfp_str_eq(ngx_dfp_dfp_str(binding->rule.text), url->origin);
+}
+
+
+/* docker.io, index.docker.io and registry-1.docker.io are one registry. */
+
+static ngx_uint_t
+ngx_dfp_binding_hub(ngx_str_t *origin, const dfp_url_t *url)
+{
+    dfp_str_t  authority;
+
+    static const ngx_str_t  https = ngx_string("https://");
+
+    if (!url->tls || origin->len < https.len
+        || ngx_memcmp(origin->data, https.data, https.len) != 0)
+    {
+        return 0;
+    }
+
+    authority.data = (const char *) origin->data + https.len;
+    authority.len = origin->len - https.len;
+
+    return dfp_docker_hub(authority) && dfp_docker_hub(url->authority);
 }
 
 

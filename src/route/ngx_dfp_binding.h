@@ -10,8 +10,8 @@
 
 
 /*
- * The binding of URL's origin: a full origin wins over the longest suffix, and
- * that over "any". Of two of the same kind, a location that is found by the
+ * The binding of URL's origin: a full origin wins over another name of Docker Hub
+ * (dfp_docker_hub()), that over the longest suffix, and that over "any". Of two of the same kind, a location that is found by the
  * URL's path wins over a named one; with NAMED it is the reverse (token
  * services, which clients do not request through this nginx). NULL: the origin
  * is bound nowhere. The binding is part of the configuration.
@@ -19,7 +19,12 @@
 ngx_dfp_binding_t *ngx_dfp_binding_find(ngx_dfp_main_conf_t *conf,
     const dfp_url_t *url, ngx_uint_t named);
 
-/* Whether one of RULES allows URL's origin; RULES may be NULL. */
+/* Whether BINDING, of URL, is in full, but of another name of Docker Hub. */
+ngx_uint_t ngx_dfp_binding_alias(ngx_dfp_binding_t *binding,
+    const dfp_url_t *url);
+
+/* Whether one of RULES allows URL's origin, or another name of Docker Hub; RULES
+ * may be NULL. */
 ngx_uint_t ngx_dfp_binding_allowed(ngx_array_t *rules, const dfp_url_t *url);
 
 /* Whether the operator has named URL's origin in full, in RULES or in any

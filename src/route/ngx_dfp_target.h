@@ -5,7 +5,8 @@
  * are used.
  *
  * $dfpreheat_target, for proxy_pass, names the upstream "dfpreheat_address",
- * whose only servers are the addresses of the request's target.
+ * whose only servers are the addresses of the request's target; or the origin of a
+ * location that leads to one upstream.
  */
 
 #ifndef NGX_DFP_TARGET_H
@@ -107,7 +108,8 @@ ngx_int_t ngx_dfp_target_upstream(ngx_conf_t *cf);
 
 /*
  * $dfpreheat_target: scheme, upstream, path and query; for grpc_pass without
- * the last two; not found without a target.
+ * the last two. Without a target that was resolved: the origin of the location,
+ * where it has one upstream, otherwise not found.
  *
  * $dfpreheat_host, $dfpreheat_authority: those of the target, or of the origin
  * that the location is bound to.

@@ -1,6 +1,7 @@
 #include "ngx_dfp_target.h"
 
 #include "dfp_addr.h"
+#include "dfp_texts.h"
 
 
 static ngx_int_t ngx_dfp_target_literal(ngx_dfp_target_t *target);
@@ -137,7 +138,7 @@ ngx_dfp_target_resolved(ngx_resolver_ctx_t *lookup)
     if (lookup->state) {
         target->again = (lookup->state != NGX_RESOLVE_NXDOMAIN);
         ngx_dfp_target_reason(target,
-            "%V could not be resolved (%i: %s)",
+            "%V" DFP_NGINX_UNRESOLVED "%i: %s)",
             &lookup->name, lookup->state,
             ngx_resolver_strerror(lookup->state));
 

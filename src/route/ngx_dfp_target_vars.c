@@ -8,6 +8,8 @@ static ngx_int_t ngx_dfp_target_init_upstream(ngx_conf_t *cf,
     ngx_http_upstream_srv_conf_t *us);
 static ngx_int_t ngx_dfp_target_init_peer(ngx_http_request_t *r,
     ngx_http_upstream_srv_conf_t *us);
+static ngx_int_t ngx_dfp_target_origin(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v);
 static ngx_str_t ngx_dfp_target_here(ngx_http_request_t *r);
 
 
@@ -113,8 +115,7 @@ ngx_dfp_target_url(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     target = ngx_dfp_target_get(r);
 
     if (target == NULL || !target->ready) {
-        v->not_found = 1;
-        return NGX_OK;
+        return ngx_dfp_target_origin(r, v);
     }
 
     scheme = target->url.tls ? "https" : "http";
@@ -137,6 +138,29 @@ ngx_dfp_target_url(ngx_http_request_t *r, ngx_http_variable_value_t *v,
                 - p;
 
     ngx_dfp_variable(v, value);
+
+    return NGX_OK;
+}
+
+
+/* A location of one origin leads there, by nginx's own lookup of the name, which
+ * it makes after the cache has been looked into. */
+
+static ngx_int_t
+ngx_dfp_target_origin(ngx_http_request_t *r, ngx_http_variable_value_t *v)
+{
+    ngx_str_t           *first;
+    ngx_dfp_loc_conf_t  *dlcf;
+
+    dlcf = ngx_http_get_module_loc_conf(r, ngx_http_dfpreheat_module);
+    first = dlcf->pinned ? NULL : ngx_dfp_binding_first(dlcf->origins);
+
+    if (first == NULL) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    ngx_dfp_variable(v, *first);
 
     return NGX_OK;
 }

@@ -68,11 +68,12 @@ ngx_dfp_image_tasks(ngx_dfp_run_t *run, ngx_uint_t manifest)
 static ngx_int_t
 ngx_dfp_image_ref(ngx_dfp_run_t *run, dfp_str_t text, dfp_oci_ref_t *ref)
 {
-    dfp_buf_t       b;
-    dfp_mem_t       mem;
-    dfp_err_t       err;
-    ngx_uint_t      i, hub;
-    dfp_oci_ref_t   at;
+    dfp_buf_t           b;
+    dfp_mem_t           mem;
+    dfp_err_t           err;
+    ngx_uint_t          i, hub;
+    dfp_oci_ref_t       at;
+    ngx_dfp_binding_t  *binding;
 
     static const char  *schemes[] = { "https://", "http://" };
     static const char  *hubs[] = { "index.docker.io", "registry-1.docker.io" };
@@ -104,7 +105,9 @@ ngx_dfp_image_ref(ngx_dfp_run_t *run, dfp_str_t text, dfp_oci_ref_t *ref)
             return NGX_ERROR;
         }
 
-        if (ngx_dfp_binding_find(run->conf, &at.url, 0)) {
+        binding = ngx_dfp_binding_find(run->conf, &at.url, 0);
+
+        if (binding && !ngx_dfp_binding_alias(binding, &at.url)) {
             *ref = at;
             break;
         }

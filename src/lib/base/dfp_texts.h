@@ -47,7 +47,7 @@
 
 /*
  * How nginx (1.22 to 1.28) begins the messages of its error log that tell why
- * an upstream failed. It keeps the reason nowhere else, so a call takes it
+ * an upstream failed (one of them begins with the host). It keeps the reason nowhere else, so a call takes it
  * from the log. Only these are kept: they quote nothing that an origin has
  * sent.
  */
@@ -63,6 +63,7 @@
 #define DFP_NGINX_TIMED_OUT       "upstream timed out "
 #define DFP_NGINX_NO_LIVE         "no live upstreams"
 #define DFP_NGINX_NO_RESOLVER     "no resolver defined to resolve "
+#define DFP_NGINX_UNRESOLVED      " could not be resolved ("
 #define DFP_NGINX_BIG_HEADER      "upstream sent too big header"
 
 /* the same and http/modules/ngx_http_grpc_module.c: "... closed connection",
