@@ -106,6 +106,8 @@ ngx_dfp_fill_tick(ngx_event_t *ev)
     ngx_dfp_fill_t *fill = ev->data;
 
     off_t              bytes;
+    ngx_uint_t         paused;
+    ngx_connection_t  *upstream;
     ngx_http_cache_t  *c;
 
     c = fill->r->cache;
@@ -120,7 +122,12 @@ ngx_dfp_fill_tick(ngx_event_t *ev)
 
     bytes = fill->upstream->pipe->read_length;
 
-    if (bytes != fill->bytes) {
+    /* nginx may pause, because of a limit of the rate */
+
+    upstream = fill->upstream->peer.connection;
+    paused = upstream && upstream->read->delayed;
+
+    if (bytes != fill->bytes || paused) {
         fill->bytes = bytes;
         ngx_dfp_fill_renew(fill->r, fill->owner);
     }
