@@ -571,9 +571,9 @@ ngx_dfp_postconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
+    ngx_dfp_fill_init();
     ngx_dfp_storable_init();
     ngx_dfp_login_init();
-    ngx_dfp_fill_init();
     ngx_dfp_overtaken_init();
     ngx_dfp_manifest_init();
     ngx_dfp_valid_init();
