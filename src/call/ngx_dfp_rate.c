@@ -7,6 +7,8 @@
 #define NGX_DFP_RATE_TICK   5       /* ms between two shares */
 #define NGX_DFP_RATE_LATE   1000    /* ms by which a busy worker may be late
                                        without loss */
+#define NGX_DFP_RATE_TURN   (64 * 1024)     /* bytes that a call reads before
+                                               other events are processed */
 #define NGX_DFP_RATE_PAUSE  (24 * 60 * 60 * 1000)   /* ms; a share ends it */
 
 /* bytes a second that no connection has: nginx looks whether reading is delayed
@@ -22,6 +24,7 @@ typedef struct {
     ngx_http_upstream_handler_pt     read;     /* the upstream's */
     ngx_queue_t                      queue;    /* if it pauses */
     off_t                            counted;  /* bytes that it has read */
+    off_t                            turn;     /* ... when its turn ends */
     int64_t                          credit;   /* bytes that it may read;
                                                   negative: it has read more */
     unsigned                         paused:1;
@@ -39,9 +42,10 @@ typedef struct {
 
 static void ngx_dfp_rate_bytes(ngx_http_request_t *r, u_char *data,
     size_t len);
+static void ngx_dfp_rate_yield(ngx_dfp_flow_t *flow);
 static void ngx_dfp_rate_pass(void);
 static void ngx_dfp_rate_pause(ngx_dfp_flow_t *flow);
-static void ngx_dfp_rate_hold(ngx_dfp_flow_t *flow);
+static void ngx_dfp_rate_hold(ngx_dfp_flow_t *flow, ngx_msec_t time);
 static void ngx_dfp_rate_read(ngx_http_request_t *r, ngx_http_upstream_t *u);
 static void ngx_dfp_rate_tick(ngx_event_t *ev);
 static void ngx_dfp_rate_resume(ngx_dfp_flow_t *flow);
@@ -82,9 +86,7 @@ ngx_dfp_rate_limit(ngx_http_request_t *r)
 {
     ngx_dfp_flow_t  *flow;
 
-    if (ngx_dfp_limit.rate.rate == 0 || r->upstream == NULL || r->cached
-        || !ngx_dfp_watch_possible(r))
-    {
+    if (r->upstream == NULL || r->cached || !ngx_dfp_watch_possible(r)) {
         return NGX_DECLINED;
     }
 
@@ -100,7 +102,11 @@ ngx_dfp_rate_limit(ngx_http_request_t *r)
 
     flow->upstream = r->upstream;
 
-    return ngx_dfp_watch(r, &ngx_dfp_rate_watcher);
+    if (ngx_dfp_watch(r, &ngx_dfp_rate_watcher) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_dfp_limit.rate.rate ? NGX_OK : NGX_DECLINED;
 }
 
 
@@ -128,11 +134,40 @@ ngx_dfp_rate_bytes(ngx_http_request_t *r, u_char *data, size_t len)
     n = p->read_length - flow->counted;
 
     flow->counted += n;
-    flow->credit -= n;
 
-    if (flow->credit <= 0) {
-        ngx_dfp_rate_pause(flow);
+    if (ngx_dfp_limit.rate.rate) {
+        flow->credit -= n;
+
+        if (flow->credit <= 0) {
+            ngx_dfp_rate_pause(flow);
+            return;
+        }
     }
+
+    /* nginx reads as long as there is something: from a fast origin it would
+     * read all of a layer before it turns to its clients */
+
+    if (flow->counted >= flow->turn) {
+        ngx_dfp_rate_yield(flow);
+    }
+}
+
+
+/* As if a pause ended when nginx has looked for other events. */
+
+static void
+ngx_dfp_rate_yield(ngx_dfp_flow_t *flow)
+{
+    ngx_event_t  *rev;
+
+    flow->turn = flow->counted + NGX_DFP_RATE_TURN;
+
+    rev = flow->upstream->peer.connection->read;
+
+    rev->delayed = 1;
+    rev->timedout = 1;
+
+    ngx_post_event(rev, &ngx_posted_next_events);
 }
 
 
@@ -162,15 +197,15 @@ ngx_dfp_rate_pause(ngx_dfp_flow_t *flow)
         ngx_queue_insert_tail(&ngx_dfp_limit.paused, &flow->queue);
     }
 
-    ngx_dfp_rate_hold(flow);
+    ngx_dfp_rate_hold(flow, NGX_DFP_RATE_PAUSE);
 }
 
 
-/* As a limit of nginx's own (proxy_limit_rate) does; proxy_read_timeout begins
- * afterwards. */
+/* For TIME, as a limit of nginx's own (proxy_limit_rate) does; proxy_read_timeout
+ * begins afterwards. */
 
 static void
-ngx_dfp_rate_hold(ngx_dfp_flow_t *flow)
+ngx_dfp_rate_hold(ngx_dfp_flow_t *flow, ngx_msec_t time)
 {
     ngx_event_t  *rev;
 
@@ -183,7 +218,7 @@ ngx_dfp_rate_hold(ngx_dfp_flow_t *flow)
     }
 
     rev->delayed = 1;
-    ngx_add_timer(rev, NGX_DFP_RATE_PAUSE);
+    ngx_add_timer(rev, time);
 }
 
 
@@ -197,7 +232,7 @@ ngx_dfp_rate_read(ngx_http_request_t *r, ngx_http_upstream_t *u)
     flow = ngx_dfp_context_get(r, ngx_dfp_rate_cleanup);
 
     if (flow->paused && !u->peer.connection->read->delayed) {
-        ngx_dfp_rate_hold(flow);
+        ngx_dfp_rate_hold(flow, NGX_DFP_RATE_PAUSE);
     }
 
     flow->read(r, u);
@@ -244,7 +279,6 @@ ngx_dfp_rate_tick(ngx_event_t *ev)
 static void
 ngx_dfp_rate_resume(ngx_dfp_flow_t *flow)
 {
-    ngx_event_t       *rev;
     ngx_connection_t  *c;
 
     ngx_dfp_rate_leave(flow);
@@ -253,17 +287,10 @@ ngx_dfp_rate_resume(ngx_dfp_flow_t *flow)
 
     /* the upstream may have ended in the pause */
 
-    if (c == NULL || !c->read->delayed) {
-        return;
+    if (c && c->read->delayed) {
+        flow->turn = flow->counted + NGX_DFP_RATE_TURN;
+        ngx_dfp_rate_hold(flow, 0);
     }
-
-    rev = c->read;
-
-    if (rev->timer_set) {
-        ngx_del_timer(rev);
-    }
-
-    ngx_add_timer(rev, 0);
 }
 
 
@@ -288,14 +315,18 @@ ngx_dfp_rate_end(ngx_http_request_t *r)
     ngx_dfp_flow_t  *flow;
 
     flow = ngx_dfp_context_get(r, ngx_dfp_rate_cleanup);
+    rev = flow->upstream->peer.connection->read;
 
-    if (flow->paused) {
-        rev = flow->upstream->peer.connection->read;
-
+    if (rev->delayed) {
         rev->delayed = 0;
+        rev->timedout = 0;
 
         if (rev->timer_set) {
             ngx_del_timer(rev);
+        }
+
+        if (rev->posted) {
+            ngx_delete_posted_event(rev);
         }
     }
 
