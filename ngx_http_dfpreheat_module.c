@@ -9,6 +9,7 @@
 #include "ngx_dfp_manifest.h"
 #include "ngx_dfp_overtaken.h"
 #include "ngx_dfp_phase.h"
+#include "ngx_dfp_rate.h"
 #include "ngx_dfp_runner.h"
 #include "ngx_dfp_sent.h"
 #include "ngx_dfp_status.h"
@@ -37,12 +38,12 @@ static ngx_conf_num_bounds_t  ngx_dfp_per_cent = {
 };
 
 
-/* A directive of http whose value is a time, in ms. */
+/* A directive of http whose value is a size, or a time in ms (msec). */
 
-#define ngx_dfp_main_time(name, field)                                        \
+#define ngx_dfp_main_value(name, kind, field)                                 \
     { ngx_string(name),                                                       \
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,                                      \
-      ngx_conf_set_msec_slot,                                                 \
+      ngx_conf_set_##kind##_slot,                                             \
       NGX_HTTP_MAIN_CONF_OFFSET,                                              \
       offsetof(ngx_dfp_main_conf_t, field),                                   \
       NULL }
@@ -204,13 +205,13 @@ static ngx_command_t  ngx_dfp_commands[] = {
       0,
       NULL },
 
-    ngx_dfp_main_time("dfpreheat_max_timeout", max_timeout),
+    ngx_dfp_main_value("dfpreheat_max_timeout", msec, max_timeout),
 
-    ngx_dfp_main_time("dfpreheat_peer_timeout", peer_timeout),
+    ngx_dfp_main_value("dfpreheat_peer_timeout", msec, peer_timeout),
 
-    ngx_dfp_main_time("dfpreheat_settle", settle),
+    ngx_dfp_main_value("dfpreheat_settle", msec, settle),
 
-    ngx_dfp_main_time("dfpreheat_task_timeout", task_timeout),
+    ngx_dfp_main_value("dfpreheat_task_timeout", msec, task_timeout),
 
     { ngx_string("dfpreheat_thread_pool"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
@@ -219,19 +220,9 @@ static ngx_command_t  ngx_dfp_commands[] = {
       offsetof(ngx_dfp_main_conf_t, thread_pool),
       NULL },
 
-    { ngx_string("dfpreheat_max_manifest_size"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_size_slot,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_dfp_main_conf_t, max_manifest_size),
-      NULL },
+    ngx_dfp_main_value("dfpreheat_max_manifest_size", size, max_manifest_size),
 
-    { ngx_string("dfpreheat_max_body_size"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_size_slot,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_dfp_main_conf_t, max_body_size),
-      NULL },
+    ngx_dfp_main_value("dfpreheat_max_body_size", size, max_body_size),
 
     { ngx_string("dfpreheat_queue_limit"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
@@ -247,7 +238,7 @@ static ngx_command_t  ngx_dfp_commands[] = {
       offsetof(ngx_dfp_main_conf_t, streams),
       NULL },
 
-    ngx_dfp_main_time("dfpreheat_lease", lease),
+    ngx_dfp_main_value("dfpreheat_lease", msec, lease),
 
     { ngx_string("dfpreheat_max_attempts"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
@@ -262,6 +253,8 @@ static ngx_command_t  ngx_dfp_commands[] = {
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_dfp_main_conf_t, worker_calls),
       &ngx_dfp_at_least_one },
+
+    ngx_dfp_main_value("dfpreheat_rate", size, rate),
 
     { ngx_string("dfpreheat_job_retention"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
@@ -389,6 +382,7 @@ ngx_dfp_create_main_conf(ngx_conf_t *cf)
     mcf->lease = NGX_CONF_UNSET_MSEC;
     mcf->max_attempts = NGX_CONF_UNSET_UINT;
     mcf->worker_calls = NGX_CONF_UNSET_UINT;
+    mcf->rate = NGX_CONF_UNSET_SIZE;
     mcf->retention = NGX_CONF_UNSET;
     mcf->task_timeout = NGX_CONF_UNSET_MSEC;
     mcf->peer_timeout = NGX_CONF_UNSET_MSEC;
@@ -414,6 +408,7 @@ ngx_dfp_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_uint_value(mcf->streams, 1000);
     ngx_conf_init_msec_value(mcf->lease, 15000);
     ngx_conf_init_uint_value(mcf->max_attempts, 3);
+    ngx_conf_init_size_value(mcf->rate, 0);
     ngx_conf_init_value(mcf->retention, 30 * 24 * 60 * 60);
     ngx_conf_init_msec_value(mcf->task_timeout, 60 * 60 * 1000);
     ngx_conf_init_msec_value(mcf->peer_timeout, 10000);
@@ -576,9 +571,9 @@ ngx_dfp_postconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
+    ngx_dfp_fill_init();
     ngx_dfp_storable_init();
     ngx_dfp_login_init();
-    ngx_dfp_fill_init();
     ngx_dfp_overtaken_init();
     ngx_dfp_manifest_init();
     ngx_dfp_valid_init();
@@ -625,6 +620,7 @@ ngx_dfp_init_process(ngx_cycle_t *cycle)
     }
 
     ngx_dfp_counters_init(&mcf->instance.shared->counters);
+    ngx_dfp_rate_init(mcf, cycle);
 
     if (ngx_dfp_token_cache_init(cycle) != NGX_OK
         || ngx_dfp_store_init(mcf, cycle) != NGX_OK)

@@ -1,55 +1,88 @@
 #!/usr/bin/env python3
-"""bench/pings.py PORT PATH RATE: how long others have to wait.
+"""bench/pings.py PORT PATH RATE [CONNECTIONS]: how long others have to wait.
 
-Sends so many GETs a second over one connection, until its standard input ends,
-and prints how many there were, and the 99th percentile and the longest of their
-times in ms. A time begins when the request was due: what waits behind a slow
-one is slow too."""
+Sends so many GETs a second over that many connections, one by default, until its
+standard input ends, and prints how many there were, and the 99th percentile and
+the longest of their times in ms. A time begins when the request was due: what
+waits behind a slow one is slow too."""
 
+import collections
 import re
-import select
+import selectors
 import socket
 import sys
 import time
 
 PORT, PATH, PAUSE = int(sys.argv[1]), sys.argv[2], 1 / float(sys.argv[3])
-TIMEOUT = 30            # seconds for one answer
+CONNECTIONS = int(sys.argv[4]) if len(sys.argv) > 4 else 1
+TIMEOUT = 30            # seconds without an answer
 REQUEST = b"GET %s HTTP/1.1\r\nHost: bench\r\n\r\n" % PATH.encode()
 
 
-def ping(connection):
-    """PATH answers 204, or 200 with the length of what follows."""
-    connection.sendall(REQUEST)
-    answer = b""
+class Connection:
+    def __init__(self, selector):
+        self.socket = socket.create_connection(("127.0.0.1", PORT), TIMEOUT)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        selector.register(self.socket, selectors.EVENT_READ, self)
 
-    while True:
-        data = connection.recv(65536)
+    def send(self, due):
+        self.due = due
+        self.answer = b""
+        self.socket.sendall(REQUEST)
+
+    def answered(self):
+        """Whether the answer is there: without a body (204), or with one whose
+        length it tells."""
+        data = self.socket.recv(65536)
         if not data:
             sys.exit("the connection was closed")
-        answer += data
 
-        head, end, body = answer.partition(b"\r\n\r\n")
+        self.answer += data
+        head, end, body = self.answer.partition(b"\r\n\r\n")
         length = re.search(rb"(?i)\r\ncontent-length: (\d+)", head)
 
-        if end and len(body) >= (int(length[1]) if length else 0):
-            break
+        if not end or len(body) < (int(length[1]) if length else 0):
+            return False
+        if not re.match(rb"HTTP/1\.1 20[04] ", head):
+            sys.exit(head.decode(errors="replace"))
 
-    if not head.startswith((b"HTTP/1.1 200 ", b"HTTP/1.1 204 ")):
-        sys.exit(head.decode(errors="replace"))
+        return True
 
 
 def main():
     times = []
+    selector = selectors.DefaultSelector()
+    selector.register(sys.stdin, selectors.EVENT_READ)
 
-    with socket.create_connection(("127.0.0.1", PORT), TIMEOUT) as connection:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        due = time.monotonic()
+    idle = [Connection(selector) for _ in range(CONNECTIONS)]
+    waiting = collections.deque()       # when they were due
+    due = time.monotonic()
+    last = due                          # answer
+    ended = False
 
-        while not select.select([sys.stdin], [], [],
-                                max(due - time.monotonic(), 0))[0]:
-            ping(connection)
-            times.append((time.monotonic() - due) * 1000)
+    # all that were due are answered
+
+    while not ended or waiting or len(idle) < CONNECTIONS:
+        wait = 1 if ended else max(due - time.monotonic(), 0)
+
+        for key, _ in selector.select(wait):
+            if key.data is None:
+                ended = True
+                selector.unregister(sys.stdin)
+            elif key.data.answered():
+                last = time.monotonic()
+                times.append((last - key.data.due) * 1000)
+                idle.append(key.data)
+
+        while not ended and due <= time.monotonic():
+            waiting.append(due)
             due += PAUSE
+
+        while waiting and idle:
+            idle.pop().send(waiting.popleft())
+
+        if len(idle) < CONNECTIONS and time.monotonic() - last > TIMEOUT:
+            sys.exit("no answer in time")
 
     times.sort()
     print(len(times), "%.2f" % times[len(times) * 99 // 100],

@@ -110,7 +110,7 @@ class Servers:
         conf = "%s/%s.conf" % (DIR, name)
         values = {
             "MODULE": MODULE, "DIR": DIR, "CONF": TOP + "/conf",
-            "CONNECTIONS": "1024",
+            "CONNECTIONS": "1024", "WORKERS": "2", "RATE": "0", "AIO": "",
             "USER": "user root;" if os.getuid() == 0 else "",
             "ORIGIN": self.origin, "BASELINE": self.baseline,
             "ORIGIN_PORT": str(self.ports["origin"]),

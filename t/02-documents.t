@@ -185,7 +185,7 @@ sub commands_of
 {
     my $code = shift;
 
-    $code =~ s/ngx_dfp_main_time\(("\w+"),\s\w+\)
+    $code =~ s/ngx_dfp_main_value\(("\w+"),\s\w+,\s\w+\)
               /{ ngx_string($1), NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1, }/gx;
 
     return map { /ngx_string\("(\w+)"\),\s*([\w|\s]+?),/ ? ($1 => $2) : () }

@@ -222,10 +222,13 @@ END
 };
 
 
-debug_story 'a file', {}, location('/files/', FILES, $upstream->port), [
+debug_story 'a file', { http => 'dfpreheat_rate 1m;' },
+    location('/files/', FILES, $upstream->port), [
     'a call, without the signature' =>
         qr{^dfpreheat call: job \d+, GET "\S+\?sig=\*\*\*", timeout},
     'its cache key' => qr{^dfpreheat cache key: ".+\?sig=\*\*\* [0-9a-f]{64}"$},
+    'what was read of it at a limited rate' =>
+        qr{^dfpreheat rate: 6 bytes were read, -6 of its share are left$},
     'one that has to be confirmed by the origin' =>
         qr{^dfpreheat cache file "\S+" is expired: },
     'the answer to that' =>

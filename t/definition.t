@@ -147,6 +147,7 @@ story 'nginx that define a cluster alike do not mention it',
         'dfpreheat_platform linux/x86_64,linux/aarch64;',
         'dfpreheat_cluster 2 name=own engine=cache;',
         'dfpreheat_worker_calls 3;', 'dfpreheat_max_attempts 7;',
+        'dfpreheat_rate 10m;',
         "proxy_cache_path $one->{dir}/other keys_zone=other:1m;"),
         zone => 'other');
 

@@ -1,4 +1,5 @@
 #include "ngx_dfp_expired.h"
+#include "ngx_dfp_fill.h"
 #include "ngx_dfp_state.h"
 
 
@@ -39,6 +40,7 @@ ngx_dfp_expired_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     if (c && c->file_cache && c->node == NULL && !c->waiting
         && u && u->cache_status == 0)
     {
+        ngx_dfp_fill_begin(r);
         ngx_dfp_expired_look(r);
     }
 

@@ -18,7 +18,8 @@
 /*
  * $dfpreheat_expired, the last variable of proxy_cache_bypass: nginx opens the
  * entry next. It is never found. A client's request waits from here on while
- * another one updates the entry; a job's is never answered by a stale copy.
+ * another one updates the entry; a job's is never answered by a stale copy; and
+ * the lock of whoever gets it is watched (ngx_dfp_fill.h).
  */
 ngx_int_t ngx_dfp_expired_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);

@@ -1,7 +1,7 @@
 #include "ngx_dfp_watch.h"
 
 
-#define NGX_DFP_WATCHERS  2     /* manifest, overtaken */
+#define NGX_DFP_WATCHERS  3     /* manifest, overtaken, rate */
 
 
 /* In the pool of its request. */

@@ -1,10 +1,13 @@
 #include "ngx_dfp_call.h"
+#include "ngx_dfp_rate.h"
 
 
 #define NGX_DFP_PROBE_BODY_MAX  1    /* bytes */
 
 
 static ngx_int_t ngx_dfp_answer_header_filter(ngx_http_request_t *r);
+static ngx_int_t ngx_dfp_answer_limit(ngx_dfp_call_t *call,
+    ngx_http_request_t *r);
 static size_t ngx_dfp_answer_max(ngx_dfp_call_t *call);
 static ngx_uint_t ngx_dfp_answer_packed(ngx_http_request_t *r);
 static ngx_int_t ngx_dfp_answer_body_filter(ngx_http_request_t *r,
@@ -40,9 +43,35 @@ ngx_dfp_answer_header_filter(ngx_http_request_t *r)
             r->header_only = 0;
             r->filter_need_in_memory = 1;
         }
+
+        if (ngx_dfp_answer_limit(call, r) != NGX_OK) {
+            return NGX_ERROR;
+        }
     }
 
     return ngx_http_next_header_filter(r);
+}
+
+
+/* Only what fills the cache is limited: manifests are small, and jobs wait for
+ * them. */
+
+static ngx_int_t
+ngx_dfp_answer_limit(ngx_dfp_call_t *call, ngx_http_request_t *r)
+{
+    ngx_int_t  rc;
+
+    if (call->mode != NGX_DFP_CALL_WARM || !call->store
+        || r->headers_out.status != NGX_HTTP_OK)
+    {
+        return NGX_OK;
+    }
+
+    rc = ngx_dfp_rate_limit(r);
+
+    call->limited = (rc == NGX_OK);
+
+    return rc == NGX_ERROR ? NGX_ERROR : NGX_OK;
 }
 
 

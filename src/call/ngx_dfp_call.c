@@ -1,4 +1,5 @@
 #include "ngx_dfp_call.h"
+#include "ngx_dfp_rate.h"
 #include "ngx_dfp_state.h"
 
 
@@ -203,7 +204,16 @@ ngx_dfp_call_closed(void *data)
 {
     ngx_dfp_call_t *call = data;
 
+    ngx_msec_t  wait;
+
     call->request = NULL;
+    wait = call->limited ? ngx_dfp_rate_wait() : 0;
+
+    if (wait) {
+        ngx_add_timer(&call->over, wait);
+        return;
+    }
+
     ngx_post_event(&call->over, &ngx_posted_events);
 }
 
@@ -317,6 +327,10 @@ ngx_dfp_call_done(ngx_dfp_call_t *call)
 
     if (call->over.posted) {
         ngx_delete_posted_event(&call->over);
+    }
+
+    if (call->over.timer_set) {
+        ngx_del_timer(&call->over);
     }
 
     ngx_destroy_pool(call->pool);

@@ -176,6 +176,7 @@ struct ngx_dfp_call_s {
     ngx_http_handler_pt    content;  /* of the location, if the call looks */
     unsigned               answered:1;
     unsigned               started:1;
+    unsigned               limited:1;  /* by dfpreheat_rate */
 };
 
 

@@ -144,6 +144,8 @@ typedef struct {
     ngx_msec_t                 lease;         /* of a part, for a run */
     ngx_uint_t                 max_attempts;  /* whose lease expired */
     ngx_uint_t                 worker_calls;  /* at once */
+    size_t                     rate;          /* bytes a second that they read
+                                                 into the cache; 0: any */
     time_t                     retention;     /* s, of ended jobs */
     ngx_msec_t                 task_timeout;
     ngx_msec_t                 peer_timeout;  /* of a peer's silence */

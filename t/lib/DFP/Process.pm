@@ -180,7 +180,7 @@ sub _stat
 
 
 # Which of some processes has the TCP connection between two ports of 127.0.0.1,
-# of which the first is its own.
+# of which the first is its own (any, if it is not defined).
 
 sub connected
 {
@@ -207,13 +207,14 @@ sub _inode
     # 127.0.0.1 as this machine writes it
 
     my $address = sprintf '%08X', unpack 'L', pack 'C4', 127, 0, 0, 1;
-    my @ends = map { sprintf '%s:%04X', $address, $_ } @ports;
+    my @ends = map { defined ? sprintf '%s:%04X', $address, $_ : undef } @ports;
 
     open my $file, '<', '/proc/net/tcp' or die "/proc/net/tcp: $!";
 
     while (my $line = <$file>) {
         my (undef, $local, $remote, @field) = split ' ', $line;
-        return $field[6] if $local eq $ends[0] && $remote eq $ends[1];
+        return $field[6] if $field[6] && $remote eq $ends[1]
+                            && $local eq ($ends[0] // $local);
     }
 
     return;
