@@ -25,7 +25,7 @@ FAILING = $(ASAN)/failing_malloc.o
 DEPS = gcc libc6-dev make nginx nginx-dev libhiredis-dev libjansson-dev \
        libssl-dev libprotobuf-c-dev protobuf-c-compiler redis-server redis-tools docker-registry skopeo curl jq \
        openssl procps ca-certificates libtest-base-perl python3-grpcio
-TEST_DEPS = libnginx-mod-http-lua libnginx-mod-http-headers-more-filter \
+TEST_DEPS = aria2 wget libnginx-mod-http-lua libnginx-mod-http-headers-more-filter \
             prometheus python3-venv chromium chromium-driver python3-pip
 ASAN_DEPS = $(TEST_DEPS) valgrind
 FUZZ_DEPS = clang libclang-rt-14-dev
