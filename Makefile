@@ -300,6 +300,7 @@ install: module
 	    $(DESTDIR)/usr/lib/nginx/modules/$(notdir $(MODULE))
 	install -D -m 644 -t $(DESTDIR)/etc/nginx conf/*.conf
 	install -D -m 644 -t $(DESTDIR)/usr/share/dfpreheat/console console/*
+	install -D -m 644 -t $(DESTDIR)/etc/nginx/examples conf/examples/*.conf
 	install -D -m 644 -t $(DESTDIR)/etc/nginx/examples/cluster \
 	    conf/examples/cluster/*.conf
 

@@ -48,28 +48,24 @@ static ngx_conf_num_bounds_t  ngx_dfp_per_cent = {
       NULL }
 
 
+/* A directive of a location whose value is on or off. */
+
+#define ngx_dfp_loc_flag(name, field)                                         \
+    { ngx_string(name),                                                       \
+      NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,                                        \
+      ngx_conf_set_flag_slot,                                                 \
+      NGX_HTTP_LOC_CONF_OFFSET,                                               \
+      offsetof(ngx_dfp_loc_conf_t, field),                                    \
+      NULL }
+
+
 static ngx_command_t  ngx_dfp_commands[] = {
 
-    { ngx_string("dfpreheat"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
-      ngx_conf_set_flag_slot,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_dfp_loc_conf_t, enable),
-      NULL },
+    ngx_dfp_loc_flag("dfpreheat", enable),
 
-    { ngx_string("dfpreheat_status"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
-      ngx_conf_set_flag_slot,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_dfp_loc_conf_t, status),
-      NULL },
+    ngx_dfp_loc_flag("dfpreheat_status", status),
 
-    { ngx_string("dfpreheat_query_token"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
-      ngx_conf_set_flag_slot,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_dfp_loc_conf_t, query_token),
-      NULL },
+    ngx_dfp_loc_flag("dfpreheat_query_token", query_token),
 
     { ngx_string("dfpreheat_origin"),
       NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
@@ -92,12 +88,7 @@ static ngx_command_t  ngx_dfp_commands[] = {
       offsetof(ngx_dfp_loc_conf_t, grpc),
       NULL },
 
-    { ngx_string("dfpreheat_access"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
-      ngx_conf_set_flag_slot,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_dfp_loc_conf_t, access),
-      NULL },
+    ngx_dfp_loc_flag("dfpreheat_access", access),
 
     { ngx_string("dfpreheat_tag_valid"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
@@ -106,11 +97,13 @@ static ngx_command_t  ngx_dfp_commands[] = {
       offsetof(ngx_dfp_loc_conf_t, tag_valid),
       NULL },
 
-    { ngx_string("dfpreheat_share_blobs"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
-      ngx_conf_set_flag_slot,
+    ngx_dfp_loc_flag("dfpreheat_share_blobs", share_blobs),
+
+    { ngx_string("dfpreheat_filtered_query_params"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_dfp_conf_filter,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_dfp_loc_conf_t, share_blobs),
+      0,
       NULL },
 
     { ngx_string("dfpreheat_redis"),
@@ -284,6 +277,12 @@ static ngx_http_variable_t  ngx_dfp_variables[] = {
 
     { ngx_string("dfpreheat_cache_key"), NULL,
       ngx_dfp_cache_key, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("dfpreheat_tag"), NULL,
+      ngx_dfp_call_tag, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("dfpreheat_application"), NULL,
+      ngx_dfp_call_tag, 1, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("dfpreheat_uncached"), NULL,
       ngx_dfp_storable_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
@@ -478,6 +477,7 @@ ngx_dfp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         ngx_conf_merge_value(conf->status, prev->status, 0);
         ngx_conf_merge_value(conf->query_token, prev->query_token, 0);
         ngx_conf_merge_value(conf->share_blobs, prev->share_blobs, 0);
+        conf->filter = conf->filter ? conf->filter : prev->filter;
         ngx_conf_merge_value(conf->grpc, prev->grpc, 0);
 
         if (conf->origins == NULL && conf->redirects == NULL) {
@@ -492,6 +492,8 @@ ngx_dfp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_init_value(conf->query_token, 0);
     ngx_conf_init_value(conf->share_blobs, 0);
     ngx_conf_init_value(conf->grpc, 0);
+
+    conf->access_set = (conf->access != NGX_CONF_UNSET || prev->access_set);
     ngx_conf_merge_value(conf->access, prev->access, 0);
     ngx_conf_merge_sec_value(conf->tag_valid, prev->tag_valid, 60);
 
@@ -499,7 +501,7 @@ ngx_dfp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_dfpreheat_module);
 
-    if ((conf->bound || conf->access)
+    if ((conf->bound || conf->access || conf->filter)
         && ngx_dfp_conf_bound(cf, mcf) != NGX_OK)
     {
         return NGX_CONF_ERROR;

@@ -160,7 +160,9 @@ ngx_dfp_access_begin(ngx_http_request_t *r, ngx_dfp_access_t *access)
         }
     }
 
-    return ngx_dfp_access_ask(r, access, 0);
+    /* a signature in the URL of a file is one for GET */
+
+    return ngx_dfp_access_ask(r, access, kind == DFP_PATH_FILE);
 }
 
 
@@ -334,7 +336,7 @@ ngx_dfp_access_yes(ngx_http_request_t *r, ngx_dfp_access_t *access)
 }
 
 
-/* A registry that keeps its blobs elsewhere allows a request by a redirect to
+/* An origin that keeps blobs or files elsewhere allows a request by a redirect to
  * there. Any other redirect may lead to a login page. */
 
 static ngx_uint_t
@@ -352,8 +354,9 @@ ngx_dfp_access_elsewhere(ngx_http_request_t *r, ngx_dfp_access_t *access)
 
     location = access->sr->upstream->headers_in.location;
 
-    if (access->path.kind != DFP_PATH_BLOB || location == NULL
-        || access->status >= NGX_HTTP_BAD_REQUEST)
+    if ((access->path.kind != DFP_PATH_BLOB
+         && access->path.kind != DFP_PATH_FILE)
+        || location == NULL || access->status >= NGX_HTTP_BAD_REQUEST)
     {
         return 0;
     }

@@ -42,7 +42,8 @@ ngx_int_t ngx_dfp_cache_stored(ngx_http_request_t *sr, ngx_int_t rc,
     ngx_dfp_entry_t *entry, const char **reason);
 
 /* Whether the key of the entry of SR, which was computed, is
- * $dfpreheat_cache_key. */
+ * $dfpreheat_cache_key, with or without $dfpreheat_tag and $dfpreheat_application
+ * after it. */
 ngx_uint_t ngx_dfp_cache_keyed(ngx_http_request_t *sr);
 
 

@@ -166,7 +166,10 @@ typedef struct {
     ngx_uint_t    named;     /* ... in a named location */
     ngx_flag_t    query_token;   /* access_token= is accepted */
     ngx_flag_t    share_blobs;
-    ngx_flag_t    access;    /* clients need the registry's permission */
+    ngx_flag_t    access;    /* clients need the origin's permission */
+    ngx_uint_t    access_set;    /* ... on or off is in the configuration */
+    ngx_array_t  *filter;    /* dfp_str_t: parameters of queries that are not
+                                in cache keys; NULL: none */
     time_t        tag_valid; /* s, of the manifest of a tag */
     ngx_uint_t    bound;     /* or below a location that is bound */
     ngx_flag_t    grpc;      /* for calls of gRPC */

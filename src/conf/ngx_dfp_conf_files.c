@@ -1,0 +1,133 @@
+#include "ngx_dfp_conf.h"
+
+
+static ngx_int_t ngx_dfp_conf_filter_add(ngx_conf_t *cf, ngx_array_t *filter,
+    dfp_str_t name);
+
+
+char *
+ngx_dfp_conf_filter(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_dfp_loc_conf_t *dlcf = conf;
+
+    ngx_str_t    *value;
+    dfp_str_t     list;
+    ngx_uint_t    i;
+    const char   *p, *last;
+
+    if (dlcf->filter) {
+        return "is duplicate";
+    }
+
+    dlcf->filter = ngx_array_create(cf->pool, 32, sizeof(dfp_str_t));
+    if (dlcf->filter == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        list = ngx_dfp_dfp_str(value[i]);
+
+        if (dfp_str_eq(list, DFP_STR("default"))) {
+            list = dfp_cstr(dfp_job_default_filter);
+
+        } else if (memchr(list.data, '&', list.len)) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "dfpreheat_filtered_query_params: \"%V\" is not "
+                               "a name: separate names by spaces", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        p = list.data;
+        last = p + list.len;
+
+        do {
+            if (ngx_dfp_conf_filter_add(cf, dlcf->filter,
+                                        dfp_str_until(&p, last, "&"))
+                != NGX_OK)
+            {
+                return NGX_CONF_ERROR;
+            }
+
+        } while (p++ < last);
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_dfp_conf_filter_add(ngx_conf_t *cf, ngx_array_t *filter, dfp_str_t name)
+{
+    size_t      i;
+    dfp_str_t  *slot;
+
+    for (i = 0; i < name.len; i++) {
+        if ((u_char) name.data[i] < 0x20 || memchr("=?#%", name.data[i], 4)) {
+            break;
+        }
+    }
+
+    if (name.len == 0 || i < name.len) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "dfpreheat_filtered_query_params: \"%*s\" is not the "
+                           "name of a parameter", name.len, name.data);
+        return NGX_ERROR;
+    }
+
+    if (filter->nelts == NGX_DFP_FILTER_MAX) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "dfpreheat_filtered_query_params has more than %d "
+                           "names", NGX_DFP_FILTER_MAX);
+        return NGX_ERROR;
+    }
+
+    slot = ngx_array_push(filter);
+    if (slot == NULL) {
+        return NGX_ERROR;
+    }
+
+    *slot = name;
+
+    return NGX_OK;
+}
+
+
+/* Without a signature in the key, the cache does not know who has one. */
+
+ngx_int_t
+ngx_dfp_conf_files(ngx_conf_t *cf, void **loc_conf)
+{
+    ngx_dfp_loc_conf_t        *dlcf;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    dlcf = loc_conf[ngx_http_dfpreheat_module.ctx_index];
+    clcf = loc_conf[ngx_http_core_module.ctx_index];
+
+    if (dlcf->filter == NULL) {
+        return NGX_OK;
+    }
+
+    if (dlcf->origins == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "location \"%V\" has "
+                           "dfpreheat_filtered_query_params but no "
+                           "dfpreheat_origin", &clcf->name);
+        return NGX_ERROR;
+    }
+
+    if (!dlcf->access_set) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "location \"%V\" has "
+                           "dfpreheat_filtered_query_params: without signatures "
+                           "in its cache keys, clients get files without one. "
+                           "Add \"dfpreheat_access on;\" to have the origin "
+                           "asked about each signature, or \"dfpreheat_access "
+                           "off;\" if the files are public", &clcf->name);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
