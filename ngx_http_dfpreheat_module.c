@@ -5,6 +5,7 @@
 #include "ngx_dfp_expired.h"
 #include "ngx_dfp_fill.h"
 #include "ngx_dfp_handler.h"
+#include "ngx_dfp_kept.h"
 #include "ngx_dfp_login.h"
 #include "ngx_dfp_manifest.h"
 #include "ngx_dfp_overtaken.h"
@@ -102,6 +103,13 @@ static ngx_command_t  ngx_dfp_commands[] = {
     { ngx_string("dfpreheat_filtered_query_params"),
       NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
       ngx_dfp_conf_filter,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("dfpreheat_redirect_headers"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_dfp_conf_kept,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -478,6 +486,7 @@ ngx_dfp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         ngx_conf_merge_value(conf->query_token, prev->query_token, 0);
         ngx_conf_merge_value(conf->share_blobs, prev->share_blobs, 0);
         conf->filter = conf->filter ? conf->filter : prev->filter;
+        conf->kept = conf->kept ? conf->kept : prev->kept;
         ngx_conf_merge_value(conf->grpc, prev->grpc, 0);
 
         if (conf->origins == NULL && conf->redirects == NULL) {
@@ -501,7 +510,7 @@ ngx_dfp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_dfpreheat_module);
 
-    if ((conf->bound || conf->access || conf->filter)
+    if ((conf->bound || conf->access || conf->filter || conf->kept)
         && ngx_dfp_conf_bound(cf, mcf) != NGX_OK)
     {
         return NGX_CONF_ERROR;
@@ -578,6 +587,7 @@ ngx_dfp_postconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
+    ngx_dfp_kept_init();
     ngx_dfp_storable_init();
     ngx_dfp_login_init();
     ngx_dfp_fill_init();

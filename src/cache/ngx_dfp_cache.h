@@ -115,5 +115,10 @@ ngx_int_t ngx_dfp_cache_look(ngx_dfp_entry_t *entry, ngx_log_t *log,
 ngx_int_t ngx_dfp_cache_body(ngx_dfp_entry_t *entry, ngx_pool_t *pool,
     size_t max, ngx_str_t *body, ngx_str_t *type);
 
+/* Reads the header of the answer, as it came, into POOL. It blocks. NGX_DECLINED: the
+ * entry is not in the cache; NGX_ERROR: its file cannot be read, or no memory. */
+ngx_int_t ngx_dfp_cache_head(ngx_dfp_entry_t *entry, ngx_pool_t *pool,
+    dfp_str_t *head);
+
 
 #endif /* NGX_DFP_CACHE_H */

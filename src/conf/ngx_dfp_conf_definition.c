@@ -230,6 +230,7 @@ ngx_dfp_definition_location(ngx_dfp_aspect_t *aspect, ngx_dfp_loc_conf_t *dlcf)
             ngx_dfp_aspect_number(aspect, "tag_valid", dlcf->tag_valid);
             ngx_dfp_aspect_number(aspect, "access", dlcf->access);
             ngx_dfp_definition_names(aspect, "filter", dlcf->filter);
+            ngx_dfp_definition_names(aspect, "kept", dlcf->kept);
 
         } else {
             ngx_dfp_aspect_text(aspect, "redirect", rule[i].text);
