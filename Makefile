@@ -171,16 +171,17 @@ PROVE = TEST_NGINX_RANDOMIZE=1 prove --timer -j$(JOBS) -It/lib \
         $$(perl -MTest::Nginx::Socket -e 1 2>/dev/null || echo -It/runner)
 SLOWEST = perl t/lib/slowest.pl
 
-# schemathesis, for t/contract.t
+# schemathesis, for t/contract.t, and huggingface_hub
 
 VENV = $(BUILD)/venv/made
 
-$(VENV): t/contract/requirements.txt
+$(VENV): t/contract/requirements.txt t/huggingface/requirements.txt
 	@tools/deps.sh $(TEST_DEPS)
 	@echo "$(@D)"
 	@rm -rf $(@D)
 	@python3 -m venv $(@D)
-	@$(@D)/bin/pip install -q --disable-pip-version-check --no-deps -r $<
+	@$(@D)/bin/pip install -q --disable-pip-version-check --no-deps \
+	    $(addprefix -r ,$^)
 	@touch $@
 
 test: module $(UNITS) $(VENV)

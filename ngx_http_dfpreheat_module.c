@@ -20,6 +20,8 @@
 static void *ngx_dfp_create_main_conf(ngx_conf_t *cf);
 static char *ngx_dfp_init_main_conf(ngx_conf_t *cf, void *conf);
 static void *ngx_dfp_create_loc_conf(ngx_conf_t *cf);
+static void ngx_dfp_merge_served(ngx_dfp_loc_conf_t *prev,
+    ngx_dfp_loc_conf_t *conf);
 static char *ngx_dfp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
 static ngx_int_t ngx_dfp_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_dfp_postconfiguration(ngx_conf_t *cf);
@@ -60,6 +62,17 @@ static ngx_conf_num_bounds_t  ngx_dfp_per_cent = {
       NULL }
 
 
+/* A directive of a location whose values SETTER takes. */
+
+#define ngx_dfp_loc_list(name, setter)                                        \
+    { ngx_string(name),                                                       \
+      NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,                                       \
+      setter,                                                                 \
+      NGX_HTTP_LOC_CONF_OFFSET,                                               \
+      0,                                                                      \
+      NULL }
+
+
 static ngx_command_t  ngx_dfp_commands[] = {
 
     ngx_dfp_loc_flag("dfpreheat", enable),
@@ -68,19 +81,9 @@ static ngx_command_t  ngx_dfp_commands[] = {
 
     ngx_dfp_loc_flag("dfpreheat_query_token", query_token),
 
-    { ngx_string("dfpreheat_origin"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
-      ngx_dfp_conf_origin,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      0,
-      NULL },
+    ngx_dfp_loc_list("dfpreheat_origin", ngx_dfp_conf_origin),
 
-    { ngx_string("dfpreheat_redirect"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
-      ngx_dfp_conf_redirect,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      0,
-      NULL },
+    ngx_dfp_loc_list("dfpreheat_redirect", ngx_dfp_conf_redirect),
 
     { ngx_string("dfpreheat_grpc"),
       NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
@@ -100,19 +103,9 @@ static ngx_command_t  ngx_dfp_commands[] = {
 
     ngx_dfp_loc_flag("dfpreheat_share_blobs", share_blobs),
 
-    { ngx_string("dfpreheat_filtered_query_params"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
-      ngx_dfp_conf_filter,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      0,
-      NULL },
+    ngx_dfp_loc_list("dfpreheat_filtered_query_params", ngx_dfp_conf_filter),
 
-    { ngx_string("dfpreheat_redirect_headers"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
-      ngx_dfp_conf_kept,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      0,
-      NULL },
+    ngx_dfp_loc_list("dfpreheat_redirect_headers", ngx_dfp_conf_kept),
 
     { ngx_string("dfpreheat_redis"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
@@ -275,54 +268,27 @@ static ngx_command_t  ngx_dfp_commands[] = {
 };
 
 
+#define ngx_dfp_var(name, handler, data)                                      \
+    { ngx_string(name), NULL, handler, data, NGX_HTTP_VAR_NOCACHEABLE, 0 }
+
+
 static ngx_http_variable_t  ngx_dfp_variables[] = {
-
-    { ngx_string("dfpreheat_refresh"), NULL,
-      ngx_dfp_call_refresh, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-    { ngx_string("dfpreheat_probe"), NULL,
-      ngx_dfp_call_refresh, 1, NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-    { ngx_string("dfpreheat_cache_key"), NULL,
-      ngx_dfp_cache_key, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-    { ngx_string("dfpreheat_tag"), NULL,
-      ngx_dfp_call_tag, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-    { ngx_string("dfpreheat_application"), NULL,
-      ngx_dfp_call_tag, 1, NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-    { ngx_string("dfpreheat_uncached"), NULL,
-      ngx_dfp_storable_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-    { ngx_string("dfpreheat_unstored"), NULL,
-      ngx_dfp_storable_variable, 1, NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-    { ngx_string("dfpreheat_expired"), NULL,
-      ngx_dfp_expired_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-    { ngx_string("dfpreheat_range"), NULL,
-      ngx_dfp_access_range, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-    { ngx_string("dfpreheat_target"), NULL,
-      ngx_dfp_target_url, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-    { ngx_string("dfpreheat_host"), NULL,
-      ngx_dfp_target_host, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-    { ngx_string("dfpreheat_authority"), NULL,
-      ngx_dfp_target_authority, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-    { ngx_string("dfpreheat_authorization"), NULL,
-      ngx_dfp_target_authorization, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-    { ngx_string("dfpreheat_token_name"), NULL,
-      ngx_dfp_api_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-    { ngx_string("dfpreheat_job_id"), NULL,
-      ngx_dfp_api_variable, 1, NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-      ngx_http_null_variable
+    ngx_dfp_var("dfpreheat_refresh", ngx_dfp_call_refresh, 0),
+    ngx_dfp_var("dfpreheat_probe", ngx_dfp_call_refresh, 1),
+    ngx_dfp_var("dfpreheat_cache_key", ngx_dfp_cache_key, 0),
+    ngx_dfp_var("dfpreheat_tag", ngx_dfp_call_tag, 0),
+    ngx_dfp_var("dfpreheat_application", ngx_dfp_call_tag, 1),
+    ngx_dfp_var("dfpreheat_uncached", ngx_dfp_storable_variable, 0),
+    ngx_dfp_var("dfpreheat_unstored", ngx_dfp_storable_variable, 1),
+    ngx_dfp_var("dfpreheat_expired", ngx_dfp_expired_variable, 0),
+    ngx_dfp_var("dfpreheat_range", ngx_dfp_access_range, 0),
+    ngx_dfp_var("dfpreheat_target", ngx_dfp_target_url, 0),
+    ngx_dfp_var("dfpreheat_host", ngx_dfp_target_host, 0),
+    ngx_dfp_var("dfpreheat_authority", ngx_dfp_target_authority, 0),
+    ngx_dfp_var("dfpreheat_authorization", ngx_dfp_target_authorization, 0),
+    ngx_dfp_var("dfpreheat_token_name", ngx_dfp_api_variable, 0),
+    ngx_dfp_var("dfpreheat_job_id", ngx_dfp_api_variable, 1),
+    ngx_http_null_variable
 };
 
 
@@ -466,8 +432,28 @@ ngx_dfp_create_loc_conf(ngx_conf_t *cf)
 }
 
 
-/* What a location serves is only inherited by "if" and limit_except blocks.
- * What protects a location also protects those below it. */
+/* What a location serves is only inherited by "if" and limit_except blocks. */
+
+static void
+ngx_dfp_merge_served(ngx_dfp_loc_conf_t *prev, ngx_dfp_loc_conf_t *conf)
+{
+    ngx_conf_merge_value(conf->enable, prev->enable, 0);
+    ngx_conf_merge_value(conf->status, prev->status, 0);
+    ngx_conf_merge_value(conf->query_token, prev->query_token, 0);
+    ngx_conf_merge_value(conf->share_blobs, prev->share_blobs, 0);
+    conf->filter = conf->filter ? conf->filter : prev->filter;
+    conf->kept = conf->kept ? conf->kept : prev->kept;
+    ngx_conf_merge_value(conf->grpc, prev->grpc, 0);
+
+    if (conf->origins == NULL && conf->redirects == NULL) {
+        conf->origins = prev->origins;
+        conf->redirects = prev->redirects;
+        conf->named = prev->named;
+    }
+}
+
+
+/* What protects a location also protects those below it. */
 
 static char *
 ngx_dfp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
@@ -481,19 +467,7 @@ ngx_dfp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
     if (clcf->noname) {
-        ngx_conf_merge_value(conf->enable, prev->enable, 0);
-        ngx_conf_merge_value(conf->status, prev->status, 0);
-        ngx_conf_merge_value(conf->query_token, prev->query_token, 0);
-        ngx_conf_merge_value(conf->share_blobs, prev->share_blobs, 0);
-        conf->filter = conf->filter ? conf->filter : prev->filter;
-        conf->kept = conf->kept ? conf->kept : prev->kept;
-        ngx_conf_merge_value(conf->grpc, prev->grpc, 0);
-
-        if (conf->origins == NULL && conf->redirects == NULL) {
-            conf->origins = prev->origins;
-            conf->redirects = prev->redirects;
-            conf->named = prev->named;
-        }
+        ngx_dfp_merge_served(prev, conf);
     }
 
     ngx_conf_init_value(conf->enable, 0);

@@ -139,8 +139,9 @@ ngx_dfp_conf_kept(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
         if (!ngx_dfp_conf_kept_valid(dlcf->kept, ngx_dfp_dfp_str(value[i]))) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "dfpreheat_redirect_headers: \"%V\" is not the name "
-                               "of a header that can be kept, or is duplicate", &value[i]);
+                               "dfpreheat_redirect_headers: \"%V\" cannot be kept: "
+                               "it is no name of a header, duplicate, or not for "
+                               "the answer to which a redirect leads", &value[i]);
             return NGX_CONF_ERROR;
         }
 
