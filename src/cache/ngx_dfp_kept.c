@@ -259,7 +259,8 @@ ngx_dfp_kept_renew(ngx_http_request_t *r, ngx_dfp_kept_t *kept)
             && ngx_dfp_kept_write(r, stored, kept->fields[i].value) == NGX_OK)
         {
             ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
-                           "dfpreheat kept header \"%*s\" of a redirect is changed",
+                           "dfpreheat cache: header \"%*s\" of a redirect is "
+                           "changed",
                            kept->fields[i].name.len, kept->fields[i].name.data);
             continue;
         }
