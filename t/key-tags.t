@@ -99,6 +99,34 @@ warm_story 'files with a tag and an application', keyed(KEY), $locations, sub
 };
 
 
+# How many nginx hold a task, as get_task has found.
+
+sub holders
+{
+    my ($warm, %args) = @_;
+
+    my $answer = $warm->{servers}->client->post('/oapi/v1/jobs', {
+        type => 'get_task', args => { url => FILES . '/files/task', %args } });
+    my $job = $warm->ended($answer->{json}{id});
+
+    return scalar map { @{ $_->{peers} } }
+                  map { @{ $_->{results} // [] } } @{ $job->{result}{job_states} };
+}
+
+
+warm_story 'who has the task of a tag', keyed(KEY), $locations, sub
+{
+    my $warm = shift;
+
+    $upstream->answers('/files/task', { body => 'task' });
+    is($warm->run('file', url => FILES . '/files/task', tag => 'blue',
+                  application => 'app')->{state}, 'SUCCESS', 'a job');
+    is(holders($warm, tag => 'blue', application => 'app'), 1,
+       'this nginx, when it is asked for both');
+    is(holders($warm, tag => 'blue'), 0, 'and nobody has that without one');
+};
+
+
 warm_story 'a tag of a job where the key has none', {}, $locations, sub
 {
     my $warm = shift;
