@@ -227,8 +227,10 @@ warm_story 'a model that a job has warmed', { http => $example }, '', sub
     is(content($path), $config, 'all of it');
     like(readlink $path, qr{/blobs/$config_etag$}, 'by its ETag');
 
-    is_deeply(asked(), [ map { "GET /${\REPO}/resolve/main/$_ bytes=0-0" }
-                         'config.json', 'model.safetensors' ],
+    is_deeply(asked(), [ map { "GET $_ bytes=0-0" }
+                         "/${\REPO}/resolve/main/config.json",
+                         "/${\REPO}/resolve/main/model.safetensors",
+                         "/api/resolve-cache/models/${\REPO}/${\COMMIT}/config.json?x" ],
               'the Hub was asked whether the client may have them, once');
     is(scalar $cdn->requests, 0, 'and its CDN for nothing');
 
@@ -334,6 +336,28 @@ warm_story 'a gated model', { http => $example }, '', sub
     is(scalar(grep { /Authorization/i } $cdn->requests), 0,
        'and the CDN has seen no token');
     is(scalar $cdn->requests, 1, 'as it was asked by the job only');
+
+    # by a name that it had once: the Hub leads everybody to the new one
+
+    my $file = 'resolve/main/model.safetensors';
+
+    $hub->answers("/acme/old/$file", { status => 307, headers => [
+        Location => "/${\REPO}/$file", 'X-Repo-Commit' => COMMIT ] });
+    is($warm->run('file', url => "$hub_url/acme/old/$file",
+                  headers => { Authorization => TOKEN })->{state}, 'SUCCESS',
+       'a job of an old name');
+    $cdn->forget_requests;
+
+    my $get = sub {
+        my $answer = $warm->{http}->get("http://127.0.0.1:$port/acme/old/$file",
+            { headers => { @_ ? (Authorization => $_[0]) : () } });
+
+        return $answer->{content} eq $weights ? 'all' : $answer->{status};
+    };
+
+    is_deeply([ map { $get->(@$_) } [], ['Bearer hf_wrong'], [TOKEN] ],
+              [ 401, 401, 'all' ], 'gives it to nobody else');
+    is(scalar $cdn->requests, 0, 'and from the cache');
 };
 
 done_testing();
