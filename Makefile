@@ -26,7 +26,7 @@ FAILING = $(ASAN)/failing_malloc.o
 DEPS = gcc libc6-dev make nginx nginx-dev libhiredis-dev libjansson-dev \
        libssl-dev libprotobuf-c-dev protobuf-c-compiler redis-server redis-tools docker-registry skopeo curl jq \
        openssl procps ca-certificates libtest-base-perl python3-grpcio
-TEST_DEPS = libnginx-mod-http-lua libnginx-mod-http-headers-more-filter \
+TEST_DEPS = aria2 wget libnginx-mod-http-lua libnginx-mod-http-headers-more-filter \
             prometheus python3-venv chromium chromium-driver python3-pip \
             containerd buildah
 ASAN_DEPS = $(TEST_DEPS) valgrind
@@ -175,16 +175,17 @@ PROVE = TEST_NGINX_RANDOMIZE=1 prove --timer -j$(JOBS) -It/lib \
         $$(perl -MTest::Nginx::Socket -e 1 2>/dev/null || echo -It/runner)
 SLOWEST = perl t/lib/slowest.pl
 
-# schemathesis, for t/contract.t
+# schemathesis, for t/contract.t, and huggingface_hub
 
 VENV = $(BUILD)/venv/made
 
-$(VENV): t/contract/requirements.txt
+$(VENV): t/contract/requirements.txt t/huggingface/requirements.txt
 	@tools/deps.sh $(TEST_DEPS)
 	@echo "$(@D)"
 	@rm -rf $(@D)
 	@python3 -m venv $(@D)
-	@$(@D)/bin/pip install -q --disable-pip-version-check --no-deps -r $<
+	@$(@D)/bin/pip install -q --disable-pip-version-check --no-deps \
+	    $(addprefix -r ,$^)
 	@touch $@
 
 test: module $(UNITS) $(VENV)
@@ -305,6 +306,7 @@ install: module
 	    $(DESTDIR)/usr/lib/nginx/modules/$(notdir $(MODULE))
 	install -D -m 644 -t $(DESTDIR)/etc/nginx conf/*.conf
 	install -D -m 644 -t $(DESTDIR)/usr/share/dfpreheat/console console/*
+	install -D -m 644 -t $(DESTDIR)/etc/nginx/examples conf/examples/*.conf
 	install -D -m 644 -t $(DESTDIR)/etc/nginx/examples/cluster \
 	    conf/examples/cluster/*.conf
 	install -D -m 644 -t $(DESTDIR)/etc/nginx/examples/registries \

@@ -5,6 +5,7 @@
 #include "ngx_dfp_expired.h"
 #include "ngx_dfp_fill.h"
 #include "ngx_dfp_handler.h"
+#include "ngx_dfp_kept.h"
 #include "ngx_dfp_login.h"
 #include "ngx_dfp_manifest.h"
 #include "ngx_dfp_overtaken.h"
@@ -20,6 +21,8 @@
 static void *ngx_dfp_create_main_conf(ngx_conf_t *cf);
 static char *ngx_dfp_init_main_conf(ngx_conf_t *cf, void *conf);
 static void *ngx_dfp_create_loc_conf(ngx_conf_t *cf);
+static void ngx_dfp_merge_served(ngx_dfp_loc_conf_t *prev,
+    ngx_dfp_loc_conf_t *conf);
 static char *ngx_dfp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
 static ngx_int_t ngx_dfp_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_dfp_postconfiguration(ngx_conf_t *cf);
@@ -49,42 +52,39 @@ static ngx_conf_num_bounds_t  ngx_dfp_per_cent = {
       NULL }
 
 
+/* A directive of a location whose value is on or off. */
+
+#define ngx_dfp_loc_flag(name, field)                                         \
+    { ngx_string(name),                                                       \
+      NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,                                        \
+      ngx_conf_set_flag_slot,                                                 \
+      NGX_HTTP_LOC_CONF_OFFSET,                                               \
+      offsetof(ngx_dfp_loc_conf_t, field),                                    \
+      NULL }
+
+
+/* A directive of a location whose values SETTER takes. */
+
+#define ngx_dfp_loc_list(name, setter)                                        \
+    { ngx_string(name),                                                       \
+      NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,                                       \
+      setter,                                                                 \
+      NGX_HTTP_LOC_CONF_OFFSET,                                               \
+      0,                                                                      \
+      NULL }
+
+
 static ngx_command_t  ngx_dfp_commands[] = {
 
-    { ngx_string("dfpreheat"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
-      ngx_conf_set_flag_slot,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_dfp_loc_conf_t, enable),
-      NULL },
+    ngx_dfp_loc_flag("dfpreheat", enable),
 
-    { ngx_string("dfpreheat_status"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
-      ngx_conf_set_flag_slot,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_dfp_loc_conf_t, status),
-      NULL },
+    ngx_dfp_loc_flag("dfpreheat_status", status),
 
-    { ngx_string("dfpreheat_query_token"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
-      ngx_conf_set_flag_slot,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_dfp_loc_conf_t, query_token),
-      NULL },
+    ngx_dfp_loc_flag("dfpreheat_query_token", query_token),
 
-    { ngx_string("dfpreheat_origin"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
-      ngx_dfp_conf_origin,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      0,
-      NULL },
+    ngx_dfp_loc_list("dfpreheat_origin", ngx_dfp_conf_origin),
 
-    { ngx_string("dfpreheat_redirect"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
-      ngx_dfp_conf_redirect,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      0,
-      NULL },
+    ngx_dfp_loc_list("dfpreheat_redirect", ngx_dfp_conf_redirect),
 
     { ngx_string("dfpreheat_grpc"),
       NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
@@ -93,12 +93,7 @@ static ngx_command_t  ngx_dfp_commands[] = {
       offsetof(ngx_dfp_loc_conf_t, grpc),
       NULL },
 
-    { ngx_string("dfpreheat_access"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
-      ngx_conf_set_flag_slot,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_dfp_loc_conf_t, access),
-      NULL },
+    ngx_dfp_loc_flag("dfpreheat_access", access),
 
     { ngx_string("dfpreheat_tag_valid"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
@@ -107,12 +102,11 @@ static ngx_command_t  ngx_dfp_commands[] = {
       offsetof(ngx_dfp_loc_conf_t, tag_valid),
       NULL },
 
-    { ngx_string("dfpreheat_share_blobs"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
-      ngx_conf_set_flag_slot,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_dfp_loc_conf_t, share_blobs),
-      NULL },
+    ngx_dfp_loc_flag("dfpreheat_share_blobs", share_blobs),
+
+    ngx_dfp_loc_list("dfpreheat_filtered_query_params", ngx_dfp_conf_filter),
+
+    ngx_dfp_loc_list("dfpreheat_redirect_headers", ngx_dfp_conf_kept),
 
     { ngx_string("dfpreheat_redis"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
@@ -267,48 +261,27 @@ static ngx_command_t  ngx_dfp_commands[] = {
 };
 
 
+#define ngx_dfp_var(name, handler, data)                                      \
+    { ngx_string(name), NULL, handler, data, NGX_HTTP_VAR_NOCACHEABLE, 0 }
+
+
 static ngx_http_variable_t  ngx_dfp_variables[] = {
-
-    { ngx_string("dfpreheat_refresh"), NULL,
-      ngx_dfp_call_refresh, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-    { ngx_string("dfpreheat_probe"), NULL,
-      ngx_dfp_call_refresh, 1, NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-    { ngx_string("dfpreheat_cache_key"), NULL,
-      ngx_dfp_cache_key, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-    { ngx_string("dfpreheat_uncached"), NULL,
-      ngx_dfp_storable_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-    { ngx_string("dfpreheat_unstored"), NULL,
-      ngx_dfp_storable_variable, 1, NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-    { ngx_string("dfpreheat_expired"), NULL,
-      ngx_dfp_expired_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-    { ngx_string("dfpreheat_range"), NULL,
-      ngx_dfp_access_range, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-    { ngx_string("dfpreheat_target"), NULL,
-      ngx_dfp_target_url, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-    { ngx_string("dfpreheat_host"), NULL,
-      ngx_dfp_target_host, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-    { ngx_string("dfpreheat_authority"), NULL,
-      ngx_dfp_target_authority, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-    { ngx_string("dfpreheat_authorization"), NULL,
-      ngx_dfp_target_authorization, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-    { ngx_string("dfpreheat_token_name"), NULL,
-      ngx_dfp_api_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-    { ngx_string("dfpreheat_job_id"), NULL,
-      ngx_dfp_api_variable, 1, NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-      ngx_http_null_variable
+    ngx_dfp_var("dfpreheat_refresh", ngx_dfp_call_refresh, 0),
+    ngx_dfp_var("dfpreheat_probe", ngx_dfp_call_refresh, 1),
+    ngx_dfp_var("dfpreheat_cache_key", ngx_dfp_cache_key, 0),
+    ngx_dfp_var("dfpreheat_tag", ngx_dfp_call_tag, 0),
+    ngx_dfp_var("dfpreheat_application", ngx_dfp_call_tag, 1),
+    ngx_dfp_var("dfpreheat_uncached", ngx_dfp_storable_variable, 0),
+    ngx_dfp_var("dfpreheat_unstored", ngx_dfp_storable_variable, 1),
+    ngx_dfp_var("dfpreheat_expired", ngx_dfp_expired_variable, 0),
+    ngx_dfp_var("dfpreheat_range", ngx_dfp_access_range, 0),
+    ngx_dfp_var("dfpreheat_target", ngx_dfp_target_url, 0),
+    ngx_dfp_var("dfpreheat_host", ngx_dfp_target_host, 0),
+    ngx_dfp_var("dfpreheat_authority", ngx_dfp_target_authority, 0),
+    ngx_dfp_var("dfpreheat_authorization", ngx_dfp_target_authorization, 0),
+    ngx_dfp_var("dfpreheat_token_name", ngx_dfp_api_variable, 0),
+    ngx_dfp_var("dfpreheat_job_id", ngx_dfp_api_variable, 1),
+    ngx_http_null_variable
 };
 
 
@@ -454,8 +427,28 @@ ngx_dfp_create_loc_conf(ngx_conf_t *cf)
 }
 
 
-/* What a location serves is only inherited by "if" and limit_except blocks.
- * What protects a location also protects those below it. */
+/* What a location serves is only inherited by "if" and limit_except blocks. */
+
+static void
+ngx_dfp_merge_served(ngx_dfp_loc_conf_t *prev, ngx_dfp_loc_conf_t *conf)
+{
+    ngx_conf_merge_value(conf->enable, prev->enable, 0);
+    ngx_conf_merge_value(conf->status, prev->status, 0);
+    ngx_conf_merge_value(conf->query_token, prev->query_token, 0);
+    ngx_conf_merge_value(conf->share_blobs, prev->share_blobs, 0);
+    conf->filter = conf->filter ? conf->filter : prev->filter;
+    conf->kept = conf->kept ? conf->kept : prev->kept;
+    ngx_conf_merge_value(conf->grpc, prev->grpc, 0);
+
+    if (conf->origins == NULL && conf->redirects == NULL) {
+        conf->origins = prev->origins;
+        conf->redirects = prev->redirects;
+        conf->named = prev->named;
+    }
+}
+
+
+/* What protects a location also protects those below it. */
 
 static char *
 ngx_dfp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
@@ -469,17 +462,7 @@ ngx_dfp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
     if (clcf->noname) {
-        ngx_conf_merge_value(conf->enable, prev->enable, 0);
-        ngx_conf_merge_value(conf->status, prev->status, 0);
-        ngx_conf_merge_value(conf->query_token, prev->query_token, 0);
-        ngx_conf_merge_value(conf->share_blobs, prev->share_blobs, 0);
-        ngx_conf_merge_value(conf->grpc, prev->grpc, 0);
-
-        if (conf->origins == NULL && conf->redirects == NULL) {
-            conf->origins = prev->origins;
-            conf->redirects = prev->redirects;
-            conf->named = prev->named;
-        }
+        ngx_dfp_merge_served(prev, conf);
     }
 
     ngx_conf_init_value(conf->enable, 0);
@@ -487,6 +470,8 @@ ngx_dfp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_init_value(conf->query_token, 0);
     ngx_conf_init_value(conf->share_blobs, 0);
     ngx_conf_init_value(conf->grpc, 0);
+
+    conf->access_set = (conf->access != NGX_CONF_UNSET || prev->access_set);
     ngx_conf_merge_value(conf->access, prev->access, 0);
     ngx_conf_merge_sec_value(conf->tag_valid, prev->tag_valid, 60);
 
@@ -494,7 +479,7 @@ ngx_dfp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_dfpreheat_module);
 
-    if ((conf->bound || conf->access)
+    if ((conf->bound || conf->access || conf->filter || conf->kept)
         && ngx_dfp_conf_bound(cf, mcf) != NGX_OK)
     {
         return NGX_CONF_ERROR;
@@ -572,6 +557,7 @@ ngx_dfp_postconfiguration(ngx_conf_t *cf)
     }
 
     ngx_dfp_fill_init();
+    ngx_dfp_kept_init();
     ngx_dfp_storable_init();
     ngx_dfp_login_init();
     ngx_dfp_overtaken_init();

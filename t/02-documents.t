@@ -188,6 +188,11 @@ sub commands_of
     $code =~ s/ngx_dfp_main_value\(("\w+"),\s\w+,\s\w+\)
               /{ ngx_string($1), NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1, }/gx;
 
+    $code =~ s/ngx_dfp_loc_list\(("\w+"),\s\w+\)
+              /{ ngx_string($1), NGX_HTTP_LOC_CONF|NGX_CONF_1MORE, }/gx;
+    $code =~ s/ngx_dfp_loc_flag\(("\w+"),\s\w+\)
+              /{ ngx_string($1), NGX_HTTP_LOC_CONF|NGX_CONF_FLAG, }/gx;
+
     return map { /ngx_string\("(\w+)"\),\s*([\w|\s]+?),/ ? ($1 => $2) : () }
            map { split /\},/ }
            $code =~ /\bngx_command_t\s+\w+\[\]\s*=\s*\{(.*?)ngx_null_command/sg;
@@ -199,7 +204,7 @@ sub variables_of
     my $code = shift;
 
     return map { $_ => 1 }
-           map { /\{\s*ngx_string\("(\w+)"\),/g }
+           map { /(?:\{\s*ngx_string|\bngx_dfp_var)\("(\w+)"[,)]/g }
            $code =~ /\bngx_http_variable_t\s+\w+\[\]\s*=\s*\{
                      (.*?)ngx_http_null_variable/sxg;
 }

@@ -119,6 +119,39 @@ warm_story 'a job warms what its URL says, to the byte', {}, $locations, sub {
 };
 
 
+# As people write it: what clients make of it, and the job with them.
+
+my %written = (
+    '/files/a model (1).bin'          => '/files/a%20model%20(1).bin',
+    "/files/gr\x{f6}\x{df}e/\x{6a21}\x{578b}.bin"
+        => '/files/gr%C3%B6%C3%9Fe/%E6%A8%A1%E5%9E%8B.bin',
+    '/files/a+b%2Fc%20d'              => '/files/a+b%2Fc%20d',
+    "/files/query?name=a b&m=\x{e9}+"  => '/files/query?name=a%20b&m=%C3%A9+',
+    '/files/long?' . 'q=0123456789&' x 240 => '/files/long?' . 'q=0123456789&' x 240,
+);
+
+warm_story 'names with blanks, letters of all kinds, and long queries', {}, $locations,
+    sub
+{
+    my $warm = shift;
+
+    for my $path (sort keys %written) {
+        my $sent = $written{$path};
+        my $name = substr $sent, 0, 40;
+
+        $upstream->answers($sent =~ s/\?.*//r, { body => 'written' });
+        $upstream->forget_requests;
+
+        my $job = $warm->run('file', url => FILES . $path);
+
+        is($job->{state}, 'SUCCESS', "$name: a job");
+        is($job->{args}{url}, FILES . $sent, 'shows it as it is sent');
+        is_deeply([ asked() ], [ $sent ], 'to the origin');
+        is_deeply(cached($warm, $sent), [ "HIT $sent" ], 'a client gets a HIT');
+    }
+};
+
+
 warm_story 'queries', {}, $locations, sub {
     my $warm = shift;
 

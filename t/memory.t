@@ -96,7 +96,8 @@ sub image
     for my $path (grep { m{/blobs/} } $image->paths($manifest)) {
         $cdn->answers($path, { body => $upstream->body($path) });
         $upstream->answers($path, { status => 307, headers => [
-            Location => 'http://127.0.0.1:' . $cdn->port . $path ] });
+            Location => 'http://127.0.0.1:' . $cdn->port . $path,
+            'X-Kept' => 'kept' ] });
     }
 
     return REGISTRY . $image->by_tag('1');
@@ -115,7 +116,8 @@ sub unfinished
 
 my @registry = (
     location('/v2/', REGISTRY, $port, 'proxy_cache files;',
-             'include cache.conf;', 'include follow.conf;'),
+             'include cache.conf;', 'include follow.conf;',
+             'dfpreheat_redirect_headers X-Kept;'),
     location('/token', AUTH, $port, '#'),
     redirects('http://127.0.0.1:' . $cdn->port));
 

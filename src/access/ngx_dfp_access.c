@@ -12,6 +12,9 @@ typedef struct {
     u_char               key[DFP_SHA256_HEX_LEN + 1];
     ngx_http_request_t  *sr;         /* its answer */
     ngx_uint_t           status;
+    ngx_str_t            next;       /* what a redirect of the origin to itself
+                                        has led to; "": none so far */
+    ngx_uint_t           hops;       /* such redirects */
     unsigned             get:1;      /* asked by GET */
     unsigned             failed:1;   /* the status is nginx's own */
     unsigned             done:1;
@@ -31,6 +34,10 @@ static ngx_int_t ngx_dfp_access_verdict(ngx_http_request_t *r,
 static ngx_uint_t ngx_dfp_access_yes(ngx_http_request_t *r,
     ngx_dfp_access_t *access);
 static ngx_uint_t ngx_dfp_access_elsewhere(ngx_http_request_t *r,
+    ngx_dfp_access_t *access);
+static ngx_int_t ngx_dfp_access_leads(ngx_http_request_t *r,
+    ngx_dfp_access_t *access, dfp_url_t *from, dfp_url_t *to);
+static ngx_uint_t ngx_dfp_access_itself(ngx_http_request_t *r,
     ngx_dfp_access_t *access);
 static ngx_uint_t ngx_dfp_access_storage(ngx_array_t *rules, dfp_url_t *from,
     dfp_url_t *to);
@@ -160,7 +167,9 @@ ngx_dfp_access_begin(ngx_http_request_t *r, ngx_dfp_access_t *access)
         }
     }
 
-    return ngx_dfp_access_ask(r, access, 0);
+    /* a signature in the URL of a file is one for GET */
+
+    return ngx_dfp_access_ask(r, access, kind == DFP_PATH_FILE);
 }
 
 
@@ -210,6 +219,11 @@ ngx_dfp_access_ask(ngx_http_request_t *r, ngx_dfp_access_t *access,
 
     sr->method = NGX_HTTP_UNKNOWN;
     sr->header_only = 1;
+
+    if (access->next.len) {
+        sr->unparsed_uri = access->next;
+        sr->valid_unparsed_uri = 1;
+    }
 
     if (get) {
         ngx_str_set(&sr->method_name, "GET");
@@ -291,6 +305,10 @@ ngx_dfp_access_verdict(ngx_http_request_t *r, ngx_dfp_state_t *state,
         return NGX_DECLINED;
     }
 
+    if (ngx_dfp_access_itself(r, access)) {
+        return ngx_dfp_access_ask(r, access, 1);
+    }
+
     if (!access->failed && !access->get
         && (access->status == NGX_HTTP_NOT_ALLOWED
             || access->status == NGX_HTTP_NOT_IMPLEMENTED))
@@ -334,40 +352,29 @@ ngx_dfp_access_yes(ngx_http_request_t *r, ngx_dfp_access_t *access)
 }
 
 
-/* A registry that keeps its blobs elsewhere allows a request by a redirect to
+/* An origin that keeps blobs or files elsewhere allows a request by a redirect to
  * there. Any other redirect may lead to a login page. */
 
 static ngx_uint_t
 ngx_dfp_access_elsewhere(ngx_http_request_t *r, ngx_dfp_access_t *access)
 {
-    ngx_str_t               base;
-    dfp_err_t               err;
-    dfp_mem_t               mem;
     dfp_url_t               from, to;
     ngx_uint_t              i;
-    ngx_table_elt_t        *location;
     ngx_http_conf_ctx_t   **ctx;
     ngx_dfp_loc_conf_t     *dlcf;
     ngx_dfp_main_conf_t    *dmcf;
 
-    location = access->sr->upstream->headers_in.location;
-
-    if (access->path.kind != DFP_PATH_BLOB || location == NULL
-        || access->status >= NGX_HTTP_BAD_REQUEST)
+    if ((access->path.kind != DFP_PATH_BLOB
+         && access->path.kind != DFP_PATH_FILE)
+        || ngx_dfp_access_leads(r, access, &from, &to) != NGX_OK)
     {
         return 0;
     }
 
-    mem = ngx_dfp_mem(r->pool);
-    base = *ngx_dfp_binding_first(access->conf->origins);
+    /* of a file, the origin may just have another name */
 
-    if (dfp_url_parse_any(&mem, ngx_dfp_dfp_str(base), "the origin",
-                          &from, &err)
-        != DFP_OK
-        || dfp_url_join(&mem, &from, ngx_dfp_dfp_str(location->value),
-                        "a redirect", &to, &err)
-           != DFP_OK
-        || (from.tls && !to.tls))
+    if (access->path.kind == DFP_PATH_FILE
+        && dfp_str_eq(from.origin, to.origin))
     {
         return 0;
     }
@@ -386,6 +393,87 @@ ngx_dfp_access_elsewhere(ngx_http_request_t *r, ngx_dfp_access_t *access)
     }
 
     return 0;
+}
+
+
+/* Where the answer is a redirect FROM what was asked for TO. */
+
+static ngx_int_t
+ngx_dfp_access_leads(ngx_http_request_t *r, ngx_dfp_access_t *access,
+    dfp_url_t *from, dfp_url_t *to)
+{
+    dfp_buf_t             b;
+    dfp_err_t             err;
+    dfp_mem_t             mem;
+    ngx_table_elt_t      *location;
+    ngx_http_upstream_t  *u;
+
+    u = access->sr->upstream;
+    location = u->headers_in.location;
+
+    if (location == NULL || access->status < NGX_HTTP_SPECIAL_RESPONSE
+        || access->status >= NGX_HTTP_BAD_REQUEST)
+    {
+        return NGX_DECLINED;
+    }
+
+    mem = ngx_dfp_mem(r->pool);
+
+    dfp_buf_init(&b, &mem, u->uri.len, 0);
+    dfp_buf_str(&b, ngx_dfp_dfp_str(
+                        *ngx_dfp_binding_first(access->conf->origins)));
+    dfp_buf_str(&b, ngx_dfp_dfp_str(u->uri));
+
+    if (b.failed
+        || dfp_url_parse_any(&mem, dfp_buf_value(&b), "the request", from,
+                             &err)
+           != DFP_OK
+        || dfp_url_join(&mem, from, ngx_dfp_dfp_str(location->value),
+                        "a redirect", to, &err)
+           != DFP_OK
+        || (from->tls && !to->tls))
+    {
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * Whether the origin of a file has redirected the question to itself, as Hugging
+ * Face's Hub does for small files, and for models that were renamed: what it says
+ * there counts. It can be asked through a location that passes URIs as they are.
+ */
+
+static ngx_uint_t
+ngx_dfp_access_itself(ngx_http_request_t *r, ngx_dfp_access_t *access)
+{
+    dfp_url_t   from, to;
+    ngx_str_t  *sent, *uri;
+
+    if (access->failed || access->path.kind != DFP_PATH_FILE
+        || access->hops == NGX_DFP_REDIRECTS_MAX
+        || ngx_dfp_access_leads(r, access, &from, &to) != NGX_OK
+        || !dfp_str_eq(from.origin, to.origin))
+    {
+        return 0;
+    }
+
+    sent = &access->sr->upstream->uri;
+    uri = &access->sr->unparsed_uri;
+
+    if (sent->len != uri->len
+        || ngx_memcmp(sent->data, uri->data, sent->len) != 0)
+    {
+        return 0;
+    }
+
+    access->hops++;
+    access->next.data = (u_char *) to.path.data;
+    access->next.len = to.href.len - to.origin.len;
+
+    return 1;
 }
 
 

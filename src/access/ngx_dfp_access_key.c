@@ -50,6 +50,7 @@ static ngx_str_t  ngx_dfp_access_key_names[] = {
     ngx_string("tracestate"),
     ngx_string("x-request-id"),
     ngx_string("x-correlation-id"),
+    ngx_string("x-amzn-trace-id"),
     ngx_null_string
 };
 

@@ -2,9 +2,12 @@
 #include "ngx_dfp_cache_key.h"
 #include "ngx_dfp_manifest.h"
 
+#include "dfp_key.h"
+
 
 static ngx_int_t ngx_dfp_cache_entry(ngx_http_request_t *sr,
     ngx_dfp_entry_t *entry);
+static dfp_str_t ngx_dfp_cache_told(ngx_http_request_t *sr, ngx_str_t *name);
 static ngx_uint_t ngx_dfp_cache_sliced(ngx_http_request_t *sr);
 static const char *ngx_dfp_cache_broken(ngx_http_request_t *sr,
     ngx_dfp_entry_t *entry);
@@ -146,20 +149,50 @@ ngx_dfp_cache_sliced(ngx_http_request_t *sr)
 }
 
 
-/* Any other key may depend on the client: on its scheme, host or headers. */
+/* Any other key may depend on the client: on its scheme, host or headers. What a
+ * client and a job tell alike may follow. */
 
 ngx_uint_t
 ngx_dfp_cache_keyed(ngx_http_request_t *sr)
 {
     ngx_str_t                  *key;
+    dfp_str_t                   values[2], rest;
     ngx_http_variable_value_t   v;
+
+    static ngx_str_t  tag = ngx_string("dfpreheat_tag");
+    static ngx_str_t  application = ngx_string("dfpreheat_application");
 
     key = sr->cache->keys.elts;
 
-    return sr->cache->keys.nelts == 1
-           && ngx_dfp_cache_key(sr, &v, 0) == NGX_OK
-           && v.len == key->len
-           && ngx_memcmp(v.data, key->data, v.len) == 0;
+    if (sr->cache->keys.nelts != 1 || ngx_dfp_cache_key(sr, &v, 0) != NGX_OK
+        || v.len > key->len || ngx_memcmp(v.data, key->data, v.len) != 0)
+    {
+        return 0;
+    }
+
+    values[0] = ngx_dfp_cache_told(sr, &tag);
+    values[1] = ngx_dfp_cache_told(sr, &application);
+
+    rest = ngx_dfp_dfp_str(*key);
+    rest.data += v.len;
+    rest.len -= v.len;
+
+    return dfp_key_rest(rest, values, 2);
+}
+
+
+static dfp_str_t
+ngx_dfp_cache_told(ngx_http_request_t *sr, ngx_str_t *name)
+{
+    ngx_http_variable_value_t  *v;
+
+    v = ngx_http_get_variable(sr, name, ngx_hash_key(name->data, name->len));
+
+    if (v == NULL || v->not_found) {
+        return DFP_STR_NULL;
+    }
+
+    return (dfp_str_t) { v->len, (char *) v->data };
 }
 
 

@@ -42,7 +42,8 @@ ngx_int_t ngx_dfp_cache_stored(ngx_http_request_t *sr, ngx_int_t rc,
     ngx_dfp_entry_t *entry, const char **reason);
 
 /* Whether the key of the entry of SR, which was computed, is
- * $dfpreheat_cache_key. */
+ * $dfpreheat_cache_key, with or without $dfpreheat_tag and $dfpreheat_application
+ * after it. */
 ngx_uint_t ngx_dfp_cache_keyed(ngx_http_request_t *sr);
 
 
@@ -113,6 +114,11 @@ ngx_int_t ngx_dfp_cache_look(ngx_dfp_entry_t *entry, ngx_log_t *log,
  * NGX_ERROR: no memory. */
 ngx_int_t ngx_dfp_cache_body(ngx_dfp_entry_t *entry, ngx_pool_t *pool,
     size_t max, ngx_str_t *body, ngx_str_t *type);
+
+/* Reads the header of the answer, as it came, into POOL. It blocks. NGX_DECLINED: the
+ * entry is not in the cache; NGX_ERROR: its file cannot be read, or no memory. */
+ngx_int_t ngx_dfp_cache_head(ngx_dfp_entry_t *entry, ngx_pool_t *pool,
+    dfp_str_t *head);
 
 
 #endif /* NGX_DFP_CACHE_H */

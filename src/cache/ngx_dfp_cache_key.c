@@ -14,10 +14,11 @@ ngx_int_t
 ngx_dfp_cache_key(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     uintptr_t data)
 {
-    dfp_key_t  parts;
-    dfp_mem_t  mem;
-    dfp_str_t  key;
-    ngx_str_t  upstream, uri;
+    dfp_key_t            parts;
+    dfp_mem_t            mem;
+    dfp_str_t            key;
+    ngx_str_t            upstream, uri;
+    ngx_dfp_loc_conf_t  *began;
 
     v->valid = 1;
     v->no_cacheable = 1;
@@ -33,13 +34,16 @@ ngx_dfp_cache_key(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     }
 
     mem = ngx_dfp_mem(r->pool);
+    began = ngx_dfp_target_began(r);
 
     parts.upstream = ngx_dfp_dfp_str(upstream);
     parts.origin = ngx_dfp_dfp_str(ngx_dfp_target_first(r));
     parts.uri = ngx_dfp_dfp_str(uri);
     parts.head = (r->method == NGX_HTTP_HEAD && r->upstream
                   && r->upstream->method.len == 0);
-    parts.share_blobs = ngx_dfp_target_began(r)->share_blobs;
+    parts.share_blobs = began->share_blobs;
+    parts.filter = began->filter ? began->filter->elts : NULL;
+    parts.nfilter = began->filter ? began->filter->nelts : 0;
 
     if (dfp_key(&mem, &parts, &key) != DFP_OK) {
         ngx_dfp_cache_key_unique(r, v);

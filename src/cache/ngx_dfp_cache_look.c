@@ -1,5 +1,7 @@
 #include "ngx_dfp_cache.h"
 
+#include "dfp_head.h"
+
 
 #define NGX_DFP_LOOK_POOL    512
 #define NGX_DFP_STATUS_LINE  (sizeof("HTTP/1.1 200") - 1)
@@ -10,7 +12,6 @@ static ngx_int_t ngx_dfp_cache_look_open(ngx_dfp_entry_t *entry,
     off_t *size);
 static ngx_uint_t ngx_dfp_cache_look_usable(ngx_fd_t fd,
     ngx_http_file_cache_header_t *h, off_t *size);
-static void ngx_dfp_cache_look_type(ngx_str_t head, ngx_str_t *type);
 
 
 ngx_int_t
@@ -87,11 +88,45 @@ ngx_dfp_cache_body(ngx_dfp_entry_t *entry, ngx_pool_t *pool, size_t max,
     body->data = p + head.len;
     body->len = size - head.len;
 
-    ngx_dfp_cache_look_type(head, type);
+    *type = ngx_dfp_str(dfp_head_value(ngx_dfp_dfp_str(head),
+                                       DFP_STR("Content-Type")));
 
     rc = NGX_OK;
 
 done:
+
+    (void) ngx_close_file(fd);
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_dfp_cache_head(ngx_dfp_entry_t *entry, ngx_pool_t *pool, dfp_str_t *head)
+{
+    off_t                          size;
+    char                          *p;
+    ngx_fd_t                       fd;
+    ngx_int_t                      rc;
+    ngx_http_file_cache_header_t   h;
+
+    rc = ngx_dfp_cache_look_open(entry, pool->log, &fd, &h, &size);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    head->len = h.body_start - h.header_start;
+
+    p = ngx_pnalloc(pool, head->len + 1);
+
+    if (p == NULL
+        || pread(fd, p, head->len, h.header_start) != (ssize_t) head->len)
+    {
+        rc = NGX_ERROR;
+    }
+
+    head->data = p;
 
     (void) ngx_close_file(fd);
 
@@ -164,37 +199,4 @@ ngx_dfp_cache_look_usable(ngx_fd_t fd, ngx_http_file_cache_header_t *h,
 
     return ngx_strncmp(line, "HTTP/", 5) == 0
            && ngx_strncmp(line + sizeof(line) - 4, " 200", 4) == 0;
-}
-
-
-static void
-ngx_dfp_cache_look_type(ngx_str_t head, ngx_str_t *type)
-{
-    u_char  *p, *end, *last;
-
-    static u_char        name[] = "content-type:";
-    static const size_t  len = sizeof(name) - 1;
-
-    ngx_str_null(type);
-
-    last = head.data + head.len;
-
-    for (p = head.data; p < last; p = end + 1) {
-
-        end = ngx_strlchr(p, last, LF);
-        if (end == NULL) {
-            return;
-        }
-
-        if ((size_t) (end - p) <= len || ngx_strncasecmp(p, name, len) != 0) {
-            continue;
-        }
-
-        for (p += len; p < end && *p == ' '; p++) { /* void */ }
-
-        type->data = p;
-        type->len = end - p - (end > p && end[-1] == CR);
-
-        return;
-    }
 }

@@ -1,3 +1,4 @@
+#include "ngx_dfp_kept.h"
 #include "ngx_dfp_storable.h"
 
 
@@ -164,6 +165,10 @@ ngx_dfp_storable_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
         && (data || !ngx_dfp_storable_exists(r)))
     {
         reason = "the request has credentials";
+    }
+
+    if (reason == NULL && data == 0 && ngx_dfp_kept_differs(r)) {
+        reason = "the redirect has other headers than the stored answer";
     }
 
     if (reason) {

@@ -140,6 +140,8 @@ struct ngx_dfp_call_s {
     const char            *accept;   /* NULL: anything */
     dfp_job_header_t      *headers;
     ngx_uint_t             nheaders;
+    dfp_str_t              tag;      /* of the job; "": none; so below */
+    dfp_str_t              application;
     ngx_dfp_call_mode_e    mode;
     size_t                 size;     /* bytes, for NGX_DFP_CALL_READ */
     ngx_msec_t             timeout;  /* of the whole call */
@@ -257,6 +259,12 @@ void ngx_dfp_answer_filter_init(void);
  * proxy_no_cache: the same in a call whose answer must not be stored. */
 ngx_int_t ngx_dfp_call_refresh(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+
+/* $dfpreheat_tag, and with DATA $dfpreheat_application, escaped as values of a query:
+ * in a call that of its job, in a client's request that of its header, as Dragonfly's
+ * proxies have it. */
+ngx_int_t ngx_dfp_call_tag(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t data);
 
 /* Installs the filters and the phase handlers, while the configuration is
  * read. NGX_ERROR: no memory. */

@@ -25,6 +25,9 @@
 #define NGX_DFP_ADMIN_KEY_MIN     16      /* bytes */
 #define NGX_DFP_SCHEDULERS_MAX    32      /* addresses of a cluster */
 #define NGX_DFP_CERTIFICATES_MAX  64      /* of dfpreheat_certificate_chain */
+#define NGX_DFP_FILTER_MAX        128     /* names of
+                                             dfpreheat_filtered_query_params */
+#define NGX_DFP_KEPT_MAX          16      /* of dfpreheat_redirect_headers */
 
 
 /* The setters of directives, called by nginx. */
@@ -36,6 +39,8 @@ char *ngx_dfp_conf_admin_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_dfp_conf_platform(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_dfp_conf_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_dfp_conf_credentials(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_dfp_conf_kept(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_dfp_conf_filter(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_dfp_conf_redirect(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_dfp_conf_grpc(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_dfp_conf_peers_allow(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -57,12 +62,16 @@ ngx_int_t ngx_dfp_conf_check(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf);
 
 /* Called while the settings of a location are merged: notes one that is bound
  * to origins, is below such a location (also an "if" or limit_except block),
- * or has dfpreheat_access. NGX_ERROR: no memory. */
+ * or has dfpreheat_access or a directive for files. NGX_ERROR: no memory. */
 ngx_int_t ngx_dfp_conf_bound(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf);
 
 /* Prepares these locations for what decides who may see what, and what may be
  * cached. NGX_ERROR: a location cannot be used so, or no memory. */
 ngx_int_t ngx_dfp_conf_init_bound(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf);
+
+/* Checks what a location has for files, after it was merged. NGX_ERROR: it cannot
+ * be used so. */
+ngx_int_t ngx_dfp_conf_files(ngx_conf_t *cf, void **loc_conf);
 
 /* Logs at level debug what the configuration binds, without secrets. */
 void ngx_dfp_conf_debug(ngx_dfp_main_conf_t *mcf, ngx_log_t *log);

@@ -30,7 +30,8 @@ ngx_dfp_conf_init_bound(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf)
     loc_conf = mcf->bound.elts;
 
     for (i = 0; i < mcf->bound.nelts; i++) {
-        if (ngx_dfp_access_location(cf, loc_conf[i]) != NGX_OK
+        if (ngx_dfp_conf_files(cf, loc_conf[i]) != NGX_OK
+            || ngx_dfp_access_location(cf, loc_conf[i]) != NGX_OK
             || ngx_dfp_storable_location(cf, loc_conf[i]) != NGX_OK)
         {
             return NGX_ERROR;

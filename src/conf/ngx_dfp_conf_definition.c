@@ -44,6 +44,8 @@ static ngx_int_t ngx_dfp_definition_cluster(ngx_dfp_aspect_t *aspect,
     ngx_dfp_main_conf_t *mcf, ngx_dfp_cluster_t *cluster);
 static ngx_int_t ngx_dfp_definition_origins(ngx_dfp_aspect_t *aspect,
     ngx_dfp_main_conf_t *mcf, ngx_dfp_cluster_t *cluster);
+static void ngx_dfp_definition_names(ngx_dfp_aspect_t *aspect,
+    const char *name, ngx_array_t *names);
 static ngx_int_t ngx_dfp_definition_location(ngx_dfp_aspect_t *aspect,
     ngx_dfp_loc_conf_t *dlcf);
 static ngx_int_t ngx_dfp_definition_keys(ngx_dfp_aspect_t *aspect,
@@ -227,6 +229,8 @@ ngx_dfp_definition_location(ngx_dfp_aspect_t *aspect, ngx_dfp_loc_conf_t *dlcf)
             ngx_dfp_aspect_number(aspect, "share_blobs", dlcf->share_blobs);
             ngx_dfp_aspect_number(aspect, "tag_valid", dlcf->tag_valid);
             ngx_dfp_aspect_number(aspect, "access", dlcf->access);
+            ngx_dfp_definition_names(aspect, "filter", dlcf->filter);
+            ngx_dfp_definition_names(aspect, "kept", dlcf->kept);
 
         } else {
             ngx_dfp_aspect_text(aspect, "redirect", rule[i].text);
@@ -238,6 +242,25 @@ ngx_dfp_definition_location(ngx_dfp_aspect_t *aspect, ngx_dfp_loc_conf_t *dlcf)
     }
 
     return NGX_OK;
+}
+
+
+static void
+ngx_dfp_definition_names(ngx_dfp_aspect_t *aspect, const char *name,
+    ngx_array_t *names)
+{
+    ngx_uint_t   i;
+    dfp_str_t   *text;
+
+    if (names == NULL) {
+        return;
+    }
+
+    text = names->elts;
+
+    for (i = 0; i < names->nelts; i++) {
+        ngx_dfp_aspect_text(aspect, name, ngx_dfp_str(text[i]));
+    }
 }
 
 

@@ -169,7 +169,12 @@ typedef struct {
     ngx_uint_t    pinned;    /* ... that leads to the host of each URL */
     ngx_flag_t    query_token;   /* access_token= is accepted */
     ngx_flag_t    share_blobs;
-    ngx_flag_t    access;    /* clients need the registry's permission */
+    ngx_flag_t    access;    /* clients need the origin's permission */
+    ngx_uint_t    access_set;    /* ... on or off is in the configuration */
+    ngx_array_t  *filter;    /* dfp_str_t: parameters of queries that are not
+                                in cache keys; NULL: none */
+    ngx_array_t  *kept;      /* dfp_str_t: headers of redirects that answers
+                                have; NULL: none */
     time_t        tag_valid; /* s, of the manifest of a tag */
     ngx_uint_t    bound;     /* or below a location that is bound */
     ngx_flag_t    grpc;      /* for calls of gRPC */

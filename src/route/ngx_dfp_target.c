@@ -1,8 +1,10 @@
+#include "ngx_dfp_header.h"
 #include "ngx_dfp_target.h"
 
 
 static ngx_int_t ngx_dfp_target_keep_url(ngx_dfp_target_t *target,
     const dfp_url_t *url);
+static ngx_int_t ngx_dfp_target_keep_headers(ngx_dfp_target_t *target);
 static ngx_int_t ngx_dfp_target_base(ngx_dfp_target_t *target,
     dfp_url_t *base);
 static ngx_int_t ngx_dfp_target_check(ngx_dfp_target_t *target,
@@ -34,6 +36,7 @@ ngx_dfp_target_begin(ngx_http_request_t *r, const dfp_url_t *url,
     }
 
     ngx_str_null(&target->upstream);
+    target->kept = NULL;
 
     /* a pinned request goes to the URL's own origin, whichever origin is
      * named first */
@@ -152,6 +155,10 @@ ngx_dfp_target_follow(ngx_http_request_t *r, ngx_array_t *rules)
         return ngx_dfp_target_refuse(target);
     }
 
+    if (ngx_dfp_target_keep_headers(target) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     if (target->hops++ == NGX_DFP_REDIRECTS_MAX) {
         ngx_dfp_target_reason(target,
             "more than %d consecutive redirects",
@@ -180,6 +187,50 @@ ngx_dfp_target_follow(ngx_http_request_t *r, ngx_array_t *rules)
     }
 
     return ngx_dfp_target_check(target, &base, &url, rules);
+}
+
+
+/* Values live as long as the request. A background update has a copy of the target,
+ * so that the list is not changed in place. */
+
+static ngx_int_t
+ngx_dfp_target_keep_headers(ngx_dfp_target_t *target)
+{
+    ngx_str_t        *kept, wanted;
+    dfp_str_t        *name;
+    ngx_uint_t        i, n;
+    ngx_array_t      *names;
+    ngx_table_elt_t  *h;
+
+    names = target->began ? target->began->kept : NULL;
+
+    if (names == NULL) {
+        return NGX_OK;
+    }
+
+    kept = ngx_pcalloc(target->r->pool, names->nelts * sizeof(ngx_str_t));
+    if (kept == NULL) {
+        return NGX_ERROR;
+    }
+
+    name = names->elts;
+
+    for (i = 0; i < names->nelts; i++) {
+        n = 0;
+        wanted = ngx_dfp_str(name[i]);
+        h = ngx_dfp_header_find(&target->r->upstream->headers_in.headers, &wanted,
+                                &n);
+        if (h) {
+            kept[i] = h->value;
+
+        } else if (target->kept) {
+            kept[i] = target->kept[i];
+        }
+    }
+
+    target->kept = kept;
+
+    return NGX_OK;
 }
 
 

@@ -35,6 +35,10 @@ typedef struct {
     ngx_str_t                     token;     /* ... this Authorization */
     dfp_url_t                     url;       /* href.len 0: not set */
     ngx_uint_t                    hops;      /* redirects so far */
+    ngx_str_t                    *kept;      /* for each of began->kept its value
+                                                in the last redirect that had it,
+                                                data NULL: none; NULL: no redirect
+                                                had any */
     ngx_resolver_ctx_t           *lookup;    /* in progress */
     ngx_http_upstream_resolved_t  address;
     char                          reason[NGX_DFP_REASON_MAX];

@@ -243,6 +243,8 @@ ngx_dfp_task_prepare(ngx_dfp_task_t *task, ngx_dfp_call_mode_e mode)
     ngx_dfp_grant_apply(task->grant, call);
     call->headers = run->job.headers;
     call->nheaders = run->job.nheaders;
+    call->tag = run->job.tag;
+    call->application = run->job.application;
     call->mode = mode;
     call->size = run->conf->max_manifest_size;
     call->timeout = ngx_max((ngx_msec_int_t)

@@ -23,12 +23,36 @@ TEST("a value of a query has unreserved characters as they are")
 }
 
 
+TEST("a URL that was typed has blanks and letters beyond ASCII escaped")
+{
+    dfp_str_t  out, plain = DFP_STR("http://a.lan/b%20c?d=e+f#g");
+
+    CHECK_INT(dfp_escape_url(dfp_test_mem(),
+                             DFP_STR("http://a.lan/b c\xc3\xa9?d= +%\"|"), &out),
+              DFP_OK);
+    CHECK_STR(out, "http://a.lan/b%20c%C3%A9?d=%20+%\"|");
+
+    CHECK_INT(dfp_escape_url(dfp_test_mem(), plain, &out), DFP_OK);
+    CHECK(out.data == plain.data);
+
+    /* not what was copied with it */
+
+    CHECK_INT(dfp_escape_url(dfp_test_mem(), DFP_STR(" /a\t\x7f "), &out), DFP_OK);
+    CHECK_STR(out, " /a\t\x7f ");
+    CHECK_INT(dfp_escape_url(dfp_test_mem(), DFP_STR_NULL, &out), DFP_OK);
+    CHECK_INT(out.len, 0);
+}
+
+
 static int
 escape_in(dfp_mem_t *mem, void *data)
 {
+    dfp_rc_t   rc;
     dfp_str_t  out;
 
-    return dfp_escape(mem, DFP_STR("a b"), &out);
+    rc = dfp_escape(mem, DFP_STR("a b"), &out);
+
+    return rc == DFP_OK ? dfp_escape_url(mem, DFP_STR("a b"), &out) : rc;
 }
 
 

@@ -294,8 +294,12 @@ TEST("what is no http or https URL is refused by its place in the list")
     REFUSED("\"urls\":[\"\"]", "args.urls[0] | http | https URL");
     REFUSED_ARGS("\"type\":\"file\",\"url\":\"not-a-url\"",
                  "args.url | http | https URL");
-    REFUSED_ARGS("\"type\":\"file\",\"url\":\"http://a.lan/b c\"",
+    REFUSED_ARGS("\"type\":\"file\",\"url\":\"http://a.lan/b c \"",
                  "args.url | printable ASCII | escape | %");
+    REFUSED_ARGS("\"type\":\"file\",\"url\":\"http://a.lan/b\\tc\"",
+                 "args.url | printable ASCII | escape | %");
+    REFUSED_ARGS("\"type\":\"file\",\"url\":\"http://caf\xc3\xa9.lan/\"",
+                 "args.url");
     REFUSED_ARGS("\"type\":\"file\",\"url\":\"file:///etc/passwd\"",
                  "args.url | http | https URL");
     REFUSED_ARGS("\"type\":\"file\",\"url\":5", "args.url | string");

@@ -21,6 +21,8 @@ key_of(dfp_str_t uri, int share_blobs)
     parts.upstream = DFP_STR("http://up:5000");
     parts.origin = DFP_STR("https://a.lan");
     parts.uri = uri;
+    parts.filter = NULL;
+    parts.nfilter = 0;
     parts.head = 0;
     parts.share_blobs = share_blobs;
 
@@ -152,7 +154,7 @@ TEST("what only looks like a blob of a registry is not shared")
 TEST("an upstream, an origin and HEAD are parts of the key")
 {
     dfp_key_t  parts = { DFP_STR("http://up"), DFP_STR("http://a"),
-                         DFP_STR("/x"), 0, 0 };
+                         DFP_STR("/x"), NULL, 0, 0, 0 };
     dfp_str_t  key;
 
     CHECK_INT(dfp_key(dfp_test_mem(), &parts, &key), DFP_OK);
@@ -170,11 +172,81 @@ TEST("an upstream, an origin and HEAD are parts of the key")
 }
 
 
+static dfp_str_t
+filtered(dfp_str_t uri)
+{
+    static const dfp_str_t  filter[] = {
+        { 15, "X-Amz-Signature" }, { 7, "Expires" }, { 3, "a b" }
+    };
+
+    dfp_key_t  parts = { DFP_STR("http://up"), DFP_STR(""), uri, filter, 3,
+                         0, 0 };
+    dfp_str_t  key;
+
+    CHECK_INT(dfp_key(dfp_test_mem(), &parts, &key), DFP_OK);
+
+    return key;
+}
+
+
+#define CHECK_FILTERED(uri, key)                                              \
+    CHECK_STR(filtered(DFP_STR(uri)), "http://up " key)
+
+
+TEST("parameters that a filter names are left out, in any spelling")
+{
+    CHECK_FILTERED("/x?X-Amz-Signature=1", "/x");
+    CHECK_FILTERED("/x?X%2dAmz%2DSign%61ture=1&Expires", "/x");
+    CHECK_FILTERED("/x?b=1&Expires=2&c=3", "/x?b=1&c=3");
+    CHECK_FILTERED("/x?a+b=1&a%20b=2", "/x");
+
+    /* these are others */
+
+    CHECK_FILTERED("/x?Expirez=1", "/x?Expirez=1");
+    CHECK_FILTERED("/x?Expiress=", "/x?Expiress=");
+    CHECK_FILTERED("/x?Expires%=1", "/x?Expires%=1");
+    CHECK_FILTERED("/x?b=Expires", "/x?b=Expires");
+    CHECK_FILTERED("/x?=Expires=1", "/x?=Expires=1");
+    CHECK_FILTERED("/x?&b&", "/x?&b&");
+    CHECK_FILTERED("/x#?Expired=1", "/x#?Expired=1");
+}
+
+
+static int
+rest(const char *text, const char *tag, const char *application)
+{
+    const dfp_str_t  values[] = { dfp_cstr(tag), dfp_cstr(application) };
+
+    return dfp_key_rest(dfp_cstr(text), values, 2);
+}
+
+
+TEST("a longer key has a tag and an application, and nothing else")
+{
+    CHECK(rest("", "", ""));
+    CHECK(rest("", "t", "a"));
+    CHECK(rest(" t", "t", "a"));
+    CHECK(rest("|t|a", "t", "a"));
+    CHECK(rest("|a|t", "t", "a"));
+    CHECK(rest(" t%20u /a", "t%20u", "a"));
+    CHECK(rest("  ", "", ""));
+    CHECK(rest(" | x", "", "x"));
+    CHECK(rest(" x x", "x", "x"));
+
+    CHECK(!rest("t", "t", "a"));
+    CHECK(!rest(" t t", "t", "a"));
+    CHECK(!rest(" t a x", "t", "a"));
+    CHECK(!rest(" ta", "t", "a"));
+    CHECK(!rest(" tag=t", "t", "a"));
+    CHECK(!rest(" x", "", ""));
+}
+
+
 static int
 make_key(dfp_mem_t *mem, void *data)
 {
     dfp_key_t  parts = { DFP_STR("http://up"), DFP_STR("http://a"),
-                         DFP_STR("/x?a&token=b&ns=c"), 0, 0 };
+                         DFP_STR("/x?a&token=b&ns=c"), NULL, 0, 0, 0 };
     dfp_str_t  key;
 
     (void) data;

@@ -50,3 +50,33 @@ dfp_escape(dfp_mem_t *mem, dfp_str_t s, dfp_str_t *escaped)
 
     return DFP_OK;
 }
+
+
+dfp_rc_t
+dfp_escape_url(dfp_mem_t *mem, dfp_str_t s, dfp_str_t *escaped)
+{
+    size_t     i;
+    dfp_buf_t  b;
+
+    dfp_buf_init(&b, mem, s.len, 0);
+
+    for (i = 0; i < s.len; i++) {
+
+        if ((unsigned char) s.data[i] >= 0x80
+            || (s.data[i] == ' ' && i > 0 && i + 1 < s.len))
+        {
+            dfp_escape_byte(&b, s.data[i]);
+
+        } else {
+            dfp_buf_append(&b, &s.data[i], 1);
+        }
+    }
+
+    if (b.failed) {
+        return DFP_ERROR;
+    }
+
+    *escaped = (b.len == s.len) ? s : dfp_buf_value(&b);
+
+    return DFP_OK;
+}

@@ -19,5 +19,9 @@ void dfp_escape_byte(dfp_buf_t *b, char ch);
  */
 dfp_rc_t dfp_escape(dfp_mem_t *mem, dfp_str_t s, dfp_str_t *escaped);
 
+/* The same of a URL that somebody has typed: only blanks inside it and bytes beyond
+ * ASCII are escaped, as browsers do. */
+dfp_rc_t dfp_escape_url(dfp_mem_t *mem, dfp_str_t s, dfp_str_t *escaped);
+
 
 #endif /* DFP_ESCAPE_H */

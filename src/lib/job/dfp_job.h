@@ -132,7 +132,8 @@ typedef struct {
 
 /*
  * Parses the body of POST /oapi/v1/jobs. MAX_TIMEOUT is in nanoseconds. The
- * result is in MEM and does not point into BODY. Unknown fields are ignored;
+ * result is in MEM and does not point into BODY. URLs of files are escaped
+ * (dfp_escape_url()). Unknown fields are ignored;
  * the last of duplicate keys counts. DFP_ERROR: no memory. DFP_INVALID: err
  * names the field, as args.count, and the limit. Refused are
  *

@@ -2,6 +2,7 @@
  * The jobs that look for one URL in the caches.
  */
 
+#include "dfp_escape.h"
 #include "dfp_job_parser.h"
 
 
@@ -83,11 +84,17 @@ dfp_job_check_one(dfp_mem_t *mem, dfp_str_t url, const char *what,
 
     job->type = DFP_JOB_FILE;
 
-    rc = dfp_url_parse(mem, url, what, &parsed, &other);
+    rc = dfp_escape_url(mem, url, &job->url);
+
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    rc = dfp_url_parse(mem, job->url, what, &parsed, &other);
 
     if (rc == DFP_OK && dfp_oci_manifest_path(parsed.path, &reference)) {
         job->type = DFP_JOB_IMAGE;
-        return dfp_oci_parse_image(mem, url, what, &ref, err);
+        return dfp_oci_parse_image(mem, job->url, what, &ref, err);
     }
 
     *err = other;

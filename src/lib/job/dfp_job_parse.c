@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 
+#include "dfp_escape.h"
 #include "dfp_job_parser.h"
 
 
@@ -342,7 +343,10 @@ dfp_job_check_url(dfp_json_t *in, const dfp_job_t *job, dfp_str_t *text,
     dfp_oci_ref_t  ref;
 
     if (job->type == DFP_JOB_FILE) {
-        return dfp_url_parse(in->mem, *text, what, &url, in->err);
+        rc = dfp_escape_url(in->mem, *text, text);
+
+        return rc == DFP_OK
+               ? dfp_url_parse(in->mem, *text, what, &url, in->err) : rc;
     }
 
     rc = dfp_oci_parse_image(in->mem, *text, what, &ref, in->err);

@@ -45,7 +45,7 @@ dfp_rc_t dfp_job_parse_distribution(dfp_json_t *in, int64_t max_timeout,
     dfp_job_t *job);
 
 /* A URL of one thing: that of a manifest is an image, any other one is a file.
- * Sets the type of the job. WHAT as in dfp_url_parse(). */
+ * Sets the type of the job, and its URL, escaped. WHAT as in dfp_url_parse(). */
 dfp_rc_t dfp_job_check_one(dfp_mem_t *mem, dfp_str_t url, const char *what,
     dfp_job_t *job, dfp_err_t *err);
 

@@ -3,7 +3,9 @@
  */
 
 #include "dfp_buf.h"
+#include "dfp_char.h"
 #include "dfp_hash.h"
+#include "dfp_hex.h"
 #include "dfp_key.h"
 #include "dfp_path.h"
 #include "dfp_url.h"
@@ -20,8 +22,12 @@ static dfp_str_t dfp_key_query(dfp_str_t *path);
 static size_t dfp_key_registry(dfp_str_t path);
 static void dfp_key_append_blob(dfp_buf_t *b, dfp_str_t path,
     size_t registry);
-static void dfp_key_append_query(dfp_buf_t *b, dfp_str_t query);
+static void dfp_key_append_query(dfp_buf_t *b, const dfp_key_t *parts,
+    dfp_str_t query);
+static int dfp_key_left_out(const dfp_key_t *parts, dfp_str_t parameter);
+static int dfp_key_named(dfp_str_t parameter, dfp_str_t name);
 static int dfp_key_plain(dfp_str_t uri);
+static int dfp_key_separates(char ch);
 
 
 dfp_rc_t
@@ -47,7 +53,7 @@ dfp_key(dfp_mem_t *mem, const dfp_key_t *parts, dfp_str_t *key)
         dfp_buf_str(&b, path);
     }
 
-    dfp_key_append_query(&b, query);
+    dfp_key_append_query(&b, parts, query);
 
     if (b.failed) {
         return DFP_ERROR;
@@ -160,16 +166,15 @@ dfp_key_append_blob(dfp_buf_t *b, dfp_str_t path, size_t registry)
 /* QUERY begins with its "?", or is empty. */
 
 static void
-dfp_key_append_query(dfp_buf_t *b, dfp_str_t query)
+dfp_key_append_query(dfp_buf_t *b, const dfp_key_t *parts, dfp_str_t query)
 {
-    size_t       len;
+    dfp_str_t    parameter;
     const char  *p, *last, *next, *separator;
 
     if (query.len == 0) {
         return;
     }
 
-    len = sizeof(DFP_KEY_NS) - 1;
     last = query.data + query.len;
     separator = "?";
 
@@ -178,14 +183,70 @@ dfp_key_append_query(dfp_buf_t *b, dfp_str_t query)
         next = memchr(p, '&', last - p);
         next = next ? next : last;
 
-        if ((size_t) (next - p) >= len && memcmp(p, DFP_KEY_NS, len) == 0) {
+        parameter = (dfp_str_t) { next - p, p };
+
+        if (dfp_key_left_out(parts, parameter)) {
             continue;
         }
 
         dfp_buf_cstr(b, separator);
-        dfp_buf_append(b, p, next - p);
+        dfp_buf_str(b, parameter);
         separator = "&";
     }
+}
+
+
+static int
+dfp_key_left_out(const dfp_key_t *parts, dfp_str_t parameter)
+{
+    size_t  i, len;
+
+    len = sizeof(DFP_KEY_NS) - 1;
+
+    if (parameter.len >= len && memcmp(parameter.data, DFP_KEY_NS, len) == 0) {
+        return 1;
+    }
+
+    for (i = 0; i < parts->nfilter; i++) {
+        if (dfp_key_named(parameter, parts->filter[i])) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* Whether what is before the "=" of PARAMETER decodes to NAME. */
+
+static int
+dfp_key_named(dfp_str_t parameter, dfp_str_t name)
+{
+    int     byte;
+    char    ch;
+    size_t  i, k;
+
+    for (i = 0, k = 0; i < parameter.len && parameter.data[i] != '='; k++) {
+        ch = parameter.data[i++];
+
+        if (ch == '+') {
+            ch = ' ';
+
+        } else if (ch == '%' && parameter.len - i >= 2) {
+            byte = dfp_hex_byte(&parameter.data[i]);
+
+            if (byte >= 0) {
+                ch = (char) byte;
+                i += 2;
+            }
+        }
+
+        if (k == name.len || ch != name.data[k]) {
+            return 0;
+        }
+    }
+
+    return k == name.len;
 }
 
 
@@ -204,4 +265,58 @@ dfp_key_plain(dfp_str_t uri)
     }
 
     return 1;
+}
+
+
+int
+dfp_key_rest(dfp_str_t rest, const dfp_str_t *values, size_t n)
+{
+    size_t       i;
+    dfp_str_t    word;
+    unsigned     used;
+    const char  *p, *last;
+
+    p = rest.data;
+    last = p + rest.len;
+    used = 0;
+
+    if (rest.len && !dfp_key_separates(*p)) {
+        return 0;
+    }
+
+    while (p < last) {
+
+        if (dfp_key_separates(*p)) {
+            p++;
+            continue;
+        }
+
+        word = (dfp_str_t) { 0, p };
+
+        while (p < last && !dfp_key_separates(*p)) {
+            p++;
+            word.len++;
+        }
+
+        for (i = 0; i < n; i++) {
+            if (!(used & (1u << i)) && dfp_str_eq(word, values[i])) {
+                break;
+            }
+        }
+
+        if (i == n) {
+            return 0;
+        }
+
+        used |= 1u << i;
+    }
+
+    return 1;
+}
+
+
+static int
+dfp_key_separates(char ch)
+{
+    return !dfp_alnum(ch) && memchr("-._~%", ch, 5) == NULL;
 }
