@@ -18,6 +18,7 @@
 /* limits of directives */
 #define NGX_DFP_LEASE_MIN         1000    /* ms */
 #define NGX_DFP_RETENTION_MIN     1       /* s */
+#define NGX_DFP_KEEP_MIN          1000    /* ms */
 #define NGX_DFP_TASK_TIMEOUT_MIN  1000    /* ms */
 #define NGX_DFP_PEER_TIMEOUT_MIN  1000    /* ms */
 #define NGX_DFP_MANIFEST_MIN      1024    /* bytes */
@@ -25,6 +26,7 @@
 #define NGX_DFP_ADMIN_KEY_MIN     16      /* bytes */
 #define NGX_DFP_SCHEDULERS_MAX    32      /* addresses of a cluster */
 #define NGX_DFP_CERTIFICATES_MAX  64      /* of dfpreheat_certificate_chain */
+#define NGX_DFP_INACTIVE_MIN      86400   /* s: less is warned about */
 
 
 /* The setters of directives, called by nginx. */

@@ -145,6 +145,7 @@ typedef struct {
     ngx_uint_t                 max_attempts;  /* whose lease expired */
     ngx_uint_t                 worker_calls;  /* at once */
     time_t                     retention;     /* s, of ended jobs */
+    ngx_msec_t                 keep_interval; /* between looks at a kept job */
     ngx_msec_t                 task_timeout;
     ngx_msec_t                 peer_timeout;  /* of a peer's silence */
     ngx_msec_t                 settle;        /* until a list is whole */
