@@ -14,7 +14,10 @@ use DFP::Process qw( wait_until );
 use DFP::Upstream;
 use DFP::Warm;
 
-use constant REGISTRY => 'http://registry.test';
+use constant {
+    REGISTRY => 'http://registry.test',
+    SLOW     => 3,      # s: a layer
+};
 
 my $upstream = DFP::Upstream->start;
 my $locations = location('/v2/', REGISTRY, $upstream->port);
@@ -41,11 +44,11 @@ sub kept
 
 sub interrupted
 {
-    my ($warm, $path) = @_;
+    my ($warm, $path, $after) = @_;
 
     my $body = $upstream->body($path);
 
-    $upstream->answers($path, { after => HOUR, body => $body });
+    $upstream->answers($path, { after => $after // HOUR, body => $body });
     $warm->lose_files;
     wait_until(LOOKS, sub { grep { / \Q$path\E / } $upstream->requests })
         or die "no look\n";
@@ -80,6 +83,10 @@ warm_story 'a reload', { %often }, $locations, sub
 
     $warm->{servers}->nginx_reload;
     $warm->lose_files;
+    all_is_back($warm, $id, @paths);
+
+    interrupted($warm, $paths[-1], SLOW);
+    $warm->{servers}->nginx_reload;
     all_is_back($warm, $id, @paths);
 };
 

@@ -141,35 +141,77 @@ warm_story 'a file', { %often }, $locations, sub
 };
 
 
-# The zone forgets what was not used for 7 s.
+# Who may have a file is the origin's business: it cannot be looked up there.
 
-my $forgetful = tempdir('dfpreheat-keep-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
-
-warm_story 'what nobody requests', { http => $often{http}
-    . "proxy_cache_path $forgetful keys_zone=forgetful:1m inactive=7s "
-    . "use_temp_path=off;\n" },
-    location('/v2/', REGISTRY, $upstream->port, 'proxy_cache forgetful;',
-             'include cache.conf;'), sub
+warm_story 'private files and images', { http => $often{http} },
+    location('/v2/', REGISTRY, $upstream->port, 'proxy_cache files;',
+             'include cache.conf;', 'dfpreheat_access on;')
+    . location('/files/', FILES, $upstream->port, 'proxy_cache files;',
+               'include cache.conf;', 'dfpreheat_access on;'), sub
 {
     my $warm = shift;
 
-    my ($kept, @paths) = (image('kept', 'kept'))[1 .. 4];
-    my ($other) = (image('not-kept', 'other'))[1];
-    my $id = kept($warm, HOUR, 'image', url => REGISTRY . $kept);
+    my ($tag, @paths) = (image('private', 'private'))[1 .. 4];
 
-    $warm->run('image', url => REGISTRY . $other);
+    $upstream->answers('/files/private', { body => 'private' });
 
-    my $files = sub { scalar grep { -f } glob "$forgetful/*" };
+    my $image = kept($warm, HOUR, 'image', url => REGISTRY . $tag);
+    my $file = kept($warm, HOUR, 'file', url => FILES . '/files/private');
 
-    is($files->(), 8, 'two images are there');
-    wait_until(FORGOTTEN, sub { $files->() <= 4 }) or die "it forgets nothing\n";
-    looked($warm->{servers}, $id);
+    for my $id ($image, $file) {
+        my $look = looked($warm->{servers}, $id);
 
+        is("@$look{qw( state error warmed_tasks )}", 'SUCCESS  0', 'all is there');
+    }
+
+    $warm->lose_files;
     $upstream->forget_requests;
-    is($files->(), 4, 'the other one was forgotten');
-    $warm->hits('this one was not', $kept, @paths);
-    is_deeply(asked(), [], '... nor fetched again');
+    looked($warm->{servers}, $_) for $image, $file;
+    $upstream->forget_requests;
+    is_deeply([ map { $warm->pull($_) } '/files/private', $paths[-1] ],
+              [ 'private', 'HIT', 'private', 'HIT' ], 'all comes back');
 };
+
+
+# A zone forgets what was not used for 7 s, as nginx finds it every ten seconds or
+# sooner. What is kept stays, also if the registry cannot tell what belongs to it.
+
+for (200, 503) {
+    my $status = $_;
+    my $forgetful = tempdir('dfpreheat-keep-XXXXXXXX', TMPDIR => 1, CLEANUP => 1);
+
+    chmod 0777, $forgetful;
+
+    warm_story "what nobody requests, and the registry answers $status",
+        { http => $often{http} . "proxy_cache_path $forgetful "
+          . "keys_zone=forgetful:1m inactive=7s use_temp_path=off;\n" },
+        location('/v2/', REGISTRY, $upstream->port, 'proxy_cache forgetful;',
+                 'include cache.conf;', 'dfpreheat_tag_valid 1s;'), sub
+    {
+        my $warm = shift;
+
+        my ($kept, @paths) = (image("kept-$status", 'kept'))[1 .. 4];
+        my ($other) = (image("not-kept-$status", 'other'))[1];
+        my $id = kept($warm, HOUR, 'image', url => REGISTRY . $kept);
+
+        $warm->run('image', url => REGISTRY . $other);
+
+        my $files = sub { scalar grep { -f } glob "$forgetful/*" };
+
+        is($files->(), 8, 'two images are there');
+        $upstream->answers($kept, { status => $status }) if $status != 200;
+        wait_until(FORGOTTEN, sub { $files->() <= 4 }) or die "it forgets nothing\n";
+
+        my $look = looked($warm->{servers}, $id);
+
+        is($look->{state}, $status == 200 ? 'SUCCESS' : 'FAILURE', 'it is looked at');
+        $upstream->forget_requests;
+        is($files->(), 4, 'the other one was forgotten');
+        $warm->hits('this one was not', @paths);
+        is_deeply([ grep { !/ \Q$kept\E$/ } @{ asked() } ], [],
+                  '... nor fetched again');
+    };
+}
 
 
 warm_story 'the registry is not there', { %often }, $locations, sub

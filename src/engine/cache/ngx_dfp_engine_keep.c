@@ -67,7 +67,8 @@ ngx_dfp_engine_keep_call(ngx_dfp_run_t *run)
 
 
 /* The digest of what is there was checked when it was stored: only what is fetched
- * again is read. */
+ * again is read. What cannot be looked up, such as a file in a location with
+ * dfpreheat_access, is requested as a job does. */
 
 static void
 ngx_dfp_engine_keep_answered(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
@@ -77,13 +78,11 @@ ngx_dfp_engine_keep_answered(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
         return;
     }
 
-    if (ngx_dfp_task_trouble(task, call) == NGX_OK) {
-        return;
-    }
-
     task->told = 1;
 
-    if (ngx_dfp_engine_warm_find(task, call) != NGX_OK) {
+    if (call->answer.result != NGX_DFP_CALL_OK
+        || ngx_dfp_engine_warm_find(task, call) != NGX_OK)
+    {
         task->tries = 0;
         ngx_dfp_task_queue(task);
         return;
@@ -146,7 +145,9 @@ ngx_dfp_engine_keep_check(ngx_dfp_run_t *run)
 }
 
 
-/* How many tasks were not there. */
+/* How many tasks were not there. The manifest of a tag may be requested each time, as
+ * where the registry is asked who may have it (dfpreheat_access): what is new of it
+ * has a digest. */
 
 static void
 ngx_dfp_engine_keep_results(ngx_dfp_run_t *run, ngx_dfp_results_t *results)
@@ -158,6 +159,7 @@ ngx_dfp_engine_keep_results(ngx_dfp_run_t *run, ngx_dfp_results_t *results)
 
     for (i = 0; i < run->tasks.nelts; i++) {
         results->warmed += (task[i]->done && !task[i]->cached
-                            && !task[i]->stale);
+                            && (task[i]->image == NULL
+                                || task[i]->digest.len));
     }
 }
