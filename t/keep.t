@@ -37,6 +37,18 @@ my %often = (http => "dfpreheat_keep_interval 1s;\n"
 sub get { $_[0]{servers}->client->get("/oapi/v1/jobs/$_[1]")->{json} }
 
 
+# The value of a metric of nginx.
+
+sub metric
+{
+    my ($warm, $name) = @_;
+
+    my $text = $warm->{servers}->client->get('/metrics')->{body};
+
+    return ($text =~ /^\Q$name\E (\S+)$/m)[0];
+}
+
+
 # A job of an image that is kept for some seconds, at its end; its id.
 
 sub kept
@@ -74,6 +86,12 @@ warm_story 'what is gone comes back', { %often }, $locations, sub
     $warm->another_client;
     $upstream->forget_requests;
     $warm->hits('everything is there again', @paths);
+
+    my ($runs, $tasks) = map { metric($warm, $_) }
+        'dfpreheat_run_duration_seconds_count', 'dfpreheat_tasks_total{result="warmed"}';
+
+    is($runs, 1, 'looks are no runs');
+    is($tasks, 2 * @paths, '... what they fetch is counted');
 };
 
 

@@ -141,14 +141,14 @@ ngx_dfp_task_failed(ngx_dfp_task_t *task, const char *fmt, ...)
 
 
 /* What is in the cache of a kept job stays there as long as it is used, whatever the
- * registry says. */
+ * registry says. When the timeout of the look has passed, nothing is called. */
 
 static ngx_uint_t
 ngx_dfp_task_kept(ngx_dfp_task_t *task)
 {
     if (task->run->job.action != DFP_JOB_KEEP || !task->manifest
         || task->stale || task->done || task->binding == NULL
-        || task->run->error.len)
+        || task->run->error.len || !task->run->deadline.timer_set)
     {
         return 0;
     }
