@@ -218,12 +218,12 @@ for (200, 503) {
 
         is($files->(), 8, 'two images are there');
         $upstream->answers($kept, { status => $status }) if $status != 200;
+        $upstream->forget_requests;
         wait_until(FORGOTTEN, sub { $files->() <= 4 }) or die "it forgets nothing\n";
 
         my $look = looked($warm->{servers}, $id);
 
         is($look->{state}, $status == 200 ? 'SUCCESS' : 'FAILURE', 'it is looked at');
-        $upstream->forget_requests;
         is($files->(), 4, 'the other one was forgotten');
         $warm->hits('this one was not', @paths);
         is_deeply([ grep { !/ \Q$kept\E$/ } @{ asked() } ], [],
