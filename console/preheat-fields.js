@@ -100,6 +100,10 @@ const MORE = [
                 + "Default: dfpreheat_platform of nginx." },
         { name: "args.refresh", label: "Fetch everything again, even if it is cached",
           check: true, help: "Clusters with engine=cache only." },
+        { name: "args.keep_until", label: "Keep until",
+          placeholder: "2026-12-24T20:00:00Z",
+          help: "What is gone is warmed again until this time. Clusters with "
+                + "engine=cache only." },
         { name: "args.digest", label: "Digest", only: "file",
           placeholder: "sha256:…",
           help: "The digest that the file must have. One file, and clusters with "
@@ -113,7 +117,8 @@ const MORE = [
           help: "For the registry or the server of the file. It is hidden in "
                 + "answers." },
         { name: "args.password", label: "Password", type: "password",
-          help: "It is encrypted in Redis, and erased when the job ends." },
+          help: "It is encrypted in Redis, and erased when the job ends, or at the "
+                + "time until which it is kept." },
         { name: "args.headers", label: "Headers", as: HEADERS, lines: 3,
           placeholder: "X-Api-Key: …",
           help: "One “Name: value” per line: credentials, User-Agent, and the "

@@ -18,6 +18,7 @@
 /* limits of directives */
 #define NGX_DFP_LEASE_MIN         1000    /* ms */
 #define NGX_DFP_RETENTION_MIN     1       /* s */
+#define NGX_DFP_KEEP_MIN          1000    /* ms */
 #define NGX_DFP_TASK_TIMEOUT_MIN  1000    /* ms */
 #define NGX_DFP_PEER_TIMEOUT_MIN  1000    /* ms */
 #define NGX_DFP_MANIFEST_MIN      1024    /* bytes */
@@ -28,6 +29,7 @@
 #define NGX_DFP_FILTER_MAX        128     /* names of
                                              dfpreheat_filtered_query_params */
 #define NGX_DFP_KEPT_MAX          16      /* of dfpreheat_redirect_headers */
+#define NGX_DFP_INACTIVE_MIN      86400   /* s: less is warned about */
 
 
 /* The setters of directives, called by nginx. */

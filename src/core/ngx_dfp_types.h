@@ -147,6 +147,7 @@ typedef struct {
     size_t                     rate;          /* bytes a second that they read
                                                  into the cache; 0: any */
     time_t                     retention;     /* s, of ended jobs */
+    ngx_msec_t                 keep_interval; /* between looks at a kept job */
     ngx_msec_t                 task_timeout;
     ngx_msec_t                 peer_timeout;  /* of a peer's silence */
     ngx_msec_t                 settle;        /* until a list is whole */
