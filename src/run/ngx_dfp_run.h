@@ -110,6 +110,10 @@ struct ngx_dfp_run_s {
  * has returned. */
 void ngx_dfp_run_start(ngx_dfp_run_t *run, ngx_dfp_store_t *store);
 
+/* The first step: unseals and parses what was claimed, and chooses the cluster and
+ * the engine; what is wrong with them fails the run. NGX_ERROR: no memory. */
+ngx_int_t ngx_dfp_run_prepare(ngx_dfp_run_t *run);
+
 /* Starts the next stage if this one has ended; safe at any time. QUIT: the
  * worker quits, so the run is returned to the queue as soon as no call is
  * active. */
