@@ -16,6 +16,8 @@ use Interop::Stories;
 
 use constant {
     LAYERS => 30,
+    LINES  => 250_000,      # of a layer; peers fetch what is smaller than a piece, of
+                            # 4 MiB, from the registry, whoever holds it
     SOON   => 30,           # s
 };
 
@@ -42,10 +44,13 @@ dragonfly_story 'each layer goes to the seed that the scheduler picks', {
 {
     my $servers = shift;
 
-    my $image = image('ring', 'ring', LAYERS - 3);
+    my $image = image('ring', 'ring', LAYERS, LINES);
     my @urls = map { registry_url() . $_ } @{ $image->{blobs} };
 
-    is(@urls, LAYERS + 1, 'a config, and 30 layers');
+    # the config and the three layers of each image come first
+
+    splice @urls, 0, 4;
+    is(@urls, LAYERS, '30 layers');
 
     my $job = job($servers, 'image', url => $image->{url},
                   scope => 'single_seed_peer');

@@ -23,17 +23,8 @@ use File::Temp ();
 use JSON::PP qw( encode_json );
 use MIME::Base64 qw( encode_base64 );
 
-use DFP::Process qw( gone spawn stop wait_until );
-
-use constant START_SECONDS => 20;
-
-# what Debian's containerd would look for, and complain about
-
-my @plugins = map { "io.containerd.$_" }
-              qw( grpc.v1.cri snapshotter.v1.aufs snapshotter.v1.btrfs
-                  snapshotter.v1.devmapper snapshotter.v1.zfs
-                  internal.v1.opt tracing.processor.v1.otlp );
-
+use DFP::Containerd;
+use DFP::Process qw( complaint );
 
 sub start
 {
@@ -73,43 +64,9 @@ END
     $self->_write('auth.json', encode_json({ auths => {
         map { $_ => { auth => encode_base64($self->{logins}{$_}, '') } }
             keys %{ $self->{logins} // {} } } }));
-    $self->_containerd_start;
+    $self->{containerd} = $self->_alone(sub { DFP::Containerd->start("$dir/containerd") });
 
     return $self;
-}
-
-
-sub _containerd_start
-{
-    my $self = shift;
-
-    my $dir = $self->{dir};
-    my $disabled = join ', ', map { qq("$_") } @plugins;
-
-    $self->_write('containerd.toml', <<"END");
-version = 2
-root = "$dir/root"
-state = "$dir/state"
-disabled_plugins = [$disabled]
-
-[grpc]
-  address = "$dir/sock"
-
-[ttrpc]
-  address = "$dir/ttrpc"
-
-[debug]
-  level = "warn"
-END
-
-    my $pid = spawn("$dir/containerd.out", 'containerd', '-c',
-                    "$dir/containerd.toml");
-
-    $self->{pid} = $pid;
-
-    wait_until(START_SECONDS, sub {
-        gone($pid) || $self->_run('ctr', '-a', "$dir/sock", 'version') eq ''
-    }) && !gone($pid) or die 'containerd does not start';
 }
 
 
@@ -117,7 +74,7 @@ sub stop_all
 {
     my $self = shift;
 
-    stop($self->{pid});
+    $self->{containerd}->stop;
 }
 
 
@@ -127,13 +84,10 @@ sub containerd_pull
 {
     my ($self, $name, %options) = @_;
 
-    my $dir = $self->{dir};
-    my @ctr = ('ctr', '-a', "$dir/sock");
     my @user = $options{user} ? ('--user', $options{user}) : ();
 
-    return $self->_run(@ctr, 'images', 'pull', '--hosts-dir', "$dir/hosts",
-                       '--snapshotter', 'native', '--platform', 'linux/amd64',
-                       @user, $name);
+    return $self->_alone(sub {
+        $self->{containerd}->pull("$self->{dir}/hosts", $name, @user) });
 }
 
 
@@ -167,9 +121,9 @@ sub buildah_pull
 
 # Nobody's settings, and no certificates but those of the test.
 
-sub _run
+sub _alone
 {
-    my ($self, @command) = @_;
+    my ($self, $code) = @_;
 
     my $dir = $self->{dir};
 
@@ -179,12 +133,15 @@ sub _run
     local @ENV{qw( HOME XDG_RUNTIME_DIR XDG_CONFIG_HOME )} = ("$dir") x 3;
     delete local @ENV{qw( https_proxy NO_PROXY no_proxy )};
 
-    open my $out, '-|', 'sh', '-c', 'exec "$@" 2>&1', 'sh', @command
-        or die "$command[0]: $!";
-    local $/;
-    my $said = <$out> // '';
+    return $code->();
+}
 
-    return close $out ? '' : "@command: $said";
+
+sub _run
+{
+    my ($self, @command) = @_;
+
+    return $self->_alone(sub { complaint(@command) });
 }
 
 

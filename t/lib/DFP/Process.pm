@@ -16,7 +16,7 @@ use List::Util qw( max min );
 use POSIX qw( _exit WNOHANG );
 use Time::HiRes qw( sleep time );
 
-our @EXPORT_OK = qw( spawn run_child gone stop forget adopt children title
+our @EXPORT_OK = qw( complaint spawn run_child gone stop forget adopt children title
                      connected wait_until busy free_port dead_port );
 
 use constant {
@@ -218,6 +218,21 @@ sub _inode
     }
 
     return;
+}
+
+
+# Runs a command: "" if it succeeds, else the command and all that it has said.
+
+sub complaint
+{
+    my @command = @_;
+
+    open my $out, '-|', 'sh', '-c', 'exec "$@" 2>&1', 'sh', @command
+        or die "$command[0]: $!";
+    local $/;
+    my $said = <$out> // '';
+
+    return close $out ? '' : "@command: $said";
 }
 
 

@@ -135,17 +135,18 @@ sub forget_requests
 
 # An image of Linux on amd64 and arm64, of three layers each, of which the first
 # is the same, as NAME:1.0; of another version, if one is given, and with so many more
-# layers. The paths of a pull on amd64.
+# layers, of so many lines. The paths of a pull on amd64.
 
 sub push_image
 {
-    my ($self, $name, $version, $more) = @_;
+    my ($self, $name, $version, $more, $lines) = @_;
 
     my $layout = DFP::Registry::Layout->new;
     my $image = DFP::Image->new($layout, $name);
     my $of = $version ? ", $version" : '';
     my $base = $image->layer(_layer("the base$of"));
-    my @more = map { $image->layer(_layer("$_$of")) } 1 .. $more // 0;
+    my @more = map { $image->layer(_layer("$_$of", $lines)) }
+               1 .. $more // 0;
 
     my %manifests = map {
         $_ => $image->manifest($base, $image->layer(_layer("one for $_$of")),
@@ -204,10 +205,10 @@ sub _skopeo
 
 sub _layer
 {
-    my $text = shift;
+    my ($text, $lines) = @_;
 
     my $packed;
-    my $bytes = join '', map { "$text, line $_\n" } 1 .. LAYER_LINES;
+    my $bytes = join '', map { "$text, line $_\n" } 1 .. $lines // LAYER_LINES;
 
     gzip(\$bytes, \$packed, Minimal => 1, Level => 0) or die 'gzip';
 

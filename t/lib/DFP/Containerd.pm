@@ -1,0 +1,93 @@
+# Debian's containerd, with folders of its own:
+#
+#     my $containerd = DFP::Containerd->start($dir);
+#     is($containerd->pull($hosts, 'docker.io/library/app:1.0'), '');
+#
+# HOSTS is a folder of hosts.toml files; more options are those of "ctr images pull".
+# A pull is what ctr has said: "" if it has succeeded.
+
+package DFP::Containerd;
+
+use strict;
+use warnings;
+
+use DFP::Process qw( complaint gone spawn wait_until );
+
+use constant START_SECONDS => 20;
+
+# what Debian's containerd would look for, and complain about
+
+my @plugins = map { "io.containerd.$_" }
+              qw( grpc.v1.cri snapshotter.v1.aufs snapshotter.v1.btrfs
+                  snapshotter.v1.devmapper snapshotter.v1.zfs
+                  internal.v1.opt tracing.processor.v1.otlp );
+
+
+sub start
+{
+    my ($class, $dir) = @_;
+
+    my $disabled = join ', ', map { qq("$_") } @plugins;
+    my $self = bless { dir => $dir }, $class;
+
+    mkdir $dir or die "$dir: $!";
+    open my $conf, '>', "$dir/containerd.toml" or die "$dir: $!";
+    print {$conf} <<"END";
+version = 2
+root = "$dir/root"
+state = "$dir/state"
+disabled_plugins = [$disabled]
+
+[grpc]
+  address = "$dir/sock"
+
+[ttrpc]
+  address = "$dir/ttrpc"
+
+[debug]
+  level = "warn"
+END
+    close $conf or die "$dir: $!";
+
+    $self->{pid} = spawn("$dir/out", 'containerd', '-c', "$dir/containerd.toml");
+
+    wait_until(START_SECONDS, sub {
+        gone($self->{pid}) || complaint($self->_ctr('version')) eq ''
+    }) && !gone($self->{pid}) or die 'containerd does not start';
+
+    return $self;
+}
+
+
+sub stop { DFP::Process::stop($_[0]{pid}) }
+
+
+sub pull
+{
+    my ($self, $hosts, $name, @options) = @_;
+
+    return complaint($self->_ctr('images', 'pull', '--hosts-dir', $hosts,
+                                 '--snapshotter', 'native', '--platform',
+                                 'linux/amd64', @options, $name));
+}
+
+
+# The same without unpacking it.
+
+sub fetch
+{
+    my ($self, $hosts, $name, @options) = @_;
+
+    return complaint($self->_ctr('content', 'fetch', '--hosts-dir', $hosts,
+                                 '--platform', 'linux/amd64', @options, $name));
+}
+
+
+sub _ctr
+{
+    my ($self, @command) = @_;
+
+    return ('ctr', '-a', "$self->{dir}/sock", @command);
+}
+
+1;
