@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+import shutil
+import subprocess
 
 from servers import DIR
 
@@ -50,6 +52,16 @@ class Image:
         put(path, data)
         self.blobs.append(path)
         return {"mediaType": MEDIA + kind, "digest": name, "size": len(data)}
+
+
+def skopeo(address, image, seconds):
+    """Copies the image from who is at an address, http://HOST:PORT."""
+    shutil.rmtree(DIR + "/copy", ignore_errors=True)
+    subprocess.run(
+        ["skopeo", "copy", "--quiet", "--src-tls-verify=false",
+         "docker://%s%s:latest" % (address[len("http://"):],
+                                   image.path[len("/v2"):]),
+         "dir:%s/copy" % DIR], check=True, timeout=seconds)
 
 
 def digest(data):

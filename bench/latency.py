@@ -2,7 +2,6 @@
 ended, against skopeo and against curls that get the same manifest and blobs."""
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -38,11 +37,7 @@ def measure(servers):
                                 concurrent_task_count=PARALLEL), 0.002)
 
     def skopeo():
-        shutil.rmtree(DIR + "/copy", ignore_errors=True)
-        run("skopeo", "copy", "--quiet", "--src-tls-verify=false",
-            "docker://%s%s:latest" % (origin[len("http://"):],
-                                      image.path[len("/v2"):]),
-            "dir:%s/copy" % DIR)
+        files.skopeo(origin, image, SECONDS)
 
     # whoever pulls reads the manifest before it knows of the blobs
 
