@@ -9,6 +9,7 @@
 #include "ngx_dfp_manifest.h"
 #include "ngx_dfp_overtaken.h"
 #include "ngx_dfp_phase.h"
+#include "ngx_dfp_rehearsal.h"
 #include "ngx_dfp_runner.h"
 #include "ngx_dfp_sent.h"
 #include "ngx_dfp_status.h"
@@ -90,6 +91,13 @@ static ngx_command_t  ngx_dfp_commands[] = {
       ngx_dfp_conf_grpc,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_dfp_loc_conf_t, grpc),
+      NULL },
+
+    { ngx_string("dfpreheat_verify"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_dfp_conf_verify,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
       NULL },
 
     { ngx_string("dfpreheat_access"),
@@ -484,6 +492,7 @@ ngx_dfp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
             conf->origins = prev->origins;
             conf->redirects = prev->redirects;
             conf->named = prev->named;
+            conf->verify = prev->verify;
         }
     }
 
@@ -571,7 +580,8 @@ ngx_dfp_postconfiguration(ngx_conf_t *cf)
            != NGX_OK
         || ngx_dfp_phase_handler(cf, NGX_HTTP_PRECONTENT_PHASE,
                                  ngx_dfp_access_handler)
-           != NGX_OK)
+           != NGX_OK
+        || ngx_dfp_rehearsal_init(cf, mcf) != NGX_OK)
     {
         return NGX_ERROR;
     }

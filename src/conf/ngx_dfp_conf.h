@@ -38,6 +38,7 @@ char *ngx_dfp_conf_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_dfp_conf_credentials(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_dfp_conf_redirect(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_dfp_conf_grpc(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_dfp_conf_verify(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_dfp_conf_peers_allow(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_dfp_conf_certificates(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);

@@ -43,6 +43,11 @@ typedef struct {
     /* of dry runs; no targets: they are not known */
     ngx_dfp_list_t  tasks;
     ngx_dfp_list_t  targets;
+
+    /* of rehearsals */
+    ngx_dfp_list_t  verified;
+    ngx_uint_t      hits;      /* of all requests, also those omitted */
+    ngx_uint_t      misses;    /* those that were no hits */
 } ngx_dfp_results_t;
 
 

@@ -1,15 +1,16 @@
 #include "ngx_dfp_engine.h"
 #include "ngx_dfp_image.h"
+#include "ngx_dfp_verify.h"
 
 
 static u_char *ngx_dfp_run_log_error(ngx_log_t *log, u_char *buf, size_t len);
-static ngx_int_t ngx_dfp_run_prepare(ngx_dfp_run_t *run);
-static ngx_dfp_engine_t *ngx_dfp_run_engine(ngx_dfp_run_t *run);
 static void ngx_dfp_run_resolve(ngx_dfp_run_t *run);
 static ngx_int_t ngx_dfp_run_files(ngx_dfp_run_t *run);
 static void ngx_dfp_run_resolved(ngx_dfp_run_t *run);
 static void ngx_dfp_run_warm(ngx_dfp_run_t *run);
 static void ngx_dfp_run_check(ngx_dfp_run_t *run);
+static void ngx_dfp_run_verify(ngx_dfp_run_t *run);
+static void ngx_dfp_run_verified(ngx_dfp_run_t *run);
 static void ngx_dfp_run_report(ngx_dfp_run_t *run);
 static void ngx_dfp_run_store(ngx_dfp_run_t *run);
 static void ngx_dfp_run_store_again(ngx_dfp_run_t *run);
@@ -21,7 +22,6 @@ static void ngx_dfp_run_stop(ngx_dfp_run_t *run);
 static void ngx_dfp_run_tick(ngx_event_t *ev);
 static void ngx_dfp_run_renewed(void *data, ngx_int_t rc);
 static void ngx_dfp_run_deadline(ngx_event_t *ev);
-static void ngx_dfp_run_error(ngx_dfp_run_t *run);
 
 
 void
@@ -78,93 +78,6 @@ ngx_dfp_run_log_error(ngx_log_t *log, u_char *buf, size_t len)
 
     return ngx_snprintf(buf, len, ", job: %L, cluster: %L", run->claim.id,
                         run->claim.cluster);
-}
-
-
-/* Prepare: the claim is unsealed and parsed. */
-
-static ngx_int_t
-ngx_dfp_run_prepare(ngx_dfp_run_t *run)
-{
-    dfp_rc_t            rc;
-    dfp_str_t           args;
-    dfp_mem_t           mem;
-    dfp_err_t           err;
-    ngx_uint_t          i;
-    ngx_dfp_cluster_t  *cluster;
-
-    cluster = run->conf->clusters.elts;
-
-    for (i = 0; i < run->conf->clusters.nelts; i++) {
-        if (cluster[i].id == run->claim.cluster) {
-            run->cluster = &cluster[i];
-        }
-    }
-
-    if (run->cluster == NULL) {
-        ngx_dfp_run_fail(run, "cluster %L is no longer configured",
-                         run->claim.cluster);
-        return NGX_OK;
-    }
-
-    ngx_log_error(NGX_LOG_INFO, &run->log, 0,
-                  "dfpreheat: run %V starts in cluster \"%V\"",
-                  &run->claim.run, &run->cluster->name);
-
-    mem = ngx_dfp_mem(run->pool);
-    args = ngx_dfp_dfp_str(run->claim.args);
-    rc = DFP_OK;
-
-    if (run->claim.sealed.len) {
-        rc = dfp_unseal(&mem, &run->conf->keys,
-                        ngx_dfp_dfp_str(run->claim.uuid),
-                        ngx_dfp_dfp_str(run->claim.sealed), &args, &err);
-    }
-
-    if (rc == DFP_OK) {
-        rc = dfp_job_parse_args(&mem, args, &run->job, &err);
-    }
-
-    if (rc == DFP_INVALID) {
-        ngx_dfp_run_fail(run, "%s", err.text);
-        return NGX_OK;
-    }
-
-    if (rc != DFP_OK) {
-        return NGX_ERROR;
-    }
-
-    run->engine = ngx_dfp_run_engine(run);
-
-    if (run->engine == NULL) {
-        ngx_dfp_run_fail(run, "cluster %L has no cache", run->cluster->id);
-        return NGX_OK;
-    }
-
-    run->width = run->job.concurrent_task_count;
-
-    if (run->job.scope == DFP_SCOPE_DEFAULT) {
-        run->job.scope = run->cluster->scope;
-    }
-
-    return ngx_dfp_secrets_job(&run->secrets, &run->job);
-}
-
-
-static ngx_dfp_engine_t *
-ngx_dfp_run_engine(ngx_dfp_run_t *run)
-{
-    switch (run->job.action) {
-
-    case DFP_JOB_PREHEAT:
-        return run->cluster->engine;
-
-    case DFP_JOB_DRY:
-        return run->cluster->engine->dry_run;
-
-    default: /* what is there is looked up, or removed */
-        return run->cluster->engine->look;
-    }
 }
 
 
@@ -304,7 +217,38 @@ ngx_dfp_run_check(ngx_dfp_run_t *run)
     }
 
     if (rc == NGX_DECLINED && run->error.len == 0) {
-        ngx_dfp_run_error(run);
+        ngx_dfp_run_fail_tasks(run);
+    }
+
+    if (rc == NGX_OK && run->job.verify) {
+        ngx_dfp_run_verify(run);
+        return;
+    }
+
+    ngx_dfp_run_report(run);
+}
+
+
+/* Verify: what was warmed is requested as clients do it. */
+
+static void
+ngx_dfp_run_verify(ngx_dfp_run_t *run)
+{
+    run->stage.next = ngx_dfp_run_verified;
+
+    if (ngx_dfp_verify_start(run) != NGX_OK) {
+        ngx_dfp_run_fail(run, "no memory");
+    }
+
+    run->wake(run);
+}
+
+
+static void
+ngx_dfp_run_verified(ngx_dfp_run_t *run)
+{
+    if (run->nfailed) {
+        ngx_dfp_run_fail_tasks(run);
     }
 
     ngx_dfp_run_report(run);
@@ -618,22 +562,4 @@ ngx_dfp_run_deadline(ngx_event_t *ev)
                      run->tasks.nelts, run->trouble.len ? "; " : "",
                      &run->trouble);
     run->wake(run);
-}
-
-
-/* Clients show this line only, so it contains the first failure. */
-
-static void
-ngx_dfp_run_error(ngx_dfp_run_t *run)
-{
-    ngx_uint_t        i;
-    ngx_dfp_task_t  **task;
-
-    task = run->tasks.elts;
-
-    for (i = 0; !task[i]->failed; i++) { /* void */ }
-
-    ngx_dfp_run_fail(run, "%ui of %ui tasks failed; %V: %V",
-                     run->nfailed, run->tasks.nelts,
-                     &task[i]->shown, &task[i]->reason);
 }
