@@ -341,13 +341,10 @@ ngx_dfp_verify_judge(ngx_dfp_task_t *task, ngx_dfp_call_t *call,
     status = (kind == NGX_DFP_VERIFY_FIRST || kind == NGX_DFP_VERIFY_LAST)
              ? NGX_HTTP_PARTIAL_CONTENT : NGX_HTTP_OK;
 
-    if (call->answer.status != status) {
+    if (call->answer.status != NGX_HTTP_OK
+        && call->answer.status != NGX_HTTP_PARTIAL_CONTENT)
+    {
         (void) ngx_dfp_answer_verdict(call, why);
-
-        if (call->answer.status == NGX_HTTP_OK) {
-            (void) dfp_invalid(why, "the front ignores Range: it answered 200");
-        }
-
         return NGX_DECLINED;
     }
 
@@ -356,6 +353,13 @@ ngx_dfp_verify_judge(ngx_dfp_task_t *task, ngx_dfp_call_t *call,
                            call->rehearsal->cache
                            ? "the origin was asked for it"
                            : "its location has no cache");
+        return NGX_DECLINED;
+    }
+
+    if (call->answer.status != status) {
+        (void) dfp_invalid(why, "the front answered %lu, not %lu",
+                           (unsigned long) call->answer.status,
+                           (unsigned long) status);
         return NGX_DECLINED;
     }
 
