@@ -48,6 +48,12 @@ static ngx_conf_num_bounds_t  ngx_dfp_per_cent = {
       offsetof(ngx_dfp_main_conf_t, field),                                   \
       NULL }
 
+/* A directive of a location that names origins. */
+
+#define ngx_dfp_loc_origins(name, args, setter)                               \
+    { ngx_string(name), NGX_HTTP_LOC_CONF|args, setter,                       \
+      NGX_HTTP_LOC_CONF_OFFSET, 0, NULL }
+
 
 static ngx_command_t  ngx_dfp_commands[] = {
 
@@ -72,19 +78,11 @@ static ngx_command_t  ngx_dfp_commands[] = {
       offsetof(ngx_dfp_loc_conf_t, query_token),
       NULL },
 
-    { ngx_string("dfpreheat_origin"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
-      ngx_dfp_conf_origin,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      0,
-      NULL },
+    ngx_dfp_loc_origins("dfpreheat_origin", NGX_CONF_1MORE,
+                        ngx_dfp_conf_origin),
 
-    { ngx_string("dfpreheat_redirect"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
-      ngx_dfp_conf_redirect,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      0,
-      NULL },
+    ngx_dfp_loc_origins("dfpreheat_redirect", NGX_CONF_1MORE,
+                        ngx_dfp_conf_redirect),
 
     { ngx_string("dfpreheat_grpc"),
       NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
@@ -93,12 +91,8 @@ static ngx_command_t  ngx_dfp_commands[] = {
       offsetof(ngx_dfp_loc_conf_t, grpc),
       NULL },
 
-    { ngx_string("dfpreheat_verify"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_dfp_conf_verify,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      0,
-      NULL },
+    ngx_dfp_loc_origins("dfpreheat_verify", NGX_CONF_TAKE1,
+                        ngx_dfp_conf_verify),
 
     { ngx_string("dfpreheat_access"),
       NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,

@@ -100,6 +100,10 @@ const MORE = [
                 + "Default: dfpreheat_platform of nginx." },
         { name: "args.refresh", label: "Fetch everything again, even if it is cached",
           check: true, help: "Clusters with engine=cache only." },
+        { name: "args.verify", label: "Request everything afterwards as clients do",
+          check: true,
+          help: "The job fails unless all of it comes from the cache. Clusters with "
+                + "engine=cache only." },
         { name: "args.digest", label: "Digest", only: "file",
           placeholder: "sha256:…",
           help: "The digest that the file must have. One file, and clusters with "

@@ -275,7 +275,7 @@ for my $case ([ 'no cache', '-', '' ],
                          "GET 200 $cache $paths[1]",
                          map { "first byte 200 $cache $_" } @paths[2 .. 4] ],
                   'each task ends with its first miss');
-        is(counts($job), '5 of 0', '... which are counted');
+        is(counts($job), '5 of 0', '... and they are counted');
         is(@{ found($job)->{failure_tasks} }, 5, '... and have failed');
     };
 }
