@@ -444,6 +444,82 @@ warm_story 'workers that quit', gate(), gated() . rehearsal(), sub
 };
 
 
+warm_story 'workers that quit after a miss', gate(), gated() . rehearsal(), sub
+{
+    my $warm = shift;
+    my $servers = $warm->{servers};
+
+    my @paths = image();
+    my $id = $warm->post('image', url => REGISTRY . $paths[0], @verify);
+
+    ok($servers->origin->wait_at_gate(GATE, SOON), 'the rehearsal has begun');
+    lose($warm, $paths[4]);
+    $servers->nginx_reload;
+    $servers->origin->open_gate(GATE);
+
+    fails($warm->ended($id), 'a miss that is not forgotten', 'MISS', $paths[4]);
+};
+
+
+# A registry that confirms what has an ETag, or has none.
+
+my %validators = (
+    REVALIDATED => sub {
+        my %answer = (@_, headers => [ @{ { @_ }->{headers} // [] },
+                                       ETag => '"one"' ]);
+
+        return { %answer, wants => 'If-None-Match: "one"', refusal => \%answer,
+                 raw => "HTTP/1.1 304 Not Modified\r\nETag: \"one\"\r\n\r\n" };
+    },
+    EXPIRED => undef,
+);
+
+for my $cache (sort keys %validators) {
+    warm_story "a tag that has expired meanwhile, $cache", gate(),
+               gated() . rehearsal(), sub
+    {
+        my $warm = shift;
+        my $servers = $warm->{servers};
+
+        my @paths = image($validators{$cache});
+        my $id = $warm->post('image', url => REGISTRY . $paths[0], @verify);
+
+        ok($servers->origin->wait_at_gate(GATE, SOON), 'the rehearsal has begun');
+        $warm->expire($paths[0]);
+        $servers->origin->open_gate(GATE);
+
+        my $job = $warm->ended($id);
+
+        is($job->{state}, 'SUCCESS', 'the job succeeds')
+            or diag(state_of($job)->{error});
+        is((grep { /^HEAD/ } @{ verified($job) })[0],
+           "HEAD 200 $cache $paths[0]", '... and tells what clients see');
+    };
+}
+
+
+warm_story 'a tag that moves meanwhile', gate(), gated() . rehearsal(), sub
+{
+    my $warm = shift;
+    my $servers = $warm->{servers};
+
+    my $image = DFP::Image->new($upstream, 'moving');
+
+    $image->tag('1', $image->manifest($image->layer('one')));
+
+    my $id = $warm->post('image', url => REGISTRY . $image->by_tag('1'),
+                         @verify);
+
+    ok($servers->origin->wait_at_gate(GATE, SOON), 'the rehearsal has begun');
+    $image->tag('1', $image->manifest($image->layer('two')));
+    $warm->expire($image->by_tag('1'));
+    $servers->origin->open_gate(GATE);
+
+    fails($warm->ended($id), 'another image', 'tag | changed',
+          $image->by_tag('1'));
+};
+
+
 warm_story 'what a job cannot do', { @named }, $registry . rehearsal(), sub
 {
     my $warm = shift;

@@ -410,6 +410,12 @@ ngx_dfp_run_advance(ngx_dfp_run_t *run, ngx_uint_t quit)
 
     if (*run->stage.left == 0 && !(quit && run->engine->caches)) {
         run->stage.next(run);
+
+    } else if (quit && run->stage.left == &run->unverified && run->nfailed) {
+
+        /* a rehearsal that starts again would find what this one has fetched */
+
+        ngx_dfp_run_verified(run);
     }
 
     if (quit && !run->ending) {

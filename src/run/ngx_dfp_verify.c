@@ -17,7 +17,7 @@ static ngx_uint_t ngx_dfp_verify_again(ngx_dfp_task_t *task,
     ngx_dfp_call_t *call);
 static ngx_int_t ngx_dfp_verify_judge(ngx_dfp_task_t *task,
     ngx_dfp_call_t *call, dfp_err_t *why);
-static ngx_uint_t ngx_dfp_verify_hit(ngx_uint_t cache);
+static ngx_uint_t ngx_dfp_verify_hit(ngx_dfp_task_t *task, ngx_uint_t cache);
 static ngx_int_t ngx_dfp_verify_range(ngx_dfp_task_t *task,
     ngx_dfp_call_t *call, dfp_err_t *why);
 static ngx_int_t ngx_dfp_verify_body(ngx_dfp_task_t *task,
@@ -348,7 +348,7 @@ ngx_dfp_verify_judge(ngx_dfp_task_t *task, ngx_dfp_call_t *call,
         return NGX_DECLINED;
     }
 
-    if (!ngx_dfp_verify_hit(call->rehearsal->cache)) {
+    if (!ngx_dfp_verify_hit(task, call->rehearsal->cache)) {
         (void) dfp_invalid(why, "%.*s: %s", (int) cache.len, cache.data,
                            call->rehearsal->cache
                            ? "the origin was asked for it"
@@ -368,15 +368,27 @@ ngx_dfp_verify_judge(ngx_dfp_task_t *task, ngx_dfp_call_t *call,
 }
 
 
-/* The body came from the cache; for a tag, the registry may have been asked
- * whether it is still the same. */
+/* The registry has to be asked whether a tag is still the same, once its time of
+ * validity has passed: without an ETag nginx fetches it then. What it is now is
+ * checked, too. */
 
 static ngx_uint_t
-ngx_dfp_verify_hit(ngx_uint_t cache)
+ngx_dfp_verify_hit(ngx_dfp_task_t *task, ngx_uint_t cache)
 {
-    return cache == NGX_HTTP_CACHE_HIT || cache == NGX_HTTP_CACHE_STALE
-           || cache == NGX_HTTP_CACHE_UPDATING
-           || cache == NGX_HTTP_CACHE_REVALIDATED;
+    switch (cache) {
+
+    case NGX_HTTP_CACHE_HIT:
+    case NGX_HTTP_CACHE_STALE:
+    case NGX_HTTP_CACHE_UPDATING:
+    case NGX_HTTP_CACHE_REVALIDATED:
+        return 1;
+
+    case NGX_HTTP_CACHE_EXPIRED:
+        return task->document && task->digest.len == 0;
+
+    default:
+        return 0;
+    }
 }
 
 
