@@ -26,6 +26,7 @@ use constant {
     SOON     => 15,              # s
     TWO_S    => 2_000_000_000,   # ns
     KEY_MAX  => 8192,
+    URL_MAX  => 4096,
     MANY     => 600,             # files: with two requests each, more than a
     LISTED   => 1000,            # list shows
 };
@@ -168,21 +169,15 @@ warm_story 'an image that clients get', { @named, workers => 3 },
 };
 
 
-warm_story 'what else sees of a rehearsal', { @named }, $registry . rehearsal(),
+warm_story 'what clients see of a rehearsal', { @named }, $registry . rehearsal(),
            sub
 {
     my $warm = shift;
 
     my @paths = image();
 
-    $warm->post('image', url => REGISTRY . $paths[0], @verify);
     is($warm->run('image', url => REGISTRY . $paths[0], @verify)->{state},
        'SUCCESS', 'a job succeeds');
-    $warm->expire($paths[0]);
-    is($warm->run('image', url => REGISTRY . $paths[0], @verify)->{state},
-       'SUCCESS', '... also with a manifest that had expired');
-    unlike(join('', $upstream->requests), qr/^x-dfpreheat-verify: \S/mi,
-           'the registry is not sent the key');
 
     my $url = "http://127.0.0.1:$warm->{port}$paths[0]";
 
@@ -214,6 +209,26 @@ warm_story 'files', { @named }, $files . rehearsal(), sub
                      map { ("first byte 206 HIT /files/$_",
                             "last byte 206 HIT /files/$_") } 'a?x=%20y', 'b' ],
               '... by their first and last byte');
+};
+
+
+warm_story 'a URL that is too long with the name of the front', { @named },
+           location('/files/', FILES, $upstream->port, 'proxy_cache files;',
+                    'include cache.conf;', 'proxy_buffer_size 16k;',
+                    'proxy_buffers 4 16k;', 'proxy_busy_buffers_size 16k;')
+           . rehearsal(), sub
+{
+    my $warm = shift;
+
+    my $path = '/files/' . 'l' x (URL_MAX - length FILES . '/files/');
+
+    $upstream->answers($path, { body => 'long' });
+
+    my $job = $warm->run('file', url => FILES . $path, @verify);
+
+    is($job->{state}, 'FAILURE', 'the job does not run for ever');
+    like(found($job)->{failure_tasks}[0]{description},
+         facts('verify | 4096 bytes'), '... and says why');
 };
 
 
@@ -375,6 +390,12 @@ warm_story 'a blob that is lost after it was warmed', gate(),
     fails($job, 'a lost blob', '1 of 5', 'MISS', 'first byte', $paths[4]);
     is_deeply([ grep { !/HIT/ } @{ verified($job) } ],
               [ "first byte 206 MISS $paths[4]" ], 'the others are hits');
+
+    my @requests = $upstream->requests($paths[4]);
+
+    is(@requests, 2, 'the registry was asked for it again');
+    unlike($requests[1], qr/^x-dfpreheat-verify: *\S/mi,
+           '... and was not sent the key');
 };
 
 

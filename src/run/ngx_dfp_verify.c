@@ -64,7 +64,21 @@ ngx_dfp_verify_start(ngx_dfp_run_t *run)
 static ngx_int_t
 ngx_dfp_verify_add(ngx_dfp_task_t *task)
 {
+    size_t             len;
     ngx_dfp_verify_t  *verify;
+
+    len = task->run->conf->verify->rule.text.len
+          + task->url.href.len - task->url.origin.len;
+
+    if (task->image) {
+        len += sizeof("?ns=") - 1 + task->url.authority.len;
+    }
+
+    if (len > DFP_URL_MAX_LEN) {
+        ngx_dfp_task_failed(task, "verify: a client's URL would be longer than "
+                            "%d bytes", DFP_URL_MAX_LEN);
+        return NGX_OK;
+    }
 
     verify = ngx_pcalloc(task->run->pool, sizeof(ngx_dfp_verify_t));
     if (verify == NULL) {
@@ -187,7 +201,7 @@ ngx_dfp_verify_url(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
         dfp_buf_str(&b, authority);
     }
 
-    /* its path is one of a URL that was parsed, which may only be too long */
+    /* its path is that of a URL that was parsed, and it is not too long */
 
     if (b.failed
         || dfp_url_parse_any(&mem, dfp_buf_value(&b), "it", &call->url, &err)
@@ -211,8 +225,11 @@ ngx_dfp_verify_headers(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
         return NGX_ERROR;
     }
 
-    ngx_memcpy(headers, call->headers,
-               call->nheaders * sizeof(dfp_job_header_t));
+    if (call->nheaders) {
+        ngx_memcpy(headers, call->headers,
+                   call->nheaders * sizeof(dfp_job_header_t));
+    }
+
     headers[call->nheaders++] = call->rehearsal->header;
 
     switch (task->verify->asks[task->verify->next].kind) {

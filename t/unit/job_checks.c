@@ -1,5 +1,6 @@
 /*
- * What a job asks of the bytes: args.digest, args.size, args.refresh.
+ * What a job asks of the bytes: args.digest, args.size, args.refresh,
+ * args.verify.
  */
 
 #include "job_test.h"
@@ -115,6 +116,27 @@ TEST("anything may be refreshed, by true and nothing else")
     REFUSED("\"refresh\":1", flag);
     REFUSED("\"refresh\":\"true\"", flag);
     REFUSED("\"refresh\":{}", flag);
+}
+
+
+TEST("what was preheated may be verified, but not in a dry run")
+{
+    dfp_job_t    job;
+    const char  *text;
+
+    TAKEN_ARGS(IMAGE_ARGS ",\"verify\":true", &job);
+    CHECK_INT(job.verify, 1);
+    CHECK_HAS(printed(&job, 1, NULL), "\"username\":\"\",\"verify\":true}");
+    check_round_trip(&job);
+
+    TAKEN("\"verify\":false", &job);
+    CHECK_INT(job.verify, 0);
+
+    text = printed(&job, 1, NULL);
+    CHECK(strstr(text, "verify") == NULL);
+
+    REFUSED("\"verify\":1", "args.verify | true | false");
+    REFUSED("\"verify\":\"true\"", "args.verify | true | false");
 }
 
 
