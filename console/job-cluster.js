@@ -259,12 +259,17 @@ function notesOf({ state: { results } }) {
         verified.length > 0 && notes("Rehearsal: " + count(sum("verified_hits"), "hit")
             + ", " + count(sum("verified_misses"), "miss", "misses"), verified, (one) =>
             [el("span", { class: "url" }, one.url),
-             el("div", { class: "muted" }, `${one.request}: ${one.status ?? "no answer"}, `
-                + `${one.cache ?? "another server"} (${one.hostname})`)]),
+             el("div", { class: "muted" }, `${one.request}: ${answerOf(one)} (${
+                one.hostname})`)]),
         images.length > 0 && notes("Manifests", images, (one) =>
             [el("span", { class: "url" }, one.url),
              el("div", { class: "url muted" }, one.digest)]),
     ];
+}
+
+/* Of a request of the rehearsal. */
+function answerOf({ status, cache }) {
+    return status === null ? "no answer" : `${status}, ${cache ?? "another server"}`;
 }
 
 function unique(list) {

@@ -10,6 +10,7 @@ use JSON::PP ();
 use Test::More;
 
 use DFP::Console;
+use DFP::Process qw( free_port );
 
 use constant {
     JOBS  => '/oapi/v1/jobs',
@@ -240,6 +241,44 @@ console_story 'a check', {}, sub
     $browser->type(field => qr/^Images/, IMAGES . '/v2/absent/manifests/1');
     $browser->click(button => 'Check');
     ok($browser->sees(qr/The job would fail.*404/s), 'a job that would fail');
+};
+
+
+# A front that denies what its clients ask for.
+
+my $front = free_port();
+
+console_story 'a rehearsal', {
+    http => "server { listen 127.0.0.1:$front; return 403; }",
+    server => <<"END" }, sub
+location \@dfpreheat_verify {
+    dfpreheat_verify http://127.0.0.1:$front;
+    include calls.conf;
+    proxy_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;
+}
+END
+{
+    my ($console, $browser) = @_;
+
+    my $url = $console->image('team/app');
+    my $verify = 'Request everything afterwards as clients do';
+
+    signed_in($console);
+    $console->goes_to('Preheat');
+    $browser->type(field => qr/^Images/, $url);
+    $browser->click(button => 'More');
+    $browser->click(field => $verify);
+    $browser->click(button => 'Check');
+    ok($browser->shows(heading => 'The job would load this'),
+       'a check has no rehearsal');
+    $browser->click(button => 'SAVE');
+    ok($browser->shows(heading => qr/^Job 2/)
+       && $browser->sees(qr/FAILURE/, 2 * SOON), 'a job has one');
+    ok($browser->sees(qr/Rehearsal: 0 hits, 5 misses/), '... which is counted');
+    $browser->click(button => qr/^Rehearsal/);
+    ok($browser->sees(qr/HEAD: 403, -/), '... and listed');
+    is(job_shown($console)->{args}{verify}, JSON::PP::true, '... as was asked');
+    $console->is_accessible('job-rehearsal');
 };
 
 
