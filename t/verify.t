@@ -394,6 +394,8 @@ warm_story 'a blob that is lost after it was warmed', gate(),
     my @requests = $upstream->requests($paths[4]);
 
     is(@requests, 2, 'the registry was asked for it again');
+    like($requests[1], qr/^GET \Q$paths[4]\E\?ns=registry\.test /,
+         '... as containerd names it to a mirror');
     unlike($requests[1], qr/^x-dfpreheat-verify: *\S/mi,
            '... and was not sent the key');
 };
@@ -556,7 +558,7 @@ warm_story 'what a job cannot do', { @named }, $registry . rehearsal(), sub
          facts('args.verify | dry_run'), '... which the answer says');
 
     fails($warm->run('file', url => "http://127.0.0.1:$warm->{port}/v2/"),
-          'a URL of the front', 'dfpreheat_origin');
+          'a URL of the front', 'no location is bound | dfpreheat_origin');
 };
 
 
