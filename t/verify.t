@@ -12,6 +12,7 @@ use HTTP::Tiny;
 use JSON::PP ();
 use Test::More;
 
+use DFP::Certificates;
 use DFP::Facts;
 use DFP::Image;
 use DFP::Process qw( free_port wait_until );
@@ -33,6 +34,9 @@ use constant {
 
 my $upstream = DFP::Upstream->start;
 my $other = DFP::Upstream->start;
+my $ca = DFP::Certificates->new;
+my $other_ca = DFP::Certificates->new;
+my $pair = $ca->issue('127.0.0.1');
 my $registry = location('/v2/', REGISTRY, $upstream->port);
 my $files = location('/files/', FILES, $upstream->port);
 my @verify = (verify => JSON::PP::true);
@@ -332,6 +336,45 @@ warm_story 'a front that is another server', { @named },
 
     fails($job, 'another server', 'dfpreheat_verify');
     is(counts($job), '5 of 0', 'what it says about its cache is nothing');
+};
+
+
+# A front with TLS, of which the rehearsal trusts this authority.
+
+sub with_tls
+{
+    my $trusted = shift;
+
+    my $port = free_port();
+
+    return $registry . rehearsal("https://127.0.0.1:$port", $trusted->file)
+           . "listen 127.0.0.1:$port ssl; ssl_certificate $pair->{certificate}; "
+           . "ssl_certificate_key $pair->{key};";
+}
+
+
+warm_story 'a front with TLS', { @named }, with_tls($ca), sub
+{
+    my $warm = shift;
+
+    my @paths = image();
+    my $job = $warm->run('image', url => REGISTRY . $paths[0], @verify);
+
+    is($job->{state}, 'SUCCESS', 'the job succeeds')
+        or diag(state_of($job)->{error});
+    is(counts($job), '0 of 9', 'with hits');
+};
+
+
+warm_story 'a front with a certificate of somebody', { @named },
+           with_tls($other_ca), sub
+{
+    my $warm = shift;
+
+    my @paths = image();
+
+    fails($warm->run('image', url => REGISTRY . $paths[0], @verify), 'somebody',
+          'certificate');
 };
 
 

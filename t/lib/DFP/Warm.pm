@@ -110,17 +110,20 @@ END
 
 
 # The location of the requests of rehearsals to a front: the server of the story
-# where none is given.
+# where none is given. A file has the authorities that it trusts.
 
 sub rehearsal
 {
-    my $front = shift // 'http://FRONT';
+    my ($front, $trusted) = @_;
+
+    $front //= 'http://FRONT';
+    $trusted //= '/etc/ssl/certs/ca-certificates.crt';
 
     return <<"END";
 location \@dfpreheat_verify {
     dfpreheat_verify $front;
     include calls.conf;
-    proxy_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;
+    proxy_ssl_trusted_certificate $trusted;
 }
 END
 }
