@@ -11,6 +11,7 @@
 #include "ngx_dfp_overtaken.h"
 #include "ngx_dfp_phase.h"
 #include "ngx_dfp_rate.h"
+#include "ngx_dfp_rehearsal.h"
 #include "ngx_dfp_runner.h"
 #include "ngx_dfp_sent.h"
 #include "ngx_dfp_status.h"
@@ -50,7 +51,6 @@ static ngx_conf_num_bounds_t  ngx_dfp_per_cent = {
       NGX_HTTP_MAIN_CONF_OFFSET,                                              \
       offsetof(ngx_dfp_main_conf_t, field),                                   \
       NULL }
-
 
 /* A directive of a location whose value is on or off. */
 
@@ -92,6 +92,8 @@ static ngx_command_t  ngx_dfp_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_dfp_loc_conf_t, grpc),
       NULL },
+
+    ngx_dfp_loc_list("dfpreheat_verify", ngx_dfp_conf_verify),
 
     ngx_dfp_loc_flag("dfpreheat_access", access),
 
@@ -448,6 +450,7 @@ ngx_dfp_merge_served(ngx_dfp_loc_conf_t *prev, ngx_dfp_loc_conf_t *conf)
         conf->origins = prev->origins;
         conf->redirects = prev->redirects;
         conf->named = prev->named;
+        conf->verify = prev->verify;
     }
 }
 
@@ -555,7 +558,8 @@ ngx_dfp_postconfiguration(ngx_conf_t *cf)
            != NGX_OK
         || ngx_dfp_phase_handler(cf, NGX_HTTP_PRECONTENT_PHASE,
                                  ngx_dfp_access_handler)
-           != NGX_OK)
+           != NGX_OK
+        || ngx_dfp_rehearsal_init(cf, mcf) != NGX_OK)
     {
         return NGX_ERROR;
     }

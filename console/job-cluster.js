@@ -9,6 +9,8 @@ import { row, showState, table } from "./parts.js";
 
 const ROWS = 100;           // peers that are shown at a time
 const TASKS = 100;          // URLs of one
+const PLURALS = { success: "successes", "request of the rehearsal":
+                                        "requests of the rehearsal" };
 const FEW = 2;              // peers whose URLs are open at once
 
 const COLUMNS = [{ name: "State", class: "state-column" },
@@ -240,9 +242,11 @@ function notesOf({ state: { results } }) {
     const sum = (name) => all.reduce((n, one) => n + (one[name] ?? 0), 0);
     const omitted = [["success_tasks_omitted", "success"],
                      ["failure_tasks_omitted", "failure"],
-                     ["unreachable_omitted", "unreachable peer"]]
+                     ["unreachable_omitted", "unreachable peer"],
+                     ["verified_omitted", "request of the rehearsal"]]
         .map(([name, word]) => sum(name) && count(sum(name), word,
-             word === "success" ? "successes" : undefined)).filter(Boolean);
+             PLURALS[word])).filter(Boolean);
+    const verified = all.flatMap((one) => one.verified ?? []);
     const skipped = unique(all.flatMap((one) => one.skipped_tasks ?? []));
     const images = unique(all.flatMap((one) => one.images ?? []));
 
@@ -252,10 +256,20 @@ function notesOf({ state: { results } }) {
         skipped.length > 0 && notes("Skipped", skipped, (one) =>
             [el("span", { class: "url" }, one.url),
              el("div", { class: "muted" }, one.description)]),
+        verified.length > 0 && notes("Rehearsal: " + count(sum("verified_hits"), "hit")
+            + ", " + count(sum("verified_misses"), "miss", "misses"), verified, (one) =>
+            [el("span", { class: "url" }, one.url),
+             el("div", { class: "muted" }, `${one.request}: ${answerOf(one)} (${
+                one.hostname})`)]),
         images.length > 0 && notes("Manifests", images, (one) =>
             [el("span", { class: "url" }, one.url),
              el("div", { class: "url muted" }, one.digest)]),
     ];
+}
+
+/* Of a request of the rehearsal. */
+function answerOf({ status, cache }) {
+    return status === null ? "no answer" : `${status}, ${cache ?? "another server"}`;
 }
 
 function unique(list) {

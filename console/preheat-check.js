@@ -21,7 +21,7 @@ const TARGETS = [{ name: "Name" }, { name: "Address", class: "fit" },
  * know dry runs would run the job: its answer tells, and the job is deleted. */
 export async function checkView(body, signal) {
     const { data } = await request("token", "POST", JOBS, {
-        body: { ...withoutHook(body), dry_run: true }, signal });
+        body: { ...dryBody(body), dry_run: true }, signal });
     const path = `${JOBS}/${data.id}`;
 
     if (data.dry_run !== true) {
@@ -38,8 +38,9 @@ export async function checkView(body, signal) {
 }
 
 /* A dry run calls nobody. */
-function withoutHook({ webhook, ...body }) {
-    return body;
+/* What a dry run cannot have is left out. */
+function dryBody({ webhook, args: { verify, ...args }, ...body }) {
+    return { ...body, args };
 }
 
 function view(job, hook) {

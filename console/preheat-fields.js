@@ -104,6 +104,10 @@ const MORE = [
           placeholder: "2026-12-24T20:00:00Z",
           help: "What is gone is warmed again until this time. Clusters with "
                 + "engine=cache only." },
+        { name: "args.verify", label: "Request everything afterwards as clients do",
+          check: true,
+          help: "The job fails unless all of it comes from the cache. Clusters with "
+                + "engine=cache only." },
         { name: "args.digest", label: "Digest", only: "file",
           placeholder: "sha256:…",
           help: "The digest that the file must have. One file, and clusters with "

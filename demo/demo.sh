@@ -9,6 +9,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 PULL_REQUESTS=6     # manifest by tag, manifest by digest, config, three layers
+REHEARSAL_REQUESTS=12   # three manifests, the tag twice, and two bytes of each blob
 
 step() {
     printf '\n== %s\n\n' "$*"
@@ -31,7 +32,7 @@ job_create() {
         --data-raw "$1") || die "the job was refused: $answer"
 
     jq '{id, type, state,
-         args: (.args | {type, url, scope, filtered_query_params})}' \
+         args: (.args | {type, url, scope, filtered_query_params, verify})}' \
         <<< "$answer"
     job=$(jq -er .id <<< "$answer") || die "no id is in the answer"
 }
@@ -60,6 +61,27 @@ job_wait() {
         <<< "$answer"
 
     [ "$state" = SUCCESS ] || die "the job ended as $state"
+
+    verified=$answer
+}
+
+# what nginx was answered when it asked itself as clients do
+rehearsal_show() {
+    local hits misses
+
+    jq -r '.result.job_states[].results[].verified[]
+           | "\(.cache) \(.status) \(.request) \(.url)"' <<< "$verified" \
+        | sed -E 's/(sha256:.{12})[0-9a-f]*/\1.../' | tee "$dir/rehearsal.log"
+    say
+
+    hits=$(grep -c '^HIT ' "$dir/rehearsal.log" || true)
+    misses=$(grep -vc '^HIT ' "$dir/rehearsal.log" || true)
+
+    say "hits: $hits, others: $misses"
+
+    [ "$misses" -eq 0 ] || die "not everything came from the cache"
+    [ "$hits" -ge "$REHEARSAL_REQUESTS" ] \
+        || die "$REHEARSAL_REQUESTS hits were expected"
 }
 
 # how many manifests and blobs the registry has handed out so far
@@ -124,10 +146,13 @@ say "${token:0:6}... (shown once; Redis keeps its hash)"
 step "Posting a preheat job"
 job_create "{\"type\": \"preheat\", \"args\": {\"type\": \"image\",\
  \"url\": \"$image\", \"filtered_query_params\": \"Expires&Signature\",\
- \"scope\": \"single_seed_peer\"}}"
+ \"scope\": \"single_seed_peer\", \"verify\": true}}"
 
 step "Polling it"
 job_wait
+
+step "What nginx was answered when it asked itself as a client does"
+rehearsal_show
 
 step "Pulling the image through nginx"
 image_pull

@@ -156,7 +156,7 @@ nginx_configure() {
     url=http://127.0.0.1:$nginx_port
 
     sed -e "s|@MODULE@|$module|" -e "s|@USER@|$user|" -e "s|@DIR@|$dir|" \
-        -e "s|@CONF@|$top/conf|" -e "s|@REGISTRY@|$registry|" \
+        -e "s|@CONF@|$top/conf|" -e "s|@URL@|$url|" -e "s|@REGISTRY@|$registry|" \
         -e "s|@REDIS_PORT@|$redis_port|" -e "s|@NGINX_PORT@|$nginx_port|" \
         "$top/demo/nginx.conf" > "$dir/nginx.conf"
 

@@ -11,6 +11,7 @@ use Test::More;
 
 use DFP::Console;
 use DFP::Kept;
+use DFP::Process qw( free_port );
 
 use constant {
     JOBS  => '/oapi/v1/jobs',
@@ -283,6 +284,44 @@ console_story 'a job that is kept', { http => "dfpreheat_keep_interval 1s;\n" },
     $browser->click(button => 'SAVE');
     ok($browser->shows(heading => qr/^Job 2/), '... it is run again without it');
     ok(!exists $servers->job(2)->{args}{keep_until}, '... and not kept');
+};
+
+
+# A front that denies what its clients ask for.
+
+my $front = free_port();
+
+console_story 'a rehearsal', {
+    http => "server { listen 127.0.0.1:$front; return 403; }",
+    server => <<"END" }, sub
+location \@dfpreheat_verify {
+    dfpreheat_verify http://127.0.0.1:$front;
+    include calls.conf;
+    proxy_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;
+}
+END
+{
+    my ($console, $browser) = @_;
+
+    my $url = $console->image('team/app');
+    my $verify = 'Request everything afterwards as clients do';
+
+    signed_in($console);
+    $console->goes_to('Preheat');
+    $browser->type(field => qr/^Images/, $url);
+    $browser->click(button => 'More');
+    $browser->click(field => $verify);
+    $browser->click(button => 'Check');
+    ok($browser->shows(heading => 'The job would load this'),
+       'a check has no rehearsal');
+    $browser->click(button => 'SAVE');
+    ok($browser->shows(heading => qr/^Job 2/)
+       && $browser->sees(qr/FAILURE/, 2 * SOON), 'a job has one');
+    ok($browser->sees(qr/Rehearsal: 0 hits, 5 misses/), '... which is counted');
+    $browser->click(button => qr/^Rehearsal/);
+    ok($browser->sees(qr/HEAD: 403, -/), '... and listed');
+    is(job_shown($console)->{args}{verify}, JSON::PP::true, '... as was asked');
+    $console->is_accessible('job-rehearsal');
 };
 
 

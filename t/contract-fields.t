@@ -216,7 +216,7 @@ subtest 'values' => sub {
 my $upstream = DFP::Upstream->start;
 my $hooks = DFP::Hooks->new('/contract', { status => 204 });
 
-warm_story 'answers', {}, location('/v2/', REGISTRY, $upstream->port)
+warm_story 'answers', {}, location('/v2/', REGISTRY, $upstream->port) . rehearsal()
                           . DFP::Hooks->location, sub
 {
     my $warm = shift;
@@ -370,6 +370,7 @@ sub images
             ips => ['127.0.0.1'], count => 1, percentage => undef,
             success_threshold => 100, refresh => JSON::PP::true,
             keep_until => in_seconds(HOUR),
+            verify => JSON::PP::true,
             enable_task_id_based_blob_digest => JSON::PP::true,
             piece_length => 4194304, timeout => 60_000_000_000, tag => 'tag',
             application => 'app', filtered_query_params => 'a&b',

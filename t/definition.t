@@ -10,7 +10,7 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 
 use DFP::Facts;
-use DFP::Process qw( wait_until );
+use DFP::Process qw( free_port wait_until );
 use DFP::Servers;
 use DFP::Story qw( story );
 
@@ -40,6 +40,19 @@ sub options
     my ($name, @lines) = @_;
 
     return (lease => LEASE, http => named($name, @lines));
+}
+
+
+# A front that jobs ask.
+
+sub front
+{
+    my $port = shift;
+    my $free = free_port();
+
+    return "server { listen 127.0.0.1:$free; location \@dfpreheat_verify { "
+           . "dfpreheat_verify http://127.0.0.1:$port; "
+           . 'proxy_pass $dfpreheat_target; } }';
 }
 
 
@@ -136,16 +149,17 @@ sub quiet
 
 
 story 'nginx that define a cluster alike do not mention it',
-    { options('one', 'dfpreheat_platform linux/arm64,linux/amd64;') }, sub
+    { options('one', 'dfpreheat_platform linux/arm64,linux/amd64;', front(1)) },
+    sub
 {
     my $one = shift;
 
-    # what may differ: the order, the zone of the cache, other clusters, and
-    # how much a machine can do
+    # what may differ: the order, the zone of the cache, other clusters, the name
+    # of the front, and how much a machine can do
 
     my $two = second($one, options('two',
         'dfpreheat_platform linux/x86_64,linux/aarch64;',
-        'dfpreheat_cluster 2 name=own engine=cache;',
+        'dfpreheat_cluster 2 name=own engine=cache;', front(2),
         'dfpreheat_worker_calls 3;', 'dfpreheat_max_attempts 7;',
         'dfpreheat_rate 10m;',
         "proxy_cache_path $one->{dir}/other keys_zone=other:1m;"),
@@ -239,6 +253,7 @@ story 'settings of http', { options('one') }, sub
         [ 'dfpreheat_success_threshold 50;', 'cluster' ],
         [ 'dfpreheat_unreachable_peers 1;', 'cluster' ],
         [ 'dfpreheat_tag_valid 5m;', 'origins' ],
+        [ front(1), 'origins' ],
         [ 'dfpreheat_insecure_skip_verify on;', 'origins' ],
         [ 'dfpreheat_platform all;', 'platform' ],
         [ 'dfpreheat_max_manifest_size 1m;', 'limits' ],

@@ -23,6 +23,7 @@ subtest 'an image that was preheated is pulled without the registry' => sub {
        'the manifest comes from the cache, by tag and by digest');
     is(() = $output =~ m{^HIT GET /v2/library/demo/blobs/\S+ 200 }mg, 4,
        'so do configuration and layers');
+    like($output, qr/^hits: 12, others: 0$/m, 'the rehearsal has said so before');
     like($output, qr/from the registry: 0$/m, 'the registry is not asked');
 
     stopped($output, qw( redis registry nginx ));

@@ -389,12 +389,14 @@ main::api("location \@grpc { include \$TEST_NGINX_CONF_DIR/dfpreheat_grpc.conf; 
                        scheduler_cluster_ids => $clusters }) }
      [[1], size => 5, digest => 'sha256:' . 'a' x 64],
      [[1], refresh => \1], [[1, 2], size => 5], [[2], refresh => \1],
-     [[2], digest => 'sha256:' . 'a' x 64], [[], size => 5]]
+     [[2], digest => 'sha256:' . 'a' x 64], [[], size => 5],
+     [[2], verify => \1]]
 --- error_code eval
-[200, 200, 422, 422, 422, 422]
+[200, 200, 422, 422, 422, 422, 422]
 --- response_body_like eval
-my $refused = 'args.digest | args.size | args.refresh | engine=cache | cluster 2';
+my $refused = 'args.digest | args.size | args.refresh | args.verify | '
+              . 'engine=cache | cluster 2';
 ['"digest":"sha256:a{64}",.*"size":5,', '"refresh":true,',
- (main::refusal(errors => $refused)) x 4]
+ (main::refusal(errors => $refused)) x 5]
 --- redis
 get dfpreheat:job:next = 2

@@ -123,15 +123,23 @@ my @registry = (
 
 # nginx's own lines about it are of level emerg, and are expected
 
-warm_story 'memory ends once in a job', { workers => 1, lease => '1s',
-                                             seconds => STORY_SECONDS },
-           join('', @registry), sub
+for my $verify (JSON::PP::false, JSON::PP::true) {
+    my $what = $verify ? 'a job with a rehearsal' : 'a job';
+
+    warm_story "memory ends once in $what", { workers => 1, lease => '1s',
+                                              seconds => STORY_SECONDS },
+               join('', @registry, rehearsal()),
+               sub { memory_ends(shift, $verify) };
+}
+
+
+sub memory_ends
 {
-    my $warm = shift;
+    my ($warm, $verify) = @_;
 
     my $servers = $warm->{servers};
     my @job = ('image', url => image('app'), username => 'u',
-               password => 'p');
+               password => 'p', verify => $verify);
     my ($worker) = $servers->workers;
 
     $servers->expects(undef, FAILED);
@@ -164,7 +172,7 @@ warm_story 'memory ends once in a job', { workers => 1, lease => '1s',
 
     set(0);
     is($warm->run(@job)->{state}, 'SUCCESS', 'and so is the last');
-};
+}
 
 
 

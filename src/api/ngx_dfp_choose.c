@@ -208,16 +208,22 @@ ngx_dfp_choose_supported(ngx_dfp_api_t *api, ngx_dfp_cluster_t *cluster,
                            (long long) cluster->id);
     }
 
-    if (cluster->caches
-        || (api->job.digest.len == 0 && api->job.size == 0
-            && !api->job.refresh))
+    if (!cluster->caches
+        && (api->job.digest.len || api->job.size || api->job.refresh
+            || api->job.verify))
     {
-        return DFP_OK;
+        return dfp_invalid(err, "args.digest, args.size, args.refresh and "
+                           "args.verify are supported by engine=cache only, "
+                           "and cluster %lld has another engine",
+                           (long long) cluster->id);
     }
 
-    return dfp_invalid(err, "args.digest, args.size and args.refresh are "
-                       "supported by engine=cache only, and cluster %lld has "
-                       "another engine", (long long) cluster->id);
+    if (api->job.verify && api->conf->verify == NULL) {
+        return dfp_invalid(err, "args.verify needs a location with "
+                           "dfpreheat_verify, which this nginx does not have");
+    }
+
+    return DFP_OK;
 }
 
 

@@ -24,6 +24,10 @@ ngx_dfp_answer_head(ngx_dfp_call_t *call, ngx_http_request_t *sr)
     call->answer.status = sr->headers_out.status ? sr->headers_out.status
                                                  : u->headers_in.status_n;
 
+    if (call->rehearsal) {
+        ngx_dfp_rehearsal_answer(call->rehearsal, &u->headers_in.headers);
+    }
+
     ngx_dfp_answer_retry_after(call, u);
     ngx_dfp_answer_leads_to(call, u);
 

@@ -161,6 +161,11 @@ ngx_dfp_call_subrequest(ngx_dfp_call_t *call)
         return NGX_ERROR;
     }
 
+    if (call->rehearsal && call->rehearsal->head) {
+        sr->method = NGX_HTTP_HEAD;
+        ngx_str_set(&sr->method_name, "HEAD");
+    }
+
     /* as for a client's request, so that nginx sends the same */
 
     sr->valid_unparsed_uri = 1;

@@ -13,6 +13,7 @@
 
 
 #include "ngx_dfp_cache.h"
+#include "ngx_dfp_rehearsal.h"
 #include "ngx_dfp_request.h"
 #include "ngx_dfp_target.h"
 
@@ -142,6 +143,8 @@ struct ngx_dfp_call_s {
     ngx_uint_t             nheaders;
     dfp_str_t              tag;      /* of the job; "": none; so below */
     dfp_str_t              application;
+    ngx_dfp_rehearsal_t   *rehearsal;    /* the call is a request to the front;
+                                        NULL: it is not */
     ngx_dfp_call_mode_e    mode;
     size_t                 size;     /* bytes, for NGX_DFP_CALL_READ */
     ngx_msec_t             timeout;  /* of the whole call */

@@ -157,7 +157,8 @@ ngx_dfp_call_allowed(ngx_dfp_call_t *call, ngx_http_request_t *r)
         module = NGX_DFP_GRPC_MODULE;
 
     } else {
-        allowed = ngx_dfp_binding_allowed(dlcf->origins, &call->url);
+        allowed = ngx_dfp_binding_allowed(dlcf->origins, &call->url)
+                  && dlcf->verify == (call->rehearsal != NULL);
         module = NGX_DFP_PROXY_MODULE;
     }
 

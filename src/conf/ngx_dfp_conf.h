@@ -45,6 +45,7 @@ char *ngx_dfp_conf_kept(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_dfp_conf_filter(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_dfp_conf_redirect(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_dfp_conf_grpc(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_dfp_conf_verify(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_dfp_conf_peers_allow(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_dfp_conf_certificates(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);

@@ -203,6 +203,10 @@ ngx_dfp_definition_origins(ngx_dfp_aspect_t *aspect, ngx_dfp_main_conf_t *mcf,
     ngx_dfp_aspect_number(aspect, "credentials", mcf->credentials != NULL);
     ngx_dfp_aspect_number(aspect, "skip_verify", mcf->skip_verify);
 
+    if (mcf->verify) {
+        ngx_dfp_aspect_number(aspect, "verify", 1);
+    }
+
     return ngx_dfp_aspect_end_line(aspect);
 }
 
@@ -216,7 +220,9 @@ ngx_dfp_definition_location(ngx_dfp_aspect_t *aspect, ngx_dfp_loc_conf_t *dlcf)
 
     rules = dlcf->origins ? dlcf->origins : dlcf->redirects;
 
-    if (rules == NULL) {
+    /* each instance asks itself, by whichever name */
+
+    if (rules == NULL || dlcf->verify) {
         return NGX_OK;
     }
 

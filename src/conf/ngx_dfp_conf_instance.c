@@ -212,7 +212,9 @@ ngx_dfp_conf_init_shared(ngx_shm_zone_t *zone, void *data)
         pool = (ngx_slab_pool_t *) zone->shm.addr;
         shared = ngx_slab_calloc(pool, sizeof(ngx_dfp_shared_t));
 
-        if (shared == NULL || dfp_uuid((char *) shared->owner) != DFP_OK) {
+        if (shared == NULL || dfp_uuid((char *) shared->owner) != DFP_OK
+            || dfp_uuid((char *) shared->verify) != DFP_OK)
+        {
             return NGX_ERROR;
         }
     }

@@ -334,7 +334,9 @@ ngx_dfp_conf_check_location(ngx_conf_t *cf, void **loc_conf)
                                               NGX_DFP_PROXY_MODULE);
 
     rules = dlcf->origins ? dlcf->origins : dlcf->redirects;
-    directive = dlcf->origins ? "dfpreheat_origin" : "dfpreheat_redirect";
+    directive = dlcf->verify ? "dfpreheat_verify"
+                             : dlcf->origins ? "dfpreheat_origin"
+                                             : "dfpreheat_redirect";
     rule = rules->elts;
 
     if (dlcf->redirects && upstream && upstream->pass_request_headers) {

@@ -13,6 +13,8 @@
 typedef struct {
     ngx_http_request_t  *r;
     void                *access;        /* the question to the registry */
+    ngx_str_t            nonce;         /* of a rehearsal's request to this
+                                           front; "": it is another one */
     unsigned             call:1;        /* a subrequest of a call */
     unsigned             uncached:1;    /* only the origin may answer it, and
                                            the answer is not stored */

@@ -23,6 +23,8 @@
 #define NGX_DFP_CLUSTERS_MAX  100     /* also of a job */
 #define NGX_DFP_REASON_MAX    512     /* bytes of one reason */
 
+#define NGX_DFP_VERIFY_KEY_LEN  DFP_UUID_LEN    /* of the rehearsals' key */
+
 
 typedef struct ngx_dfp_engine_s       ngx_dfp_engine_t;
 typedef struct ngx_dfp_dragonfly_s    ngx_dfp_dragonfly_t;
@@ -92,6 +94,9 @@ typedef struct {
     ngx_atomic_t  name;      /* checksum of the newest configuration's
                                 instance id */
     u_char        owner[DFP_UUID_LEN + 1];    /* names the master */
+    u_char        verify[NGX_DFP_VERIFY_KEY_LEN + 1];    /* a secret: by it
+                                workers recognize their requests to the
+                                front */
 
     ngx_dfp_counters_t  counters;
 } ngx_dfp_shared_t;
@@ -116,6 +121,7 @@ typedef struct {
     ngx_dfp_instance_t         instance;
     ngx_array_t                clusters;  /* cluster_t */
     ngx_array_t                bindings;  /* binding_t */
+    ngx_dfp_binding_t         *verify;    /* of the front; NULL: none */
     ngx_array_t                redirects; /* conf_ctx_t *: locations with
                                              dfpreheat_redirect */
     ngx_array_t                bound;     /* void **: loc_conf of each location
@@ -178,6 +184,8 @@ typedef struct {
                                 have; NULL: none */
     time_t        tag_valid; /* s, of the manifest of a tag */
     ngx_uint_t    bound;     /* or below a location that is bound */
+    ngx_uint_t    verify;    /* the origin is the front: no job's URL leads
+                                here */
     ngx_flag_t    grpc;      /* for calls of gRPC */
 } ngx_dfp_loc_conf_t;
 

@@ -46,6 +46,10 @@ typedef struct {
 
     /* of a look at a kept job: tasks that it has warmed */
     ngx_uint_t      warmed;
+    /* of rehearsals */
+    ngx_dfp_list_t  verified;
+    ngx_uint_t      hits;      /* of all requests, also those omitted */
+    ngx_uint_t      misses;    /* those that were no hits */
 } ngx_dfp_results_t;
 
 

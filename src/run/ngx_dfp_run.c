@@ -1,5 +1,6 @@
 #include "ngx_dfp_engine.h"
 #include "ngx_dfp_image.h"
+#include "ngx_dfp_verify.h"
 
 
 static u_char *ngx_dfp_run_log_error(ngx_log_t *log, u_char *buf, size_t len);
@@ -8,6 +9,8 @@ static ngx_int_t ngx_dfp_run_files(ngx_dfp_run_t *run);
 static void ngx_dfp_run_resolved(ngx_dfp_run_t *run);
 static void ngx_dfp_run_warm(ngx_dfp_run_t *run);
 static void ngx_dfp_run_check(ngx_dfp_run_t *run);
+static void ngx_dfp_run_verify(ngx_dfp_run_t *run);
+static void ngx_dfp_run_verified(ngx_dfp_run_t *run);
 static void ngx_dfp_run_report(ngx_dfp_run_t *run);
 static void ngx_dfp_run_store(ngx_dfp_run_t *run);
 static void ngx_dfp_run_store_again(ngx_dfp_run_t *run);
@@ -19,7 +22,6 @@ static void ngx_dfp_run_stop(ngx_dfp_run_t *run);
 static void ngx_dfp_run_tick(ngx_event_t *ev);
 static void ngx_dfp_run_renewed(void *data, ngx_int_t rc);
 static void ngx_dfp_run_deadline(ngx_event_t *ev);
-static void ngx_dfp_run_error(ngx_dfp_run_t *run);
 
 
 void
@@ -215,7 +217,38 @@ ngx_dfp_run_check(ngx_dfp_run_t *run)
     }
 
     if (rc == NGX_DECLINED && run->error.len == 0) {
-        ngx_dfp_run_error(run);
+        ngx_dfp_run_fail_tasks(run);
+    }
+
+    if (rc == NGX_OK && run->job.verify) {
+        ngx_dfp_run_verify(run);
+        return;
+    }
+
+    ngx_dfp_run_report(run);
+}
+
+
+/* Verify: what was warmed is requested as clients do it. */
+
+static void
+ngx_dfp_run_verify(ngx_dfp_run_t *run)
+{
+    run->stage.next = ngx_dfp_run_verified;
+
+    if (ngx_dfp_verify_start(run) != NGX_OK) {
+        ngx_dfp_run_fail(run, "no memory");
+    }
+
+    run->wake(run);
+}
+
+
+static void
+ngx_dfp_run_verified(ngx_dfp_run_t *run)
+{
+    if (run->nfailed) {
+        ngx_dfp_run_fail_tasks(run);
     }
 
     ngx_dfp_run_report(run);
@@ -385,6 +418,12 @@ ngx_dfp_run_advance(ngx_dfp_run_t *run, ngx_uint_t quit)
 
     if (*run->stage.left == 0 && !(quit && run->engine->caches)) {
         run->stage.next(run);
+
+    } else if (quit && run->stage.left == &run->unverified && run->nfailed) {
+
+        /* a rehearsal that starts again would find what this one has fetched */
+
+        ngx_dfp_run_verified(run);
     }
 
     if (quit && !run->ending) {
@@ -537,22 +576,4 @@ ngx_dfp_run_deadline(ngx_event_t *ev)
                      run->tasks.nelts, run->trouble.len ? "; " : "",
                      &run->trouble);
     run->wake(run);
-}
-
-
-/* Clients show this line only, so it contains the first failure. */
-
-static void
-ngx_dfp_run_error(ngx_dfp_run_t *run)
-{
-    ngx_uint_t        i;
-    ngx_dfp_task_t  **task;
-
-    task = run->tasks.elts;
-
-    for (i = 0; !task[i]->failed; i++) { /* void */ }
-
-    ngx_dfp_run_fail(run, "%ui of %ui tasks failed; %V: %V",
-                     run->nfailed, run->tasks.nelts,
-                     &task[i]->shown, &task[i]->reason);
 }

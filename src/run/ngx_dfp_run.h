@@ -30,6 +30,10 @@ typedef struct {
        there is nothing to call for the time being. */
     ngx_int_t    (*call)(ngx_dfp_run_t *run);
 
+    /* changes the call of a task before it is started. NGX_ERROR: no memory.
+       NULL: it goes to the origin as it is. */
+    ngx_int_t    (*prepare)(ngx_dfp_task_t *task, ngx_dfp_call_t *call);
+
     /* the call of a task has an answer or has failed; CALL is freed when this
        has returned. It calls one of ngx_dfp_task_done(), _failed() and
        _again(), at once or later. */
@@ -65,6 +69,7 @@ struct ngx_dfp_run_s {
     ngx_uint_t            left;      /* tasks that have not ended */
     ngx_uint_t            manifests; /* of these, to be read */
     ngx_uint_t            nfailed;
+    ngx_uint_t            unverified;    /* tasks whose rehearsal has not ended */
     off_t                 bytes;     /* of tasks that are done */
 
     ngx_uint_t            calls;     /* active */
@@ -129,6 +134,9 @@ void ngx_dfp_run_leave(ngx_dfp_run_t *run);
 /* The run has failed, and no further call is started. The first 512 bytes of
  * the text are kept. */
 void ngx_dfp_run_fail(ngx_dfp_run_t *run, const char *fmt, ...);
+
+/* The same, for the first of its tasks that has failed: there is one. */
+void ngx_dfp_run_fail_tasks(ngx_dfp_run_t *run);
 
 /* The run waits because of what WHO answers, TEXT: it is logged, and shown if
  * the timeout passes meanwhile. SECRETS are masked in it; NULL: the run's. */

@@ -57,12 +57,19 @@ ngx_dfp_run_prepare(ngx_dfp_run_t *run)
 
     if (run->claim.look) {
         run->job.action = DFP_JOB_KEEP;
+        run->job.verify = 0;
     }
 
     run->engine = ngx_dfp_run_engine(run);
 
     if (run->engine == NULL) {
         ngx_dfp_run_fail(run, "cluster %L has no cache", run->cluster->id);
+        return NGX_OK;
+    }
+
+    if (run->job.verify && run->conf->verify == NULL) {
+        ngx_dfp_run_fail(run, "args.verify: this nginx has no location with "
+                         "dfpreheat_verify");
         return NGX_OK;
     }
 

@@ -1,11 +1,13 @@
 #include "ngx_dfp_engine.h"
 #include "ngx_dfp_image.h"
+#include "ngx_dfp_verify.h"
 
 
 static void ngx_dfp_run_number(dfp_buf_t *b, const char *key, int64_t n);
 static void ngx_dfp_run_list(dfp_buf_t *b, const char *key,
     ngx_dfp_list_t *list);
 static void ngx_dfp_run_planned(dfp_buf_t *b, ngx_dfp_results_t *r);
+static void ngx_dfp_run_verified(dfp_buf_t *b, ngx_dfp_results_t *r);
 static ngx_str_t ngx_dfp_run_told(ngx_dfp_run_t *run, dfp_mem_t *mem,
     ngx_dfp_results_t *r);
 static void ngx_dfp_run_images(ngx_dfp_run_t *run, dfp_buf_t *b);
@@ -83,14 +85,17 @@ ngx_dfp_run_results(ngx_dfp_run_t *run)
 
     dfp_buf_init(&r.tasks.json, &mem, 256, 0);
     dfp_buf_init(&r.targets.json, &mem, 256, 0);
+    dfp_buf_init(&r.verified.json, &mem, 256, 0);
 
     r.success.max = ngx_dfp_results_max(run);
     r.failure.max = r.success.max;
     r.unreachable.max = r.success.max;
     r.tasks.max = r.success.max;
     r.targets.max = r.success.max;
+    r.verified.max = r.success.max;
 
     run->engine->results(run, &r);
+    ngx_dfp_verify_results(run, &r);
 
     if (run->job.action == DFP_JOB_KEEP) {
         dfp_buf_init(&b, &mem, NGX_INT64_LEN, 0);
@@ -107,7 +112,8 @@ ngx_dfp_run_results(ngx_dfp_run_t *run)
     }
 
     dfp_buf_init(&b, &mem, r.success.json.len + r.failure.json.len
-                           + r.tasks.json.len + 256, 0);
+                           + r.tasks.json.len + r.verified.json.len + 256,
+                 0);
     dfp_buf_cstr(&b, "{");
     ngx_dfp_run_list(&b, "failure_tasks", &r.failure);
     ngx_dfp_run_images(run, &b);
@@ -125,10 +131,24 @@ ngx_dfp_run_results(ngx_dfp_run_t *run)
         ngx_dfp_run_list(&b, "unreachable", &r.unreachable);
     }
 
+    if (run->job.verify) {
+        ngx_dfp_run_verified(&b, &r);
+    }
+
     dfp_buf_cstr(&b, "}");
 
     return b.failed ? (ngx_str_t) ngx_null_string
                     : ngx_dfp_str(dfp_buf_value(&b));
+}
+
+
+static void
+ngx_dfp_run_verified(dfp_buf_t *b, ngx_dfp_results_t *r)
+{
+    dfp_buf_cstr(b, ",");
+    ngx_dfp_run_list(b, "verified", &r->verified);
+    ngx_dfp_run_number(b, ",\"verified_hits\":", r->hits);
+    ngx_dfp_run_number(b, ",\"verified_misses\":", r->misses);
 }
 
 

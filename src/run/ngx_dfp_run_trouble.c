@@ -1,4 +1,4 @@
-#include "ngx_dfp_run.h"
+#include "ngx_dfp_task.h"
 
 
 #define NGX_DFP_TROUBLE_POOL  4096
@@ -87,4 +87,22 @@ ngx_dfp_run_left(ngx_dfp_run_t *run)
     left = run->started + run->claim.left - ngx_current_msec;
 
     return ngx_max(left, 1);
+}
+
+
+/* Clients show this line only, so it contains the first failure. */
+
+void
+ngx_dfp_run_fail_tasks(ngx_dfp_run_t *run)
+{
+    ngx_uint_t        i;
+    ngx_dfp_task_t  **task;
+
+    task = run->tasks.elts;
+
+    for (i = 0; !task[i]->failed; i++) { /* void */ }
+
+    ngx_dfp_run_fail(run, "%ui of %ui tasks failed; %V: %V",
+                     run->nfailed, run->tasks.nelts,
+                     &task[i]->shown, &task[i]->reason);
 }

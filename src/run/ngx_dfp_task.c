@@ -265,7 +265,9 @@ ngx_dfp_task_prepare(ngx_dfp_task_t *task, ngx_dfp_call_mode_e mode)
 
     ngx_dfp_task_fresh(task, call);
 
-    if (call->secrets == NULL) {
+    if (call->secrets == NULL
+        || (run->stage.prepare && run->stage.prepare(task, call) != NGX_OK))
+    {
         ngx_dfp_call_cancel(call);
         return NULL;
     }
@@ -284,8 +286,11 @@ ngx_dfp_task_called(ngx_dfp_call_t *call)
     run = task->run;
 
     task->call = NULL;
-    task->cached = call->answer.cached;
     run->calls--;
+
+    if (call->rehearsal == NULL) {
+        task->cached = call->answer.cached;
+    }
 
     ngx_log_debug7(NGX_LOG_DEBUG_HTTP, &run->log, 0,
                    "dfpreheat: job %L: task \"%V\": call ended, result:%d "
@@ -416,7 +421,9 @@ ngx_dfp_tasks_fail(ngx_dfp_run_t *run, ngx_str_t *why)
     task = run->tasks.elts;
 
     for (i = 0; i < run->tasks.nelts; i++) {
-        if (!task[i]->done && !task[i]->failed && !task[i]->skipped) {
+        if ((!task[i]->done || task[i]->unverified) && !task[i]->failed
+            && !task[i]->skipped)
+        {
             ngx_dfp_task_failed(task[i], "%V", why);
         }
     }

@@ -25,7 +25,8 @@
 #define NGX_DFP_RETRY_MAX     30000   /* ms */
 
 
-typedef struct ngx_dfp_index_s  ngx_dfp_index_t;
+typedef struct ngx_dfp_index_s   ngx_dfp_index_t;
+typedef struct ngx_dfp_verify_s  ngx_dfp_verify_t;
 
 
 /* All memory is of the run's pool, if not said otherwise. */
@@ -57,6 +58,7 @@ struct ngx_dfp_task_s {
     ngx_event_t         retry;
     ngx_str_t           reason;    /* of failure, or of skipping */
     ngx_dfp_entry_t     entry;     /* in the cache, once it is done */
+    ngx_dfp_verify_t   *verify;    /* its rehearsal; NULL: none */
     void               *data;      /* the engine's */
     unsigned            manifest:1;    /* to be read */
     unsigned            document:1;    /* a manifest or an index,
@@ -76,6 +78,8 @@ struct ngx_dfp_task_s {
     unsigned            stale:1;   /* of a kept job, a manifest that could not be
                                       read, for this reason: its copy in the
                                       cache is, valid or not */
+    unsigned            unverified:1;  /* it is done, but its rehearsal has
+                                          not ended */
     unsigned            done:1;
     unsigned            failed:1;
     unsigned            skipped:1; /* not available: no failure */

@@ -172,6 +172,8 @@ ngx_dfp_task_ended(ngx_dfp_task_t *task)
 {
     task->run->left--;
     task->run->manifests -= task->manifest;
+    task->run->unverified -= task->unverified;
+    task->unverified = 0;
     task->run->changed = 1;
 
     /*

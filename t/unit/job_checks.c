@@ -1,6 +1,6 @@
 /*
  * What a job asks of the bytes: args.digest, args.size, args.refresh,
- * args.keep_until.
+ * args.keep_until, args.verify.
  */
 
 #include "job_test.h"
@@ -141,6 +141,27 @@ TEST("a time until which it is kept, which is printed in UTC")
     REFUSED("\"keep_until\":\"tomorrow\"", times);
     REFUSED("\"keep_until\":\"2030-01-01\"", times);
     REFUSED("\"keep_until\":1893456000", "args.keep_until | string");
+}
+
+
+TEST("what was preheated may be verified, but not in a dry run")
+{
+    dfp_job_t    job;
+    const char  *text;
+
+    TAKEN_ARGS(IMAGE_ARGS ",\"verify\":true", &job);
+    CHECK_INT(job.verify, 1);
+    CHECK_HAS(printed(&job, 1, NULL), "\"username\":\"\",\"verify\":true}");
+    check_round_trip(&job);
+
+    TAKEN("\"verify\":false", &job);
+    CHECK_INT(job.verify, 0);
+
+    text = printed(&job, 1, NULL);
+    CHECK(strstr(text, "verify") == NULL);
+
+    REFUSED("\"verify\":1", "args.verify | true | false");
+    REFUSED("\"verify\":\"true\"", "args.verify | true | false");
 }
 
 

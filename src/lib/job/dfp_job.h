@@ -119,6 +119,7 @@ typedef struct {
     dfp_str_t             digest;        /* of the file; "": not given */
     int64_t               size;          /* of the file, bytes; 0: not given */
     unsigned              refresh:1;     /* fetch even what is cached */
+    unsigned              verify:1;      /* ask as clients do afterwards */
     int64_t               keep_until;    /* ms since 1970; 0: not given */
 
     dfp_webhook_t         webhook;       /* beside args */
@@ -147,7 +148,7 @@ typedef struct {
  *   a job without url and urls, URLs that dfp_url_parse() refuses, an image
  *   that is neither a manifest URL nor an image reference;
  *   a malformed scope, address, platform or time;
- *   a webhook of a dry run;
+ *   a webhook or args.verify of a dry run;
  *   NUL in any text, CR or LF in all texts but bio, other control characters
  *   in headers;
  *   header names that are not a token (RFC 9110), that occur twice, in any

@@ -10,7 +10,7 @@
 #define DFP_JOB_MAX_TIME  64    /* bytes of a time */
 
 
-static dfp_rc_t dfp_job_parse_refresh(dfp_json_t *in, dfp_job_t *job);
+static dfp_rc_t dfp_job_parse_ways(dfp_json_t *in, dfp_job_t *job);
 static dfp_rc_t dfp_job_parse_keep(dfp_json_t *in, dfp_job_t *job);
 static dfp_rc_t dfp_job_parse_flag(dfp_json_t *in, const char *key, int *flag);
 
@@ -50,23 +50,38 @@ dfp_job_parse_checks(dfp_json_t *in, dfp_job_t *job)
         }
     }
 
-    return dfp_job_parse_refresh(in, job);
+    return dfp_job_parse_ways(in, job);
 }
 
 
 static dfp_rc_t
-dfp_job_parse_refresh(dfp_json_t *in, dfp_job_t *job)
+dfp_job_parse_ways(dfp_json_t *in, dfp_job_t *job)
 {
-    int       refresh;
+    int       refresh, verify;
     dfp_rc_t  rc;
 
     refresh = 0;
+    verify = 0;
 
     rc = dfp_job_parse_flag(in, "refresh", &refresh);
 
-    job->refresh = (refresh == 1);
+    if (rc == DFP_OK) {
+        rc = dfp_job_parse_flag(in, "verify", &verify);
+    }
 
-    return rc == DFP_OK ? dfp_job_parse_keep(in, job) : rc;
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    if (verify == 1 && job->action == DFP_JOB_DRY) {
+        return dfp_invalid(in->err, "args.verify cannot be given with dry_run: "
+                           "nothing is warmed that clients could get");
+    }
+
+    job->refresh = (refresh == 1);
+    job->verify = (verify == 1);
+
+    return dfp_job_parse_keep(in, job);
 }
 
 

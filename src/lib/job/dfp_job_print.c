@@ -132,6 +132,10 @@ dfp_job_print_preheat(dfp_job_printer_t *p, const dfp_job_t *job)
     dfp_buf_cstr(p->buf, ",\"urls\":");
     dfp_job_print_urls(p, job);
     dfp_job_print_secret(p, ",\"username\":", job->username);
+
+    if (job->verify) {
+        dfp_buf_cstr(p->buf, ",\"verify\":true");
+    }
 }
 
 

@@ -4,6 +4,7 @@
 #     /quick/SIZE/NAME    at once
 #     /slow/SIZE/NAME     in pieces, over SLOW_SECONDS
 #     /gate/SIZE/NAME     the first half; the rest when the test opens it
+#     /hold/SIZE/NAME     all of it, with its header, when the test opens it
 #
 # It counts the requests of each path. One process, one request a connection.
 
@@ -209,7 +210,7 @@ sub _answer
 
     $state->{counts}{$path}++;
 
-    my ($mode, $size) = $path =~ m{^/(quick|slow|gate)/(\d+)/[^/]+$};
+    my ($mode, $size) = $path =~ m{^/(quick|slow|gate|hold)/(\d+)/[^/]+$};
 
     if (!$mode) {
         $connection->{out} = _header(404, 0);
@@ -221,7 +222,12 @@ sub _answer
 
     $connection->{out} = _header(200, $size) . substr $body, 0, $now;
     $connection->{rest} = substr $body, $now;
-    $connection->{gate} = $path if $mode eq 'gate';
+    $connection->{gate} = $path if $mode eq 'gate' || $mode eq 'hold';
+
+    if ($mode eq 'hold') {
+        $connection->{rest} = $connection->{out} . $connection->{rest};
+        $connection->{out} = '';
+    }
 
     if ($mode eq 'slow') {
         $connection->{piece} = 1 + int(length($connection->{rest})

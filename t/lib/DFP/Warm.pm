@@ -22,7 +22,8 @@ use Test::More;
 use DFP::Process qw( free_port );
 use DFP::Story qw( story );
 
-our @EXPORT = qw( calls location redirects warm_story whole_answer );
+our @EXPORT = qw( calls location redirects rehearsal warm_story
+                  whole_answer );
 
 use constant {
     JOB_SECONDS  => 40,
@@ -35,7 +36,8 @@ use constant {
 
 
 # A story with one more server, of these locations, in which X-Cache tells how
-# an answer came about. Other options are those of a story.
+# an answer came about. FRONT in them is its address. Other options are those of
+# a story.
 
 sub warm_story
 {
@@ -46,6 +48,7 @@ sub warm_story
     my $port = free_port();
     my %options = %$options;
 
+    $locations =~ s/\bFRONT\b/127.0.0.1:$port/g;
     $options{http} = ($options{http} // '') . <<"END";
     server {
         listen 127.0.0.1:$port;
@@ -101,6 +104,26 @@ location \@dfpreheat_calls {
     dfpreheat_origin @origins;
     include calls.conf;
     proxy_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;
+}
+END
+}
+
+
+# The location of the requests of rehearsals to a front: the server of the story
+# where none is given. A file has the authorities that it trusts.
+
+sub rehearsal
+{
+    my ($front, $trusted) = @_;
+
+    $front //= 'http://FRONT';
+    $trusted //= '/etc/ssl/certs/ca-certificates.crt';
+
+    return <<"END";
+location \@dfpreheat_verify {
+    dfpreheat_verify $front;
+    include calls.conf;
+    proxy_ssl_trusted_certificate $trusted;
 }
 END
 }
