@@ -93,7 +93,12 @@ static ngx_command_t  ngx_dfp_commands[] = {
       offsetof(ngx_dfp_loc_conf_t, grpc),
       NULL },
 
-    ngx_dfp_loc_list("dfpreheat_verify", ngx_dfp_conf_verify),
+    { ngx_string("dfpreheat_verify"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_dfp_conf_verify,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
 
     ngx_dfp_loc_flag("dfpreheat_access", access),
 

@@ -1,26 +1,19 @@
 #include "ngx_dfp_engine.h"
 
 
+static ngx_dfp_cluster_t *ngx_dfp_run_cluster(ngx_dfp_run_t *run);
 static ngx_dfp_engine_t *ngx_dfp_run_engine(ngx_dfp_run_t *run);
 
 
 ngx_int_t
 ngx_dfp_run_prepare(ngx_dfp_run_t *run)
 {
-    dfp_rc_t            rc;
-    dfp_str_t           args;
-    dfp_mem_t           mem;
-    dfp_err_t           err;
-    ngx_uint_t          i;
-    ngx_dfp_cluster_t  *cluster;
+    dfp_rc_t   rc;
+    dfp_str_t  args;
+    dfp_mem_t  mem;
+    dfp_err_t  err;
 
-    cluster = run->conf->clusters.elts;
-
-    for (i = 0; i < run->conf->clusters.nelts; i++) {
-        if (cluster[i].id == run->claim.cluster) {
-            run->cluster = &cluster[i];
-        }
-    }
+    run->cluster = ngx_dfp_run_cluster(run);
 
     if (run->cluster == NULL) {
         ngx_dfp_run_fail(run, "cluster %L is no longer configured",
@@ -80,6 +73,24 @@ ngx_dfp_run_prepare(ngx_dfp_run_t *run)
     }
 
     return ngx_dfp_secrets_job(&run->secrets, &run->job);
+}
+
+
+static ngx_dfp_cluster_t *
+ngx_dfp_run_cluster(ngx_dfp_run_t *run)
+{
+    ngx_uint_t          i;
+    ngx_dfp_cluster_t  *cluster;
+
+    cluster = run->conf->clusters.elts;
+
+    for (i = 0; i < run->conf->clusters.nelts; i++) {
+        if (cluster[i].id == run->claim.cluster) {
+            return &cluster[i];
+        }
+    }
+
+    return NULL;
 }
 
 

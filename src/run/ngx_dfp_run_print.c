@@ -3,9 +3,15 @@
 #include "ngx_dfp_verify.h"
 
 
+#define NGX_DFP_LIST_ROOM  256    /* bytes of results to begin with */
+
+
 static void ngx_dfp_run_number(dfp_buf_t *b, const char *key, int64_t n);
 static void ngx_dfp_run_list(dfp_buf_t *b, const char *key,
     ngx_dfp_list_t *list);
+static void ngx_dfp_run_lists(ngx_dfp_run_t *run, dfp_mem_t *mem,
+    ngx_dfp_results_t *r);
+static ngx_str_t ngx_dfp_run_warmed(dfp_mem_t *mem, ngx_dfp_results_t *r);
 static void ngx_dfp_run_planned(dfp_buf_t *b, ngx_dfp_results_t *r);
 static void ngx_dfp_run_verified(dfp_buf_t *b, ngx_dfp_results_t *r);
 static ngx_str_t ngx_dfp_run_told(ngx_dfp_run_t *run, dfp_mem_t *mem,
@@ -77,32 +83,13 @@ ngx_dfp_run_results(ngx_dfp_run_t *run)
     }
 
     mem = ngx_dfp_mem(run->pool);
-    ngx_memzero(&r, sizeof(ngx_dfp_results_t));
-
-    dfp_buf_init(&r.success.json, &mem, 1024, 0);
-    dfp_buf_init(&r.failure.json, &mem, 1024, 0);
-    dfp_buf_init(&r.unreachable.json, &mem, 256, 0);
-
-    dfp_buf_init(&r.tasks.json, &mem, 256, 0);
-    dfp_buf_init(&r.targets.json, &mem, 256, 0);
-    dfp_buf_init(&r.verified.json, &mem, 256, 0);
-
-    r.success.max = ngx_dfp_results_max(run);
-    r.failure.max = r.success.max;
-    r.unreachable.max = r.success.max;
-    r.tasks.max = r.success.max;
-    r.targets.max = r.success.max;
-    r.verified.max = r.success.max;
+    ngx_dfp_run_lists(run, &mem, &r);
 
     run->engine->results(run, &r);
     ngx_dfp_verify_results(run, &r);
 
     if (run->job.action == DFP_JOB_KEEP) {
-        dfp_buf_init(&b, &mem, NGX_INT64_LEN, 0);
-        dfp_buf_int(&b, r.warmed);
-
-        return b.failed ? (ngx_str_t) ngx_null_string
-                        : ngx_dfp_str(dfp_buf_value(&b));
+        return ngx_dfp_run_warmed(&mem, &r);
     }
 
     if (dfp_job_of_task(run->job.action)
@@ -136,6 +123,36 @@ ngx_dfp_run_results(ngx_dfp_run_t *run)
     }
 
     dfp_buf_cstr(&b, "}");
+
+    return b.failed ? (ngx_str_t) ngx_null_string
+                    : ngx_dfp_str(dfp_buf_value(&b));
+}
+
+
+static void
+ngx_dfp_run_lists(ngx_dfp_run_t *run, dfp_mem_t *mem, ngx_dfp_results_t *r)
+{
+    ngx_uint_t  i;
+
+    ngx_dfp_list_t  *lists[] = { &r->success, &r->failure, &r->unreachable,
+                                 &r->tasks, &r->targets, &r->verified };
+
+    ngx_memzero(r, sizeof(ngx_dfp_results_t));
+
+    for (i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        dfp_buf_init(&lists[i]->json, mem, NGX_DFP_LIST_ROOM, 0);
+        lists[i]->max = ngx_dfp_results_max(run);
+    }
+}
+
+
+static ngx_str_t
+ngx_dfp_run_warmed(dfp_mem_t *mem, ngx_dfp_results_t *r)
+{
+    dfp_buf_t  b;
+
+    dfp_buf_init(&b, mem, NGX_INT64_LEN, 0);
+    dfp_buf_int(&b, r->warmed);
 
     return b.failed ? (ngx_str_t) ngx_null_string
                     : ngx_dfp_str(dfp_buf_value(&b));
