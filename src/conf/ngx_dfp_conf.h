@@ -25,11 +25,14 @@
 #define NGX_DFP_ADMIN_KEY_MIN     16      /* bytes */
 #define NGX_DFP_SCHEDULERS_MAX    32      /* addresses of a cluster */
 #define NGX_DFP_CERTIFICATES_MAX  64      /* of dfpreheat_certificate_chain */
+#define NGX_DFP_POLICIES_MAX      100
+#define NGX_DFP_POLICY_NAME_MAX   64      /* bytes */
 
 
 /* The setters of directives, called by nginx. */
 char *ngx_dfp_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_dfp_conf_cluster(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_dfp_conf_policy(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_dfp_conf_instance(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_dfp_conf_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_dfp_conf_admin_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -108,6 +111,10 @@ ngx_int_t ngx_dfp_conf_default_peers(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf);
  * checks that they pass gRPC to the target they are given and verify
  * certificates. */
 ngx_int_t ngx_dfp_conf_check_dragonfly(ngx_conf_t *cf,
+    ngx_dfp_main_conf_t *mcf);
+
+/* Checks that the clusters and origins of policies exist. */
+ngx_int_t ngx_dfp_conf_check_policies(ngx_conf_t *cf,
     ngx_dfp_main_conf_t *mcf);
 
 /* Computes the definitions of clusters with engine=cache, which other instances

@@ -38,7 +38,9 @@ ngx_dfp_image_tasks(ngx_dfp_run_t *run, ngx_uint_t manifest)
 
     for (i = 0; i < n; i++) {
 
-        if (ngx_dfp_image_ref(run, urls[i], &image[i].ref) != NGX_OK) {
+        if (ngx_dfp_image_ref(run, urls[i], &image[i].ref) != NGX_OK
+            || ngx_dfp_image_pushed(run, &image[i].ref) != NGX_OK)
+        {
             return NGX_ERROR;
         }
 
@@ -147,7 +149,9 @@ ngx_dfp_image_answered(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
     ngx_dfp_task_t      *same;
     dfp_oci_manifest_t   m;
 
-    if (ngx_dfp_task_trouble(task, call) == NGX_OK) {
+    if (ngx_dfp_image_early(task, call)
+        || ngx_dfp_task_trouble(task, call) == NGX_OK)
+    {
         return;
     }
 

@@ -125,7 +125,11 @@ typedef struct {
     dfp_str_t             found_url;     /* of a task without a URL: that of
                                             the job that has preheated it */
 
-    /* not a field of args that a client can set; of dry_run, beside args */
+    /* not fields of args that a client can set; the action of dry_run is beside
+       args */
+    dfp_str_t             pushed;        /* the digest that the tag of the only
+                                            image had when the registry told about
+                                            its push; "": not given */
     dfp_job_action_t      action;
 } dfp_job_t;
 
