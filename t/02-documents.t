@@ -188,7 +188,7 @@ sub commands_of
     $code =~ s/ngx_dfp_main_time\(("\w+"),\s\w+\)
               /{ ngx_string($1), NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1, }/gx;
 
-    $code =~ s/ngx_dfp_main_set\(("\w+"),\s(\w+),\s\w+\)
+    $code =~ s/ngx_dfp_main_set\(("\w+"),\s(\w+),\s+\w+\)
               /{ ngx_string($1), NGX_HTTP_MAIN_CONF|$2, }/gx;
 
     return map { /ngx_string\("(\w+)"\),\s*([\w|\s]+?),/ ? ($1 => $2) : () }

@@ -56,7 +56,7 @@ subtest 'fields of requests' => sub {
 
     same('a job', [ keys_read(
             qr/^dfp_job_(?:parse|checks|fields|header|task)\.c$/,
-            'action', 'found_url'), 'webhook' ],
+            'action', 'found_url', 'pushed'), 'webhook' ],
          [ map { properties($_) } map { ("${_}Request", "${_}ArgsRequest") }
                                   qw( Job Task Distribution ) ]);
     same('a webhook', [ keys_read(qr/^dfp_webhook\.c$/, 'webhook') ],

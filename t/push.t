@@ -271,6 +271,73 @@ push_story 'the registry has another name', [
 }, locations => location('/known/', 'http://known.test', $registry->port);
 
 
+# The payloads of Harbor, in both of its formats.
+
+sub harbor
+{
+    my ($host, $name, $tag, $digest) = @_;
+
+    return { resources => [ { digest => $digest, tag => $tag,
+                 resource_url => "$host/$name:$tag" } ],
+             repository => { date_created => 1_677_053_165, name => 'app',
+                             namespace => 'team', repo_full_name => $name,
+                             repo_type => 'private' } };
+}
+
+
+push_story 'webhooks of Harbor', [ 'all match=team/*' ], sub
+{
+    my $warm = shift;
+
+    my $host = $origin =~ s{^http://}{}r;
+    my $image = $registry->push_image('team/harbor');
+    my ($digest) = $image->{index} =~ /(sha256:.*)/;
+    my %default = (occur_at => 1_678_082_923, operator => 'admin');
+    my %event = (specversion => '1.0', requestid => 'a', id => 'b',
+                 source => '/projects/1/webhook/policies/3',
+                 datacontenttype => 'application/json',
+                 time => '2023-03-06T06:08:43Z', operator => 'admin');
+    my $answer = notify($warm, { type => 'PUSH_ARTIFACT', %default,
+        event_data => harbor($host, 'team/harbor', '1.0', $digest) });
+
+    is(jobs_of($answer), 'all:1+', 'its default format')
+        or diag($answer->{body});
+
+    my $job = $warm->ended(1);
+
+    is($job->{state}, 'SUCCESS', '... is a job that ends well')
+        or diag(error($job));
+    is($job->{args}{url}, "$origin$image->{url}",
+       '... by the scheme that is bound');
+    is($job->{args}{pushed}, $digest, '... which tells what was pushed');
+    $warm->hits('clients get it from the cache', $image->{url});
+
+    $answer = notify($warm, { type => 'harbor.artifact.pushed', %event,
+        data => harbor($host, 'team/harbor', '1.0', $digest) });
+    is(jobs_of($answer), 'all:1', 'CloudEvents: it is the same');
+
+    for ([ 'a pull', { type => 'PULL_ARTIFACT', %default,
+               event_data => harbor($host, 'team/harbor', '1.0', $digest) },
+           'it is not a push' ],
+         [ 'a pull, as CloudEvents', { type => 'harbor.artifact.pulled', %event,
+               data => harbor($host, 'team/harbor', '1.0', $digest) },
+           'it is not a push' ],
+         [ 'what has no tag', { type => 'PUSH_ARTIFACT', %default,
+               event_data => harbor($host, 'team/harbor', $digest, $digest) },
+           'no policy matches it' ],
+         [ 'another Harbor', { type => 'PUSH_ARTIFACT', %default,
+               event_data => harbor('harbor', 'team/app', '1', DIGEST) },
+           'no location is bound to its registry (dfpreheat_origin)' ])
+    {
+        my ($name, $body, $why) = @$_;
+        my $ignored = notify($warm, $body);
+
+        is($ignored->{status}, 200, "$name is accepted");
+        is_deeply(ignored($ignored), [$why], '... and ignored');
+    }
+};
+
+
 push_story 'who may send it', [ 'all match=team/*' ], sub
 {
     my $warm = shift;

@@ -70,8 +70,7 @@ ngx_dfp_conf_policy(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (policy->match.n == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "dfpreheat_policy %V has no match=, for example "
-                           "match=team/*:v*", &policy->name);
+                           "dfpreheat_policy %V has no match=", &policy->name);
         return NGX_CONF_ERROR;
     }
 

@@ -22,6 +22,7 @@ static dfp_rc_t dfp_push_distribution(dfp_json_t *in, dfp_push_t **pushes,
     size_t *n);
 static dfp_rc_t dfp_push_event(dfp_json_t *in, size_t i, dfp_push_t *push);
 static dfp_rc_t dfp_push_target(dfp_json_t *in, dfp_push_t *push);
+static dfp_rc_t dfp_push_required(dfp_json_t *in, const char *field);
 static dfp_rc_t dfp_push_place(dfp_json_t *in, dfp_str_t text,
     dfp_push_t *push);
 static dfp_rc_t dfp_push_harbor(dfp_json_t *in, const char *pushed,
@@ -206,6 +207,15 @@ dfp_push_target(dfp_json_t *in, dfp_push_t *push)
         }
     }
 
+    if (type.len == 0) {
+        return dfp_push_required(in, "mediaType");
+    }
+
+    if (push->repository.len == 0 || push->digest.len == 0) {
+        return dfp_push_required(in, push->digest.len ? "repository"
+                                                      : "digest");
+    }
+
     dfp_push_check(push);
 
     switch (dfp_oci_type_kind(type)) {
@@ -224,6 +234,15 @@ dfp_push_target(dfp_json_t *in, dfp_push_t *push)
     }
 
     return push->ignored ? DFP_OK : dfp_push_place(in, url, push);
+}
+
+
+/* Registries always tell it: without it a push could be lost. */
+
+static dfp_rc_t
+dfp_push_required(dfp_json_t *in, const char *field)
+{
+    return dfp_invalid(in->err, "%s%s is required", in->prefix, field);
 }
 
 
@@ -354,6 +373,14 @@ dfp_push_resource(dfp_json_t *in, const json_t *repository, dfp_push_t *push)
 
     if (rc != DFP_OK) {
         return rc;
+    }
+
+    if (push->repository.len == 0) {
+        return dfp_push_required(&sub, "repository.repo_full_name");
+    }
+
+    if (push->digest.len == 0) {
+        return dfp_push_required(in, "resources.digest");
     }
 
     if (dfp_str_eq(push->tag, push->digest)) {
