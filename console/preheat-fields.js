@@ -100,6 +100,8 @@ const MORE = [
                 + "Default: dfpreheat_platform of nginx." },
         { name: "args.refresh", label: "Fetch everything again, even if it is cached",
           check: true, help: "Clusters with engine=cache only." },
+        { name: "args.subjects", label: "Signatures, attestations and SBOMs, too",
+          only: "image", check: true, help: "Clusters with engine=cache only." },
         { name: "args.digest", label: "Digest", only: "file",
           placeholder: "sha256:…",
           help: "The digest that the file must have. One file, and clusters with "

@@ -169,6 +169,12 @@ ngx_dfp_choose_supported(ngx_dfp_api_t *api, ngx_dfp_cluster_t *cluster,
                            "them)", (long long) cluster->id);
     }
 
+    if (api->job.subjects && !cluster->caches) {
+        return dfp_invalid(err, "args.subjects is supported by engine=cache "
+                           "only, and cluster %lld has another engine",
+                           (long long) cluster->id);
+    }
+
     if (cluster->caches
         || (api->job.digest.len == 0 && api->job.size == 0
             && !api->job.refresh))

@@ -159,6 +159,14 @@ ngx_dfp_push_body(ngx_dfp_api_t *api, ngx_dfp_push_job_t *job,
     dfp_buf_cstr(&b, "],\"args\":{\"type\":\"image\",\"url\":");
     dfp_buf_json(&b, job->url);
     dfp_buf_str(&b, ngx_dfp_dfp_str(policy->args));
+
+    /* of two fields with the same name, the last one counts; what is signed has a
+       platform, and not its signature */
+
+    if (dfp_push_subject_tag(job->push->tag)) {
+        dfp_buf_cstr(&b, ",\"platform\":\"all\",\"subjects\":false");
+    }
+
     dfp_buf_cstr(&b, "}}");
 
     *body = dfp_buf_value(&b);

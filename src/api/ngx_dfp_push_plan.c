@@ -122,9 +122,18 @@ ngx_dfp_push_unbound(ngx_dfp_api_t *api, ngx_dfp_policy_t *policy,
 }
 
 
+/* What is signed may have any tag: that of its signature tells the digest only. */
+
 static ngx_uint_t
 ngx_dfp_push_matches(ngx_dfp_policy_t *policy, dfp_push_t *push)
 {
+    if (dfp_push_subject_tag(push->tag)) {
+        return policy->subjects
+               && dfp_patterns_repository(&policy->match, push->repository)
+               && !dfp_patterns_match(&policy->exclude, push->repository,
+                                      push->tag, push->digest);
+    }
+
     return dfp_patterns_match(&policy->match, push->repository, push->tag,
                               push->digest)
            && !dfp_patterns_match(&policy->exclude, push->repository,

@@ -22,14 +22,19 @@ static ngx_int_t ngx_dfp_conf_policy_patterns(ngx_conf_t *cf,
     dfp_patterns_t *patterns);
 static ngx_int_t ngx_dfp_conf_policy_origin(ngx_conf_t *cf,
     ngx_dfp_policy_t *policy, ngx_str_t *text);
+static ngx_int_t ngx_dfp_conf_policy_subjects(ngx_conf_t *cf,
+    ngx_dfp_policy_t *policy, ngx_str_t *value, ngx_str_t *rest,
+    dfp_buf_t *args);
 static ngx_int_t ngx_dfp_conf_policy_args(ngx_conf_t *cf,
     ngx_dfp_policy_t *policy, dfp_buf_t *args);
 static ngx_int_t ngx_dfp_conf_policy_bound(ngx_conf_t *cf,
     ngx_dfp_main_conf_t *mcf, ngx_dfp_policy_t *policy);
 static ngx_int_t ngx_dfp_conf_policy_clusters(ngx_conf_t *cf,
     ngx_dfp_main_conf_t *mcf, ngx_dfp_policy_t *policy);
-static ngx_int_t ngx_dfp_conf_policy_cluster(ngx_dfp_main_conf_t *mcf,
-    ngx_str_t *id);
+static ngx_dfp_cluster_t *ngx_dfp_conf_policy_cluster(
+    ngx_dfp_main_conf_t *mcf, ngx_str_t *id);
+static ngx_int_t ngx_dfp_conf_policy_caches(ngx_conf_t *cf,
+    ngx_dfp_policy_t *policy, ngx_dfp_cluster_t *cluster);
 
 
 char *
@@ -154,6 +159,10 @@ ngx_dfp_conf_policy_param(ngx_conf_t *cf, ngx_dfp_policy_t *policy,
         return NGX_OK;
     }
 
+    if (ngx_dfp_conf_param(value, "subjects=", &rest)) {
+        return ngx_dfp_conf_policy_subjects(cf, policy, value, &rest, args);
+    }
+
     if (ngx_dfp_conf_param(value, "scope=", &rest)) {
         dfp_buf_cstr(args, ",\"scope\":");
 
@@ -225,6 +234,27 @@ ngx_dfp_conf_policy_origin(ngx_conf_t *cf, ngx_dfp_policy_t *policy,
 
 
 static ngx_int_t
+ngx_dfp_conf_policy_subjects(ngx_conf_t *cf, ngx_dfp_policy_t *policy,
+    ngx_str_t *value, ngx_str_t *rest, dfp_buf_t *args)
+{
+    ngx_int_t  on;
+
+    on = ngx_dfp_conf_flag(cf, value, rest);
+
+    if (on == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    if (on) {
+        policy->subjects = 1;
+        dfp_buf_cstr(args, ",\"subjects\":true");
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
 ngx_dfp_conf_policy_args(ngx_conf_t *cf, ngx_dfp_policy_t *policy,
     dfp_buf_t *args)
 {
@@ -269,8 +299,7 @@ ngx_dfp_conf_check_policies(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf)
     policy = mcf->policies.elts;
 
     for (i = 0; i < mcf->policies.nelts; i++) {
-        if ((policy[i].clusters.len
-             && ngx_dfp_conf_policy_clusters(cf, mcf, &policy[i]) != NGX_OK)
+        if (ngx_dfp_conf_policy_clusters(cf, mcf, &policy[i]) != NGX_OK
             || (policy[i].origin.len
                 && ngx_dfp_conf_policy_bound(cf, mcf, &policy[i]) != NGX_OK))
         {
@@ -312,8 +341,22 @@ static ngx_int_t
 ngx_dfp_conf_policy_clusters(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf,
     ngx_dfp_policy_t *policy)
 {
-    u_char     *p, *last;
-    ngx_str_t   id;
+    u_char             *p, *last;
+    ngx_str_t           id;
+    ngx_uint_t          i;
+    ngx_dfp_cluster_t  *cluster;
+
+    cluster = mcf->clusters.elts;
+
+    for (i = 0; policy->clusters.len == 0 && i < mcf->clusters.nelts; i++) {
+        if (ngx_dfp_conf_policy_caches(cf, policy, &cluster[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (policy->clusters.len == 0) {
+        return NGX_OK;
+    }
 
     p = policy->clusters.data;
     last = p + policy->clusters.len;
@@ -328,11 +371,17 @@ ngx_dfp_conf_policy_clusters(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf,
 
         id.len = p - id.data;
 
-        if (ngx_dfp_conf_policy_cluster(mcf, &id) != NGX_OK) {
+        cluster = ngx_dfp_conf_policy_cluster(mcf, &id);
+
+        if (cluster == NULL) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "dfpreheat_policy %V: \"clusters=%V\" must be "
                                "ids of dfpreheat_cluster, separated by commas",
                                &policy->name, &policy->clusters);
+            return NGX_ERROR;
+        }
+
+        if (ngx_dfp_conf_policy_caches(cf, policy, cluster) != NGX_OK) {
             return NGX_ERROR;
         }
 
@@ -343,7 +392,7 @@ ngx_dfp_conf_policy_clusters(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf,
 }
 
 
-static ngx_int_t
+static ngx_dfp_cluster_t *
 ngx_dfp_conf_policy_cluster(ngx_dfp_main_conf_t *mcf, ngx_str_t *id)
 {
     ngx_int_t           n;
@@ -357,9 +406,28 @@ ngx_dfp_conf_policy_cluster(ngx_dfp_main_conf_t *mcf, ngx_str_t *id)
 
     for (i = 0; id->len && id->data[0] != '0' && i < mcf->clusters.nelts; i++) {
         if (cluster[i].id == n) {
-            return NGX_OK;
+            return &cluster[i];
         }
     }
+
+    return NULL;
+}
+
+
+/* What only a cache can do. */
+
+static ngx_int_t
+ngx_dfp_conf_policy_caches(ngx_conf_t *cf, ngx_dfp_policy_t *policy,
+    ngx_dfp_cluster_t *cluster)
+{
+    if (cluster->caches || !policy->subjects) {
+        return NGX_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "dfpreheat_policy %V: subjects=on needs clusters with "
+                       "engine=cache, and cluster %L has another engine: name "
+                       "some in clusters=", &policy->name, cluster->id);
 
     return NGX_ERROR;
 }

@@ -94,6 +94,7 @@ typedef struct {
     ngx_str_t       origin;    /* of the registry; "": that of the push */
     ngx_str_t       clusters;  /* "1,2"; "": all */
     ngx_str_t       args;      /* of its jobs: what follows the URL, as JSON */
+    ngx_uint_t      subjects;  /* signatures and so on, too */
 } ngx_dfp_policy_t;
 
 

@@ -6,6 +6,8 @@
 
 static ngx_int_t ngx_dfp_image_ref(ngx_dfp_run_t *run, dfp_str_t text,
     dfp_oci_ref_t *ref);
+static ngx_int_t ngx_dfp_image_contents(ngx_dfp_task_t *task,
+    dfp_oci_manifest_t *m, ngx_dfp_task_t *same, dfp_err_t *err);
 static ngx_uint_t ngx_dfp_image_spoiled(ngx_dfp_task_t *task,
     ngx_dfp_call_t *call);
 static ngx_int_t ngx_dfp_image_digest(ngx_dfp_task_t *task, ngx_str_t *body,
@@ -149,9 +151,14 @@ ngx_dfp_image_answered(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
     ngx_dfp_task_t      *same;
     dfp_oci_manifest_t   m;
 
-    if (ngx_dfp_image_early(task, call)
+    if (ngx_dfp_image_early(task, call) || ngx_dfp_image_absent(task, call)
         || ngx_dfp_task_trouble(task, call) == NGX_OK)
     {
+        return;
+    }
+
+    if (task->subject == NGX_DFP_SUBJECT_LIST) {
+        ngx_dfp_image_referrers(task, call);
         return;
     }
 
@@ -168,6 +175,11 @@ ngx_dfp_image_answered(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
     rc = dfp_oci_parse_manifest(&mem, ngx_dfp_dfp_str(call->answer.body),
                                 ngx_dfp_dfp_str(call->answer.content_type), &m,
                                 &err);
+    if (rc == DFP_INVALID && task->subject) {
+        ngx_dfp_task_passed(task, err.text);
+        return;
+    }
+
     if (rc == DFP_INVALID) {
         ngx_dfp_task_failed(task, "%s", err.text);
         return;
@@ -187,8 +199,7 @@ ngx_dfp_image_answered(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
     task->media_type = ngx_dfp_str(m.media_type);
     same->media_type = task->media_type;
 
-    made = (m.kind == DFP_OCI_INDEX) ? ngx_dfp_image_index(task, &m, &err)
-                                     : ngx_dfp_image_add_layers(task, &m);
+    made = ngx_dfp_image_contents(task, &m, same, &err);
 
     if (made == NGX_DECLINED) {
         ngx_dfp_task_failed(task, "%s", err.text);
@@ -204,6 +215,30 @@ ngx_dfp_image_answered(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
     task->size = call->answer.body.len;
 
     ngx_dfp_task_done(task);
+}
+
+
+static ngx_int_t
+ngx_dfp_image_contents(ngx_dfp_task_t *task, dfp_oci_manifest_t *m,
+    ngx_dfp_task_t *same, dfp_err_t *err)
+{
+    ngx_int_t  made;
+
+    if (m->kind != DFP_OCI_INDEX) {
+        made = ngx_dfp_image_add_layers(task, m);
+
+    } else if (task->subject) {
+        made = ngx_dfp_image_subject_parts(task, m);
+
+    } else {
+        made = ngx_dfp_image_index(task, m, err);
+    }
+
+    if (made != NGX_OK || task->subject || !task->run->job.subjects) {
+        return made;
+    }
+
+    return ngx_dfp_image_subjects(task, ngx_dfp_dfp_str(same->digest));
 }
 
 

@@ -116,6 +116,7 @@ typedef struct {
     dfp_str_t             digest;        /* of the file; "": not given */
     int64_t               size;          /* of the file, bytes; 0: not given */
     unsigned              refresh:1;     /* fetch even what is cached */
+    unsigned              subjects:1;    /* signatures and so on of images, too */
 
     dfp_webhook_t         webhook;       /* beside args */
 

@@ -114,6 +114,10 @@ dfp_job_print_preheat(dfp_job_printer_t *p, const dfp_job_t *job)
         dfp_job_print_int(p, ",\"size\":", job->size);
     }
 
+    if (job->subjects) {
+        dfp_buf_cstr(p->buf, ",\"subjects\":true");
+    }
+
     if (job->success_threshold) {
         dfp_job_print_int(p, ",\"success_threshold\":",
                           job->success_threshold);
