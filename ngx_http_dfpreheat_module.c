@@ -239,6 +239,8 @@ static ngx_command_t  ngx_dfp_commands[] = {
       offsetof(ngx_dfp_main_conf_t, streams),
       NULL },
 
+    ngx_dfp_main_time("dfpreheat_keep_interval", keep_interval),
+
     ngx_dfp_main_time("dfpreheat_lease", lease),
 
     { ngx_string("dfpreheat_max_attempts"),
@@ -385,6 +387,7 @@ ngx_dfp_create_main_conf(ngx_conf_t *cf)
     mcf->max_attempts = NGX_CONF_UNSET_UINT;
     mcf->worker_calls = NGX_CONF_UNSET_UINT;
     mcf->retention = NGX_CONF_UNSET;
+    mcf->keep_interval = NGX_CONF_UNSET_MSEC;
     mcf->task_timeout = NGX_CONF_UNSET_MSEC;
     mcf->peer_timeout = NGX_CONF_UNSET_MSEC;
     mcf->settle = NGX_CONF_UNSET_MSEC;
@@ -410,6 +413,7 @@ ngx_dfp_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_msec_value(mcf->lease, 15000);
     ngx_conf_init_uint_value(mcf->max_attempts, 3);
     ngx_conf_init_value(mcf->retention, 30 * 24 * 60 * 60);
+    ngx_conf_init_msec_value(mcf->keep_interval, 5 * 60 * 1000);
     ngx_conf_init_msec_value(mcf->task_timeout, 60 * 60 * 1000);
     ngx_conf_init_msec_value(mcf->peer_timeout, 10000);
     ngx_conf_init_msec_value(mcf->settle, 5 * 60 * 1000);

@@ -1,5 +1,5 @@
-// The arguments of a job and the state of its webhook, as the API shows them: secrets
-// are "***".
+// The arguments of a job, the looks at one that is kept, and the state of its webhook,
+// as the API shows them: secrets are "***".
 
 import { el } from "./dom.js";
 import { bytes, count, duration, time } from "./format.js";
@@ -38,6 +38,23 @@ function argument(name, value) {
     }
 
     return Array.isArray(value) ? value.join(", ") : String(value);
+}
+
+/* The last look of each nginx at a job with keep_until. */
+export function keptView({ args, kept }) {
+    const over = Date.parse(args?.keep_until) <= Date.now();
+
+    return el("section", { class: "card" },
+        el("h2", {}, over ? "Was kept until " : "Kept until ",
+           time(args?.keep_until)),
+        kept.length ? null : el("p", { class: "muted" }, "No nginx has looked yet."),
+        kept.map((one) => el("div", {},
+            el("div", { class: "row between" },
+               el("span", {}, `${one.hostname} (${one.ip})`), state(one.state)),
+            el("dl", { class: "facts" },
+               one.checked_at && fact("last look", time(one.checked_at)),
+               fact("warmed again", count(one.warmed_tasks, "task")),
+               one.error && fact("error", one.error)))));
 }
 
 export function webhookView({ webhook }) {

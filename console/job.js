@@ -6,7 +6,7 @@ import { chunks } from "./chunks.js";
 import { between, count, duration, number, time } from "./format.js";
 import { clustersOf, kindOf, merged, preheats, progressOf, statesOf, urlsOf } from "./job-data.js";
 import { clusterView } from "./job-cluster.js";
-import { argumentsView, webhookView } from "./job-args.js";
+import { argumentsView, keptView, webhookView } from "./job-args.js";
 import { progressBar } from "./progress.js";
 import { confirm, empty, load, problem, state } from "./parts.js";
 import { follow, sleep } from "./stream.js";
@@ -157,14 +157,14 @@ function jobView(first, signal) {
     const actions = el("div", { class: "row" });
     const facts = el("dl", { class: "facts" });
     const clusters = clustersOf(job).map((one, i) => clusterView(job, i));
-    const webhook = el("div");
+    const later = el("div");
     let shown = null;
 
     const update = (next) => {
         job = next;
         bar.update(progressOf(job), job.state);
         clusters.forEach((one) => one.update(job));
-        fill(webhook, job.webhook && webhookView(job));
+        fill(later, job.kept && keptView(job), job.webhook && webhookView(job));
 
         const text = `${job.state} ${statesOf(job).map((one) => one.error)}`;
 
@@ -199,7 +199,7 @@ function jobView(first, signal) {
         el("section", { class: "card", "aria-label": "Progress" },
            preheats(job) && bar.node, note, facts, actions, failed),
         clusters.map((one) => one.node),
-        webhook,
+        later,
         argumentsView(job));
 
     return {

@@ -30,7 +30,7 @@ export function again(job, view) {
         const value = valueOf(job, one.name);
 
         if (value === null || value === "" || value === DEFAULTS[one.name]
-            || isDefaultFilter(one.name, value))
+            || isDefaultFilter(one.name, value) || isOver(one.name, value))
         {
             continue;
         }
@@ -73,6 +73,11 @@ function valueOf(job, name) {
 function isDefaultFilter(name, value) {
     return name === "args.filtered_query_params"
            && value.startsWith("X-Amz-Algorithm&X-Amz-Credential&");
+}
+
+/* A time that is over would be rejected. */
+function isOver(name, value) {
+    return name === "args.keep_until" && Date.parse(value) <= Date.now();
 }
 
 /* The same object if none of its values is hidden. */

@@ -102,6 +102,10 @@ const MORE = [
           check: true, help: "Clusters with engine=cache only." },
         { name: "args.subjects", label: "Signatures, attestations and SBOMs, too",
           only: "image", check: true, help: "Clusters with engine=cache only." },
+        { name: "args.keep_until", label: "Keep until",
+          placeholder: "2026-12-24T20:00:00Z",
+          help: "What is gone is warmed again until this time. Clusters with "
+                + "engine=cache only." },
         { name: "args.digest", label: "Digest", only: "file",
           placeholder: "sha256:…",
           help: "The digest that the file must have. One file, and clusters with "
@@ -115,7 +119,8 @@ const MORE = [
           help: "For the registry or the server of the file. It is hidden in "
                 + "answers." },
         { name: "args.password", label: "Password", type: "password",
-          help: "It is encrypted in Redis, and erased when the job ends." },
+          help: "It is encrypted in Redis, and erased when the job ends, or at the "
+                + "time until which it is kept." },
         { name: "args.headers", label: "Headers", as: HEADERS, lines: 3,
           placeholder: "X-Api-Key: …",
           help: "One “Name: value” per line: credentials, User-Agent, and the "

@@ -10,6 +10,7 @@ use JSON::PP ();
 use Test::More;
 
 use DFP::Console;
+use DFP::Kept;
 
 use constant {
     JOBS  => '/oapi/v1/jobs',
@@ -240,6 +241,48 @@ console_story 'a check', {}, sub
     $browser->type(field => qr/^Images/, IMAGES . '/v2/absent/manifests/1');
     $browser->click(button => 'Check');
     ok($browser->sees(qr/The job would fail.*404/s), 'a job that would fail');
+};
+
+
+console_story 'a job that is kept', { http => "dfpreheat_keep_interval 1s;\n" }, sub
+{
+    my ($console, $browser) = @_;
+
+    my $servers = $console->servers;
+    my $url = $console->image('kept/app');
+
+    signed_in($console);
+    $console->goes_to('Preheat');
+    $browser->type(field => qr/^Images/, $url);
+    $browser->click(button => 'More');
+    $browser->type(field => 'Keep until', 'tomorrow');
+    $browser->click(button => 'SAVE');
+    ok($browser->sees(qr/args\.keep_until.*RFC 3339/), 'what is no time is refused');
+    ok($browser->focuses(field => 'Keep until'), '... beside its field');
+    $browser->type(field => 'Keep until', in_seconds(HOUR));
+    $browser->click(button => 'SAVE');
+    ok($browser->shows(heading => qr/^Job 1/), 'the job is shown');
+    $servers->ended_job(1, SOON);
+    looked($servers, 1);
+    $console->comes_to('#/jobs');
+    $console->comes_to('#/jobs/1');
+    ok($browser->shows(heading => qr/^Kept until/), 'it tells until when it is kept');
+    ok($browser->sees(qr/last look.*warmed again\s*0 tasks/s), '... and by whom');
+    $console->is_accessible('job-kept');
+
+    # when its time is over, it cannot be posted again with it
+
+    $servers->redis('hset', 'dfpreheat:job:1', 'args',
+        $servers->redis('hget', 'dfpreheat:job:1', 'args')
+            =~ s/"keep_until":"\d+/"keep_until":"2020/r);
+    $console->comes_to('#/jobs');
+    $console->comes_to('#/jobs/1');
+    ok($browser->shows(heading => qr/^Was kept until/), 'that its time is over');
+    $browser->click(link => qr/^Run again/);
+    $browser->first(heading => 'Run job 1 again');
+    $browser->click(button => 'SAVE');
+    ok($browser->shows(heading => qr/^Job 2/), '... it is run again without it');
+    ok(!exists $servers->job(2)->{args}{keep_until}, '... and not kept');
 };
 
 

@@ -18,6 +18,7 @@ use DFP::Contract qw( document undescribed );
 use DFP::Events;
 use DFP::Hooks;
 use DFP::Image;
+use DFP::Kept;
 use DFP::Process qw( wait_until );
 use DFP::Upstream;
 use DFP::Warm;
@@ -387,6 +388,7 @@ sub images
             ips => ['127.0.0.1'], count => 1, percentage => undef,
             success_threshold => 100, refresh => JSON::PP::true,
             subjects => JSON::PP::true,
+            keep_until => in_seconds(HOUR),
             enable_task_id_based_blob_digest => JSON::PP::true,
             piece_length => 4194304, timeout => 60_000_000_000, tag => 'tag',
             application => 'app', filtered_query_params => 'a&b',

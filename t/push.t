@@ -399,6 +399,36 @@ push_story 'Redis is unavailable', [ 'all match=team/*' ], sub
 };
 
 
+push_story 'jobs that are kept', [ 'all match=team/* keep=7d' ], sub
+{
+    my $warm = shift;
+
+    my $servers = $warm->{servers};
+
+    $registry->push_image('team/kept');
+    $registry->push_image('team/more');
+
+    is(jobs_of(notify($warm, envelope([ 'team/kept:1.0', DIGEST ]))), 'all:1+',
+       'a push');
+    is($warm->ended(1)->{state}, 'SUCCESS', '... is warmed');
+    ok($warm->ended(1)->{args}{keep_until}, '... until a time');
+    is($servers->redis('zrange', 'dfpreheat:kept', 0, -1), '1',
+       '... and is kept');
+    is(jobs_of(notify($warm, envelope([ 'team/kept:1.0', OTHER ]))), 'all:2+',
+       'the tag is moved');
+    is($servers->redis('zrange', 'dfpreheat:kept', 0, -1), '2',
+       '... and the new one is kept instead');
+
+    $servers->redis('eval', 'for i = 1, 1000 do redis.call("zadd", KEYS[1], '
+                            . 'ARGV[1], "x" .. i) end', 1, 'dfpreheat:kept',
+                    FAR_FUTURE);
+    is(jobs_of(notify($warm, envelope([ 'team/more:1.0', DIGEST ]))), 'all:3+',
+       'too many are kept: the next one');
+    is($warm->ended(3)->{state}, 'SUCCESS', '... is warmed all the same');
+    ok($servers->logged(qr/policy all: job 3 is not kept/), '... which is logged');
+};
+
+
 push_story 'a full queue', [ 'all match=team/*' ], sub
 {
     my $warm = shift;

@@ -3,6 +3,7 @@
 #include "dfp_addr.h"
 
 
+static dfp_rc_t ngx_dfp_choose_time(ngx_dfp_api_t *api, dfp_err_t *err);
 static dfp_rc_t ngx_dfp_choose_clusters(ngx_dfp_api_t *api, dfp_err_t *err);
 static dfp_rc_t ngx_dfp_choose_unknown(ngx_dfp_api_t *api, int64_t id,
     dfp_err_t *err);
@@ -23,7 +24,11 @@ ngx_dfp_choose(ngx_dfp_api_t *api, dfp_err_t *err)
 {
     dfp_rc_t  rc;
 
-    rc = ngx_dfp_choose_clusters(api, err);
+    rc = ngx_dfp_choose_time(api, err);
+
+    if (rc == DFP_OK) {
+        rc = ngx_dfp_choose_clusters(api, err);
+    }
 
     if (rc == DFP_OK) {
         ngx_dfp_choose_scope(api);
@@ -31,6 +36,34 @@ ngx_dfp_choose(ngx_dfp_api_t *api, dfp_err_t *err)
     }
 
     return rc;
+}
+
+
+/* A dry run is checked as its job would be, and keeps nothing. */
+
+static dfp_rc_t
+ngx_dfp_choose_time(ngx_dfp_api_t *api, dfp_err_t *err)
+{
+    int64_t  left;
+
+    static const int64_t  day = 24 * 60 * 60 * 1000;
+
+    if (api->job.keep_until == 0) {
+        return DFP_OK;
+    }
+
+    left = api->job.keep_until - ngx_dfp_now();
+
+    if (left <= 0 || left > DFP_JOB_KEEP_DAYS * day) {
+        return dfp_invalid(err, "args.keep_until must be in the future, and "
+                           "within %d days", DFP_JOB_KEEP_DAYS);
+    }
+
+    if (api->job.action == DFP_JOB_PREHEAT) {
+        api->stored.keep_until = api->job.keep_until;
+    }
+
+    return DFP_OK;
 }
 
 
@@ -171,6 +204,12 @@ ngx_dfp_choose_supported(ngx_dfp_api_t *api, ngx_dfp_cluster_t *cluster,
 
     if (api->job.subjects && !cluster->caches) {
         return dfp_invalid(err, "args.subjects is supported by engine=cache "
+                           "only, and cluster %lld has another engine",
+                           (long long) cluster->id);
+    }
+
+    if (api->job.keep_until && !cluster->caches) {
+        return dfp_invalid(err, "args.keep_until is supported by engine=cache "
                            "only, and cluster %lld has another engine",
                            (long long) cluster->id);
     }

@@ -292,6 +292,15 @@ ngx_dfp_jobs_refused(ngx_dfp_api_t *api, ngx_int_t rc)
         return;
     }
 
+    if (api->stored.kept) {
+        (void) dfp_invalid(&err, "args.keep_until: %lu jobs are kept, and the "
+                           "maximum is %lu: delete some of them",
+                           (unsigned long) api->stored.kept,
+                           (unsigned long) api->stored.most);
+        ngx_dfp_api_error(api, NGX_HTTP_TOO_MANY_REQUESTS, err.text);
+        return;
+    }
+
     (void) dfp_invalid(&err, "the queue is full: %lu jobs are unfinished "
                        "(dfpreheat_queue_limit is %lu)",
                        (unsigned long) api->stored.full,

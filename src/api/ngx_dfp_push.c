@@ -135,6 +135,12 @@ ngx_dfp_push_prepare(ngx_dfp_api_t *api, ngx_dfp_push_job_t *job,
 
     if (rc == DFP_OK) {
         api->job.pushed = job->push->digest;
+
+        if (job->policy->keep && !job->kept) {
+            api->job.keep_until = ngx_dfp_now()
+                                  + (int64_t) job->policy->keep * 1000;
+        }
+
         rc = ngx_dfp_push_once(api, job);
     }
 
@@ -212,6 +218,16 @@ ngx_dfp_push_stored(void *data, ngx_int_t rc)
     if (rc == NGX_OK || (rc == NGX_DECLINED && api->stored.repeated)) {
         ngx_dfp_push_created(api, job);
 
+    } else if (rc == NGX_DECLINED && api->stored.kept) {
+
+        /* it is warmed at least: the registry would tell nothing else for days */
+
+        job->kept = api->stored.kept;
+        job->most = api->stored.most;
+
+        ngx_dfp_push_next(api);
+        return;
+
     } else if (rc == NGX_DECLINED && api->stored.excess) {
         (void) dfp_invalid(&err, "%lu instances would have to warm it, and the "
                            "maximum is %lu", (unsigned long) api->stored.excess,
@@ -239,6 +255,13 @@ ngx_dfp_push_created(ngx_dfp_api_t *api, ngx_dfp_push_job_t *job)
                   job->created ? "dfpreheat: job %L accepted, of policy %V"
                   : "dfpreheat: job %L is there already, of policy %V",
                   job->id, &job->policy->name);
+
+    if (job->kept) {
+        ngx_log_error(NGX_LOG_WARN, api->r->connection->log, 0,
+                      "dfpreheat: policy %V: job %L is not kept: %ui jobs are "
+                      "kept, and the maximum is %ui", &job->policy->name,
+                      job->id, job->kept, job->most);
+    }
 }
 
 

@@ -18,6 +18,8 @@ typedef struct {
     dfp_str_t          url;         /* of the manifest, in the registry */
     int64_t            id;          /* of the job */
     const char        *ignored;     /* why there is no job; NULL: there is */
+    ngx_uint_t         kept;        /* jobs, if these are too many to keep it */
+    ngx_uint_t         most;        /* the limit of them */
     unsigned           created:1;   /* by this request */
 } ngx_dfp_push_job_t;
 

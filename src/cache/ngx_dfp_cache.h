@@ -62,6 +62,11 @@ ngx_uint_t ngx_dfp_cache_holds(ngx_dfp_entry_t *entry, ngx_log_t *log);
  */
 ngx_int_t ngx_dfp_cache_holds_tag(ngx_dfp_entry_t *entry, ngx_log_t *log);
 
+/* Marks the entry as used, as a request would do: nginx counts "inactive" from the
+ * last request, for a new entry from the start of its fetch, and deletes the entry
+ * that was used first (max_size). Returns whether nginx has a file for it. */
+ngx_uint_t ngx_dfp_cache_used(ngx_dfp_entry_t *entry);
+
 /* Whether the entry is valid now, by the header of its file. */
 ngx_uint_t ngx_dfp_cache_fresh(ngx_dfp_entry_t *entry, ngx_log_t *log);
 

@@ -6,7 +6,6 @@
 #define NGX_DFP_FILE_POOL  512
 
 
-static ngx_uint_t ngx_dfp_cache_used(ngx_dfp_entry_t *entry);
 static ngx_int_t ngx_dfp_cache_read(ngx_dfp_entry_t *entry, ngx_log_t *log,
     ngx_http_file_cache_header_t *h, ngx_file_info_t *fi);
 static ngx_http_file_cache_node_t *ngx_dfp_cache_lookup(
@@ -68,12 +67,7 @@ ngx_dfp_cache_debug(ngx_dfp_entry_t *entry, ngx_log_t *log, const char *what)
 }
 
 
-/*
- * Marks the entry as used, as a request would do: nginx counts "inactive"
- * from the last request, for a new entry from the start of its fetch.
- */
-
-static ngx_uint_t
+ngx_uint_t
 ngx_dfp_cache_used(ngx_dfp_entry_t *entry)
 {
     ngx_uint_t                   exists;

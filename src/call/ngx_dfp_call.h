@@ -155,6 +155,9 @@ struct ngx_dfp_call_s {
                                         answers is not stored (uncached); if it
                                         is unavailable, an expired copy is
                                         read */
+    unsigned               offline:1;    /* with PEEK: nothing is sent at all, a
+                                        copy in the cache is read, valid or
+                                        not */
     unsigned               named:1;  /* a manifest that this run may read names
                                         it: for NGX_DFP_CALL_LOOK */
 

@@ -42,7 +42,7 @@ ngx_dfp_call_look(ngx_http_request_t *r)
     reason = ngx_dfp_call_look_refused(call, r);
 
     if (reason) {
-        if (call->mode == NGX_DFP_CALL_LOOK) {
+        if (call->mode == NGX_DFP_CALL_LOOK || call->offline) {
             return ngx_dfp_call_look_end(call, r, reason);
         }
 
@@ -61,9 +61,14 @@ ngx_dfp_call_look(ngx_http_request_t *r)
     }
 
     if (call->mode == NGX_DFP_CALL_LOOK
-        || ngx_dfp_call_look_read(call, ngx_time()) == NGX_OK)
+        || ngx_dfp_call_look_read(call, call->offline ? 0 : ngx_time())
+           == NGX_OK)
     {
         return ngx_dfp_call_look_end(call, r, NULL);
+    }
+
+    if (call->offline) {
+        return ngx_dfp_call_look_end(call, r, "it is not in the cache");
     }
 
     /* what the handler would have done */
@@ -191,6 +196,9 @@ ngx_dfp_call_look_read(ngx_dfp_call_t *call, time_t valid)
                == NGX_OK)
         {
             answer->cached = 1;
+            answer->entry = answer->places[k];
+            answer->entry.start = held.start;
+            answer->entry.size = held.size;
             return NGX_OK;
         }
     }

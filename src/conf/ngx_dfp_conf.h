@@ -18,6 +18,7 @@
 /* limits of directives */
 #define NGX_DFP_LEASE_MIN         1000    /* ms */
 #define NGX_DFP_RETENTION_MIN     1       /* s */
+#define NGX_DFP_KEEP_MIN          1000    /* ms */
 #define NGX_DFP_TASK_TIMEOUT_MIN  1000    /* ms */
 #define NGX_DFP_PEER_TIMEOUT_MIN  1000    /* ms */
 #define NGX_DFP_MANIFEST_MIN      1024    /* bytes */
@@ -27,6 +28,7 @@
 #define NGX_DFP_CERTIFICATES_MAX  64      /* of dfpreheat_certificate_chain */
 #define NGX_DFP_POLICIES_MAX      100
 #define NGX_DFP_POLICY_NAME_MAX   64      /* bytes */
+#define NGX_DFP_INACTIVE_MIN      86400   /* s: less is warned about */
 
 
 /* The setters of directives, called by nginx. */

@@ -18,6 +18,13 @@ ngx_dfp_conf_check_values(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf)
         return NGX_ERROR;
     }
 
+    if (mcf->keep_interval < NGX_DFP_KEEP_MIN) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "dfpreheat_keep_interval must be at least %ds",
+                           NGX_DFP_KEEP_MIN / 1000);
+        return NGX_ERROR;
+    }
+
     if (mcf->task_timeout < NGX_DFP_TASK_TIMEOUT_MIN) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "dfpreheat_task_timeout must be at least %ds",

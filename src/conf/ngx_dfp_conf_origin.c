@@ -18,6 +18,8 @@ static ngx_int_t ngx_dfp_conf_check_single(ngx_conf_t *cf, ngx_array_t *rules,
 static ngx_int_t ngx_dfp_conf_check_cache(ngx_conf_t *cf,
     const char *directive, ngx_dfp_rule_t *rule,
     ngx_http_upstream_conf_t *upstream);
+static void ngx_dfp_conf_check_inactive(ngx_conf_t *cf, void ***loc_conf,
+    ngx_uint_t i);
 
 
 char *
@@ -300,12 +302,15 @@ ngx_dfp_conf_check_origins(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf)
     for (i = 0; i < mcf->bound.nelts; i++) {
         dlcf = loc_conf[i][ngx_http_dfpreheat_module.ctx_index];
 
-        if ((dlcf->origins || dlcf->redirects)
-            && ngx_dfp_conf_check_location(cf, loc_conf[i])
-               != NGX_OK)
-        {
+        if (dlcf->origins == NULL && dlcf->redirects == NULL) {
+            continue;
+        }
+
+        if (ngx_dfp_conf_check_location(cf, loc_conf[i]) != NGX_OK) {
             return NGX_ERROR;
         }
+
+        ngx_dfp_conf_check_inactive(cf, loc_conf, i);
     }
 
     return NGX_OK;
@@ -465,4 +470,47 @@ ngx_dfp_conf_check_cache(ngx_conf_t *cf, const char *directive,
 #endif
 
     return NGX_OK;
+}
+
+
+/* What nobody has requested for this time is deleted, also what was warmed for
+ * tonight. Each zone is named once. */
+
+static void
+ngx_dfp_conf_check_inactive(ngx_conf_t *cf, void ***loc_conf, ngx_uint_t i)
+{
+#if (NGX_HTTP_CACHE)
+
+    ngx_uint_t                 k;
+    ngx_shm_zone_t            *zone;
+    ngx_http_file_cache_t     *cache;
+    ngx_http_upstream_conf_t  *upstream;
+
+    upstream = ngx_dfp_binding_upstream(cf->cycle, loc_conf[i],
+                                        NGX_DFP_PROXY_MODULE);
+
+    zone = upstream ? upstream->cache_zone : NULL;
+    cache = zone ? zone->data : NULL;
+
+    if (cache == NULL || cache->inactive >= NGX_DFP_INACTIVE_MIN) {
+        return;
+    }
+
+    for (k = 0; k < i; k++) {
+        upstream = ngx_dfp_binding_upstream(cf->cycle, loc_conf[k],
+                                            NGX_DFP_PROXY_MODULE);
+
+        if (upstream && upstream->cache_zone == zone) {
+            return;
+        }
+    }
+
+    ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                       "proxy_cache_path: the zone \"%V\" of an origin has "
+                       "inactive=%Ts: what a job has warmed is deleted if no "
+                       "client requests it for so long; add inactive=7d, or "
+                       "at least inactive=1d", &zone->shm.name,
+                       cache->inactive);
+
+#endif
 }

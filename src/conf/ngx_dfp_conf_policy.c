@@ -25,6 +25,8 @@ static ngx_int_t ngx_dfp_conf_policy_origin(ngx_conf_t *cf,
 static ngx_int_t ngx_dfp_conf_policy_subjects(ngx_conf_t *cf,
     ngx_dfp_policy_t *policy, ngx_str_t *value, ngx_str_t *rest,
     dfp_buf_t *args);
+static ngx_int_t ngx_dfp_conf_policy_keep(ngx_conf_t *cf,
+    ngx_dfp_policy_t *policy, ngx_str_t *value, ngx_str_t *rest);
 static ngx_int_t ngx_dfp_conf_policy_args(ngx_conf_t *cf,
     ngx_dfp_policy_t *policy, dfp_buf_t *args);
 static ngx_int_t ngx_dfp_conf_policy_bound(ngx_conf_t *cf,
@@ -163,6 +165,10 @@ ngx_dfp_conf_policy_param(ngx_conf_t *cf, ngx_dfp_policy_t *policy,
         return ngx_dfp_conf_policy_subjects(cf, policy, value, &rest, args);
     }
 
+    if (ngx_dfp_conf_param(value, "keep=", &rest)) {
+        return ngx_dfp_conf_policy_keep(cf, policy, value, &rest);
+    }
+
     if (ngx_dfp_conf_param(value, "scope=", &rest)) {
         dfp_buf_cstr(args, ",\"scope\":");
 
@@ -251,6 +257,26 @@ ngx_dfp_conf_policy_subjects(ngx_conf_t *cf, ngx_dfp_policy_t *policy,
     }
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_dfp_conf_policy_keep(ngx_conf_t *cf, ngx_dfp_policy_t *policy,
+    ngx_str_t *value, ngx_str_t *rest)
+{
+    static const time_t  day = 24 * 60 * 60;
+
+    policy->keep = ngx_parse_time(rest, 1);
+
+    if (policy->keep > 0 && policy->keep <= DFP_JOB_KEEP_DAYS * day) {
+        return NGX_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "dfpreheat_policy %V: \"%V\" must be a time between 1s "
+                       "and %dd", &policy->name, value, DFP_JOB_KEEP_DAYS);
+
+    return NGX_ERROR;
 }
 
 
@@ -420,14 +446,14 @@ static ngx_int_t
 ngx_dfp_conf_policy_caches(ngx_conf_t *cf, ngx_dfp_policy_t *policy,
     ngx_dfp_cluster_t *cluster)
 {
-    if (cluster->caches || !policy->subjects) {
+    if (cluster->caches || !(policy->subjects || policy->keep)) {
         return NGX_OK;
     }
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "dfpreheat_policy %V: subjects=on needs clusters with "
-                       "engine=cache, and cluster %L has another engine: name "
-                       "some in clusters=", &policy->name, cluster->id);
+                       "dfpreheat_policy %V: subjects=on and keep= need "
+                       "clusters with engine=cache, and cluster %L has another "
+                       "engine: name some in clusters=", &policy->name, cluster->id);
 
     return NGX_ERROR;
 }

@@ -94,6 +94,7 @@ typedef struct {
     ngx_str_t       origin;    /* of the registry; "": that of the push */
     ngx_str_t       clusters;  /* "1,2"; "": all */
     ngx_str_t       args;      /* of its jobs: what follows the URL, as JSON */
+    time_t          keep;      /* s; 0: its jobs are not kept */
     ngx_uint_t      subjects;  /* signatures and so on, too */
 } ngx_dfp_policy_t;
 
@@ -159,6 +160,7 @@ typedef struct {
     ngx_uint_t                 max_attempts;  /* whose lease expired */
     ngx_uint_t                 worker_calls;  /* at once */
     time_t                     retention;     /* s, of ended jobs */
+    ngx_msec_t                 keep_interval; /* between looks at a kept job */
     ngx_msec_t                 task_timeout;
     ngx_msec_t                 peer_timeout;  /* of a peer's silence */
     ngx_msec_t                 settle;        /* until a list is whole */

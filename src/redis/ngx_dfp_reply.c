@@ -1,7 +1,7 @@
 #include "ngx_dfp_reply.h"
 
 
-#define NGX_DFP_REPLY_CLAIM  11    /* elements of one claim of a look */
+#define NGX_DFP_REPLY_CLAIM  12    /* elements of one claim of a look */
 #define NGX_DFP_REPLY_BEAT   5     /* the first elements of a heartbeat */
 #define NGX_DFP_REPLY_MEMBER 3     /* elements of one member */
 #define NGX_DFP_REPLY_LOGGED 64    /* damaged jobs and tokens that are not logged
@@ -121,6 +121,7 @@ static ngx_int_t
 ngx_dfp_reply_claim(ngx_dfp_op_t *op, redisReply **e, ngx_dfp_claim_t *claim)
 {
     int64_t         left, configured, parts;
+    ngx_str_t       look;
     ngx_dfp_part_t  part;
 
     if (ngx_dfp_reply_number(op, e[0], &claim->id) != NGX_OK
@@ -133,7 +134,8 @@ ngx_dfp_reply_claim(ngx_dfp_op_t *op, redisReply **e, ngx_dfp_claim_t *claim)
         || ngx_dfp_reply_text(op, e[7], &claim->sealed) != NGX_OK
         || ngx_dfp_reply_number(op, e[8], &configured) != NGX_OK
         || ngx_dfp_reply_token_id(op, e[9], &claim->token) != NGX_OK
-        || ngx_dfp_reply_number(op, e[10], &parts) != NGX_OK)
+        || ngx_dfp_reply_number(op, e[10], &parts) != NGX_OK
+        || ngx_dfp_reply_text(op, e[11], &look) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -144,8 +146,22 @@ ngx_dfp_reply_claim(ngx_dfp_op_t *op, redisReply **e, ngx_dfp_claim_t *claim)
     claim->left = left > 0 ? left : 1;
     claim->configured = (configured == 1);
     claim->parts = parts > 0 ? parts : 1;
+    claim->look = (look.len != 0);
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_dfp_reply_kept(ngx_dfp_op_t *op, redisReply *reply)
+{
+    ngx_dfp_keeping_t  *kept = op->out;
+
+    return reply->type == REDIS_REPLY_ARRAY && reply->elements == 2
+           && ngx_dfp_reply_number(op, reply->element[0], &kept->next) == NGX_OK
+           && ngx_dfp_reply_number(op, reply->element[1], &kept->looks)
+              == NGX_OK
+           ? NGX_OK : NGX_ERROR;
 }
 
 

@@ -12,7 +12,7 @@
 #include "ngx_dfp_store.h"
 
 
-#define NGX_DFP_REPLY_FIELDS  17    /* of a job with one part */
+#define NGX_DFP_REPLY_FIELDS  18    /* of a job with one part */
 
 /* A field of a job in Redis, and where its value is stored. */
 typedef struct {
@@ -36,6 +36,9 @@ ngx_int_t ngx_dfp_reply_created(ngx_dfp_op_t *op, redisReply *reply);
 /* Of look: a look_t. */
 ngx_int_t ngx_dfp_reply_look(ngx_dfp_op_t *op, redisReply *reply);
 
+/* Of keep: a keeping_t. */
+ngx_int_t ngx_dfp_reply_kept(ngx_dfp_op_t *op, redisReply *reply);
+
 /* Of instance: an others_t. */
 ngx_int_t ngx_dfp_reply_instance(ngx_dfp_op_t *op, redisReply *reply);
 
@@ -43,7 +46,7 @@ ngx_int_t ngx_dfp_reply_instance(ngx_dfp_op_t *op, redisReply *reply);
 ngx_int_t ngx_dfp_reply_members(ngx_dfp_op_t *op, redisReply *reply);
 
 /* Of HMGET: a stored_job_t with one part. NGX_DECLINED: there is no such job;
- * NGX_AGAIN: it has more parts. */
+ * NGX_AGAIN: it has more parts, or is kept. */
 ngx_int_t ngx_dfp_reply_job(ngx_dfp_op_t *op, redisReply *reply);
 
 /* Of HGETALL: a stored_job_t with all of its parts. NGX_DECLINED: as above. */

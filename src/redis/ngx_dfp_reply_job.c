@@ -1,17 +1,27 @@
 #include "ngx_dfp_reply.h"
 
+#include "dfp_text.h"
+
+
+#define NGX_DFP_REPLY_COUNTS  2    /* the first fields: how many others there
+                                      are */
+
 
 static ngx_int_t ngx_dfp_reply_hash(ngx_dfp_op_t *op, redisReply *reply,
     ngx_dfp_stored_job_t *job);
 static void ngx_dfp_reply_damaged(ngx_dfp_op_t *op, redisReply *reply);
 static ngx_int_t ngx_dfp_reply_parts(ngx_dfp_op_t *op,
     ngx_dfp_stored_job_t *job, int64_t n);
+static ngx_int_t ngx_dfp_reply_looks(ngx_dfp_op_t *op,
+    ngx_dfp_stored_job_t *job, int64_t n);
 static ngx_int_t ngx_dfp_reply_states(ngx_dfp_stored_job_t *job);
 static ngx_int_t ngx_dfp_reply_named(ngx_dfp_op_t *op,
     ngx_dfp_stored_job_t *job, redisReply *name, redisReply *value);
 static ngx_int_t ngx_dfp_reply_field(ngx_dfp_op_t *op,
-    ngx_dfp_stored_job_t *job, ngx_dfp_reply_field_t *field, ngx_uint_t part,
-    redisReply *value);
+    ngx_dfp_stored_job_t *job, ngx_dfp_part_t *part,
+    ngx_dfp_reply_field_t *field, redisReply *value);
+static ngx_int_t ngx_dfp_reply_looked(ngx_dfp_op_t *op, redisReply *value,
+    ngx_dfp_stored_look_t *look);
 
 
 #define ngx_dfp_reply_job_field(name, kind, member)                           \
@@ -25,6 +35,7 @@ static ngx_int_t ngx_dfp_reply_field(ngx_dfp_op_t *op,
 
 ngx_dfp_reply_field_t  ngx_dfp_reply_fields[NGX_DFP_REPLY_FIELDS] = {
     { ngx_string("parts"), NULL, 0, 0 },
+    { ngx_string("looks"), NULL, 0, 0 },
     ngx_dfp_reply_job_field("uuid", text, uuid),
     ngx_dfp_reply_job_field("state", text, state),
     ngx_dfp_reply_job_field("about", text, about),
@@ -44,6 +55,14 @@ ngx_dfp_reply_field_t  ngx_dfp_reply_fields[NGX_DFP_REPLY_FIELDS] = {
 };
 
 
+static ngx_uint_t
+ngx_dfp_reply_is(redisReply *reply, const char *text)
+{
+    return reply->type == REDIS_REPLY_STRING
+           && ngx_strcmp(reply->str, text) == 0;
+}
+
+
 ngx_int_t
 ngx_dfp_reply_created(ngx_dfp_op_t *op, redisReply *reply)
 {
@@ -57,9 +76,7 @@ ngx_dfp_reply_created(ngx_dfp_op_t *op, redisReply *reply)
 
     e = reply->element;
 
-    if (e[0]->type == REDIS_REPLY_STRING
-        && ngx_strcmp(e[0]->str, "full") == 0)
-    {
+    if (ngx_dfp_reply_is(e[0], "full")) {
         if (ngx_dfp_reply_number(op, e[1], &n) != NGX_OK) {
             return NGX_ERROR;
         }
@@ -68,9 +85,7 @@ ngx_dfp_reply_created(ngx_dfp_op_t *op, redisReply *reply)
         return NGX_DECLINED;
     }
 
-    if (e[0]->type == REDIS_REPLY_STRING
-        && ngx_strcmp(e[0]->str, "parts") == 0)
-    {
+    if (ngx_dfp_reply_is(e[0], "parts") || ngx_dfp_reply_is(e[0], "kept")) {
         if (reply->elements != 3
             || ngx_dfp_reply_number(op, e[1], &n) != NGX_OK
             || ngx_dfp_reply_number(op, e[2], &most) != NGX_OK)
@@ -78,23 +93,19 @@ ngx_dfp_reply_created(ngx_dfp_op_t *op, redisReply *reply)
             return NGX_ERROR;
         }
 
-        job->excess = n;
+        *(e[0]->str[0] == 'k' ? &job->kept : &job->excess) = n;
         job->most = most;
         return NGX_DECLINED;
     }
 
-    if (e[0]->type == REDIS_REPLY_STRING
-        && ngx_strcmp(e[0]->str, "once") == 0)
-    {
+    if (ngx_dfp_reply_is(e[0], "once")) {
         job->repeated = 1;
 
         return ngx_dfp_reply_number(op, e[1], &job->id) == NGX_OK
                ? NGX_DECLINED : NGX_ERROR;
     }
 
-    if (e[0]->type == REDIS_REPLY_STRING
-        && ngx_strcmp(e[0]->str, "other") == 0)
-    {
+    if (ngx_dfp_reply_is(e[0], "other")) {
         job->other = 1;
         return NGX_DECLINED;
     }
@@ -139,7 +150,7 @@ ngx_dfp_reply_job(ngx_dfp_op_t *op, redisReply *reply)
         return NGX_ERROR;
     }
 
-    if (parts != 1) {
+    if (parts != 1 || e[1]->type != REDIS_REPLY_NIL) {
         return NGX_AGAIN;
     }
 
@@ -147,13 +158,13 @@ ngx_dfp_reply_job(ngx_dfp_op_t *op, redisReply *reply)
         return NGX_ERROR;
     }
 
-    for (i = 1; i < NGX_DFP_REPLY_FIELDS; i++) {
+    for (i = NGX_DFP_REPLY_COUNTS; i < NGX_DFP_REPLY_FIELDS; i++) {
 
         /* nil: a part has no results before it has ended */
 
         if (e[i]->type != REDIS_REPLY_NIL
-            && ngx_dfp_reply_field(op, job, &ngx_dfp_reply_fields[i], 0,
-                                   e[i])
+            && ngx_dfp_reply_field(op, job, job->parts,
+                                   &ngx_dfp_reply_fields[i], e[i])
                != NGX_OK)
         {
             return NGX_ERROR;
@@ -185,7 +196,7 @@ ngx_dfp_reply_hash(ngx_dfp_op_t *op, redisReply *reply,
     ngx_dfp_stored_job_t *job)
 {
     size_t       i;
-    int64_t      parts;
+    int64_t      parts, looks;
     redisReply **e;
 
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements % 2) {
@@ -200,22 +211,28 @@ ngx_dfp_reply_hash(ngx_dfp_op_t *op, redisReply *reply,
        of a job that is not shown in full */
 
     parts = -1;
+    looks = -1;
     e = reply->element;
 
     for (i = 0; i < reply->elements; i += 2) {
-        if (e[i]->type == REDIS_REPLY_STRING
-            && ngx_strcmp(e[i]->str, "parts") == 0
-            && ngx_dfp_reply_number(op, e[i + 1], &parts) != NGX_OK)
+        if ((ngx_dfp_reply_is(e[i], "parts")
+             && ngx_dfp_reply_number(op, e[i + 1], &parts) != NGX_OK)
+            || (ngx_dfp_reply_is(e[i], "looks")
+                && ngx_dfp_reply_number(op, e[i + 1], &looks) != NGX_OK))
         {
             return NGX_ERROR;
         }
     }
 
-    if (parts < 0 || parts > (int64_t) reply->elements) {
+    if (parts < 0 || parts > (int64_t) reply->elements
+        || looks > (int64_t) reply->elements)
+    {
         return NGX_ERROR;
     }
 
-    if (ngx_dfp_reply_parts(op, job, parts) != NGX_OK) {
+    if (ngx_dfp_reply_parts(op, job, parts) != NGX_OK
+        || ngx_dfp_reply_looks(op, job, looks) != NGX_OK)
+    {
         return NGX_ABORT;
     }
 
@@ -347,6 +364,22 @@ ngx_dfp_reply_parts(ngx_dfp_op_t *op, ngx_dfp_stored_job_t *job, int64_t n)
 }
 
 
+/* N is -1 of a job that is not kept. */
+
+static ngx_int_t
+ngx_dfp_reply_looks(ngx_dfp_op_t *op, ngx_dfp_stored_job_t *job, int64_t n)
+{
+    if (n < 0) {
+        return NGX_OK;
+    }
+
+    job->nlooks = n;
+    job->looks = ngx_pcalloc(op->pool, (n + 1) * sizeof(ngx_dfp_stored_look_t));
+
+    return job->looks ? NGX_OK : NGX_ERROR;
+}
+
+
 /* Others look at the first letter of a state. */
 
 static ngx_int_t
@@ -372,19 +405,28 @@ ngx_dfp_reply_named(ngx_dfp_op_t *op, ngx_dfp_stored_job_t *job,
 {
     ngx_int_t               n;
     ngx_uint_t              i;
+    ngx_dfp_part_t         *part;
     ngx_dfp_reply_field_t  *field;
+    ngx_dfp_stored_look_t  *look;
 
-    n = 1;
+    part = job->parts;
+    look = NULL;
 
     if (name->len > 2 && name->str[1] == ':') {
         n = ngx_atoi((u_char *) name->str + 2, name->len - 2);
 
-        if (n < 1 || (ngx_uint_t) n > job->nparts) {
+        if (n < 1 || (ngx_uint_t) n > job->nparts + job->nlooks) {
             return NGX_ERROR;
         }
+
+        if ((ngx_uint_t) n > job->nparts) {
+            look = &job->looks[n - 1 - job->nparts];
+        }
+
+        part = look ? &look->part : &job->parts[n - 1];
     }
 
-    for (i = 1; i < NGX_DFP_REPLY_FIELDS; i++) {
+    for (i = NGX_DFP_REPLY_COUNTS; i < NGX_DFP_REPLY_FIELDS; i++) {
         field = &ngx_dfp_reply_fields[i];
 
         if (field->part
@@ -392,17 +434,20 @@ ngx_dfp_reply_named(ngx_dfp_op_t *op, ngx_dfp_stored_job_t *job,
             : field->name.len == name->len
               && ngx_strncmp(field->name.data, name->str, name->len) == 0)
         {
-            return ngx_dfp_reply_field(op, job, field, n - 1, value);
+            return ngx_dfp_reply_field(op, job, part, field, value);
         }
     }
 
     if (name->len > 2 && ngx_strncmp(name->str, "s:", 2) == 0) {
-        return ngx_dfp_reply_text(op, value, &job->parts[n - 1].state);
+        return ngx_dfp_reply_text(op, value, &part->state);
     }
 
     if (name->len > 2 && ngx_strncmp(name->str, "z:", 2) == 0) {
-        return ngx_dfp_reply_text(op, value,
-                                  &job->parts[n - 1].cluster_state);
+        return ngx_dfp_reply_text(op, value, &part->cluster_state);
+    }
+
+    if (look && ngx_strncmp(name->str, "l:", 2) == 0) {
+        return ngx_dfp_reply_looked(op, value, look);
     }
 
     /* in lists, where the id is not known before */
@@ -417,13 +462,45 @@ ngx_dfp_reply_named(ngx_dfp_op_t *op, ngx_dfp_stored_job_t *job,
 
 static ngx_int_t
 ngx_dfp_reply_field(ngx_dfp_op_t *op, ngx_dfp_stored_job_t *job,
-    ngx_dfp_reply_field_t *field, ngx_uint_t part, redisReply *value)
+    ngx_dfp_part_t *part, ngx_dfp_reply_field_t *field, redisReply *value)
 {
     u_char  *base;
 
-    base = field->part ? (u_char *) &job->parts[part] : (u_char *) job;
+    base = field->part ? (u_char *) part : (u_char *) job;
 
     return field->parse(op, value, base + field->offset);
+}
+
+
+/* "STATE TIME WARMED" */
+
+static ngx_int_t
+ngx_dfp_reply_looked(ngx_dfp_op_t *op, redisReply *value,
+    ngx_dfp_stored_look_t *look)
+{
+    ngx_str_t    text;
+    dfp_str_t    word[3];
+    ngx_uint_t   i;
+    const char  *p, *last;
+
+    if (ngx_dfp_reply_text(op, value, &text) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    p = (char *) text.data;
+    last = p + text.len;
+
+    for (i = 0; i < 3; i++) {
+        word[i] = dfp_str_until(&p, last, " ");
+        p += (p < last);
+    }
+
+    look->state = ngx_dfp_str(word[0]);
+    look->checked = ngx_atoof((u_char *) word[1].data, word[1].len);
+    look->warmed = ngx_atoof((u_char *) word[2].data, word[2].len);
+
+    return look->state.len && look->checked != NGX_ERROR
+           && look->warmed != NGX_ERROR ? NGX_OK : NGX_ERROR;
 }
 
 

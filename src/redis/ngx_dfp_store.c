@@ -47,6 +47,7 @@ static const struct {
     { "changed", ngx_dfp_lua_changed, ngx_dfp_reply_list, 1, 0 },
     { "task_find", ngx_dfp_lua_task_find, ngx_dfp_reply_found, 0, 0 },
     { "peers", ngx_dfp_lua_peers, ngx_dfp_reply_peers, 0, 1 },
+    { "keep", ngx_dfp_lua_keep, ngx_dfp_reply_kept, 1, 1 },
     { "HMGET", NULL, ngx_dfp_reply_job, 0, 0 },
     { "HGETALL", NULL, ngx_dfp_reply_whole_job, 0, 0 }
 };

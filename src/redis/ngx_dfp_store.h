@@ -28,6 +28,7 @@
 #define NGX_DFP_LOOK_MAX     100      /* overdue jobs that a look ends */
 #define NGX_DFP_LIST_BYTES   16777216 /* of jobs that are listed in full */
 #define NGX_DFP_CLAIMS_MAX   16       /* parts that a look claims */
+#define NGX_DFP_LOOKS_MAX    4        /* looks of an nginx at kept jobs, at once */
 #define NGX_DFP_OTHERS_MAX   10       /* nginx with other definitions */
 #define NGX_DFP_STATUS_WAIT  2000     /* ms, for the metrics */
 #define NGX_DFP_PEERS_WAIT   5000     /* ms, for the peers of a cluster */
@@ -62,6 +63,7 @@ typedef enum {
     NGX_DFP_STORE_CHANGED,
     NGX_DFP_STORE_TASK_FIND,
     NGX_DFP_STORE_PEERS,
+    NGX_DFP_STORE_KEEP,
 
     /* plain commands */
     NGX_DFP_STORE_GET,
@@ -133,6 +135,15 @@ typedef struct {
 } ngx_dfp_part_t;
 
 
+/* The looks of one instance at a kept job. */
+typedef struct {
+    ngx_dfp_part_t  part;      /* its cluster, error and who */
+    ngx_str_t       state;     /* of the last one; "": none has ended */
+    int64_t         checked;   /* when that has ended, ms since 1970 */
+    int64_t         warmed;    /* tasks that it has warmed */
+} ngx_dfp_stored_look_t;
+
+
 /* Which nginx get a part of a job, and how many of them are enough. */
 typedef struct {
     ngx_str_t   selector;      /* selects one of several, always the same */
@@ -178,6 +189,8 @@ typedef struct {
     ngx_uint_t       configured;  /* may use dfpreheat_credentials */
     ngx_dfp_part_t  *parts;       /* those of one cluster together */
     ngx_uint_t       nparts;
+    ngx_dfp_stored_look_t  *looks;    /* NULL: it is not kept, and never was */
+    ngx_uint_t       nlooks;
     ngx_dfp_stored_hook_t  webhook;
     int64_t          owner;       /* id of the only token that may see it; 0:
                                      any may */
@@ -186,6 +199,7 @@ typedef struct {
     int64_t                    token;     /* its id: tokens take turns */
     time_t                     keep;      /* s, after its end; 0: the configured
                                              time */
+    int64_t                    keep_until;    /* 0: it is not to be kept */
     ngx_array_t                clusters;  /* job_cluster_t */
     ngx_dfp_choice_t           choice;
     ngx_str_t                  user;      /* user_id; "": it is not listed */
@@ -198,7 +212,8 @@ typedef struct {
     ngx_str_t                  hook;      /* webhook, sealed; "": there is none */
     ngx_uint_t                 full;      /* unfinished jobs, if too many */
     ngx_uint_t                 excess;    /* parts, if too many */
-    ngx_uint_t                 most;      /* the limit of them */
+    ngx_uint_t                 kept;      /* kept jobs, if too many */
+    ngx_uint_t                 most;      /* the limit of these two */
     ngx_uint_t                 repeated;  /* the key belongs to this job */
     ngx_uint_t                 other;     /* ... and to another body */
 } ngx_dfp_stored_job_t;
@@ -235,6 +250,7 @@ typedef struct {
     int64_t     token;         /* 0: unknown */
     ngx_uint_t  parts;         /* of the job */
     unsigned    configured:1;  /* as above */
+    unsigned    look:1;        /* not a part, but a look at a kept job */
 } ngx_dfp_claim_t;
 
 
@@ -244,6 +260,13 @@ typedef struct {
     ngx_int_t        next;     /* ms until the next deadline or end of a lease;
                                   -1: there is none */
 } ngx_dfp_look_t;
+
+
+/* What this nginx has to do for kept jobs. */
+typedef struct {
+    int64_t  next;             /* ms until its next look is due; -1: none is */
+    int64_t  looks;            /* under way */
+} ngx_dfp_keeping_t;
 
 
 /* Another nginx with the name of this instance; without a name: none. */
@@ -345,8 +368,8 @@ void ngx_dfp_store_cancel(ngx_dfp_op_t *op);
 
 /* Stores JOB (uuid, about, args, sealed, configured, timeout and what is of a
  * new one), once for each uuid. Fills in id, created and updated.
- * NGX_DECLINED: there are too many unfinished jobs, JOB->full, or the job has
- * too many parts, JOB->excess; or its Idempotency-Key belongs to the job id
+ * NGX_DECLINED: there are too many unfinished jobs, JOB->full, or kept ones,
+ * JOB->kept, or the job has too many parts, JOB->excess; or its Idempotency-Key belongs to the job id
  * already, JOB->repeated, or to another body, JOB->other. */
 ngx_int_t ngx_dfp_store_create(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_dfp_stored_job_t *job);
@@ -427,6 +450,11 @@ ngx_int_t ngx_dfp_store_requeue(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
  * KNOWN: those that were stored before. */
 ngx_int_t ngx_dfp_store_peers(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     int64_t cluster, ngx_str_t *text, ngx_str_t *known);
+
+/* Starts looks of this nginx at the kept jobs of its CLUSTERS ("1,2"), and fills in
+ * KEPT. It is not sent again. */
+ngx_int_t ngx_dfp_store_keep(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
+    ngx_str_t *clusters, ngx_dfp_keeping_t *kept);
 
 /* Sends the heartbeat of this nginx, which has CLUSTERS ("1,2"), and fills in
  * OTHERS. */

@@ -6,6 +6,8 @@
     (NGX_INT64_LEN + 1 + DFP_UUID_LEN)
 
 
+static void ngx_dfp_store_choice(ngx_dfp_store_args_t *args,
+    ngx_dfp_choice_t *choice);
 static ngx_int_t ngx_dfp_store_get_whole(ngx_dfp_op_t *op);
 static ngx_int_t ngx_dfp_store_job(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_dfp_store_kind_e kind, ngx_dfp_stored_job_t *job, ngx_str_t *argv,
@@ -19,12 +21,12 @@ ngx_dfp_store_create(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     u_char                    *p;
     ngx_str_t                 *argv, *arg;
     ngx_uint_t                 i;
-    ngx_dfp_choice_t          *choice;
     ngx_dfp_instance_t        *instance;
     ngx_dfp_store_args_t       args;
     ngx_dfp_job_cluster_t  *cluster;
 
-    choice = &job->choice;
+    static ngx_str_t  none = ngx_string("");
+
     instance = &store->conf->instance;
 
     ngx_dfp_store_args_init(&args, store, NULL);
@@ -42,13 +44,7 @@ ngx_dfp_store_create(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_dfp_store_arg(&args, &instance->id);
     ngx_dfp_store_arg(&args, &instance->queue);
     ngx_dfp_store_arg(&args, &instance->who);
-    ngx_dfp_store_arg(&args, &choice->selector);
-    ngx_dfp_store_arg(&args, &choice->addresses);
-    ngx_dfp_store_arg_number(&args, choice->count);
-    ngx_dfp_store_arg_number(&args, choice->percentage);
-    ngx_dfp_store_arg_number(&args, choice->unreachable);
-    ngx_dfp_store_arg_number(&args, choice->share);
-    ngx_dfp_store_arg_number(&args, choice->threshold);
+    ngx_dfp_store_choice(&args, &job->choice);
     ngx_dfp_store_arg(&args, &job->user);
     ngx_dfp_store_arg(&args, &job->once);
     ngx_dfp_store_arg(&args, &job->body_hash);
@@ -56,6 +52,13 @@ ngx_dfp_store_create(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     ngx_dfp_store_arg(&args, &job->webhook.url);
     ngx_dfp_store_arg(&args, &job->kind);
     ngx_dfp_store_arg(&args, &job->task);
+
+    if (job->keep_until) {
+        ngx_dfp_store_arg_number(&args, job->keep_until);
+
+    } else {
+        ngx_dfp_store_arg(&args, &none);
+    }
 
     argv = ngx_palloc(op->pool,
                       (args.n + 2 * job->clusters.nelts) * sizeof(ngx_str_t)
@@ -83,6 +86,19 @@ ngx_dfp_store_create(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
 
     return ngx_dfp_store_start(store, op, NGX_DFP_STORE_CREATE, argv,
                                arg - argv, NGX_DFP_REDIS_WAIT);
+}
+
+
+static void
+ngx_dfp_store_choice(ngx_dfp_store_args_t *args, ngx_dfp_choice_t *choice)
+{
+    ngx_dfp_store_arg(args, &choice->selector);
+    ngx_dfp_store_arg(args, &choice->addresses);
+    ngx_dfp_store_arg_number(args, choice->count);
+    ngx_dfp_store_arg_number(args, choice->percentage);
+    ngx_dfp_store_arg_number(args, choice->unreachable);
+    ngx_dfp_store_arg_number(args, choice->share);
+    ngx_dfp_store_arg_number(args, choice->threshold);
 }
 
 

@@ -111,6 +111,27 @@ ngx_dfp_store_instance(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
 
 
 ngx_int_t
+ngx_dfp_store_keep(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
+    ngx_str_t *clusters, ngx_dfp_keeping_t *kept)
+{
+    ngx_dfp_store_args_t  args;
+    ngx_dfp_instance_t   *instance;
+
+    instance = &store->conf->instance;
+
+    ngx_dfp_store_args_init(&args, store, NULL);
+    ngx_dfp_store_arg(&args, &instance->queue);
+    ngx_dfp_store_arg(&args, &instance->id);
+    ngx_dfp_store_arg(&args, &instance->who);
+    ngx_dfp_store_arg(&args, clusters);
+    ngx_dfp_store_arg_number(&args, store->conf->keep_interval);
+    ngx_dfp_store_arg_number(&args, NGX_DFP_LOOKS_MAX);
+
+    return ngx_dfp_store_script(store, op, NGX_DFP_STORE_KEEP, &args, kept);
+}
+
+
+ngx_int_t
 ngx_dfp_store_leave(ngx_dfp_store_t *store, ngx_dfp_op_t *op)
 {
     ngx_dfp_store_args_t  args;

@@ -59,6 +59,9 @@ struct ngx_dfp_engine_s {
 
     /* the engine of dry runs of its jobs; NULL: it is one itself, or looks */
     ngx_dfp_engine_t  *dry_run;
+
+    /* the engine of looks at its jobs that are kept; NULL: they are not */
+    ngx_dfp_engine_t  *keep;
 };
 
 

@@ -6,6 +6,7 @@
 
 static ngx_int_t ngx_dfp_image_ref(ngx_dfp_run_t *run, dfp_str_t text,
     dfp_oci_ref_t *ref);
+static void ngx_dfp_image_unread(ngx_dfp_task_t *task, const char *reason);
 static ngx_int_t ngx_dfp_image_contents(ngx_dfp_task_t *task,
     dfp_oci_manifest_t *m, ngx_dfp_task_t *same, dfp_err_t *err);
 static ngx_uint_t ngx_dfp_image_spoiled(ngx_dfp_task_t *task,
@@ -175,18 +176,8 @@ ngx_dfp_image_answered(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
     rc = dfp_oci_parse_manifest(&mem, ngx_dfp_dfp_str(call->answer.body),
                                 ngx_dfp_dfp_str(call->answer.content_type), &m,
                                 &err);
-    if (rc == DFP_INVALID && task->subject) {
-        ngx_dfp_task_passed(task, err.text);
-        return;
-    }
-
-    if (rc == DFP_INVALID) {
-        ngx_dfp_task_failed(task, "%s", err.text);
-        return;
-    }
-
     if (rc != DFP_OK) {
-        ngx_dfp_task_failed(task, "no memory");
+        ngx_dfp_image_unread(task, rc == DFP_INVALID ? err.text : NULL);
         return;
     }
 
@@ -215,6 +206,21 @@ ngx_dfp_image_answered(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
     task->size = call->answer.body.len;
 
     ngx_dfp_task_done(task);
+}
+
+
+/* REASON is why it cannot be; NULL: no memory. An image is complete without what
+ * refers to it in ways that are not known here. */
+
+static void
+ngx_dfp_image_unread(ngx_dfp_task_t *task, const char *reason)
+{
+    if (reason && task->subject) {
+        ngx_dfp_task_passed(task, reason);
+
+    } else {
+        ngx_dfp_task_failed(task, "%s", reason ? reason : "no memory");
+    }
 }
 
 

@@ -43,6 +43,9 @@ typedef struct {
     /* of dry runs; no targets: they are not known */
     ngx_dfp_list_t  tasks;
     ngx_dfp_list_t  targets;
+
+    /* of a look at a kept job: tasks that it has warmed */
+    ngx_uint_t      warmed;
 } ngx_dfp_results_t;
 
 

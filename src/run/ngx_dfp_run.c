@@ -134,6 +134,10 @@ ngx_dfp_run_prepare(ngx_dfp_run_t *run)
         return NGX_ERROR;
     }
 
+    if (run->claim.look) {
+        run->job.action = DFP_JOB_KEEP;
+    }
+
     run->engine = ngx_dfp_run_engine(run);
 
     if (run->engine == NULL) {
@@ -161,6 +165,9 @@ ngx_dfp_run_engine(ngx_dfp_run_t *run)
 
     case DFP_JOB_DRY:
         return run->cluster->engine->dry_run;
+
+    case DFP_JOB_KEEP:
+        return run->cluster->engine->keep;
 
     default: /* what is there is looked up, or removed */
         return run->cluster->engine->look;

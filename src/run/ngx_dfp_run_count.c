@@ -4,17 +4,22 @@
 void
 ngx_dfp_run_count(ngx_dfp_run_t *run, ngx_msec_t elapsed)
 {
-    ngx_uint_t        i, caches;
+    ngx_uint_t        i, caches, kept;
     ngx_dfp_task_t  **task;
 
-    /* it warms nothing */
+    /* of a look at a kept job, only what it has fetched counts; other actions warm
+       nothing */
 
-    if (run->job.action != DFP_JOB_PREHEAT) {
+    kept = (run->job.action == DFP_JOB_KEEP);
+
+    if (run->job.action != DFP_JOB_PREHEAT && !kept) {
         return;
     }
 
-    ngx_dfp_histogram_add(&ngx_dfp_counters->runs, &ngx_dfp_durations,
-                          (uint64_t) elapsed * 1000);
+    if (!kept) {
+        ngx_dfp_histogram_add(&ngx_dfp_counters->runs, &ngx_dfp_durations,
+                              (uint64_t) elapsed * 1000);
+    }
 
     /* what other engines read from the cache is warmed elsewhere */
 
@@ -22,6 +27,11 @@ ngx_dfp_run_count(ngx_dfp_run_t *run, ngx_msec_t elapsed)
     task = run->tasks.elts;
 
     for (i = 0; i < run->tasks.nelts; i++) {
+
+        if (kept && (!task[i]->done || task[i]->cached)) {
+            continue;
+        }
+
         if (task[i]->done) {
             ngx_dfp_count_task(caches && task[i]->cached
                                ? NGX_DFP_TASKS_CACHED : NGX_DFP_TASKS_WARMED,

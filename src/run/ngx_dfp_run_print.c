@@ -92,6 +92,14 @@ ngx_dfp_run_results(ngx_dfp_run_t *run)
 
     run->engine->results(run, &r);
 
+    if (run->job.action == DFP_JOB_KEEP) {
+        dfp_buf_init(&b, &mem, NGX_INT64_LEN, 0);
+        dfp_buf_int(&b, r.warmed);
+
+        return b.failed ? (ngx_str_t) ngx_null_string
+                        : ngx_dfp_str(dfp_buf_value(&b));
+    }
+
     if (dfp_job_of_task(run->job.action)
         || run->job.action == DFP_JOB_DISTRIBUTION)
     {

@@ -1,6 +1,7 @@
 #include "ngx_dfp_runner.h"
 #include "ngx_dfp_beat.h"
 #include "ngx_dfp_hooks.h"
+#include "ngx_dfp_keep.h"
 #include "ngx_dfp_run.h"
 #include "ngx_dfp_subscription.h"
 #include "ngx_dfp_turns.h"
@@ -27,6 +28,7 @@ typedef struct {
     ngx_dfp_op_t            claim_op;
     ngx_dfp_look_t          found;     /* set by the reply of a claim */
     ngx_dfp_beat_t          beat;
+    ngx_dfp_keep_t          keep;
     ngx_dfp_hooks_t         hooks;
     ngx_dfp_op_t            leave_op;
 
@@ -118,6 +120,7 @@ ngx_dfp_runner_init(ngx_dfp_main_conf_t *conf, ngx_cycle_t *cycle)
     if (ngx_worker == 0) {
         ngx_dfp_beat_start(&runner->beat, conf, cycle->log);
         ngx_dfp_hooks_start(&runner->hooks, conf, cycle->log);
+        ngx_dfp_keep_start(&runner->keep, conf, cycle->log);
     }
 
     return NGX_OK;
@@ -242,6 +245,7 @@ ngx_dfp_runner_leave(ngx_dfp_runner_t *runner)
                    "dfpreheat: the worker quits, %ui runs", runner->nruns);
 
     ngx_dfp_beat_stop(&runner->beat);
+    ngx_dfp_keep_stop(&runner->keep);
     ngx_dfp_hooks_quit(&runner->hooks);
 
     if (instance->cycle == instance->shared->cycles

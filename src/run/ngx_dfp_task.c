@@ -168,7 +168,7 @@ ngx_dfp_task_call(ngx_dfp_run_t *run, ngx_dfp_call_mode_e mode)
         q = ngx_queue_head(&run->ready);
         task = ngx_queue_data(q, ngx_dfp_task_t, queue);
 
-        if (mode == NGX_DFP_CALL_LOOK
+        if (mode == NGX_DFP_CALL_LOOK || task->stale
             || ngx_dfp_task_grant_ready(task) == NGX_OK)
         {
             ngx_log_debug4(NGX_LOG_DEBUG_HTTP, &run->log, 0,
@@ -247,9 +247,12 @@ ngx_dfp_task_prepare(ngx_dfp_task_t *task, ngx_dfp_call_mode_e mode)
     call->size = run->conf->max_manifest_size;
     call->timeout = ngx_max((ngx_msec_int_t)
                             (task->deadline - ngx_current_msec), 1);
-    call->store = run->engine->caches && !run->engine->looks;
-    call->peek = (run->engine->looks && !run->engine->dry
-                  && mode == NGX_DFP_CALL_READ);
+    call->store = run->engine->caches && !run->engine->looks
+                  && mode != NGX_DFP_CALL_LOOK && !task->stale;
+    call->offline = task->stale;
+    call->peek = call->offline
+                 || (run->engine->looks && !run->engine->dry
+                     && mode == NGX_DFP_CALL_READ);
     call->uncached = call->peek
                      || (run->engine->dry && mode == NGX_DFP_CALL_READ);
     call->named = (task->image != NULL);

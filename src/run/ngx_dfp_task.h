@@ -85,6 +85,9 @@ struct ngx_dfp_task_s {
                                       cache */
     unsigned            told:1;    /* of a dry run: HELD is known */
     unsigned            held:1;    /* it is in the cache already */
+    unsigned            stale:1;   /* of a kept job, a manifest that could not be
+                                      read, for this reason: its copy in the
+                                      cache is, valid or not */
     unsigned            done:1;
     unsigned            failed:1;
     unsigned            skipped:1; /* not available: no failure */
@@ -136,7 +139,8 @@ void ngx_dfp_task_wanted(ngx_dfp_task_t *task);
 
 void ngx_dfp_task_done(ngx_dfp_task_t *task);
 
-/* Also one that was done, but is of no use. The text is masked. */
+/* Also one that was done, but is of no use. The text is masked. The manifest of a
+ * kept job does not fail yet: its copy in the cache is read first (stale). */
 void ngx_dfp_task_failed(ngx_dfp_task_t *task, const char *fmt, ...);
 
 /* A task that was done has not ended any more. It is in no queue. */

@@ -18,6 +18,13 @@ ngx_dfp_task_fresh(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
         return;
     }
 
+    /* what clients would get is enough: nginx revalidates what has expired */
+
+    if (run->job.action == DFP_JOB_KEEP) {
+        call->refresh = task->refresh;
+        return;
+    }
+
     /* only the registry knows the manifest of a tag, and who may have it */
 
     call->refresh = (task->document && task->digest.len == 0)

@@ -5,6 +5,7 @@
 #define NGX_DFP_SECRETS_POOL  4096
 
 
+static ngx_uint_t ngx_dfp_task_kept(ngx_dfp_task_t *task);
 static ngx_str_t ngx_dfp_task_mask(ngx_dfp_task_t *task, ngx_str_t text);
 static void ngx_dfp_task_ended(ngx_dfp_task_t *task);
 
@@ -143,8 +144,14 @@ ngx_dfp_task_failed(ngx_dfp_task_t *task, const char *fmt, ...)
     reason = ngx_dfp_run_text(task->run, fmt, args);
     va_end(args);
 
-    if (reason.data) {
+    /* of a manifest of a kept job, the first reason is that of the registry */
+
+    if (reason.data && !task->stale) {
         task->reason = ngx_dfp_task_mask(task, reason);
+    }
+
+    if (ngx_dfp_task_kept(task)) {
+        return;
     }
 
     if (task->done) {
@@ -158,6 +165,33 @@ ngx_dfp_task_failed(ngx_dfp_task_t *task, const char *fmt, ...)
                   "dfpreheat: \"%V\" failed: %V", &task->shown, &task->reason);
 
     ngx_dfp_task_ended(task);
+}
+
+
+/* What is in the cache of a kept job stays there as long as it is used, whatever the
+ * registry says. When the timeout of the look has passed, nothing is called. */
+
+static ngx_uint_t
+ngx_dfp_task_kept(ngx_dfp_task_t *task)
+{
+    if (task->run->job.action != DFP_JOB_KEEP || !task->manifest
+        || task->stale || task->done || task->binding == NULL
+        || task->run->error.len || !task->run->deadline.timer_set)
+    {
+        return 0;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, &task->run->log, 0,
+                  "dfpreheat: \"%V\" of a kept job could not be read, its copy "
+                  "in the cache is used: %V", &task->shown, &task->reason);
+
+    task->stale = 1;
+    task->tries = 0;
+
+    ngx_dfp_task_queue(task);
+    task->run->wake(task->run);
+
+    return 1;
 }
 
 

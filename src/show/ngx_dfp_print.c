@@ -35,6 +35,7 @@ static void ngx_dfp_print_dry(dfp_buf_t *b, ngx_dfp_part_t *part,
     ngx_uint_t n);
 static void ngx_dfp_print_clusters(dfp_buf_t *b, ngx_dfp_main_conf_t *conf,
     ngx_dfp_stored_job_t *job);
+static void ngx_dfp_print_kept(dfp_buf_t *b, ngx_dfp_stored_job_t *job);
 static void ngx_dfp_print_webhook(dfp_buf_t *b, ngx_dfp_stored_job_t *job);
 static void ngx_dfp_print_text(dfp_buf_t *b, const char *key,
     ngx_str_t *value);
@@ -90,6 +91,10 @@ ngx_dfp_print_job(dfp_buf_t *b, ngx_dfp_main_conf_t *conf,
         dfp_buf_cstr(b, "[");
         ngx_dfp_print_clusters(b, conf, job);
         dfp_buf_cstr(b, "]");
+    }
+
+    if (job->looks) {
+        ngx_dfp_print_kept(b, job);
     }
 
     if (job->webhook.state.len) {
@@ -508,6 +513,51 @@ ngx_dfp_print_clusters(dfp_buf_t *b, ngx_dfp_main_conf_t *conf,
             }
         }
     }
+}
+
+
+/* The last look of each instance. */
+
+static void
+ngx_dfp_print_kept(dfp_buf_t *b, ngx_dfp_stored_job_t *job)
+{
+    dfp_str_t               address, name;
+    ngx_uint_t              i;
+    ngx_dfp_stored_look_t  *look;
+
+    static ngx_str_t  pending = ngx_string("PENDING");
+
+    dfp_buf_cstr(b, ",\"kept\":[");
+
+    for (i = 0; i < job->nlooks; i++) {
+        look = &job->looks[i];
+
+        ngx_dfp_print_who(&look->part, &address, &name);
+
+        dfp_buf_cstr(b, i ? "," : "");
+
+        if (look->state.len) {
+            ngx_dfp_print_time(b, "{\"checked_at\":", look->checked);
+
+        } else {
+            dfp_buf_cstr(b, "{\"checked_at\":null");
+            look->state = pending;
+        }
+
+        ngx_dfp_print_text(b, ",\"error\":", &look->part.error);
+        dfp_buf_cstr(b, ",\"hostname\":");
+        dfp_buf_json(b, name);
+        dfp_buf_cstr(b, ",\"ip\":");
+        dfp_buf_json(b, address);
+        dfp_buf_cstr(b, ",\"scheduler_cluster_id\":");
+        dfp_buf_int(b, look->part.cluster);
+        ngx_dfp_print_text(b, ",\"state\":", &look->state);
+        dfp_buf_cstr(b, ",\"warmed_tasks\":");
+        dfp_buf_int(b, look->warmed);
+        dfp_buf_cstr(b, "}");
+    }
+
+    dfp_buf_cstr(b, "]");
 }
 
 

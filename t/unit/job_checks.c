@@ -1,6 +1,6 @@
 /*
  * What a job asks of the bytes: args.digest, args.size, args.refresh; and what it
- * takes beside them: args.subjects.
+ * takes beside them: args.subjects; args.keep_until.
  */
 
 #include "job_test.h"
@@ -150,6 +150,31 @@ TEST("what was pushed is nothing that a client can say")
     job.pushed = DFP_STR(SHA256);
     CHECK_HAS(printed(&job, 1, NULL), ",\"pushed\":\"" SHA256 "\",");
     check_round_trip(&job);
+}
+
+
+TEST("a time until which it is kept, which is printed in UTC")
+{
+    dfp_job_t  job;
+
+    static const char  times[] = "args.keep_until | RFC 3339";
+
+    TAKEN_ARGS(IMAGE_ARGS ",\"keep_until\":\"2030-01-01T02:00:00+02:00\"", &job);
+    CHECK_INT(job.keep_until, INT64_C(1893456000000));
+    CHECK_HAS(printed(&job, 1, NULL), "\"ips\":null,\"keep_until\":"
+              "\"2030-01-01T00:00:00.000Z\",\"object_storage\"");
+    check_round_trip(&job);
+
+    TAKEN("\"keep_until\":\"\"", &job);
+    CHECK_INT(job.keep_until, 0);
+    CHECK(strstr(printed(&job, 1, NULL), "keep_until") == NULL);
+
+    TAKEN("\"keep_until\":null", &job);
+    CHECK_INT(job.keep_until, 0);
+
+    REFUSED("\"keep_until\":\"tomorrow\"", times);
+    REFUSED("\"keep_until\":\"2030-01-01\"", times);
+    REFUSED("\"keep_until\":1893456000", "args.keep_until | string");
 }
 
 

@@ -1,8 +1,8 @@
 /*
  * The engine "cache": tasks are warmed into the proxy_cache of this nginx.
- * engine_cache.c is the engine, engine_cache_room.c checks that the caches are
- * large enough, engine_look.c is the engine of jobs that only look into them,
- * engine_dry.c that of dry runs.
+ * engine_cache.c is the engine, engine_warm.c what it does, engine_cache_room.c
+ * checks that the caches are large enough, engine_look.c is the engine of jobs that only look into them,
+ * engine_dry.c that of dry runs, engine_keep.c that of looks at kept jobs.
  */
 
 #ifndef NGX_DFP_ENGINE_CACHE_H
@@ -46,6 +46,21 @@ typedef struct {
 extern ngx_dfp_engine_t  ngx_dfp_engine_cache;
 extern ngx_dfp_engine_t  ngx_dfp_engine_look;
 extern ngx_dfp_engine_t  ngx_dfp_engine_dry;
+extern ngx_dfp_engine_t  ngx_dfp_engine_keep;
+
+
+/* What the engine of jobs and that of looks at kept jobs do: see
+ * ngx_dfp_engine_t. */
+ngx_int_t ngx_dfp_engine_warm_start(ngx_dfp_run_t *run);
+void ngx_dfp_engine_warm_answered(ngx_dfp_task_t *task, ngx_dfp_call_t *call);
+ngx_int_t ngx_dfp_engine_warm_check(ngx_dfp_run_t *run);
+void ngx_dfp_engine_warm_progress(ngx_dfp_run_t *run, ngx_dfp_progress_t *p);
+
+/* Finds what clients would be given of the TASK of a call that has looked, and sets
+ * the task's entry and size. NGX_DECLINED: nothing: it is not there, or has expired,
+ * or is for some clients only, or has another size than the task. NGX_ERROR: it is
+ * not known. */
+ngx_int_t ngx_dfp_engine_warm_find(ngx_dfp_task_t *task, ngx_dfp_call_t *call);
 
 
 /*

@@ -6,8 +6,6 @@ static ngx_int_t ngx_dfp_engine_dry_start(ngx_dfp_run_t *run);
 static ngx_int_t ngx_dfp_engine_dry_call(ngx_dfp_run_t *run);
 static void ngx_dfp_engine_dry_answered(ngx_dfp_task_t *task,
     ngx_dfp_call_t *call);
-static ngx_int_t ngx_dfp_engine_dry_find(ngx_dfp_task_t *task,
-    ngx_dfp_call_t *call);
 static void ngx_dfp_engine_dry_digest(ngx_dfp_task_t *task);
 static void ngx_dfp_engine_dry_checked(void *data, ngx_int_t rc);
 static ngx_int_t ngx_dfp_engine_dry_check(ngx_dfp_run_t *run);
@@ -30,7 +28,8 @@ ngx_dfp_engine_t  ngx_dfp_engine_dry = {
     ngx_dfp_engine_dry_progress,
     ngx_dfp_engine_dry_results,
     NULL,                                   /* look */
-    NULL                                    /* dry_run */
+    NULL,                                   /* dry_run */
+    NULL                                    /* keep */
 };
 
 
@@ -80,7 +79,8 @@ ngx_dfp_engine_dry_answered(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
         return;
     }
 
-    rc = ngx_dfp_engine_dry_find(task, call);
+    rc = task->run->job.refresh ? NGX_DECLINED
+                                : ngx_dfp_engine_warm_find(task, call);
 
     if (rc == NGX_OK) {
         ngx_dfp_engine_dry_digest(task);
@@ -89,53 +89,6 @@ ngx_dfp_engine_dry_answered(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 
     task->told = (rc == NGX_DECLINED);
     ngx_dfp_task_done(task);
-}
-
-
-/*
- * Finds what a job, or a client, would be given from the cache, and sets the
- * task's entry. NGX_DECLINED: it has to be fetched: it is not there, or has
- * expired, or is for some clients only, or has another size, or the job fetches
- * everything again. NGX_ERROR: it is not known.
- */
-
-static ngx_int_t
-ngx_dfp_engine_dry_find(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
-{
-    ngx_int_t         rc;
-    ngx_uint_t        i;
-    ngx_dfp_held_t    held;
-    ngx_dfp_entry_t  *place;
-
-    place = call->answer.places;
-
-    for (i = 0; i < call->answer.nplaces; i++) {
-
-        rc = ngx_dfp_cache_look(&place[i], &task->run->log, &held);
-
-        if (rc == NGX_ERROR) {
-            return NGX_ERROR;
-        }
-
-        if (rc != NGX_OK || held.valid < ngx_time() || held.varies) {
-            continue;
-        }
-
-        if (task->run->job.refresh
-            || (task->size != -1 && task->size != held.size))
-        {
-            return NGX_DECLINED;
-        }
-
-        task->size = held.size;
-        task->entry = place[i];
-        task->entry.start = held.start;
-        task->entry.size = held.size;
-
-        return NGX_OK;
-    }
-
-    return NGX_DECLINED;
 }
 
 

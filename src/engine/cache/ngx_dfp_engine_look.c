@@ -46,7 +46,8 @@ ngx_dfp_engine_t  ngx_dfp_engine_look = {
     ngx_dfp_engine_look_progress,
     ngx_dfp_engine_look_results,
     NULL,                                   /* look */
-    NULL                                    /* dry_run */
+    NULL,                                   /* dry_run */
+    NULL                                    /* keep */
 };
 
 

@@ -29,7 +29,8 @@ ngx_dfp_engine_t  ngx_dfp_engine_tasks = {
     ngx_dfp_asked_progress,
     ngx_dfp_asked_results,
     NULL,                                   /* look */
-    NULL                                    /* dry_run */
+    NULL,                                   /* dry_run */
+    NULL                                    /* keep */
 };
 
 

@@ -24,7 +24,8 @@ static ngx_dfp_engine_t  ngx_dfp_peers_dry = {
     ngx_dfp_peers_results_progress,
     ngx_dfp_peers_results_planned,
     NULL,                                   /* look */
-    NULL                                    /* dry_run */
+    NULL,                                   /* dry_run */
+    NULL                                    /* keep */
 };
 
 
@@ -41,7 +42,8 @@ ngx_dfp_engine_t  ngx_dfp_engine_peers = {
     ngx_dfp_peers_results_progress,
     ngx_dfp_peers_results,
     &ngx_dfp_engine_tasks,                  /* look */
-    &ngx_dfp_peers_dry
+    &ngx_dfp_peers_dry,
+    NULL                                    /* keep */
 };
 
 

@@ -47,7 +47,8 @@ static ngx_dfp_engine_t  ngx_dfp_scheduler_dry = {
     ngx_dfp_scheduler_progress,
     ngx_dfp_scheduler_results,
     NULL,                                   /* look */
-    NULL                                    /* dry_run */
+    NULL,                                   /* dry_run */
+    NULL                                    /* keep */
 };
 
 
@@ -64,7 +65,8 @@ ngx_dfp_engine_t  ngx_dfp_engine_scheduler = {
     ngx_dfp_scheduler_progress,
     ngx_dfp_scheduler_results,
     &ngx_dfp_engine_tasks,                  /* look */
-    &ngx_dfp_scheduler_dry
+    &ngx_dfp_scheduler_dry,
+    NULL                                    /* keep */
 };
 
 

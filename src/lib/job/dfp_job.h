@@ -37,6 +37,7 @@
 #define DFP_JOB_PIECE_MAX         67108864
 #define DFP_JOB_TIMEOUT_DEFAULT   INT64_C(3600000000000)
 #define DFP_JOB_TIMEOUT_MIN       INT64_C(1000000000)
+#define DFP_JOB_KEEP_DAYS         366     /* keep_until is within so many */
 
 /* The manager's default list, 32 names joined by "&". */
 extern const char  dfp_job_default_filter[];
@@ -65,7 +66,9 @@ typedef enum {
     DFP_JOB_DRY,             /* tells what a job would preheat: dry_run */
     DFP_JOB_GET_TASK,        /* tells who holds a task */
     DFP_JOB_DELETE_TASK,     /* deletes it everywhere */
-    DFP_JOB_DISTRIBUTION     /* tells who holds which layers of an image */
+    DFP_JOB_DISTRIBUTION,    /* tells who holds which layers of an image */
+    DFP_JOB_KEEP             /* warms again what is gone of a job that is kept: of
+                                a run, never of what is stored */
 } dfp_job_action_t;
 
 /* Whether ACTION is about one task of Dragonfly. */
@@ -117,6 +120,7 @@ typedef struct {
     int64_t               size;          /* of the file, bytes; 0: not given */
     unsigned              refresh:1;     /* fetch even what is cached */
     unsigned              subjects:1;    /* signatures and so on of images, too */
+    int64_t               keep_until;    /* ms since 1970; 0: not given */
 
     dfp_webhook_t         webhook;       /* beside args */
 
@@ -146,7 +150,7 @@ typedef struct {
  *   a type that is not known, an args.type other than image and file;
  *   a job without url and urls, URLs that dfp_url_parse() refuses, an image
  *   that is neither a manifest URL nor an image reference;
- *   a malformed scope, address or platform;
+ *   a malformed scope, address, platform or time;
  *   a webhook of a dry run;
  *   NUL in any text, CR or LF in all texts but bio, other control characters
  *   in headers;

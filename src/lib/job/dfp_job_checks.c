@@ -1,13 +1,18 @@
 /*
- * The fields that are true or false, and those of args that check what is
+ * The fields that are true or false, and those of args that check or keep what is
  * preheated. Of these, Dragonfly has enable_task_id_based_blob_digest only.
  */
 
 #include "dfp_job_parser.h"
+#include "dfp_time.h"
+
+
+#define DFP_JOB_MAX_TIME  64    /* bytes of a time */
 
 
 static dfp_rc_t dfp_job_parse_refresh(dfp_json_t *in, dfp_job_t *job);
 static dfp_rc_t dfp_job_parse_subjects(dfp_json_t *in, dfp_job_t *job);
+static dfp_rc_t dfp_job_parse_keep(dfp_json_t *in, dfp_job_t *job);
 static dfp_rc_t dfp_job_parse_flag(dfp_json_t *in, const char *key, int *flag);
 
 
@@ -88,7 +93,32 @@ dfp_job_parse_refresh(dfp_json_t *in, dfp_job_t *job)
 
     job->refresh = (refresh == 1);
 
-    return rc;
+    return rc == DFP_OK ? dfp_job_parse_keep(in, job) : rc;
+}
+
+
+/* Whether it is in the future depends on the time, which is not known here. */
+
+static dfp_rc_t
+dfp_job_parse_keep(dfp_json_t *in, dfp_job_t *job)
+{
+    dfp_rc_t   rc;
+    dfp_str_t  text;
+
+    text = DFP_STR_NULL;
+
+    rc = dfp_json_line(in, "keep_until", DFP_JOB_MAX_TIME, &text);
+
+    if (rc != DFP_OK || text.len == 0) {
+        return rc;
+    }
+
+    if (dfp_time_parse(text, &job->keep_until) != DFP_OK) {
+        return dfp_invalid(in->err, "args.keep_until must be a time as of RFC "
+                           "3339, for example 2030-01-01T00:00:00Z");
+    }
+
+    return DFP_OK;
 }
 
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "dfp_job_parser.h"
+#include "dfp_time.h"
 
 
 #define DFP_JOB_HIDDEN  "***"
@@ -92,6 +93,13 @@ dfp_job_print_preheat(dfp_job_printer_t *p, const dfp_job_t *job)
     dfp_job_print_headers(p, job);
     dfp_buf_cstr(p->buf, ",\"ips\":");
     dfp_job_print_ips(p, job);
+
+    if (job->keep_until) {
+        dfp_buf_cstr(p->buf, ",\"keep_until\":\"");
+        dfp_time_print(p->buf, job->keep_until);
+        dfp_buf_cstr(p->buf, "\"");
+    }
+
     dfp_buf_cstr(p->buf, ",\"object_storage\":null");
     dfp_job_print_secret(p, ",\"password\":", job->password);
     dfp_job_print_int(p, ",\"percentage\":", job->percentage);

@@ -32,7 +32,8 @@ may('TIME')
 for _, key in ipairs({'schema', 'job:', 'uuid:', 'ready:', 'lease:',
                       'deadlines', 'owners:', 'members', 'instance:',
                       'turn:', 'back:', 'jobs', 'expiry', 'once:', 'hooks', 'claims:',
-                      'counts:', 'token:', 'peers:', 'task:'}) do
+                      'counts:', 'token:', 'peers:', 'task:', 'kept', 'sealed:',
+                      'looked:', 'looking:'}) do
   may('PEXPIRE', P .. key, 'x')
   may('EXISTS', P .. key)
 end

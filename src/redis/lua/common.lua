@@ -25,7 +25,17 @@
 --               webhook: "STATE TRIES UPDATED URL ERROR" of its delivery, URL
 --               without secrets; until that has ended, hook: URL and secret,
 --               sealed, and since the end of the job hook_until: when it is
---               given up
+--               given up.
+--               keep_until: until when it is kept, if it succeeds; kept_in: its
+--               clusters, " 1 2 "; kept_by: which nginx keep it: "all", "chosen":
+--               those that have kept:NAME, or addresses, " A B ". Of a kept job
+--               looks is how many numbers after those of its parts are used by
+--               looks, each by one instance, kept:NAME (0: none yet); secret: it
+--               has sealed:ID. A look is queued, leased and finished as a part
+--               is, and has c:I, d:I, e:I, g:I, h:I, n:I, q:I, s:I likewise, but
+--               s:I only as long as it is under way; x:I its deadline, i:I the
+--               name of the instance, and l:I "STATE TIME WARMED" of the last
+--               look that has ended
 -- job:next      the greatest id so far
 -- jobs          sorted set of the jobs that are listed, by id; likewise
 --               jobs:STATE, and jobs:user:USER_ID; those with a kind also in
@@ -35,6 +45,12 @@
 -- expiry        sorted set of "ID USER_ID" by the time when the job expires
 -- once:HASH     "ID UUID HASH" of a POST with an Idempotency-Key: the job, and
 --               the hash of the body
+-- kept          sorted set of the jobs that are kept, or will be when they have
+--               succeeded, by keep_until
+-- sealed:ID     the credentials of a kept job; it expires at keep_until
+-- looked:QUEUE  sorted set of kept jobs by the time when this nginx has looked at
+--               them last, and looking:QUEUE of those that it looks at now, by
+--               the deadline of that
 -- hooks         sorted set of ended jobs whose webhook is to be delivered, by the
 --               time when it is due; while it is tried, when that counts as lost
 -- uuid:UUID     id of the job with this uuid, for a POST that is sent again;
@@ -104,8 +120,9 @@ local OWNERS_MAX = 10
 local MEMBERS_MAX = 1000
 local PARTS_MAX = 100
 
--- parts of a job
+-- parts of a job, and looks at it; jobs that are kept
 local JOB_PARTS_MAX = 1000
+local KEPT_MAX = 1000
 
 -- ms after the end of a job: how long its webhook is tried, and how long the job
 -- is kept for that
@@ -200,16 +217,16 @@ local function token_changed(id)
   publish('token ' .. id)
 end
 
--- The queue of the part, and until when somebody watches its job, if the part
--- still belongs to this run; otherwise nil. The
+-- The queue of the part, until when somebody watches its job, and the deadline of
+-- a look, if the part still belongs to this run; otherwise nil. The
 -- uuid is compared because Redis may have lost its newest writes, and the id
 -- may belong to another job now.
 local function mine(id, part, run, uuid)
   local job = call('HMGET', job_key(id), 's:' .. part, 'n:' .. part, 'uuid',
-                   'q:' .. part, 'watch')
+                   'q:' .. part, 'watch', 'x:' .. part)
 
   if job[1] == 'PENDING' and job[2] == run and job[3] == uuid then
-    return job[4], job[5]
+    return job[4], job[5], job[6]
   end
 end
 
@@ -287,15 +304,22 @@ local function before(queue, member)
   return n
 end
 
--- The age in ms of the oldest of the first N parts of a queue; nil: it is empty.
--- Tokens take turns, so it is rarely the first; ids grow with time.
+-- The age in ms of the oldest of the first N parts of a queue, without looks at
+-- kept jobs; nil: there is none. Tokens take turns, so it is rarely the first; ids
+-- grow with time.
 local function oldest_age(queue, n)
   local oldest
 
   for _, member in ipairs(call('ZRANGE', P .. 'ready:' .. queue, 0, n - 1)) do
-    local id = tonumber(member:match('^%d+'))
+    local id, part = member:match('^(%d+):(%d+)$')
 
-    oldest = math.min(oldest or id, id)
+    id = tonumber(id)
+
+    if id and (not oldest or id < oldest)
+       and not call('HGET', job_key(text(id)), 'x:' .. part)
+    then
+      oldest = id
+    end
   end
 
   if oldest then
@@ -416,14 +440,71 @@ local function forget(k, parts)
   call('HDEL', k, unpack(fields))
 end
 
--- Ends a part. The job ends with its last part. AWAY: its nginx is away.
+-- Parts and looks FIRST to LAST are not run any more.
+local function withdraw(id, first, last)
+  for part = first, last do
+    local queue = call('HGET', job_key(id), 'q:' .. part)
+
+    if queue then
+      call('ZREM', P .. 'ready:' .. queue, id .. ':' .. part)
+      call('ZREM', P .. 'lease:' .. queue, id .. ':' .. part)
+      call('ZREM', P .. 'looking:' .. queue, id)
+    end
+  end
+end
+
+-- The job has ended in this state, and was to be kept. Returns for how many ms it
+-- is. What looks need is stored again: all of it was erased.
+local function keep_job(id, state, keep_until, sealed, timeout, configured)
+  local left = keep_until - now
+
+  if state ~= 'SUCCESS' or left <= 0 then
+    call('ZREM', P .. 'kept', id)
+    return 0
+  end
+
+  call('HSET', job_key(id), 'looks', '0', 'timeout', timeout or '0')
+
+  if configured then
+    call('HSET', job_key(id), 'configured', configured)
+  end
+
+  if sealed then
+    call('HSET', job_key(id), 'secret', '1')
+    call('SET', P .. 'sealed:' .. id, sealed, 'PX', text(left))
+  end
+
+  return left
+end
+
+local function look_ended(id, part, state, err, warmed)
+  local k = job_key(id)
+
+  withdraw(id, tonumber(part), tonumber(part))
+  call('HDEL', k, 's:' .. part, 'x:' .. part, 'g:' .. part, 'd:' .. part,
+       'e:' .. part)
+  call('HSET', k, 'l:' .. part, table.concat({state, text(wall),
+       warmed ~= '' and warmed or '0'}, ' '))
+
+  if err ~= '' then
+    call('HSET', k, 'e:' .. part, err)
+  end
+end
+
+-- Ends a part, or a look. The job ends with its last part. AWAY: its nginx is away.
 local function finish(id, part, state, err, results, progress, away)
   local k = job_key(id)
   local job = call('HMGET', k, 's:' .. part, 'q:' .. part, 'keep', 'left',
                    'failed', 'c:' .. part, 'wait', 'user', 'parts', 'hook',
-                   'watch', 'kind', 'task')
+                   'watch', 'kind', 'task', 'x:' .. part, 'keep_until',
+                   'sealed', 'timeout', 'configured')
 
   if job[1] ~= 'PENDING' then
+    return
+  end
+
+  if job[14] then
+    look_ended(id, part, state, err, results)
     return
   end
 
@@ -476,6 +557,12 @@ local function finish(id, part, state, err, results, progress, away)
 
     forget(k, job[9])
     call('ZREM', P .. 'deadlines', id)
+
+    if job[15] then
+      keep = keep + keep_job(id, whole, tonumber(job[15]), job[16], job[17],
+                             job[18])
+    end
+
     call('PEXPIRE', k, text(keep))
     keep_task(id, job[13], keep)
 

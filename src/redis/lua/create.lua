@@ -5,18 +5,21 @@
 -- whether that is per cent, per cent that must succeed, user_id ("": the job is
 -- not listed), hash of the Idempotency-Key or "", hash of the body, webhook sealed
 -- or "", its URL without secrets, type of a listed job other than preheat or "",
--- task that it preheats or ""; and for each cluster:
+-- task that it preheats or "", until when it is kept, in ms since 1970, or "";
+-- and for each cluster:
 -- "cluster task_uuid", mode. Mode "here": one part, which any nginx with the
 -- cluster can run; "one": a part for one of the nginx that have the cluster;
 -- "all": a part for each of them, or for those that are wanted.
 -- Stores a job, once for each uuid, and for each Idempotency-Key within a day. If
 -- the hash begins with "-", that of a push, a job that has failed and one of another
--- body do not count: the new one takes its place.
+-- body do not count: the new one takes its place, and is kept instead.
 -- Reply: {id, created}; {'once', id}: the key belongs to that job; {'other', 0}:
--- and to another body; {'full', unfinished jobs}; or {'parts', parts, limit}.
-local CLUSTERS = 29
+-- and to another body; {'full', unfinished jobs}; {'parts', parts, limit}; or {'kept', jobs
+-- that are kept, limit}.
+local CLUSTERS = 30
 local user, key = ARGV[22], ARGV[23]
 local kind, task = ARGV[27], ARGV[28]
+local keep_until = tonumber(ARGV[29])
 local ONCE_TIME = 86400000
 
 -- values of one HSET; from so many nginx on, a percentage of unreachable ones is
@@ -35,6 +38,8 @@ if known then
   end
 end
 
+local superseded
+
 if key ~= '' then
   local before = call('GET', P .. 'once:' .. key)
 
@@ -47,6 +52,8 @@ if key ~= '' then
     if job[1] == old_uuid and not again then
       return body == ARGV[24] and {'once', old} or {'other', 0}
     end
+
+    superseded = job[1] == old_uuid and old
   end
 end
 
@@ -54,6 +61,10 @@ local unfinished = call('ZCARD', P .. 'deadlines')
 
 if unfinished >= tonumber(ARGV[5]) then
   return {'full', unfinished}
+end
+
+if keep_until and call('ZCARD', P .. 'kept') >= KEPT_MAX then
+  return {'kept', call('ZCARD', P .. 'kept'), KEPT_MAX}
 end
 
 local instance, queue, who = ARGV[12], ARGV[13], ARGV[14]
@@ -238,6 +249,13 @@ end
 
 local parts = {}
 local rules = {}
+local kept_in, kept_by = ' ', 'all'
+
+if addresses ~= '' then
+  kept_by = addresses .. ' '
+elseif count > 0 or percentage > 0 then
+  kept_by = 'chosen'
+end
 
 for i = CLUSTERS, #ARGV, 2 do
   local cluster = ARGV[i]:match('^%d+')
@@ -248,9 +266,15 @@ for i = CLUSTERS, #ARGV, 2 do
                                     ARGV[21]}, ' ')
   rules[#rules + 1] = 'left:' .. cluster
   rules[#rules + 1] = #chosen
+  kept_in = kept_in .. cluster .. ' '
+
+  if ARGV[i + 1] == 'one' then
+    kept_by = 'chosen'
+  end
 
   for _, m in ipairs(chosen) do
-    parts[#parts + 1] = {cluster = ARGV[i], queue = m.queue, who = m.who}
+    parts[#parts + 1] = {cluster = ARGV[i], queue = m.queue, who = m.who,
+                         id = m.id}
   end
 end
 
@@ -302,6 +326,13 @@ if ARGV[25] ~= '' then
   set('webhook', 'PENDING 0 ' .. created .. ' ' .. ARGV[26])
 end
 
+if keep_until then
+  keep_until = text(keep_until - wall + now)
+  set('keep_until', keep_until)
+  set('kept_in', kept_in)
+  set('kept_by', kept_by)
+end
+
 if #parts > 1 then
   for _, rule in ipairs(rules) do
     job[#job + 1] = rule
@@ -321,6 +352,10 @@ for i, part in ipairs(parts) do
     set('h:' .. i, part.who)
   end
 
+  if keep_until and kept_by == 'chosen' and part.id then
+    set('kept:' .. part.id, '0')
+  end
+
   if #job > FIELDS_MAX or i == #parts then
     call('HSET', job_key(id), unpack(job))
     job = {}
@@ -328,6 +363,14 @@ for i, part in ipairs(parts) do
 end
 
 call('ZADD', P .. 'deadlines', deadline, id)
+
+if superseded then
+  call('ZREM', P .. 'kept', superseded)
+end
+
+if keep_until then
+  call('ZADD', P .. 'kept', keep_until, id)
+end
 
 if user ~= '' then
   list(id, user, 'PENDING', kind)

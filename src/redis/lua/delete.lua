@@ -4,7 +4,7 @@
 local id, uuid = ARGV[2], P .. 'uuid:' .. ARGV[3]
 local k = job_key(id)
 local job = call('HMGET', k, 'uuid', 'parts', 'state', 'user', 'wait', 'owner',
-                 'kind', 'task')
+                 'kind', 'task', 'looks')
 
 -- the same request once more, after a lost reply
 if not job[1] then
@@ -20,16 +20,11 @@ end
 call('ZREM', P .. 'deadlines', id)
 call('SET', uuid, id, 'PX', RESEND_TIME)
 
-for part = 1, parts_of(job[2]) do
-  local queue = call('HGET', k, 'q:' .. part)
-
-  if queue then
-    call('ZREM', P .. 'ready:' .. queue, id .. ':' .. part)
-    call('ZREM', P .. 'lease:' .. queue, id .. ':' .. part)
-  end
-end
+withdraw(id, 1, parts_of(job[2]) + parts_of(job[9]))
 
 call('ZREM', P .. 'hooks', id)
+call('ZREM', P .. 'kept', id)
+call('PEXPIRE', P .. 'sealed:' .. id, 0)
 unlist(id, job[4] or '0')
 call('PEXPIRE', k, 0)
 keep_task(id, job[8], 0)
@@ -38,7 +33,7 @@ if job[3] == 'PENDING' and job[4] and not job[7] then
   add_count('deleted', 1)
 end
 
-if job[3] == 'PENDING' then
+if job[3] == 'PENDING' or job[9] then
   publish('cancel ' .. job[1])
 end
 

@@ -7,7 +7,7 @@
 -- has expired, and claims parts for a worker.
 -- Reply: {ms until the next deadline or lease, or -1; and for each claimed
 -- part: id, part, run, cluster, ms left, uuid, args, sealed, configured,
--- token, parts of the job}.
+-- token, parts of the job, "1" of a look at a kept job}.
 local lease = now + ARGV[2]
 local allowed = tonumber(ARGV[3])
 local wanted = tonumber(ARGV[5])
@@ -21,6 +21,9 @@ local OWNERS_TIME = 2592000000
 
 -- rounds of PARTS_MAX parts that are moved or ended by one look
 local ROUNDS_MAX = 5
+
+-- jobs that one look keeps no longer
+local UNKEPT_MAX = 10
 
 -- Redis at its maxmemory only refuses commands that need memory, and none
 -- after a script's first write. ZREM needs none, so all of this script is run,
@@ -42,6 +45,37 @@ end
 
 if unlist_expired() then
   next_at = now
+end
+
+-- The job is not kept any longer, and its credentials are erased.
+local function unkeep(id)
+  local k = job_key(id)
+  local job = call('HMGET', k, 'looks', 'parts', 'uuid')
+
+  call('ZREM', P .. 'kept', id)
+  call('PEXPIRE', P .. 'sealed:' .. id, 0)
+
+  -- only then it has succeeded
+  if not job[1] then
+    return
+  end
+
+  local parts = parts_of(job[2])
+  local last = parts + parts_of(job[1])
+
+  withdraw(id, parts + 1, last)
+  call('HDEL', k, 'timeout', 'configured', 'secret')
+
+  for part = parts + 1, last do
+    call('HDEL', k, 's:' .. part, 'x:' .. part, 'g:' .. part, 'd:' .. part)
+  end
+
+  publish('cancel ' .. (job[3] or ''))
+end
+
+for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'kept', '-inf', now_text, 'LIMIT',
+                         0, UNKEPT_MAX)) do
+  unkeep(id)
 end
 
 -- Calls VISIT for the parts of a queue, PARTS_MAX at a time. It returns whether
@@ -274,8 +308,20 @@ end
 
 local function take(id, part, run)
   local job = call('HMGET', job_key(id), 'c:' .. part, 'deadline', 'uuid',
-                   'args', 'sealed', 'configured', 'token', 'parts')
+                   'args', 'sealed', 'configured', 'token', 'parts',
+                   'x:' .. part, 'secret')
   local n = #reply
+
+  if job[9] then
+    job[2] = job[9]
+    job[5] = call('GET', P .. 'sealed:' .. id)
+
+    -- its time may be over at this moment
+    if job[10] and not job[5] then
+      finish(id, part, 'FAILURE', 'its credentials are not stored any more', '')
+      return nil
+    end
+  end
 
   reply[n + 1] = id
   reply[n + 2] = part
@@ -288,6 +334,7 @@ local function take(id, part, run)
   reply[n + 9] = job[6] or '0'
   reply[n + 10] = job[7] or ''
   reply[n + 11] = job[8]
+  reply[n + 12] = job[9] and '1' or ''
 
   return job[3]
 end
@@ -355,7 +402,12 @@ local function claim()
       local run = text(call('HINCRBY', job_key(id), 'n:' .. part, 1))
 
       call('ZADD', P .. 'lease:' .. queue, text(lease), member)
-      claims[#claims + 1] = member .. ' ' .. run .. ' ' .. take(id, part, run)
+
+      local uuid = take(id, part, run)
+
+      if uuid then
+        claims[#claims + 1] = member .. ' ' .. run .. ' ' .. uuid
+      end
     end
   end
 end
@@ -388,6 +440,7 @@ end
 
 due(P .. 'lease:' .. queue)
 due(P .. 'deadlines')
+due(P .. 'kept')
 
 if next_at then
   reply[1] = math.max(0, next_at - now)

@@ -17,7 +17,7 @@ use DFP::Redis;
 use constant {
     LEASE    => 60_000,     # ms
     ATTEMPTS => 2,
-    CLAIM    => 11,         # elements of a claim
+    CLAIM    => 12,         # elements of a claim
 };
 
 my $lua = abs_path(dirname(__FILE__) . '/../../../src/redis/lua');
@@ -123,7 +123,7 @@ sub post
         $with{share} // 0, $with{threshold} // 100,
         $with{user} // 0, $with{once} // '', $with{body} // 'body',
         $with{hook} // '', $with{hook_url} // 'http://hooks.test/a',
-        $with{kind} // '', $with{task} // '',
+        $with{kind} // '', $with{task} // '', $with{keep_until} // '',
         map { ("$_->[0] task-$_->[0]", $_->[1]) } @$clusters);
 
     return $id;

@@ -1,0 +1,343 @@
+# The scripts about kept jobs, on their own: which nginx looks at which job, when, and
+# what becomes of it.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Test::More;
+
+use DFP::Scripts;
+
+use constant {
+    LEASE    => 60_000,     # ms
+    INTERVAL => 300_000,
+    AT_ONCE  => 4,
+    HOUR     => 3_600_000,
+    DAY      => 86_400_000,
+    NONE     => -1,
+};
+
+my $scripts = DFP::Scripts->start;
+my $looks = 0;
+
+sub script { $scripts->script(@_) }
+sub field  { $scripts->field(@_) }
+sub redis  { $scripts->redis(@_) }
+
+sub now
+{
+    my ($seconds, $us) = split /\n/, redis('time');
+
+    return int($seconds * 1000 + $us / 1000);
+}
+
+
+# A job of the nginx "edge" that is kept, at its end.
+
+sub kept
+{
+    my ($uuid, %with) = @_;
+
+    my $state = delete $with{state} // 'SUCCESS';
+    my $id = $scripts->post($uuid, clusters => [ [ 1, 'all' ] ],
+                            keep_until => now() + HOUR, %with);
+
+    for my $claim (@{ claims($with{queue}) }) {
+        my ($member, $run) = split / /, $claim;
+        my ($job, $part) = split /:/, $member;
+
+        script('finish', $job, $part, $run, $uuid, $state, '', '{}', '')
+            if $job eq $id;
+    }
+
+    return $id;
+}
+
+sub claims
+{
+    my $queue = shift // 'edge';
+
+    return $scripts->look("w-$queue", ++$looks, $looks - 1, queue => $queue);
+}
+
+
+# Looks are started: ms until the next one is due, and how many are under way.
+
+sub keep
+{
+    my (%with) = @_;
+
+    my $name = $with{name} // 'name';
+
+    return join ' ', script('keep', $with{queue} // 'edge', $name,
+        $with{who} // "192.0.2.1 edge", $with{clusters} // '1',
+        $with{interval} // INTERVAL, AT_ONCE);
+}
+
+sub end_look
+{
+    my ($claim, $uuid, $state, $error, $warmed) = @_;
+
+    my ($member, $run) = split / /, $claim;
+    my ($job, $part) = split /:/, $member;
+
+    return (script('finish', $job, $part, $run, $uuid, $state, $error // '',
+                   $warmed // 0, '{}'))[0];
+}
+
+
+subtest 'a look, and the next one' => sub {
+    $scripts->fresh;
+
+    my $id = kept('uuid');
+
+    is(redis('zrange', 'p:kept', 0, -1), $id, 'the job is kept');
+    cmp_ok(redis('pttl', "p:job:$id"), '>', HOUR, '... and so is what it tells');
+    is(keep(), "@{[ NONE ]} 1", 'a look is started');
+    like(keep(), qr/^\d{6} 1$/, '... one');
+    is_deeply(claims(), [ "$id:2 1" ], '... behind the parts');
+    is(end_look("$id:2 1", 'other', 'SUCCESS'), 0, 'somebody else cannot end it');
+    is(end_look("$id:2 1", 'uuid', 'SUCCESS', '', 3), 1, 'it ends');
+    like(field($id, 'l:2'), qr/^SUCCESS \d+ 3$/, 'the job tells it');
+    is(field($id, 's:2'), '', 'nothing is under way');
+    is(field($id, 'state'), 'SUCCESS', 'the job itself is as it was');
+    like(keep(), qr/^\d{6} 0$/, 'the next one is due an interval later');
+
+    redis('zincrby', 'p:looked:edge', -INTERVAL, $id);
+    like(keep(), qr/ 1$/, 'then it is started');
+    is_deeply(claims(), [ "$id:2 2" ], '... with the number of the first');
+    is(end_look("$id:2 1", 'uuid', 'FAILURE'), 0, 'the old one has no say');
+    is(end_look("$id:2 2", 'uuid', 'FAILURE', 'why'), 1, 'the new one has');
+    like(field($id, 'l:2'), qr/^FAILURE \d+ 0$/, 'it has failed');
+    is(field($id, 'e:2'), 'why', '... and why');
+};
+
+
+subtest 'who looks' => sub {
+    $scripts->fresh;
+
+    my $edge = $scripts->alive('edge');
+    my $two = $scripts->alive('two', ip => '192.0.2.2');
+    my %where = (name => 'edge', queue => $edge);
+
+    my $all = $scripts->post('all', clusters => [ [ 1, 'all' ] ], %where,
+                             keep_until => now() + HOUR);
+    my $ips = $scripts->post('ips', clusters => [ [ 1, 'all' ] ], %where,
+                             ips => ' 192.0.2.2 192.0.2.3',
+                             keep_until => now() + HOUR, threshold => 50);
+    my $one = $scripts->post('one', clusters => [ [ 1, 'one' ] ], %where,
+                             keep_until => now() + HOUR);
+    my $other = $scripts->post('other', clusters => [ [ 2, 'all' ] ], %where,
+                               keep_until => now() + HOUR);
+
+    for my $queue ([ edge => $edge ], [ two => $two ]) {
+        for my $claim (@{ $scripts->look("w-$queue->[0]", ++$looks, 0,
+                                         name => $queue->[0],
+                                         queue => $queue->[1]) }) {
+            my ($id, $part, $run) = split /[: ]/, $claim;
+
+            script('finish', $id, $part, $run, field($id, 'uuid'), 'SUCCESS', '',
+                   '{}', '');
+        }
+    }
+
+    my ($chosen) = map { /^\S+ (.*)$/ } field($one, 'h:1');
+    my $who = sub {
+        my ($name, $ip, $clusters) = @_;
+
+        keep(name => $name, queue => "q-$name", who => "$ip $name",
+             clusters => $clusters // '1');
+
+        return [ grep { field($_, "kept:$name") =~ /^[1-9]/ } $all, $ips, $one, $other ];
+    };
+
+    is_deeply($who->('edge', '192.0.2.1'), [ $all, $chosen eq 'edge' ? $one : () ],
+              'one that has posted them');
+    is_deeply($who->('two', '192.0.2.2'), [ $all, $ips,
+                                            $chosen eq 'two' ? $one : () ],
+              'one that was named');
+    is_deeply($who->('three', '192.0.2.3'), [ $all, $ips ], 'one that was named, and '
+              . 'was not there');
+    is_deeply($who->('four', '192.0.2.4'), [ $all ], 'one that has joined');
+    is_deeply($who->('five', '192.0.2.5', '2'), [ $other ], '... another cluster');
+    is_deeply($who->('six', '192.0.2.6', '12'), [], '... one whose id is longer');
+};
+
+
+subtest 'as many at once as may be, the oldest first' => sub {
+    $scripts->fresh;
+
+    my @ids = map { kept("uuid-$_") } 1 .. 6;
+
+    like(keep(), qr/^0 4$/, 'four are started, and more are due');
+    like(keep(), qr/^0 4$/, '... and no more');
+
+    my @claims = @{ claims() };
+
+    is_deeply([ map { /^(\d+):/ } @claims ], [ @ids[0 .. 3] ], 'those of the first');
+    end_look($claims[0], 'uuid-1', 'SUCCESS');
+    like(keep(), qr/^0 4$/, 'one has ended, another one begins');
+    is_deeply([ map { /^(\d+):/ } @{ claims() } ], [ $ids[4] ], '... the next');
+};
+
+
+subtest 'a worker that dies' => sub {
+    $scripts->fresh;
+
+    my $id = kept('uuid');
+
+    keep();
+    claims();
+    redis('zadd', 'p:lease:edge', 1, "$id:2");
+    is_deeply(claims(), [ "$id:2 2" ], 'another one goes on');
+    redis('zadd', 'p:lease:edge', 1, "$id:2");
+    claims();
+    like(field($id, 'l:2'), qr/^FAILURE /, 'the second death ends the look');
+    like(field($id, 'e:2'), qr/^given up after 2 attempts/, '... with the reason');
+
+    redis('zincrby', 'p:looked:edge', -INTERVAL, $id);
+    like(keep(), qr/ 1$/, 'the next look');
+    is_deeply(claims(), [ "$id:2 3" ], '... counts deaths anew');
+};
+
+
+subtest 'a look that nobody has any more' => sub {
+    $scripts->fresh;
+
+    my $id = kept('uuid');
+
+    keep();
+    redis('zincrby', 'p:looked:edge', -INTERVAL, $id);
+    redis('del', 'p:looking:edge');
+    like(keep(), qr/ 0$/, 'while it is queued, there is no second one');
+    redis('del', 'p:ready:edge');
+    redis('zincrby', 'p:looked:edge', -INTERVAL, $id);
+    like(keep(), qr/ 1$/, 'Redis has lost it: there is a new one');
+};
+
+
+subtest 'the end' => sub {
+    $scripts->fresh;
+
+    my $id = kept('uuid', sealed => 'sealed');
+    my $other = kept('other', sealed => 'sealed');
+
+    is(redis('get', "p:sealed:$id"), 'sealed', 'what is sealed is kept');
+    cmp_ok(redis('pttl', "p:sealed:$id"), '<=', HOUR, '... no longer than the job');
+    is(field($id, 'sealed'), '', '... at one place');
+
+    keep();
+    claims();
+    redis('zadd', 'p:kept', 1, $id);
+    claims();
+
+    is(redis('exists', "p:sealed:$id"), '0', 'at its time it is erased');
+    is(redis('zrange', 'p:kept', 0, -1), $other, 'the job is not kept any more');
+    is(redis('zscore', 'p:lease:edge', "$id:2"), '', 'its look is not run any more');
+    is(end_look("$id:2 1", 'uuid', 'SUCCESS'), 0, '... and cannot end');
+
+    is((script('delete', $other, 'request', 1))[0], 1, 'the other one is deleted');
+    is(redis('keys', "p:*:$other"), '', 'nothing is left of it');
+    is(redis('zcard', 'p:looking:edge'), '0', '... nor under way');
+    is(redis('zcard', 'p:lease:edge'), '0', '... nor leased');
+};
+
+
+subtest 'credentials that Redis has lost' => sub {
+    $scripts->fresh;
+
+    my $id = kept('uuid', sealed => 'sealed');
+
+    redis('del', "p:sealed:$id");
+    keep();
+    is_deeply(claims(), [], 'nothing is run without them');
+    is(field($id, 'e:2'), 'its credentials are not stored any more', 'it says so');
+};
+
+
+subtest 'jobs that are not kept' => sub {
+    $scripts->fresh;
+
+    my $failed = kept('failed', state => 'FAILURE', sealed => 'sealed');
+
+    is(redis('exists', 'p:kept', "p:sealed:$failed"), '0', 'one that has failed');
+
+    my $waits = $scripts->post('waits', keep_until => now() + HOUR);
+
+    is(keep(), NONE . ' 0', 'one that has not ended is not looked at');
+
+    redis('zadd', 'p:kept', 1, $waits);
+    is_deeply(claims(), [ "$waits:1 1" ], 'its time may be over before its end');
+    is(field($waits, 'state'), 'PENDING', '... which changes nothing');
+    redis('hset', "p:job:$waits", 'keep_until', 1);
+    script('finish', $waits, 1, 1, 'waits', 'SUCCESS', '', '{}', '');
+    is(field($waits, 'looks'), '', 'then it is not kept');
+
+    redis('zadd', 'p:kept', now() + HOUR, 77);
+    is(keep(), NONE . ' 0', 'one that is lost');
+    is(redis('zcard', 'p:kept'), '0', '... is forgotten');
+};
+
+
+subtest 'a damaged job raises nothing' => sub {
+    for my $missing (qw( parts looks uuid kept_in kept_by timeout state keep_until
+                         c:1 )) {
+        $scripts->fresh;
+
+        my $id = kept('uuid', sealed => 'sealed');
+
+        redis('hdel', "p:job:$id", $missing);
+        like(join(' ', keep()), qr/^-?\d+ \d$/, "without $missing: it is looked at");
+        claims();
+        redis('zadd', 'p:kept', 1, $id);
+        claims();
+        is(redis('zcard', 'p:kept'), '0', '... until its time');
+    }
+};
+
+
+subtest 'numbers of those that are gone' => sub {
+    $scripts->fresh;
+
+    my $id = kept('uuid');
+
+    keep();
+    end_look(claims()->[0], 'uuid', 'FAILURE', 'why');
+
+    my $second = sub {
+        keep(queue => 'second', name => $_[0], who => "192.0.2.9 $_[0]");
+
+        return field($id, "kept:$_[0]");
+    };
+
+    is($second->('two'), 3, 'another nginx has another number');
+
+    redis('hset', "p:job:$id", 'l:2', 'FAILURE ' . (now() - DAY - 1000) . ' 0');
+    redis('del', 'p:looked:second', 'p:looking:second');
+    is($second->('three'), 2, 'one that has not looked for a day is replaced');
+    is(field($id, 'kept:name'), '', '... and is known no more');
+    is(field($id, 'e:2'), '', '... nor its last look');
+    is(field($id, 'looks'), 2, 'there are no more numbers than before');
+};
+
+
+subtest 'looks and others in one queue' => sub {
+    $scripts->fresh;
+
+    my @ids = map { kept("uuid-$_") } 1 .. 4;
+
+    keep();
+
+    my $posted = $scripts->post('posted', token => 7);
+
+    is_deeply([ $scripts->claims('w', 1, 0, wanted => 2) ],
+              [ "$ids[0]:2 1", "$posted:1 1" ], 'a job waits for one look at most');
+    is((script('status', 'edge'))[2], 0, 'the age of what waits is not that of jobs '
+       . 'that have ended');
+};
+
+
+done_testing;
