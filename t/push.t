@@ -11,9 +11,11 @@ use Test::More;
 
 use DFP::Client;
 use DFP::Facts;
+use DFP::Image;
 use DFP::Process qw( wait_until );
 use DFP::Registry qw( skopeo_pull );
 use DFP::Results;
+use DFP::Upstream;
 use DFP::Warm;
 
 use constant {
@@ -23,10 +25,12 @@ use constant {
     OUTAGE    => 30,        # s: Redis is waited for, and then it is 503
     DIGEST    => 'sha256:' . 'ab' x 32,
     OTHER     => 'sha256:' . 'cd' x 32,
+    EARLY     => 'http://early.test',
     MANIFEST  => 'application/vnd.oci.image.manifest.v1+json',
 };
 
 my $registry = DFP::Registry->start;
+my $upstream = DFP::Upstream->start;
 my $origin = 'http://127.0.0.1:' . $registry->port;
 
 
@@ -397,6 +401,47 @@ push_story 'Redis is unavailable', [ 'all match=team/*' ], sub
     }), 'which it does');
     is(jobs_of($answer), 'all:1+', '... and it is a job');
 };
+
+
+# distribution sends the event before it stores the tag.
+
+push_story 'a registry that tells of a push early', [ 'early match=early/*' ], sub
+{
+    my $warm = shift;
+
+    my $other = DFP::Image->new($upstream, 'early/app');
+    my ($old, $new) = map { $other->manifest($other->layer($_)) } qw( old new );
+    my ($of_old, $of_new) = map { $other->{answers}{ $_->{digest} } } $old, $new;
+    my $push = sub {
+        my $tag = shift;
+
+        my $answer = notify($warm, envelope([ "early/app:$tag", $new->{digest},
+            at => EARLY, url => EARLY . $other->path($new) ]));
+
+        return $warm->ended($answer->{json}{jobs}[0]{id});
+    };
+
+    $upstream->answers($other->by_tag('1'), { status => 404 }, $of_new);
+
+    my $job = $push->('1');
+
+    is($job->{state}, 'SUCCESS', 'the tag is not there yet: it is waited for')
+        or diag(error($job));
+
+    $upstream->answers($other->by_tag('2'), $of_old, $of_new);
+    is($push->('2')->{state}, 'SUCCESS', 'the tag is the one before');
+    is(($warm->pull($other->by_tag('2')))[0], $of_new->{body},
+       '... clients get what was pushed');
+    $warm->hits('... with all that is in it', $other->by_tag('2'),
+                $other->paths($new));
+
+    $other->tag('3', $old);
+    is($push->('3')->{state}, 'SUCCESS', 'the tag has been moved since');
+    $warm->hits('... and what pulls get is warmed', $other->by_tag('3'),
+                $other->paths($old));
+
+    is($push->('4')->{state}, 'FAILURE', 'the tag is gone');
+}, locations => location('/v2/early/', EARLY, $upstream->port);
 
 
 push_story 'jobs that are kept', [ 'all match=team/* keep=7d' ], sub

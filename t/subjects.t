@@ -13,6 +13,7 @@ use Test::More;
 
 use DFP::Facts;
 use DFP::Image;
+use DFP::Kept;
 use DFP::Registry;
 use DFP::Results;
 use DFP::Upstream;
@@ -258,6 +259,32 @@ warm_story 'a signature is pushed after its image', {
         $warm->hits('... so clients get it from the cache',
                     $image->by_tag($tag), $image->paths($manifest));
     }
+};
+
+
+warm_story 'an image that is kept', {
+    http => "dfpreheat_keep_interval 1s;\n" }, $location, sub
+{
+    my $warm = shift;
+
+    my ($image, $index) = image_of('kept');
+    my $signature = artifact($image, SIGNED, 'a signature that is kept');
+
+    $image->tag(tag_of($index, '.sig'), $signature);
+
+    my $job = $warm->run(image => url => REGISTRY . $image->by_tag('1'),
+                         subjects => JSON::PP::true,
+                         keep_until => in_seconds(HOUR));
+
+    is($job->{state}, 'SUCCESS', 'it is warmed') or diag(error($job));
+    $warm->lose_files;
+
+    my $look = looked($warm->{servers}, $job->{id});
+
+    is($look->{error}, '', 'it is looked at');
+    $warm->hits('its signature comes back, too',
+                $image->by_tag(tag_of($index, '.sig')),
+                $image->paths($signature));
 };
 
 
