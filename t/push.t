@@ -163,6 +163,10 @@ push_story 'which pushes become jobs', [
         [ 'team/tool:1', DIGEST ],
         [ 'team/tool:2', DIGEST, mediaType => 'application/octet-stream' ]));
 
+    my $metrics = $warm->{servers}->client->get('/metrics')->{body};
+
+    is_deeply([ map { $metrics =~ /^dfpreheat_pushes_total\{result="$_"\} (\d+)$/m }
+                qw( created repeated ignored ) ], [ 9, 3, 1 ], 'they are counted');
     is(jobs_of($several), 'all:9+ all:9', 'several events');
     is_deeply(ignored($several), ['it is not a manifest'],
               '... of which one is a layer');

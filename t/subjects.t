@@ -234,11 +234,13 @@ warm_story 'a signature is pushed after its image', {
 
     my ($image, $index) = image_of('signed');
     my $signature = artifact($image, SIGNED, 'a signature of the tag v1');
-    my $list = $image->index({ %{ artifact($image, SBOM, 'an SBOM of v1') },
-                               artifactType => SBOM });
+    my @parts = map { artifact($image, SBOM, $_) } 'an SBOM of v1', 'another one';
+    my $list = $image->index(map { +{ %$_, artifactType => SBOM } } @parts);
 
-    for ([ tag_of($index, '.sig'), $signature ], [ tag_of($index), $list ]) {
-        my ($tag, $manifest) = @$_;
+    for ([ tag_of($index, '.sig'), $signature ],
+         [ tag_of($index), $list, @parts ])
+    {
+        my ($tag, $manifest, @more) = @$_;
 
         $image->tag($tag, $manifest);
 
@@ -257,7 +259,8 @@ warm_story 'a signature is pushed after its image', {
 
         is($job->{state}, 'SUCCESS', '... warms it') or diag(error($job));
         $warm->hits('... so clients get it from the cache',
-                    $image->by_tag($tag), $image->paths($manifest));
+                    $image->by_tag($tag),
+                    map { $image->paths($_) } $manifest, @more);
     }
 };
 

@@ -251,6 +251,10 @@ ngx_dfp_push_created(ngx_dfp_api_t *api, ngx_dfp_push_job_t *job)
     job->id = api->stored.id;
     job->created = !api->stored.repeated;
 
+    ngx_dfp_count(&ngx_dfp_counters->pushes[job->created
+                                            ? NGX_DFP_PUSHES_CREATED
+                                            : NGX_DFP_PUSHES_REPEATED], 1);
+
     ngx_log_error(NGX_LOG_INFO, api->r->connection->log, 0,
                   job->created ? "dfpreheat: job %L accepted, of policy %V"
                   : "dfpreheat: job %L is there already, of policy %V",
@@ -321,6 +325,8 @@ ngx_dfp_push_answer(ngx_dfp_api_t *api)
     }
 
     dfp_buf_cstr(&b, "]}");
+
+    ngx_dfp_count(&ngx_dfp_counters->pushes[NGX_DFP_PUSHES_IGNORED], n);
 
     ngx_dfp_api_send(api, NGX_HTTP_OK, &b);
 }
