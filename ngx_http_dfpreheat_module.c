@@ -74,6 +74,17 @@ static ngx_conf_num_bounds_t  ngx_dfp_per_cent = {
       NULL }
 
 
+/* A directive of http whose values SETTER takes. */
+
+#define ngx_dfp_main_set(name, args, setter)                                  \
+    { ngx_string(name),                                                       \
+      NGX_HTTP_MAIN_CONF|args,                                                \
+      setter,                                                                 \
+      NGX_HTTP_MAIN_CONF_OFFSET,                                              \
+      0,                                                                      \
+      NULL }
+
+
 static ngx_command_t  ngx_dfp_commands[] = {
 
     ngx_dfp_loc_flag("dfpreheat", enable),
@@ -129,33 +140,18 @@ static ngx_command_t  ngx_dfp_commands[] = {
       offsetof(ngx_dfp_main_conf_t, redis.timeout),
       NULL },
 
-    { ngx_string("dfpreheat_cluster"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_2MORE,
-      ngx_dfp_conf_cluster,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      0,
-      NULL },
+    ngx_dfp_main_set("dfpreheat_cluster", NGX_CONF_2MORE, ngx_dfp_conf_cluster),
 
-    { ngx_string("dfpreheat_peers_allow"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
-      ngx_dfp_conf_peers_allow,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      0,
-      NULL },
+    ngx_dfp_main_set("dfpreheat_policy", NGX_CONF_2MORE, ngx_dfp_conf_policy),
 
-    { ngx_string("dfpreheat_certificate_chain"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_dfp_conf_certificates,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      0,
-      NULL },
+    ngx_dfp_main_set("dfpreheat_peers_allow", NGX_CONF_1MORE,
+                     ngx_dfp_conf_peers_allow),
 
-    { ngx_string("dfpreheat_unreachable_peers"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_dfp_conf_unreachable,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      0,
-      NULL },
+    ngx_dfp_main_set("dfpreheat_certificate_chain", NGX_CONF_TAKE1,
+                     ngx_dfp_conf_certificates),
+
+    ngx_dfp_main_set("dfpreheat_unreachable_peers", NGX_CONF_TAKE1,
+                     ngx_dfp_conf_unreachable),
 
     { ngx_string("dfpreheat_success_threshold"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
@@ -164,12 +160,8 @@ static ngx_command_t  ngx_dfp_commands[] = {
       offsetof(ngx_dfp_main_conf_t, success_threshold),
       &ngx_dfp_per_cent },
 
-    { ngx_string("dfpreheat_instance"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
-      ngx_dfp_conf_instance,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      0,
-      NULL },
+    ngx_dfp_main_set("dfpreheat_instance", NGX_CONF_TAKE12,
+                     ngx_dfp_conf_instance),
 
     { ngx_string("dfpreheat_key"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
@@ -343,6 +335,9 @@ ngx_dfp_create_main_conf(ngx_conf_t *cf)
            != NGX_OK
         || ngx_array_init(&mcf->bindings, cf->pool, 2,
                           sizeof(ngx_dfp_binding_t))
+           != NGX_OK
+        || ngx_array_init(&mcf->policies, cf->pool, 1,
+                          sizeof(ngx_dfp_policy_t))
            != NGX_OK
         || ngx_array_init(&mcf->redirects, cf->pool, 1,
                           sizeof(ngx_http_conf_ctx_t *))

@@ -100,6 +100,8 @@ const MORE = [
                 + "Default: dfpreheat_platform of nginx." },
         { name: "args.refresh", label: "Fetch everything again, even if it is cached",
           check: true, help: "Clusters with engine=cache only." },
+        { name: "args.subjects", label: "Signatures, attestations and SBOMs, too",
+          only: "image", check: true, help: "Clusters with engine=cache only." },
         { name: "args.keep_until", label: "Keep until",
           placeholder: "2026-12-24T20:00:00Z",
           help: "What is gone is warmed again until this time. Clusters with "

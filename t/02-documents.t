@@ -192,6 +192,8 @@ sub commands_of
               /{ ngx_string($1), NGX_HTTP_LOC_CONF|NGX_CONF_1MORE, }/gx;
     $code =~ s/ngx_dfp_loc_flag\(("\w+"),\s\w+\)
               /{ ngx_string($1), NGX_HTTP_LOC_CONF|NGX_CONF_FLAG, }/gx;
+    $code =~ s/ngx_dfp_main_set\(("\w+"),\s(\w+),\s+\w+\)
+              /{ ngx_string($1), NGX_HTTP_MAIN_CONF|$2, }/gx;
 
     return map { /ngx_string\("(\w+)"\),\s*([\w|\s]+?),/ ? ($1 => $2) : () }
            map { split /\},/ }

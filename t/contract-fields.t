@@ -57,7 +57,7 @@ subtest 'fields of requests' => sub {
 
     same('a job', [ keys_read(
             qr/^dfp_job_(?:parse|checks|fields|header|task)\.c$/,
-            'action', 'found_url'), 'webhook' ],
+            'action', 'found_url', 'pushed'), 'webhook' ],
          [ map { properties($_) } map { ("${_}Request", "${_}ArgsRequest") }
                                   qw( Job Task Distribution ) ]);
     same('a webhook', [ keys_read(qr/^dfp_webhook\.c$/, 'webhook') ],
@@ -87,9 +87,10 @@ subtest 'fields of answers' => sub {
     my @described = map { all_properties($schemas->{$_}) }
                     grep { !/Request$/ } keys %$schemas;
 
-    # a secret is printed to be sealed
+    # a secret is printed to be sealed, and the job of a policy to be parsed
 
-    same('fields', [ grep { $_ ne 'secret' } @printed, @lists ], \@described);
+    same('fields', [ grep { !/^(?:secret|scheduler_cluster_ids)$/ } @printed, @lists ],
+         \@described);
 };
 
 
@@ -216,7 +217,8 @@ subtest 'values' => sub {
 my $upstream = DFP::Upstream->start;
 my $hooks = DFP::Hooks->new('/contract', { status => 204 });
 
-warm_story 'answers', {}, location('/v2/', REGISTRY, $upstream->port) . rehearsal()
+warm_story 'answers', { http => "dfpreheat_policy app match=app;\n" },
+           location('/v2/', REGISTRY, $upstream->port) . rehearsal()
                           . DFP::Hooks->location, sub
 {
     my $warm = shift;
@@ -253,6 +255,22 @@ sub unique { my %names = map { $_ => 1 } @_; return sort keys %names }
 
 
 # The keys that are read from JSON in these files, but for some.
+
+# A push that becomes a job, and one that does not.
+
+sub pushes
+{
+    my ($servers, $image) = @_;
+
+    my $answer = ask($servers->client, 'POST', '/oapi/v1/notifications', {
+        events => [ map { +{ action => 'push', target => {
+            mediaType => 'application/vnd.oci.image.manifest.v1+json',
+            repository => $_, tag => '1', digest => 'sha256:' . 'ab' x 32,
+            url => REGISTRY . "/v2/$_/manifests/1" } } } qw( app other ) ] });
+
+    ended($servers, $answer->{json}{jobs}[0]{id});
+}
+
 
 sub keys_read
 {
@@ -369,6 +387,7 @@ sub images
             concurrent_task_count => 2, concurrent_peer_count => 3,
             ips => ['127.0.0.1'], count => 1, percentage => undef,
             success_threshold => 100, refresh => JSON::PP::true,
+            subjects => JSON::PP::true,
             keep_until => in_seconds(HOUR),
             verify => JSON::PP::true,
             enable_task_id_based_blob_digest => JSON::PP::true,
@@ -383,6 +402,7 @@ sub images
     ended($servers, $job->{id});
 
     ask($servers->client, 'PATCH', JOBS . "/$job->{id}", { bio => 'another' });
+    pushes($servers, $image);
     ask($servers->client, 'HEAD', JOBS . "/$job->{id}");
     ask($servers->client, 'GET', JOBS . "/$job->{id}?fail=1");
 }

@@ -202,6 +202,12 @@ ngx_dfp_choose_supported(ngx_dfp_api_t *api, ngx_dfp_cluster_t *cluster,
                            "them)", (long long) cluster->id);
     }
 
+    if (api->job.subjects && !cluster->caches) {
+        return dfp_invalid(err, "args.subjects is supported by engine=cache "
+                           "only, and cluster %lld has another engine",
+                           (long long) cluster->id);
+    }
+
     if (api->job.keep_until && !cluster->caches) {
         return dfp_invalid(err, "args.keep_until is supported by engine=cache "
                            "only, and cluster %lld has another engine",

@@ -8,6 +8,7 @@
 #include "ngx_dfp_jobs_list.h"
 #include "ngx_dfp_jobs_post.h"
 #include "ngx_dfp_openapi.h"
+#include "ngx_dfp_push.h"
 #include "ngx_dfp_token.h"
 #include "ngx_dfp_tokens.h"
 #include "ngx_dfp_where.h"
@@ -70,6 +71,10 @@ static ngx_dfp_handler_route_t  ngx_dfp_handler_routes[] = {
     { ngx_string("/oapi/v1/cache"), 0,
       NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_DELETE, "GET, HEAD, DELETE, OPTIONS",
       ngx_dfp_where, DFP_TOKEN_JOB },
+
+    { ngx_string("/oapi/v1/notifications"), 0,
+      NGX_HTTP_POST, "POST, OPTIONS",
+      ngx_dfp_push, DFP_TOKEN_JOB },
 
     { ngx_string(NGX_DFP_CLUSTERS_PATH), 0,
       NGX_HTTP_GET|NGX_HTTP_HEAD, "GET, HEAD, OPTIONS",

@@ -9,7 +9,7 @@
 #include "dfp_texts.h"
 
 
-static ngx_int_t ngx_dfp_jobs_listed(ngx_dfp_api_t *api);
+static dfp_rc_t ngx_dfp_jobs_listed(ngx_dfp_api_t *api);
 static dfp_rc_t ngx_dfp_jobs_about(ngx_dfp_api_t *api);
 static dfp_rc_t ngx_dfp_jobs_task(ngx_dfp_api_t *api);
 static dfp_rc_t ngx_dfp_jobs_seal(ngx_dfp_api_t *api, dfp_err_t *err);
@@ -26,8 +26,33 @@ ngx_dfp_jobs_store(ngx_dfp_api_t *api, dfp_rc_t rc, dfp_err_t *err,
     ngx_dfp_op_pt next)
 {
     if (rc == DFP_OK) {
-        rc = ngx_dfp_choose(api, err);
+        rc = ngx_dfp_jobs_prepare(api, err);
     }
+
+    if (rc == DFP_INVALID) {
+        ngx_dfp_api_error(api, NGX_HTTP_UNPROCESSABLE, err->text);
+        return;
+    }
+
+    if (rc != DFP_OK) {
+        ngx_dfp_api_error(api, NGX_HTTP_INTERNAL_SERVER_ERROR, "no memory");
+        return;
+    }
+
+    api->replied = next;
+
+    if (ngx_dfp_store_create(api->store, &api->op, &api->stored) != NGX_OK) {
+        ngx_dfp_api_store_error(api, NGX_ABORT);
+    }
+}
+
+
+dfp_rc_t
+ngx_dfp_jobs_prepare(ngx_dfp_api_t *api, dfp_err_t *err)
+{
+    dfp_rc_t  rc;
+
+    rc = ngx_dfp_choose(api, err);
 
     if (rc == DFP_OK) {
         rc = ngx_dfp_jobs_about(api);
@@ -45,14 +70,14 @@ ngx_dfp_jobs_store(ngx_dfp_api_t *api, dfp_rc_t rc, dfp_err_t *err,
         rc = ngx_dfp_jobs_task(api);
     }
 
-    if (rc == DFP_INVALID) {
-        ngx_dfp_api_error(api, NGX_HTTP_UNPROCESSABLE, err->text);
-        return;
+    if (rc == DFP_OK && (api->job.action == DFP_JOB_PREHEAT
+                         || dfp_job_of_task(api->job.action)))
+    {
+        rc = ngx_dfp_jobs_listed(api);
     }
 
     if (rc != DFP_OK) {
-        ngx_dfp_api_error(api, NGX_HTTP_INTERNAL_SERVER_ERROR, "no memory");
-        return;
+        return rc;
     }
 
     ngx_str_set(&api->stored.state, "PENDING");
@@ -66,25 +91,13 @@ ngx_dfp_jobs_store(ngx_dfp_api_t *api, dfp_rc_t rc, dfp_err_t *err,
                    api->stored.timeout,
                    api->stored.sealed.len ? ", sealed" : "");
 
-    if ((api->job.action == DFP_JOB_PREHEAT
-         || dfp_job_of_task(api->job.action))
-        && ngx_dfp_jobs_listed(api) != NGX_OK)
-    {
-        ngx_dfp_api_error(api, NGX_HTTP_INTERNAL_SERVER_ERROR, "no memory");
-        return;
-    }
-
-    api->replied = next;
-
-    if (ngx_dfp_store_create(api->store, &api->op, &api->stored) != NGX_OK) {
-        ngx_dfp_api_store_error(api, NGX_ABORT);
-    }
+    return DFP_OK;
 }
 
 
 /* Jobs of these types are listed, also by their user. */
 
-static ngx_int_t
+static dfp_rc_t
 ngx_dfp_jobs_listed(ngx_dfp_api_t *api)
 {
     ngx_str_t  *user;
@@ -93,7 +106,7 @@ ngx_dfp_jobs_listed(ngx_dfp_api_t *api)
 
     user->data = ngx_pnalloc(api->r->pool, NGX_INT64_LEN);
     if (user->data == NULL) {
-        return NGX_ERROR;
+        return DFP_ERROR;
     }
 
     user->len = ngx_sprintf(user->data, "%L", api->job.user_id) - user->data;
@@ -103,7 +116,7 @@ ngx_dfp_jobs_listed(ngx_dfp_api_t *api)
                              dfp_cstr(dfp_job_type_name(api->job.action)));
     }
 
-    return NGX_OK;
+    return DFP_OK;
 }
 
 

@@ -27,6 +27,10 @@
 void ngx_dfp_jobs_store(ngx_dfp_api_t *api, dfp_rc_t rc, dfp_err_t *err,
     ngx_dfp_op_pt next);
 
+/* Sets api->stored to what is to be stored of api->job, which was checked. Results
+ * as of ngx_dfp_choose(). */
+dfp_rc_t ngx_dfp_jobs_prepare(ngx_dfp_api_t *api, dfp_err_t *err);
+
 /* The next step that answers with the job. */
 void ngx_dfp_jobs_created(void *data, ngx_int_t rc);
 

@@ -50,6 +50,42 @@ ngx_dfp_once(ngx_dfp_api_t *api, dfp_err_t *err)
 }
 
 
+/* The ids of tokens are numbers, so no Idempotency-Key has this hash. */
+
+dfp_rc_t
+ngx_dfp_once_push(ngx_dfp_api_t *api, ngx_str_t key, ngx_str_t body)
+{
+    dfp_rc_t    rc;
+    ngx_str_t  *once, hash;
+
+    static ngx_str_t  push = ngx_string("push");
+
+    once = &api->stored.once;
+
+    rc = ngx_dfp_once_hash(api, push, key, &hash);
+
+    if (rc == DFP_OK) {
+        rc = ngx_dfp_once_hash(api, push, body, &api->stored.body_hash);
+    }
+
+    if (rc != DFP_OK) {
+        return rc;
+    }
+
+    once->len = 1 + hash.len;
+    once->data = ngx_pnalloc(api->r->pool, once->len);
+
+    if (once->data == NULL) {
+        return DFP_ERROR;
+    }
+
+    once->data[0] = '-';
+    ngx_memcpy(once->data + 1, hash.data, hash.len);
+
+    return DFP_OK;
+}
+
+
 /* NULL: the request has none. */
 
 static ngx_str_t *

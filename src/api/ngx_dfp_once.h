@@ -20,5 +20,10 @@
  * wrong. DFP_ERROR: no memory. */
 dfp_rc_t ngx_dfp_once(ngx_dfp_api_t *api, dfp_err_t *err);
 
+/* The same for a job that the request does not name: KEY is that of all tokens, and
+ * BODY is what counts as the same job. One that has failed does not count, and one of
+ * another body is superseded. DFP_ERROR: no memory. */
+dfp_rc_t ngx_dfp_once_push(ngx_dfp_api_t *api, ngx_str_t key, ngx_str_t body);
+
 
 #endif /* NGX_DFP_ONCE_H */

@@ -114,6 +114,11 @@ static const ngx_dfp_metric_t  ngx_dfp_token_failures = {
     "Requests of the Open API that were not authorized."
 };
 
+static const ngx_dfp_metric_t  ngx_dfp_pushes = {
+    "dfpreheat_pushes_total", "counter",
+    "Pushes that registries have told about, by what has become of them."
+};
+
 static const ngx_dfp_metric_t  ngx_dfp_hook_tries = {
     "dfpreheat_webhook_attempts_total", "counter",
     "Attempts of this nginx to deliver a webhook."
@@ -149,6 +154,10 @@ static const char *const  ngx_dfp_retry_reasons[] = {
 
 static const char *const  ngx_dfp_failure_reasons[] = {
     "missing", "unknown", "inactive", "expired", "scope", "admin_key", NULL
+};
+
+static const char *const  ngx_dfp_push_results[] = {
+    "created", "repeated", "ignored", NULL
 };
 
 static const char *const  ngx_dfp_try_results[] = {
@@ -189,6 +198,8 @@ ngx_dfp_status_worker(dfp_buf_t *b)
                           counters->retries);
     ngx_dfp_status_labels(b, &ngx_dfp_token_failures, "reason",
                           ngx_dfp_failure_reasons, counters->token_failures);
+    ngx_dfp_status_labels(b, &ngx_dfp_pushes, "result", ngx_dfp_push_results,
+                          counters->pushes);
     ngx_dfp_status_labels(b, &ngx_dfp_hook_tries, "result",
                           ngx_dfp_try_results, counters->hook_tries);
     ngx_dfp_status_one(b, &ngx_dfp_redis_reconnects, counters->reconnects);

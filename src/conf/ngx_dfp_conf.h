@@ -29,12 +29,15 @@
 #define NGX_DFP_FILTER_MAX        128     /* names of
                                              dfpreheat_filtered_query_params */
 #define NGX_DFP_KEPT_MAX          16      /* of dfpreheat_redirect_headers */
+#define NGX_DFP_POLICIES_MAX      100
+#define NGX_DFP_POLICY_NAME_MAX   64      /* bytes */
 #define NGX_DFP_INACTIVE_MIN      86400   /* s: less is warned about */
 
 
 /* The setters of directives, called by nginx. */
 char *ngx_dfp_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_dfp_conf_cluster(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_dfp_conf_policy(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_dfp_conf_instance(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_dfp_conf_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_dfp_conf_admin_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -120,6 +123,10 @@ ngx_int_t ngx_dfp_conf_default_peers(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf);
  * checks that they pass gRPC to the target they are given and verify
  * certificates. */
 ngx_int_t ngx_dfp_conf_check_dragonfly(ngx_conf_t *cf,
+    ngx_dfp_main_conf_t *mcf);
+
+/* Checks that the clusters and origins of policies exist. */
+ngx_int_t ngx_dfp_conf_check_policies(ngx_conf_t *cf,
     ngx_dfp_main_conf_t *mcf);
 
 /* Computes the definitions of clusters with engine=cache, which other instances

@@ -31,6 +31,6 @@ ngx_dfp_conf_flag(ngx_conf_t *cf, ngx_str_t *value, ngx_str_t *rest)
     }
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "dfpreheat_cluster: \"%V\" must be on or off", value);
+                       "%V: \"%V\" must be on or off", cf->args->elts, value);
     return NGX_ERROR;
 }

@@ -54,6 +54,16 @@ typedef enum {
 } ngx_dfp_try_result_e;
 
 
+/* What has become of a push that a registry has told about. */
+typedef enum {
+    NGX_DFP_PUSHES_CREATED = 0,   /* a job, for each policy */
+    NGX_DFP_PUSHES_REPEATED,      /* the job was there already */
+    NGX_DFP_PUSHES_IGNORED,       /* an event that is no job */
+
+    NGX_DFP_PUSHES_RESULTS
+} ngx_dfp_push_result_e;
+
+
 /* Why a request of the Open API was not authorized. */
 typedef enum {
     NGX_DFP_TOKEN_MISSING = 0,    /* or malformed */
@@ -95,6 +105,7 @@ typedef struct {
     ngx_atomic_t         retries[NGX_DFP_RETRY_REASONS];
     ngx_atomic_t         token_failures[NGX_DFP_TOKEN_FAILURES];
     ngx_atomic_t         hook_tries[NGX_DFP_TRIES_RESULTS];
+    ngx_atomic_t         pushes[NGX_DFP_PUSHES_RESULTS];
     ngx_atomic_t         reconnects;
     ngx_dfp_histogram_t  runs;      /* from claim to end */
     ngx_dfp_histogram_t  redis;     /* from command to reply */

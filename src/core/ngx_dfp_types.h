@@ -15,6 +15,7 @@
 
 #include "dfp_hash.h"
 #include "dfp_job.h"
+#include "dfp_pattern.h"
 #include "dfp_random.h"
 #include "dfp_seal.h"
 #include "dfp_token.h"
@@ -87,6 +88,19 @@ typedef struct {
 } ngx_dfp_binding_t;
 
 
+/* What is done about pushes of images: dfpreheat_policy. */
+typedef struct {
+    ngx_str_t       name;
+    dfp_patterns_t  match;
+    dfp_patterns_t  exclude;
+    ngx_str_t       origin;    /* of the registry; "": that of the push */
+    ngx_str_t       clusters;  /* "1,2"; "": all */
+    ngx_str_t       args;      /* of its jobs: what follows the URL, as JSON */
+    time_t          keep;      /* s; 0: its jobs are not kept */
+    ngx_uint_t      subjects;  /* signatures and so on, too */
+} ngx_dfp_policy_t;
+
+
 /* In shared memory, for all workers of a master, before and after a reload. */
 typedef struct {
     ngx_atomic_t  cycles;    /* configurations so far */
@@ -122,6 +136,7 @@ typedef struct {
     ngx_array_t                clusters;  /* cluster_t */
     ngx_array_t                bindings;  /* binding_t */
     ngx_dfp_binding_t         *verify;    /* of the front; NULL: none */
+    ngx_array_t                policies;  /* policy_t */
     ngx_array_t                redirects; /* conf_ctx_t *: locations with
                                              dfpreheat_redirect */
     ngx_array_t                bound;     /* void **: loc_conf of each location

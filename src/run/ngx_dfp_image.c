@@ -6,6 +6,9 @@
 
 static ngx_int_t ngx_dfp_image_ref(ngx_dfp_run_t *run, dfp_str_t text,
     dfp_oci_ref_t *ref);
+static void ngx_dfp_image_unread(ngx_dfp_task_t *task, const char *reason);
+static ngx_int_t ngx_dfp_image_contents(ngx_dfp_task_t *task,
+    dfp_oci_manifest_t *m, ngx_dfp_task_t *same, dfp_err_t *err);
 static ngx_uint_t ngx_dfp_image_spoiled(ngx_dfp_task_t *task,
     ngx_dfp_call_t *call);
 static ngx_int_t ngx_dfp_image_digest(ngx_dfp_task_t *task, ngx_str_t *body,
@@ -38,7 +41,9 @@ ngx_dfp_image_tasks(ngx_dfp_run_t *run, ngx_uint_t manifest)
 
     for (i = 0; i < n; i++) {
 
-        if (ngx_dfp_image_ref(run, urls[i], &image[i].ref) != NGX_OK) {
+        if (ngx_dfp_image_ref(run, urls[i], &image[i].ref) != NGX_OK
+            || ngx_dfp_image_pushed(run, &image[i].ref) != NGX_OK)
+        {
             return NGX_ERROR;
         }
 
@@ -150,7 +155,14 @@ ngx_dfp_image_answered(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
     ngx_dfp_task_t      *same;
     dfp_oci_manifest_t   m;
 
-    if (ngx_dfp_task_trouble(task, call) == NGX_OK) {
+    if (ngx_dfp_image_early(task, call) || ngx_dfp_image_absent(task, call)
+        || ngx_dfp_task_trouble(task, call) == NGX_OK)
+    {
+        return;
+    }
+
+    if (task->subject == NGX_DFP_SUBJECT_LIST) {
+        ngx_dfp_image_referrers(task, call);
         return;
     }
 
@@ -167,13 +179,8 @@ ngx_dfp_image_answered(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
     rc = dfp_oci_parse_manifest(&mem, ngx_dfp_dfp_str(call->answer.body),
                                 ngx_dfp_dfp_str(call->answer.content_type), &m,
                                 &err);
-    if (rc == DFP_INVALID) {
-        ngx_dfp_task_failed(task, "%s", err.text);
-        return;
-    }
-
     if (rc != DFP_OK) {
-        ngx_dfp_task_failed(task, "no memory");
+        ngx_dfp_image_unread(task, rc == DFP_INVALID ? err.text : NULL);
         return;
     }
 
@@ -186,8 +193,7 @@ ngx_dfp_image_answered(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
     task->media_type = ngx_dfp_str(m.media_type);
     same->media_type = task->media_type;
 
-    made = (m.kind == DFP_OCI_INDEX) ? ngx_dfp_image_index(task, &m, &err)
-                                     : ngx_dfp_image_add_layers(task, &m);
+    made = ngx_dfp_image_contents(task, &m, same, &err);
 
     if (made == NGX_DECLINED) {
         ngx_dfp_task_failed(task, "%s", err.text);
@@ -203,6 +209,45 @@ ngx_dfp_image_answered(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
     task->size = call->answer.body.len;
 
     ngx_dfp_task_done(task);
+}
+
+
+/* REASON is why it cannot be; NULL: no memory. An image is complete without what
+ * refers to it in ways that are not known here. */
+
+static void
+ngx_dfp_image_unread(ngx_dfp_task_t *task, const char *reason)
+{
+    if (reason && task->subject) {
+        ngx_dfp_task_passed(task, reason);
+
+    } else {
+        ngx_dfp_task_failed(task, "%s", reason ? reason : "no memory");
+    }
+}
+
+
+static ngx_int_t
+ngx_dfp_image_contents(ngx_dfp_task_t *task, dfp_oci_manifest_t *m,
+    ngx_dfp_task_t *same, dfp_err_t *err)
+{
+    ngx_int_t  made;
+
+    if (m->kind != DFP_OCI_INDEX) {
+        made = ngx_dfp_image_add_layers(task, m);
+
+    } else if (task->subject) {
+        made = ngx_dfp_image_subject_parts(task, m);
+
+    } else {
+        made = ngx_dfp_image_index(task, m, err);
+    }
+
+    if (made != NGX_OK || task->subject || !task->run->job.subjects) {
+        return made;
+    }
+
+    return ngx_dfp_image_subjects(task, ngx_dfp_dfp_str(same->digest));
 }
 
 

@@ -58,6 +58,32 @@ ngx_str_t *ngx_dfp_image_expected(ngx_dfp_task_t *task);
 
 /* For the files of this. */
 
+/* Adds what may refer to the manifest TASK, whose digest is DIGEST: the list of
+ * referrers, and the tags of cosign. NGX_ERROR: no memory. */
+ngx_int_t ngx_dfp_image_subjects(ngx_dfp_task_t *task, dfp_str_t digest);
+
+/* Whether the answer to TASK is that there is no such thing; then it has ended. */
+ngx_uint_t ngx_dfp_image_absent(ngx_dfp_task_t *task, ngx_dfp_call_t *call);
+
+/* The answer to the list of referrers, a 200: they become tasks, and TASK ends. */
+void ngx_dfp_image_referrers(ngx_dfp_task_t *task, ngx_dfp_call_t *call);
+
+/* Adds all manifests of an index of such. NGX_ERROR: no memory. */
+ngx_int_t ngx_dfp_image_subject_parts(ngx_dfp_task_t *task,
+    dfp_oci_manifest_t *m);
+
+/* The image of a push, for engines that do not keep manifests, is what was pushed,
+ * whatever its tag stands for. NGX_ERROR: no memory. */
+ngx_int_t ngx_dfp_image_pushed(ngx_dfp_run_t *run, dfp_oci_ref_t *ref);
+
+/*
+ * distribution tells about the push of a tag before it has stored the tag
+ * (registry/handlers/manifests.go): then TASK, the manifest of the tag, is not there
+ * yet, or is the one before. If so, it is tried again, and this returns 1. What the
+ * tag stands for at the last try counts: it may have been moved since.
+ */
+ngx_uint_t ngx_dfp_image_early(ngx_dfp_task_t *task, ngx_dfp_call_t *call);
+
 /* Adds what DESC in the manifest PARENT refers to as a task. NULL: no
  * memory. */
 ngx_dfp_task_t *ngx_dfp_image_add(ngx_dfp_task_t *parent, dfp_oci_desc_t *desc,

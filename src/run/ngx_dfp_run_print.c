@@ -280,7 +280,7 @@ ngx_dfp_run_skipped(ngx_dfp_run_t *run, dfp_buf_t *b)
 
     for (i = 0; i < run->tasks.nelts; i++) {
 
-        if (!task[i]->skipped) {
+        if (!task[i]->skipped || task[i]->reason.len == 0) {
             continue;
         }
 

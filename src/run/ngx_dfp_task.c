@@ -259,6 +259,11 @@ ngx_dfp_task_prepare(ngx_dfp_task_t *task, ngx_dfp_call_mode_e mode)
                      || (run->engine->dry && mode == NGX_DFP_CALL_READ);
     call->named = (task->image != NULL);
 
+    if (task->subject == NGX_DFP_SUBJECT_LIST) {
+        call->store = 0;
+        call->uncached = 1;
+    }
+
     if (task->document || (task->image && run->engine->resolves)) {
         call->accept = ngx_dfp_manifest_types;
     }

@@ -29,6 +29,17 @@ typedef struct ngx_dfp_index_s   ngx_dfp_index_t;
 typedef struct ngx_dfp_verify_s  ngx_dfp_verify_t;
 
 
+/* What a task has to do with what refers to an image. */
+typedef enum {
+    NGX_DFP_SUBJECT_NONE = 0,
+    NGX_DFP_SUBJECT_PART,      /* a manifest that refers to it */
+    NGX_DFP_SUBJECT_TAG,       /* the tag of such a manifest or index, which need
+                                  not be there */
+    NGX_DFP_SUBJECT_LIST       /* the registry's list of them, which is read and
+                                  not cached */
+} ngx_dfp_subject_e;
+
+
 /* All memory is of the run's pool, if not said otherwise. */
 struct ngx_dfp_task_s {
     ngx_str_node_t      node;      /* its str is the URL */
@@ -44,6 +55,7 @@ struct ngx_dfp_task_s {
     ngx_str_t           media_type;    /* of an image; "": not known */
     off_t               size;      /* -1: not known */
     ngx_uint_t          depth;     /* of a manifest in indexes */
+    ngx_dfp_subject_e   subject;   /* a signature and so on of an image */
     ngx_dfp_index_t    *index;     /* NULL: no index, or one that has
                                       to do with no other */
     ngx_uint_t          tries;
@@ -121,6 +133,10 @@ void ngx_dfp_task_queue(ngx_dfp_task_t *task);
 
 /* Ends a task that was just added, is ready, and is not to be fetched. */
 void ngx_dfp_task_skipped(ngx_dfp_task_t *task, const char *reason);
+
+/* Ends a task that was called, and is not to be warmed: it is skipped, and shown if
+ * there is a REASON; NULL: it was worth a look only. */
+void ngx_dfp_task_passed(ngx_dfp_task_t *task, const char *reason);
 
 /* A skipped task is to be fetched after all. */
 void ngx_dfp_task_wanted(ngx_dfp_task_t *task);

@@ -55,6 +55,34 @@ ngx_dfp_task_skipped(ngx_dfp_task_t *task, const char *reason)
 
 
 void
+ngx_dfp_task_passed(ngx_dfp_task_t *task, const char *reason)
+{
+    dfp_mem_t  mem;
+
+    task->skipped = 1;
+    task->size = -1;
+
+    if (reason) {
+        mem = ngx_dfp_mem(task->run->pool);
+
+        task->reason.len = ngx_strlen(reason);
+        task->reason.data = (u_char *) dfp_strdup(&mem, reason,
+                                                  task->reason.len);
+
+        if (task->reason.data == NULL) {
+            task->reason.len = 0;
+        }
+    }
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, &task->run->log, 0,
+                   "dfpreheat: job %L: task \"%V\": not to be warmed, %V",
+                   task->run->claim.id, &task->shown, &task->reason);
+
+    ngx_dfp_task_ended(task);
+}
+
+
+void
 ngx_dfp_task_wanted(ngx_dfp_task_t *task)
 {
     task->skipped = 0;

@@ -1,6 +1,6 @@
 /*
- * What a job asks of the bytes: args.digest, args.size, args.refresh,
- * args.keep_until, args.verify.
+ * What a job asks of the bytes: args.digest, args.size, args.refresh; and what it
+ * takes beside them: args.subjects; args.keep_until, args.verify.
  */
 
 #include "job_test.h"
@@ -116,6 +116,40 @@ TEST("anything may be refreshed, by true and nothing else")
     REFUSED("\"refresh\":1", flag);
     REFUSED("\"refresh\":\"true\"", flag);
     REFUSED("\"refresh\":{}", flag);
+}
+
+
+TEST("what refers to an image, and to nothing else")
+{
+    dfp_job_t  job;
+
+    static const char  subjects[] = "args.subjects | true | false";
+
+    TAKEN_ARGS(IMAGE_ARGS ",\"subjects\":true,\"success_threshold\":50", &job);
+    CHECK_INT(job.subjects, 1);
+    CHECK_HAS(printed(&job, 1, NULL),
+              "\"subjects\":true,\"success_threshold\":50,");
+    check_round_trip(&job);
+
+    TAKEN("\"subjects\":false", &job);
+    CHECK_INT(job.subjects, 0);
+    CHECK(strstr(printed(&job, 1, NULL), "subjects") == NULL);
+
+    REFUSED("\"subjects\":true", "args.subjects | images");
+    REFUSED("\"subjects\":1", subjects);
+}
+
+
+TEST("what was pushed is nothing that a client can say")
+{
+    dfp_job_t  job;
+
+    TAKEN_ARGS(IMAGE_ARGS ",\"pushed\":\"" SHA256 "\"", &job);
+    CHECK_STR(job.pushed, "");
+
+    job.pushed = DFP_STR(SHA256);
+    CHECK_HAS(printed(&job, 1, NULL), ",\"pushed\":\"" SHA256 "\",");
+    check_round_trip(&job);
 }
 
 

@@ -120,6 +120,7 @@ typedef struct {
     int64_t               size;          /* of the file, bytes; 0: not given */
     unsigned              refresh:1;     /* fetch even what is cached */
     unsigned              verify:1;      /* ask as clients do afterwards */
+    unsigned              subjects:1;    /* signatures and so on of images, too */
     int64_t               keep_until;    /* ms since 1970; 0: not given */
 
     dfp_webhook_t         webhook;       /* beside args */
@@ -130,7 +131,11 @@ typedef struct {
     dfp_str_t             found_url;     /* of a task without a URL: that of
                                             the job that has preheated it */
 
-    /* not a field of args that a client can set; of dry_run, beside args */
+    /* not fields of args that a client can set; the action of dry_run is beside
+       args */
+    dfp_str_t             pushed;        /* the digest that the tag of the only
+                                            image had when the registry told about
+                                            its push; "": not given */
     dfp_job_action_t      action;
 } dfp_job_t;
 

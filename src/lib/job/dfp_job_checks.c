@@ -11,6 +11,7 @@
 
 
 static dfp_rc_t dfp_job_parse_ways(dfp_json_t *in, dfp_job_t *job);
+static dfp_rc_t dfp_job_parse_subjects(dfp_json_t *in, dfp_job_t *job);
 static dfp_rc_t dfp_job_parse_keep(dfp_json_t *in, dfp_job_t *job);
 static dfp_rc_t dfp_job_parse_flag(dfp_json_t *in, const char *key, int *flag);
 
@@ -50,7 +51,33 @@ dfp_job_parse_checks(dfp_json_t *in, dfp_job_t *job)
         }
     }
 
-    return dfp_job_parse_ways(in, job);
+    rc = dfp_job_parse_subjects(in, job);
+
+    return rc == DFP_OK ? dfp_job_parse_ways(in, job) : rc;
+}
+
+
+static dfp_rc_t
+dfp_job_parse_subjects(dfp_json_t *in, dfp_job_t *job)
+{
+    int       subjects;
+    dfp_rc_t  rc;
+
+    subjects = 0;
+
+    rc = dfp_job_parse_flag(in, "subjects", &subjects);
+
+    if (rc != DFP_OK || subjects != 1) {
+        return rc;
+    }
+
+    if (job->type != DFP_JOB_IMAGE) {
+        return dfp_invalid(in->err, "args.subjects is for images");
+    }
+
+    job->subjects = 1;
+
+    return DFP_OK;
 }
 
 

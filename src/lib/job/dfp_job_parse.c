@@ -78,9 +78,13 @@ dfp_job_parse_args(dfp_mem_t *mem, dfp_str_t args, dfp_job_t *job,
         return rc;
     }
 
-    /* a client cannot set this field: a body is parsed without it */
+    /* a client cannot set these fields: a body is parsed without them */
 
     rc = dfp_job_parse_action(&in, job);
+
+    if (rc == DFP_OK) {
+        rc = dfp_json_line(&in, "pushed", DFP_OCI_MAX_DIGEST, &job->pushed);
+    }
 
     /* the limit was checked when the job was posted, and may have changed */
 

@@ -13,8 +13,8 @@
 /* Parses and checks args.headers. Results as of the functions of dfp_json.h. */
 dfp_rc_t dfp_job_parse_headers(dfp_json_t *in, dfp_job_t *job);
 
-/* Parses args.digest, args.size, args.refresh and args.keep_until. The first two are
- * checked against the URLs: these must have been parsed before. */
+/* Parses args.digest, args.size, args.refresh, args.keep_until and args.subjects. Some
+ * are checked against the type and the URLs: these must have been parsed before. */
 dfp_rc_t dfp_job_parse_checks(dfp_json_t *in, dfp_job_t *job);
 
 /* Parses args.enable_task_id_based_blob_digest. */

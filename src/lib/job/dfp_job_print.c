@@ -106,6 +106,10 @@ dfp_job_print_preheat(dfp_job_printer_t *p, const dfp_job_t *job)
     dfp_job_print_int(p, ",\"piece_length\":", job->piece_length);
     dfp_job_print_text(p, ",\"platform\":", job->platform);
 
+    if (job->pushed.len) {
+        dfp_job_print_text(p, ",\"pushed\":", job->pushed);
+    }
+
     if (job->refresh) {
         dfp_buf_cstr(p->buf, ",\"refresh\":true");
     }
@@ -116,6 +120,10 @@ dfp_job_print_preheat(dfp_job_printer_t *p, const dfp_job_t *job)
 
     if (job->size) {
         dfp_job_print_int(p, ",\"size\":", job->size);
+    }
+
+    if (job->subjects) {
+        dfp_buf_cstr(p->buf, ",\"subjects\":true");
     }
 
     if (job->success_threshold) {

@@ -10,7 +10,9 @@
 -- "cluster task_uuid", mode. Mode "here": one part, which any nginx with the
 -- cluster can run; "one": a part for one of the nginx that have the cluster;
 -- "all": a part for each of them, or for those that are wanted.
--- Stores a job, once for each uuid, and for each Idempotency-Key within a day.
+-- Stores a job, once for each uuid, and for each Idempotency-Key within a day. If
+-- the hash begins with "-", that of a push, a job that has failed and one of another
+-- body do not count: the new one takes its place, and is kept instead.
 -- Reply: {id, created}; {'once', id}: the key belongs to that job; {'other', 0}:
 -- and to another body; {'full', unfinished jobs}; {'parts', parts, limit}; or {'kept', jobs
 -- that are kept, limit}.
@@ -36,15 +38,22 @@ if known then
   end
 end
 
+local superseded
+
 if key ~= '' then
   local before = call('GET', P .. 'once:' .. key)
 
   if before then
     local old, old_uuid, body = before:match('^(%d+) (%S+) (%S+)$')
+    local job = call('HMGET', job_key(old), 'uuid', 'state')
+    local again = key:sub(1, 1) == '-'
+                  and (body ~= ARGV[24] or job[2] == 'FAILURE')
 
-    if call('HGET', job_key(old), 'uuid') == old_uuid then
+    if job[1] == old_uuid and not again then
       return body == ARGV[24] and {'once', old} or {'other', 0}
     end
+
+    superseded = job[1] == old_uuid and old
   end
 end
 
@@ -354,6 +363,10 @@ for i, part in ipairs(parts) do
 end
 
 call('ZADD', P .. 'deadlines', deadline, id)
+
+if superseded then
+  call('ZREM', P .. 'kept', superseded)
+end
 
 if keep_until then
   call('ZADD', P .. 'kept', keep_until, id)

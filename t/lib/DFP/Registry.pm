@@ -7,7 +7,7 @@
 #
 # Options: users (with passwords, for Basic), token (a DFP::TokenServer), tls (a
 # pair of DFP::Certificates), images_of (another registry: what is there is
-# here, too). It tells what it was asked.
+# here, too), port (the first one that is tried). It tells what it was asked.
 
 package DFP::Registry;
 
@@ -47,7 +47,7 @@ sub start
                                        : "$self->{dir}/data";
 
     for (1 .. START_TRIES) {
-        $self->{port} = free_port();
+        $self->{port} = delete $options{port} // free_port();
         $self->_write('registry.yml', $self->_conf);
 
         my $pid = spawn("$self->{dir}/out", 'docker-registry', 'serve',
@@ -62,6 +62,20 @@ sub start
     }
 
     die 'docker-registry does not start: ' . $self->_log;
+}
+
+
+# From now on it sends notifications to this URL, with this token. It is another one at
+# the same port, with the same images.
+
+sub notify
+{
+    my ($self, $url, $token) = @_;
+
+    $self->stop_serving;
+
+    return ref($self)->start(images_of => $self, port => $self->{port},
+                             notifies => { url => $url, token => $token });
 }
 
 
@@ -220,12 +234,13 @@ sub _conf
 {
     my $self = shift;
 
-    my ($tls, $auth) = ('', '');
+    my ($tls, $auth, $notify) = ('', '', '');
 
     $tls = "  tls:\n    certificate: $self->{tls}{certificate}\n"
            . "    key: $self->{tls}{key}\n" if $self->{tls};
     $auth = $self->{token}->registry_conf if $self->{token};
     $auth = $self->_htpasswd if $self->{users};
+    $notify = $self->_notifications if $self->{notifies};
 
     return <<"END";
 version: 0.1
@@ -239,6 +254,27 @@ http:
   secret: of the tests
 $tls
 $auth
+$notify
+END
+}
+
+
+sub _notifications
+{
+    my $self = shift;
+
+    my ($url, $token) = @{ $self->{notifies} }{qw( url token )};
+
+    return <<"END";
+notifications:
+  endpoints:
+    - name: dfpreheat
+      url: $url
+      headers:
+        Authorization: [Bearer $token]
+      timeout: 5s
+      threshold: 5
+      backoff: 200ms
 END
 }
 

@@ -1,0 +1,338 @@
+# Signatures, attestations and SBOMs of images, which jobs with "subjects" warm, too.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Digest::SHA qw( sha256_hex );
+use HTTP::Tiny;
+use JSON::PP qw( encode_json );
+use Test::More;
+
+use DFP::Facts;
+use DFP::Image;
+use DFP::Kept;
+use DFP::Registry;
+use DFP::Results;
+use DFP::Upstream;
+use DFP::Warm;
+
+use constant {
+    REGISTRY => 'http://registry.test',
+    INDEX    => 'application/vnd.oci.image.index.v1+json',
+    MANIFEST => 'application/vnd.oci.image.manifest.v1+json',
+    EMPTY    => 'application/vnd.oci.empty.v1+json',
+    SIGNED   => 'application/vnd.dev.cosign.simplesigning.v1+json',
+    SBOM     => 'application/spdx+json',
+    SECONDS  => 5,
+};
+
+my $upstream = DFP::Upstream->start;
+my $location = location('/v2/', REGISTRY, $upstream->port);
+
+
+# An image of two platforms with the tag 1, in a repository of its own.
+
+sub image_of
+{
+    my $name = shift;
+
+    my $image = DFP::Image->new($upstream, $name);
+    my $manifest = $image->manifest($image->layer("a layer of $name"));
+    my $other = $image->manifest($image->layer("another one of $name"));
+    my $index = $image->index([ 'linux/amd64', $manifest ],
+                              [ 'linux/arm64', $other ]);
+
+    $image->tag('1', $index);
+
+    return ($image, $index, $manifest, $other);
+}
+
+
+# What refers to a manifest, of so many bytes that it is told from others.
+
+sub artifact
+{
+    my ($image, $type, $text, $subject) = @_;
+
+    return $image->document(MANIFEST, {
+        artifactType => $type, config => $image->blob(EMPTY, '{}'),
+        layers => [ $image->blob($type, $text) ],
+        $subject ? (subject => $subject) : () });
+}
+
+
+sub tag_of { $_[0]{digest} =~ s/:/-/r . ($_[1] // '') }
+
+
+# The registry's list of what refers to a manifest.
+
+sub lists
+{
+    my ($name, $subject, @artifacts) = @_;
+
+    $upstream->answers("/v2/$name/referrers/$subject->{digest}", {
+        headers => [ 'Content-Type' => INDEX ], body => encode_json({
+            schemaVersion => 2, mediaType => INDEX,
+            manifests => [ map { +{ %$_, artifactType => SBOM } }
+                           @artifacts ] }) });
+}
+
+
+sub skipped
+{
+    my $job = shift;
+
+    return [ map { $_->{description} }
+             @{ $job->{result}{job_states}[0]{results}[0]{skipped_tasks} } ];
+}
+
+
+warm_story 'tags of cosign', {}, $location, sub
+{
+    my $warm = shift;
+
+    my ($image, $index, $manifest) = image_of('cosign');
+    my $signature = artifact($image, SIGNED, 'a signature');
+    my $attestation = artifact($image, SIGNED, 'an attestation');
+    my $sbom = artifact($image, SBOM, 'an SBOM');
+
+    $image->tag(tag_of($index, '.sig'), $signature);
+    $image->tag(tag_of($index, '.att'), $attestation);
+    $image->tag(tag_of($manifest, '.sbom'), $sbom);
+
+    my @paths = (map({ $image->paths($_) } $signature, $attestation, $sbom),
+                 $image->by_tag(tag_of($index, '.sig')),
+                 $image->by_tag(tag_of($index, '.att')),
+                 $image->by_tag(tag_of($manifest, '.sbom')));
+    my $job = $warm->run(image => url => REGISTRY . $image->by_tag('1'));
+
+    is($job->{state}, 'SUCCESS', 'without "subjects"') or diag(error($job));
+    is_deeply([ grep { m{referrers|sha256-} } $upstream->requests ], [],
+              '... nobody looks for them');
+
+    $job = $warm->run(image => url => REGISTRY . $image->by_tag('1'),
+                      subjects => JSON::PP::true);
+    is($job->{state}, 'SUCCESS', 'with it') or diag(error($job));
+    is($job->{args}{subjects}, JSON::PP::true, '... which the job shows');
+    is_deeply(skipped($job), [], '... what is not there is no matter');
+    $warm->hits('clients get them from the cache', @paths,
+                $image->by_tag('1'), $image->paths($manifest));
+    ok(!(grep { m{referrers|sha256-} } map { $_->{url} }
+         @{ failed($job) // [] }), 'nothing has failed');
+};
+
+
+warm_story 'the list of the registry', {}, $location, sub
+{
+    my $warm = shift;
+
+    my ($image, $index, $manifest) = image_of('listed');
+    my $sbom = artifact($image, SBOM, 'an SBOM', $index);
+    my $second = artifact($image, SIGNED, 'a signature', $manifest);
+    my $of_sbom = artifact($image, SIGNED, 'a signature of the SBOM', $sbom);
+
+    lists('listed', $index, $sbom);
+    lists('listed', $manifest, $second);
+    lists('listed', $sbom, $of_sbom);
+
+    my $job = $warm->run(image => url => REGISTRY . $image->by_tag('1'),
+                         subjects => JSON::PP::true);
+
+    is($job->{state}, 'SUCCESS', 'it ends well') or diag(error($job));
+    $warm->hits('what is listed comes from the cache', $image->paths($sbom),
+                $image->paths($second));
+    is_deeply([ $upstream->requests($image->path($of_sbom)) ], [],
+              'what refers to that is not looked for');
+    is(($warm->pull("/v2/listed/referrers/$index->{digest}"))[1], 'BYPASS',
+       'the list itself is never cached');
+    is_deeply([ grep { m{/referrers/} } map { $_->{url} }
+                @{ $job->{result}{job_states}[0]{results}[0]{success_tasks} } ],
+              [], '... and is no task that has been warmed');
+};
+
+
+warm_story 'a registry without the list', {}, $location, sub
+{
+    my $warm = shift;
+
+    for my $status (404, 405, 400) {
+        my ($image, $index) = image_of("fallback-$status");
+        my $sbom = artifact($image, SBOM, "an SBOM $status", $index);
+        my $list = $image->index({ %$sbom, artifactType => SBOM });
+
+        $image->tag(tag_of($index), $list);
+        $upstream->answers("/v2/fallback-$status/referrers/$index->{digest}",
+                           { status => $status, body => 'no' });
+
+        my $job = $warm->run(image => url => REGISTRY . $image->by_tag('1'),
+                             subjects => JSON::PP::true);
+
+        is($job->{state}, 'SUCCESS', "it answers $status") or diag(error($job));
+        $warm->hits('... the index with the tag is read instead',
+                    $image->by_tag(tag_of($index)), $image->path($list),
+                    $image->paths($sbom));
+    }
+};
+
+
+warm_story 'what cannot be warmed', {}, $location, sub
+{
+    my $warm = shift;
+
+    my ($image, $index) = image_of('broken');
+    my $odd = $image->raw('application/vnd.oci.artifact.manifest.v1+json',
+                          '{"blobs":[]}');
+    my $url = REGISTRY . $image->by_tag('1');
+
+    lists('broken', $index, $odd);
+
+    my $job = $warm->run(image => url => $url, subjects => JSON::PP::true);
+
+    is($job->{state}, 'SUCCESS', 'a manifest of another type')
+        or diag(error($job));
+    like(skipped($job)->[0], facts('not cached'), '... is skipped');
+
+    $upstream->answers('/v2/broken/manifests/' . tag_of($index, '.sig'),
+                       { status => 500 });
+    $job = $warm->run(image => url => $url, subjects => JSON::PP::true);
+    is($job->{state}, 'FAILURE', 'a signature that is there and not served');
+    like(error($job), facts('.sig | 500'), '... is named');
+};
+
+
+warm_story 'what takes no "subjects"', {
+    http => "dfpreheat_cluster 2 name=two engine=scheduler "
+            . "127.0.0.1:1 location=\@grpc;\n" },
+    $location . "location \@grpc { include grpc.conf; }\n", sub
+{
+    my $warm = shift;
+
+    for ([ 'a file', { type => 'file', url => REGISTRY . '/a' }, [1],
+           'args.subjects' ],
+         [ 'another engine', { type => 'image', url => REGISTRY . '/v2/a/manifests/1' },
+           [2], 'args.subjects | engine=cache' ])
+    {
+        my ($name, $args, $clusters, $facts) = @$_;
+        my $answer = $warm->{servers}->client->post('/oapi/v1/jobs', {
+            type => 'preheat', scheduler_cluster_ids => $clusters,
+            args => { %$args, subjects => JSON::PP::true } });
+
+        is($answer->{status}, 422, $name);
+        like($answer->{json}{errors}, facts($facts), '... with the reason');
+    }
+};
+
+
+warm_story 'a signature is pushed after its image', {
+    http => "dfpreheat_policy signed match=signed:v* subjects=on;\n"
+            . "dfpreheat_policy all match=*;\n" }, $location, sub
+{
+    my $warm = shift;
+
+    my ($image, $index) = image_of('signed');
+    my $signature = artifact($image, SIGNED, 'a signature of the tag v1');
+    my @parts = map { artifact($image, SBOM, $_) } 'an SBOM of v1', 'another one';
+    my $list = $image->index(map { +{ %$_, artifactType => SBOM } } @parts);
+
+    for ([ tag_of($index, '.sig'), $signature ],
+         [ tag_of($index), $list, @parts ])
+    {
+        my ($tag, $manifest, @more) = @$_;
+
+        $image->tag($tag, $manifest);
+
+        my $answer = $warm->{servers}->client->post('/oapi/v1/notifications', {
+            events => [ { action => 'push', target => {
+                mediaType => $manifest->{mediaType}, repository => 'signed',
+                digest => $manifest->{digest}, tag => $tag,
+                url => REGISTRY . $image->path($manifest) } } ] });
+        my @jobs = @{ $answer->{json}{jobs} };
+
+        is_deeply([ map { $_->{policy} } @jobs ], ['signed'],
+                  'the policy that takes signatures')
+            or diag($answer->{body});
+
+        my $job = $warm->ended($jobs[0]{id});
+
+        is($job->{state}, 'SUCCESS', '... warms it') or diag(error($job));
+        $warm->hits('... so clients get it from the cache',
+                    $image->by_tag($tag),
+                    map { $image->paths($_) } $manifest, @more);
+    }
+};
+
+
+warm_story 'an image that is kept', {
+    http => "dfpreheat_keep_interval 1s;\n" }, $location, sub
+{
+    my $warm = shift;
+
+    my ($image, $index) = image_of('kept');
+    my $signature = artifact($image, SIGNED, 'a signature that is kept');
+
+    $image->tag(tag_of($index, '.sig'), $signature);
+
+    my $job = $warm->run(image => url => REGISTRY . $image->by_tag('1'),
+                         subjects => JSON::PP::true,
+                         keep_until => in_seconds(HOUR));
+
+    is($job->{state}, 'SUCCESS', 'it is warmed') or diag(error($job));
+    $warm->lose_files;
+
+    my $look = looked($warm->{servers}, $job->{id});
+
+    is($look->{error}, '', 'it is looked at');
+    $warm->hits('its signature comes back, too',
+                $image->by_tag(tag_of($index, '.sig')),
+                $image->paths($signature));
+};
+
+
+# docker-registry has no list of referrers.
+
+my $registry = DFP::Registry->start;
+my $pushed = $registry->push_image('team/signed');
+my $real = 'http://127.0.0.1:' . $registry->port;
+
+warm_story 'a real registry', {}, location('/v2/', $real, $registry->port), sub
+{
+    my $warm = shift;
+
+    my ($digest) = $pushed->{index} =~ /:([0-9a-f]{64})$/;
+    my $http = HTTP::Tiny->new(timeout => SECONDS);
+    my $put = sub {
+        my $bytes = shift;
+
+        my $begun = $http->post("$real/v2/team/signed/blobs/uploads/");
+        my $of = 'sha256:' . sha256_hex($bytes);
+        my $url = "$begun->{headers}{location}&digest=$of";
+        my $answer = $http->put($url, { content => $bytes, headers => {
+            'Content-Type' => 'application/octet-stream' } });
+
+        is($answer->{status}, 201, 'a blob is pushed');
+
+        return { mediaType => SIGNED, digest => $of, size => length $bytes };
+    };
+    my $config = { %{ $put->('{}') },
+                   mediaType => 'application/vnd.oci.image.config.v1+json' };
+    my $body = encode_json({ schemaVersion => 2, mediaType => MANIFEST,
+        config => $config, layers => [ $put->('a real signature') ] });
+
+    is($http->put("$real/v2/team/signed/manifests/sha256-$digest.sig", {
+        content => $body, headers => { 'Content-Type' => MANIFEST } })->{status},
+       201, 'a signature is pushed');
+
+    my $job = $warm->run(image => url => "$real$pushed->{url}",
+                         subjects => JSON::PP::true);
+
+    is($job->{state}, 'SUCCESS', 'it is warmed') or diag(error($job));
+    $warm->hits('... with its image', $pushed->{url}, @{ $pushed->{paths} },
+                "/v2/team/signed/manifests/sha256-$digest.sig",
+                '/v2/team/signed/manifests/sha256:' . sha256_hex($body),
+                '/v2/team/signed/blobs/sha256:' . sha256_hex('a real signature'));
+};
+
+done_testing();
