@@ -26,6 +26,7 @@ typedef struct {
 
 /* A KEY includes the comma, the quotes and the colon. */
 
+static void dfp_job_print_flag(dfp_job_printer_t *p, const char *text, int is);
 static void dfp_job_print_preheat(dfp_job_printer_t *p, const dfp_job_t *job);
 static void dfp_job_print_task(dfp_job_printer_t *p, const dfp_job_t *job);
 static void dfp_job_print_action(dfp_job_printer_t *p, dfp_job_action_t action);
@@ -110,9 +111,7 @@ dfp_job_print_preheat(dfp_job_printer_t *p, const dfp_job_t *job)
         dfp_job_print_text(p, ",\"pushed\":", job->pushed);
     }
 
-    if (job->refresh) {
-        dfp_buf_cstr(p->buf, ",\"refresh\":true");
-    }
+    dfp_job_print_flag(p, ",\"refresh\":true", job->refresh);
 
     dfp_buf_cstr(p->buf, ",\"scope\":\"");
     dfp_buf_cstr(p->buf, dfp_job_scope_name(job->scope));
@@ -122,9 +121,7 @@ dfp_job_print_preheat(dfp_job_printer_t *p, const dfp_job_t *job)
         dfp_job_print_int(p, ",\"size\":", job->size);
     }
 
-    if (job->subjects) {
-        dfp_buf_cstr(p->buf, ",\"subjects\":true");
-    }
+    dfp_job_print_flag(p, ",\"subjects\":true", job->subjects);
 
     if (job->success_threshold) {
         dfp_job_print_int(p, ",\"success_threshold\":",
@@ -141,8 +138,15 @@ dfp_job_print_preheat(dfp_job_printer_t *p, const dfp_job_t *job)
     dfp_job_print_urls(p, job);
     dfp_job_print_secret(p, ",\"username\":", job->username);
 
-    if (job->verify) {
-        dfp_buf_cstr(p->buf, ",\"verify\":true");
+    dfp_job_print_flag(p, ",\"verify\":true", job->verify);
+}
+
+
+static void
+dfp_job_print_flag(dfp_job_printer_t *p, const char *text, int is)
+{
+    if (is) {
+        dfp_buf_cstr(p->buf, text);
     }
 }
 
