@@ -96,6 +96,10 @@ ngx_uint_t ngx_dfp_cache_placed(ngx_dfp_entry_t *entry, ngx_uint_t written);
 ngx_int_t ngx_dfp_cache_file(ngx_dfp_entry_t *entry, ngx_pool_t *pool,
     ngx_str_t *file);
 
+/* If nginx keeps an error in the place of an answer, the next request goes to the
+ * origin. C has its key and its cache. */
+void ngx_dfp_cache_forget_error(ngx_http_cache_t *c);
+
 /* Removes the entry and its file from the cache. */
 void ngx_dfp_cache_drop(ngx_dfp_entry_t *entry, ngx_log_t *log);
 

@@ -373,6 +373,26 @@ ngx_dfp_cache_placed(ngx_dfp_entry_t *entry, ngx_uint_t written)
 }
 
 
+void
+ngx_dfp_cache_forget_error(ngx_http_cache_t *c)
+{
+    ngx_http_file_cache_t       *cache;
+    ngx_http_file_cache_node_t  *fcn;
+
+    cache = c->file_cache;
+
+    ngx_shmtx_lock(&cache->shpool->mutex);
+
+    fcn = ngx_dfp_cache_lookup(cache, c->key);
+
+    if (fcn && fcn->error) {
+        fcn->valid_sec = 0;
+    }
+
+    ngx_shmtx_unlock(&cache->shpool->mutex);
+}
+
+
 /* The tree is ordered by ngx_http_file_cache_rbtree_insert_value(). */
 
 static ngx_http_file_cache_node_t *

@@ -210,6 +210,10 @@ ngx_dfp_call_refresh(ngx_http_request_t *r, ngx_http_variable_value_t *v,
 
     /* the key is known now, and the file is not open */
 
+    if (call && data == 0 && call->store && r->cache && r->cache->file_cache) {
+        ngx_dfp_cache_forget_error(r->cache);
+    }
+
     if (call && data == 0 && call->since
         && ngx_dfp_revalidate(r, call->since) != NGX_OK)
     {

@@ -28,7 +28,7 @@ sub caching
 {
     return http(<<'END');
     dfpreheat_instance edge-1 address=192.0.2.1;
-    proxy_cache_path $TEST_NGINX_SERVER_ROOT/cache keys_zone=files:1m;
+    proxy_cache_path $TEST_NGINX_SERVER_ROOT/cache keys_zone=files:1m inactive=1d;
 
     server {
         listen 127.0.0.1:$TEST_NGINX_RAND_PORT_1;
