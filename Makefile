@@ -46,14 +46,15 @@ UNITS = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/*.c))
 FUZZERS = $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/*.c))
 
 # The slowest begin first, so that none of them is alone at the end.
-SLOW = $(patsubst %,t/%.t,memory console-jobs console events \
+SLOW = $(patsubst %,t/%.t,memory keep console-jobs console events \
+         scheduler scheduler-faults pulls keep-several verify definition \
          peers-unreachable peers-hung webhook webhook-several example-cluster \
          example-registries mirror-clients \
          peers-scheduler contract \
          peers peers-list peers-tls fair several-returns several-faults \
          peers-credentials \
          several cache-loss faults peers-faults altered secrets \
-         scheduler scheduler-faults cache configurations reload \
+         cache configurations reload \
          events-all wait)
 SUITES = $(SLOW) $(filter-out $(SLOW),$(wildcard t/*.t))
 INTEROP = $(wildcard t/interop/*.t)
@@ -63,10 +64,10 @@ JOBS = $(shell expr 5 \* $$(nproc) / 2)
 # suites in which no nginx runs, or that other suites make up for, or that are
 # mostly the work of another program
 PLAIN = $(patsubst %,t/%.t,00-layers 02-documents config console \
-          console-jobs contract demo example-cluster example-registries fair \
-          mirror-clients scripts \
+          console-jobs contract demo example-cluster example-huggingface \
+          example-registries fair mirror-clients scripts \
           scripts-counts scripts-events \
-          scripts-hooks scripts-members scripts-tokens)
+          scripts-hooks scripts-keep scripts-members scripts-tokens)
 
 FUZZ_SECONDS = 20
 FUZZ_SEED = 0          # 0: another way through the inputs each time
