@@ -70,6 +70,8 @@ my %lines;      # file => its lines
 find({
     no_chdir => 1,
     wanted   => sub {
+        return if m{^\./\.git$} && -f;     # of a linked work tree
+
         if (-d && m{^\./(?:build|\.git|t/servroot\w*|t/fuzz/corpus)$}) {
             $File::Find::prune = 1;
             return;
