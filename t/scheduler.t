@@ -152,7 +152,7 @@ swarm_story 'several files', { engine => 'scheduler', peers => 1 }, sub {
     my @urls = @{ files(map { "f$_" } 1 .. 12) };
 
     $scheduler->script({
-        preheat => { before => 0.1 },
+        preheat => { before => 0.5 },
         urls => { map { ($_ => { stat => stat_of([], [ $peer, [$_] ]) }) }
                   @urls } });
 
