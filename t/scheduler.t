@@ -555,7 +555,8 @@ sub {
     cmp_ok(time - $sent, '>', HALF_MINUTE - CALL_SECONDS, 'after a while');
     cmp_ok($times->('Stat', $dropped), '<=', 10,
            'it asks more and more seldom');
-    is(scalar called($scheduler, 'ListHosts'), 2, 'and for peers only once');
+    cmp_ok(scalar called($scheduler, 'ListHosts'), '<=', 2,
+           'and for peers only once');
 
     my $asked = $times->('Stat', $slow);
 
