@@ -12,13 +12,15 @@ use Test::More;
 
 use DFP::Client;
 use DFP::Console;
+use DFP::Process qw( wait_until );
 
 use constant {
-    TOKENS => '/api/v1/personal-access-tokens',
-    LATE   => '2037-01-01T00:00:00Z',
-    BEFORE => '2001-01-01T00:00:00Z',
-    ADD    => 'ADD PERSONAL ACCESS TOKENS',
-    KEY    => 'Token or admin key',
+    TOKENS  => '/api/v1/personal-access-tokens',
+    LATE    => '2037-01-01T00:00:00Z',
+    BEFORE  => '2001-01-01T00:00:00Z',
+    ADD     => 'ADD PERSONAL ACCESS TOKENS',
+    KEY     => 'Token or admin key',
+    REVOKED => 1,               # second, until all workers know
 };
 
 
@@ -42,14 +44,19 @@ sub patched
 }
 
 
-# The status of a request of curl with a token.
+# Whether a request of curl with a token gets a status, as soon as all workers
+# know of its last change.
 
-sub status
+sub gets
 {
-    my ($console, $token) = @_;
+    my ($console, $token, $status) = @_;
 
-    return DFP::Client->new(port => $console->servers->{port}, token => $token)
-                      ->get('/oapi/v1/jobs')->{status};
+    my $client = DFP::Client->new(port => $console->servers->{port},
+                                  token => $token);
+
+    return wait_until(REVOKED, sub {
+        $client->get('/oapi/v1/jobs')->{status} == $status;
+    });
 }
 
 
@@ -224,7 +231,7 @@ console_story 'a token', {}, sub
 
     ok($token, 'it is shown');
     ok($browser->sees(qr/not shown again/), '... once');
-    is(status($console, $token), 200, 'curl can use it');
+    ok(gets($console, $token, 200), 'curl can use it');
     $console->is_accessible('token-created');
     is($console->copied(qr/^Copy/), $token, 'it can be copied');
 
@@ -257,22 +264,22 @@ console_story 'tokens are managed', {}, sub
     $console->is_accessible('dialog');
     $browser->press('Escape');
     ok($browser->focuses(button => qr/^Deactivate/), '... and goes back there');
-    is(status($console, $token), 200, '... nothing has happened');
+    ok(gets($console, $token, 200), '... nothing has happened');
 
     $browser->click(button => qr/^Deactivate/);
     $browser->first('dialog', qr/./);
     $browser->click(button => 'Deactivate');
     ok($browser->shows(row => qr/^inactive.*ci/), 'it is inactive');
     ok($browser->focuses(button => qr/^Activate/), '... the focus is there');
-    is(status($console, $token), 403, '... also for curl');
+    ok(gets($console, $token, 403), '... also for curl');
     $browser->click(button => qr/^Activate/);
     ok($browser->shows(row => qr/^active.*ci/), 'it is active again');
-    is(status($console, $token), 200, '... also for curl');
+    ok(gets($console, $token, 200), '... also for curl');
     $browser->click(button => qr/^Delete/);
     $browser->first('dialog', qr/./);
     $browser->click(button => 'Delete');
     ok($browser->sees(qr/no tokens yet/i), 'it is deleted');
-    is(status($console, $token), 401, '... also for curl');
+    ok(gets($console, $token, 401), '... also for curl');
 };
 
 
