@@ -95,6 +95,7 @@ class Bench:
              str(CONNECTIONS)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         try:
+            gets.stdout.readline()
             yield gets
         except BaseException:
             gets.kill()

@@ -141,6 +141,7 @@ class Cluster:
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                 text=True) as process:
             try:
+                process.stdout.readline()
                 yield times
             finally:
                 out = process.communicate(timeout=SECONDS)[0].split()
