@@ -104,6 +104,50 @@ sub reading
 }
 
 
+# By how much the nice values of threads are above the worker's.
+
+sub politeness
+{
+    my $warm = shift;
+
+    my ($worker) = $warm->{servers}->workers;
+
+    return [ sort { $a <=> $b }
+             grep { $_ }
+             map { nice($_) - nice("/proc/$worker/stat") }
+             glob "/proc/$worker/task/*/stat" ];
+}
+
+
+sub nice
+{
+    my $name = shift;
+
+    open my $file, '<', $name or die "$name: $!";
+
+    return (split ' ', <$file> =~ s/.*\)//r)[16];
+}
+
+
+for ([ 'have a lower priority than the worker', [ 10, 10 ] ],
+     [ 'keep their priority if it is also for others', [],
+       main => 'thread_pool few threads=4;',
+       http => 'dfpreheat_thread_pool few;' ]) {
+    my ($what, $expected, %options) = @$_;
+
+    warm_story "threads that check digests $what",
+        { workers => 1, %options }, $locations, sub
+    {
+        my $warm = shift;
+
+        $warm->post('image', url => huge_image($warm, 'nice', 2));
+
+        ok(wait_until(SOON, sub { reading($warm) == AT_ONCE }), 'they check');
+        is_deeply(politeness($warm), $expected, "they $what");
+    };
+}
+
+
 warm_story 'a job of many large layers leaves the threads to others',
     { workers => 1 },
     $locations, sub

@@ -2,9 +2,14 @@
 
 #include <ngx_thread_pool.h>
 
+#if (NGX_LINUX)
+#include <sys/resource.h>
+#endif
+
 
 #define NGX_DFP_DIGEST_CHUNK  (256 * 1024)   /* bytes of one read */
 #define NGX_DFP_DIGESTS       2      /* files read at once, a worker */
+#define NGX_DFP_DIGEST_NICE   10     /* below the worker's own priority */
 
 
 /* While it is active, it belongs to its thread, until the handler of the
@@ -22,9 +27,11 @@ struct ngx_dfp_digest_s {
     off_t                start;
     off_t                size;
     u_char              *buf;
+    int                  nice;
     ngx_int_t            rc;
     ngx_err_t            err;
     volatile ngx_uint_t  cancelled;
+    unsigned             own:1;      /* the threads have nothing else to do */
     unsigned             active:1;   /* a thread has it */
 };
 
@@ -127,7 +134,7 @@ ngx_dfp_digest_threads(ngx_conf_t *cf, ngx_str_t *name)
 
 
 ngx_dfp_digest_t *
-ngx_dfp_digest_start(ngx_thread_pool_t *threads, ngx_dfp_entry_t *entry,
+ngx_dfp_digest_start(ngx_dfp_main_conf_t *conf, ngx_dfp_entry_t *entry,
     ngx_str_t *digest, ngx_dfp_digest_pt handler, void *data)
 {
     ngx_dfp_digest_t  *d;
@@ -137,7 +144,8 @@ ngx_dfp_digest_start(ngx_thread_pool_t *threads, ngx_dfp_entry_t *entry,
         return NULL;
     }
 
-    d->threads = threads;
+    d->threads = conf->threads;
+    d->own = (conf->thread_pool.len == 0);
     d->handler = handler;
     d->data = data;
 
@@ -211,6 +219,12 @@ failed:
 static ngx_int_t
 ngx_dfp_digest_begin(ngx_dfp_digest_t *digest)
 {
+#if (NGX_LINUX)
+    if (digest->own) {
+        digest->nice = getpriority(PRIO_PROCESS, 0) + NGX_DFP_DIGEST_NICE;
+    }
+#endif
+
     digest->buf = ngx_palloc(digest->pool, NGX_DFP_DIGEST_CHUNK);
 
     if (digest->buf == NULL
@@ -239,7 +253,9 @@ ngx_dfp_digest_cancel(ngx_dfp_digest_t *digest)
 }
 
 
-/* Runs in a thread, and uses nothing but the task's own memory. */
+/* Runs in a thread, and uses nothing but the task's own memory. While a job fills
+ * the cache, there is always a file to be read: clients come first. On Linux, a
+ * thread has a priority of its own (setpriority(2)). */
 
 static void
 ngx_dfp_digest_thread(void *data, ngx_log_t *log)
@@ -251,6 +267,12 @@ ngx_dfp_digest_thread(void *data, ngx_log_t *log)
     dfp_oci_hash_t  hash;
 
     digest->rc = NGX_ERROR;
+
+#if (NGX_LINUX)
+    if (digest->own) {
+        (void) setpriority(PRIO_PROCESS, 0, digest->nice);
+    }
+#endif
 
     fd = ngx_open_file(digest->file.data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
 

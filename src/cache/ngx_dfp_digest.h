@@ -1,7 +1,8 @@
 /*
  * Checks the digests of files in the cache. Threads read the files, so that no
  * request waits for the disk; a few at a time, so that threads are left for
- * others.
+ * others. Those of the pool that the module makes have a lower priority than the
+ * worker, which has clients.
  */
 
 #ifndef NGX_DFP_DIGEST_H
@@ -26,7 +27,7 @@ ngx_int_t ngx_dfp_digest_init(ngx_conf_t *cf, ngx_dfp_main_conf_t *conf);
  * HANDLER is called once, after this has returned. ENTRY and DIGEST are
  * copied. NULL: no memory, or the queue of the threads is full. The check
  * frees itself after HANDLER has returned. */
-ngx_dfp_digest_t *ngx_dfp_digest_start(struct ngx_thread_pool_s *threads,
+ngx_dfp_digest_t *ngx_dfp_digest_start(ngx_dfp_main_conf_t *conf,
     ngx_dfp_entry_t *entry, ngx_str_t *digest, ngx_dfp_digest_pt handler,
     void *data);
 

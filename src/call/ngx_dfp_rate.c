@@ -22,12 +22,13 @@ typedef struct {
     ngx_http_request_t              *r;
     ngx_http_upstream_t             *upstream;
     ngx_http_upstream_handler_pt     read;     /* the upstream's */
-    ngx_queue_t                      queue;    /* if it pauses */
+    ngx_queue_t                      queue;    /* if it pauses, or waits */
     off_t                            counted;  /* bytes that it has read */
     off_t                            turn;     /* ... when its turn ends */
     int64_t                          credit;   /* bytes that it may read;
                                                   negative: it has read more */
     unsigned                         paused:1;
+    unsigned                         waiting:1;     /* for its turn */
 } ngx_dfp_flow_t;
 
 
@@ -40,9 +41,17 @@ typedef struct {
 } ngx_dfp_limit_t;
 
 
+/* Of the worker. */
+typedef struct {
+    ngx_queue_t  waiting;
+    ngx_event_t  next;
+} ngx_dfp_turns_t;
+
+
 static void ngx_dfp_rate_bytes(ngx_http_request_t *r, u_char *data,
     size_t len);
 static void ngx_dfp_rate_yield(ngx_dfp_flow_t *flow);
+static void ngx_dfp_rate_next(ngx_event_t *ev);
 static void ngx_dfp_rate_pass(void);
 static void ngx_dfp_rate_pause(ngx_dfp_flow_t *flow);
 static void ngx_dfp_rate_hold(ngx_dfp_flow_t *flow, ngx_msec_t time);
@@ -61,18 +70,27 @@ static const ngx_dfp_watcher_t  ngx_dfp_rate_watcher = {
 
 
 static ngx_dfp_limit_t  ngx_dfp_limit;
+static ngx_dfp_turns_t  ngx_dfp_turns;
 
 
 void
 ngx_dfp_rate_init(ngx_dfp_main_conf_t *conf, ngx_cycle_t *cycle)
 {
+    /* with a single process, calls may wait during a reload */
+
+    if (ngx_dfp_turns.waiting.next == NULL) {
+        ngx_queue_init(&ngx_dfp_turns.waiting);
+        ngx_queue_init(&ngx_dfp_limit.paused);
+    }
+
+    ngx_dfp_turns.next.handler = ngx_dfp_rate_next;
+    ngx_dfp_turns.next.log = cycle->log;
+
     if (conf->rate == 0) {
         return;
     }
 
     dfp_rate_init(&ngx_dfp_limit.rate, conf->rate, ngx_current_msec);
-
-    ngx_queue_init(&ngx_dfp_limit.paused);
 
     ngx_dfp_limit.tick.handler = ngx_dfp_rate_tick;
     ngx_dfp_limit.tick.data = &ngx_dfp_limit;
@@ -153,21 +171,53 @@ ngx_dfp_rate_bytes(ngx_http_request_t *r, u_char *data, size_t len)
 }
 
 
-/* As if a pause ended when nginx has looked for other events. */
+/* An event of the connection itself would end this at once: what comes meanwhile
+ * is left for the next turn. */
 
 static void
 ngx_dfp_rate_yield(ngx_dfp_flow_t *flow)
 {
-    ngx_event_t  *rev;
-
     flow->turn = flow->counted + NGX_DFP_RATE_TURN;
+    flow->upstream->peer.connection->read->delayed = 1;
 
-    rev = flow->upstream->peer.connection->read;
+    if (!flow->waiting) {
+        flow->waiting = 1;
+        ngx_queue_insert_tail(&ngx_dfp_turns.waiting, &flow->queue);
+    }
 
-    rev->delayed = 1;
-    rev->timedout = 1;
+    ngx_post_event(&ngx_dfp_turns.next, &ngx_posted_next_events);
+}
 
-    ngx_post_event(rev, &ngx_posted_next_events);
+
+/* One call, before nginx looks for other events again. */
+
+static void
+ngx_dfp_rate_next(ngx_event_t *ev)
+{
+    ngx_queue_t       *q;
+    ngx_dfp_flow_t    *flow;
+    ngx_connection_t  *c;
+
+    if (ngx_queue_empty(&ngx_dfp_turns.waiting)) {
+        return;
+    }
+
+    q = ngx_queue_head(&ngx_dfp_turns.waiting);
+    flow = ngx_queue_data(q, ngx_dfp_flow_t, queue);
+    c = flow->upstream->peer.connection;
+
+    ngx_dfp_rate_leave(flow);
+
+    /* the upstream may have ended meanwhile */
+
+    if (c && c->read->delayed) {
+        c->read->timedout = 1;
+        c->read->handler(c->read);
+    }
+
+    if (!ngx_queue_empty(&ngx_dfp_turns.waiting)) {
+        ngx_post_event(ev, &ngx_posted_next_events);
+    }
 }
 
 
@@ -186,6 +236,7 @@ static void
 ngx_dfp_rate_pause(ngx_dfp_flow_t *flow)
 {
     if (!flow->paused) {
+        ngx_dfp_rate_leave(flow);
 
         if (ngx_dfp_limit.npaused == 0) {
             ngx_dfp_rate_pass();
@@ -302,6 +353,11 @@ ngx_dfp_rate_leave(ngx_dfp_flow_t *flow)
         ngx_dfp_limit.npaused--;
         ngx_queue_remove(&flow->queue);
     }
+
+    if (flow->waiting) {
+        flow->waiting = 0;
+        ngx_queue_remove(&flow->queue);
+    }
 }
 
 
@@ -325,9 +381,6 @@ ngx_dfp_rate_end(ngx_http_request_t *r)
             ngx_del_timer(rev);
         }
 
-        if (rev->posted) {
-            ngx_delete_posted_event(rev);
-        }
     }
 
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,

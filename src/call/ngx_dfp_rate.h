@@ -4,8 +4,9 @@
  * meanwhile is shared evenly by those that pause, so that a slow origin leaves
  * the rest to others.
  *
- * Whatever the rate is, such a call lets nginx process other events after each
- * 64 KB, so that clients need not wait for a layer from an origin that is fast.
+ * Whatever the rate is, such calls take turns of 64 KB, between which nginx
+ * processes other events, so that clients need not wait for a layer from an
+ * origin that is fast.
  */
 
 #ifndef NGX_DFP_RATE_H

@@ -106,7 +106,7 @@ ngx_dfp_engine_dry_digest(ngx_dfp_task_t *task)
         return;
     }
 
-    task->check = ngx_dfp_digest_start(task->run->conf->threads, &task->entry,
+    task->check = ngx_dfp_digest_start(task->run->conf, &task->entry,
                                        digest, ngx_dfp_engine_dry_checked,
                                        task);
     if (task->check == NULL) {

@@ -145,7 +145,7 @@ ngx_dfp_engine_warm_digest(ngx_dfp_task_t *task)
         return;
     }
 
-    task->check = ngx_dfp_digest_start(task->run->conf->threads, &task->entry,
+    task->check = ngx_dfp_digest_start(task->run->conf, &task->entry,
                                        digest, ngx_dfp_engine_warm_checked,
                                        task);
     if (task->check == NULL) {
