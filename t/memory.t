@@ -34,7 +34,7 @@ plan skip_all => 'only the nginx of make asan-test can run out of memory'
 use constant {
     REGISTRY    => 'http://registry.test',
     AUTH        => 'http://auth.test',
-    SAMPLES     => 80,      # of all allocations
+    SAMPLES     => 30,      # of all allocations
     STORY_SECONDS => 1800,
     JOB_SECONDS => 20,      # with leases that run out
     ANSWER_SECONDS => 28,
