@@ -74,19 +74,22 @@ my $manifests = "Accept: $docker_types.v2+json, $docker_types.list.v2+json, "
 
 my %clients = (
     'containerd 1.6' => [ 'nginx.lan', '', '?ns=docker.io',
-        [ HEAD => 'T', $manifests ], [ GET => 'I', $manifests ],
+        [ HEAD => 'T', $manifests ],
+        [ GET => 'I', "Accept: $oci_types.index.v1+json, */*" ],
         [ GET => 'M', "Accept: $oci_types.manifest.v1+json, */*" ],
         [ GET => 'C', "Accept: $oci_types.config.v1+json, */*" ],
         [ GET => 'L', "Accept: $oci_types.layer.v1.tar+gzip, */*" ] ],
+
+    # with concurrent_layer_fetch_buffer; manifests are requested in the same way
+
     'containerd 2.1, of parts' => [ 'nginx.lan', '', '?ns=docker.io',
-        [ HEAD => 'T', $manifests ], [ GET => 'I', $manifests ],
-        [ GET => 'M', "Accept: $oci_types.manifest.v1+json, */*" ],
-        [ GET => 'C', "Accept: $oci_types.config.v1+json, */*",
-                      'Range: bytes=0-' ],
-        [ GET => 'L', "Accept: $oci_types.layer.v1.tar+gzip, */*",
-                      'Range: bytes=0-99', 'Accept-Encoding: identity' ],
-        [ GET => 'L', "Accept: $oci_types.layer.v1.tar+gzip, */*",
-                      'Range: bytes=100-', 'Accept-Encoding: identity' ] ],
+        [ HEAD => 'T', $manifests ],
+        (map { [ GET => $_->[0], "Accept: $oci_types.$_->[1], */*",
+                        'Accept-Encoding: zstd;q=1.0, gzip;q=0.8, deflate;q=0.5',
+                        "Range: bytes=$_->[2]-" ] }
+         [ I => 'index.v1+json', 0 ], [ M => 'manifest.v1+json', 0 ],
+         [ C => 'config.v1+json', 0 ], [ L => 'layer.v1.tar+gzip', 0 ],
+         [ L => 'layer.v1.tar+gzip', 100 ]) ],
     'docker' => [ 'dockerhub.nginx.lan', '', '',
         [ HEAD => 'T', "Accept: $docker_types.v2+json",
                        "Accept: $docker_types.list.v2+json",
