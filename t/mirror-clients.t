@@ -14,6 +14,7 @@ use DFP::Clients;
 use DFP::Internet;
 use DFP::Process qw( wait_until );
 use DFP::RegistryStory;
+use DFP::Warm;
 
 plan skip_all => 'port 443 and containerd need root'
     if $> != 0 || !DFP::Internet->possible;
@@ -71,6 +72,24 @@ sub pull
 }
 
 
+# The requests for manifests and blobs, at least so many: nginx writes what it has done
+# when the client knows it already.
+
+sub files
+{
+    my ($front, $count) = @_;
+
+    my @files;
+
+    wait_until(LOG_SECONDS, sub {
+        @files = grep { m{/(?:manifests|blobs)/} } $front->requests;
+        @files >= $count;
+    });
+
+    return @files;
+}
+
+
 # All of it from the cache: so many manifests and blobs, with nothing asked of
 # anybody else.
 
@@ -81,14 +100,7 @@ sub from_the_cache
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
     my $pulled = pull($front, $clients, $client, $name, @options);
-    my @files;
-
-    # nginx writes what it has done when the client knows it already
-
-    wait_until(LOG_SECONDS, sub {
-        @files = grep { m{/(?:manifests|blobs)/} } $front->requests;
-        @files >= $count;
-    });
+    my @files = files($front, $count);
 
     is(scalar @files, $count, "$client: each manifest and blob");
     is_deeply([ grep { !/^\Q$host\E \S+ \S+ 200 HIT$/ } @files ], [],
@@ -107,15 +119,31 @@ my %hosts = ('docker.io' => 'dockerhub.nginx.lan',
              'ghcr.io' => 'ghcr.nginx.lan',
              'registry.lan' => 'registry.nginx.lan');
 
-# Who pulls which image by prefixes, with how many requests: containerd and docker ask by
-# HEAD what the tag stands for, and then for the index.
+# Who pulls which image by prefixes, and with how many requests: containerd and docker
+# ask by HEAD what the tag stands for, and then for the index. containerd asks for no
+# token until it is told to, the others begin with that.
 
 my %pulls = (
-    dockerhub => [ [ containerd => 6 ], [ docker => 6 ], [ skopeo => 5 ],
-                   [ podman => 5 ] ],
-    ghcr      => [ [ containerd => 6 ], [ kubelet => 6 ], [ buildah => 5 ],
-                   [ podman => 5 ] ],
+    dockerhub => [ [ containerd => 6 ], [ docker => 6, 'token' ],
+                   [ skopeo => 5, 'token' ], [ podman => 5, 'token' ] ],
+    ghcr      => [ [ containerd => 6 ], [ kubelet => 6 ],
+                   [ buildah => 5, 'token' ], [ podman => 5, 'token' ] ],
 );
+my %tokens = (
+    dockerhub => 'GET /token?service=registry.docker.io'
+                 . '&scope=repository:library%2Fapp:pull',
+    ghcr => 'GET /token?service=ghcr.io&scope=repository:org%2Fapp:pull',
+);
+
+
+# The tag of an image has expired.
+
+sub expire
+{
+    my ($front, $image) = @_;
+
+    (bless { servers => $front }, 'DFP::Warm')->expire($image->{tag});
+}
 
 client_story 'prefixes', \%prefixes, 'https://nginx.lan', sub {
     my ($front, $clients) = @_;
@@ -129,42 +157,47 @@ client_story 'prefixes', \%prefixes, 'https://nginx.lan', sub {
             my $pulled = from_the_cache($front, $clients, $client->[0],
                                         $names{$name}, 'nginx.lan',
                                         $client->[1]);
-            is_deeply($pulled->{asked}, [], 'no registry was asked');
+            is_deeply([ map { m{^(\S+ \S+)} } @{ $pulled->{asked} } ],
+                      $client->[2] ? [ $tokens{$name} ] : [],
+                      'no registry was asked but for a token, if at all');
         }
+
+        # who has a token has an expired tag revalidated; who gets none, because its
+        # service is unavailable, gets what is valid
+
+        expire($front, $image);
+        pull($front, $clients, 'skopeo', $names{$name});
+        is_deeply([ map { / (\S+ \S+)$/ } files($front, 5) ],
+                  [ '200 EXPIRED', ('200 HIT') x 4 ],
+                  'the registry is asked for the tag when it has expired');
+
+        $hosted->token_fails($name, 503);
+        from_the_cache($front, $clients, 'skopeo', $names{$name}, 'nginx.lan', 5);
+        $hosted->token_works($name);
     }
 
-    # podman asks for a token for the name with the prefix, if at all: the mirror
-    # says that it needs none, and Docker Hub that it does
+    # what is not warmed is stored when somebody pulls it
 
-    for my $case ([ skopeo => GET => '/docker.io/', 'cold' ],
-                  [ docker => HEAD => '/', 'colder' ])
+    for my $case ([ skopeo => '/docker.io', 'cold' ], [ docker => '', 'colder' ])
     {
-        my ($client, $method, $path, $name) = @$case;
+        my ($client, $base, $name) = @$case;
         my $cold = $hosted->image('dockerhub', "library/$name");
         my $pulled = pull($front, $clients, $client,
                           "docker.io/library/$name:1.0");
 
-        is_deeply([ ($front->requests)[0, 1] ],
-                  [ 'nginx.lan GET /v2/ 200 -', "nginx.lan $method "
-                    . "/v2${path}library/$name/manifests/1.0 401 MISS" ],
-                  "$client: what is not warmed does not come through nginx.lan");
-        is_deeply([ grep { / 200 / && m{/(?:manifests|blobs)/} }
-                    $front->requests ], [], 'also not later');
-        is_deeply($pulled->{connected},
-                  [ map { "$_:443" } qw( auth.docker.io nginx.lan
-                        production.cloudflare.docker.com registry-1.docker.io ) ],
-                  'the client gets it from Docker Hub itself');
+        is_deeply($pulled->{connected}, ['nginx.lan:443'],
+                  "$client: what is not warmed comes through nginx.lan");
+        pulled($front, 'dockerhub', { %$cold, index => $cold->{tag} },
+               host => 'nginx.lan', base => $base);
     }
-
-    # of a private registry, too
 
     warm($front, 'private', $hosted->image('private', 'team/tool'));
 
     pull($front, $clients, 'skopeo', 'registry.lan/team/tool:1.0');
     is_deeply([ $front->requests ],
-              [ 'nginx.lan GET /v2/ 200 -', 'nginx.lan GET '
+              [ 'nginx.lan GET /v2/ 401 -', 'nginx.lan GET '
                 . '/v2/registry.lan/team/tool/manifests/1.0 401 BYPASS' ],
-              'a private image is for nobody who has no token');
+              'a private image is for nobody who has no login');
 };
 
 
