@@ -131,6 +131,9 @@ ngx_dfp_unresolved_resolved(ngx_resolver_ctx_t *lookup)
                   "%V" DFP_NGINX_UNRESOLVED "%i: %s)", &lookup->name,
                   lookup->state, ngx_resolver_strerror(lookup->state));
 
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "dfpreheat expired entry: its upstream has no address");
+
     ngx_memzero(&quick, sizeof(ngx_resolver_ctx_t));
 
     quick.resolver = lookup->resolver;
