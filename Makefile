@@ -28,7 +28,7 @@ DEPS = gcc libc6-dev make nginx nginx-dev libhiredis-dev libjansson-dev \
        openssl procps ca-certificates libtest-base-perl python3-grpcio
 TEST_DEPS = aria2 wget libnginx-mod-http-lua libnginx-mod-http-headers-more-filter \
             prometheus python3-venv chromium chromium-driver python3-pip \
-            containerd buildah
+            containerd buildah docker.io podman
 ASAN_DEPS = $(TEST_DEPS) valgrind
 FUZZ_DEPS = clang libclang-rt-14-dev
 BENCH_DEPS = wrk python3 g++ libgrpc++-dev

@@ -26,8 +26,10 @@ use constant {
     REPO    => 'acme/model',
     COMMIT  => 'a' x 40,
     NEXT    => 'b' x 40,
+    SLOW    => 'c' x 40,
     TOKEN   => 'Bearer hf_right',
     PART    => 1_000_000,       # bytes that a client has already
+    BEGINS  => 4,               # s before the first byte: python needs some to start
     CLIENT_SECONDS => 60,
 };
 
@@ -69,7 +71,7 @@ my $config_etag = 'c' x 40;
 
 
 # What the Hub has at a commit: a large file at the CDN, and a small one. Others may be
-# asked for a token.
+# asked for a token, or have to wait for the large one.
 
 sub publish
 {
@@ -107,7 +109,7 @@ sub publish
     $cdn->answers("/xet/$etag", {
         wants => qq(If-None-Match: "blob"), status => 304,
         headers => [ ETag => '"blob"' ], refusal => { body => $weights,
-            headers => [ ETag => '"blob"', 'Accept-Ranges' => 'bytes' ] } });
+            after => $more{after}, headers => [ ETag => '"blob"', 'Accept-Ranges' => 'bytes' ] } });
 
     $hub->answers("/api/models/${\REPO}/revision/main", {
         headers => [ 'Content-Type' => 'application/json' ],
@@ -266,6 +268,29 @@ END
     is(content(snapshot($home, COMMIT, 'config.json')), $config,
        'and its configuration');
     is(scalar $cdn->requests, 0, 'without the CDN');
+};
+
+
+warm_story 'a model that a job is fetching', { http => $example }, '', sub
+{
+    my $warm = shift;
+
+    publish(SLOW, after => BEGINS);
+
+    my $id = $warm->post('file', url =>
+                         "$hub_url/${\REPO}/resolve/${\SLOW}/model.safetensors");
+
+    wait_until(CLIENT_SECONDS, sub { scalar $cdn->requests })
+        or die 'the job does not begin';
+
+    my $home = "$dir/meanwhile";
+    my $path = snapshot($home, SLOW, 'model.safetensors');
+
+    is(download($home, 'model.safetensors', qq(, revision="${\SLOW}")), "$path\n",
+       'huggingface_hub has the weights');
+    ok(content($path) eq $weights, 'all of them');
+    is($warm->ended($id)->{state}, 'SUCCESS', 'the job ends well');
+    is(scalar $cdn->requests, 1, 'the CDN was asked once');
 };
 
 

@@ -74,19 +74,22 @@ my $manifests = "Accept: $docker_types.v2+json, $docker_types.list.v2+json, "
 
 my %clients = (
     'containerd 1.6' => [ 'nginx.lan', '', '?ns=docker.io',
-        [ HEAD => 'T', $manifests ], [ GET => 'I', $manifests ],
+        [ HEAD => 'T', $manifests ],
+        [ GET => 'I', "Accept: $oci_types.index.v1+json, */*" ],
         [ GET => 'M', "Accept: $oci_types.manifest.v1+json, */*" ],
         [ GET => 'C', "Accept: $oci_types.config.v1+json, */*" ],
         [ GET => 'L', "Accept: $oci_types.layer.v1.tar+gzip, */*" ] ],
+
+    # with concurrent_layer_fetch_buffer; manifests are requested in the same way
+
     'containerd 2.1, of parts' => [ 'nginx.lan', '', '?ns=docker.io',
-        [ HEAD => 'T', $manifests ], [ GET => 'I', $manifests ],
-        [ GET => 'M', "Accept: $oci_types.manifest.v1+json, */*" ],
-        [ GET => 'C', "Accept: $oci_types.config.v1+json, */*",
-                      'Range: bytes=0-' ],
-        [ GET => 'L', "Accept: $oci_types.layer.v1.tar+gzip, */*",
-                      'Range: bytes=0-99', 'Accept-Encoding: identity' ],
-        [ GET => 'L', "Accept: $oci_types.layer.v1.tar+gzip, */*",
-                      'Range: bytes=100-', 'Accept-Encoding: identity' ] ],
+        [ HEAD => 'T', $manifests ],
+        (map { [ GET => $_->[0], "Accept: $oci_types.$_->[1], */*",
+                        'Accept-Encoding: zstd;q=1.0, gzip;q=0.8, deflate;q=0.5',
+                        "Range: bytes=$_->[2]-" ] }
+         [ I => 'index.v1+json', 0 ], [ M => 'manifest.v1+json', 0 ],
+         [ C => 'config.v1+json', 0 ], [ L => 'layer.v1.tar+gzip', 0 ],
+         [ L => 'layer.v1.tar+gzip', 100 ]) ],
     'docker' => [ 'dockerhub.nginx.lan', '', '',
         [ HEAD => 'T', "Accept: $docker_types.v2+json",
                        "Accept: $docker_types.list.v2+json",
@@ -132,6 +135,7 @@ example_story 'mirror', sub {
     names_of_docker_hub($front);
     clients($front);
     pings($front);
+    tokens($front);
     closed_list($front);
     passed_on($front);
 };
@@ -208,7 +212,7 @@ sub pings
           harbor.nginx.lan registry.nginx.lan other.nginx.lan );
 
     is_deeply(\%told, {
-        'nginx.lan'           => '200',
+        'nginx.lan'           => '401 https://nginx.lan/token',
         'dockerhub.nginx.lan' => '401 https://auth.docker.io/token',
         'ghcr.nginx.lan'      => '401 https://ghcr.io/token',
         'quay.nginx.lan'      => '401 https://quay.io/v2/auth',
@@ -216,6 +220,62 @@ sub pings
         'registry.nginx.lan'  => '401 registry.lan',
         'other.nginx.lan'     => '404',
     }, 'GET /v2/');
+}
+
+
+# Tokens for clients of nginx.lan: from which service, for which image.
+
+sub tokens
+{
+    my $front = shift;
+
+    my %scopes = (
+        'repository:library/app:pull' =>
+            'auth.docker.io /token?service=registry.docker.io'
+            . '&scope=repository:library/app:pull',
+        'repository%3adocker.io%2Flibrary%2Fapp%3Apull' =>
+            'auth.docker.io /token?service=registry.docker.io'
+            . '&scope=repository:library%2Fapp:pull',
+        'repository%3Adockerhub%2Flibrary%2Fapp%3Apull' =>
+            'auth.docker.io /token?service=registry.docker.io'
+            . '&scope=repository:library%2Fapp:pull',
+        'repository:ghcr.io/org/a.b/c-d_e:pull' =>
+            'ghcr.io /token?service=ghcr.io&scope=repository:org/a.b/c-d_e:pull',
+        'repository%3Aquay.io%2Forg%2Fapp%3Apull' =>
+            'quay.io /v2/auth?service=quay.io&scope=repository:org%2Fapp:pull',
+        map { $_ => 'none' } '',
+            'repository:harbor.lan/team/app:pull', 'repository:registry.lan/app:pull',
+            'repository:evil.lan/app:pull', 'repository:ghcr.io.evil.lan/app:pull',
+            'repository:ghcr.io/org/app:pull,push', 'repository:library/app:push',
+            'repository:ghcr.io/org/app%26service=x:pull', 'registry:catalog:*',
+    );
+    my %got;
+
+    for my $scope (keys %scopes) {
+        $hosted->forget_requests;
+
+        my $answer = $front->get('nginx.lan', "/token?service=nginx.lan&scope=$scope",
+                                 authorization => 'Basic bmdpbng6bGFu');
+        my ($token) = $answer->{body} =~ /"token":"([^"]*)"/;
+        my %asked = map { ("@{[ /^Host: (\S+)\r$/mi ]} @{[ m{^GET (\S+)} ]}"
+                           . (/^Authorization/mi ? ' with a password' : '') => 1) }
+                    map { $hosted->requests($_) } $hosted->names;
+
+        $got{$scope} = join ' ', $answer->{status},
+            $token eq 'none' ? $token : sort keys %asked;
+    }
+
+    is_deeply(\%got, { map { $_ => "200 $scopes{$_}" } keys %scopes },
+              'tokens of nginx.lan');
+
+    $hosted->token_fails('ghcr', 500);
+    is($front->get('nginx.lan', '/token?scope=repository:ghcr.io/org/app:pull')
+       ->{body}, '{"token":"none","expires_in":60}',
+       'nobody is stopped when a token service fails');
+    $hosted->token_works('ghcr');
+
+    is($front->get('nginx.lan', '/v2/', authorization => 'Bearer t-o-k-e-n')
+       ->{status}, 200, 'who has one may go on');
 }
 
 

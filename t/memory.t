@@ -20,6 +20,7 @@ use Test::More;
 
 use DFP::Announce;
 use DFP::Client;
+use DFP::Dns;
 use DFP::Events;
 use DFP::Hooks;
 use DFP::Image;
@@ -775,6 +776,61 @@ warm_story 'memory ends once while a registry is asked', {
     is(join(' ', $all->(%$right)), join(' ', map { 200 } @paths),
        'who has the right gets it');
     is(($servers->workers)[0], $worker, 'nginx goes on');
+};
+
+
+my ($known, $unknown) = (DFP::Dns->start('named.test' => ['127.0.0.1']),
+                         DFP::Dns->start);
+
+warm_story 'memory ends once while a name cannot be resolved', {
+    workers => 1, lease => '1s', seconds => STORY_SECONDS }, <<"END", sub
+resolver 127.0.0.1:${\ $known->port };
+
+location /v2/ {
+    dfpreheat_origin http://named.test:$port;
+    proxy_pass \$dfpreheat_target;
+    proxy_cache files;
+    include cache.conf;
+}
+END
+{
+    my $warm = shift;
+
+    my $servers = $warm->{servers};
+    my (undef, $tag) = DFP::Image->of_layer($upstream, 'unresolved');
+    my $pull = sub {
+        $warm->another_client;
+        return ($warm->pull($tag))[1];
+    };
+
+    $servers->expects(undef, FAILED);
+    is($pull->(), 'MISS', 'a tag is stored');
+
+    my ($old, $new) = map { $_->port } $known, $unknown;
+
+    $servers->nginx_configure(http => $servers->{http}
+                                      =~ s/resolver 127\.0\.0\.1:\K$old/$new/r);
+    $servers->nginx_reload;
+    $warm->expire($tag);
+    is($pull->(), 'STALE', 'and has expired');
+
+    my ($worker) = $servers->workers;
+
+    set(0);
+    $pull->();
+    my $made = made();
+    my $every = $ENV{MEMORY_EVERY} // int($made / SAMPLES) || 1;
+
+    announce("$made allocations, one of $every fails");
+
+    for (my $k = 1 + int rand $every; $k <= $made; $k += $every) {
+        set($k);
+        $pull->();
+    }
+
+    set(0);
+    is($pull->(), 'STALE', 'nginx goes on with it');
+    is(($servers->workers)[0], $worker, 'and is the same');
 };
 
 done_testing();

@@ -1,6 +1,6 @@
-# Debian's containerd, skopeo and buildah pull through the mirror of
-# conf/examples/registries: what a job has warmed comes from the cache, and what it
-# has not warmed from the registry.
+# Debian's containerd (also by CRI, as kubelet uses it), docker, skopeo, buildah and
+# podman pull through the mirror of conf/examples/registries: what a job has warmed comes
+# from the cache, and what it has not warmed from the registry.
 
 use strict;
 use warnings;
@@ -14,6 +14,7 @@ use DFP::Clients;
 use DFP::Internet;
 use DFP::Process qw( wait_until );
 use DFP::RegistryStory;
+use DFP::Warm;
 
 plan skip_all => 'port 443 and containerd need root'
     if $> != 0 || !DFP::Internet->possible;
@@ -26,11 +27,11 @@ my $user = join ':', { $hosted->login }->@{qw( username password )};
 my %server = ('docker.io' => 'https://registry-1.docker.io', _default => undef);
 
 
-# A story with clients that have these mirrors in registries.conf.
+# A story with clients that have these mirrors in registries.conf, and docker this one.
 
 sub client_story
 {
-    my ($how, $mirrors, $code) = @_;
+    my ($how, $mirrors, $docker, $code) = @_;
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
@@ -39,7 +40,7 @@ sub client_story
 
         my $clients = DFP::Clients->start(
             ca => ca(), internet => $internet, server => \%server,
-            mirrors => $mirrors,
+            mirrors => $mirrors, docker => $docker,
             logins => { map { $_ => $user } qw( nginx.lan registry.lan
                                                 registry.nginx.lan ) });
 
@@ -71,6 +72,24 @@ sub pull
 }
 
 
+# The requests for manifests and blobs, at least so many: nginx writes what it has done
+# when the client knows it already.
+
+sub files
+{
+    my ($front, $count) = @_;
+
+    my @files;
+
+    wait_until(LOG_SECONDS, sub {
+        @files = grep { m{/(?:manifests|blobs)/} } $front->requests;
+        @files >= $count;
+    });
+
+    return @files;
+}
+
+
 # All of it from the cache: so many manifests and blobs, with nothing asked of
 # anybody else.
 
@@ -81,14 +100,7 @@ sub from_the_cache
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
     my $pulled = pull($front, $clients, $client, $name, @options);
-    my @files;
-
-    # nginx writes what it has done when the client knows it already
-
-    wait_until(LOG_SECONDS, sub {
-        @files = grep { m{/(?:manifests|blobs)/} } $front->requests;
-        @files >= $count;
-    });
+    my @files = files($front, $count);
 
     is(scalar @files, $count, "$client: each manifest and blob");
     is_deeply([ grep { !/^\Q$host\E \S+ \S+ 200 HIT$/ } @files ], [],
@@ -102,12 +114,38 @@ sub from_the_cache
 
 my %names = (dockerhub => 'docker.io/library/app:1.0',
              ghcr => 'ghcr.io/org/app:1.0');
-my %prefixes = (map { $_ => "nginx.lan/$_" } qw( docker.io ghcr.io ));
+my %prefixes = map { $_ => "nginx.lan/$_" } qw( docker.io ghcr.io registry.lan );
 my %hosts = ('docker.io' => 'dockerhub.nginx.lan',
              'ghcr.io' => 'ghcr.nginx.lan',
              'registry.lan' => 'registry.nginx.lan');
 
-client_story 'prefixes', \%prefixes, sub {
+# Who pulls which image by prefixes, and with how many requests: containerd and docker
+# ask by HEAD what the tag stands for, and then for the index. containerd asks for no
+# token until it is told to, the others begin with that.
+
+my %pulls = (
+    dockerhub => [ [ containerd => 6 ], [ docker => 6, 'token' ],
+                   [ skopeo => 5, 'token' ], [ podman => 5, 'token' ] ],
+    ghcr      => [ [ containerd => 6 ], [ kubelet => 6 ],
+                   [ buildah => 5, 'token' ], [ podman => 5, 'token' ] ],
+);
+my %tokens = (
+    dockerhub => 'GET /token?service=registry.docker.io'
+                 . '&scope=repository:library%2Fapp:pull',
+    ghcr => 'GET /token?service=ghcr.io&scope=repository:org%2Fapp:pull',
+);
+
+
+# The tag of an image has expired.
+
+sub expire
+{
+    my ($front, $image) = @_;
+
+    (bless { servers => $front }, 'DFP::Warm')->expire($image->{tag});
+}
+
+client_story 'prefixes', \%prefixes, 'https://nginx.lan', sub {
     my ($front, $clients) = @_;
 
     for my $name (sort keys %names) {
@@ -115,94 +153,124 @@ client_story 'prefixes', \%prefixes, sub {
 
         warm($front, $name, $image);
 
-        # containerd asks by HEAD what the tag stands for, and then for the index
-
-        for my $client ([ containerd => 6 ], [ skopeo => 5 ], [ buildah => 5 ])
-        {
+        for my $client (@{ $pulls{$name} }) {
             my $pulled = from_the_cache($front, $clients, $client->[0],
                                         $names{$name}, 'nginx.lan',
                                         $client->[1]);
-            is_deeply($pulled->{asked}, [], 'no registry was asked');
+            is_deeply([ map { m{^(\S+ \S+)} } @{ $pulled->{asked} } ],
+                      $client->[2] ? [ $tokens{$name} ] : [],
+                      'no registry was asked but for a token, if at all');
         }
+
+        # who has a token has an expired tag revalidated; who gets none, because its
+        # service is unavailable, gets what is valid
+
+        expire($front, $image);
+        pull($front, $clients, 'skopeo', $names{$name});
+        is_deeply([ map { / (\S+ \S+)$/ } files($front, 5) ],
+                  [ '200 EXPIRED', ('200 HIT') x 4 ],
+                  'the registry is asked for the tag when it has expired');
+
+        $hosted->token_fails($name, 503);
+        from_the_cache($front, $clients, 'skopeo', $names{$name}, 'nginx.lan', 5);
+        $hosted->token_works($name);
     }
 
-    # podman asks for a token for the name with the prefix, if at all: the mirror
-    # says that it needs none, and Docker Hub that it does
+    # what is not warmed is stored when somebody pulls it
 
-    my $cold = $hosted->image('dockerhub', 'library/cold');
-    my $pulled = pull($front, $clients, 'skopeo', 'docker.io/library/cold:1.0');
+    for my $case ([ skopeo => '/docker.io', 'cold' ], [ docker => '', 'colder' ])
+    {
+        my ($client, $base, $name) = @$case;
+        my $cold = $hosted->image('dockerhub', "library/$name");
+        my $pulled = pull($front, $clients, $client,
+                          "docker.io/library/$name:1.0");
 
-    is_deeply([ $front->requests ],
-              [ 'nginx.lan GET /v2/ 200 -', 'nginx.lan GET '
-                . '/v2/docker.io/library/cold/manifests/1.0 401 MISS' ],
-              'what is not warmed does not come through a prefix');
-    is_deeply($pulled->{connected},
-              [ map { "$_:443" } qw( auth.docker.io nginx.lan
-                    production.cloudflare.docker.com registry-1.docker.io ) ],
-              'the client gets it from Docker Hub itself');
-};
-
-
-client_story 'a private registry by a prefix',
-    { 'registry.lan' => 'nginx.lan/registry.lan' }, sub
-{
-    my ($front, $clients) = @_;
+        is_deeply($pulled->{connected}, ['nginx.lan:443'],
+                  "$client: what is not warmed comes through nginx.lan");
+        pulled($front, 'dockerhub', { %$cold, index => $cold->{tag} },
+               host => 'nginx.lan', base => $base);
+    }
 
     warm($front, 'private', $hosted->image('private', 'team/tool'));
 
-    # what has no token is not asked for one, and goes to the registry
-
     pull($front, $clients, 'skopeo', 'registry.lan/team/tool:1.0');
     is_deeply([ $front->requests ],
-              [ 'nginx.lan GET /v2/ 200 -', 'nginx.lan GET '
+              [ 'nginx.lan GET /v2/ 401 -', 'nginx.lan GET '
                 . '/v2/registry.lan/team/tool/manifests/1.0 401 BYPASS' ],
-              'is for nobody');
+              'a private image is for nobody who has no login');
 };
 
 
-client_story 'names', \%hosts, sub {
+client_story 'names', \%hosts, 'https://dockerhub.nginx.lan', sub {
+    my ($front, $clients) = @_;
+
+    named($front, $clients);
+    stored($front, $clients);
+    private($front, $clients);
+};
+
+
+# docker pulls images of other registries than Docker Hub by the name of the mirror.
+
+sub named
+{
     my ($front, $clients) = @_;
 
     my $image = $hosted->image('ghcr', 'org/app');
 
     warm($front, 'ghcr', $image);
 
-    for my $client (qw( skopeo buildah )) {
-        my $pulled = pull($front, $clients, $client, $names{ghcr});
+    for my $client ([ docker => 'ghcr.nginx.lan/org/app:1.0' ], ['skopeo'],
+                    ['buildah'], ['podman'])
+    {
+        my ($who, $name) = @$client;
+        my $pulled = pull($front, $clients, $who, $name // $names{ghcr});
+
         is_deeply([ grep { m{/(?:manifests|blobs)/} && !/ 200 HIT$/ }
-                    $front->requests ], [], "$client: all from the cache");
+                    $front->requests ], [], "$who: all from the cache");
         is_deeply($pulled->{connected}, [ 'ghcr.io:443', 'ghcr.nginx.lan:443' ],
-                  "$client: and a token of the registry's service");
+                  "$who: and a token of the registry's service");
         is_deeply([ map { m{^(\S+ [^ ?]+)} } @{ $pulled->{asked} } ],
                   [ 'GET /v2/', 'GET /token' ],
-                  "$client: which is all that it has sent");
+                  "$who: which is all that it has sent");
     }
+}
 
-    # what is not warmed is stored when it is pulled through the name
 
-    for my $case ([ skopeo => 'one' ], [ buildah => 'two' ],
-                  [ containerd => 'three' ])
+# What is not warmed is stored when it is pulled through the name.
+
+sub stored
+{
+    my ($front, $clients) = @_;
+
+    for my $case ([ skopeo => 'ghcr' ], [ containerd => 'ghcr' ],
+                  [ docker => 'dockerhub' ])
     {
-        my ($client, $name) = @$case;
-        my $cold = $hosted->image('ghcr', "org/$name");
-        my $pulled = pull($front, $clients, $client, "ghcr.io/org/$name:1.0");
+        my ($client, $registry) = @$case;
+        my $name = $names{$registry} =~ s{app}{cold-$client}r;
+        my $cold = $hosted->image($registry, $name =~ m{/(.*):});
+        my $pulled = pull($front, $clients, $client, $name);
+        my ($host) = $name =~ m{^([^/]+)};
 
-        is_deeply([ grep { !/nginx\.lan|^ghcr\.io/ } @{ $pulled->{connected} } ],
-                  [], "$client: not past the mirror");
-        pulled($front, 'ghcr', { %$cold, index => $cold->{tag} },
-               host => 'nginx.lan', base => '/ghcr.io');
+        is_deeply([ grep { !/nginx\.lan|^(?:ghcr\.io|auth\.docker\.io):/ }
+                    @{ $pulled->{connected} } ], [],
+                  "$client: not past the mirror");
+        pulled($front, $registry, { %$cold, index => $cold->{tag} },
+               host => 'nginx.lan', base => "/$host");
     }
-};
+}
 
 
-client_story 'a private registry', \%hosts, sub {
+sub private
+{
     my ($front, $clients) = @_;
 
     my $name = 'registry.lan/team/app:1.0';
     my $image = $hosted->image('private', 'team/app');
     warm($front, 'private', $image);
 
-    for my $client ([ containerd => (user => $user) ], ['skopeo'], ['buildah'])
+    for my $client ([ containerd => (user => $user) ],
+                    [ kubelet => (user => $user) ], ['skopeo'], ['buildah'])
     {
         my ($who, @options) = @$client;
         my $pulled = pull($front, $clients, $who, $name, @options);
@@ -215,9 +283,13 @@ client_story 'a private registry', \%hosts, sub {
                   "$who: through the mirror");
     }
 
-    isnt($clients->containerd_pull($name, user => 'alice:wrong'), '',
-         'with a wrong password there is nothing');
-};
+    for my $client (qw( containerd kubelet )) {
+        my $pull = "${client}_pull";
+
+        isnt($clients->$pull($name, user => 'alice:wrong'), '',
+             "$client: with a wrong password there is nothing");
+    }
+}
 
 
 done_testing;

@@ -21,6 +21,7 @@ use DFP::Warm;
 use constant {
     UNKNOWN => '{"errors":[{"code":"NAME_UNKNOWN"}]}',
     ANSWER  => 10,      # s
+    CLIENTS => 8,       # at once
 };
 
 my $hub = DFP::Upstream->start;
@@ -96,9 +97,9 @@ my @resolved = ('proxy_pass $dfpreheat_target;',
                 'proxy_cache files;', 'include cache.conf;');
 
 
-# A request to the byte; status, headers and body.
+# A request to the byte, sent now; status, headers and body, later.
 
-sub request
+sub ask
 {
     my ($warm, $line, @headers) = @_;
 
@@ -106,8 +107,17 @@ sub request
                                        PeerPort => $warm->{port})
         or die "no connection: $!";
 
-    print {$socket} join "\r\n", "$line HTTP/1.1", 'Connection: close',
-                                 @headers, '', '';
+    syswrite $socket, join "\r\n", "$line HTTP/1.1", 'Connection: close',
+                                   @headers, '', '';
+
+    return $socket;
+}
+
+
+sub answer
+{
+    my $socket = shift;
+
     local $/;
     my ($head, $body) = split /\r\n\r\n/, <$socket> // '', 2;
     my %headers = map { /^([^:]+): (.*)$/ ? (lc $1 => $2) : () }
@@ -116,6 +126,9 @@ sub request
     return { status => $head =~ m{^HTTP/1\.1 (\d+)} ? $1 : 0, body => $body,
              cache => $headers{'x-cache'} // '-', headers => \%headers };
 }
+
+
+sub request { return answer(ask(@_)) }
 
 
 # How each way to the front gets a path: cache, status and way.
@@ -488,35 +501,130 @@ warm_story 'a tag that has expired', { http => $map }, front(@resolved), sub
 };
 
 
-# Names are resolved when an upstream is needed, and not for what is cached.
+# Names are resolved when an upstream is needed, and not for what is cached. The
+# stories begin with a job, and go on with a name server that is down, or that does
+# not know the name any more.
 
-warm_story 'no name server', { http => $map },
-    front(@resolved, 'resolver_timeout 200ms;'), sub
+my %no_names = (
+    'no name server' => {
+        resolver => sub { (dead_port())[0] },
+        error => 'could not be resolved (110: Operation timed out)' },
+    'a name server that does not know the registry' => {
+        resolver => sub { DFP::Dns->start->port },
+        error => 'could not be resolved (3: Host not found)' },
+);
+
+
+sub without_names
+{
+    my ($warm, $which) = @_;
+
+    my $servers = $warm->{servers};
+    my $port = $no_names{$which}{resolver}->();
+
+    $servers->nginx_configure(http => $servers->{http}
+                                      =~ s/(resolver 127\.0\.0\.1):\d+/$1:$port/r);
+    $servers->nginx_reload;
+    $warm->another_client;
+}
+
+
+sub answered
+{
+    my ($warm, $path, @headers) = @_;
+
+    my $answer = request($warm, "GET $path", 'Host: nginx.lan', @headers);
+
+    return "$answer->{status} $answer->{cache}";
+}
+
+
+for my $which (sort keys %no_names) {
+
+    warm_story $which, { http => $map },
+        front(@resolved, 'resolver_timeout 200ms;'), sub
+    {
+        my $warm = shift;
+
+        my @paths = image($hub, 'library/unnamed');
+        my $other = $paths[0] =~ s{/1\.0\z}{/2.0}r;
+
+        is($warm->run('image', url => $hub_origin . $paths[0])->{state},
+           'SUCCESS', 'a job');
+        without_names($warm, $which);
+        ways_get($warm, 'hub', 'HIT', @paths);
+
+        $warm->expire($paths[0]);
+        $hub->forget_requests;
+
+        # some leave while the name is looked up
+
+        my @sockets = map { ask($warm, "GET $paths[0]?ns=docker.io",
+                                'Host: nginx.lan') } 1 .. 2 * CLIENTS;
+
+        close $_ for splice @sockets, 0, CLIENTS;
+
+        is_deeply([ map { answer($_)->{cache} } @sockets ],
+                  [ ('STALE') x CLIENTS ],
+                  'clients get a tag that has expired, also several at once');
+        ways_get($warm, 'hub', 'STALE', $paths[0]);
+        is(answered($warm, "$other?ns=docker.io"), '502 MISS',
+           'what is not cached is an error');
+
+        is(answered($warm, '/v2/?ns=docker.io'), '200 -',
+           'a client that begins with GET /v2/ may go on');
+
+        my $job = $warm->run('image', url => $hub_origin . $paths[0]);
+
+        is($job->{state}, 'FAILURE', 'a job has no stale copy');
+        is(reason($job), 'the origin could not be reached: hub.test '
+                         . "$no_names{$which}{error} (4 tries)",
+           'and says why');
+        is_deeply([ $hub->requests ], [], 'the registry could not be asked');
+    };
+}
+
+
+warm_story 'no name server, and no stale copies', { http => $map },
+    front(@resolved, 'resolver_timeout 200ms;', 'proxy_cache_use_stale off;')
+    =~ s{include cache\.conf;}{}gr
+    =~ s{(resolver_timeout)}{proxy_cache_key \$dfpreheat_cache_key;
+                             proxy_cache_valid 200 1h; $1}gr, sub
 {
     my $warm = shift;
 
-    my @paths = image($hub, 'library/unnamed');
+    my ($path) = image($hub, 'library/never-stale');
 
-    is($warm->run('image', url => $hub_origin . $paths[0])->{state}, 'SUCCESS',
-       'a job');
+    answered($warm, "$path?ns=docker.io");
+    without_names($warm, 'no name server');
+    $warm->expire($path);
+    is(answered($warm, "$path?ns=docker.io"), '502 EXPIRED',
+       'a tag that has expired is an error');
+};
 
-    $warm->{servers}->nginx_configure(
-        http => $warm->{servers}{http}
-                =~ s/(resolver 127\.0\.0\.1):\d+/"$1:" . (dead_port())[0]/er);
-    $warm->{servers}->nginx_reload;
-    $warm->another_client;
-    $warm->expire($paths[0]);
 
-    ways_get($warm, 'hub', 'HIT', @paths[1 .. $#paths]);
+warm_story 'no name server, and private images', { http => $map },
+    front(@resolved, 'resolver_timeout 200ms;', 'dfpreheat_access on;'), sub
+{
+    my $warm = shift;
 
-    my $answer = request($warm, "GET $paths[0]?ns=docker.io",
-                         'Host: nginx.lan');
-    is("$answer->{status} $answer->{cache}", '502 EXPIRED',
-       'a tag that has expired cannot be revalidated');
+    my $image = DFP::Image->new($ghcr, 'org/unnamed', sub {
+        guarded('Basic cmlnaHQ=', 'Basic realm="ghcr"', @_) });
+    my $manifest = $image->manifest($image->layer('a private layer'));
+    my $path = $image->by_tag('1.0');
+    my @right = 'Authorization: Basic cmlnaHQ=';
 
-    my $job = $warm->run('image', url => $hub_origin . $paths[0]);
-    is(reason($job), 'the origin could not be reached: hub.test could not be '
-       . 'resolved (110: Operation timed out) (4 tries)', 'a job says why');
+    $image->tag('1.0', $manifest);
+
+    is(answered($warm, "$path?ns=ghcr.io", @right), '200 MISS',
+       'who may have one gets it');
+    without_names($warm, 'no name server');
+    $warm->expire($path);
+
+    is_deeply([ map { answered($warm, "$path?ns=ghcr.io", @$_) }
+                [], ['Authorization: Basic d3Jvbmc='], \@right ],
+              [ '502 -', '502 -', '200 STALE' ],
+              'and later, too; nobody else does, when nobody can be asked');
 };
 
 done_testing;

@@ -11,7 +11,9 @@ use lib "$FindBin::Bin/lib";
 
 use Digest::SHA qw( sha256_hex );
 use File::Temp ();
+use IO::Select;
 use IO::Socket::INET;
+use List::Util qw( min );
 use Test::More;
 
 use DFP::Image;
@@ -23,7 +25,9 @@ use constant {
     REGISTRY => 'http://registry.test',
     MEGA     => 1_048_576,
     LARGE    => 8,          # MiB of the blob of real clients
+    PART     => 1_048_576,  # bytes of one
     PARTS    => 4,          # at once
+    BEGINS   => 1.5,        # s before the first byte of a blob
     EVERY    => 0.02,       # s between two bytes of a slow blob, ...
     SLOW     => 120,        # ... of so many: longer than the age of a lock
     ANSWERED => 30,         # s
@@ -114,22 +118,98 @@ sub logged
 }
 
 
-# A client that somebody has installed; its exit status.
+# A client that somebody has installed, from now on; its exit status, later.
 
-sub runs
+sub begins
 {
     my @command = @_;
 
     local @ENV{qw( http_proxy HTTP_PROXY all_proxy no_proxy NO_PROXY )}
         = ('', '', '', '*', '*');
 
-    my $pid = spawn("$dir/client.out", @command);
+    return spawn("$dir/client.out", @command);
+}
 
-    wait_until(ANSWERED, sub { gone($pid) }) or die "$command[0] hangs";
+
+sub ends
+{
+    my $pid = shift;
+
+    wait_until(ANSWERED, sub { gone($pid) }) or die 'a client hangs';
     my $status = $?;
     forget($pid);
 
     return $status;
+}
+
+
+sub runs { return ends(begins(@_)) }
+
+
+# A layer as containerd 2.1 fetches it (core/remotes/docker/fetcher.go), from an
+# offset to its end, with concurrent_layer_fetch_buffer = PART and PARTS of
+# max_concurrent_downloads: the first request tells whether there are ranges, and how
+# long the rest is. Each is for all that follows, and its connection is closed when
+# PART bytes have come. Returns the bytes, or what is wrong with an answer.
+
+sub containerd_fetches
+{
+    my ($warm, $path, $offset, $length) = @_;
+
+    my $rest = $length - $offset;
+    my $first = _containerd_asks($warm, $path, $offset);
+    my ($head, $bytes) = _part_of($first, min(PART, $rest));
+
+    return $head
+        if $head !~ m{\AHTTP/1\.1\ 206\b}x
+           || $head !~ m{^Content-Range:\ bytes\ $offset-\d+/$length\r$}mx
+           || $head !~ /^Content-Length: $rest\r$/m
+           || $head =~ /^Content-Encoding:/m;
+
+    for (my $at = $offset + PART; $at < $length; $at += PARTS * PART) {
+        my @offsets = grep { $_ < $length } map { $at + $_ * PART } 0 .. PARTS - 1;
+        my @sockets = map { _containerd_asks($warm, $path, $_) } @offsets;
+
+        for my $i (0 .. $#offsets) {
+            my ($answer, $part) = _part_of($sockets[$i],
+                                           min(PART, $length - $offsets[$i]));
+
+            return $answer if $answer !~ m{\AHTTP/1\.1 206\b};
+            $bytes .= $part;
+        }
+    }
+
+    return $bytes;
+}
+
+
+sub _containerd_asks
+{
+    my ($warm, $path, $offset) = @_;
+
+    return ask($warm, "$path?ns=registry.test", 'User-Agent: containerd/2.1.9',
+               'Accept: application/vnd.oci.image.layer.v1.tar+gzip, */*',
+               'Accept-Encoding: zstd;q=1.0, gzip;q=0.8, deflate;q=0.5',
+               "Range: bytes=$offset-");
+}
+
+
+# The header of an answer, and so many bytes of the body.
+
+sub _part_of
+{
+    my ($socket, $length) = @_;
+
+    my $answer = '';
+
+    until ($answer =~ /\r\n\r\n/ && length($answer) - $+[0] >= $length) {
+        IO::Select->new($socket)->can_read(ANSWERED) or die 'no answer in time';
+        sysread $socket, $answer, MEGA, length $answer or last;
+    }
+
+    my ($head, $body) = split /\r\n\r\n/, $answer, 2;
+
+    return ("$head\r\n", substr $body // '', 0, $length);
 }
 
 
@@ -254,6 +334,27 @@ my $large = join '', map { pack 'N', $_ } 0 .. LARGE * MEGA / 4 - 1;
 my $hash = sha256_hex($large);
 my $half = LARGE * MEGA / 2;
 
+# Those that go on with a file of which a pull had ended half-way.
+
+sub resumed
+{
+    my $where = shift;
+
+    return ([ aria2 => aria2($where, '-c', '-o', 'rest-aria2') ],
+            [ curl  => 'curl', '-sS', '-C', '-', '-o', "$dir/rest-curl", $where ],
+            [ wget  => 'wget', '-q', '-c', '-O', "$dir/rest-wget", $where ]);
+}
+
+
+sub aria2
+{
+    my ($where, @options) = @_;
+
+    return ('aria2c', '--no-conf', '-q', '-d', "$dir", '-k1M', '-x' . PARTS,
+            '-s' . PARTS, '--file-allocation=none', @options, $where);
+}
+
+
 warm_story 'clients as they are', \%options, $locations, sub
 {
     my $warm = shift;
@@ -264,10 +365,8 @@ warm_story 'clients as they are', \%options, $locations, sub
     is($warm->run('image', url => $url)->{state}, 'SUCCESS', 'a job warms a blob');
 
     my $where = "http://127.0.0.1:$warm->{port}$path";
-    my @aria2 = ('aria2c', '--no-conf', '-q', '-d', "$dir", '-k1M',
-                 '-x' . PARTS, '-s' . PARTS, '--file-allocation=none');
 
-    is(runs(@aria2, '-o', 'aria2', $where), 0, 'aria2, of several connections');
+    is(runs(aria2($where, '-o', 'aria2')), 0, 'aria2, of several connections');
     is(hash_of('aria2'), $hash, 'has all of it');
 
     my @lines = logged(PARTS);
@@ -275,11 +374,7 @@ warm_story 'clients as they are', \%options, $locations, sub
            'in parts');
     is_deeply([ grep { !/^GET 20[06] HIT / } @lines ], [], 'from the cache');
 
-    for my $case ([ aria2 => @aria2, '-c', '-o', 'rest-aria2', $where ],
-                  [ curl  => 'curl', '-sS', '-C', '-', '-o', "$dir/rest-curl",
-                             $where ],
-                  [ wget  => 'wget', '-q', '-c', '-O', "$dir/rest-wget", $where ])
-    {
+    for my $case (resumed($where)) {
         my ($name, @command) = @$case;
 
         write_file("rest-$name", substr $large, 0, $half);
@@ -294,7 +389,51 @@ warm_story 'clients as they are', \%options, $locations, sub
                   'and nothing from elsewhere');
     }
 
+    for my $offset (0, $half) {
+        ok(containerd_fetches($warm, $path, $offset, length $large)
+           eq substr($large, $offset), "containerd 2.1, from $offset: all of it");
+        @lines = logged(($offset ? $half : 2 * $half) / PART);
+        is_deeply([ grep { !/^GET 206 HIT bytes=\d+-$/ } @lines ], [],
+                  'in parts from the cache');
+    }
+
     is(scalar $upstream->requests($path), 1, 'the registry was asked by the job');
+};
+
+
+warm_story 'clients as they are, while a job fetches the blob', \%options, $locations,
+    sub
+{
+    my $warm = shift;
+
+    my ($url, $path) = image_of('team/large-slow', $large, after => BEGINS,
+                                headers => [ ETag => '"large"' ]);
+    my $where = "http://127.0.0.1:$warm->{port}$path";
+    my $id = $warm->post('image', url => $url);
+
+    wait_until(ANSWERED, sub { scalar $upstream->requests($path) })
+        or die 'the job does not begin';
+
+    my @resumed = resumed($where);
+
+    write_file("rest-$_->[0]", substr $large, 0, $half) for @resumed;
+
+    my %clients = (aria2 => begins(aria2($where, '-o', 'slow-aria2')),
+                   map { ("rest-$_->[0]" => begins(@{$_}[1 .. $#$_])) } @resumed);
+
+    ok(containerd_fetches($warm, $path, 0, length $large) eq $large,
+       'containerd 2.1 has all of it');
+
+    for my $client (sort keys %clients) {
+        is(ends($clients{$client}), 0, "$client comes to its end");
+    }
+
+    is(hash_of($_), $hash, "$_: all of it")
+        for 'slow-aria2', map { "rest-$_->[0]" } @resumed;
+    is_deeply([ grep { !/^GET 20[06] HIT / } logged(LARGE + 4) ], [],
+              'all of them got it from the cache');
+    is($warm->ended($id)->{state}, 'SUCCESS', 'the job ends well');
+    is(scalar $upstream->requests($path), 1, 'nothing was fetched twice');
 };
 
 done_testing();

@@ -9,8 +9,10 @@ use lib "$FindBin::Bin/lib";
 
 use Test::More;
 
+use DFP::Dns;
 use DFP::Facts;
 use DFP::Image;
+use DFP::Process qw( dead_port );
 use DFP::Results;
 use DFP::Upstream;
 use DFP::Warm;
@@ -218,6 +220,45 @@ warm_story 'a file behind a redirect is revalidated', {}, locations($cdn_url), s
     my @requests = $cdn->requests($path);
     is(scalar @requests, 3, 'it was asked for by each job');
     like($requests[2], qr/^If-None-Match: "2"\r$/m, 'and fetched when it changed');
+};
+
+
+my $dns = DFP::Dns->start('cdn.test' => ['127.0.0.1']);
+my $named_url = 'http://cdn.test:' . $cdn->port;
+
+warm_story 'a redirect to a name, and no name server', {},
+    "resolver 127.0.0.1:${\ $dns->port }; resolver_timeout 200ms;"
+    . locations($named_url), sub
+{
+    my $warm = shift;
+
+    my ($path, $cold) = ('/files/named', '/files/cold');
+
+    for ($path, $cold) {
+        $upstream->answers($_, redirect(302, "$named_url$_"));
+        $cdn->answers($_, { body => 'what is there' });
+    }
+
+    is($warm->run('file', url => REGISTRY . $path)->{state}, 'SUCCESS', 'a job');
+
+    my $port = (dead_port())[0];
+    my $servers = $warm->{servers};
+
+    $servers->nginx_configure(http => $servers->{http}
+                                      =~ s/(resolver 127\.0\.0\.1):\d+/$1:$port/r);
+    $servers->nginx_reload;
+    $warm->another_client;
+    $warm->expire($path);
+
+    is_deeply([ $warm->pull($path) ], [ 'what is there', 'STALE' ],
+              'a file that has expired is answered');
+    like(($warm->pull($cold))[0], qr/502 Bad Gateway/,
+         'what is not cached is an error');
+
+    my $job = $warm->run('file', url => REGISTRY . $path);
+
+    is($job->{state}, 'FAILURE', 'a job has no stale copy');
+    like(reason($job), facts('cdn.test could not be resolved'), 'and says why');
 };
 
 

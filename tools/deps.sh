@@ -3,15 +3,16 @@
 # deps.sh PACKAGE...: installs those of Debian's packages that are missing,
 # and leaves none of their services running or enabled.
 #
-# Where nothing is missing nothing is done: no network, no root.
+# Where nothing is missing nothing is done: no network, no root. Nothing is removed for
+# them, such as the docker of somebody else.
 
 set -euo pipefail
 
 policy=/usr/sbin/policy-rc.d
 install=(env DEBIAN_FRONTEND=noninteractive
-         apt-get install -y -qq --no-install-recommends)
+         apt-get install -y -qq --no-install-recommends --no-remove)
 missing=()
-new_services=()
+new_units=()
 
 for package in "$@"; do
     status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || :)
@@ -59,9 +60,14 @@ printf '#!/bin/sh\nexit 101\n' | "${root[@]}" tee "$policy" >/dev/null
 
 echo "installing: ${missing[*]}"
 
-for service in nginx redis-server docker-registry prometheus containerd; do
-    if [ ! -e "/lib/systemd/system/$service.service" ]; then
-        new_services+=("$service")
+services=(nginx redis-server docker-registry prometheus containerd docker podman
+          podman-restart podman-auto-update)
+
+for unit in "${services[@]/%/.service}" {docker,podman}.socket \
+            podman-auto-update.timer
+do
+    if [ ! -e "/lib/systemd/system/$unit" ]; then
+        new_units+=("$unit")
     fi
 done
 
@@ -75,13 +81,14 @@ fi
 # The services that came now would be started by the next boot; those that
 # were there before are the user's own.
 
-for service in "${new_services[@]}"; do
+for unit in "${new_units[@]}"; do
 
-    [ -e "/lib/systemd/system/$service.service" ] || continue
+    [ -e "/lib/systemd/system/$unit" ] || continue
 
     if command -v systemctl >/dev/null; then
-        "${root[@]}" systemctl --quiet disable "$service"
-    else
-        "${root[@]}" update-rc.d "$service" disable
+        "${root[@]}" systemctl --quiet disable "$unit"
+
+    elif [ -e "/etc/init.d/${unit%.service}" ]; then
+        "${root[@]}" update-rc.d "${unit%.service}" disable
     fi
 done

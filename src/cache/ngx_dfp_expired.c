@@ -1,6 +1,7 @@
 #include "ngx_dfp_expired.h"
 #include "ngx_dfp_fill.h"
 #include "ngx_dfp_state.h"
+#include "ngx_dfp_unresolved.h"
 
 
 #define NGX_DFP_EXPIRED_PAUSE      10    /* ms, doubled up to */
@@ -40,8 +41,9 @@ ngx_dfp_expired_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     if (c && c->file_cache && c->node == NULL && !c->waiting
         && u && u->cache_status == 0)
     {
-        ngx_dfp_fill_begin(r);
         ngx_dfp_expired_look(r);
+        ngx_dfp_unresolved_begin(r);
+        ngx_dfp_fill_begin(r);
     }
 
     v->not_found = 1;

@@ -1,3 +1,4 @@
+#include "ngx_dfp_state.h"
 #include "ngx_dfp_target.h"
 
 #include "dfp_addr.h"
@@ -143,6 +144,14 @@ ngx_dfp_target_resolved(ngx_resolver_ctx_t *lookup)
             ngx_resolver_strerror(lookup->state));
 
         (void) ngx_dfp_target_refuse(target);
+
+        /* a job fails for that reason; for a client, nginx contacts an upstream
+         * without addresses, so that proxy_cache_use_stale decides */
+
+        if (!ngx_dfp_state_call(target->r)) {
+            target->refused = 0;
+            target->ready = 1;
+        }
 
     } else {
 

@@ -1,17 +1,19 @@
-# Debian's containerd, skopeo and buildah, with the settings of docs/mirrors.md for a
-# mirror, which they find through the proxy of a DFP::Internet:
+# Debian's containerd, docker, skopeo, buildah and podman, with the settings of
+# docs/mirrors.md for a mirror, which they find through the proxy of a DFP::Internet:
 #
 #     my $clients = DFP::Clients->start(ca => $ca, internet => $internet,
 #         server => { 'docker.io' => 'https://registry-1.docker.io',
 #                     _default => undef },
 #         mirrors => { 'docker.io' => 'nginx.lan/docker.io' });
-#     ok($clients->containerd_pull('docker.io/library/app:1.0'));
+#     is($clients->containerd_pull('docker.io/library/app:1.0'), '');
 #
 # server: the registries for which containerd uses the mirror, at nginx.lan, and
 # where it goes otherwise. mirrors: those of registries.conf. logins: "NAME:PASSWORD"
-# by mirrors, of "podman login".
+# by mirrors, of "podman login". docker: the mirror of dockerd, which is not started
+# without.
 #
-# A pull is what the client has said: "" if it has succeeded.
+# A pull is what the client has said: "" if it has succeeded. kubelet_pull is one of
+# containerd by CRI.
 
 package DFP::Clients;
 
@@ -24,7 +26,9 @@ use JSON::PP qw( encode_json );
 use MIME::Base64 qw( encode_base64 );
 
 use DFP::Containerd;
-use DFP::Process qw( complaint );
+use DFP::Process qw( complaint gone spawn wait_until );
+
+use constant START_SECONDS => 20;
 
 sub start
 {
@@ -64,7 +68,11 @@ END
     $self->_write('auth.json', encode_json({ auths => {
         map { $_ => { auth => encode_base64($self->{logins}{$_}, '') } }
             keys %{ $self->{logins} // {} } } }));
-    $self->{containerd} = $self->_alone(sub { DFP::Containerd->start("$dir/containerd") });
+    $self->_alone(sub {
+        $self->{containerd} = DFP::Containerd->start("$dir/containerd",
+                                                     "$dir/hosts");
+        $self->_dockerd if $self->{docker};
+    });
 
     return $self;
 }
@@ -74,7 +82,36 @@ sub stop_all
 {
     my $self = shift;
 
+    DFP::Process::stop($self->{dockerd}) if $self->{dockerd};
     $self->{containerd}->stop;
+}
+
+
+# Images only: it changes nothing of the machine's network.
+
+sub _dockerd
+{
+    my $self = shift;
+
+    my $dir = $self->{dir};
+    my $no = JSON::PP::false;
+
+    $self->_write('daemon.json', encode_json({
+        'registry-mirrors' => [ $self->{docker} ],
+        'containerd' => $self->{containerd}->socket,
+        'hosts' => [ "unix://$dir/docker" ],
+        'data-root' => "$dir/docker-data", 'exec-root' => "$dir/docker-exec",
+        'pidfile' => "$dir/docker.pid",
+        'deprecated-key-path' => "$dir/docker.key",
+        'storage-driver' => 'vfs', 'log-level' => 'error', 'bridge' => 'none',
+        'iptables' => $no, 'ip-forward' => $no, 'userland-proxy' => $no }));
+
+    $self->{dockerd} = spawn("$dir/docker.out", 'dockerd', '--config-file',
+                             "$dir/daemon.json");
+
+    wait_until(START_SECONDS, sub {
+        gone($self->{dockerd}) || complaint($self->_docker('version')) eq ''
+    }) && !gone($self->{dockerd}) or die 'dockerd does not start';
 }
 
 
@@ -88,6 +125,31 @@ sub containerd_pull
 
     return $self->_alone(sub {
         $self->{containerd}->pull("$self->{dir}/hosts", $name, @user) });
+}
+
+
+sub kubelet_pull
+{
+    my ($self, $name, %options) = @_;
+
+    return $self->_alone(sub {
+        $self->{containerd}->cri_pull($name, $options{user} // ()) });
+}
+
+
+sub docker_pull
+{
+    my ($self, $name) = @_;
+
+    return $self->_run($self->_docker('pull', '-q', $name));
+}
+
+
+sub _docker
+{
+    my ($self, @command) = @_;
+
+    return ('/usr/bin/docker', '-H', "unix://$self->{dir}/docker", @command);
 }
 
 
@@ -116,6 +178,22 @@ sub buildah_pull
                        '--registries-conf', "$dir/registries.conf", 'pull',
                        '--signature-policy', "$dir/policy.json", '--platform',
                        'linux/amd64', '--policy', 'always', $name);
+}
+
+
+sub podman_pull
+{
+    my ($self, $name) = @_;
+
+    my $dir = $self->{dir};
+
+    local $ENV{CONTAINERS_REGISTRIES_CONF} = "$dir/registries.conf";
+
+    return $self->_run('podman', '--root', "$dir/podman", '--runroot',
+                       "$dir/podman-run", '--storage-driver', 'vfs',
+                       '--events-backend', 'none', '--cgroup-manager',
+                       'cgroupfs', 'pull', '-q', '--signature-policy',
+                       "$dir/policy.json", '--platform', 'linux/amd64', $name);
 }
 
 

@@ -5,30 +5,51 @@
 #
 # HOSTS is a folder of hosts.toml files; more options are those of "ctr images pull".
 # A pull is what ctr has said: "" if it has succeeded.
+#
+#     my $containerd = DFP::Containerd->start($dir, $hosts);
+#     is($containerd->cri_pull('docker.io/library/app:1.0'), '');
+#
+# is a pull as kubelet has it made, through the interface for that (CRI).
 
 package DFP::Containerd;
 
 use strict;
 use warnings;
 
+use Cwd qw( abs_path );
+use File::Basename qw( dirname );
+
 use DFP::Process qw( complaint gone spawn wait_until );
 
-use constant START_SECONDS => 20;
+use constant {
+    START_SECONDS => 20,
+    PYTHON        => '/usr/bin/python3',    # Debian's, which has grpc
+};
 
 # what Debian's containerd would look for, and complain about
 
 my @plugins = map { "io.containerd.$_" }
-              qw( grpc.v1.cri snapshotter.v1.aufs snapshotter.v1.btrfs
+              qw( snapshotter.v1.aufs snapshotter.v1.btrfs
                   snapshotter.v1.devmapper snapshotter.v1.zfs
                   internal.v1.opt tracing.processor.v1.otlp );
+my $cri = 'io.containerd.grpc.v1.cri';
+my $cri_pull = abs_path(dirname(__FILE__) . '/../cri_pull.py');
 
 
 sub start
 {
-    my ($class, $dir) = @_;
+    my ($class, $dir, $hosts) = @_;
 
-    my $disabled = join ', ', map { qq("$_") } @plugins;
+    my $disabled = join ', ', map { qq("$_") } @plugins, $hosts ? () : $cri;
     my $self = bless { dir => $dir }, $class;
+    my $settings = $hosts ? <<"END" : '';
+
+[plugins."$cri".containerd]
+  snapshotter = "native"
+
+[plugins."$cri".registry]
+  config_path = "$hosts"
+END
 
     mkdir $dir or die "$dir: $!";
     open my $conf, '>', "$dir/containerd.toml" or die "$dir: $!";
@@ -46,6 +67,12 @@ disabled_plugins = [$disabled]
 
 [debug]
   level = "warn"
+
+# what one client has pulled is not there for another one
+
+[plugins."io.containerd.metadata.v1.bolt"]
+  content_sharing_policy = "isolated"
+$settings
 END
     close $conf or die "$dir: $!";
 
@@ -60,6 +87,8 @@ END
 
 
 sub stop { DFP::Process::stop($_[0]{pid}) }
+
+sub socket { "$_[0]{dir}/sock" }
 
 
 sub pull
@@ -83,11 +112,21 @@ sub fetch
 }
 
 
+# USER is "NAME:PASSWORD", or nothing.
+
+sub cri_pull
+{
+    my ($self, $name, @user) = @_;
+
+    return complaint(PYTHON, $cri_pull, $self->socket, $name, @user);
+}
+
+
 sub _ctr
 {
     my ($self, @command) = @_;
 
-    return ('ctr', '-a', "$self->{dir}/sock", @command);
+    return ('ctr', '-a', $self->socket, @command);
 }
 
 1;

@@ -126,6 +126,20 @@ sub _token_service
 }
 
 
+# The token service of a registry answers with this status; or as it does otherwise.
+
+sub token_fails
+{
+    my ($self, $name, $status) = @_;
+
+    my ($host, $path) = _realm($name) =~ m{^https://([^/]+)(.*)};
+
+    $self->{upstreams}{$host}->answers($path, { status => $status });
+}
+
+sub token_works { $_[0]->_token_service($registries{ $_[1] }) }
+
+
 # An image that a client can unpack, of Linux on amd64, as NAME:1.0.
 
 sub image

@@ -42,6 +42,7 @@ our @EXPORT_OK = qw( guarded );
 use constant {
     BACKLOG      => 128,
     HEAD_MAX     => 65536,
+    INLINE_MAX   => 65536, # bytes of a body; it takes long to decode more
     BODY_SECONDS => 1,     # s
 };
 
@@ -89,7 +90,7 @@ sub answers
     my ($self, $path, @answers) = @_;
 
     $self->{bodies}{$path} = $answers[-1]{body};
-    @answers = map { _encoded($_) } @answers;
+    @answers = map { $self->_encoded($_) } @answers;
 
     # whoever reads gets the old ones or the new ones
 
@@ -109,13 +110,51 @@ sub body { $_[0]{bodies}{ $_[1] } }
 
 sub _encoded
 {
-    my %answer = %{ +shift };
+    my ($self, $given) = @_;
 
-    $answer{body} = encode_base64($answer{body} // '', '');
+    my %answer = %$given;
+    my $body = $answer{body} // '';
+
+    if (length $body > INLINE_MAX) {
+        $answer{body_file} = $self->_stored($body);
+        $body = '';
+    }
+
+    $answer{body} = encode_base64($body, '');
     $answer{raw} = encode_base64($answer{raw}, '') if defined $answer{raw};
-    $answer{refusal} = _encoded($answer{refusal}) if $answer{refusal};
+    $answer{refusal} = $self->_encoded($answer{refusal}) if $answer{refusal};
 
     return \%answer;
+}
+
+
+sub _stored
+{
+    my ($self, $body) = @_;
+
+    my $file = "$self->{dir}/body-" . sha256_hex($body);
+
+    if (!-e $file) {
+        open my $out, '>:raw', "$file.new" or die "$file: $!";
+        print {$out} $body;
+        close $out or die "$file: $!";
+        rename "$file.new", $file or die "$file: $!";
+    }
+
+    return $file;
+}
+
+
+sub _body
+{
+    my $answer = shift;
+
+    return decode_base64($answer->{body} // '') if !$answer->{body_file};
+
+    open my $file, '<:raw', $answer->{body_file} or return '';
+    local $/;
+
+    return <$file> // '';
 }
 
 
@@ -280,7 +319,7 @@ sub _send
         return;
     }
 
-    my $body = decode_base64($answer->{body} // '') x ($answer->{times} // 1);
+    my $body = _body($answer) x ($answer->{times} // 1);
     my $status = $answer->{status} // 200;
     my @headers = ('Content-Length' => length $body, Connection => 'close',
                    @{ $answer->{headers} // [] });
