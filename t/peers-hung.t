@@ -13,6 +13,7 @@ use Test::More;
 use DFP::Dragonfly;
 use DFP::Facts;
 use DFP::Process qw( wait_until );
+use DFP::Story qw( meanwhile );
 use DFP::Swarm;
 
 use constant {
@@ -48,6 +49,36 @@ sub all_of
     return [ sort map { my $host = $_; map { "$host /files/$_" } @$files }
                   @hosts ];
 }
+
+
+# Half a minute passes in it: it is told while the others are.
+
+my $some_time = meanwhile(sub {
+    swarm_story 'peers that hang for some time', { peers => 3, http => <<'END' }, sub
+    dfpreheat_peer_timeout 1s;
+    dfpreheat_unreachable_peers 1;
+END
+    {
+        my ($warm, $dragonfly) = @_;
+
+        my ($one, $two, $three) = @{ $dragonfly->peers };
+
+        $_->freeze for $two, $three;
+
+        my $id = $warm->post('file', urls => files(@names), scope => 'all_peers',
+                             concurrent_task_count => 2);
+
+        ok(wait_until(SOON, sub { found_hung($warm, 2) }), 'two peers hang');
+        $two->thaw;
+
+        my $job = ended_within($warm, $id, LONG);
+        is($job->{state}, 'SUCCESS', 'the job ends') or diag(error($job));
+        is_deeply(told($job, 'success_tasks'), all_of(\@names, qw( peer-1 peer-2 )),
+                  'one has come back');
+        like_facts(reasons($job, 'unreachable'), [ "/^peer-3: / | $hangs | twice" ],
+                   'and the other has not');
+    };
+});
 
 
 swarm_story 'one of three peers hangs', { peers => 3, http => <<'END' }, sub {
@@ -423,30 +454,6 @@ swarm_story 'a reload while a peer is asked whether it lives',
 };
 
 
-swarm_story 'peers that hang for some time', { peers => 3, http => <<'END' }, sub
-    dfpreheat_peer_timeout 1s;
-    dfpreheat_unreachable_peers 1;
-END
-{
-    my ($warm, $dragonfly) = @_;
-
-    my ($one, $two, $three) = @{ $dragonfly->peers };
-
-    $_->freeze for $two, $three;
-
-    my $id = $warm->post('file', urls => files(@names), scope => 'all_peers',
-                         concurrent_task_count => 2);
-
-    ok(wait_until(SOON, sub { found_hung($warm, 2) }), 'two peers hang');
-    $two->thaw;
-
-    my $job = ended_within($warm, $id, LONG);
-    is($job->{state}, 'SUCCESS', 'the job ends') or diag(error($job));
-    is_deeply(told($job, 'success_tasks'), all_of(\@names, qw( peer-1 peer-2 )),
-              'one has come back');
-    like_facts(reasons($job, 'unreachable'), [ "/^peer-3: / | $hangs | twice" ],
-               'and the other has not');
-};
-
+$some_time->();
 
 done_testing();

@@ -12,6 +12,7 @@ use Test::More;
 use DFP::Dragonfly;
 use DFP::Facts;
 use DFP::Process qw( free_port wait_until );
+use DFP::Story qw( meanwhile );
 use DFP::Swarm;
 use DFP::Upstream;
 
@@ -46,6 +47,27 @@ sub unreached
 
     return "scheduler $address: UNAVAILABLE: | reached | " . REFUSED;
 }
+
+
+# Half a minute passes in it: it is told while the others are.
+
+my $told = meanwhile(sub {
+    my $silent = DFP::Dragonfly->scheduler;
+    $silent->freeze;
+
+    swarm_story 'several schedulers, of which the first says nothing',
+        { peers => 1, before => [ $silent->address ] }, sub
+    {
+        my ($warm, $dragonfly) = @_;
+
+        my $job = ended_within($warm, $warm->post(@job), LONG_SECONDS);
+
+        is($job->{state}, 'SUCCESS', 'the second one is asked in the end')
+            or diag(error($job));
+    };
+
+    $silent->stop;
+});
 
 
 swarm_story 'a scheduler that is down', { peers => 1 }, sub {
@@ -97,23 +119,6 @@ swarm_story 'several schedulers, of which the first is dead',
     is($warm->run(@job)->{state}, 'SUCCESS', 'until it is needed');
     $dead->stop;
 };
-
-
-my $silent = DFP::Dragonfly->scheduler;
-$silent->freeze;
-
-swarm_story 'several schedulers, of which the first says nothing',
-    { peers => 1, before => [ $silent->address ] }, sub
-{
-    my ($warm, $dragonfly) = @_;
-
-    my $job = ended_within($warm, $warm->post(@job), LONG_SECONDS);
-
-    is($job->{state}, 'SUCCESS', 'the second one is asked in the end')
-        or diag(error($job));
-};
-
-$silent->stop;
 
 
 swarm_story 'a scheduler that lists nobody', { seeds => 1, settle => '1m' }, sub {
@@ -413,5 +418,8 @@ swarm_story 'a seed that may not be called', { seeds => 2 }, sub {
               [ sort map { "seed-1 /files/$_" } 1 .. 10 ], 'it has all');
     is_deeply(told($job, 'failure_tasks'), [], 'the other one is no failure');
 };
+
+
+$told->();
 
 done_testing();

@@ -15,6 +15,7 @@ use Test::More;
 use DFP::Dragonfly;
 use DFP::Facts;
 use DFP::Process qw( wait_until );
+use DFP::Story qw( meanwhile );
 use DFP::Swarm;
 
 use constant {
@@ -160,6 +161,30 @@ sub came_to
          : facts("/^$gone of $all peers\\D+$may\\b/"),
          "$name: and what may be");
 }
+
+
+# Half a minute passes in it: it is told while the others are.
+
+my $back = meanwhile(sub {
+    my $other = DFP::Dragonfly->cluster(peers => 3);
+    my $other_address = $other->scheduler->address;
+
+    swarm_story 'peers that come back', { peers => 3, http => <<"END" }, sub {
+    dfpreheat_unreachable_peers 1;
+    dfpreheat_cluster 3 name=other engine=peers $other_address;
+END
+        my ($warm, $dragonfly, $upstream) = @_;
+
+        my $back = stays_and_comes_back($warm, $dragonfly);
+        $warm->clusters(3);
+        my $fails = comes_back_and_fails($warm, $other, $upstream);
+
+        subtest 'one that comes back, and fails' => $fails;
+        subtest 'one that stays away, and one that comes back' => $back;
+    };
+
+    $_->stop for $other->scheduler, $other->all;
+});
 
 
 swarm_story 'a peer that is gone', { peers => 2 }, sub {
@@ -531,26 +556,6 @@ sub logged
 }
 
 
-my $other = DFP::Dragonfly->cluster(peers => 3);
-my $other_address = $other->scheduler->address;
-
-swarm_story 'peers that come back', { peers => 3, http => <<"END" }, sub {
-    dfpreheat_unreachable_peers 1;
-    dfpreheat_cluster 3 name=other engine=peers $other_address;
-END
-    my ($warm, $dragonfly, $upstream) = @_;
-
-    my $back = stays_and_comes_back($warm, $dragonfly);
-    $warm->clusters(3);
-    my $fails = comes_back_and_fails($warm, $other, $upstream);
-
-    subtest 'one that comes back, and fails' => $fails;
-    subtest 'one that stays away, and one that comes back' => $back;
-};
-
-$_->stop for $other->scheduler, $other->all;
-
-
 swarm_story 'nobody is there any more', {}, sub {
     my ($warm, $dragonfly) = @_;
 
@@ -621,5 +626,8 @@ for ([ 'and ends what it has begun', sub { $_[0]->open_gate('a') }, 1 ],
 }
 
 $crowd->stop;
+
+
+$back->();
 
 done_testing();

@@ -15,6 +15,7 @@ use DFP::Facts;
 use DFP::Image;
 use DFP::Process qw( wait_until );
 use DFP::Stat;
+use DFP::Story qw( meanwhile );
 use DFP::Swarm;
 
 use constant {
@@ -43,6 +44,37 @@ sub is_failure
     like_facts(words($job, 'failure_tasks'), [$reason], "$name: it says why");
     like(error($job), facts("1 of 1 | $url: | $reason"), 'also in one line');
 }
+
+
+# Half a minute passes in it: it is told while the others are.
+
+my $silent = meanwhile(sub {
+    my $second = DFP::Dragonfly->scheduler;
+
+    swarm_story 'a scheduler that says nothing for half a minute',
+        { engine => 'scheduler', seeds => 1, cluster => $second->address,
+          story => { workers => 1 } }, sub
+    {
+        my ($warm, $dragonfly) = @_;
+
+        my $scheduler = $dragonfly->scheduler;
+        my ($seed) = @{ $dragonfly->seeds };
+
+        $scheduler->script({ preheat => { wait_for => $scheduler->gate('no') } });
+        $second->script({ hosts => [ $seed->host ],
+                          stat => all_on($seed, $file[2]) });
+
+        my $job = ended_within($warm, $warm->post(@file), LONG_SECONDS);
+        is($job->{state}, 'FAILURE', 'the job fails');
+        like(error($job), facts($scheduler->address
+                                . ' | not answered the preheat: DEADLINE_EXCEEDED'),
+             'it says why');
+        is(scalar called($second, 'Preheat'), 0,
+           'the other one is not told: nobody knows what this one does');
+    };
+
+    $second->stop;
+});
 
 
 swarm_story 'platforms', { engine => 'scheduler', seeds => 1 }, sub {
@@ -313,33 +345,6 @@ swarm_story 'a scheduler that says nothing to a preheat',
 };
 
 
-my $second = DFP::Dragonfly->scheduler;
-
-swarm_story 'a scheduler that says nothing for half a minute',
-    { engine => 'scheduler', seeds => 1, cluster => $second->address,
-      story => { workers => 1 } }, sub
-{
-    my ($warm, $dragonfly) = @_;
-
-    my $scheduler = $dragonfly->scheduler;
-    my ($seed) = @{ $dragonfly->seeds };
-
-    $scheduler->script({ preheat => { wait_for => $scheduler->gate('no') } });
-    $second->script({ hosts => [ $seed->host ],
-                      stat => all_on($seed, $file[2]) });
-
-    my $job = ended_within($warm, $warm->post(@file), LONG_SECONDS);
-    is($job->{state}, 'FAILURE', 'the job fails');
-    like(error($job), facts($scheduler->address
-                            . ' | not answered the preheat: DEADLINE_EXCEEDED'),
-         'it says why');
-    is(scalar called($second, 'Preheat'), 0,
-       'the other one is not told: nobody knows what this one does');
-};
-
-$second->stop;
-
-
 swarm_story 'a peer without a port', { engine => 'scheduler', peers => 10 },
 sub {
     my ($warm, $dragonfly) = @_;
@@ -450,5 +455,8 @@ swarm_story 'stats that fail', { engine => 'scheduler', seeds => 1 }, sub {
     is($job->{state}, 'SUCCESS', 'three in a row are none')
         or diag(error($job));
 };
+
+
+$silent->();
 
 done_testing();

@@ -17,6 +17,7 @@ use DFP::Image;
 use DFP::Jobs qw( default_filter );
 use DFP::Process qw( wait_until );
 use DFP::Stat;
+use DFP::Story qw( meanwhile );
 use DFP::Swarm;
 
 use constant {
@@ -102,6 +103,46 @@ sub waits
 
     return $ended;
 }
+
+
+# Half a minute passes in it: it is told while the others are.
+
+my $dropped = meanwhile(sub {
+    swarm_story 'a preheat that was dropped', { engine => 'scheduler', peers => 2 },
+    sub {
+        my ($warm, $dragonfly) = @_;
+
+        my $scheduler = $dragonfly->scheduler;
+        my ($one) = @{ $dragonfly->peers };
+        my ($dropped, $slow) = @{ files(qw( dropped slow )) };
+        my $times = sub {
+            my ($begin, $url) = @_;
+
+            return scalar grep { $_->{url} eq $url } called($scheduler, $begin);
+        };
+
+        $scheduler->script({ urls => { $slow => {
+            stat => stat_of([], [ $one, [$slow] ]) } } });
+        $warm->post('file', url => $_, scope => 'all_peers') for $slow, $dropped;
+
+        ok(wait_until(CALL_SECONDS, sub { $times->('Stat', $dropped) >= 4 }),
+           'a job asks how it is');
+        my $sent = time;
+        ok(wait_until(LONG_SECONDS, sub { $times->('Preheat', $dropped) > 1 }),
+           'and sends the preheat again where there is nothing');
+        cmp_ok(time - $sent, '>', HALF_MINUTE - CALL_SECONDS, 'after a while');
+        cmp_ok($times->('Stat', $dropped), '<=', 10,
+               'it asks more and more seldom');
+        cmp_ok(scalar called($scheduler, 'ListHosts'), '<=', 2,
+               'and for peers only once');
+
+        my $asked = $times->('Stat', $slow);
+
+        ok(wait_until(LONG_SECONDS, sub { $times->('Stat', $slow) > $asked }),
+           'what somebody has is asked for, too');
+        is($times->('Preheat', $slow), 1, 'but not sent again');
+    };
+});
 
 
 swarm_story 'a file', { engine => 'scheduler', seeds => 1, peers => 2 }, sub {
@@ -530,39 +571,6 @@ swarm_story 'a job that is never done',
 };
 
 
-swarm_story 'a preheat that was dropped', { engine => 'scheduler', peers => 2 },
-sub {
-    my ($warm, $dragonfly) = @_;
-
-    my $scheduler = $dragonfly->scheduler;
-    my ($one) = @{ $dragonfly->peers };
-    my ($dropped, $slow) = @{ files(qw( dropped slow )) };
-    my $times = sub {
-        my ($begin, $url) = @_;
-
-        return scalar grep { $_->{url} eq $url } called($scheduler, $begin);
-    };
-
-    $scheduler->script({ urls => { $slow => {
-        stat => stat_of([], [ $one, [$slow] ]) } } });
-    $warm->post('file', url => $_, scope => 'all_peers') for $slow, $dropped;
-
-    ok(wait_until(CALL_SECONDS, sub { $times->('Stat', $dropped) >= 4 }),
-       'a job asks how it is');
-    my $sent = time;
-    ok(wait_until(LONG_SECONDS, sub { $times->('Preheat', $dropped) > 1 }),
-       'and sends the preheat again where there is nothing');
-    cmp_ok(time - $sent, '>', HALF_MINUTE - CALL_SECONDS, 'after a while');
-    cmp_ok($times->('Stat', $dropped), '<=', 10,
-           'it asks more and more seldom');
-    cmp_ok(scalar called($scheduler, 'ListHosts'), '<=', 2,
-           'and for peers only once');
-
-    my $asked = $times->('Stat', $slow);
-
-    ok(wait_until(LONG_SECONDS, sub { $times->('Stat', $slow) > $asked }),
-       'what somebody has is asked for, too');
-    is($times->('Preheat', $slow), 1, 'but not sent again');
-};
+$dropped->();
 
 done_testing();

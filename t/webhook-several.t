@@ -14,6 +14,7 @@ use DFP::Cluster;
 use DFP::Facts;
 use DFP::Hooks;
 use DFP::Process qw( free_port wait_until );
+use DFP::Story qw( meanwhile );
 
 use constant {
     HANGS => 60,        # s: longer than the story
@@ -35,33 +36,37 @@ sub calling
 }
 
 
-cluster_story 'the nginx that delivers dies', {
-    lease => '2s', names => [qw( one two )],
-    each => { one => { http => \&calling }, two => { http => \&calling } } }, sub
-{
-    my ($cluster, $one, $two) = @_;
+# Half a minute passes in it: it is told while the others are.
 
-    my $hooks = DFP::Hooks->new('/dies', { after => HANGS }, {});
+my $dies = meanwhile(sub {
+    cluster_story 'the nginx that delivers dies', {
+        lease => '2s', names => [qw( one two )],
+        each => { one => { http => \&calling }, two => { http => \&calling } } }, sub
+    {
+        my ($cluster, $one, $two) = @_;
 
-    pause($two);
-    my $id = $hooks->post($one, [$quick], ips => ['192.0.2.11']);
+        my $hooks = DFP::Hooks->new('/dies', { after => HANGS }, {});
 
-    wait_until(SOON, sub { $hooks->deliveries }) or die 'no delivery';
-    $one->nginx_kill;
-    resume($two);
+        pause($two);
+        my $id = $hooks->post($one, [$quick], ips => ['192.0.2.11']);
 
-    my $webhook = $hooks->state_of($two, $id, LATER);
+        wait_until(SOON, sub { $hooks->deliveries }) or die 'no delivery';
+        $one->nginx_kill;
+        resume($two);
 
-    is($webhook->{state}, 'SUCCESS', 'another one delivers the webhook');
-    is($webhook->{attempts}, 2, 'by a second attempt');
+        my $webhook = $hooks->state_of($two, $id, LATER);
 
-    my @deliveries = $hooks->deliveries;
+        is($webhook->{state}, 'SUCCESS', 'another one delivers the webhook');
+        is($webhook->{attempts}, 2, 'by a second attempt');
 
-    is(scalar @deliveries, 2, 'that many have arrived');
-    is($deliveries[0]{headers}{'webhook-id'},
-       $deliveries[1]{headers}{'webhook-id'}, 'with the same id');
-    is(scalar(grep { $hooks->is_signed($_) } @deliveries), 2, 'both are signed');
-};
+        my @deliveries = $hooks->deliveries;
+
+        is(scalar @deliveries, 2, 'that many have arrived');
+        is($deliveries[0]{headers}{'webhook-id'},
+           $deliveries[1]{headers}{'webhook-id'}, 'with the same id');
+        is(scalar(grep { $hooks->is_signed($_) } @deliveries), 2, 'both are signed');
+    };
+});
 
 
 cluster_story 'the nginx that ran the job dies, and its receiver is late', {
@@ -156,5 +161,7 @@ cluster_story 'many jobs, and all can deliver', {
     is_deeply(\%count, { map { $_ => 1 } @ids }, 'each is delivered once');
 };
 
+
+$dies->();
 
 done_testing();

@@ -11,7 +11,9 @@
  * A client that gives up before the answer begins does not end the fetch.
  *
  * If the origin has not answered in time, those who wait are told the same.
- * With nginx alone each of them would find that out, one after the other.
+ * With nginx alone each of them would find that out, one after the other. After
+ * another failure those of this worker are woken: the next one, or all of a
+ * manifest.
  */
 
 #ifndef NGX_DFP_FILL_H

@@ -16,6 +16,10 @@
 #define NGX_DFP_RATE_OPEN                                                     \
     ((size_t) (sizeof(size_t) > 4 ? INT64_C(1) << 40 : 0x7fffffff))
 
+/* s by which the clock may be set back: nginx allows bytes by its time, which is not
+ * monotonic */
+#define NGX_DFP_RATE_SETBACK  (30 * 24 * 60 * 60)
+
 
 /* Of a request that is limited, in its pool. */
 typedef struct {
@@ -147,6 +151,7 @@ ngx_dfp_rate_bytes(ngx_http_request_t *r, u_char *data, size_t len)
 
     if (p->limit_rate == 0) {
         p->limit_rate = NGX_DFP_RATE_OPEN;
+        p->start_sec -= NGX_DFP_RATE_SETBACK;
     }
 
     n = p->read_length - flow->counted;

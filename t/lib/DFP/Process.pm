@@ -17,7 +17,7 @@ use POSIX qw( _exit WNOHANG );
 use Time::HiRes qw( sleep time );
 
 our @EXPORT_OK = qw( complaint spawn run_child gone stop forget adopt children title
-                     connected wait_until busy free_port dead_port );
+                     connected wait_until busy free_port dead_port independent );
 
 use constant {
     POLL         => 0.02,   # s
@@ -93,6 +93,26 @@ sub gone
 
     my $state = (_stat($pid))[0];
     return !defined $state || $state eq 'Z';
+}
+
+
+# A child that runs a part of the test by itself: what the parent has started is not
+# its own, and it stops what it starts. True when the code has come to its end.
+
+sub independent
+{
+    my $code = shift;
+
+    %started = ();
+    ($range, %dead) = ();
+
+    my $done = eval { $code->(); 1 };
+    my $why = $@;
+
+    stop($_) for keys %started;
+    warn $why if !$done;
+
+    return $done;
 }
 
 

@@ -33,7 +33,7 @@ use IO::Socket::INET;
 use JSON::PP qw( decode_json encode_json );
 use MIME::Base64 qw( decode_base64 encode_base64 );
 use POSIX qw( _exit );
-use Time::HiRes qw( sleep );
+use Time::HiRes qw( sleep time );
 
 use DFP::Process qw( run_child );
 
@@ -254,7 +254,7 @@ sub _serve
         next if $pid;
 
         close $listen;
-        sleep $answer->{after} if $answer->{after};
+        _pause($client, $answer->{after} // 0);
 
         # before the client can know that it has ended
         $self->_event('end', $name);
@@ -342,7 +342,23 @@ sub _send
         sleep $every if $every;
     }
 
-    sleep $answer->{holds} if $answer->{holds};
+    _pause($client, $answer->{holds} // 0);
+}
+
+
+# So long, but not longer than somebody waits for it: a process that sleeps keeps
+# prove from its end.
+
+sub _pause
+{
+    my ($client, $seconds) = @_;
+
+    my $end = time + $seconds;
+
+    while (time < $end) {
+        IO::Select->new($client)->can_read($end - time) or return;
+        sysread $client, my $more, HEAD_MAX or return;
+    }
 }
 
 1;
