@@ -300,6 +300,23 @@ for my $case ([ 'no cache', '-', '' ],
 }
 
 
+warm_story 'another cache, which a rehearsal has filled',
+           elsewhere('proxy_cache others; proxy_force_ranges on;'), sub
+{
+    my $warm = shift;
+
+    my @paths = image();
+    my @job = ('image', url => REGISTRY . $paths[0], @verify);
+
+    fails($warm->run(@job), 'first', 'MISS', 'HEAD', $paths[0]);
+
+    my $job = $warm->run(@job);
+
+    fails($job, 'then', 'HIT', 'another entry', 'HEAD', $paths[0]);
+    is(counts($job), '5 of 0', 'clients do not get what the job has warmed');
+};
+
+
 for my $case ([ 'denies its clients', 403, 'deny all;' ],
               [ 'knows its users', 401, 'auth_basic front; '
                                         . 'auth_basic_user_file cache.conf;' ],
