@@ -10,7 +10,7 @@ use lib "$FindBin::Bin/lib";
 use Digest::SHA qw( sha256_hex );
 use File::Path qw( make_path );
 use File::Temp ();
-use JSON::PP qw( encode_json );
+use JSON::PP qw( decode_json encode_json );
 use Test::More;
 
 use DFP::Certificates;
@@ -358,6 +358,64 @@ warm_story 'a gated model', { http => $example }, '', sub
     is_deeply([ map { $get->(@$_) } [], ['Bearer hf_wrong'], [TOKEN] ],
               [ 401, 401, 'all' ], 'gives it to nobody else');
     is(scalar $cdn->requests, 0, 'and from the cache');
+};
+
+# The job of docs/cache.md, which is made by jq, for a model whose file needs escapes.
+
+sub documented
+{
+    my $model = shift;
+
+    open my $page, '<', "$FindBin::Bin/../docs/cache.md" or die "cache.md: $!";
+    my ($program) = do { local $/; <$page> } =~ m{/api/models/org/model \| jq '(.*?)' \|}s
+        or die 'no jq';
+
+    $program =~ s{https://huggingface.co/org/model}{$hub_url/${\REPO}} or die $program;
+
+    my $answer = "$dir/model.json";
+
+    open my $file, '>', $answer or die "$answer: $!";
+    print {$file} encode_json($model);
+    close $file or die "$answer: $!";
+
+    open my $jq, '-|', 'jq', $program, $answer or die "jq: $!";
+    local $/;
+
+    return decode_json(<$jq>);
+}
+
+
+warm_story 'the job of the documentation', { http => $example }, '', sub
+{
+    my $warm = shift;
+
+    my $name = "sub dir/b\x{fc}ro+1 (it's 2)!*~.bin";
+    my $path = "/${\REPO}/resolve/${\COMMIT}/sub%20dir/"
+               . 'b%C3%BCro%2B1%20%28it%27s%202%29%21%2A~.bin';
+
+    $hub->answers($path, { status => 302, headers => [
+        'X-Repo-Commit' => COMMIT, Location => "$cdn_url/xet/$etag",
+        'X-Linked-Etag' => qq("$etag"), 'X-Linked-Size' => length $weights ] });
+    $cdn->answers("/xet/$etag", { body => $weights });
+
+    my $request = documented({ sha => COMMIT, siblings => [ { rfilename => $name } ] });
+
+    is($request->{type}, 'preheat', 'jq makes a job of the list of files');
+
+    my $job = $warm->run('file', %{ $request->{args} });
+
+    is($job->{state}, 'SUCCESS', '... which is run') or diag(explain $job);
+
+    $_->forget_requests for $hub, $cdn;
+    utf8::encode(my $bytes = $name);
+
+    my $home = "$dir/documented";
+
+    is(download($home, $bytes, qq(, revision="${\COMMIT}")),
+       snapshot($home, COMMIT, $bytes) . "\n", 'huggingface_hub has the file');
+    ok(content(snapshot($home, COMMIT, $bytes)) eq $weights, 'all of it');
+    is_deeply(asked(), ["GET $path bytes=0-0"], 'the Hub was asked for one byte');
+    is(scalar $cdn->requests, 0, 'and its CDN for nothing');
 };
 
 done_testing();
