@@ -141,12 +141,13 @@ sub warm
 
 my $clients = 0;
 
+our @settings = (HF_ENDPOINT => "http://127.0.0.1:$port");
+
 sub client
 {
     my ($home, @command) = @_;
 
-    my %env = (HF_ENDPOINT => "http://127.0.0.1:$port", HF_HOME => $home,
-               HF_HUB_DISABLE_TELEMETRY => 1, HF_HUB_DISABLE_PROGRESS_BARS => 1,
+    my %env = (@settings, HF_HOME => $home, HF_HUB_DISABLE_TELEMETRY => 1, HF_HUB_DISABLE_PROGRESS_BARS => 1,
                HF_HUB_DISABLE_XET => 1, NO_PROXY => '*', HOME => $home);
     my $out = "$dir/client-" . ++$clients;
 
@@ -359,6 +360,39 @@ warm_story 'a gated model', { http => $example }, '', sub
               [ 401, 401, 'all' ], 'gives it to nobody else');
     is(scalar $cdn->requests, 0, 'and from the cache');
 };
+
+# With a certificate of an authority of one's own, as docs/cache.md has it.
+
+my $tls_port = free_port();
+my $pair = $ca->issue('127.0.0.1');
+my $tls = example('huggingface.conf', {
+    %replaced, '443 ssl' => "127.0.0.1:$tls_port ssl",
+    'ssl_certificate      /etc/nginx/hf.lan.pem;' =>
+        "ssl_certificate $pair->{certificate};",
+    'ssl_certificate_key  /etc/nginx/hf.lan.key;' =>
+        "ssl_certificate_key $pair->{key};" })
+          . served_by('hub', $hub_tls->port);
+
+warm_story 'by TLS', { http => $tls }, '', sub
+{
+    my $warm = shift;
+
+    publish(COMMIT);
+    is(warm($warm, 'main')->{state}, 'SUCCESS', 'a job');
+
+    local @settings = (HF_ENDPOINT => "https://127.0.0.1:$tls_port",
+                       SSL_CERT_FILE => $ca->file);
+
+    $cdn->forget_requests;
+
+    for my $name ('model.safetensors', 'config.json') {
+        is(download("$dir/tls", $name), snapshot("$dir/tls", COMMIT, $name) . "\n",
+           "huggingface_hub has $name");
+    }
+
+    is(scalar $cdn->requests, 0, 'from nginx');
+};
+
 
 # The job of docs/cache.md, which is made by jq, for a model whose file needs escapes.
 
