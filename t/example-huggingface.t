@@ -40,8 +40,8 @@ my $ca = DFP::Certificates->new;
 my $dns = DFP::Dns->start(map { $_ => ['127.0.0.1'] } HOST, CDN);
 my ($hub, $cdn) = map { DFP::Upstream->start } 1, 2;
 my ($hub_tls, $cdn_tls) = map {
-    DFP::Certificates::Server->start($_->[0]->port, $ca->issue(@{ $_->[1] }))
-} [ $hub, [ HOST, 'hub' ] ], [ $cdn, [CDN] ];
+    DFP::Certificates::Server->start($_->[0]->port, $ca->issue($_->[1]))
+} [ $hub, HOST ], [ $cdn, CDN ];
 my $hub_url = 'https://' . HOST . ':' . $hub_tls->port;
 my $cdn_url = 'https://' . CDN . ':' . $cdn_tls->port;
 my $port = free_port();
@@ -53,14 +53,11 @@ my %replaced = (
     '/etc/ssl/certs/ca-certificates.crt'  => $ca->file,
     '/var/cache/nginx/huggingface'        => "$dir/cache",
     '127.0.0.53'                          => '127.0.0.1:' . $dns->port,
-    'proxy_pass                  https://huggingface.co;' => 'proxy_pass https://hub;',
-    'proxy_pass          https://huggingface.co;'         => 'proxy_pass https://hub;',
     'https://huggingface.co'              => $hub_url,
     '.hf.co'                              => $cdn_url,
 );
 
-my $example = example('huggingface.conf', \%replaced)
-              . served_by('hub', $hub_tls->port);
+my $example = example('huggingface.conf', \%replaced);
 
 my $weights = join '', map { pack 'N', $_ } 1 .. 500_000;
 my $config = '{"architectures": ["Model"]}';
@@ -271,8 +268,7 @@ END
 
 
 my $public = example('huggingface.conf', {
-    %replaced, 'dfpreheat_access            on;' => '' })
-             . served_by('hub', $hub_tls->port);
+    %replaced, 'dfpreheat_access            on;' => '' });
 
 warm_story 'public models, when the Hub is not there', { http => $public }, '', sub
 {
@@ -370,8 +366,7 @@ my $tls = example('huggingface.conf', {
     'ssl_certificate      /etc/nginx/hf.lan.pem;' =>
         "ssl_certificate $pair->{certificate};",
     'ssl_certificate_key  /etc/nginx/hf.lan.key;' =>
-        "ssl_certificate_key $pair->{key};" })
-          . served_by('hub', $hub_tls->port);
+        "ssl_certificate_key $pair->{key};" });
 
 warm_story 'by TLS', { http => $tls }, '', sub
 {

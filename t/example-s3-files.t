@@ -40,6 +40,7 @@ my $example = example('s3-files.conf', {
     '/etc/nginx/files.lan.pem'           => $pair->{certificate},
     '/etc/nginx/files.lan.key'           => $pair->{key},
     '/etc/ssl/certs/ca-certificates.crt' => $ca->file,
+    '127.0.0.53'                         => '127.0.0.1:' . $dns->port,
     '/var/cache/nginx/s3_files'          => "$dir/cache",
 }) . served_by(HOST, $server->port);
 
