@@ -94,6 +94,18 @@ warm_story 'a bucket behind nginx', { http => $example }, $rehearsal, sub
                 $bucket->requests ], [ "GET $tomorrow bytes=0-0" ],
               'the bucket was asked for one byte, once');
 
+    # as an SDK signs it
+
+    for my $mode ('x-amz-checksum-mode', 'X-Amz-Checksum-Mode') {
+        my $url = $bucket->signed(FILE, query => { 'x-id' => 'GetObject',
+                                                   $mode => 'ENABLED' });
+
+        $bucket->forget_requests;
+        ok(curl($url) eq "200 $bytes", "somebody has $mode in it");
+        is_deeply([ map { $_->{headers}{range} } $bucket->requests ],
+                  ['bytes=0-0'], 'and gets the same file');
+    }
+
     like(curl('/llm/caf%C3%A9%201%2B2.bin'), qr/^403 .*AccessDenied/,
          'without a signature, the bucket refuses it');
 };
