@@ -105,7 +105,7 @@ static ngx_command_t  ngx_dfp_commands[] = {
       NULL },
 
     { ngx_string("dfpreheat_verify"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
       ngx_dfp_conf_verify,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
@@ -335,6 +335,8 @@ ngx_dfp_create_main_conf(ngx_conf_t *cf)
            != NGX_OK
         || ngx_array_init(&mcf->bindings, cf->pool, 2,
                           sizeof(ngx_dfp_binding_t))
+           != NGX_OK
+        || ngx_array_init(&mcf->fronts, cf->pool, 1, sizeof(ngx_dfp_front_t))
            != NGX_OK
         || ngx_array_init(&mcf->policies, cf->pool, 1,
                           sizeof(ngx_dfp_policy_t))

@@ -124,6 +124,10 @@ rule('no files use one another in a circle, by includes or by calls',
 rule('return codes of nginx and of the plain C are not mixed',
      map { mixed_codes($_) } sort keys %functions);
 
+rule('JSON is parsed in one place, which knows when memory has ended',
+     map { elsewhere($_, qr/\bjson_load(?!_callback_t)\w*\(/,
+                     'lib/base/dfp_json_load') } @module);
+
 rule('hashes and hexadecimal digits are made in one place each',
      (map { elsewhere($_, qr/\bEVP_(?:Digest|MD_CTX|sha)|\bngx_(?:sha1|md5)_/,
                       'lib/base/dfp_hash') } @module),

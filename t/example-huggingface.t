@@ -10,7 +10,7 @@ use lib "$FindBin::Bin/lib";
 use Digest::SHA qw( sha256_hex );
 use File::Path qw( make_path );
 use File::Temp ();
-use JSON::PP qw( encode_json );
+use JSON::PP qw( decode_json encode_json );
 use Test::More;
 
 use DFP::Certificates;
@@ -42,8 +42,8 @@ my $ca = DFP::Certificates->new;
 my $dns = DFP::Dns->start(map { $_ => ['127.0.0.1'] } HOST, CDN);
 my ($hub, $cdn) = map { DFP::Upstream->start } 1, 2;
 my ($hub_tls, $cdn_tls) = map {
-    DFP::Certificates::Server->start($_->[0]->port, $ca->issue(@{ $_->[1] }))
-} [ $hub, [ HOST, 'hub' ] ], [ $cdn, [CDN] ];
+    DFP::Certificates::Server->start($_->[0]->port, $ca->issue($_->[1]))
+} [ $hub, HOST ], [ $cdn, CDN ];
 my $hub_url = 'https://' . HOST . ':' . $hub_tls->port;
 my $cdn_url = 'https://' . CDN . ':' . $cdn_tls->port;
 my $port = free_port();
@@ -55,14 +55,11 @@ my %replaced = (
     '/etc/ssl/certs/ca-certificates.crt'  => $ca->file,
     '/var/cache/nginx/huggingface'        => "$dir/cache",
     '127.0.0.53'                          => '127.0.0.1:' . $dns->port,
-    'proxy_pass                  https://huggingface.co;' => 'proxy_pass https://hub;',
-    'proxy_pass          https://huggingface.co;'         => 'proxy_pass https://hub;',
     'https://huggingface.co'              => $hub_url,
     '.hf.co'                              => $cdn_url,
 );
 
-my $example = example('huggingface.conf', \%replaced)
-              . served_by('hub', $hub_tls->port);
+my $example = example('huggingface.conf', \%replaced);
 
 my $weights = join '', map { pack 'N', $_ } 1 .. 500_000;
 my $config = '{"architectures": ["Model"]}';
@@ -143,12 +140,13 @@ sub warm
 
 my $clients = 0;
 
+our @settings = (HF_ENDPOINT => "http://127.0.0.1:$port");
+
 sub client
 {
     my ($home, @command) = @_;
 
-    my %env = (HF_ENDPOINT => "http://127.0.0.1:$port", HF_HOME => $home,
-               HF_HUB_DISABLE_TELEMETRY => 1, HF_HUB_DISABLE_PROGRESS_BARS => 1,
+    my %env = (@settings, HF_HOME => $home, HF_HUB_DISABLE_TELEMETRY => 1, HF_HUB_DISABLE_PROGRESS_BARS => 1,
                HF_HUB_DISABLE_XET => 1, NO_PROXY => '*', HOME => $home);
     my $out = "$dir/client-" . ++$clients;
 
@@ -295,8 +293,7 @@ warm_story 'a model that a job is fetching', { http => $example }, '', sub
 
 
 my $public = example('huggingface.conf', {
-    %replaced, 'dfpreheat_access            on;' => '' })
-             . served_by('hub', $hub_tls->port);
+    %replaced, 'dfpreheat_access            on;' => '' });
 
 warm_story 'public models, when the Hub is not there', { http => $public }, '', sub
 {
@@ -383,6 +380,96 @@ warm_story 'a gated model', { http => $example }, '', sub
     is_deeply([ map { $get->(@$_) } [], ['Bearer hf_wrong'], [TOKEN] ],
               [ 401, 401, 'all' ], 'gives it to nobody else');
     is(scalar $cdn->requests, 0, 'and from the cache');
+};
+
+# With a certificate of an authority of one's own, as docs/cache.md has it.
+
+my $tls_port = free_port();
+my $pair = $ca->issue('127.0.0.1');
+my $tls = example('huggingface.conf', {
+    %replaced, '443 ssl' => "127.0.0.1:$tls_port ssl",
+    'ssl_certificate      /etc/nginx/hf.lan.pem;' =>
+        "ssl_certificate $pair->{certificate};",
+    'ssl_certificate_key  /etc/nginx/hf.lan.key;' =>
+        "ssl_certificate_key $pair->{key};" });
+
+warm_story 'by TLS', { http => $tls }, '', sub
+{
+    my $warm = shift;
+
+    publish(COMMIT);
+    is(warm($warm, 'main')->{state}, 'SUCCESS', 'a job');
+
+    local @settings = (HF_ENDPOINT => "https://127.0.0.1:$tls_port",
+                       SSL_CERT_FILE => $ca->file);
+
+    $cdn->forget_requests;
+
+    for my $name ('model.safetensors', 'config.json') {
+        is(download("$dir/tls", $name), snapshot("$dir/tls", COMMIT, $name) . "\n",
+           "huggingface_hub has $name");
+    }
+
+    is(scalar $cdn->requests, 0, 'from nginx');
+};
+
+
+# The job of docs/cache.md, which is made by jq, for a model whose file needs escapes.
+
+sub documented
+{
+    my $model = shift;
+
+    open my $page, '<', "$FindBin::Bin/../docs/cache.md" or die "cache.md: $!";
+    my ($program) = do { local $/; <$page> } =~ m{/api/models/org/model \| jq '(.*?)' \|}s
+        or die 'no jq';
+
+    $program =~ s{https://huggingface.co/org/model}{$hub_url/${\REPO}} or die $program;
+
+    my $answer = "$dir/model.json";
+
+    open my $file, '>', $answer or die "$answer: $!";
+    print {$file} encode_json($model);
+    close $file or die "$answer: $!";
+
+    open my $jq, '-|', 'jq', $program, $answer or die "jq: $!";
+    local $/;
+
+    return decode_json(<$jq>);
+}
+
+
+warm_story 'the job of the documentation', { http => $example }, '', sub
+{
+    my $warm = shift;
+
+    my $name = "sub dir/b\x{fc}ro+1 (it's 2)!*~.bin";
+    my $path = "/${\REPO}/resolve/${\COMMIT}/sub%20dir/"
+               . 'b%C3%BCro%2B1%20%28it%27s%202%29%21%2A~.bin';
+
+    $hub->answers($path, { status => 302, headers => [
+        'X-Repo-Commit' => COMMIT, Location => "$cdn_url/xet/$etag",
+        'X-Linked-Etag' => qq("$etag"), 'X-Linked-Size' => length $weights ] });
+    $cdn->answers("/xet/$etag", { body => $weights });
+
+    my $request = documented({ sha => COMMIT, siblings => [ { rfilename => $name } ] });
+
+    is($request->{type}, 'preheat', 'jq makes a job of the list of files');
+
+    my $job = $warm->run('file', %{ $request->{args} });
+
+    is($job->{state}, 'SUCCESS', '... which is run') or diag(explain $job);
+
+    $_->forget_requests for $hub, $cdn;
+    utf8::encode(my $bytes = $name);
+
+    my $home = "$dir/documented";
+
+    is(download($home, $bytes, qq(, revision="${\COMMIT}")),
+       snapshot($home, COMMIT, $bytes) . "\n", 'huggingface_hub has the file');
+    ok(content(snapshot($home, COMMIT, $bytes)) eq $weights, 'all of it');
+    is_deeply(asked(), ["GET $path bytes=0-0"], 'the Hub was asked for one byte');
+    is(scalar $cdn->requests, 0, 'and its CDN for nothing');
 };
 
 done_testing();

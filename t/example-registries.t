@@ -8,6 +8,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use JSON::PP ();
 use Test::More;
 
 use DFP::Internet;
@@ -139,6 +140,40 @@ example_story 'mirror', sub {
     closed_list($front);
     passed_on($front);
 };
+
+
+# As docs/mirrors.md has it: how each registry is asked, and the others by "ns".
+
+my %asked = (
+    dockerhub => [ 'dockerhub.nginx.lan', '/v2/', '' ],
+    ghcr      => [ 'nginx.lan', '/v2/ghcr.io/', '' ],
+);
+
+example_story 'mirror', sub {
+    my $front = shift;
+
+    for my $name ($hosted->names) {
+        my $image = $hosted->image($name, 'library/rehearsed');
+        my $job = $front->run(url => $image->{url}, verify => JSON::PP::true,
+                              $hosted->closed($name) ? $hosted->login : ());
+        my $found = $job->{result}{job_states}[0]{results}[0] // {};
+
+        is($job->{state}, 'SUCCESS', "$name: a job with a rehearsal")
+            or diag(explain $job);
+        is_deeply([ grep { $_->{cache} ne 'HIT' } @{ $found->{verified} } ], [],
+                  '... of hits');
+
+        my ($host, $base, $query) = @{ $asked{$name} // [
+            'nginx.lan', '/v2/', '?ns=' . $hosted->host($name) ] };
+        my @requests = grep { / HIT$/ } $front->requests;
+
+        is_deeply([ grep { !m{^\Q$host\E \w+ \Q$base\Elibrary/\S+?(\?\S+)? \d+ HIT$}
+                           || ($1 // '') ne $query } @requests ], [],
+                  "... that asked $host$base$query");
+        is(scalar @requests, $found->{verified_hits}, '... each once');
+        $front->forget_requests;
+    }
+}, rehearsals => 1;
 
 
 sub names_of_docker_hub

@@ -9,6 +9,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use IO::Socket::INET;
+use JSON::PP ();
 use Test::More;
 
 use DFP::Facts;
@@ -96,6 +97,25 @@ warm_story 'files with a tag and an application', keyed(KEY), $locations, sub
 
     is(how($warm, $path, 'green'), 'MISS', 'one of another tag does not');
     is(how($warm, $path, 'green'), 'HIT', 'and has an entry of its own then');
+};
+
+
+warm_story 'a rehearsal of a file with a tag', keyed(KEY),
+           $locations . rehearsal(), sub
+{
+    my $warm = shift;
+
+    $upstream->answers('/files/rehearsed', { body => 'rehearsed' });
+
+    my $job = $warm->run('file', url => FILES . '/files/rehearsed',
+                         tag => 'blue', application => 'a b',
+                         verify => JSON::PP::true);
+
+    is($job->{state}, 'SUCCESS', 'requests the entry of that tag')
+        or diag(explain $job->{result});
+    is($warm->run('file', url => FILES . '/files/rehearsed',
+                  verify => JSON::PP::true)->{state}, 'SUCCESS',
+       '... and one without, that of none');
 };
 
 

@@ -145,7 +145,9 @@ sub memory_ends
 
     $servers->expects(undef, FAILED);
 
-    is($warm->run(@job)->{state}, 'SUCCESS', 'the first job is a SUCCESS');
+    my $first = $warm->run(@job);
+
+    is($first->{state}, 'SUCCESS', 'the first job is a SUCCESS');
 
     set(0);
     $warm->run(@job);
@@ -158,10 +160,17 @@ sub memory_ends
         $warm->lose_files if $n % 2;
 
         set($n);
-        eval { $warm->post(@job) };
+        my $id = eval { $warm->post(@job) };
 
         if (!wait_until(JOB_SECONDS, sub { unfinished($servers) == 0 })) {
             fail("allocation $n: the job ends");
+            last;
+        }
+
+        set(0);
+
+        if ($verify && $id && !rehearsed($servers->job($id), $first)) {
+            fail("allocation $n: no SUCCESS without a rehearsal of all");
             last;
         }
 
@@ -175,6 +184,21 @@ sub memory_ends
     is($warm->run(@job)->{state}, 'SUCCESS', 'and so is the last');
 }
 
+
+
+# A job with a rehearsal has failed, or it has seen as many hits as the first one.
+
+sub rehearsed
+{
+    my ($job, $first) = @_;
+
+    my ($found, $all) = map { $_->{result}{job_states}[0]{results}[0] } $job,
+                                                                       $first;
+
+    return $job->{state} ne 'SUCCESS'
+           || $found->{verified_misses} == 0
+              && $found->{verified_hits} == $all->{verified_hits};
+}
 
 
 # A try that is lost is made again when its lease has expired.

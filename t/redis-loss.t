@@ -12,6 +12,7 @@ use JSON::PP qw( encode_json );
 use Test::More;
 
 use DFP::Events;
+use DFP::Loss;
 use DFP::Process qw( forget free_port gone wait_until );
 use DFP::Relay;
 use DFP::Story qw( story );
@@ -31,28 +32,6 @@ sub begin_job
     $servers->origin->wait_at_gate($path, SOON) or die 'nobody fetches it';
 
     return $id;
-}
-
-
-# What Redis has on disk, to be put back in the place of what it has later.
-
-sub saved
-{
-    my $servers = shift;
-
-    $servers->redis(qw( config set appendfsync always ));
-    system 'cp', '-r', "$servers->{dir}/redis", "$servers->{dir}/redis.saved";
-}
-
-
-sub loses_newest_writes
-{
-    my $servers = shift;
-
-    $servers->redis_kill;
-    system 'rm', '-r', "$servers->{dir}/redis";
-    system 'mv', "$servers->{dir}/redis.saved", "$servers->{dir}/redis";
-    $servers->redis_start;
 }
 
 

@@ -12,6 +12,7 @@ use JSON::PP ();
 use Test::More;
 
 use DFP::Bucket;
+use DFP::Process qw( wait_until );
 use DFP::Warm;
 
 use constant {
@@ -19,6 +20,7 @@ use constant {
     FILE  => '/models/weights.bin',
     OTHER => '/models/other.bin',
     DAY   => 86_400,
+    REMEMBERED => 75,       # s, a minute and some more
 };
 
 my $bucket = DFP::Bucket->start(HOST);
@@ -159,6 +161,32 @@ warm_story 'who has no signature', {}, models(@signed), sub
     }
 
     is(shown($warm, $good), '200 HIT all', 'the file is in the cache all the time');
+};
+
+
+warm_story 'a signature that expires', { seconds => 2 * REMEMBERED },
+           models(@signed), sub
+{
+    my $warm = shift;
+
+    my $short = $bucket->signed(FILE, expires => 2);
+    my $hits = 0;
+
+    is($warm->run('file', url => url($bucket->signed(FILE)))->{state}, 'SUCCESS',
+       'a job warms the file');
+    is(shown($warm, $short), '200 HIT all', 'is remembered');
+
+    # whoever asks all the time is not remembered for longer
+
+    my $last;
+
+    ok(wait_until(REMEMBERED, sub {
+           $last = shown($warm, $short);
+           $hits++ if $last eq '200 HIT all';
+           $last ne '200 HIT all';
+       }), 'for a minute at most, also if it is used');
+    cmp_ok($hits, '>', 1, 'until then it is good');
+    is($last, '403 BYPASS AccessDenied', 'then the bucket refuses it');
 };
 
 

@@ -15,6 +15,7 @@ use Test::More;
 use DFP::Certificates;
 use DFP::Facts;
 use DFP::Image;
+use DFP::Loss;
 use DFP::Process qw( free_port wait_until );
 use DFP::Upstream;
 use DFP::Warm;
@@ -300,6 +301,23 @@ for my $case ([ 'no cache', '-', '' ],
 }
 
 
+warm_story 'another cache, which a rehearsal has filled',
+           elsewhere('proxy_cache others; proxy_force_ranges on;'), sub
+{
+    my $warm = shift;
+
+    my @paths = image();
+    my @job = ('image', url => REGISTRY . $paths[0], @verify);
+
+    fails($warm->run(@job), 'first', 'MISS', 'HEAD', $paths[0]);
+
+    my $job = $warm->run(@job);
+
+    fails($job, 'then', 'HIT', 'another entry', 'HEAD', $paths[0]);
+    is(counts($job), '5 of 0', 'clients do not get what the job has warmed');
+};
+
+
 for my $case ([ 'denies its clients', 403, 'deny all;' ],
               [ 'knows its users', 401, 'auth_basic front; '
                                         . 'auth_basic_user_file cache.conf;' ],
@@ -524,6 +542,43 @@ warm_story 'workers that quit after a miss', gate(), gated() . rehearsal(), sub
     $servers->origin->open_gate(GATE);
 
     fails($warm->ended($id), 'a miss that is not forgotten', 'MISS', $paths[4]);
+};
+
+
+# The id of the lost job is not given to another one.
+
+warm_story 'Redis loses a job during its rehearsal', gate(), gated() . rehearsal(),
+           sub
+{
+    my $warm = shift;
+    my $servers = $warm->{servers};
+
+    my @paths = image();
+    my @job = ('image', url => REGISTRY . $paths[0], @verify);
+
+    is($warm->run('image', url => REGISTRY . $paths[0])->{state}, 'SUCCESS',
+       'an image is warmed');
+    saved($servers);
+
+    my $id = $warm->post(@job);
+
+    ok($servers->origin->wait_at_gate(GATE, SOON), 'the rehearsal has begun');
+    loses_newest_writes($servers);
+
+    my $next = $warm->post(@job);
+
+    $servers->origin->open_gate(GATE);
+    is($servers->client->get("/oapi/v1/jobs/$id")->{status}, 404,
+       'the job is gone');
+
+    my $job = $warm->ended($next);
+
+    is($job->{state}, 'SUCCESS', 'the next one is a SUCCESS')
+        or diag(state_of($job)->{error});
+    is(counts($job), '0 of 9', '... by a rehearsal of its own');
+    ok(wait_until(SOON, sub {
+        $servers->client->get('/metrics')->{body} =~ /^dfpreheat_calls\S* 0$/m
+    }), 'no request is left');
 };
 
 

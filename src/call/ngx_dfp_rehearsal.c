@@ -3,12 +3,16 @@
 #include "ngx_dfp_phase.h"
 #include "ngx_dfp_state.h"
 
+#include "dfp_hex.h"
+
 #include <openssl/crypto.h>
 
 
 #define NGX_DFP_REHEARSAL_CACHE_LEN  16     /* longer than each status */
 
 
+static ngx_int_t ngx_dfp_rehearsal_entry(ngx_pool_t *pool,
+    ngx_http_file_cache_t *cache, u_char *key, ngx_str_t *text);
 static void ngx_dfp_rehearsal_read(ngx_dfp_rehearsal_t *rehearsal,
     ngx_str_t *value);
 static void ngx_dfp_rehearsal_range(ngx_dfp_rehearsal_t *rehearsal,
@@ -23,25 +27,59 @@ static ngx_str_t  ngx_dfp_rehearsal_asks = ngx_string("X-Dfpreheat-Verify");
 static ngx_str_t  ngx_dfp_rehearsal_tells = ngx_string("X-Dfpreheat-Cache");
 
 
-ngx_int_t
-ngx_dfp_rehearsal_begin(ngx_dfp_main_conf_t *conf,
-    ngx_dfp_rehearsal_t *rehearsal)
+ngx_dfp_rehearsal_t *
+ngx_dfp_rehearsal_begin(ngx_dfp_main_conf_t *conf, ngx_pool_t *pool,
+    ngx_dfp_entry_t *entry)
 {
-    u_char  *p;
+    u_char               *p;
+    ngx_dfp_rehearsal_t  *rehearsal;
 
-    ngx_memzero(rehearsal, sizeof(ngx_dfp_rehearsal_t));
+    rehearsal = ngx_pcalloc(pool, sizeof(ngx_dfp_rehearsal_t));
+
+    if (rehearsal == NULL
+        || (entry->cache
+            && ngx_dfp_rehearsal_entry(pool, entry->cache, entry->key,
+                                       &rehearsal->entry)
+               != NGX_OK))
+    {
+        return NULL;
+    }
 
     p = ngx_cpymem(rehearsal->key, conf->instance.shared->verify,
                    NGX_DFP_VERIFY_KEY_LEN);
     *p++ = '.';
 
     if (dfp_uuid((char *) p) != DFP_OK) {
-        return NGX_ERROR;
+        return NULL;
     }
 
     rehearsal->header.name = ngx_dfp_dfp_str(ngx_dfp_rehearsal_asks);
     rehearsal->header.value.data = (char *) rehearsal->key;
     rehearsal->header.value.len = NGX_DFP_REHEARSAL_LEN;
+
+    return rehearsal;
+}
+
+
+static ngx_int_t
+ngx_dfp_rehearsal_entry(ngx_pool_t *pool, ngx_http_file_cache_t *cache,
+    u_char *key, ngx_str_t *text)
+{
+    char       *p;
+    ngx_str_t  *zone;
+
+    zone = &cache->shm_zone->shm.name;
+
+    text->len = 2 * NGX_HTTP_CACHE_KEY_LEN + 1 + zone->len;
+    text->data = ngx_pnalloc(pool, text->len);
+
+    if (text->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = dfp_hex_print(key, NGX_HTTP_CACHE_KEY_LEN, (char *) text->data);
+    *p++ = ' ';
+    ngx_memcpy(p, zone->data, zone->len);
 
     return NGX_OK;
 }
@@ -77,7 +115,7 @@ ngx_dfp_rehearsal_answer(ngx_dfp_rehearsal_t *rehearsal, ngx_list_t *headers)
 static void
 ngx_dfp_rehearsal_read(ngx_dfp_rehearsal_t *rehearsal, ngx_str_t *value)
 {
-    u_char      *nonce;
+    u_char      *nonce, *p, *last;
     ngx_str_t    status, name;
     ngx_uint_t   i;
 
@@ -90,8 +128,16 @@ ngx_dfp_rehearsal_read(ngx_dfp_rehearsal_t *rehearsal, ngx_str_t *value)
         return;
     }
 
+    last = value->data + value->len;
     status.data = value->data + NGX_DFP_NONCE_LEN + 1;
-    status.len = value->len - NGX_DFP_NONCE_LEN - 1;
+    p = ngx_strlchr(status.data, last, ' ');
+    status.len = (p ? p : last) - status.data;
+
+    rehearsal->warmed = (p && rehearsal->entry.len
+                         && (size_t) (last - p - 1) == rehearsal->entry.len
+                         && ngx_memcmp(p + 1, rehearsal->entry.data,
+                                       rehearsal->entry.len)
+                            == 0);
 
     for (i = 0; i <= NGX_HTTP_CACHE_HIT; i++) {
         name = ngx_dfp_rehearsal_status(i);
@@ -206,7 +252,8 @@ static ngx_int_t
 ngx_dfp_rehearsal_filter(ngx_http_request_t *r)
 {
     u_char           *p;
-    ngx_str_t         status;
+    size_t            len;
+    ngx_str_t         status, entry;
     ngx_table_elt_t  *h;
     ngx_dfp_state_t  *state;
 
@@ -221,10 +268,19 @@ ngx_dfp_rehearsal_filter(ngx_http_request_t *r)
     }
 
     status = ngx_dfp_rehearsal_status(0);
+    ngx_str_null(&entry);
 
 #if (NGX_HTTP_CACHE)
     if (r->upstream) {
         status = ngx_dfp_rehearsal_status(r->upstream->cache_status);
+    }
+
+    if (r->cache && r->cache->file_cache
+        && ngx_dfp_rehearsal_entry(r->pool, r->cache->file_cache,
+                                   r->cache->key, &entry)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 #endif
 
@@ -235,8 +291,9 @@ ngx_dfp_rehearsal_filter(ngx_http_request_t *r)
 
     ngx_memzero(h, sizeof(ngx_table_elt_t));
 
-    p = ngx_pnalloc(r->pool, NGX_DFP_NONCE_LEN + 1
-                             + NGX_DFP_REHEARSAL_CACHE_LEN);
+    len = NGX_DFP_NONCE_LEN + 1 + NGX_DFP_REHEARSAL_CACHE_LEN + 1 + entry.len;
+
+    p = ngx_pnalloc(r->pool, len);
     if (p == NULL) {
         return NGX_ERROR;
     }
@@ -244,9 +301,8 @@ ngx_dfp_rehearsal_filter(ngx_http_request_t *r)
     h->hash = 1;
     h->key = ngx_dfp_rehearsal_tells;
     h->value.data = p;
-    h->value.len = ngx_snprintf(p, NGX_DFP_NONCE_LEN + 1
-                                   + NGX_DFP_REHEARSAL_CACHE_LEN,
-                                "%V %V", &state->nonce, &status)
+    h->value.len = ngx_snprintf(p, len, entry.len ? "%V %V %V" : "%V %V",
+                                &state->nonce, &status, &entry)
                    - p;
 
     return ngx_http_next_header_filter(r);

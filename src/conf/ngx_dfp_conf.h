@@ -116,6 +116,9 @@ char *ngx_dfp_conf_show_cluster(ngx_conf_t *cf, ngx_dfp_cluster_t *cluster,
  * entries are of one origin. */
 ngx_int_t ngx_dfp_conf_check_origins(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf);
 
+/* Checks that there is a front for each origin, and origins for each front. */
+ngx_int_t ngx_dfp_conf_check_fronts(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf);
+
 /* Where dfpreheat_peers_allow is not given: private networks. */
 ngx_int_t ngx_dfp_conf_default_peers(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf);
 

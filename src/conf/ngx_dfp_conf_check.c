@@ -89,6 +89,7 @@ ngx_dfp_conf_check(ngx_conf_t *cf, ngx_dfp_main_conf_t *mcf)
     }
 
     if (ngx_dfp_conf_check_origins(cf, mcf) != NGX_OK
+        || ngx_dfp_conf_check_fronts(cf, mcf) != NGX_OK
         || ngx_dfp_conf_check_policies(cf, mcf) != NGX_OK
         || ngx_dfp_conf_default_peers(cf, mcf) != NGX_OK
         || ngx_dfp_conf_check_dragonfly(cf, mcf) != NGX_OK

@@ -88,6 +88,15 @@ typedef struct {
 } ngx_dfp_binding_t;
 
 
+/* Where clients of some origins reach this nginx: dfpreheat_verify. */
+typedef struct {
+    ngx_str_t     url;       /* scheme, host, port and path, without a "/" at
+                                its end */
+    ngx_str_t     path;      /* of it, "": none */
+    ngx_array_t  *origins;   /* rule_t; NULL: all that no other front has */
+} ngx_dfp_front_t;
+
+
 /* What is done about pushes of images: dfpreheat_policy. */
 typedef struct {
     ngx_str_t       name;
@@ -135,7 +144,8 @@ typedef struct {
     ngx_dfp_instance_t         instance;
     ngx_array_t                clusters;  /* cluster_t */
     ngx_array_t                bindings;  /* binding_t */
-    ngx_dfp_binding_t         *verify;    /* of the front; NULL: none */
+    ngx_dfp_binding_t         *verify;    /* of the fronts; NULL: none */
+    ngx_array_t                fronts;    /* front_t */
     ngx_array_t                policies;  /* policy_t */
     ngx_array_t                redirects; /* conf_ctx_t *: locations with
                                              dfpreheat_redirect */
@@ -199,7 +209,7 @@ typedef struct {
                                 have; NULL: none */
     time_t        tag_valid; /* s, of the manifest of a tag */
     ngx_uint_t    bound;     /* or below a location that is bound */
-    ngx_uint_t    verify;    /* the origin is the front: no job's URL leads
+    ngx_uint_t    verify;    /* the origins are the fronts: no job's URL leads
                                 here */
     ngx_flag_t    grpc;      /* for calls of gRPC */
 } ngx_dfp_loc_conf_t;

@@ -1,14 +1,17 @@
 #include "ngx_dfp_verify.h"
+#include "ngx_dfp_binding.h"
 #include "ngx_dfp_engine.h"
 #include "ngx_dfp_image.h"
 
 
 static ngx_int_t ngx_dfp_verify_add(ngx_dfp_task_t *task);
+static ngx_dfp_front_t *ngx_dfp_verify_front(ngx_dfp_task_t *task);
 static ngx_int_t ngx_dfp_verify_call(ngx_dfp_run_t *run);
 static ngx_int_t ngx_dfp_verify_prepare(ngx_dfp_task_t *task,
     ngx_dfp_call_t *call);
 static ngx_int_t ngx_dfp_verify_url(ngx_dfp_task_t *task,
     ngx_dfp_call_t *call);
+static dfp_str_t ngx_dfp_verify_path(ngx_dfp_task_t *task);
 static ngx_int_t ngx_dfp_verify_headers(ngx_dfp_task_t *task,
     ngx_dfp_call_t *call);
 static void ngx_dfp_verify_answered(ngx_dfp_task_t *task,
@@ -52,10 +55,9 @@ ngx_dfp_verify_start(ngx_dfp_run_t *run)
         }
     }
 
-    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, &run->log, 0,
-                   "dfpreheat: job %L: verify: %ui tasks through %V",
-                   run->claim.id, run->unverified,
-                   &run->conf->verify->rule.text);
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, &run->log, 0,
+                   "dfpreheat: job %L: verify: %ui tasks", run->claim.id,
+                   run->unverified);
 
     return NGX_OK;
 }
@@ -65,10 +67,11 @@ static ngx_int_t
 ngx_dfp_verify_add(ngx_dfp_task_t *task)
 {
     size_t             len;
+    ngx_dfp_front_t   *front;
     ngx_dfp_verify_t  *verify;
 
-    len = task->run->conf->verify->rule.text.len
-          + task->url.href.len - task->url.origin.len;
+    front = ngx_dfp_verify_front(task);
+    len = front->url.len + task->url.href.len - task->url.origin.len;
 
     if (task->image) {
         len += sizeof("?ns=") - 1 + task->url.authority.len;
@@ -84,6 +87,8 @@ ngx_dfp_verify_add(ngx_dfp_task_t *task)
     if (verify == NULL) {
         return NGX_ERROR;
     }
+
+    verify->front = front;
 
     /* an empty file has no bytes to ask for */
 
@@ -107,6 +112,31 @@ ngx_dfp_verify_add(ngx_dfp_task_t *task)
     ngx_dfp_verify_next(task);
 
     return NGX_OK;
+}
+
+
+/* The configuration has exactly one that is for all other origins. */
+
+static ngx_dfp_front_t *
+ngx_dfp_verify_front(ngx_dfp_task_t *task)
+{
+    ngx_uint_t        i;
+    ngx_dfp_front_t  *front, *others;
+
+    front = task->run->conf->fronts.elts;
+    others = NULL;
+
+    for (i = 0; i < task->run->conf->fronts.nelts; i++) {
+
+        if (front[i].origins == NULL) {
+            others = &front[i];
+
+        } else if (ngx_dfp_binding_allowed(front[i].origins, &task->url)) {
+            return &front[i];
+        }
+    }
+
+    return others;
 }
 
 
@@ -138,10 +168,10 @@ ngx_dfp_verify_prepare(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 
     run = task->run;
 
-    call->rehearsal = ngx_palloc(call->pool, sizeof(ngx_dfp_rehearsal_t));
+    call->rehearsal = ngx_dfp_rehearsal_begin(run->conf, call->pool,
+                                              &task->entry);
 
     if (call->rehearsal == NULL
-        || ngx_dfp_rehearsal_begin(run->conf, call->rehearsal) != NGX_OK
         || ngx_dfp_secrets_add(call->secrets, call->rehearsal->header.value)
            != NGX_OK)
     {
@@ -164,39 +194,43 @@ ngx_dfp_verify_prepare(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 }
 
 
-/* The path of the origin; containerd names the registry, if the front has
- * another name: Docker Hub by its first one. */
+/*
+ * The path of the origin. To a front of several registries containerd names the
+ * registry, unless it has the name of the front: Docker Hub by its first one. A
+ * front that is for this origin is asked as docker and podman ask.
+ */
 
 static ngx_int_t
 ngx_dfp_verify_url(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 {
-    dfp_buf_t   b;
-    dfp_err_t   err;
-    dfp_mem_t   mem;
-    dfp_str_t   authority;
-    dfp_url_t   front;
-    ngx_str_t  *origin;
+    dfp_buf_t         b;
+    dfp_err_t         err;
+    dfp_mem_t         mem;
+    dfp_str_t         authority;
+    dfp_url_t         url;
+    ngx_dfp_front_t  *front;
 
     mem = ngx_dfp_mem(call->pool);
-    origin = &call->binding->rule.text;
+    front = task->verify->front;
     authority = task->url.authority;
 
     if (dfp_docker_hub(authority)) {
         authority = DFP_CREDENTIALS_HUB;
     }
 
-    if (dfp_url_parse(&mem, ngx_dfp_dfp_str(*origin), "it", &front, &err)
+    if (dfp_url_parse(&mem, ngx_dfp_dfp_str(front->url), "it", &url, &err)
         != DFP_OK)
     {
         return NGX_ERROR;
     }
 
-    dfp_buf_init(&b, &mem, origin->len + task->url.href.len + 64, 0);
-    dfp_buf_str(&b, front.origin);
-    dfp_buf_append(&b, task->url.path.data,
-                   task->url.href.len - task->url.origin.len);
+    dfp_buf_init(&b, &mem, front->url.len + task->url.href.len + 64, 0);
+    dfp_buf_str(&b, ngx_dfp_dfp_str(front->url));
+    dfp_buf_str(&b, ngx_dfp_verify_path(task));
 
-    if (task->image && !dfp_str_eq(front.authority, task->url.authority)) {
+    if (task->image && front->origins == NULL
+        && !dfp_str_eq(url.authority, task->url.authority))
+    {
         dfp_buf_cstr(&b, task->url.query.data ? "&ns=" : "?ns=");
         dfp_buf_str(&b, authority);
     }
@@ -214,13 +248,43 @@ ngx_dfp_verify_url(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 }
 
 
+/* Path and query of the task behind the front's path: that of a front below
+ * /v2/ has the /v2 of both. */
+
+static dfp_str_t
+ngx_dfp_verify_path(ngx_dfp_task_t *task)
+{
+    dfp_str_t   rest;
+    ngx_str_t  *path;
+
+    static const ngx_str_t  api = ngx_string("/v2/");
+
+    path = &task->verify->front->path;
+    rest.data = task->url.path.data;
+    rest.len = task->url.href.len - task->url.origin.len;
+
+    if (path->len > api.len && rest.len > api.len
+        && ngx_memcmp(path->data, api.data, api.len) == 0
+        && ngx_memcmp(rest.data, api.data, api.len) == 0)
+    {
+        rest.data += api.len - 1;
+        rest.len -= api.len - 1;
+    }
+
+    return rest;
+}
+
+
 static ngx_int_t
 ngx_dfp_verify_headers(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 {
+    dfp_job_t         *job;
     dfp_job_header_t  *headers;
 
+    job = &task->run->job;
+
     headers = ngx_palloc(call->pool,
-                         (call->nheaders + 2) * sizeof(dfp_job_header_t));
+                         (call->nheaders + 4) * sizeof(dfp_job_header_t));
     if (headers == NULL) {
         return NGX_ERROR;
     }
@@ -231,6 +295,18 @@ ngx_dfp_verify_headers(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
     }
 
     headers[call->nheaders++] = call->rehearsal->header;
+
+    /* $dfpreheat_tag and $dfpreheat_application of clients */
+
+    if (job->tag.len) {
+        headers[call->nheaders].name = DFP_STR("X-Dragonfly-Tag");
+        headers[call->nheaders++].value = job->tag;
+    }
+
+    if (job->application.len) {
+        headers[call->nheaders].name = DFP_STR("X-Dragonfly-Application");
+        headers[call->nheaders++].value = job->application;
+    }
 
     switch (task->verify->asks[task->verify->next].kind) {
 
@@ -282,7 +358,7 @@ ngx_dfp_verify_answered(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
     if (!ask->hit) {
         ngx_dfp_task_failed(task, "verify: %s through %V: %s",
                             ngx_dfp_verify_names[ask->kind],
-                            &task->run->conf->verify->rule.text, why.text);
+                            &verify->front->url, why.text);
         return;
     }
 
@@ -370,6 +446,12 @@ ngx_dfp_verify_judge(ngx_dfp_task_t *task, ngx_dfp_call_t *call,
                            call->rehearsal->cache
                            ? "the origin was asked for it"
                            : "its location has no cache");
+        return NGX_DECLINED;
+    }
+
+    if (!call->rehearsal->warmed) {
+        (void) dfp_invalid(why, "%.*s: from another entry than the one that was "
+                           "warmed", (int) cache.len, cache.data);
         return NGX_DECLINED;
     }
 

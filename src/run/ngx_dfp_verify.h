@@ -36,9 +36,10 @@ typedef struct {
 
 /* All memory is of the run's pool. */
 struct ngx_dfp_verify_s {
-    ngx_dfp_ask_t   asks[NGX_DFP_VERIFY_ASKS];
-    ngx_uint_t      n;
-    ngx_uint_t      next;
+    ngx_dfp_front_t  *front;
+    ngx_dfp_ask_t     asks[NGX_DFP_VERIFY_ASKS];
+    ngx_uint_t        n;
+    ngx_uint_t        next;
 };
 
 

@@ -40,13 +40,13 @@ dfp_json_open(dfp_json_t *in, dfp_mem_t *mem, dfp_str_t text,
 
     /* NUL is accepted here, so that an error can name the field */
 
-    in->root = json_loadb(text.len ? text.data : "", text.len,
-                          JSON_DECODE_ANY|JSON_ALLOW_NUL, &error);
-    in->object = in->root;
-
-    if (in->root == NULL) {
-        return dfp_json_broken(&error, what, err);
+    rc = dfp_json_load(text, JSON_DECODE_ANY|JSON_ALLOW_NUL, &in->root,
+                       &error);
+    if (rc != DFP_OK) {
+        return (rc == DFP_INVALID) ? dfp_json_broken(&error, what, err) : rc;
     }
+
+    in->object = in->root;
 
     if (!json_is_object(in->root)) {
         dfp_json_close(in);
@@ -139,16 +139,7 @@ dfp_json_broken(const json_error_t *error, const char *what, dfp_err_t *err)
 {
     const char  *reason;
 
-    /* if it had no memory for a value, it sets no error */
-
-    if (error->text[0] == '\0') {
-        return DFP_ERROR;
-    }
-
     switch (json_error_code(error)) {
-
-    case json_error_out_of_memory:
-        return DFP_ERROR;
 
     case json_error_premature_end_of_input:
         reason = "unexpected end";

@@ -21,6 +21,7 @@
 #define DFP_JSON_MAX_DEPTH   32
 #define DFP_JSON_MAX_VALUES  32768
 #define DFP_JSON_WHAT_LEN    192    /* a field's name in a sentence */
+#define DFP_JSON_BUFFER_MIN  16     /* bytes of jansson's, before it grows */
 
 
 typedef struct {
@@ -63,6 +64,16 @@ void dfp_json_close(dfp_json_t *in);
  */
 dfp_rc_t dfp_json_bounded(dfp_str_t text, const char *what, size_t max_depth,
     size_t max_values, dfp_err_t *err);
+
+/*
+ * Parses TEXT, with jansson's FLAGS, to *ROOT, which the caller must give to
+ * json_decref(). DFP_INVALID: it is not JSON, as ERROR says; *ROOT is NULL.
+ * DFP_ERROR: there is no memory; *ROOT and ERROR are not set. jansson's own
+ * functions may return something else than TEXT then, see dfp_json_load.c.
+ * TEXT needs twice its size while it is parsed. Not for several threads.
+ */
+dfp_rc_t dfp_json_load(dfp_str_t text, size_t flags, json_t **root,
+    json_error_t *error);
 
 /* The field KEY (lower-case ASCII) of OBJECT; NULL if it is absent. */
 const json_t *dfp_json_field(const json_t *object, const char *key);

@@ -192,17 +192,10 @@ dfp_oci_load(dfp_str_t body, json_t **root, dfp_err_t *err)
         return rc;
     }
 
-    *root = json_loadb(body.len ? body.data : "", body.len,
-                       JSON_REJECT_DUPLICATES, &error);
+    rc = dfp_json_load(body, JSON_REJECT_DUPLICATES, root, &error);
 
-    if (*root) {
-        return DFP_OK;
-    }
-
-    /* jansson sets no error if it had no memory for a value */
-
-    if (error.text[0] == '\0') {
-        return DFP_ERROR;
+    if (rc != DFP_INVALID) {
+        return rc;
     }
 
     return dfp_invalid(err, "the manifest is not valid JSON: line %d, "

@@ -5,6 +5,8 @@
 #     my $front = DFP::ExampleRegistries->start('mirror',
 #         internet => $internet, ca => $ca);
 #     my $answer = $front->get('nginx.lan', $path);
+#
+# With "rehearsals", mirror.conf has the location of docs/mirrors.md for them.
 
 package DFP::ExampleRegistries;
 
@@ -211,6 +213,10 @@ sub _replaced
     my ($self, $text) = @_;
 
     my $dir = $self->{dir};
+
+    $text =~ s{^(?=    location \@ping)}{$self->_rehearsals}me
+        if $self->{rehearsals};
+
     my %new = (
         '127.0.0.1:6379' => "127.0.0.1:$self->{redis_port}",
         '/var/cache/nginx/registry' => "$dir/cache",
@@ -231,6 +237,20 @@ sub _replaced
     $text =~ s{(?=https://quayio-production)}{https://cdn01.quay.io };
 
     return $text =~ s/($old)/$new{$1}/gr;
+}
+
+
+# The front has another port than 443 here.
+
+sub _rehearsals
+{
+    my $self = shift;
+
+    my ($location) = _read("$top/docs/mirrors.md")
+                     =~ /^## Rehearsals\n.*?```nginx\n(.*?)```/ms
+        or die 'docs/mirrors.md has no location';
+
+    return $location =~ s{(nginx\.lan)(?=[/;\s])}{$1:$self->{port}}gr;
 }
 
 

@@ -72,7 +72,8 @@ sub start
     }
 
     $self->_token_service($_) for values %registries;
-    $self->{internet} = DFP::Internet->start(ca => $ca, hosts => \%hosts);
+    $self->{internet} = DFP::Internet->start(ca => $ca, hosts => \%hosts,
+        local => [ 'nginx.lan', 'dockerhub.nginx.lan' ]);
 
     return $self;
 }

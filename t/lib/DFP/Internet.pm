@@ -3,7 +3,7 @@
 #
 #     my $internet = DFP::Internet->start(ca => $ca, hosts => {
 #         'ghcr.io' => $upstream->port, 'minio.lan:9000' => $other->port, ... });
-#     ... "resolver 127.0.0.1:" . $internet->dns->port
+#     ... "resolver 127.0.0.1:" . $internet->dns->port     # local => names of 127.0.0.1
 #     ... HTTPS_PROXY => $internet->proxy
 #
 # An nginx speaks TLS for all of them, for that to those ports. Clients find the
@@ -54,7 +54,9 @@ sub start
 
     my @names = map { s/:\d+\z//r } sort keys %{ $self->{hosts} };
 
-    $self->{dns} = DFP::Dns->start(map { $_ => [$address] } @names);
+    $self->{dns} = DFP::Dns->start(
+        (map { $_ => [$address] } @names),
+        map { $_ => ['127.0.0.1'] } @{ $self->{local} // [] });
     $self->{pair} = $self->{ca}->issue(@names);
     $self->_write('nginx.conf', $self->_conf);
     $self->_write('fronts', '');

@@ -2,6 +2,7 @@
 # registries of a DFP::Hosted.
 #
 #     example_story 'ghcr', sub { my $front = shift; ... };
+#     # options of DFP::ExampleRegistries may follow
 #     warm($front, 'ghcr', $image);
 #     pulled($front, 'ghcr', $image, host => 'nginx.lan', base => '');
 
@@ -34,7 +35,7 @@ sub hosted { return $hosted //= DFP::Hosted->start(ca()) }
 
 sub example_story
 {
-    my ($example, $code) = @_;
+    my ($example, $code, %options) = @_;
 
     local $Test::Builder::Level = $Test::Builder::Level + 1;
 
@@ -43,7 +44,7 @@ sub example_story
         alarm STORY_SECONDS;
 
         my $front = DFP::ExampleRegistries->start($example, ca => ca(),
-            internet => hosted()->internet);
+            internet => hosted()->internet, %options);
 
         ok(eval { $code->($front); 1 }, 'the story was told to its end')
             or diag($@);
