@@ -215,7 +215,9 @@ sub _serve
         next if $pid;
 
         close $listen;
-        sleep $answer->{after} if $answer->{after};
+
+        # a client that closes its connection waits no longer, nor does this process
+        IO::Select->new($client)->can_read($answer->{after}) if $answer->{after};
 
         # before the client can know that it has ended
         $self->_event('end', $name);
