@@ -47,7 +47,7 @@ FUZZERS = $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/*.c))
 
 # The slowest begin first, so that none of them is alone at the end.
 SLOW = $(patsubst %,t/%.t,memory keep console-jobs console events \
-         scheduler scheduler-faults pulls keep-several verify definition \
+         scheduler scheduler-faults pulls keep-several keep-end verify definition \
          peers-unreachable peers-hung webhook webhook-several example-cluster \
          example-registries mirror-clients \
          peers-scheduler contract \

@@ -24,6 +24,7 @@ use Time::HiRes qw( sleep time );
 use DFP::Announce;
 use DFP::Client;
 use DFP::Image;
+use DFP::Kept qw( HOUR in_seconds kept_of );
 use DFP::Process qw( children run_child stop title wait_until );
 use DFP::Resets qw( http1 );
 use DFP::Upstream;
@@ -47,6 +48,7 @@ use constant {
     SOON         => 10,     # s: what needs no timer, on a busy machine
     SETTLED      => 60,     # s for the last jobs
     PROCESSES    => 9,      # of nginx, above which it does not reload
+    KEPT         => 7,      # one of more jobs is kept
     POSTERS      => 2,
     PULLERS      => 2,
 };
@@ -255,6 +257,7 @@ sub poster
         timeout => (1 + int rand TIMEOUT_MAX) * SECOND,
         concurrent_task_count => one_of(1, 2, 8),
         one_of(0, 1) ? (refresh => JSON::PP::true) : (),
+        one_of(0 .. KEPT) ? () : (keep_until => in_seconds(HOUR)),
         username => 'u', password => 'p',
     } });
 
@@ -369,7 +372,8 @@ my $expected = qr/worker\ process\ \d+\ exited\ on\ signal\ 9
 
 
 warm_story 'faults at random', { workers => 2, lease => LEASE . 's',
-                                 seconds => SECONDS + 3 * SETTLED },
+                                 seconds => SECONDS + 3 * SETTLED,
+                                 http => "dfpreheat_keep_interval 2s;\n" },
            $locations, sub
 {
     my $warm = shift;
@@ -420,6 +424,8 @@ warm_story 'faults at random', { workers => 2, lease => LEASE . 's',
             or diag($job->{result}{job_states}[0]{error});
     }
 
+    check_kept($servers);
+
     my @paths = map { @{ $_->{paths} } } @good;
 
     $warm->another_client;
@@ -428,6 +434,27 @@ warm_story 'faults at random', { workers => 2, lease => LEASE . 's',
     is_deeply([ grep { ($warm->pull($_))[0] ne $body{$_} } @paths ], [],
               'and have the right bytes');
 };
+
+
+# Those that are kept have succeeded once, so the origin has all of them now.
+
+sub check_kept
+{
+    my $servers = shift;
+
+    my @ids = split /\n/, $servers->redis('zrange', 'dfpreheat:kept', 0, -1);
+    my @left = @ids;
+
+    wait_until(SETTLED, sub {
+        @left = grep { my $look = kept_of($servers, $_);
+                       !$look || $look->{state} ne 'SUCCESS' } @left;
+        !@left;
+    });
+
+    announce(@ids . ' jobs are kept');
+    is_deeply([ map { [ $_, kept_of($servers, $_) ] } @left ], [],
+              'what is kept is there');
+}
 
 
 sub check_jobs

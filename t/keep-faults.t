@@ -105,6 +105,35 @@ warm_story 'a worker is killed during a look', { %often }, $locations, sub
 };
 
 
+# The first time that this nginx asks what is to be looked at, it gets an error.
+
+warm_story 'Redis is full for a while when nginx starts',
+    { http => "dfpreheat_keep_interval 1h;\n", lease => '1s' }, $locations, sub
+{
+    my $warm = shift;
+
+    my $servers = $warm->{servers};
+    my ($id, @paths) = kept($warm);
+
+    $servers->nginx_kill;
+    $warm->lose_files;
+    $servers->redis('config', 'set', 'maxmemory', 1);
+    $servers->nginx_start;
+    ok(wait_until(LOOKS, sub { $servers->logged(qr/OOM|maxmemory/) }), 'it is refused');
+    $servers->redis('config', 'set', 'maxmemory', 0);
+
+    my $look;
+
+    wait_until(2 * LOOKS, sub {
+        $look = kept_of($servers, $id);
+        $look && $look->{state} ne 'PENDING';
+    });
+    is($look->{state}, 'SUCCESS', 'it is looked at long before an interval is over');
+    $warm->another_client;
+    $warm->hits('... and all is back', @paths);
+};
+
+
 warm_story 'nginx is killed during a look, and starts again', { %often }, $locations,
     sub
 {
@@ -154,7 +183,9 @@ warm_story 'Redis loses the job', { %often }, $locations, sub
     all_is_back($warm, $id, @paths);
     is_deeply([ grep { / \Q$lost[-1]\E / } $upstream->requests ], [],
               'what is lost is not kept');
-    is($servers->redis('zrange', 'dfpreheat:kept', 0, -1), $id, '... nor known');
+    ok(wait_until(LOOKS, sub {
+           $servers->redis('zrange', 'dfpreheat:kept', 0, -1) eq $id }),
+       '... nor known');
 };
 
 

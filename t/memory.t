@@ -24,6 +24,7 @@ use DFP::Dns;
 use DFP::Events;
 use DFP::Hooks;
 use DFP::Image;
+use DFP::Kept qw( HOUR in_seconds );
 use DFP::Process qw( wait_until );
 use DFP::Story qw( story );
 use DFP::Upstream;
@@ -36,6 +37,7 @@ use constant {
     REGISTRY    => 'http://registry.test',
     AUTH        => 'http://auth.test',
     SAMPLES     => 30,      # of all allocations
+    LOOKS       => 8,       # of those of a look
     STORY_SECONDS => 1800,
     JOB_SECONDS => 20,      # with leases that run out
     ANSWER_SECONDS => 28,
@@ -249,6 +251,67 @@ warm_story 'memory ends once while a webhook is delivered', {
 
     set(0);
     ok($delivered->(), 'and so is the last');
+};
+
+
+# A look at a kept job, which fails or is made again. Looks take their time: a few of
+# all allocations fail.
+
+warm_story 'memory ends once in a look at a kept job', {
+    workers => 1, lease => '1s', seconds => STORY_SECONDS,
+    http => "dfpreheat_keep_interval 1s;\n" }, join('', @registry), sub
+{
+    my $warm = shift;
+
+    my $servers = $warm->{servers};
+    my ($worker) = $servers->workers;
+
+    $servers->expects(undef, FAILED);
+
+    my $id = $warm->run('image', url => image('kept'), username => 'u',
+                        password => 'p', keep_until => in_seconds(HOUR))->{id};
+    my $last = '';
+
+    # the state of the next look that ends
+
+    my $look = sub {
+        my $told = '';
+
+        wait_until(JOB_SECONDS, sub {
+            $told = $servers->redis('hget', "dfpreheat:job:$id", 'l:2');
+            $told ne $last;
+        }) or return 'none';
+        $last = $told;
+
+        return $told =~ /^(\w+)/ ? $1 : '';
+    };
+
+    is($look->(), 'SUCCESS', 'a look');
+
+    set(0);
+    $warm->lose_files;
+    is($look->(), 'SUCCESS', 'one that has to fetch all of it');
+
+    my $all = made();
+    my $every = $ENV{MEMORY_EVERY} // int($all / LOOKS) || 1;
+
+    announce("$all allocations, one of $every fails");
+
+    for (my $n = 1 + int rand $every; $n <= $all; $n += $every) {
+        $warm->lose_files;
+        set($n);
+        my $state = $look->();
+
+        if ($state eq 'none' || ($servers->workers)[0] != $worker) {
+            fail("allocation $n: nginx goes on, and the next look ends: $state");
+            last;
+        }
+    }
+
+    set(0);
+    ok(wait_until(JOB_SECONDS, sub { $look->() eq 'SUCCESS' }),
+       'and then one succeeds');
+    is(($servers->workers)[0], $worker, 'nginx goes on');
 };
 
 

@@ -465,8 +465,11 @@ push_story 'jobs that are kept', [ 'all match=team/* keep=7d' ], sub
        '... and is kept');
     is(jobs_of(notify($warm, envelope([ 'team/kept:1.0', OTHER ]))), 'all:2+',
        'the tag is moved');
+    is($warm->ended(2)->{state}, 'SUCCESS', '... and what it stands for is warmed');
+    wait_until(PUSHED, sub {
+        $servers->redis('zrange', 'dfpreheat:kept', 0, -1) eq '2' });
     is($servers->redis('zrange', 'dfpreheat:kept', 0, -1), '2',
-       '... and the new one is kept instead');
+       '... and kept instead');
 
     $servers->redis('eval', 'for i = 1, 1000 do redis.call("zadd", KEYS[1], '
                             . 'ARGV[1], "x" .. i) end', 1, 'dfpreheat:kept',

@@ -14,6 +14,7 @@ use JSON::PP qw( encode_json );
 use Test::More;
 
 use DFP::Client;
+use DFP::Kept qw( HOUR in_seconds );
 use DFP::Process qw( free_port wait_until );
 use DFP::Resets qw( http1 http2 );
 use DFP::Story qw( story );
@@ -36,6 +37,11 @@ sub requests
     my $other = $servers->token('cluster');
     my $admin = DFP::Servers::ADMIN_KEY;
     my $job = encode_json($servers->files([ '/quick/100/a' ]));
+    my $kept = $servers->files([ '/quick/100/a' ]);
+    $kept->{args}{keep_until} = in_seconds(HOUR);
+    my $keep = encode_json($kept);
+    my $ends = '/oapi/v1/jobs/' . $servers->post_files(
+        [ '/quick/100/a' ], keep_until => in_seconds(HOUR));
     my $dry = encode_json({ %{ $servers->files([ '/quick/100/a' ]) },
                             dry_run => JSON::PP::true });
     my $found = sha256_hex($servers->origin->url . '/quick/100/a' . 'STANDARD');
@@ -88,6 +94,9 @@ sub requests
           '/oapi/v1/jobs?wait=30s&fail=1', token => $token, body => $job ],
         [ 'a new job' => 'POST', '/oapi/v1/jobs', token => $token,
           body => $job ],
+        [ 'a new job that is kept' => 'POST', '/oapi/v1/jobs', token => $token,
+          body => $keep ],
+        [ 'a job that is kept' => 'GET', $ends, token => $token ],
         [ 'a dry run that is waited for' => 'POST', '/oapi/v1/jobs?wait=30s',
           token => $token, body => $dry ],
         [ 'a dry run' => 'POST', '/oapi/v1/jobs', token => $token,
@@ -153,6 +162,7 @@ sub requests
           token => $token ],
         [ 'a job is changed' => 'PATCH', '/oapi/v1/jobs/1', token => $token,
           body => '{"bio":"new"}' ],
+        [ 'a job that is kept is deleted' => 'DELETE', $ends, token => $token ],
         [ 'a job is deleted' => 'DELETE', $removed, token => $token ],
         [ 'the health' => 'GET', '/healthy' ],
         [ 'the health, with a token' => 'GET', '/healthy', token => $token ],

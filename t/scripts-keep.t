@@ -77,6 +77,11 @@ sub keep
         $with{interval} // INTERVAL, AT_ONCE);
 }
 
+# What claims have if a look is run once more.
+
+sub next_run { $_[0] =~ s/(\d+)$/$1 + 1/er }
+
+
 sub end_look
 {
     my ($claim, $uuid, $state, $error, $warmed) = @_;
@@ -98,9 +103,13 @@ subtest 'a look, and the next one' => sub {
     cmp_ok(redis('pttl', "p:job:$id"), '>', HOUR, '... and so is what it tells');
     is(keep(), "@{[ NONE ]} 1", 'a look is started');
     like(keep(), qr/^\d{6} 1$/, '... one');
-    is_deeply(claims(), [ "$id:2 1" ], '... behind the parts');
-    is(end_look("$id:2 1", 'other', 'SUCCESS'), 0, 'somebody else cannot end it');
-    is(end_look("$id:2 1", 'uuid', 'SUCCESS', '', 3), 1, 'it ends');
+
+    my ($first) = @{ claims() };
+    my $second = next_run($first);
+
+    like($first, qr/^$id:2 \d+$/, '... behind the parts');
+    is(end_look($first, 'other', 'SUCCESS'), 0, 'somebody else cannot end it');
+    is(end_look($first, 'uuid', 'SUCCESS', '', 3), 1, 'it ends');
     like(field($id, 'l:2'), qr/^SUCCESS \d+ 3$/, 'the job tells it');
     is(field($id, 's:2'), '', 'nothing is under way');
     is(field($id, 'state'), 'SUCCESS', 'the job itself is as it was');
@@ -108,9 +117,9 @@ subtest 'a look, and the next one' => sub {
 
     redis('zincrby', 'p:looked:edge', -INTERVAL, $id);
     like(keep(), qr/ 1$/, 'then it is started');
-    is_deeply(claims(), [ "$id:2 2" ], '... with the number of the first');
-    is(end_look("$id:2 1", 'uuid', 'FAILURE'), 0, 'the old one has no say');
-    is(end_look("$id:2 2", 'uuid', 'FAILURE', 'why'), 1, 'the new one has');
+    is_deeply(claims(), [$second], '... with the number of the first');
+    is(end_look($first, 'uuid', 'FAILURE'), 0, 'the old one has no say');
+    is(end_look($second, 'uuid', 'FAILURE', 'why'), 1, 'the new one has');
     like(field($id, 'l:2'), qr/^FAILURE \d+ 0$/, 'it has failed');
     is(field($id, 'e:2'), 'why', '... and why');
 };
@@ -190,9 +199,12 @@ subtest 'a worker that dies' => sub {
     my $id = kept('uuid');
 
     keep();
-    claims();
+
+    my ($claim) = @{ claims() };
+
     redis('zadd', 'p:lease:edge', 1, "$id:2");
-    is_deeply(claims(), [ "$id:2 2" ], 'another one goes on');
+    $claim = next_run($claim);
+    is_deeply(claims(), [$claim], 'another one goes on');
     redis('zadd', 'p:lease:edge', 1, "$id:2");
     claims();
     like(field($id, 'l:2'), qr/^FAILURE /, 'the second death ends the look');
@@ -200,7 +212,7 @@ subtest 'a worker that dies' => sub {
 
     redis('zincrby', 'p:looked:edge', -INTERVAL, $id);
     like(keep(), qr/ 1$/, 'the next look');
-    is_deeply(claims(), [ "$id:2 3" ], '... counts deaths anew');
+    is_deeply(claims(), [ next_run($claim) ], '... counts deaths anew');
 };
 
 
@@ -230,14 +242,16 @@ subtest 'the end' => sub {
     is(field($id, 'sealed'), '', '... at one place');
 
     keep();
-    claims();
+
+    my ($claim) = @{ claims() };
+
     redis('zadd', 'p:kept', 1, $id);
     claims();
 
     is(redis('exists', "p:sealed:$id"), '0', 'at its time it is erased');
     is(redis('zrange', 'p:kept', 0, -1), $other, 'the job is not kept any more');
     is(redis('zscore', 'p:lease:edge', "$id:2"), '', 'its look is not run any more');
-    is(end_look("$id:2 1", 'uuid', 'SUCCESS'), 0, '... and cannot end');
+    is(end_look($claim, 'uuid', 'SUCCESS'), 0, '... and cannot end');
 
     is((script('delete', $other, 'request', 1))[0], 1, 'the other one is deleted');
     is(redis('keys', "p:*:$other"), '', 'nothing is left of it');
@@ -324,6 +338,102 @@ subtest 'numbers of those that are gone' => sub {
 };
 
 
+subtest 'more numbers than one script looks through' => sub {
+    $scripts->fresh;
+
+    my @ids = map { kept("uuid-$_") } 1 .. 6;
+
+    for my $id (@ids) {
+        redis('hset', "p:job:$id", 'looks', 1000,
+              map { ("l:$_", 'SUCCESS ' . now() . ' 0') } 2 .. 1001);
+    }
+
+    my $tried = sub { split /\n/, redis('zrange', 'p:looked:edge', 0, -1) };
+
+    is(keep(), '0 0', 'none is free, and some jobs are left for the next time');
+    is_deeply([ sort $tried->() ], [ @ids[0 .. 3] ], '... as many as may be at once');
+    like(keep(), qr/^\d{6} 0$/, 'then the rest');
+    is_deeply([ sort $tried->() ], \@ids, '... is tried');
+
+    redis('zadd', 'p:kept', 1, $_) for @ids;
+    claims();
+    is(redis('zcard', 'p:kept'), 5, 'of many looks, one job ends at once');
+    claims() for 2 .. @ids;
+    is(redis('zcard', 'p:kept'), 0, '... and all of them one after the other');
+};
+
+
+# A failover: what was written last is gone, and two nginx are given one number.
+
+subtest 'Redis has lost who has a number' => sub {
+    $scripts->fresh;
+
+    my $id = kept('uuid');
+    my %other = (name => 'other', queue => 'other', who => '192.0.2.2 other');
+
+    redis('copy', "p:job:$id", 'p:before');
+    keep();
+
+    my ($claim) = @{ claims() };
+
+    redis('copy', 'p:before', "p:job:$id", 'replace');
+    redis('del', map { "p:$_:edge" } qw( ready lease looked looking ));
+    keep(%other);
+
+    my ($another) = @{ claims('other') };
+
+    like($another, qr/^$id:2 /, 'another nginx has the number');
+    is(end_look($claim, 'uuid', 'SUCCESS'), 0, 'the look of the first one ends nothing');
+    is(end_look($another, 'uuid', 'FAILURE', 'why'), 1, '... that of the other does');
+    keep();
+    is(field($id, 'kept:name'), 3, 'the first one gets another number');
+};
+
+
+# Jobs of a policy, of one tag.
+
+subtest 'a job that is kept instead of another' => sub {
+    $scripts->fresh;
+
+    my $push = sub {
+        my ($digest, $state) = @_;
+
+        kept("uuid-$digest", once => '-tag', body => $digest, state => $state);
+    };
+    my $kept = sub { redis('zrange', 'p:kept', 0, -1) };
+
+    my $first = $push->('first', 'SUCCESS');
+    my $failed = $push->('failed', 'FAILURE');
+
+    claims();
+    is($kept->(), $first, 'one that fails is not: the tag is still kept');
+
+    my $waits = $scripts->post('waits', once => '-tag', body => 'waits',
+                               keep_until => now() + HOUR);
+
+    claims();
+    is($kept->(), "$first\n$waits", 'nor one that has not ended');
+    script('finish', $waits, 1, 1, 'waits', 'SUCCESS', '', '{}', '');
+    claims();
+    is($kept->(), $waits, 'then it is');
+    is(field($first, 'timeout'), '', '... and what looks at the first need is gone');
+
+    cmp_ok(redis('pttl', 'p:once:-tag'), '<=', DAY, 'it is known for a day');
+
+    my $long = $scripts->post('long', once => '-tag', body => 'long',
+                              keep_until => now() + 7 * DAY);
+
+    script('finish', $long, 1, 1, 'long', 'SUCCESS', '', '{}', '')
+        if @{ claims() };
+    cmp_ok(redis('pttl', 'p:once:-tag'), '>', 6 * DAY, 'or as long as it is kept');
+    is($scripts->post('again', once => '-tag', body => 'long'), 'once',
+       'a repeated push is no other job');
+    redis('hset', "p:job:$long", 'created', now() - DAY - 1000);
+    is($scripts->post('later', once => '-tag', body => 'long'), $long + 1,
+       '... within a day');
+};
+
+
 subtest 'looks and others in one queue' => sub {
     $scripts->fresh;
 
@@ -333,8 +443,8 @@ subtest 'looks and others in one queue' => sub {
 
     my $posted = $scripts->post('posted', token => 7);
 
-    is_deeply([ $scripts->claims('w', 1, 0, wanted => 2) ],
-              [ "$ids[0]:2 1", "$posted:1 1" ], 'a job waits for one look at most');
+    is_deeply([ map { /^(\S+)/ } $scripts->claims('w', 1, 0, wanted => 2) ],
+              [ "$ids[0]:2", "$posted:1" ], 'a job waits for one look at most');
     is((script('status', 'edge'))[2], 0, 'the age of what waits is not that of jobs '
        . 'that have ended');
 };

@@ -64,6 +64,15 @@ sub artifact
 }
 
 
+sub status_of
+{
+    my ($warm, $path) = @_;
+
+    return HTTP::Tiny->new(timeout => SECONDS)
+        ->get("http://127.0.0.1:$warm->{port}$path")->{status};
+}
+
+
 sub tag_of { $_[0]{digest} =~ s/:/-/r . ($_[1] // '') }
 
 
@@ -288,6 +297,42 @@ warm_story 'an image that is kept', {
     $warm->hits('its signature comes back, too',
                 $image->by_tag(tag_of($index, '.sig')),
                 $image->paths($signature));
+};
+
+
+warm_story 'an image that is kept while the registry lists nothing', {
+    http => "dfpreheat_keep_interval 1s;\n" }, $location, sub
+{
+    my $warm = shift;
+
+    for my $api (1, 0) {
+        my $name = $api ? 'outage' : 'outage-without-api';
+        my ($image, $index) = image_of($name);
+        my $sbom = artifact($image, SBOM, "an SBOM of $name", $index);
+        my $list = "/v2/$name/referrers/$index->{digest}";
+
+        $api ? lists($name, $index, $sbom)
+             : $image->tag(tag_of($index), $image->document(INDEX, {
+                   manifests => [ { %$sbom, artifactType => SBOM } ] }));
+
+        my $job = $warm->run(image => url => REGISTRY . $image->by_tag('1'),
+                             subjects => JSON::PP::true,
+                             keep_until => in_seconds(HOUR));
+
+        is($job->{state}, 'SUCCESS', "it is warmed: $name") or diag(error($job));
+        is(status_of($warm, $list), $api ? 200 : 404, 'clients ask the registry');
+
+        $upstream->answers($list, { status => 503 });
+        $warm->lose_files($image->paths($sbom));
+
+        my $look = looked($warm->{servers}, $job->{id});
+
+        is($look->{state}, 'FAILURE', 'the look says that it is not known');
+        like($look->{error}, qr/referrers.*503/, '... why');
+        $warm->another_client;
+        $warm->hits('... and keeps what was known', $image->paths($sbom));
+        is(status_of($warm, $list), 503, '... which clients are not told');
+    }
 };
 
 

@@ -48,6 +48,8 @@ struct ngx_dfp_api_s {
     ngx_dfp_follower_t       follower; /* of the job */
     ngx_dfp_guard_t          guard;    /* while the request waits */
     ngx_dfp_op_pt            awaited;  /* the next step after the wait */
+    ngx_dfp_api_pt           show;     /* answers with the job that was waited
+                                          for */
     ngx_msec_t               wait;     /* for the end of the job, at most */
     ngx_dfp_stream_t        *stream;   /* of events; NULL: none */
     int64_t                  shown;    /* updated, of the last event */

@@ -1,5 +1,4 @@
 #include "ngx_dfp_distribution.h"
-#include "ngx_dfp_await.h"
 #include "ngx_dfp_jobs.h"
 #include "ngx_dfp_print.h"
 
@@ -7,7 +6,6 @@
 
 
 static void ngx_dfp_distribution_created(void *data, ngx_int_t rc);
-static void ngx_dfp_distribution_ended(void *data, ngx_int_t rc);
 static void ngx_dfp_distribution_show(ngx_dfp_api_t *api);
 static void ngx_dfp_distribution_part(ngx_dfp_part_t *part, dfp_told_t *told);
 static void ngx_dfp_distribution_failed(ngx_dfp_api_t *api, dfp_told_t *told,
@@ -37,39 +35,9 @@ ngx_dfp_distribution_created(void *data, ngx_int_t rc)
 {
     ngx_dfp_api_t *api = data;
 
-    if (rc != NGX_OK) {
-        ngx_dfp_jobs_refused(api, rc);
-        return;
-    }
-
-    ngx_log_error(NGX_LOG_INFO, api->r->connection->log, 0,
-                  "dfpreheat: job %L accepted, its end is awaited",
-                  api->stored.id);
-
-    /* a reload does not interrupt it */
-
-    api->follower.stays = 1;
-
-    ngx_dfp_await(api, api->job.timeout / 1000000 + NGX_DFP_DISTRIBUTION_LATE,
-                  ngx_dfp_distribution_ended);
-}
-
-
-static void
-ngx_dfp_distribution_ended(void *data, ngx_int_t rc)
-{
-    ngx_dfp_api_t *api = data;
-
-    if (rc == NGX_OK || rc == NGX_AGAIN) {
-        ngx_dfp_distribution_show(api);
-
-    } else if (rc == NGX_DECLINED) {
-        ngx_dfp_api_error(api, NGX_HTTP_SERVICE_UNAVAILABLE,
-                          "Redis has lost the job: repeat the request");
-
-    } else {
-        ngx_dfp_api_store_error(api, rc);
-    }
+    ngx_dfp_jobs_answer(api, rc, api->job.timeout / 1000000
+                                 + NGX_DFP_DISTRIBUTION_LATE,
+                        ngx_dfp_distribution_show);
 }
 
 

@@ -13,6 +13,7 @@ static dfp_rc_t ngx_dfp_jobs_listed(ngx_dfp_api_t *api);
 static dfp_rc_t ngx_dfp_jobs_about(ngx_dfp_api_t *api);
 static dfp_rc_t ngx_dfp_jobs_task(ngx_dfp_api_t *api);
 static dfp_rc_t ngx_dfp_jobs_seal(ngx_dfp_api_t *api, dfp_err_t *err);
+static void ngx_dfp_jobs_told(void *data, ngx_int_t rc);
 static void ngx_dfp_jobs_got(void *data, ngx_int_t rc);
 static void ngx_dfp_jobs_settled(void *data, ngx_int_t rc);
 static void ngx_dfp_jobs_ended(void *data, ngx_int_t rc);
@@ -257,6 +258,46 @@ ngx_dfp_jobs_created(void *data, ngx_int_t rc)
 
     } else {
         ngx_dfp_jobs_show(api, NGX_DFP_PRINT_NEW);
+    }
+}
+
+
+void
+ngx_dfp_jobs_answer(ngx_dfp_api_t *api, ngx_int_t rc, ngx_msec_t time,
+    ngx_dfp_api_pt show)
+{
+    if (rc != NGX_OK) {
+        ngx_dfp_jobs_refused(api, rc);
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_INFO, api->r->connection->log, 0,
+                  "dfpreheat: job %L accepted, its end is awaited",
+                  api->stored.id);
+
+    /* a reload does not interrupt it */
+
+    api->follower.stays = 1;
+    api->show = show;
+
+    ngx_dfp_await(api, time, ngx_dfp_jobs_told);
+}
+
+
+static void
+ngx_dfp_jobs_told(void *data, ngx_int_t rc)
+{
+    ngx_dfp_api_t *api = data;
+
+    if (rc == NGX_OK || rc == NGX_AGAIN) {
+        api->show(api);
+
+    } else if (rc == NGX_DECLINED) {
+        ngx_dfp_api_error(api, NGX_HTTP_SERVICE_UNAVAILABLE,
+                          "Redis has lost the job: repeat the request");
+
+    } else {
+        ngx_dfp_api_store_error(api, rc);
     }
 }
 

@@ -42,6 +42,12 @@ void ngx_dfp_jobs_created(void *data, ngx_int_t rc);
 /* Answers with the error of a job that was not stored (RC is not NGX_OK). */
 void ngx_dfp_jobs_refused(ngx_dfp_api_t *api, ngx_int_t rc);
 
+/* A job was stored with the result RC, and its results are the answer: waits for its
+ * end for at most TIME ms, also during a reload. Then SHOW answers with api->stored;
+ * if the job was not stored, or is lost, that is answered. */
+void ngx_dfp_jobs_answer(ngx_dfp_api_t *api, ngx_int_t rc, ngx_msec_t time,
+    ngx_dfp_api_pt show);
+
 /* Answers with the job api->stored.id, at its end if the query says so; 0: the
  * id in the path is no number. */
 void ngx_dfp_jobs_get(ngx_dfp_api_t *api);

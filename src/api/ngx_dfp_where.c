@@ -1,5 +1,4 @@
 #include "ngx_dfp_where.h"
-#include "ngx_dfp_await.h"
 #include "ngx_dfp_jobs.h"
 #include "ngx_dfp_print.h"
 #include "ngx_dfp_query.h"
@@ -10,7 +9,6 @@
 static dfp_rc_t ngx_dfp_where_job(ngx_dfp_api_t *api, dfp_err_t *err);
 static dfp_rc_t ngx_dfp_where_clusters(ngx_dfp_api_t *api, dfp_err_t *err);
 static void ngx_dfp_where_created(void *data, ngx_int_t rc);
-static void ngx_dfp_where_ended(void *data, ngx_int_t rc);
 static void ngx_dfp_where_show(ngx_dfp_api_t *api);
 
 
@@ -100,41 +98,8 @@ ngx_dfp_where_clusters(ngx_dfp_api_t *api, dfp_err_t *err)
 static void
 ngx_dfp_where_created(void *data, ngx_int_t rc)
 {
-    ngx_dfp_api_t *api = data;
-
-    if (rc != NGX_OK) {
-        ngx_dfp_jobs_refused(api, rc);
-        return;
-    }
-
-    ngx_log_error(NGX_LOG_INFO, api->r->connection->log, 0,
-                  "dfpreheat: job %L accepted, its end is awaited",
-                  api->stored.id);
-
-    /* a reload does not interrupt it */
-
-    api->follower.stays = 1;
-
-    ngx_dfp_await(api, NGX_DFP_WHERE_TIMEOUT + NGX_DFP_WHERE_LATE,
-                  ngx_dfp_where_ended);
-}
-
-
-static void
-ngx_dfp_where_ended(void *data, ngx_int_t rc)
-{
-    ngx_dfp_api_t *api = data;
-
-    if (rc == NGX_OK || rc == NGX_AGAIN) {
-        ngx_dfp_where_show(api);
-
-    } else if (rc == NGX_DECLINED) {
-        ngx_dfp_api_error(api, NGX_HTTP_SERVICE_UNAVAILABLE,
-                          "Redis has lost the job: repeat the request");
-
-    } else {
-        ngx_dfp_api_store_error(api, rc);
-    }
+    ngx_dfp_jobs_answer(data, rc, NGX_DFP_WHERE_TIMEOUT + NGX_DFP_WHERE_LATE,
+                        ngx_dfp_where_show);
 }
 
 

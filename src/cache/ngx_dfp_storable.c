@@ -59,6 +59,10 @@ ngx_dfp_storable_refused(ngx_http_request_t *r)
         return "only the registry may answer this request";
     }
 
+    if (state && state->listed) {
+        return NULL;
+    }
+
     if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))
         || r->headers_in.content_length_n > 0 || r->headers_in.chunked)
     {

@@ -144,6 +144,7 @@ ngx_dfp_call_subrequest(ngx_dfp_call_t *call)
 
     state->call = 1;
     state->uncached = call->uncached;
+    state->listed = call->listed;
 
     /* the subrequest shares these with the main request */
 

@@ -154,6 +154,9 @@ struct ngx_dfp_call_s {
     unsigned               store:1;    /* it has to be cached */
     unsigned               uncached:1; /* it must not, and must not come from
                                           the cache */
+    unsigned               listed:1; /* a list of a registry, which clients do not
+                                        get from the cache: it may be stored, for
+                                        calls that are offline */
     unsigned               peek:1;   /* NGX_DFP_CALL_READ: a valid copy in the
                                         cache is read, which does not count as
                                         a use; without one, what the origin

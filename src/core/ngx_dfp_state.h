@@ -18,6 +18,8 @@ typedef struct {
     unsigned             call:1;        /* a subrequest of a call */
     unsigned             uncached:1;    /* only the origin may answer it, and
                                            the answer is not stored */
+    unsigned             listed:1;      /* only calls may read it from the
+                                           cache */
     unsigned             login:1;       /* GET /v2/ of a public cache */
     unsigned             answered:1;    /* the cache itself answers that */
     unsigned             sent:1;        /* the body of that answer */

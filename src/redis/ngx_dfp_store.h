@@ -451,15 +451,14 @@ ngx_int_t ngx_dfp_store_requeue(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
 ngx_int_t ngx_dfp_store_peers(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
     int64_t cluster, ngx_str_t *text, ngx_str_t *known);
 
-/* Starts looks of this nginx at the kept jobs of its CLUSTERS ("1,2"), and fills in
- * KEPT. It is not sent again. */
+/* Starts looks of this nginx at the kept jobs of its clusters, and fills in KEPT. It
+ * is not sent again. NGX_DECLINED: no cluster has a cache. */
 ngx_int_t ngx_dfp_store_keep(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
-    ngx_str_t *clusters, ngx_dfp_keeping_t *kept);
+    ngx_dfp_keeping_t *kept);
 
-/* Sends the heartbeat of this nginx, which has CLUSTERS ("1,2"), and fills in
- * OTHERS. */
+/* Sends the heartbeat of this nginx, with its clusters, and fills in OTHERS. */
 ngx_int_t ngx_dfp_store_instance(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
-    ngx_str_t *clusters, ngx_dfp_others_t *others);
+    ngx_dfp_others_t *others);
 
 /* Tells that this nginx stops, so that others may take over its queue at
  * once. */

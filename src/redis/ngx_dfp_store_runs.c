@@ -1,6 +1,13 @@
 #include "ngx_dfp_store_args.h"
 
 
+#define NGX_DFP_IDS_MAX  (NGX_DFP_CLUSTERS_MAX * (NGX_INT64_LEN + 1))
+
+
+static ngx_str_t ngx_dfp_store_ids(ngx_dfp_store_t *store, ngx_uint_t all,
+    u_char *buf);
+
+
 ngx_int_t
 ngx_dfp_store_look(ngx_dfp_store_t *store, ngx_dfp_op_t *op, ngx_uint_t want,
     ngx_str_t *without, ngx_dfp_look_t *look)
@@ -80,19 +87,22 @@ ngx_dfp_store_requeue(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
 
 ngx_int_t
 ngx_dfp_store_instance(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
-    ngx_str_t *clusters, ngx_dfp_others_t *others)
+    ngx_dfp_others_t *others)
 {
-    ngx_dfp_store_args_t       args;
-    ngx_dfp_instance_t  *instance;
+    ngx_str_t             clusters;
+    ngx_dfp_instance_t   *instance;
+    ngx_dfp_store_args_t  args;
+    u_char                buf[NGX_DFP_IDS_MAX];
 
     instance = &store->conf->instance;
+    clusters = ngx_dfp_store_ids(store, 1, buf);
 
     ngx_dfp_store_args_init(&args, store, NULL);
     ngx_dfp_store_arg(&args, &instance->id);
     ngx_dfp_store_arg(&args, &instance->queue);
     ngx_dfp_store_arg(&args, &instance->name);
     ngx_dfp_store_arg(&args, &instance->address);
-    ngx_dfp_store_arg(&args, clusters);
+    ngx_dfp_store_arg(&args, &clusters);
     ngx_dfp_store_arg_number(&args, store->conf->lease);
     ngx_dfp_store_arg(&args, &instance->host);
     ngx_dfp_store_arg_number(&args, ngx_process == NGX_PROCESS_WORKER
@@ -112,22 +122,56 @@ ngx_dfp_store_instance(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
 
 ngx_int_t
 ngx_dfp_store_keep(ngx_dfp_store_t *store, ngx_dfp_op_t *op,
-    ngx_str_t *clusters, ngx_dfp_keeping_t *kept)
+    ngx_dfp_keeping_t *kept)
 {
-    ngx_dfp_store_args_t  args;
+    ngx_str_t             clusters;
     ngx_dfp_instance_t   *instance;
+    ngx_dfp_store_args_t  args;
+    u_char                buf[NGX_DFP_IDS_MAX];
 
     instance = &store->conf->instance;
+    clusters = ngx_dfp_store_ids(store, 0, buf);
+
+    if (clusters.len == 0) {
+        return NGX_DECLINED;
+    }
 
     ngx_dfp_store_args_init(&args, store, NULL);
     ngx_dfp_store_arg(&args, &instance->queue);
     ngx_dfp_store_arg(&args, &instance->id);
     ngx_dfp_store_arg(&args, &instance->who);
-    ngx_dfp_store_arg(&args, clusters);
+    ngx_dfp_store_arg(&args, &clusters);
     ngx_dfp_store_arg_number(&args, store->conf->keep_interval);
     ngx_dfp_store_arg_number(&args, NGX_DFP_LOOKS_MAX);
 
     return ngx_dfp_store_script(store, op, NGX_DFP_STORE_KEEP, &args, kept);
+}
+
+
+/* The ids of the clusters of this nginx, "1,2", in BUF: of all, or of those with a
+ * cache. */
+
+static ngx_str_t
+ngx_dfp_store_ids(ngx_dfp_store_t *store, ngx_uint_t all, u_char *buf)
+{
+    u_char             *p;
+    ngx_str_t           ids;
+    ngx_uint_t          i;
+    ngx_dfp_cluster_t  *cluster;
+
+    cluster = store->conf->clusters.elts;
+    p = buf;
+
+    for (i = 0; i < store->conf->clusters.nelts; i++) {
+        if (all || cluster[i].caches) {
+            p = ngx_sprintf(p, p == buf ? "%L" : ",%L", cluster[i].id);
+        }
+    }
+
+    ids.data = buf;
+    ids.len = p - buf;
+
+    return ids;
 }
 
 

@@ -57,12 +57,6 @@ ngx_dfp_beat(ngx_event_t *ev)
 {
     ngx_dfp_beat_t *beat = ev->data;
 
-    u_char             *p;
-    ngx_str_t           list;
-    ngx_uint_t          i;
-    u_char              buf[NGX_DFP_CLUSTERS_MAX * NGX_INT64_LEN];
-    ngx_dfp_cluster_t  *cluster;
-
     if (ngx_exiting) {
         return;
     }
@@ -73,17 +67,7 @@ ngx_dfp_beat(ngx_event_t *ev)
         return;
     }
 
-    cluster = beat->conf->clusters.elts;
-    p = buf;
-
-    for (i = 0; i < beat->conf->clusters.nelts; i++) {
-        p = ngx_sprintf(p, i ? ",%L" : "%L", cluster[i].id);
-    }
-
-    list.data = buf;
-    list.len = p - buf;
-
-    (void) ngx_dfp_store_instance(beat->store, &beat->op, &list, &beat->others);
+    (void) ngx_dfp_store_instance(beat->store, &beat->op, &beat->others);
 }
 
 

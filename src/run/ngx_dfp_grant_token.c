@@ -103,7 +103,7 @@ ngx_dfp_grant_call(ngx_dfp_grant_t *grant, ngx_dfp_binding_t *binding,
     call->secrets = &run->secrets;
     call->mode = NGX_DFP_CALL_READ;
     call->size = NGX_DFP_TOKEN_BODY_MAX;
-    call->timeout = run->conf->task_timeout;
+    call->timeout = ngx_dfp_run_patience(run);
     call->uncached = 1;
 
     if (ngx_dfp_call_start(call) != NGX_OK) {

@@ -162,6 +162,7 @@ ngx_dfp_image_answered(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
     }
 
     if (task->subject == NGX_DFP_SUBJECT_LIST) {
+        task->entry = call->answer.entry;
         ngx_dfp_image_referrers(task, call);
         return;
     }

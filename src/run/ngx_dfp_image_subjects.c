@@ -16,6 +16,7 @@ static ngx_dfp_task_t *ngx_dfp_image_subject_add(ngx_dfp_task_t *parent,
     const char *what, dfp_str_t reference, const char *end,
     ngx_dfp_subject_e subject);
 static ngx_uint_t ngx_dfp_image_unlisted(ngx_uint_t status);
+static ngx_int_t ngx_dfp_image_fallback_tag(ngx_dfp_task_t *task);
 static void ngx_dfp_image_fallback(ngx_dfp_task_t *task);
 
 
@@ -120,6 +121,13 @@ ngx_uint_t
 ngx_dfp_image_absent(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 {
     if (call->answer.result != NGX_DFP_CALL_OK) {
+
+        /* no list was stored: the registry may have no such API */
+
+        if (task->subject == NGX_DFP_SUBJECT_LIST && task->stale) {
+            (void) ngx_dfp_image_fallback_tag(task);
+        }
+
         return 0;
     }
 
@@ -163,10 +171,9 @@ ngx_dfp_image_unlisted(ngx_uint_t status)
 }
 
 
-static void
-ngx_dfp_image_fallback(ngx_dfp_task_t *task)
+static ngx_int_t
+ngx_dfp_image_fallback_tag(ngx_dfp_task_t *task)
 {
-    ngx_int_t    rc;
     dfp_str_t    digest;
     const char  *p;
 
@@ -175,9 +182,14 @@ ngx_dfp_image_fallback(ngx_dfp_task_t *task)
     digest.data = p + 1;
     digest.len = task->url.path.data + task->url.path.len - digest.data;
 
-    rc = ngx_dfp_image_subject_tag(task, digest, "");
+    return ngx_dfp_image_subject_tag(task, digest, "");
+}
 
-    if (rc == NGX_OK) {
+
+static void
+ngx_dfp_image_fallback(ngx_dfp_task_t *task)
+{
+    if (ngx_dfp_image_fallback_tag(task) == NGX_OK) {
         ngx_dfp_task_passed(task, NULL);
 
     } else {

@@ -43,41 +43,21 @@ ngx_dfp_keep_look(ngx_event_t *ev)
 {
     ngx_dfp_keep_t *keep = ev->data;
 
-    u_char             *p;
-    ngx_str_t           list;
-    ngx_uint_t          i;
-    u_char              buf[NGX_DFP_CLUSTERS_MAX * (NGX_INT64_LEN + 1)];
-    ngx_dfp_cluster_t  *cluster;
-
     if (ngx_exiting) {
         return;
     }
 
-    /* after an error, too, the next look is due then */
+    /* the reply says when the next look is due; without one, Redis may be there
+       again long before an interval is over */
 
-    ngx_add_timer(&keep->timer, keep->conf->keep_interval);
+    ngx_add_timer(&keep->timer, ngx_min(keep->conf->keep_interval,
+                                        keep->conf->lease));
 
     if (keep->op.cmd) {
         return;
     }
 
-    cluster = keep->conf->clusters.elts;
-    p = buf;
-
-    for (i = 0; i < keep->conf->clusters.nelts; i++) {
-        if (cluster[i].caches) {
-            p = ngx_sprintf(p, p == buf ? "%L" : ",%L", cluster[i].id);
-        }
-    }
-
-    if (p == buf) {
-        return;
-    }
-
-    list.data = buf;
-    list.len = p - buf;
-
-    (void) ngx_dfp_store_keep(keep->store, &keep->op, &list, &keep->kept);
+    (void) ngx_dfp_store_keep(keep->store, &keep->op, &keep->kept);
 }
 
 

@@ -20,7 +20,7 @@ typedef struct {
     ngx_log_t            *log;
     ngx_event_t           timer;
     ngx_dfp_op_t          op;
-    ngx_dfp_keeping_t        kept;    /* set by the reply */
+    ngx_dfp_keeping_t     kept;       /* set by the reply */
 } ngx_dfp_keep_t;
 
 

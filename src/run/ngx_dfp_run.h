@@ -150,6 +150,11 @@ ngx_str_t ngx_dfp_run_text(ngx_dfp_run_t *run, const char *fmt, va_list args);
 /* The time in ms until the job's timeout passes, at least 1. */
 ngx_msec_t ngx_dfp_run_left(ngx_dfp_run_t *run);
 
+/* The time in ms for a manifest, or for a token: dfpreheat_task_timeout. A look at a
+ * kept job waits for them half of its time at most: then the copy in the cache is
+ * read, and what that names is looked up. */
+ngx_msec_t ngx_dfp_run_patience(ngx_dfp_run_t *run);
+
 
 /* As JSON, the counts of tasks and bytes, in MEM. "": no memory. */
 ngx_str_t ngx_dfp_run_progress(ngx_dfp_run_t *run, dfp_mem_t *mem);

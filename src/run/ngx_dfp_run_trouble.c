@@ -90,6 +90,18 @@ ngx_dfp_run_left(ngx_dfp_run_t *run)
 }
 
 
+ngx_msec_t
+ngx_dfp_run_patience(ngx_dfp_run_t *run)
+{
+    ngx_msec_t  most;
+
+    most = run->conf->task_timeout;
+
+    return run->job.action == DFP_JOB_KEEP
+           ? ngx_min(most, ngx_dfp_run_left(run) / 2 + 1) : most;
+}
+
+
 /* Clients show this line only, so it contains the first failure. */
 
 void

@@ -229,7 +229,9 @@ ngx_dfp_task_prepare(ngx_dfp_task_t *task, ngx_dfp_call_mode_e mode)
     }
 
     if (task->deadline == 0) {
-        task->deadline = ngx_current_msec + run->conf->task_timeout;
+        task->deadline = ngx_current_msec
+                         + (task->manifest ? ngx_dfp_run_patience(run)
+                                           : run->conf->task_timeout);
     }
 
     call->handler = ngx_dfp_task_called;
@@ -261,7 +263,9 @@ ngx_dfp_task_prepare(ngx_dfp_task_t *task, ngx_dfp_call_mode_e mode)
 
     if (task->subject == NGX_DFP_SUBJECT_LIST) {
         call->store = 0;
-        call->uncached = 1;
+        call->listed = (run->job.action == DFP_JOB_PREHEAT
+                        || run->job.action == DFP_JOB_KEEP);
+        call->uncached |= !call->listed;
     }
 
     if (task->document || (task->image && run->engine->resolves)) {

@@ -11,6 +11,13 @@ ngx_dfp_task_fresh(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 
     run = task->run;
 
+    /* only the registry knows what else refers to an image by now */
+
+    if (call->listed) {
+        call->refresh = !call->offline;
+        return;
+    }
+
     /* what is in the cache is what is asked for */
 
     if (run->engine->looks && !run->engine->dry) {

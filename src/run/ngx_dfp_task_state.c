@@ -187,6 +187,7 @@ ngx_dfp_task_kept(ngx_dfp_task_t *task)
 
     task->stale = 1;
     task->tries = 0;
+    task->deadline = 0;
 
     ngx_dfp_task_queue(task);
     task->run->wake(task->run);

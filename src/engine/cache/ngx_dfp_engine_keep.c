@@ -1,6 +1,12 @@
 #include "ngx_dfp_engine_cache.h"
 
 
+/* its copy was read instead; a list of what refers to an image is passed then */
+
+#define ngx_dfp_engine_keep_unread(task)                                      \
+    ((task)->stale && ((task)->done || (task)->skipped))
+
+
 static ngx_int_t ngx_dfp_engine_keep_start(ngx_dfp_run_t *run);
 static ngx_int_t ngx_dfp_engine_keep_call(ngx_dfp_run_t *run);
 static void ngx_dfp_engine_keep_answered(ngx_dfp_task_t *task,
@@ -29,17 +35,29 @@ ngx_dfp_engine_t  ngx_dfp_engine_keep = {
 
 
 /* Manifests were read as clients read them: from the cache, or from the registry if
- * they are gone or have expired. */
+ * they are gone or have expired. That was a use of them, but not of the copies of
+ * those that could not be read. */
 
 static ngx_int_t
 ngx_dfp_engine_keep_start(ngx_dfp_run_t *run)
 {
+    ngx_uint_t        i;
+    ngx_dfp_task_t  **task;
+
     if (ngx_dfp_engine_warm_start(run) != NGX_OK) {
         return NGX_ERROR;
     }
 
     run->stage.call = ngx_dfp_engine_keep_call;
     run->stage.answered = ngx_dfp_engine_keep_answered;
+
+    task = run->tasks.elts;
+
+    for (i = 0; i < run->tasks.nelts; i++) {
+        if (ngx_dfp_engine_keep_unread(task[i]) && task[i]->entry.cache) {
+            (void) ngx_dfp_cache_used(&task[i]->entry);
+        }
+    }
 
     return NGX_OK;
 }
@@ -88,6 +106,10 @@ ngx_dfp_engine_keep_answered(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
         return;
     }
 
+    /* at once: the look may run out of time for what is not there */
+
+    (void) ngx_dfp_cache_used(&task->entry);
+
     task->held = 1;
     task->cached = 1;
 
@@ -107,8 +129,8 @@ ngx_dfp_engine_keep_answered(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 }
 
 
-/* This counts as a use of each entry, so nothing becomes "inactive". If a manifest
- * could not be read, its copy is there, and the look has failed all the same. */
+/* Each entry counts as used, so nothing becomes "inactive". If a manifest could not
+ * be read, its copy is there, and the look has failed all the same. */
 
 static ngx_int_t
 ngx_dfp_engine_keep_check(ngx_dfp_run_t *run)
@@ -127,17 +149,11 @@ ngx_dfp_engine_keep_check(ngx_dfp_run_t *run)
 
     for (i = 0; i < run->tasks.nelts; i++) {
 
-        if (!task[i]->stale || !task[i]->done) {
-            continue;
-        }
-
-        (void) ngx_dfp_cache_used(&task[i]->entry);
-
-        if (run->error.len == 0) {
+        if (ngx_dfp_engine_keep_unread(task[i])) {
             ngx_dfp_run_fail(run, "what is in the cache was kept, but %V could "
                              "not be read: %V", &task[i]->shown,
                              &task[i]->reason);
-            rc = NGX_DECLINED;
+            return NGX_DECLINED;
         }
     }
 

@@ -28,7 +28,8 @@
 --               given up.
 --               keep_until: until when it is kept, if it succeeds; kept_in: its
 --               clusters, " 1 2 "; kept_by: which nginx keep it: "all", "chosen":
---               those that have kept:NAME, or addresses, " A B ". Of a kept job
+--               those that have kept:NAME, or addresses, " A B "; instead: ids of
+--               jobs that are not kept any longer then. Of a kept job
 --               looks is how many numbers after those of its parts are used by
 --               looks, each by one instance, kept:NAME (0: none yet); secret: it
 --               has sealed:ID. A look is queued, leased and finished as a part
@@ -455,7 +456,7 @@ end
 
 -- The job has ended in this state, and was to be kept. Returns for how many ms it
 -- is. What looks need is stored again: all of it was erased.
-local function keep_job(id, state, keep_until, sealed, timeout, configured)
+local function keep_job(id, state, keep_until, sealed, timeout, configured, instead)
   local left = keep_until - now
 
   if state ~= 'SUCCESS' or left <= 0 then
@@ -464,6 +465,10 @@ local function keep_job(id, state, keep_until, sealed, timeout, configured)
   end
 
   call('HSET', job_key(id), 'looks', '0', 'timeout', timeout or '0')
+
+  for old in (instead or ''):gmatch('%d+') do
+    call('ZADD', P .. 'kept', 'XX', now_text, old)
+  end
 
   if configured then
     call('HSET', job_key(id), 'configured', configured)
@@ -497,7 +502,7 @@ local function finish(id, part, state, err, results, progress, away)
   local job = call('HMGET', k, 's:' .. part, 'q:' .. part, 'keep', 'left',
                    'failed', 'c:' .. part, 'wait', 'user', 'parts', 'hook',
                    'watch', 'kind', 'task', 'x:' .. part, 'keep_until',
-                   'sealed', 'timeout', 'configured')
+                   'sealed', 'timeout', 'configured', 'instead')
 
   if job[1] ~= 'PENDING' then
     return
@@ -560,7 +565,7 @@ local function finish(id, part, state, err, results, progress, away)
 
     if job[15] then
       keep = keep + keep_job(id, whole, tonumber(job[15]), job[16], job[17],
-                             job[18])
+                             job[18], job[19])
     end
 
     call('PEXPIRE', k, text(keep))

@@ -12,7 +12,7 @@
 -- "all": a part for each of them, or for those that are wanted.
 -- Stores a job, once for each uuid, and for each Idempotency-Key within a day. If
 -- the hash begins with "-", that of a push, a job that has failed and one of another
--- body do not count: the new one takes its place, and is kept instead.
+-- body do not count: the new one takes its place, and if it succeeds, is kept instead.
 -- Reply: {id, created}; {'once', id}: the key belongs to that job; {'other', 0}:
 -- and to another body; {'full', unfinished jobs}; {'parts', parts, limit}; or {'kept', jobs
 -- that are kept, limit}.
@@ -38,22 +38,24 @@ if known then
   end
 end
 
-local superseded
+local is_push = key:sub(1, 1) == '-'
+local superseded, earlier
 
 if key ~= '' then
   local before = call('GET', P .. 'once:' .. key)
 
   if before then
     local old, old_uuid, body = before:match('^(%d+) (%S+) (%S+)$')
-    local job = call('HMGET', job_key(old), 'uuid', 'state')
-    local again = key:sub(1, 1) == '-'
-                  and (body ~= ARGV[24] or job[2] == 'FAILURE')
+    local job = call('HMGET', job_key(old), 'uuid', 'state', 'instead', 'created')
+    local again = is_push and (body ~= ARGV[24] or job[2] == 'FAILURE'
+                               or (job[4] or 0) + ONCE_TIME < wall)
 
     if job[1] == old_uuid and not again then
       return body == ARGV[24] and {'once', old} or {'other', 0}
     end
 
     superseded = job[1] == old_uuid and old
+    earlier = job[3]
   end
 end
 
@@ -247,6 +249,19 @@ local function tolerated(n)
   return share
 end
 
+-- The jobs that this one is kept instead of, if it succeeds.
+local function kept_before()
+  local ids = {}
+
+  for old in ((superseded or '') .. ' ' .. (earlier or '')):gmatch('%d+') do
+    if call('ZSCORE', P .. 'kept', old) then
+      ids[#ids + 1] = old
+    end
+  end
+
+  return table.concat(ids, ' ')
+end
+
 local parts = {}
 local rules = {}
 local kept_in, kept_by = ' ', 'all'
@@ -331,6 +346,7 @@ if keep_until then
   set('keep_until', keep_until)
   set('kept_in', kept_in)
   set('kept_by', kept_by)
+  set('instead', kept_before())
 end
 
 if #parts > 1 then
@@ -364,10 +380,6 @@ end
 
 call('ZADD', P .. 'deadlines', deadline, id)
 
-if superseded then
-  call('ZREM', P .. 'kept', superseded)
-end
-
 if keep_until then
   call('ZADD', P .. 'kept', keep_until, id)
 end
@@ -389,8 +401,15 @@ if task ~= '' then
 end
 
 if key ~= '' then
+  local known_for = ONCE_TIME
+
+  -- a job that is kept has to be found by the next one
+  if is_push and keep_until then
+    known_for = math.max(ONCE_TIME, keep_until - now)
+  end
+
   call('SET', P .. 'once:' .. key, id .. ' ' .. ARGV[2] .. ' ' .. ARGV[24],
-       'PX', ONCE_TIME)
+       'PX', text(known_for))
 end
 
 -- a stopping nginx may accept a job after others have found its queue empty and

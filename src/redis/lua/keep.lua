@@ -2,7 +2,8 @@
 -- interval in ms, looks at once.
 -- Starts looks of this nginx at the kept jobs of its clusters that it has not
 -- looked at for the interval, those first that it has not looked at longest.
--- Reply: {ms until the next look is due, or -1; looks under way}.
+-- Reply: {ms until the next look is due, 0 if that is not known, or -1; looks under
+-- way}.
 local queue, instance, who = ARGV[2], ARGV[3], ARGV[4]
 local clusters = ',' .. ARGV[5] .. ','
 local interval, at_once = tonumber(ARGV[6]), tonumber(ARGV[7])
@@ -14,6 +15,12 @@ local next_at
 for _, id in ipairs(call('ZRANGEBYSCORE', looking, '-inf', now_text, 'LIMIT', 0,
                          PARTS_MAX)) do
   call('ZREM', looking, id)
+end
+
+local room = at_once - call('ZCARD', looking)
+
+if room <= 0 then
+  return {0, call('ZCARD', looking)}
 end
 
 -- The first cluster of the job that this nginx has.
@@ -34,7 +41,8 @@ local function keeps(kept_by, own)
 end
 
 -- The number for the looks of this instance: that of another one which has not
--- looked for a day, or a new one; nil: there is none left.
+-- looked for a day, or a new one; nil: there is none left. If Redis has lost who had
+-- the number, a look of that one may still be under way: its runs have lower numbers.
 local function number_for(k, parts, looks, kept_by)
   for part = parts + 1, parts + looks do
     local other = call('HMGET', k, 's:' .. part, 'l:' .. part, 'i:' .. part)
@@ -69,6 +77,7 @@ local function is_under_way(k, id, part)
                                 or call('ZSCORE', P .. 'lease:' .. job[2], member))
 end
 
+-- Returns whether there is room for one look less.
 local function start(id)
   local k = job_key(id)
   local job = call('HMGET', k, 'looks', 'parts', 'uuid', 'kept_in', 'kept_by',
@@ -96,9 +105,16 @@ local function start(id)
 
   if part == 0 then
     part = number_for(k, parts_of(job[2]), parts_of(job[1]), job[5])
+
+    -- all of them were looked through, which takes its time
+    if not part then
+      return true
+    end
+
+    call('HSET', k, 'n:' .. part, now_text)
   end
 
-  if not part or is_under_way(k, id, part) then
+  if is_under_way(k, id, part) then
     return false
   end
 
@@ -143,8 +159,6 @@ end
 table.sort(due, function(a, b)
   return a.at < b.at or (a.at == b.at and tonumber(a.id) < tonumber(b.id))
 end)
-
-local room = at_once - call('ZCARD', looking)
 
 for _, job in ipairs(due) do
   if room <= 0 then

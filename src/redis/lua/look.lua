@@ -22,7 +22,7 @@ local OWNERS_TIME = 2592000000
 -- rounds of PARTS_MAX parts that are moved or ended by one look
 local ROUNDS_MAX = 5
 
--- jobs that one look keeps no longer
+-- jobs that one look keeps no longer, if they have few looks
 local UNKEPT_MAX = 10
 
 -- Redis at its maxmemory only refuses commands that need memory, and none
@@ -47,7 +47,8 @@ if unlist_expired() then
   next_at = now
 end
 
--- The job is not kept any longer, and its credentials are erased.
+-- The job is not kept any longer, and its credentials are erased. Returns how many
+-- looks it has.
 local function unkeep(id)
   local k = job_key(id)
   local job = call('HMGET', k, 'looks', 'parts', 'uuid')
@@ -57,11 +58,11 @@ local function unkeep(id)
 
   -- only then it has succeeded
   if not job[1] then
-    return
+    return 0
   end
 
-  local parts = parts_of(job[2])
-  local last = parts + parts_of(job[1])
+  local parts, looks = parts_of(job[2]), parts_of(job[1])
+  local last = parts + looks
 
   withdraw(id, parts + 1, last)
   call('HDEL', k, 'timeout', 'configured', 'secret')
@@ -71,11 +72,17 @@ local function unkeep(id)
   end
 
   publish('cancel ' .. (job[3] or ''))
+
+  return looks
 end
+
+local looks_left = JOB_PARTS_MAX
 
 for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'kept', '-inf', now_text, 'LIMIT',
                          0, UNKEPT_MAX)) do
-  unkeep(id)
+  if looks_left > 0 then
+    looks_left = looks_left - unkeep(id)
+  end
 end
 
 -- Calls VISIT for the parts of a queue, PARTS_MAX at a time. It returns whether

@@ -310,13 +310,24 @@ sub valid_for
 }
 
 
-# The cache loses all of its files, which nginx does not know.
+# The cache loses its files of these paths, or all, which nginx does not know.
 
 sub lose_files
 {
-    my $self = shift;
+    my ($self, @paths) = @_;
 
-    find(sub { unlink if -f }, "$self->{servers}{dir}/cache");
+    find(sub {
+        return if !-f;
+
+        if (@paths) {
+            open my $file, '<:raw', $_ or return;
+            read $file, my $head, KEY_MAX;
+
+            return if !grep { $head =~ /^KEY: \N*\Q$_\E$/m } @paths;
+        }
+
+        unlink;
+    }, "$self->{servers}{dir}/cache");
 }
 
 
