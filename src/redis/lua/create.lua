@@ -11,8 +11,8 @@
 -- cluster can run; "one": a part for one of the nginx that have the cluster;
 -- "all": a part for each of them, or for those that are wanted.
 -- Stores a job, once for each uuid, and for each Idempotency-Key within a day. If
--- the hash begins with "-", that of a push, a job that has failed and one of another
--- body do not count: the new one takes its place, and is kept instead.
+-- the hash begins with "-", that of a push, a job that has failed, one of another body
+-- and one that is older do not count: the new one takes its place, and is kept instead.
 -- Reply: {id, created}; {'once', id}: the key belongs to that job; {'other', 0}:
 -- and to another body; {'full', unfinished jobs}; {'parts', parts, limit}; or {'kept', jobs
 -- that are kept, limit}.
@@ -45,9 +45,10 @@ if key ~= '' then
 
   if before then
     local old, old_uuid, body = before:match('^(%d+) (%S+) (%S+)$')
-    local job = call('HMGET', job_key(old), 'uuid', 'state')
+    local job = call('HMGET', job_key(old), 'uuid', 'state', 'created')
     local again = key:sub(1, 1) == '-'
-                  and (body ~= ARGV[24] or job[2] == 'FAILURE')
+                  and (body ~= ARGV[24] or job[2] == 'FAILURE'
+                       or (tonumber(job[3]) or 0) + ONCE_TIME <= wall)
 
     if job[1] == old_uuid and not again then
       return body == ARGV[24] and {'once', old} or {'other', 0}
@@ -63,8 +64,14 @@ if unfinished >= tonumber(ARGV[5]) then
   return {'full', unfinished}
 end
 
-if keep_until and call('ZCARD', P .. 'kept') >= KEPT_MAX then
-  return {'kept', call('ZCARD', P .. 'kept'), KEPT_MAX}
+local kept = call('ZCARD', P .. 'kept')
+
+if superseded and call('ZSCORE', P .. 'kept', superseded) then
+  kept = kept - 1
+end
+
+if keep_until and kept >= KEPT_MAX then
+  return {'kept', kept, KEPT_MAX}
 end
 
 local instance, queue, who = ARGV[12], ARGV[13], ARGV[14]
@@ -389,8 +396,16 @@ if task ~= '' then
 end
 
 if key ~= '' then
+  local known_for = ONCE_TIME
+
+  -- as long as the job of a push is kept, the next one takes its place
+
+  if keep_until and key:sub(1, 1) == '-' then
+    known_for = math.max(known_for, keep_until - now)
+  end
+
   call('SET', P .. 'once:' .. key, id .. ' ' .. ARGV[2] .. ' ' .. ARGV[24],
-       'PX', ONCE_TIME)
+       'PX', text(known_for))
 end
 
 -- a stopping nginx may accept a job after others have found its queue empty and
