@@ -17,6 +17,8 @@ static ngx_dfp_task_t *ngx_dfp_image_subject_add(ngx_dfp_task_t *parent,
     ngx_dfp_subject_e subject);
 static ngx_uint_t ngx_dfp_image_unlisted(ngx_uint_t status);
 static void ngx_dfp_image_fallback(ngx_dfp_task_t *task);
+static dfp_rc_t ngx_dfp_image_next_page(ngx_dfp_task_t *task,
+    ngx_dfp_call_t *call, dfp_err_t *err);
 
 
 ngx_int_t
@@ -123,7 +125,7 @@ ngx_dfp_image_absent(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
         return 0;
     }
 
-    if (task->subject == NGX_DFP_SUBJECT_LIST
+    if (task->subject == NGX_DFP_SUBJECT_LIST && task->page == 0
         && ngx_dfp_image_unlisted(call->answer.status))
     {
         ngx_dfp_image_fallback(task);
@@ -196,8 +198,9 @@ ngx_dfp_image_referrers(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 
     /* the page of a site that knows nothing of registries */
 
-    if (dfp_oci_type_kind(ngx_dfp_dfp_str(call->answer.content_type))
-        != DFP_OCI_INDEX)
+    if (task->page == 0
+        && dfp_oci_type_kind(ngx_dfp_dfp_str(call->answer.content_type))
+           != DFP_OCI_INDEX)
     {
         ngx_dfp_image_fallback(task);
         return;
@@ -208,6 +211,15 @@ ngx_dfp_image_referrers(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
     rc = dfp_oci_parse_manifest(&mem, ngx_dfp_dfp_str(call->answer.body),
                                 ngx_dfp_dfp_str(call->answer.content_type), &m,
                                 &err);
+
+    if (rc == DFP_OK && m.kind != DFP_OCI_INDEX) {
+        rc = dfp_invalid(&err, "the list of referrers has a page that is no "
+                         "index");
+    }
+
+    if (rc == DFP_OK) {
+        rc = ngx_dfp_image_next_page(task, call, &err);
+    }
 
     if (rc == DFP_INVALID) {
         ngx_dfp_task_failed(task, "%s", err.text);
@@ -220,6 +232,53 @@ ngx_dfp_image_referrers(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
     } else {
         ngx_dfp_task_passed(task, NULL);
     }
+}
+
+
+/* What the registry says of it is bounded, and a page that comes again would never
+ * end. */
+
+static dfp_rc_t
+ngx_dfp_image_next_page(ngx_dfp_task_t *task, ngx_dfp_call_t *call,
+    dfp_err_t *err)
+{
+    dfp_rc_t         rc;
+    dfp_mem_t        mem;
+    dfp_url_t        url;
+    ngx_uint_t       n;
+    ngx_dfp_task_t  *next;
+
+    mem = ngx_dfp_mem(task->run->pool);
+
+    rc = dfp_oci_next_page(&mem, &task->url,
+                           ngx_dfp_dfp_str(call->answer.links), &url, err);
+
+    if (rc != DFP_OK) {
+        return rc == DFP_DECLINED ? DFP_OK : rc;
+    }
+
+    if (task->page + 1 == NGX_DFP_REFERRERS_PAGES) {
+        return dfp_invalid(err, "the list of referrers has more than %d pages",
+                           NGX_DFP_REFERRERS_PAGES);
+    }
+
+    n = task->run->tasks.nelts;
+
+    next = ngx_dfp_task_add(task->run, &url, task->image, 1);
+
+    if (next == NULL) {
+        return DFP_ERROR;
+    }
+
+    if (task->run->tasks.nelts == n) {
+        return dfp_invalid(err, "the list of referrers has a page that leads "
+                           "back to another one");
+    }
+
+    next->subject = NGX_DFP_SUBJECT_LIST;
+    next->page = task->page + 1;
+
+    return DFP_OK;
 }
 
 
