@@ -6,7 +6,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
-use Digest::SHA qw( sha256_hex );
+use Digest::SHA qw( sha256_hex sha512_hex );
 use HTTP::Tiny;
 use JSON::PP qw( encode_json );
 use Test::More;
@@ -241,6 +241,25 @@ warm_story 'a registry without the list', {}, $location, sub
                     $image->by_tag(tag_of($index)), $image->path($list),
                     $image->paths($sbom));
     }
+
+    # of a longer digest, the tag has the first 64 digits
+
+    my ($image, undef, $manifest) = image_of('longer');
+    my $of = $image->{answers}{ $manifest->{digest} };
+    my $hex = sha512_hex($of->{body});
+    my $tag = 'sha512-' . substr $hex, 0, 64;
+    my $sbom = artifact($image, SBOM, 'an SBOM of sha512',
+                        { %$manifest, digest => "sha512:$hex" });
+
+    $upstream->answers("/v2/longer/manifests/sha512:$hex", $of);
+    $image->tag($tag, $image->index({ %$sbom, artifactType => SBOM }));
+
+    my $job = $warm->run(image => url => REGISTRY
+                                         . "/v2/longer/manifests/sha512:$hex",
+                         subjects => JSON::PP::true);
+
+    is($job->{state}, 'SUCCESS', 'a longer digest') or diag(error($job));
+    $warm->hits('... has a tag, too', $image->by_tag($tag), $image->paths($sbom));
 };
 
 

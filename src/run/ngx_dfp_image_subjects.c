@@ -45,31 +45,31 @@ ngx_dfp_image_subjects(ngx_dfp_task_t *task, dfp_str_t digest)
 }
 
 
-/* "sha256-..."; with another algorithm the tag would be too long. */
+/* "sha256-..."; cosign has no tag for a longer digest, and the specification cuts it. */
 
 static ngx_int_t
 ngx_dfp_image_subject_tag(ngx_dfp_task_t *task, dfp_str_t digest,
     const char *end)
 {
-    u_char     *p;
+    char       *p;
     dfp_str_t   tag;
 
     static const size_t  len = sizeof("sha256:") - 1;
 
-    if (!dfp_str_case_starts(digest, DFP_STR("sha256:"))) {
+    if (*end && !dfp_str_case_starts(digest, DFP_STR("sha256:"))) {
         return NGX_OK;
     }
 
-    p = ngx_pnalloc(task->run->pool, digest.len);
+    tag.len = ngx_min(digest.len, len + DFP_OCI_MAX_REFERRED);
+
+    p = ngx_pnalloc(task->run->pool, tag.len);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
-    tag.data = (char *) p;
-    tag.len = digest.len;
-
-    p = ngx_cpymem(p, "sha256-", len);
-    ngx_memcpy(p, digest.data + len, digest.len - len);
+    ngx_memcpy(p, digest.data, tag.len);
+    p[len - 1] = '-';
+    tag.data = p;
 
     return ngx_dfp_image_subject_add(task, "/manifests/", tag, end,
                                      NGX_DFP_SUBJECT_TAG)

@@ -268,7 +268,10 @@ TEST("tags of signatures and so on")
     CHECK(dfp_push_subject_tag(DFP_STR("sha256-" HEX ".sbom")));
     CHECK(!dfp_push_subject_tag(DFP_STR("sha256-" HEX ".other")));
     CHECK(!dfp_push_subject_tag(DFP_STR("sha256-" HEX "a")));
-    CHECK(!dfp_push_subject_tag(DFP_STR("sha512-" HEX)));
+    CHECK(dfp_push_subject_tag(DFP_STR("sha512-" HEX)));
+    CHECK(!dfp_push_subject_tag(DFP_STR("sha512-" HEX ".sig")));
+    CHECK(!dfp_push_subject_tag(DFP_STR("sha384-" HEX)));
+    CHECK(!dfp_push_subject_tag(DFP_STR("sha256-" HEX HEX)));
     CHECK(!dfp_push_subject_tag(DFP_STR("sha256-1")));
     CHECK(!dfp_push_subject_tag(DFP_STR("")));
 }

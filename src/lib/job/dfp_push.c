@@ -451,19 +451,22 @@ dfp_push_check(dfp_push_t *push)
 int
 dfp_push_subject_tag(dfp_str_t tag)
 {
-    char         digest[DFP_OCI_MAX_DIGEST];
-    size_t       i;
-    dfp_str_t    rest;
+    char       digest[DFP_OCI_MAX_DIGEST];
+    size_t     i;
+    dfp_str_t  rest;
 
-    static const size_t       len = sizeof("sha256-") - 1 + 64;
-    static const char *const  ends[] = { "", ".sig", ".att", ".sbom" };
+    static const size_t       len = sizeof("sha256-") - 1
+                                    + DFP_OCI_MAX_REFERRED;
+    static const char *const  ends[] = { ".sig", ".att", ".sbom" };
 
-    if (tag.len < len || memcmp(tag.data, "sha256-", 7) != 0) {
+    if (tag.len < len || (memcmp(tag.data, "sha256-", 7) != 0
+                          && memcmp(tag.data, "sha512-", 7) != 0))
+    {
         return 0;
     }
 
-    memcpy(digest, tag.data, len);
-    digest[6] = ':';
+    memcpy(digest, "sha256:", 7);
+    memcpy(digest + 7, tag.data + 7, len - 7);
 
     if (!dfp_oci_digest_valid((dfp_str_t) { len, digest })) {
         return 0;
@@ -473,10 +476,10 @@ dfp_push_subject_tag(dfp_str_t tag)
     rest.len = tag.len - len;
 
     for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
-        if (dfp_str_eq(rest, dfp_cstr(ends[i]))) {
+        if (tag.data[3] == '2' && dfp_str_eq(rest, dfp_cstr(ends[i]))) {
             return 1;
         }
     }
 
-    return 0;
+    return rest.len == 0;
 }

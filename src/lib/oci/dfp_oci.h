@@ -15,6 +15,8 @@
 #define DFP_OCI_MAX_NAME       255    /* repository name, bytes */
 #define DFP_OCI_MAX_TAG        128
 #define DFP_OCI_MAX_DIGEST     136    /* sha512: and 128 hex digits */
+#define DFP_OCI_MAX_REFERRED   64     /* of these digits, in the tag of a list of
+                                         referrers */
 #define DFP_OCI_MAX_ENTRIES    1024   /* manifests of one index */
 #define DFP_OCI_MAX_LAYERS     1024   /* layers of one image manifest */
 #define DFP_OCI_MAX_PLATFORMS  16     /* platforms of one job */
