@@ -224,7 +224,7 @@ warm_story 'memory ends once while pushes become jobs', {
     ok(wait_until(JOB_SECONDS, sub { unfinished($servers) == 0 }), '... that end');
 
     my $made = made();
-    my $every = $ENV{MEMORY_EVERY} // int(2 * $made / SAMPLES) || 1;
+    my $every = $ENV{MEMORY_EVERY} // int(4 * $made / SAMPLES) || 1;
 
     announce("$made allocations, one of $every fails");
 

@@ -238,6 +238,8 @@ push_story 'which do not', [ 'all match=team/*' ], sub
     is($warm->{servers}->stored_jobs, 0, 'nothing is stored');
     ok($warm->{servers}->logged(qr/elsewhere\.test.*no location is bound/),
        'a registry that is not bound is logged');
+    ok($warm->{servers}->logged(qr{other/app:1 is ignored: no policy matches}),
+       '... and a tag that no policy matches');
 };
 
 

@@ -54,7 +54,7 @@ sub requests
 
         { action => 'push', target => {
             mediaType => 'application/vnd.oci.image.manifest.v1+json',
-            repository => 'none', tag => $_, digest => $digest,
+            repository => 'none', tag => "v$_", digest => $digest,
             url => $servers->origin->url . "/v2/none/manifests/$digest" } }
     } 1 .. 3 ] });
     my $wait = '/oapi/v1/jobs/' . $servers->post_files([ '/gate/100/w' ]);
@@ -125,6 +125,8 @@ sub requests
           body => $pushes ],
         [ 'pushes, half of them' => 'POST', '/oapi/v1/notifications',
           token => $token, body => $pushes, sends => length($pushes) / 2 ],
+        [ 'pushes that are wrong' => 'POST', '/oapi/v1/notifications',
+          token => $token, body => '{"events":' ],
         [ 'clusters' => 'GET', '/oapi/v1/clusters', token => $other ],
         [ 'a page of clusters that is wrong' => 'GET',
           '/oapi/v1/clusters?page=x', token => $other ],
