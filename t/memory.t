@@ -187,7 +187,6 @@ sub memory_ends
 }
 
 
-
 # A job with a rehearsal has failed, or it has seen as many hits as the first one.
 
 sub rehearsed
@@ -201,6 +200,78 @@ sub rehearsed
            || $found->{verified_misses} == 0
               && $found->{verified_hits} == $all->{verified_hits};
 }
+
+
+# What is answered by 200 is stored, and what is not is sent again, as registries do:
+# each push is one job, which tells what signs the image. Fewer samples do: jobs have
+# their own.
+
+warm_story 'memory ends once while pushes become jobs', {
+    workers => 1, lease => '1s', seconds => STORY_SECONDS,
+    http => "dfpreheat_policy all match=app:* subjects=on;\n" },
+    location('/v2/', REGISTRY, $port), sub
+{
+    my $warm = shift;
+
+    my $servers = $warm->{servers};
+    my ($worker) = $servers->workers;
+    my ($image, undef, $manifest) = DFP::Image->of_layer($upstream, 'app');
+    my $tag = 0;
+    my $round = sub {
+        my @events = map {
+            $image->tag("v$_", $manifest);
+
+            { action => 'push', target => {
+                mediaType => $manifest->{mediaType}, repository => 'app',
+                digest => $manifest->{digest}, tag => "v$_",
+                url => REGISTRY . $image->path($manifest) } }
+        } map { ++$tag } 1 .. 2;
+        my $jobs = sub {
+            my $client = $servers->client;
+
+            $client->start('POST', '/oapi/v1/notifications',
+                           encode_json({ events => \@events }));
+
+            my $answer = eval { $client->finish(ANSWER_SECONDS) } // {};
+
+            return ($answer->{status} // 0) != 200 ? undef
+                   : scalar @{ $answer->{json}{jobs} };
+        };
+
+        return $jobs->() // do { set(0); $jobs->() };
+    };
+
+    $servers->expects(undef, FAILED);
+    $round->();
+    wait_until(JOB_SECONDS, sub { unfinished($servers) == 0 });
+
+    set(0);
+    is($round->(), 2, 'pushes are jobs');
+    ok(wait_until(JOB_SECONDS, sub { unfinished($servers) == 0 }), '... that end');
+
+    my $made = made();
+    my $every = $ENV{MEMORY_EVERY} // int(4 * $made / SAMPLES) || 1;
+
+    announce("$made allocations, one of $every fails");
+
+    for (my $n = 1 + int rand $every; $n <= $made; $n += $every) {
+        set($n);
+
+        my $jobs = $round->();
+
+        if ($jobs != 2
+            || !wait_until(JOB_SECONDS, sub { unfinished($servers) == 0 })
+            || ($servers->workers)[0] != $worker)
+        {
+            fail("allocation $n: both are jobs that end, nginx goes on: $jobs");
+            last;
+        }
+    }
+
+    set(0);
+    is($round->(), 2, 'and so are the last');
+    is($servers->stored_jobs, $tag, 'none is there twice');
+};
 
 
 # A try that is lost is made again when its lease has expired.

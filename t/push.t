@@ -6,6 +6,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use HTTP::Tiny;
 use JSON::PP qw( encode_json );
 use Test::More;
 
@@ -20,7 +21,9 @@ use DFP::Warm;
 
 use constant {
     PATH      => '/oapi/v1/notifications',
-    PUSHED    => 20,        # s: a push, and the notification of it
+    SOON      => 1,         # s: a push is a job
+    LARGE     => 200_000,   # "<", which has six bytes in a notification
+    EVENTS    => 'application/vnd.docker.distribution.events.v1+json',
     FAR_FUTURE => 9_999_999_999_999,
     OUTAGE    => 30,        # s: Redis is waited for, and then it is 503
     DIGEST    => 'sha256:' . 'ab' x 32,
@@ -109,7 +112,7 @@ push_story 'an image is pushed to a real registry', [
 
     my $image = $registry->push_image('team/pushed');
 
-    ok(wait_until(PUSHED, sub { $servers->stored_jobs }), 'it becomes a job')
+    ok(wait_until(SOON, sub { $servers->stored_jobs }), 'it becomes a job')
         or return;
 
     my $job = $warm->ended(1);
@@ -127,11 +130,36 @@ push_story 'an image is pushed to a real registry', [
     # a second one comes after all events of the first
 
     $registry->push_image('team/second');
-    ok(wait_until(PUSHED, sub { $servers->stored_jobs > 1 }), 'the next one');
+    ok(wait_until(SOON, sub { $servers->stored_jobs > 1 }), 'the next one');
     is($warm->ended(2)->{args}{url} =~ s{.*/v2/}{}r,
        'team/second/manifests/1.0',
        'layers, and the parts of an index, are no jobs of their own');
     is($servers->stored_jobs, 2, '... nor of a policy that it does not match');
+
+    # what whoever pushes has sent is in the notification
+
+    my $manifest = HTTP::Tiny->new->get("$origin$image->{paths}[0]",
+                                        { headers => { Accept => MANIFEST } });
+
+    for ([ 'a header of any length', agent => '<' x LARGE ],
+         [ 'the name of a host of any length',
+           default_headers => { 'X-Forwarded-Host' => 'a' x 5000 } ])
+    {
+        my ($name, @with) = @$_;
+        my $http = HTTP::Tiny->new(@with);
+        my $put = $http->put("$origin$image->{paths}[0]", {
+            content => $manifest->{content},
+            headers => { 'Content-Type' => MANIFEST } });
+
+        is($put->{status}, 201, "a push with $name");
+    }
+
+    $registry->push_image('team/third');
+    ok(wait_until(SOON, sub { $servers->stored_jobs > 2 }),
+       '... does not keep the registry from telling of others');
+    ok($servers->logged(qr/a notification is ignored: \Q$_\E/), "... $_ is logged")
+        for 'the request body is larger than dfpreheat_max_body_size',
+            'events[0].target.url must not be longer';
 };
 
 
@@ -210,6 +238,8 @@ push_story 'which do not', [ 'all match=team/*' ], sub
     is($warm->{servers}->stored_jobs, 0, 'nothing is stored');
     ok($warm->{servers}->logged(qr/elsewhere\.test.*no location is bound/),
        'a registry that is not bound is logged');
+    ok($warm->{servers}->logged(qr{other/app:1 is ignored: no policy matches}),
+       '... and a tag that no policy matches');
 };
 
 
@@ -240,6 +270,22 @@ push_story 'what no registry sends', [ 'all match=team/*' ], sub
     my $answer = $client->request(POST => PATH, 'x' x (1024 * 1024 + 1));
 
     is($answer->{status}, 413, 'a body that is too large');
+
+    # distribution would send it again for ever, and nothing else
+
+    for ([ 'no JSON', 'hello', 'JSON' ],
+         [ 'a huge envelope', encode_json(envelope(
+               map { [ "team/app:$_", DIGEST ] } 1 .. 101)), 'events | 100' ],
+         [ 'a body that is too large', 'x' x (1024 * 1024 + 1),
+           'dfpreheat_max_body_size' ])
+    {
+        my ($name, $body, $facts) = @$_;
+
+        $answer = $client->request(POST => PATH, $body,
+                                   { 'Content-Type' => EVENTS });
+        is($answer->{status}, 200, "$name of distribution is accepted");
+        like(ignored($answer)->[0], facts($facts), '... and ignored');
+    }
     is($client->get(PATH)->{status}, 405, 'GET is not for it');
     is($warm->{servers}->stored_jobs, 0, 'nothing is stored');
 };

@@ -24,6 +24,7 @@ use constant {
     JOB_LIMIT => 15,        # s
     SLOW      => 40,        # s, for a machine that answers few of them in time
     UNKNOWN   => 'a-token-that-nobody-has',
+    POLICY    => "dfpreheat_policy all match=**;\n",
 };
 
 
@@ -54,6 +55,14 @@ sub requests
     my $cache = '/oapi/v1/cache?url='
                 . $servers->origin->url =~ s{[:/]}{sprintf '%%%02X', ord $&}ger
                 . '/quick/100/a';
+    my $pushes = encode_json({ events => [ map {
+        my $digest = 'sha256:' . sha256_hex($_);
+
+        { action => 'push', target => {
+            mediaType => 'application/vnd.oci.image.manifest.v1+json',
+            repository => 'none', tag => "v$_", digest => $digest,
+            url => $servers->origin->url . "/v2/none/manifests/$digest" } }
+    } 1 .. 3 ] });
     my $wait = '/oapi/v1/jobs/' . $servers->post_files([ '/gate/100/w' ]);
     my $removed = '/oapi/v1/jobs/' . $servers->post_files([ '/quick/100/r' ]);
     my $tokens = '/api/v1/personal-access-tokens';
@@ -121,6 +130,12 @@ sub requests
           token => $token, body => '{"type":' ],
         [ 'a new job that is too large' => 'POST', '/oapi/v1/jobs',
           token => $token, body => ' ' x 2_000_000, sends => 1000 ],
+        [ 'pushes' => 'POST', '/oapi/v1/notifications', token => $token,
+          body => $pushes ],
+        [ 'pushes, half of them' => 'POST', '/oapi/v1/notifications',
+          token => $token, body => $pushes, sends => length($pushes) / 2 ],
+        [ 'pushes that are wrong' => 'POST', '/oapi/v1/notifications',
+          token => $token, body => '{"events":' ],
         [ 'clusters' => 'GET', '/oapi/v1/clusters', token => $other ],
         [ 'a page of clusters that is wrong' => 'GET',
           '/oapi/v1/clusters?page=x', token => $other ],
@@ -191,7 +206,7 @@ sub still_there
 }
 
 
-story 'over HTTP/1.1', {}, sub {
+story 'over HTTP/1.1', { http => POLICY }, sub {
     my $servers = shift;
 
     $servers->post_files([ '/quick/100/a' ]);
@@ -214,7 +229,7 @@ story 'over HTTP/1.1', {}, sub {
 
 my $port = free_port();
 
-story 'over HTTP/2', { http => <<"END" }, sub {
+story 'over HTTP/2', { http => POLICY . <<"END" }, sub {
     server {
         listen 127.0.0.1:$port http2;
         location /oapi/ { dfpreheat on; }
@@ -251,7 +266,7 @@ END
 };
 
 
-story 'while nginx reloads', {}, sub {
+story 'while nginx reloads', { http => POLICY }, sub {
     my $servers = shift;
 
     my $resets = DFP::Resets->new(port => $servers->{port});
@@ -273,7 +288,7 @@ story 'while nginx reloads', {}, sub {
 
 # requests of clients that have gone wait for Redis, too
 
-story 'while Redis is stopped', { connections => 2048 }, sub {
+story 'while Redis is stopped', { connections => 2048, http => POLICY }, sub {
     my $servers = shift;
 
     my $resets = DFP::Resets->new(port => $servers->{port});

@@ -6,7 +6,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
-use Digest::SHA qw( sha256_hex );
+use Digest::SHA qw( sha256_hex sha512_hex );
 use HTTP::Tiny;
 use JSON::PP qw( encode_json );
 use Test::More;
@@ -26,6 +26,7 @@ use constant {
     EMPTY    => 'application/vnd.oci.empty.v1+json',
     SIGNED   => 'application/vnd.dev.cosign.simplesigning.v1+json',
     SBOM     => 'application/spdx+json',
+    BUNDLE   => 'application/vnd.dev.sigstore.bundle.v0.3+json',
     SECONDS  => 5,
 };
 
@@ -163,6 +164,71 @@ warm_story 'the list of the registry', {}, $location, sub
 };
 
 
+# Pages of a list: each answer but the last one names the next page.
+
+sub pages
+{
+    my ($name, $subject, $links, @parts) = @_;
+
+    $upstream->answers("/v2/$name/referrers/$subject->{digest}", map {
+        my ($part, $link) = ($parts[$_], $links->[$_]);
+
+        { headers => [ 'Content-Type' => INDEX,
+                       $link ? (Link => qq{<$link>; rel="next"}) : () ],
+          body => encode_json({ schemaVersion => 2, mediaType => INDEX,
+                                manifests => [ $part // () ] }) }
+    } 0 .. ($#parts < $#$links ? $#$links : $#parts));
+}
+
+
+warm_story 'a list of several pages', {}, $location, sub
+{
+    my $warm = shift;
+
+    my ($image, undef, $manifest) = image_of('pages');
+    my $url = REGISTRY . $image->path($manifest);
+    my $path = "/v2/pages/referrers/$manifest->{digest}";
+    my @parts = map { artifact($image, SBOM, "the SBOM $_", $manifest) } 1 .. 3;
+    my $run = sub {
+        pages('pages', $manifest, @_);
+        $upstream->forget_requests;
+
+        return $warm->run(image => url => $url, subjects => JSON::PP::true);
+    };
+
+    # as behind a proxy, which the registry knows nothing of
+
+    my $job = $run->([ "http://internal:5000$path?last=1", '?last=2' ], @parts);
+
+    is($job->{state}, 'SUCCESS', 'it ends well') or diag(error($job));
+    is_deeply([ map { m{^GET (\S+)} } $upstream->requests($path) ],
+              [ $path, "$path?last=1", "$path?last=2" ], '... all are read');
+    $warm->hits('... and what is on them comes from the cache',
+                map { $image->paths($_) } @parts);
+
+    for ([ 'a page that comes again', 'leads back', '?a=1', '?a=2', '?a=1' ],
+         [ 'another list', 'path', '/v2/other/referrers/sha256:1?a=1' ],
+         [ 'more pages than are read', '100 pages', map { "?a=$_" } 1 .. 100 ])
+    {
+        my ($name, $facts, @links) = @$_;
+
+        $job = $run->(\@links, $parts[0]);
+        is($job->{state}, 'FAILURE', $name);
+        like(error($job), facts("/referrers/ | the list of referrers | $facts"),
+             '... is named');
+    }
+
+    is(scalar $upstream->requests($path), 100, '... so many are read');
+
+    $upstream->answers($path, { headers => [ 'Content-Type' => INDEX,
+        Link => '<?a=1>; rel="next"' ], body => encode_json({ schemaVersion => 2,
+        mediaType => INDEX, manifests => [] }) }, { status => 404 });
+    $job = $warm->run(image => url => $url, subjects => JSON::PP::true);
+    is($job->{state}, 'FAILURE', 'a page that is not there');
+    like(error($job), facts('a=1 | 404'), '... is named');
+};
+
+
 warm_story 'a registry without the list', {}, $location, sub
 {
     my $warm = shift;
@@ -184,6 +250,25 @@ warm_story 'a registry without the list', {}, $location, sub
                     $image->by_tag(tag_of($index)), $image->path($list),
                     $image->paths($sbom));
     }
+
+    # of a longer digest, the tag has the first 64 digits
+
+    my ($image, undef, $manifest) = image_of('longer');
+    my $of = $image->{answers}{ $manifest->{digest} };
+    my $hex = sha512_hex($of->{body});
+    my $tag = 'sha512-' . substr $hex, 0, 64;
+    my $sbom = artifact($image, SBOM, 'an SBOM of sha512',
+                        { %$manifest, digest => "sha512:$hex" });
+
+    $upstream->answers("/v2/longer/manifests/sha512:$hex", $of);
+    $image->tag($tag, $image->index({ %$sbom, artifactType => SBOM }));
+
+    my $job = $warm->run(image => url => REGISTRY
+                                         . "/v2/longer/manifests/sha512:$hex",
+                         subjects => JSON::PP::true);
+
+    is($job->{state}, 'SUCCESS', 'a longer digest') or diag(error($job));
+    $warm->hits('... has a tag, too', $image->by_tag($tag), $image->paths($sbom));
 };
 
 
@@ -235,9 +320,25 @@ warm_story 'what takes no "subjects"', {
 };
 
 
-warm_story 'a signature is pushed after its image', {
-    http => "dfpreheat_policy signed match=signed:v* subjects=on;\n"
-            . "dfpreheat_policy all match=*;\n" }, $location, sub
+# What is told of a push to "signed": the answer.
+
+sub pushed
+{
+    my ($warm, $image, $tag, $manifest) = @_;
+
+    return $warm->{servers}->client->post('/oapi/v1/notifications', {
+        events => [ { action => 'push', target => {
+            mediaType => $manifest->{mediaType}, repository => 'signed',
+            digest => $manifest->{digest}, tag => $tag,
+            url => REGISTRY . $image->path($manifest) } } ] });
+}
+
+
+my %signed = (http => "dfpreheat_policy signed match=signed:v* subjects=on;\n"
+                      . "dfpreheat_policy all match=*;\n");
+
+
+warm_story 'a signature is pushed after its image', \%signed, $location, sub
 {
     my $warm = shift;
 
@@ -253,11 +354,7 @@ warm_story 'a signature is pushed after its image', {
 
         $image->tag($tag, $manifest);
 
-        my $answer = $warm->{servers}->client->post('/oapi/v1/notifications', {
-            events => [ { action => 'push', target => {
-                mediaType => $manifest->{mediaType}, repository => 'signed',
-                digest => $manifest->{digest}, tag => $tag,
-                url => REGISTRY . $image->path($manifest) } } ] });
+        my $answer = pushed($warm, $image, $tag, $manifest);
         my @jobs = @{ $answer->{json}{jobs} };
 
         is_deeply([ map { $_->{policy} } @jobs ], ['signed'],
@@ -271,6 +368,38 @@ warm_story 'a signature is pushed after its image', {
                     $image->by_tag($tag),
                     map { $image->paths($_) } $manifest, @more);
     }
+};
+
+
+# Only the tag that was pushed is waited for.
+
+warm_story 'an image is pushed whose parts are signed already', \%signed,
+$location, sub
+{
+    my $warm = shift;
+
+    my ($image, $index, $manifest) = image_of('signed');
+    my $signature = artifact($image, SIGNED, 'a signature of a part');
+    my $sbom = artifact($image, SBOM, 'an SBOM of a part');
+
+    $image->tag('v1', $index);
+    $image->tag(tag_of($manifest, '.sig'), $signature);
+    lists('signed', $manifest, $sbom);
+    $upstream->forget_requests;
+
+    my $answer = pushed($warm, $image, 'v1', $index);
+    my ($of) = grep { $_->{policy} eq 'signed' } @{ $answer->{json}{jobs} };
+    my $job = $warm->ended($of->{id});
+
+    is($job->{state}, 'SUCCESS', 'it is warmed') or diag(error($job));
+    $warm->hits('... with what signs it', $image->by_tag('v1'),
+                $image->by_tag(tag_of($manifest, '.sig')),
+                map { $image->paths($_) } $manifest, $signature, $sbom);
+    is_deeply([ map { scalar $upstream->requests($_) }
+                map { ("/v2/signed/referrers/$_->{digest}",
+                       map({ $image->by_tag(tag_of($manifest, $_)) }
+                           qw( .sig .att .sbom ))) } $manifest ], [ (1) x 4 ],
+              '... and each is asked for once, whether it is there or not');
 };
 
 
@@ -297,6 +426,13 @@ warm_story 'an image that is kept', {
     $warm->hits('its signature comes back, too',
                 $image->by_tag(tag_of($index, '.sig')),
                 $image->paths($signature));
+
+    my $sbom = artifact($image, SBOM, 'an SBOM that comes later', $index);
+
+    lists('kept', $index, $sbom);
+    is(looked($warm->{servers}, $job->{id})->{error}, '',
+       'a look after more refers to it');
+    $warm->hits('... has it warmed, too', $image->paths($sbom));
 };
 
 
@@ -336,7 +472,10 @@ warm_story 'an image that is kept while the registry lists nothing', {
 };
 
 
-# docker-registry has no list of referrers.
+# docker-registry has no list of referrers. cosign writes a tag for each kind of
+# signature, or, since its third version, a bundle that refers to the image by "subject":
+# by its digest, and in the index with the tag that stands for the list
+# (pkg/oci/remote/write.go; go-containerregistry, pkg/v1/remote/write.go).
 
 my $registry = DFP::Registry->start;
 my $pushed = $registry->push_image('team/signed');
@@ -370,6 +509,25 @@ warm_story 'a real registry', {}, location('/v2/', $real, $registry->port), sub
         content => $body, headers => { 'Content-Type' => MANIFEST } })->{status},
        201, 'a signature is pushed');
 
+    my $bundle = encode_json({ schemaVersion => 2, mediaType => MANIFEST,
+        artifactType => BUNDLE, config => { %$config, mediaType => EMPTY },
+        layers => [ { %{ $put->('{"a":"bundle"}') }, mediaType => BUNDLE } ],
+        subject => { mediaType => INDEX, digest => "sha256:$digest", size => 1 } });
+    my $of_bundle = 'sha256:' . sha256_hex($bundle);
+
+    for ([ $of_bundle, MANIFEST, $bundle ],
+         [ "sha256-$digest", INDEX, encode_json({ schemaVersion => 2,
+           mediaType => INDEX, manifests => [ { mediaType => MANIFEST,
+               digest => $of_bundle, size => length $bundle,
+               artifactType => BUNDLE } ] }) ])
+    {
+        my ($reference, $type, $content) = @$_;
+
+        is($http->put("$real/v2/team/signed/manifests/$reference", {
+            content => $content, headers => { 'Content-Type' => $type } })->{status},
+           201, 'a bundle is pushed');
+    }
+
     my $job = $warm->run(image => url => "$real$pushed->{url}",
                          subjects => JSON::PP::true);
 
@@ -377,7 +535,10 @@ warm_story 'a real registry', {}, location('/v2/', $real, $registry->port), sub
     $warm->hits('... with its image', $pushed->{url}, @{ $pushed->{paths} },
                 "/v2/team/signed/manifests/sha256-$digest.sig",
                 '/v2/team/signed/manifests/sha256:' . sha256_hex($body),
-                '/v2/team/signed/blobs/sha256:' . sha256_hex('a real signature'));
+                '/v2/team/signed/blobs/sha256:' . sha256_hex('a real signature'),
+                "/v2/team/signed/manifests/sha256-$digest",
+                "/v2/team/signed/manifests/$of_bundle",
+                '/v2/team/signed/blobs/sha256:' . sha256_hex('{"a":"bundle"}'));
 };
 
 done_testing();

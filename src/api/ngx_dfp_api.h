@@ -29,6 +29,8 @@ struct ngx_dfp_api_s {
     ngx_dfp_op_t             op;
     ngx_dfp_op_pt            replied;  /* the next step after op */
     ngx_dfp_api_pt           next;     /* the next step after auth or body */
+    ngx_dfp_api_pt           too_large;    /* ... after a body that is not read;
+                                          NULL: 413 */
     dfp_mem_t                mem;      /* of the request's pool */
     ngx_str_t                url;      /* the parameter of the query */
     ngx_str_t                body;

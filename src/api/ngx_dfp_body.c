@@ -74,9 +74,14 @@ ngx_dfp_body_more(ngx_http_request_t *r)
 
     r->read_event_handler = ngx_http_block_reading;
 
+    if (rc == NGX_DECLINED && api->too_large) {
+        api->too_large(api);
+        return;
+    }
+
     if (rc == NGX_DECLINED) {
         ngx_dfp_api_error(api, NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
-            "the request body is larger than dfpreheat_max_body_size");
+                          NGX_DFP_BODY_TOO_LARGE);
         return;
     }
 

@@ -5,7 +5,12 @@
 #include "ngx_dfp_push_plan.h"
 
 
+static void ngx_dfp_push_too_large(ngx_dfp_api_t *api);
 static void ngx_dfp_push_parsed(ngx_dfp_api_t *api);
+static void ngx_dfp_push_refused(ngx_dfp_api_t *api, ngx_uint_t status,
+    const char *reason);
+static ngx_uint_t ngx_dfp_push_repeats(ngx_http_request_t *r);
+static void ngx_dfp_push_dropped(ngx_dfp_api_t *api, const char *reason);
 static void ngx_dfp_push_next(ngx_dfp_api_t *api);
 static dfp_rc_t ngx_dfp_push_prepare(ngx_dfp_api_t *api,
     ngx_dfp_push_job_t *job, dfp_err_t *err);
@@ -26,7 +31,17 @@ static void ngx_dfp_push_show_ignored(dfp_buf_t *b, dfp_push_t *push,
 void
 ngx_dfp_push(ngx_dfp_api_t *api)
 {
+    api->too_large = ngx_dfp_push_too_large;
+
     ngx_dfp_body_read(api, ngx_dfp_push_parsed);
+}
+
+
+static void
+ngx_dfp_push_too_large(ngx_dfp_api_t *api)
+{
+    ngx_dfp_push_refused(api, NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
+                         NGX_DFP_BODY_TOO_LARGE);
 }
 
 
@@ -55,7 +70,7 @@ ngx_dfp_push_parsed(ngx_dfp_api_t *api)
     }
 
     if (rc == DFP_INVALID) {
-        ngx_dfp_api_error(api, NGX_HTTP_UNPROCESSABLE, err.text);
+        ngx_dfp_push_refused(api, NGX_HTTP_UNPROCESSABLE, err.text);
         return;
     }
 
@@ -67,6 +82,66 @@ ngx_dfp_push_parsed(ngx_dfp_api_t *api)
     api->data = plan;
 
     ngx_dfp_push_next(api);
+}
+
+
+static void
+ngx_dfp_push_refused(ngx_dfp_api_t *api, ngx_uint_t status, const char *reason)
+{
+    if (ngx_dfp_push_repeats(api->r)) {
+        ngx_dfp_push_dropped(api, reason);
+
+    } else {
+        ngx_dfp_api_error(api, status, reason);
+    }
+}
+
+
+/*
+ * distribution, by the type of its notifications (notifications/event.go), sends one
+ * that is refused again for ever, and nothing else meanwhile. A notification has
+ * headers of whoever pushes (User-Agent, Host), so it may be of any size.
+ */
+
+static ngx_uint_t
+ngx_dfp_push_repeats(ngx_http_request_t *r)
+{
+    ngx_table_elt_t  *type;
+
+    static ngx_str_t  events =
+        ngx_string("application/vnd.docker.distribution.events.");
+
+    type = r->headers_in.content_type;
+
+    return type && dfp_str_case_starts(ngx_dfp_dfp_str(type->value),
+                                       ngx_dfp_dfp_str(events));
+}
+
+
+static void
+ngx_dfp_push_dropped(ngx_dfp_api_t *api, const char *reason)
+{
+    dfp_push_t           *push;
+    ngx_dfp_push_plan_t  *plan;
+
+    ngx_log_error(NGX_LOG_WARN, api->r->connection->log, 0,
+                  "dfpreheat: a notification is ignored: %s", reason);
+
+    plan = ngx_pcalloc(api->r->pool, sizeof(ngx_dfp_push_plan_t));
+    push = ngx_pcalloc(api->r->pool, sizeof(dfp_push_t));
+
+    if (plan == NULL || push == NULL) {
+        ngx_dfp_api_error(api, NGX_HTTP_INTERNAL_SERVER_ERROR, "no memory");
+        return;
+    }
+
+    push->ignored = reason;
+    plan->pushes = push;
+    plan->n = 1;
+
+    api->data = plan;
+
+    ngx_dfp_push_answer(api);
 }
 
 

@@ -17,8 +17,9 @@
  * The token has been checked: reads the body, and stores a job for each push and
  * each policy that it matches, unless there is one already. A registry sends again
  * what was not answered by 2xx, and nothing else meanwhile. So an event that
- * cannot become a job is answered by 200, with the reason; only what may pass is an
- * error, and a body that no registry sends.
+ * cannot become a job is answered by 200, with the reason, and so is a notification
+ * of distribution that cannot be read. Only what may pass is an error, and a body
+ * that no registry sends.
  */
 void ngx_dfp_push(ngx_dfp_api_t *api);
 

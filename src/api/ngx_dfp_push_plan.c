@@ -100,6 +100,12 @@ ngx_dfp_push_match(ngx_dfp_api_t *api, ngx_dfp_push_plan_t *plan,
 
     if (plan->jobs.nelts > n) {
         push->ignored = NULL;
+
+    } else if (push->tag.len && found != DFP_ERROR) {
+        ngx_log_error(NGX_LOG_INFO, api->r->connection->log, 0,
+                      "dfpreheat: a push of %*s:%*s is ignored: %s",
+                      push->repository.len, push->repository.data,
+                      push->tag.len, push->tag.data, push->ignored);
     }
 
     return found == DFP_ERROR ? DFP_ERROR : DFP_OK;

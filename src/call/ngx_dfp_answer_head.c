@@ -8,6 +8,8 @@ static void ngx_dfp_answer_retry_after(ngx_dfp_call_t *call,
     ngx_http_upstream_t *u);
 static void ngx_dfp_answer_leads_to(ngx_dfp_call_t *call,
     ngx_http_upstream_t *u);
+static ngx_int_t ngx_dfp_answer_links(ngx_dfp_call_t *call,
+    ngx_http_upstream_t *u);
 static ngx_int_t ngx_dfp_answer_challenges(ngx_dfp_call_t *call,
     ngx_http_upstream_t *u);
 static ngx_table_elt_t *ngx_dfp_answer_trailer(ngx_dfp_call_t *call,
@@ -33,7 +35,8 @@ ngx_dfp_answer_head(ngx_dfp_call_t *call, ngx_http_request_t *sr)
 
     if (ngx_dfp_answer_copy(call, u->headers_in.content_type,
                             &call->answer.content_type)
-        != NGX_OK)
+        != NGX_OK
+        || ngx_dfp_answer_links(call, u) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -170,6 +173,43 @@ ngx_dfp_answer_leads_to(ngx_dfp_call_t *call, ngx_http_upstream_t *u)
     {
         call->answer.leads_to = ngx_dfp_str(to.origin);
     }
+}
+
+
+/* Lists have them, and these are read. */
+
+static ngx_int_t
+ngx_dfp_answer_links(ngx_dfp_call_t *call, ngx_http_upstream_t *u)
+{
+    dfp_buf_t         b;
+    dfp_mem_t         mem;
+    ngx_uint_t        n;
+    ngx_table_elt_t  *h;
+
+    static ngx_str_t  name = ngx_string("Link");
+
+    if (call->mode != NGX_DFP_CALL_READ || call->answer.status != NGX_HTTP_OK) {
+        return NGX_OK;
+    }
+
+    mem = ngx_dfp_mem(call->pool);
+    dfp_buf_init(&b, &mem, 256, 0);
+
+    for (n = 0; /* void */ ; /* void */ ) {
+
+        h = ngx_dfp_header_find(&u->headers_in.headers, &name, &n);
+
+        if (h == NULL) {
+            break;
+        }
+
+        dfp_buf_cstr(&b, ",");
+        dfp_buf_str(&b, ngx_dfp_dfp_str(h->value));
+    }
+
+    call->answer.links = ngx_dfp_str(dfp_buf_value(&b));
+
+    return b.failed ? NGX_ERROR : NGX_OK;
 }
 
 

@@ -65,6 +65,8 @@ typedef struct {
     dfp_url_t              target_url;   /* where LED: who answered */
     dfp_str_t              challenges[DFP_CHALLENGE_MAX_HEADERS];
     ngx_uint_t             nchallenges;
+    ngx_str_t              links;    /* the headers Link of a 200 that is read,
+                                        joined by commas */
     ngx_msec_t             retry_after;  /* ms; 0: not said */
     ngx_dfp_entry_t        entry;    /* where it is cached */
     ngx_dfp_entry_t       *places;   /* of NGX_DFP_CALL_LOOK, and with PEEK:

@@ -11,7 +11,9 @@
 #include "ngx_dfp_task.h"
 
 
-#define NGX_DFP_INDEX_DEPTH  3     /* nested indexes */
+#define NGX_DFP_INDEX_DEPTH      3     /* nested indexes */
+#define NGX_DFP_REFERRERS_PAGES  100   /* of the list of what refers to a
+                                          manifest */
 
 
 /* An image of a job. */

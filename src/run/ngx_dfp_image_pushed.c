@@ -40,7 +40,8 @@ ngx_dfp_image_early(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
     answer = &call->answer;
 
     if (run->job.pushed.len == 0 || run->job.action != DFP_JOB_PREHEAT
-        || task->digest.len || task->tries >= NGX_DFP_TASK_TRIES
+        || task != task->image->task || task->digest.len
+        || task->tries >= NGX_DFP_TASK_TRIES
         || answer->result != NGX_DFP_CALL_OK)
     {
         return 0;

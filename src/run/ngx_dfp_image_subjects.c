@@ -18,6 +18,8 @@ static ngx_dfp_task_t *ngx_dfp_image_subject_add(ngx_dfp_task_t *parent,
 static ngx_uint_t ngx_dfp_image_unlisted(ngx_uint_t status);
 static ngx_int_t ngx_dfp_image_fallback_tag(ngx_dfp_task_t *task);
 static void ngx_dfp_image_fallback(ngx_dfp_task_t *task);
+static dfp_rc_t ngx_dfp_image_next_page(ngx_dfp_task_t *task,
+    ngx_dfp_call_t *call, dfp_err_t *err);
 
 
 ngx_int_t
@@ -44,31 +46,31 @@ ngx_dfp_image_subjects(ngx_dfp_task_t *task, dfp_str_t digest)
 }
 
 
-/* "sha256-..."; with another algorithm the tag would be too long. */
+/* "sha256-..."; cosign has no tag for a longer digest, and the specification cuts it. */
 
 static ngx_int_t
 ngx_dfp_image_subject_tag(ngx_dfp_task_t *task, dfp_str_t digest,
     const char *end)
 {
-    u_char     *p;
+    char       *p;
     dfp_str_t   tag;
 
     static const size_t  len = sizeof("sha256:") - 1;
 
-    if (!dfp_str_case_starts(digest, DFP_STR("sha256:"))) {
+    if (*end && !dfp_str_case_starts(digest, DFP_STR("sha256:"))) {
         return NGX_OK;
     }
 
-    p = ngx_pnalloc(task->run->pool, digest.len);
+    tag.len = ngx_min(digest.len, len + DFP_OCI_MAX_REFERRED);
+
+    p = ngx_pnalloc(task->run->pool, tag.len);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
-    tag.data = (char *) p;
-    tag.len = digest.len;
-
-    p = ngx_cpymem(p, "sha256-", len);
-    ngx_memcpy(p, digest.data + len, digest.len - len);
+    ngx_memcpy(p, digest.data, tag.len);
+    p[len - 1] = '-';
+    tag.data = p;
 
     return ngx_dfp_image_subject_add(task, "/manifests/", tag, end,
                                      NGX_DFP_SUBJECT_TAG)
@@ -131,7 +133,7 @@ ngx_dfp_image_absent(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
         return 0;
     }
 
-    if (task->subject == NGX_DFP_SUBJECT_LIST
+    if (task->subject == NGX_DFP_SUBJECT_LIST && task->page == 0
         && ngx_dfp_image_unlisted(call->answer.status))
     {
         ngx_dfp_image_fallback(task);
@@ -208,8 +210,9 @@ ngx_dfp_image_referrers(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
 
     /* the page of a site that knows nothing of registries */
 
-    if (dfp_oci_type_kind(ngx_dfp_dfp_str(call->answer.content_type))
-        != DFP_OCI_INDEX)
+    if (task->page == 0
+        && dfp_oci_type_kind(ngx_dfp_dfp_str(call->answer.content_type))
+           != DFP_OCI_INDEX)
     {
         ngx_dfp_image_fallback(task);
         return;
@@ -220,6 +223,15 @@ ngx_dfp_image_referrers(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
     rc = dfp_oci_parse_manifest(&mem, ngx_dfp_dfp_str(call->answer.body),
                                 ngx_dfp_dfp_str(call->answer.content_type), &m,
                                 &err);
+
+    if (rc == DFP_OK && m.kind != DFP_OCI_INDEX) {
+        rc = dfp_invalid(&err, "the list of referrers has a page that is no "
+                         "index");
+    }
+
+    if (rc == DFP_OK) {
+        rc = ngx_dfp_image_next_page(task, call, &err);
+    }
 
     if (rc == DFP_INVALID) {
         ngx_dfp_task_failed(task, "%s", err.text);
@@ -232,6 +244,53 @@ ngx_dfp_image_referrers(ngx_dfp_task_t *task, ngx_dfp_call_t *call)
     } else {
         ngx_dfp_task_passed(task, NULL);
     }
+}
+
+
+/* What the registry says of it is bounded, and a page that comes again would never
+ * end. */
+
+static dfp_rc_t
+ngx_dfp_image_next_page(ngx_dfp_task_t *task, ngx_dfp_call_t *call,
+    dfp_err_t *err)
+{
+    dfp_rc_t         rc;
+    dfp_mem_t        mem;
+    dfp_url_t        url;
+    ngx_uint_t       n;
+    ngx_dfp_task_t  *next;
+
+    mem = ngx_dfp_mem(task->run->pool);
+
+    rc = dfp_oci_next_page(&mem, &task->url,
+                           ngx_dfp_dfp_str(call->answer.links), &url, err);
+
+    if (rc != DFP_OK) {
+        return rc == DFP_DECLINED ? DFP_OK : rc;
+    }
+
+    if (task->page + 1 == NGX_DFP_REFERRERS_PAGES) {
+        return dfp_invalid(err, "the list of referrers has more than %d pages",
+                           NGX_DFP_REFERRERS_PAGES);
+    }
+
+    n = task->run->tasks.nelts;
+
+    next = ngx_dfp_task_add(task->run, &url, task->image, 1);
+
+    if (next == NULL) {
+        return DFP_ERROR;
+    }
+
+    if (task->run->tasks.nelts == n) {
+        return dfp_invalid(err, "the list of referrers has a page that leads "
+                           "back to another one");
+    }
+
+    next->subject = NGX_DFP_SUBJECT_LIST;
+    next->page = task->page + 1;
+
+    return DFP_OK;
 }
 
 

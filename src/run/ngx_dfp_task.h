@@ -56,6 +56,7 @@ struct ngx_dfp_task_s {
     off_t               size;      /* -1: not known */
     ngx_uint_t          depth;     /* of a manifest in indexes */
     ngx_dfp_subject_e   subject;   /* a signature and so on of an image */
+    ngx_uint_t          page;      /* of a list of referrers; 0 is the first */
     ngx_dfp_index_t    *index;     /* NULL: no index, or one that has
                                       to do with no other */
     ngx_uint_t          tries;

@@ -193,6 +193,27 @@ TEST("Harbor: what is ignored")
 }
 
 
+TEST("Harbor: a host that is none")
+{
+    size_t      i;
+    char        text[1024];
+
+    static const char *const  hosts[] = {
+        "", "harbor .lan", "harbor.lan:0", "user@harbor.lan",
+        "\\u001b[2Jharbor.lan", "http:"
+    };
+
+    for (i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+        (void) snprintf(text, sizeof(text), "{\"type\":\"PUSH_ARTIFACT\","
+                        "\"event_data\":{\"resources\":[{\"digest\":\"" DIGEST
+                        "\",\"tag\":\"1\",\"resource_url\":\"%s/team/app:1\"}],"
+                        "\"repository\":{\"repo_full_name\":\"team/app\"}}}",
+                        hosts[i]);
+        CHECK_SAYS(ignored(text), "URL");
+    }
+}
+
+
 TEST("what is refused")
 {
     size_t      i;
@@ -247,7 +268,10 @@ TEST("tags of signatures and so on")
     CHECK(dfp_push_subject_tag(DFP_STR("sha256-" HEX ".sbom")));
     CHECK(!dfp_push_subject_tag(DFP_STR("sha256-" HEX ".other")));
     CHECK(!dfp_push_subject_tag(DFP_STR("sha256-" HEX "a")));
-    CHECK(!dfp_push_subject_tag(DFP_STR("sha512-" HEX)));
+    CHECK(dfp_push_subject_tag(DFP_STR("sha512-" HEX)));
+    CHECK(!dfp_push_subject_tag(DFP_STR("sha512-" HEX ".sig")));
+    CHECK(!dfp_push_subject_tag(DFP_STR("sha384-" HEX)));
+    CHECK(!dfp_push_subject_tag(DFP_STR("sha256-" HEX HEX)));
     CHECK(!dfp_push_subject_tag(DFP_STR("sha256-1")));
     CHECK(!dfp_push_subject_tag(DFP_STR("")));
 }

@@ -30,6 +30,7 @@ static dfp_rc_t dfp_push_harbor(dfp_json_t *in, const char *pushed,
 static dfp_rc_t dfp_push_other(dfp_json_t *in, dfp_push_t **pushes, size_t *n);
 static dfp_rc_t dfp_push_resource(dfp_json_t *in, const json_t *repository,
     dfp_push_t *push);
+static dfp_rc_t dfp_push_host(dfp_mem_t *mem, dfp_str_t url, dfp_push_t *push);
 static void dfp_push_check(dfp_push_t *push);
 
 
@@ -347,10 +348,9 @@ dfp_push_other(dfp_json_t *in, dfp_push_t **pushes, size_t *n)
 static dfp_rc_t
 dfp_push_resource(dfp_json_t *in, const json_t *repository, dfp_push_t *push)
 {
-    dfp_rc_t     rc;
-    dfp_str_t    url;
-    dfp_json_t   sub;
-    const char  *p;
+    dfp_rc_t    rc;
+    dfp_str_t   url;
+    dfp_json_t  sub;
 
     sub = *in;
     sub.object = repository;
@@ -389,18 +389,43 @@ dfp_push_resource(dfp_json_t *in, const json_t *repository, dfp_push_t *push)
 
     dfp_push_check(push);
 
+    return push->ignored ? DFP_OK : dfp_push_host(in->mem, url, push);
+}
+
+
+/* It is shown in the log, too. */
+
+static dfp_rc_t
+dfp_push_host(dfp_mem_t *mem, dfp_str_t url, dfp_push_t *push)
+{
+    dfp_rc_t     rc;
+    dfp_buf_t    b;
+    dfp_err_t    err;
+    dfp_url_t    https;
+    const char  *p;
+
     p = url.len ? memchr(url.data, '/', url.len) : NULL;
 
-    if (p == NULL && push->ignored == NULL) {
+    if (p == NULL) {
+        push->ignored = DFP_PUSH_NO_URL;
+        return DFP_OK;
+    }
+
+    push->registry = (dfp_str_t) { p - url.data, url.data };
+    push->base = DFP_STR(DFP_PUSH_BASE);
+
+    dfp_buf_init(&b, mem, 256, 0);
+    dfp_buf_cstr(&b, "https://");
+    dfp_buf_str(&b, push->registry);
+
+    rc = b.failed ? DFP_ERROR
+                  : dfp_url_parse(mem, dfp_buf_value(&b), "url", &https, &err);
+
+    if (rc == DFP_INVALID) {
         push->ignored = DFP_PUSH_NO_URL;
     }
 
-    if (push->ignored == NULL) {
-        push->registry = (dfp_str_t) { p - url.data, url.data };
-        push->base = DFP_STR(DFP_PUSH_BASE);
-    }
-
-    return DFP_OK;
+    return rc == DFP_ERROR ? rc : DFP_OK;
 }
 
 
@@ -426,19 +451,22 @@ dfp_push_check(dfp_push_t *push)
 int
 dfp_push_subject_tag(dfp_str_t tag)
 {
-    char         digest[DFP_OCI_MAX_DIGEST];
-    size_t       i;
-    dfp_str_t    rest;
+    char       digest[DFP_OCI_MAX_DIGEST];
+    size_t     i;
+    dfp_str_t  rest;
 
-    static const size_t       len = sizeof("sha256-") - 1 + 64;
-    static const char *const  ends[] = { "", ".sig", ".att", ".sbom" };
+    static const size_t       len = sizeof("sha256-") - 1
+                                    + DFP_OCI_MAX_REFERRED;
+    static const char *const  ends[] = { ".sig", ".att", ".sbom" };
 
-    if (tag.len < len || memcmp(tag.data, "sha256-", 7) != 0) {
+    if (tag.len < len || (memcmp(tag.data, "sha256-", 7) != 0
+                          && memcmp(tag.data, "sha512-", 7) != 0))
+    {
         return 0;
     }
 
-    memcpy(digest, tag.data, len);
-    digest[6] = ':';
+    memcpy(digest, "sha256:", 7);
+    memcpy(digest + 7, tag.data + 7, len - 7);
 
     if (!dfp_oci_digest_valid((dfp_str_t) { len, digest })) {
         return 0;
@@ -448,10 +476,10 @@ dfp_push_subject_tag(dfp_str_t tag)
     rest.len = tag.len - len;
 
     for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
-        if (dfp_str_eq(rest, dfp_cstr(ends[i]))) {
+        if (tag.data[3] == '2' && dfp_str_eq(rest, dfp_cstr(ends[i]))) {
             return 1;
         }
     }
 
-    return 0;
+    return rest.len == 0;
 }

@@ -42,8 +42,8 @@ dfp_rc_t dfp_push_parse(dfp_mem_t *mem, dfp_str_t body, dfp_push_t **pushes,
 
 /* Whether TAG is one by which signatures, attestations, SBOMs or a list of
  * referrers of an image are found: "sha256-", 64 digits, and ".sig", ".att",
- * ".sbom" or nothing. (cosign; OCI distribution specification 1.1, Referrers Tag
- * Schema.) */
+ * ".sbom" or nothing; or "sha512-" and the first 64 digits. (cosign; OCI distribution
+ * specification 1.1, Referrers Tag Schema.) */
 int dfp_push_subject_tag(dfp_str_t tag);
 
 

@@ -15,6 +15,8 @@
 #define DFP_OCI_MAX_NAME       255    /* repository name, bytes */
 #define DFP_OCI_MAX_TAG        128
 #define DFP_OCI_MAX_DIGEST     136    /* sha512: and 128 hex digits */
+#define DFP_OCI_MAX_REFERRED   64     /* of these digits, in the tag of a list of
+                                         referrers */
 #define DFP_OCI_MAX_ENTRIES    1024   /* manifests of one index */
 #define DFP_OCI_MAX_LAYERS     1024   /* layers of one image manifest */
 #define DFP_OCI_MAX_PLATFORMS  16     /* platforms of one job */
@@ -177,6 +179,17 @@ dfp_oci_kind_t dfp_oci_type_kind(dfp_str_t type);
  */
 dfp_rc_t dfp_oci_parse_manifest(dfp_mem_t *mem, dfp_str_t body,
     dfp_str_t content_type, dfp_oci_manifest_t *m, dfp_err_t *err);
+
+/*
+ * The page of a list of referrers that follows PAGE, by LINK: what the answer to PAGE
+ * has in its headers Link (RFC 8288), joined by commas (OCI distribution specification
+ * 1.1, "Listing Referrers"). Only the query of the target is taken, so the page is of
+ * the same list, whatever LINK says: behind a proxy a registry tells another scheme or
+ * host. DFP_DECLINED: PAGE is the last one. DFP_INVALID: the target has another path,
+ * no query, or is no URL; err begins with "the list of referrers". DFP_ERROR: no memory.
+ */
+dfp_rc_t dfp_oci_next_page(dfp_mem_t *mem, const dfp_url_t *page,
+    dfp_str_t link, dfp_url_t *next, dfp_err_t *err);
 
 /* Whether a media type says nothing about a manifest: "", application/json,
  * plain text or bytes. The body decides then. */

@@ -11,8 +11,9 @@
 -- cluster can run; "one": a part for one of the nginx that have the cluster;
 -- "all": a part for each of them, or for those that are wanted.
 -- Stores a job, once for each uuid, and for each Idempotency-Key within a day. If
--- the hash begins with "-", that of a push, a job that has failed and one of another
--- body do not count: the new one takes its place, and if it succeeds, is kept instead.
+-- the hash begins with "-", that of a push, a job that has failed, one of another body
+-- and one that is older do not count: the new one takes its place, and if it succeeds,
+-- is kept instead.
 -- Reply: {id, created}; {'once', id}: the key belongs to that job; {'other', 0}:
 -- and to another body; {'full', unfinished jobs}; {'parts', parts, limit}; or {'kept', jobs
 -- that are kept, limit}.
@@ -48,7 +49,7 @@ if key ~= '' then
     local old, old_uuid, body = before:match('^(%d+) (%S+) (%S+)$')
     local job = call('HMGET', job_key(old), 'uuid', 'state', 'instead', 'created')
     local again = is_push and (body ~= ARGV[24] or job[2] == 'FAILURE'
-                               or (job[4] or 0) + ONCE_TIME < wall)
+                               or (tonumber(job[4]) or 0) + ONCE_TIME <= wall)
 
     if job[1] == old_uuid and not again then
       return body == ARGV[24] and {'once', old} or {'other', 0}
@@ -65,8 +66,14 @@ if unfinished >= tonumber(ARGV[5]) then
   return {'full', unfinished}
 end
 
-if keep_until and call('ZCARD', P .. 'kept') >= KEPT_MAX then
-  return {'kept', call('ZCARD', P .. 'kept'), KEPT_MAX}
+local kept = call('ZCARD', P .. 'kept')
+
+if superseded and call('ZSCORE', P .. 'kept', superseded) then
+  kept = kept - 1
+end
+
+if keep_until and kept >= KEPT_MAX then
+  return {'kept', kept, KEPT_MAX}
 end
 
 local instance, queue, who = ARGV[12], ARGV[13], ARGV[14]

@@ -64,11 +64,12 @@ sub start
 {
     my ($self, $method, $path, $body, $headers, $sends) = @_;
 
-    my $more = join '', map { "$_: $headers->{$_}\r\n" }
-                            sort keys %{ $headers // {} };
+    my %more = %{ $headers // {} };
+    my $type = delete $more{'Content-Type'} // 'application/json';
+    my $more = join '', map { "$_: $more{$_}\r\n" } sort keys %more;
     my $token = defined $self->{token}
                 ? "Authorization: Bearer $self->{token}\r\n" : '';
-    my $length = defined $body ? 'Content-Type: application/json' . "\r\n"
+    my $length = defined $body ? "Content-Type: $type\r\n"
                                  . 'Content-Length: ' . length($body) . "\r\n"
                                : '';
     $body //= '';
