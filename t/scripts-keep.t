@@ -176,41 +176,6 @@ subtest 'who looks' => sub {
 };
 
 
-subtest 'the job of a push takes the place of the one before' => sub {
-    $scripts->fresh;
-
-    my $push = sub {
-        my ($uuid, $digest) = @_;
-
-        return kept($uuid, once => '-tag', body => $digest,
-                    keep_until => now() + 7 * DAY);
-    };
-    my $of = sub { join ' ', split /\n/, redis('zrange', 'p:kept', 0, -1) };
-    my $ago = sub { redis('hincrby', "p:job:$_[0]", 'created', -$_[1]) };
-
-    $push->('a', 'old');
-    is($push->('b', 'new'), '2', 'the tag is moved');
-    is($of->(), '2', '... and the new one is kept');
-    cmp_ok(redis('pttl', 'p:once:-tag'), '>', 6 * DAY,
-           'it is known as long as it is kept');
-    is_deeply([ $push->('c', 'new'), $of->() ], [ 'once', '2' ],
-              'the same once more');
-
-    $ago->(2, DAY);
-    is($push->('d', 'new'), '3', 'on the next day it is a new job');
-    is($of->(), '3', '... which is kept instead');
-
-    $ago->(3, DAY);
-    redis('eval', 'for i = 1, 999 do redis.call("zadd", KEYS[1], ARGV[1], "x" .. i) '
-                  . 'end', 1, 'p:kept', now() + 9 * DAY);
-    is($push->('e', 'newest'), '4', 'and if no more may be kept');
-    is($of->() =~ s/ x\d+//gr, '4', '... than there are');
-    is(($scripts->post('f', once => 'key', clusters => [ [ 1, 'all' ] ]))[0], '5',
-       'the key of a client');
-    cmp_ok(redis('pttl', 'p:once:key'), '<=', DAY, '... is known for a day');
-};
-
-
 subtest 'as many at once as may be, the oldest first' => sub {
     $scripts->fresh;
 

@@ -66,14 +66,8 @@ if unfinished >= tonumber(ARGV[5]) then
   return {'full', unfinished}
 end
 
-local kept = call('ZCARD', P .. 'kept')
-
-if superseded and call('ZSCORE', P .. 'kept', superseded) then
-  kept = kept - 1
-end
-
-if keep_until and kept >= KEPT_MAX then
-  return {'kept', kept, KEPT_MAX}
+if keep_until and call('ZCARD', P .. 'kept') >= KEPT_MAX then
+  return {'kept', call('ZCARD', P .. 'kept'), KEPT_MAX}
 end
 
 local instance, queue, who = ARGV[12], ARGV[13], ARGV[14]
