@@ -127,7 +127,8 @@ my %pulls = (
     dockerhub => [ [ containerd => 6 ], [ docker => 6, 'token' ],
                    [ skopeo => 5, 'token' ], [ podman => 5, 'token' ] ],
     ghcr      => [ [ containerd => 6 ], [ kubelet => 6 ],
-                   [ buildah => 5, 'token' ], [ podman => 5, 'token' ] ],
+                   [ buildah => 5, 'token' ], [ podman => 5, 'token' ],
+                   [ docker => 6, 'token', 'nginx.lan/ghcr.io/org/app:1.0' ] ],
 );
 my %tokens = (
     dockerhub => 'GET /token?service=registry.docker.io'
@@ -155,8 +156,8 @@ client_story 'prefixes', \%prefixes, 'https://nginx.lan', sub {
 
         for my $client (@{ $pulls{$name} }) {
             my $pulled = from_the_cache($front, $clients, $client->[0],
-                                        $names{$name}, 'nginx.lan',
-                                        $client->[1]);
+                                        $client->[3] // $names{$name},
+                                        'nginx.lan', $client->[1]);
             is_deeply([ map { m{^(\S+ \S+)} } @{ $pulled->{asked} } ],
                       $client->[2] ? [ $tokens{$name} ] : [],
                       'no registry was asked but for a token, if at all');
@@ -270,10 +271,12 @@ sub private
     warm($front, 'private', $image);
 
     for my $client ([ containerd => (user => $user) ],
-                    [ kubelet => (user => $user) ], ['skopeo'], ['buildah'])
+                    [ kubelet => (user => $user) ], ['skopeo'], ['buildah'],
+                    [ docker => (name => 'registry.nginx.lan/team/app:1.0') ])
     {
-        my ($who, @options) = @$client;
-        my $pulled = pull($front, $clients, $who, $name, @options);
+        my ($who, %options) = @$client;
+        my $pulled = pull($front, $clients, $who, delete $options{name} // $name,
+                          %options);
         is_deeply([ grep { m{/(?:manifests|blobs)/} && !/ (?:200 HIT|401 \S+)$/ }
                     $front->requests ], [], "$who: from the cache");
         is_deeply([ grep { !m{^HEAD |^GET /v2/ } && /^Authorization/m }

@@ -9,7 +9,7 @@
 #
 # server: the registries for which containerd uses the mirror, at nginx.lan, and
 # where it goes otherwise. mirrors: those of registries.conf. logins: "NAME:PASSWORD"
-# by mirrors, of "podman login". docker: the mirror of dockerd, which is not started
+# by mirrors, of "podman login" and "docker login". docker: the mirror of dockerd, which is not started
 # without.
 #
 # A pull is what the client has said: "" if it has succeeded. kubelet_pull is one of
@@ -65,9 +65,10 @@ END
         sort keys %{ $self->{mirrors} });
     $self->_write('policy.json',
                   '{"default":[{"type":"insecureAcceptAnything"}]}');
-    $self->_write('auth.json', encode_json({ auths => {
+    $self->_write($_, encode_json({ auths => {
         map { $_ => { auth => encode_base64($self->{logins}{$_}, '') } }
-            keys %{ $self->{logins} // {} } } }));
+            keys %{ $self->{logins} // {} } } }))
+        for 'auth.json', '.docker/config.json';
     $self->_alone(sub {
         $self->{containerd} = DFP::Containerd->start("$dir/containerd",
                                                      "$dir/hosts");
