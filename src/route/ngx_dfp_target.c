@@ -5,6 +5,7 @@
 static ngx_int_t ngx_dfp_target_keep_url(ngx_dfp_target_t *target,
     const dfp_url_t *url);
 static ngx_int_t ngx_dfp_target_keep_headers(ngx_dfp_target_t *target);
+static ngx_int_t ngx_dfp_target_room(ngx_http_request_t *r);
 static ngx_int_t ngx_dfp_target_base(ngx_dfp_target_t *target,
     dfp_url_t *base);
 static ngx_int_t ngx_dfp_target_check(ngx_dfp_target_t *target,
@@ -126,7 +127,7 @@ ngx_dfp_target_follow(ngx_http_request_t *r, ngx_array_t *rules)
     ngx_dfp_target_t  *target;
 
     target = ngx_dfp_target_create(r);
-    if (target == NULL) {
+    if (target == NULL || ngx_dfp_target_room(r) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -229,6 +230,27 @@ ngx_dfp_target_keep_headers(ngx_dfp_target_t *target)
     }
 
     target->kept = kept;
+
+    return NGX_OK;
+}
+
+
+/* Makes room for the state of one more upstream. If there is no memory for it when
+ * nginx begins with the upstream, it forgets the request, which never ends then
+ * (ngx_http_upstream_init_request()). */
+
+static ngx_int_t
+ngx_dfp_target_room(ngx_http_request_t *r)
+{
+    if (r->upstream_states == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_array_push(r->upstream_states) == NULL) {
+        return NGX_ERROR;
+    }
+
+    r->upstream_states->nelts--;
 
     return NGX_OK;
 }

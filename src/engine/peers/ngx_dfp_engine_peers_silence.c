@@ -472,18 +472,25 @@ ngx_dfp_silence_answer(ngx_dfp_grpc_t *grpc, dfp_str_t message, dfp_err_t *err)
     dfp_rc_t          rc;
     dfp_mem_t         mem;
     dfp_d7y_local_t   local;
+#if (NGX_DEBUG)
     ngx_dfp_peer_t   *peer;
+#endif
 
-    peer = grpc->data;
     mem = ngx_dfp_mem(grpc->pool);
     rc = dfp_d7y_local_parse(&mem, message, &local, err);
 
+#if (NGX_DEBUG)
+
     if (rc == DFP_OK) {
+        peer = grpc->data;
+
         ngx_log_debug5(NGX_LOG_DEBUG_HTTP, grpc->log, 0,
                        "dfpreheat: job %L: %V has task \"%V\", finished:%d "
                        "failed:%d", grpc->job, &peer->server.name,
                        &peer->task->shown, local.finished, local.failed);
     }
+
+#endif
 
     return rc;
 }
