@@ -29,6 +29,7 @@ use constant {
     TWO_S    => 2_000_000_000,   # ns
     KEY_MAX  => 8192,
     URL_MAX  => 4096,
+    MANIFEST_MAX => 4_194_304,
     MANY     => 600,             # files: with two requests each, more than a
     LISTED   => 1000,            # list shows
 };
@@ -354,6 +355,45 @@ warm_story 'a front that is another server', { @named },
 
     fails($job, 'another server', 'dfpreheat_verify');
     is(counts($job), '5 of 0', 'what it says about its cache is nothing');
+};
+
+
+warm_story 'a front that closes the connection', { @named },
+           $registry . rehearsal('http://127.0.0.1:' . $other->port), sub
+{
+    my $warm = shift;
+
+    my @paths = image();
+
+    for my $raw ('', "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc") {
+        $other->answers($_, { raw => $raw }) for @paths;
+
+        my $job = $warm->run('image', url => REGISTRY . $paths[0], @verify);
+
+        fails($job, 'no answer', '5 of 5');
+        is(counts($job), '5 of 0', '... to any request');
+    }
+};
+
+
+warm_story 'a front without ranges', { @named },
+           location('/files/', FILES, $upstream->port, 'max_ranges 0;',
+                    'proxy_cache files;', 'include cache.conf;') . rehearsal(), sub
+{
+    my $warm = shift;
+
+    my %reasons = (small => '200, not 206', large => 'more than that');
+
+    $upstream->answers('/files/small', { body => 'small' });
+    $upstream->answers('/files/large', { body => 'x' x (2 * MANIFEST_MAX) });
+
+    for my $name (sort keys %reasons) {
+        my $job = $warm->run('file', url => FILES . "/files/$name", @verify);
+
+        is($job->{state}, 'FAILURE', "$name: the job fails");
+        like(found($job)->{failure_tasks}[0]{description},
+             facts("verify | first byte | $reasons{$name}"), '... and says why');
+    }
 };
 
 
