@@ -225,7 +225,11 @@ ngx_dfp_fill_finalize(ngx_http_request_t *r, ngx_int_t rc)
 
     fill = ngx_dfp_context_get(r, ngx_dfp_fill_cleanup);
 
-    if (fill->owner && fill->owner == c) {
+    /* a redirect is followed, by the same request */
+
+    if (fill->owner && fill->owner == c
+        && (rc < NGX_HTTP_SPECIAL_RESPONSE || rc >= NGX_HTTP_BAD_REQUEST))
+    {
         ngx_dfp_fill_wake(r, c);
     }
 
