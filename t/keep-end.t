@@ -111,6 +111,7 @@ warm_story 'the job is deleted', { %often }, $locations, sub
     # a look is under way, and does not end by itself
 
     $upstream->answers($paths[-1], { after => HOUR, body => 'late' });
+    $upstream->forget_requests;
     $warm->lose_files;
     wait_until(LOOKS, sub { grep { / \Q$paths[-1]\E / } $upstream->requests })
         or die "no look\n";

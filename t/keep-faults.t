@@ -49,6 +49,7 @@ sub interrupted
     my $body = $upstream->body($path);
 
     $upstream->answers($path, { after => $after // HOUR, body => $body });
+    $upstream->forget_requests;
     $warm->lose_files;
     wait_until(LOOKS, sub { grep { / \Q$path\E / } $upstream->requests })
         or die "no look\n";

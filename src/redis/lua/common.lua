@@ -456,7 +456,8 @@ end
 
 -- The job has ended in this state, and was to be kept. Returns for how many ms it
 -- is. What looks need is stored again: all of it was erased.
-local function keep_job(id, state, keep_until, sealed, timeout, configured, instead)
+local function keep_job(id, state, keep_until, sealed, timeout, configured,
+                        instead)
   local left = keep_until - now
 
   if state ~= 'SUCCESS' or left <= 0 then

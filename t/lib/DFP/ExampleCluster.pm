@@ -23,6 +23,7 @@ use File::Find qw( find );
 use File::Temp ();
 use JSON::PP qw( decode_json encode_json );
 
+use DFP::File qw( read_file write_file );
 use DFP::Process qw( spawn gone stop forget children wait_until free_port );
 
 our @EXPORT_OK = qw( BALANCER INSTANCES );
@@ -101,7 +102,7 @@ sub start_nginx
 
     $self->_write("$n/nginx.conf", $self->_nginx_conf($n));
     $self->_write("$n/cluster/" . $_->[0], $_->[1]) for $self->_example($n);
-    $self->_write("$n/dfpreheat_$_.conf", _read("$top/conf/dfpreheat_$_.conf"))
+    $self->_write("$n/dfpreheat_$_.conf", read_file("$top/conf/dfpreheat_$_.conf"))
         for qw( cache follow redirect );
 
     my $pid = spawn("$dir/out", $nginx, '-e', "$dir/error.log",
@@ -111,7 +112,7 @@ sub start_nginx
         gone($pid) || -s "$dir/nginx.pid"
                       && $self->get($n, '/healthy')->{status} == 200
     }) && !gone($pid)
-        or die "nginx $n does not start: " . _read("$dir/out");
+        or die "nginx $n does not start: " . read_file("$dir/out");
 
     $self->{nginx}{$n} = $pid;
 }
@@ -149,7 +150,7 @@ sub severe
 
     return map { my $n = $_;
                  map { "$n: $_" } grep { / \[(?:alert|crit|emerg)\] / }
-                 split /\n/, _read("$self->{dir}/$n/error.log") }
+                 split /\n/, read_file("$self->{dir}/$n/error.log") }
            BALANCER .. INSTANCES;
 }
 
@@ -360,7 +361,7 @@ sub _example
                                           keys %new;
 
     return map {
-        my $text = _read("$top/conf/examples/cluster/$_");
+        my $text = read_file("$top/conf/examples/cluster/$_");
 
         if ($self->{alone} && $_ eq 'instance.conf') {
             $text =~ s{https://cluster/cluster\$uri;}{https://registry.lan;};
@@ -383,24 +384,7 @@ sub _write
 {
     my ($self, $name, $text) = @_;
 
-    my $path = "$self->{dir}/$name";
-    my $mask = umask 077;
-
-    open my $file, '>', $path or die "$path: $!";
-    umask $mask;
-    print {$file} $text;
-    close $file or die "$path: $!";
-}
-
-
-sub _read
-{
-    my $path = shift;
-
-    open my $file, '<', $path or return '';
-    local $/;
-
-    return <$file> // '';
+    write_file("$self->{dir}/$name", $text);
 }
 
 1;

@@ -18,6 +18,7 @@ use File::Basename qw( basename dirname );
 use File::Temp ();
 use JSON::PP qw( decode_json encode_json );
 
+use DFP::File qw( read_file write_file );
 use DFP::Process qw( children forget free_port gone spawn stop wait_until );
 
 use constant {
@@ -52,8 +53,8 @@ sub start
     $self->_write('admin.key', ADMIN_KEY);
     $self->_write('seal.key', SEAL_KEY);
     $self->_write('nginx.conf', $self->_nginx_conf);
-    $self->_write(basename($_), _read($_)) for glob "$top/conf/*.conf";
-    $self->_write('registries/' . basename($_), $self->_replaced(_read($_)))
+    $self->_write(basename($_), read_file($_)) for glob "$top/conf/*.conf";
+    $self->_write('registries/' . basename($_), $self->_replaced(read_file($_)))
         for glob "$top/conf/examples/registries/*.conf";
 
     $self->{redis} = spawn("$dir/redis.out", 'redis-server',
@@ -66,7 +67,7 @@ sub start
         || -s "$dir/nginx.pid"
            && $self->get('nginx.lan', '/healthy')->{status} == 200
     }) && !gone($self->{nginx})
-        or die "nginx does not start: " . _read("$dir/out");
+        or die "nginx does not start: " . read_file("$dir/out");
 
     $self->{internet}->front("127.0.0.1:$self->{port}", '.nginx.lan');
 
@@ -89,7 +90,7 @@ sub stop_all
 }
 
 
-sub log_of { _read("$_[0]{dir}/error.log") }
+sub log_of { read_file("$_[0]{dir}/error.log") }
 
 sub severe
 {
@@ -260,7 +261,7 @@ sub requests
 {
     my $self = shift;
 
-    return grep { m{^\S+ \S+ /v2/} } split /\n/, _read("$self->{dir}/access.log");
+    return grep { m{^\S+ \S+ /v2/} } split /\n/, read_file("$self->{dir}/access.log");
 }
 
 
@@ -276,24 +277,7 @@ sub _write
 {
     my ($self, $name, $text) = @_;
 
-    my $path = "$self->{dir}/$name";
-    my $mask = umask 077;
-
-    open my $file, '>', $path or die "$path: $!";
-    umask $mask;
-    print {$file} $text;
-    close $file or die "$path: $!";
-}
-
-
-sub _read
-{
-    my $path = shift;
-
-    open my $file, '<', $path or return '';
-    local $/;
-
-    return <$file> // '';
+    write_file("$self->{dir}/$name", $text);
 }
 
 1;

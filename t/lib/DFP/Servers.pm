@@ -24,6 +24,7 @@ use File::Temp qw( tempdir );
 
 use DFP::Client;
 use DFP::Origin;
+use DFP::File qw( read_file write_file );
 use DFP::Process qw( spawn gone stop forget adopt children title connected
                      wait_until free_port dead_port );
 
@@ -89,16 +90,7 @@ sub _write
 {
     my ($self, $name, $text) = @_;
 
-    my $path = "$self->{dir}/$name";
-
-    # some are secrets
-
-    my $mask = umask 077;
-    open my $file, '>', $path or die "$path: $!";
-    umask $mask;
-
-    print {$file} $text;
-    close $file or die "$path: $!";
+    write_file("$self->{dir}/$name", $text);
 }
 
 
@@ -106,10 +98,7 @@ sub _read
 {
     my ($self, $name) = @_;
 
-    open my $file, '<', "$self->{dir}/$name" or return '';
-    local $/;
-
-    return <$file> // '';
+    return read_file("$self->{dir}/$name");
 }
 
 
