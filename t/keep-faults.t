@@ -158,7 +158,7 @@ warm_story 'Redis is killed during a look, and starts again', { %often }, $locat
     my $servers = $warm->{servers};
     my ($id, @paths) = kept($warm);
 
-    interrupted($warm, $paths[-1]);
+    interrupted($warm, $paths[-1], SLOW);
     $servers->redis_kill;
     $servers->redis_start;
     all_is_back($warm, $id, @paths);
