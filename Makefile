@@ -46,21 +46,22 @@ UNITS = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/*.c))
 FUZZERS = $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/*.c))
 
 # The slowest begin first, so that none of them is alone at the end.
-SLOW = $(patsubst %,t/%.t,memory keep console-jobs console events \
+SLOW = $(patsubst %,t/%.t,memory keep console-jobs console events signed-files \
          scheduler scheduler-faults pulls keep-several keep-end verify definition \
          peers-unreachable peers-hung webhook webhook-several example-cluster \
          example-registries mirror-clients \
-         peers-scheduler contract \
+         peers-scheduler contract push rate \
          peers peers-list peers-tls fair several-returns several-faults \
          peers-credentials \
          several cache-loss faults peers-faults altered secrets \
          cache configurations reload \
-         events-all wait)
+         events-all wait where scheduler-origin scheduler-credentials harbor \
+         dry-run peers-shared clusters resets subjects)
 SUITES = $(SLOW) $(filter-out $(SLOW),$(wildcard t/*.t))
 INTEROP = $(wildcard t/interop/*.t)
 TESTS = $(SUITES) $(wildcard t/runner/selftest/*.t) $(UNITS)
 # suites wait more than they work
-JOBS = $(shell expr 5 \* $$(nproc) / 2)
+JOBS = $(shell expr 3 \* $$(nproc))
 # suites in which no nginx runs, or that other suites make up for, or that are
 # mostly the work of another program
 PLAIN = $(patsubst %,t/%.t,00-layers 02-documents config console \

@@ -247,7 +247,7 @@ sub _rehearsals
 {
     my $self = shift;
 
-    my ($location) = _read("$top/docs/mirrors.md")
+    my ($location) = read_file("$top/docs/mirrors.md")
                      =~ /^## Rehearsals\n.*?```nginx\n(.*?)```/ms
         or die 'docs/mirrors.md has no location';
 
