@@ -75,7 +75,7 @@ FUZZ_SEED = 0          # 0: another way through the inputs each time
 
 all: module
 
-.PHONY: all module deps demo run test asan asan-test fuzz fuzz-deps interop
+.PHONY: all module units deps demo run test asan asan-test fuzz fuzz-deps interop
 .PHONY: bench install
 .PHONY: screenshots clean
 .PHONY: FORCE
@@ -119,7 +119,7 @@ $(NGINX)/objs/Makefile: config $(EMBED) $(BUILD)/inputs
 
 $(MODULE): FORCE $(NGINX)/objs/Makefile
 	@$(call embed,$(NGINX))
-	@$(MAKE) --no-print-directory -s -C $(NGINX) -f objs/Makefile modules
+	@$(MAKE) --no-print-directory -s -j2 -C $(NGINX) -f objs/Makefile modules
 	@cmp -s $(NGINX)/objs/$(@F) $@ \
 	    || install -m 755 $(NGINX)/objs/$(@F) $@
 
@@ -190,7 +190,9 @@ $(VENV): t/contract/requirements.txt t/huggingface/requirements.txt
 	    $(addprefix -r ,$^)
 	@touch $@
 
-test: module $(UNITS) $(VENV)
+units: $(UNITS)
+
+test: module units $(VENV)
 	@tools/deps.sh $(TEST_DEPS)
 	@set -o pipefail; TEST_NGINX_LOAD_MODULES=$(CURDIR)/$(MODULE) \
 	    $(PROVE) $(TESTS) | $(SLOWEST)

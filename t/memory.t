@@ -36,7 +36,7 @@ plan skip_all => 'only the nginx of make asan-test can run out of memory'
 use constant {
     REGISTRY    => 'http://registry.test',
     AUTH        => 'http://auth.test',
-    SAMPLES     => 30,      # of all allocations
+    SAMPLES     => 20,      # of all allocations
     LOOKS       => 8,       # of those of a look
     STORY_SECONDS => 1800,
     JOB_SECONDS => 20,      # with leases that run out
