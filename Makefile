@@ -103,9 +103,11 @@ embed = src/redis/lua/embed.sh src/redis/lua \
 
 $(BUILD)/inputs: FORCE | deps
 	@mkdir -p $(BUILD)
-	@{ ls *.c && find src -name '*.[ch]' | sort && cat proto/* \
-	    && dpkg-query -W nginx-dev && grep -e --with- Makefile; } > $@.new
-	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+	@new=$@.$$$$; \
+	{ ls *.c && find src -name '*.[ch]' | sort && cat proto/* \
+	    && dpkg-query -W nginx-dev && grep -e --with- Makefile; } > $$new \
+	    || exit 1; \
+	if cmp -s $$new $@; then rm $$new; else mv $$new $@; fi
 
 $(NGINX)/objs/Makefile: config $(EMBED) $(BUILD)/inputs
 	rm -rf $(NGINX)
