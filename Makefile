@@ -61,7 +61,7 @@ SUITES = $(SLOW) $(filter-out $(SLOW),$(wildcard t/*.t))
 INTEROP = $(wildcard t/interop/*.t)
 TESTS = $(SUITES) $(wildcard t/runner/selftest/*.t) $(UNITS)
 # suites wait more than they work
-JOBS = $(shell expr 3 \* $$(nproc))
+JOBS = $(shell expr 5 \* $$(nproc) / 2)
 # suites in which no nginx runs, or that other suites make up for, or that are
 # mostly the work of another program
 PLAIN = $(patsubst %,t/%.t,00-layers 02-documents config console \

@@ -126,7 +126,9 @@ warm_story 'clients of a file that a job has revalidated', {},
 };
 
 
-warm_story 'clients that hang up while they wait', {},
+# A lock that is not renewed in time, on a busy machine, would end the wait of all.
+
+warm_story 'clients that hang up while they wait', { lease => '15s' },
            location('/files/', FILES, $port), sub
 {
     my $warm = shift;

@@ -19,7 +19,7 @@ use IO::Select;
 use IO::Socket::INET;
 use Test::More;
 
-use DFP::Process qw( free_port );
+use DFP::Process qw( free_port wait_until );
 use DFP::Story qw( story );
 
 our @EXPORT = qw( calls location redirects rehearsal warm_story
@@ -30,6 +30,7 @@ use constant {
     PULL_SECONDS => 5,
     KEY_MAX      => 8192,
     READ_SIZE    => 65536,
+    STORED       => 5,      # s
     VALID_SEC    => 8,      # where it is in a file, and ...
     DATE         => 40,     # ... since when
 };
@@ -268,19 +269,25 @@ sub _times
 
     my %missing = map { $_ => 1 } @paths;
 
-    find(sub {
-        return if !-f;
+    # nginx stores an answer a moment after its client has it
 
-        open my $file, '+<:raw', $_ or return;
-        read $file, my $head, KEY_MAX;
-        my ($key) = $head =~ /^KEY: (.*)$/m or return;
-        my ($path) = grep { $key =~ /\Q$_\E$/ } @paths or return;
+    wait_until(STORED, sub {
+        find(sub {
+            return if !-f;
 
-        seek $file, $where, 0 or die "seek: $!";
-        print {$file} pack 'q', $time;
-        close $file or die "$File::Find::name: $!";
-        delete $missing{$path};
-    }, "$self->{servers}{dir}/cache");
+            open my $file, '+<:raw', $_ or return;
+            read $file, my $head, KEY_MAX;
+            my ($key) = $head =~ /^KEY: (.*)$/m or return;
+            my ($path) = grep { $key =~ /\Q$_\E$/ } @paths or return;
+
+            seek $file, $where, 0 or die "seek: $!";
+            print {$file} pack 'q', $time;
+            close $file or die "$File::Find::name: $!";
+            delete $missing{$path};
+        }, "$self->{servers}{dir}/cache");
+
+        return !%missing;
+    });
 
     die 'not in the cache: ' . join ' ', sort keys %missing if %missing;
 }
